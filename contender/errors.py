@@ -1,0 +1,70 @@
+"""Every error that Contender raises on purpose.
+
+    ContenderError
+    ├── InvalidInputError          an argument is outside its bounds
+    ├── PipelineFileError          pipelines/<name>.toml is not usable
+    ├── BatchRejectedError         a whole upload cannot be read
+    ├── NotFoundError              an object, version or run does not exist
+    ├── ConflictError              a conditional write met a concurrent one: try again
+    ├── PreconditionFailedError    a conditional write found another state than expected
+    ├── UnknownOutcomeError        a write got no answer and may have happened
+    ├── LostRaceError              somebody else moved the champion first
+    ├── IntegrityError             stored bytes are not what their manifest says
+    ├── TrainingFailedError        no model version came out of a training task
+    ├── ParityError                the serving model and the trained one disagree
+    └── NotRunningError            the local cloud is not up
+"""
+
+from __future__ import annotations
+
+
+class ContenderError(Exception):
+    """The base of all of them; a caller that catches it gets a message fit to show to a person."""
+
+
+class InvalidInputError(ContenderError, ValueError):
+    """Raised when an argument is outside its bounds; the message names the parameter, the bound and the value."""
+
+
+class PipelineFileError(ContenderError):
+    """Raised when a pipeline file has an unknown key, a wrong type, or a value outside its bounds."""
+
+
+class BatchRejectedError(ContenderError):
+    """Raised when an upload as a whole cannot be used: empty, truncated, or not the columns of the contract."""
+
+
+class NotFoundError(ContenderError, LookupError):
+    """Raised when an object, a model version or a run does not exist."""
+
+
+class ConflictError(ContenderError):
+    """Raised when a conditional write collided with one in flight (S3 answers 409); the same call may succeed."""
+
+
+class PreconditionFailedError(ContenderError):
+    """Raised when a conditional write found another state than the one it was based on (S3 answers 412)."""
+
+
+class UnknownOutcomeError(ContenderError):
+    """Raised when a write got no answer: it may or may not have happened, and has to be settled by reading."""
+
+
+class LostRaceError(ContenderError):
+    """Raised when the champion changed between judging and swapping; judge again, against the new champion."""
+
+
+class IntegrityError(ContenderError):
+    """Raised when stored bytes do not have the sha256 that their manifest names."""
+
+
+class TrainingFailedError(ContenderError):
+    """Raised when a training task ended without a usable model version; the message carries the cause."""
+
+
+class ParityError(ContenderError):
+    """Raised when the exported model's predictions differ from the trained pipeline's on real rows."""
+
+
+class NotRunningError(ContenderError):
+    """Raised when a command needs the local cloud and it is not up."""
