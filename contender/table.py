@@ -6,6 +6,7 @@ missing. There is no third kind: a boolean or an integer code that names somethi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from contender.errors import InvalidInputError
 
 Column = NDArray[Any]
+
+_WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 @dataclass(frozen=True)
@@ -69,24 +72,20 @@ class Table:
 def as_category(value: object) -> str | None:
     """How a value of any type is written as a category, the same in training and in serving.
 
-    A boolean becomes ``true`` or ``false``, a whole number loses its decimal point, an empty string or a
-    not-a-number is missing.
+    A boolean becomes ``true`` or ``false`` and a whole number loses its decimal point, as values and as text alike
+    (one file says ``1.0``, the next ``1``, a JSON request ``1``); an empty string or a not-a-number is missing.
 
     Examples
     --------
-    >>> [as_category(value) for value in (True, 3.0, 2.5, "UA", " ", float("nan"), None)]
-    ['true', '3', '2.5', 'UA', None, None, None]
+    >>> [as_category(value) for value in (True, "False", 3.0, "3.0", 2.5, "UA", " ", float("nan"), None)]
+    ['true', 'false', '3', '3', '2.5', 'UA', None, None, None]
     """
-    if value is None:
+    if value is None or value != value:  # not-a-number is the one value that differs from itself
         return None
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating):
-        if np.isnan(value):
-            return None
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
     text = str(value).strip()
-    return text or None
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    return _WHOLE_NUMBER.sub(r"\1", text) or None
 
 
 def as_categories(values: Iterable[object]) -> Column:

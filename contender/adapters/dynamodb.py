@@ -1,0 +1,181 @@
+"""The ledger on one DynamoDB table.
+
+Every item of a pipeline has the partition key `pipeline#<name>`; the sort key tells what it is:
+
+    lease                          who works on the pipeline, until when, with which fencing token
+    event#<batch id>               an upload was seen (expires by TTL)
+    pending#<batch id>             an upload waits
+    run#<started at>#<run id>      how a run ended
+    promotion#<swapped at>#<swap>  one entry of the history of champions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from contender.errors import NotFoundError
+from contender.ports import Batch, Lease
+
+
+@dataclass(frozen=True)
+class DynamoLedger:
+    """`table` is a boto3 DynamoDB table resource with keys `pk` and `sk`, and TTL on `expires_at`."""
+
+    table: Any
+
+    def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
+        event = {"expires_at": int(remember_until)}
+        waiting = {
+            "batch_id": batch.batch_id,
+            "key": batch.key,
+            "version_id": batch.version_id,
+            "size": batch.size,
+            "uploaded_at": batch.uploaded_at,
+            "attempts": batch.attempts,
+        }
+        client, name = self.table.meta.client, self.table.name
+        try:
+            client.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": name,
+                            "Item": _key(pipeline, f"event#{batch.batch_id}") | event,
+                            "ConditionExpression": "attribute_not_exists(pk)",
+                        }
+                    },
+                    {"Put": {"TableName": name, "Item": _key(pipeline, f"pending#{batch.batch_id}") | waiting}},
+                ]
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "TransactionCanceledException":
+                return False
+            raise
+        return True
+
+    def pending_batches(self, pipeline: str) -> Sequence[Batch]:
+        batches = [
+            Batch(
+                batch_id=item["batch_id"],
+                key=item["key"],
+                version_id=item.get("version_id"),
+                size=int(item["size"]),
+                uploaded_at=item["uploaded_at"],
+                attempts=int(item["attempts"]),
+            )
+            for item in self._query(pipeline, "pending#")
+        ]
+        return sorted(batches, key=lambda batch: (batch.uploaded_at, batch.key))
+
+    def settle_batch(self, pipeline: str, batch_id: str) -> None:
+        self.table.delete_item(Key=_key(pipeline, f"pending#{batch_id}"))
+
+    def return_batch(self, pipeline: str, batch_id: str) -> None:
+        self._update_if(
+            Key=_key(pipeline, f"pending#{batch_id}"),
+            UpdateExpression="ADD attempts :one",
+            ConditionExpression=Attr("pk").exists(),
+            ExpressionAttributeValues={":one": 1},
+        )
+
+    def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
+        free = Attr("holder").not_exists() | Attr("held_until").lt(int(now))
+        taken = self._update_if(
+            Key=_key(pipeline, "lease"),
+            UpdateExpression="SET holder = :owner, held_until = :until ADD fencing_token :one",
+            ConditionExpression=free,
+            ExpressionAttributeValues={":owner": owner, ":until": int(now + seconds), ":one": 1},
+        )
+        if not taken:
+            found = self.lease(pipeline)
+            # Given back between the two calls: try again, somebody has to get it.
+            return found if found else self.acquire_lease(pipeline, owner, now=now, seconds=seconds)
+        return _lease(taken)
+
+    def release_lease(self, pipeline: str, owner: str) -> None:
+        self._update_if(
+            Key=_key(pipeline, "lease"),
+            UpdateExpression="REMOVE holder, held_until",
+            ConditionExpression=Attr("holder").eq(owner),
+        )
+
+    def lease(self, pipeline: str) -> Lease | None:
+        item = self.table.get_item(Key=_key(pipeline, "lease"), ConsistentRead=True).get("Item")
+        return _lease(item) if item and "holder" in item else None
+
+    def put_run(self, record: Mapping[str, Any]) -> None:
+        sort_key = f"run#{record['started_at']}#{record['run_id']}"
+        self.table.put_item(Item=_key(record["pipeline"], sort_key) | {"record": json.dumps(dict(record))})
+
+    def runs(self, pipeline: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        items = self._query(pipeline, "run#", newest_first=True, limit=limit)
+        return [json.loads(item["record"]) for item in items]
+
+    def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
+        sort_key = f"promotion#{entry['swapped_at']}#{entry['swap_id']}"
+        item = _key(pipeline, sort_key) | {"record": json.dumps(dict(entry))}
+        try:
+            self.table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+    def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
+        return [json.loads(item["record"]) for item in self._query(pipeline, "promotion#", newest_first=True)]
+
+    def _query(
+        self, pipeline: str, prefix: str, *, newest_first: bool = False, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        request: dict[str, Any] = {
+            "KeyConditionExpression": Key("pk").eq(f"pipeline#{pipeline}") & Key("sk").begins_with(prefix),
+            "ScanIndexForward": not newest_first,
+            "ConsistentRead": True,
+        }
+        if limit:
+            request["Limit"] = limit
+        while True:
+            answer = self.table.query(**request)
+            found.extend(answer["Items"])
+            if "LastEvaluatedKey" not in answer or (limit and len(found) >= limit):
+                return found[:limit] if limit else found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _update_if(self, **update: Any) -> dict[str, Any] | None:
+        """The item after a conditional update; None when its condition did not hold."""
+        try:
+            attributes: dict[str, Any] = self.table.update_item(ReturnValues="ALL_NEW", **update)["Attributes"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return None
+            raise
+        return attributes
+
+
+def _key(pipeline: str, sort_key: str) -> dict[str, Any]:
+    return {"pk": f"pipeline#{pipeline}", "sk": sort_key}
+
+
+def _lease(item: Mapping[str, Any]) -> Lease:
+    return Lease(str(item["holder"]), int(item["fencing_token"]), float(item["held_until"]))
+
+
+def find_run(runs: Sequence[Mapping[str, Any]], run: str) -> Mapping[str, Any]:
+    """The run with this id, or the only one whose id starts with it.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none, or more than one.
+    """
+    found = [record for record in runs if str(record["run_id"]).startswith(run)]
+    if len(found) != 1:
+        known = "it could be " + ", ".join(str(r["run_id"]) for r in found[:4]) if found else "see `contender runs`"
+        raise NotFoundError(f"{'no' if not found else 'more than one'} run starts with {run!r}; {known}")
+    return found[0]

@@ -1,0 +1,65 @@
+"""A model version as it is served: features encoded by the manifest's tables, scored by ONNX Runtime.
+
+Everything that compares or serves models scores them here, from the artifact in the registry, so that what was
+judged is what answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from contender.encoding import FeatureEncoding, encode
+from contender.registry import MODEL, ModelRegistry, ModelVersion
+from contender.table import Table
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A loaded model version."""
+
+    manifest: Mapping[str, Any]
+    encodings: tuple[FeatureEncoding, ...]
+    session: Any
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest["version"])
+
+    def predict(self, table: Table) -> NDArray[np.float64]:
+        """Predictions of shape (rows, k): k is 1 for a regression, else one probability for each class."""
+        return self.predict_encoded(encode(table, self.encodings))
+
+    def predict_encoded(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same for a matrix of shape (rows, features) as `contender.encoding.encode` makes it."""
+        if not len(matrix):
+            return np.empty((0, len(self.manifest["classes"] or [None])))
+        name = self.session.get_inputs()[0].name
+        answer = self.session.run([self.session.get_outputs()[-1].name], {name: matrix})[0]
+        return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
+
+
+def open_session(graph: bytes) -> Any:
+    """An ONNX Runtime session on one thread: more would cost CPU on every call and gain nothing on small requests."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def load_model(registry: ModelRegistry, model: ModelVersion) -> OnnxModel:
+    """Load a version, its model file checked against the manifest.
+
+    Raises
+    ------
+    IntegrityError
+        When the file is not the one that the manifest names.
+    """
+    encodings = tuple(FeatureEncoding.from_dict(feature) for feature in model.manifest["features"])
+    return OnnxModel(model.manifest, encodings, open_session(registry.file(model, MODEL)))

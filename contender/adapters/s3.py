@@ -1,0 +1,80 @@
+"""Objects on S3, with its conditional writes translated into the errors that the core understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlparse
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from contender.errors import (
+    ConflictError,
+    ContenderError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnknownOutcomeError,
+)
+from contender.ports import StoredObject
+
+_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"}
+
+
+@dataclass(frozen=True)
+class S3Objects:
+    """One bucket; `client` is a boto3 S3 client."""
+
+    client: Any
+    bucket: str
+
+    def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        which = {"VersionId": version_id} if version_id else {}
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=key, **which)
+        except ClientError as error:
+            raise self._translated(error, key) from error
+        return StoredObject(answer["Body"].read(), answer["ETag"])
+
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        conditions = {"IfMatch": if_match} if if_match else {"IfNoneMatch": "*"} if if_none_match else {}
+        try:
+            answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **conditions)
+        except ClientError as error:
+            raise self._translated(error, key) from error
+        except (ReadTimeoutError, ConnectionClosedError) as error:
+            raise UnknownOutcomeError(f"no answer to the write of s3://{self.bucket}/{key}: {error}") from error
+        return str(answer["ETag"])
+
+    def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
+        source = {"Bucket": self.bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+        try:
+            self.client.copy_object(Bucket=self.bucket, Key=to, CopySource=source)
+        except ClientError as error:
+            raise self._translated(error, key) from error
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+
+    def _translated(self, error: ClientError, key: str) -> Exception:
+        code = str(error.response["Error"]["Code"])
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        where = f"s3://{self.bucket}/{key}"
+        if code in _MISSING or status == 404:
+            return NotFoundError(f"{where} does not exist")
+        if status == 412:
+            return PreconditionFailedError(f"{where} is not in the expected state")
+        if status == 409:
+            return ConflictError(f"{where} is being written by somebody else")
+        if status >= 500:
+            return UnknownOutcomeError(f"S3 answered {status} for {where}")
+        return error
+
+
+def parse_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    parsed = urlparse(uri)
+    if parsed.scheme != "s3" or not parsed.netloc or not parsed.path.strip("/"):
+        raise ContenderError(f"expected s3://bucket/key, but got {uri!r}")
+    return parsed.netloc, parsed.path.lstrip("/")

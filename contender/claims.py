@@ -1,0 +1,107 @@
+"""Which run works on what: uploads are remembered, wait in a queue, and are taken by the one run that holds the lease.
+
+EventBridge delivers at least once and out of order, and a hundred files may land at once. An upload is put in the
+queue first and the lease is asked for second; a run gives its lease back first and looks at the queue second. So an
+upload that finds the lease taken is always seen by the run that holds it, or by the run that this one starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contender.messages import Claim, Request
+from contender.ports import Batch, Ledger
+
+LEASE_SECONDS = 4 * 3600
+"""Longer than the state machine's own timeout: a lease never ends under a run that is still at work."""
+
+REMEMBER_SECONDS = 30 * 24 * 3600
+"""How long a repeated event is recognised; a dead-letter queue keeps events for 14 days."""
+
+MAX_ATTEMPTS = 3
+"""An upload whose runs failed this often before reading it is taken out of the queue and reported."""
+
+
+def batch_of(request: Request) -> Batch:
+    """The upload that an event tells of, named by what a repeated event repeats.
+
+    S3 leaves the version id out of the events of unversioned buckets, and some emulators of all; the sequencer then
+    tells two uploads of the same bytes from one upload told twice.
+    """
+    version = request.version_id or f"{request.etag}/{request.sequencer}"
+    identity = "\n".join((request.bucket or "", request.key or "", version))
+    return Batch(
+        batch_id=hashlib.sha256(identity.encode()).hexdigest()[:32],
+        key=request.key or "",
+        version_id=request.version_id or None,
+        size=request.size,
+        uploaded_at=request.event_time,
+    )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The claim, the uploads that the run takes, and those given up after too many failed runs."""
+
+    claim: Claim
+    batches: tuple[Batch, ...] = ()
+    given_up: tuple[Batch, ...] = ()
+
+
+def claim(
+    ledger: Ledger,
+    request: Request,
+    *,
+    run_id: str,
+    started_at: str,
+    now: float,
+    is_running: Callable[[str], bool],
+) -> Taken:
+    """Queue the upload, take the lease, and take everything that waits.
+
+    `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still at work: one that was
+    aborted cannot give its lease back. Calling `claim` again for the same run gives the same answer.
+    """
+
+    def duplicate(reason: str) -> Taken:
+        return Taken(Claim("duplicate", run_id, request.pipeline, request.trigger, started_at, reason))
+
+    batch = batch_of(request) if request.key else None
+    if batch is not None:
+        is_new = ledger.add_batch(request.pipeline, batch, remember_until=now + REMEMBER_SECONDS)
+        waiting = {pending.batch_id for pending in ledger.pending_batches(request.pipeline)}
+        if not is_new and batch.batch_id not in waiting:
+            return duplicate(f"this event was delivered before: {batch.key} has already been dealt with")
+
+    lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
+    if lease.owner != run_id and not is_running(lease.owner):
+        ledger.release_lease(request.pipeline, lease.owner)
+        lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
+    if lease.owner != run_id:
+        waits = f"{batch.key} waits for the run that follows it" if batch else "there is nothing to add to it"
+        return duplicate(f"run {lease.owner} is at work on {request.pipeline}; {waits}")
+
+    pending = ledger.pending_batches(request.pipeline)
+    given_up = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
+    for found in given_up:
+        ledger.settle_batch(request.pipeline, found.batch_id)
+    batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)
+    if not batches and request.trigger in ("upload", "pending"):
+        ledger.release_lease(request.pipeline, run_id)
+        return Taken(duplicate("nothing waits any more: another run has taken it").claim, given_up=given_up)
+
+    names = ", ".join(found.key for found in batches[:3]) + (" …" if len(batches) > 3 else "")
+    reason = f"{len(batches)} upload{'s' if len(batches) != 1 else ''} to look at" + (f": {names}" if names else "")
+    taken = Claim(
+        "claimed",
+        run_id,
+        request.pipeline,
+        request.trigger,
+        started_at,
+        reason,
+        fencing_token=lease.fencing_token,
+        batches=len(batches),
+    )
+    return Taken(taken, batches, given_up)

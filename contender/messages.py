@@ -1,0 +1,191 @@
+"""What the states of the loop say to each other: references and scalars, never data.
+
+Each state adds one section under its own name to the execution's state; `RunState` reads them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+Trigger = Literal["upload", "schedule", "alarm", "manual", "code-change", "pending"]
+Verdict = Literal["promoted", "retained", "inconclusive", "skipped", "quarantined", "duplicate", "failed"]
+
+FORCING_TRIGGERS: frozenset[str] = frozenset({"alarm", "manual", "code-change"})
+"""Triggers that retrain whether or not the data has drifted: somebody or something already decided."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A section; unknown keys are ignored, so that an older state can read a newer one's."""
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Request(Message):
+    """What started the run."""
+
+    pipeline: str
+    trigger: Trigger = "manual"
+    bucket: str | None = None
+    key: str | None = None
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+    size: int = 0
+    event_time: str = ""
+
+
+@dataclass(frozen=True)
+class Claim(Message):
+    """`claimed`: this run holds the lease. `duplicate`: there is nothing left for it to do."""
+
+    status: Literal["claimed", "duplicate"]
+    run_id: str
+    pipeline: str
+    trigger: Trigger
+    started_at: str
+    reason: str
+    fencing_token: int = 0
+    batches: int = 0
+    champion_before: str | None = None
+
+
+@dataclass(frozen=True)
+class Validation(Message):
+    """`accepted`: at least one new dataset version. `nothing_new`: no upload waited (a schedule, a person)."""
+
+    status: Literal["accepted", "nothing_new", "quarantined", "duplicate"]
+    reason: str
+    dataset_versions: tuple[str, ...] = ()
+    rows: int = 0
+    rejected_rows: int = 0
+    quarantined_files: int = 0
+
+
+@dataclass(frozen=True)
+class Drift(Message):
+    """Whether to retrain, and why."""
+
+    retrain: bool
+    drifted: bool
+    reason: str
+    drifted_features: tuple[str, ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison(Message):
+    """The challenger's fate. `champion_etag` is the pointer it was judged against; None: there was none."""
+
+    verdict: Literal["wins", "loses", "inconclusive"]
+    reason: str
+    challenger: str
+    challenger_manifest_sha256: str
+    champion: str | None = None
+    champion_etag: str | None = None
+    metric: str = ""
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Promotion(Message):
+    """`lost_race`: the champion changed since the comparison, which has to be done again."""
+
+    status: Literal["promoted", "lost_race"]
+    reason: str
+    version: str
+    previous: str | None = None
+    swap_id: str = ""
+
+
+@dataclass(frozen=True)
+class Failure(Message):
+    """What a state's Catch leaves: the names are Step Functions'."""
+
+    Error: str = "Unknown"
+    Cause: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The cause in one line: a Lambda's error message without its stack trace, a task's stop reason."""
+        try:
+            cause = json.loads(self.Cause)
+        except json.JSONDecodeError:
+            cause = {}
+        if isinstance(cause, dict):
+            for name in ("errorMessage", "StoppedReason"):
+                if cause.get(name):
+                    return str(cause[name])
+        return f"{self.Error}: {self.Cause}"[:500]
+
+
+@dataclass(frozen=True)
+class Record(Message):
+    """How the run ended. `pending`: uploads that came meanwhile and want a run of their own."""
+
+    verdict: Verdict
+    reason: str
+    pending: int = 0
+    champion_after: str | None = None
+
+
+@dataclass(frozen=True)
+class Notification(Message):
+    """Whether on-call was told."""
+
+    status: Literal["sent", "not_needed"]
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """The execution's state, as far as it has got."""
+
+    request: Request
+    run_id: str
+    started_at: str
+    execution_arn: str = ""
+    claim: Claim | None = None
+    validation: Validation | None = None
+    drift: Drift | None = None
+    training_failure: Failure | None = None
+    comparison: Comparison | None = None
+    promotion: Promotion | None = None
+    failure: Failure | None = None
+    record: Record | None = None
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Read the state that a function is called with: `{"run_id", "started_at", "state": {…}}`."""
+        state = content["state"]
+
+        def section(kind: type[Any], name: str) -> Any:
+            return kind.from_dict(state[name]) if isinstance(state.get(name), dict) else None
+
+        return cls(
+            request=Request.from_dict(state),
+            run_id=content["run_id"],
+            started_at=content["started_at"],
+            execution_arn=content.get("execution_arn", ""),
+            claim=section(Claim, "claim"),
+            validation=section(Validation, "validation"),
+            drift=section(Drift, "drift"),
+            training_failure=section(Failure, "training_failure"),
+            comparison=section(Comparison, "comparison"),
+            promotion=section(Promotion, "promotion"),
+            failure=section(Failure, "failure"),
+            record=section(Record, "record"),
+        )

@@ -1,0 +1,96 @@
+"""What the core needs from the world: objects with conditional writes, and a ledger.
+
+`contender.adapters` implements these on S3 and DynamoDB; the tests implement them in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object's bytes and the entity tag that a conditional write is based on."""
+
+    body: bytes
+    etag: str
+
+
+class Objects(Protocol):
+    """One bucket."""
+
+    def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        """Raises NotFoundError when there is no such object."""
+
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """Write and return the new entity tag.
+
+        Raises PreconditionFailedError (the object is not as expected), ConflictError (another write is in
+        flight: try again), UnknownOutcomeError (no answer: read back to know).
+        """
+
+    def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
+        """Copy within the bucket. Raises NotFoundError."""
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        """All keys under a prefix, in order."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One upload waiting to be taken by a run."""
+
+    batch_id: str
+    key: str
+    version_id: str | None
+    size: int
+    uploaded_at: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on a pipeline. The fencing token grows with each lease ever granted."""
+
+    owner: str
+    fencing_token: int
+    expires_at: float
+
+
+class Ledger(Protocol):
+    """Who works on which pipeline, what waits, what happened."""
+
+    def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
+        """Put an upload in the queue; False when it was put there before (until `remember_until`, epoch seconds)."""
+
+    def pending_batches(self, pipeline: str) -> Sequence[Batch]:
+        """What waits, oldest first."""
+
+    def settle_batch(self, pipeline: str, batch_id: str) -> None:
+        """The upload has been dealt with: it waits no more."""
+
+    def return_batch(self, pipeline: str, batch_id: str) -> None:
+        """The run that took the upload failed before reading it: it waits again, with one more attempt."""
+
+    def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
+        """Take or renew the lease; answers the lease in force, which may be somebody else's."""
+
+    def release_lease(self, pipeline: str, owner: str) -> None:
+        """Give the lease back; nothing happens when it is somebody else's by now."""
+
+    def lease(self, pipeline: str) -> Lease | None:
+        """The lease as it stands, expired or not."""
+
+    def put_run(self, record: Mapping[str, Any]) -> None:
+        """Keep a run's record (`pipeline`, `run_id` and `started_at` among its keys)."""
+
+    def runs(self, pipeline: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        """Run records, newest first."""
+
+    def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
+        """Add to the history of champions; an entry with the same `swap_id` is kept once."""
+
+    def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
+        """The history of champions, newest first."""

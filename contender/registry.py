@@ -1,0 +1,121 @@
+"""Model versions: immutable folders in the model bucket that count only once their manifest is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contender.errors import IntegrityError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
+from contender.ports import Objects
+
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+PIPELINE = "pipeline.skops"
+PROFILE = "profile.json"
+
+
+def sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def write_once(objects: Objects, key: str, body: bytes) -> None:
+    """Create an object that is never replaced; writing the same bytes again is harmless.
+
+    Raises
+    ------
+    IntegrityError
+        When the key holds other bytes already.
+    """
+    try:
+        objects.put(key, body, if_none_match=True)
+    except (PreconditionFailedError, UnknownOutcomeError):
+        try:
+            if objects.get(key).body != body:
+                raise IntegrityError(f"{key} exists with other content and is immutable; use a new version") from None
+        except NotFoundError:
+            objects.put(key, body, if_none_match=True)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version's manifest and the digest that the pointer names."""
+
+    manifest: Mapping[str, Any]
+    manifest_sha256: str
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest["version"])
+
+
+@dataclass(frozen=True)
+class ModelRegistry:
+    """The versions of one pipeline."""
+
+    objects: Objects
+    pipeline: str
+
+    def key(self, version: str, name: str) -> str:
+        return f"models/{self.pipeline}/{version}/{name}"
+
+    def write(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> ModelVersion:
+        """Write a version: its files first, its manifest (completed with their digests) last.
+
+        Raises
+        ------
+        IntegrityError
+            When the version exists with other content.
+        """
+        version = str(manifest["version"])
+        for name, body in files.items():
+            write_once(self.objects, self.key(version, name), body)
+        digests = {name: {"sha256": sha256(body), "bytes": len(body)} for name, body in files.items()}
+        body = json.dumps({**manifest, "files": digests}, indent=2, sort_keys=True).encode()
+        write_once(self.objects, self.key(version, MANIFEST), body)
+        return ModelVersion(json.loads(body), sha256(body))
+
+    def read(self, version: str, *, manifest_sha256: str | None = None) -> ModelVersion:
+        """Read a version's manifest, checked against the digest that the pointer names.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such version, or its training never finished.
+        IntegrityError
+            When the manifest is not the one that was named.
+        """
+        body = self.objects.get(self.key(version, MANIFEST)).body
+        found = sha256(body)
+        if manifest_sha256 is not None and found != manifest_sha256:
+            raise IntegrityError(
+                f"the manifest of {version} has sha256 {found}, but {manifest_sha256} was promoted; "
+                "it was changed since and is not used"
+            )
+        return ModelVersion(json.loads(body), found)
+
+    def file(self, model: ModelVersion, name: str) -> bytes:
+        """Read one of a version's files, checked against its manifest.
+
+        Raises
+        ------
+        NotFoundError
+            When the version has no such file.
+        IntegrityError
+            When the bytes are not those that were written.
+        """
+        expected = model.manifest["files"].get(name)
+        if expected is None:
+            raise NotFoundError(f"{model.version} has no {name}; it has {', '.join(sorted(model.manifest['files']))}")
+        body = self.objects.get(self.key(model.version, name)).body
+        if sha256(body) != expected["sha256"]:
+            raise IntegrityError(f"{name} of {model.version} has sha256 {sha256(body)}, not {expected['sha256']}")
+        return body
+
+    def versions(self) -> tuple[str, ...]:
+        """Every finished version, oldest first."""
+        prefix = f"models/{self.pipeline}/"
+        keys = self.objects.keys(prefix)
+        return tuple(sorted(key[len(prefix) :].split("/")[0] for key in keys if key.endswith("/" + MANIFEST)))

@@ -1,0 +1,57 @@
+"""A run's folder in the data bucket: the pipeline file it goes by, and the report of each of its steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contender.errors import NotFoundError
+from contender.ports import Objects
+
+PIPELINE_FILE = "pipeline.toml"
+BATCHES = "batches.json"
+VALIDATION = "validation.json"
+DRIFT = "drift.json"
+TRAINING = "training.json"
+COMPARISON = "comparison.json"
+REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    objects: Objects
+    pipeline: str
+    run_id: str
+
+    def key(self, name: str) -> str:
+        return f"runs/{self.pipeline}/{self.run_id}/{name}"
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a report; a repeated step replaces what its first attempt left."""
+        self.objects.put(self.key(name), json.dumps(content, indent=2, allow_nan=False).encode())
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Raises NotFoundError when the run has not got that far."""
+        content: dict[str, Any] = json.loads(self.objects.get(self.key(name)).body)
+        return content
+
+    def reports(self) -> dict[str, Any]:
+        """Every report there is, by the name of its step."""
+        found = {}
+        for name in REPORTS:
+            try:
+                found[name.removesuffix(".json")] = self.read(name)
+            except NotFoundError:
+                continue
+        return found
+
+    def write_pipeline_file(self, text: str) -> None:
+        self.objects.put(self.key(PIPELINE_FILE), text.encode())
+
+    def pipeline_file(self) -> str:
+        """The pipeline file as it was when the run started."""
+        return self.objects.get(self.key(PIPELINE_FILE)).body.decode()

@@ -1,0 +1,71 @@
+"""Claim: makes the run idempotent, takes the lease, and fixes the pipeline file that the run goes by."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.environment import read_environment
+from contender.adapters.s3 import S3Objects, parse_s3_uri
+from contender.claims import claim
+from contender.messages import Claim, RunState
+from contender.promotion import read_pointer
+from contender.runs import BATCHES, RunFolder
+from lambdas.step import logger, step
+
+
+@dataclass(frozen=True)
+class Environment:
+    data_bucket: str
+    model_bucket: str
+    runs_table: str
+    pipeline_file: str
+
+
+environment = read_environment(Environment, os.environ)
+s3 = boto3.client("s3")
+step_functions = boto3.client("stepfunctions")
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+data = S3Objects(s3, environment.data_bucket)
+models = S3Objects(s3, environment.model_bucket)
+
+
+def take(state: RunState) -> Claim:
+    taken = claim(
+        ledger,
+        state.request,
+        run_id=state.run_id,
+        started_at=state.started_at,
+        now=time.time(),
+        is_running=lambda run_id: is_running(state.execution_arn, run_id),
+    )
+    for batch in taken.given_up:
+        logger.error("upload given up after repeated failures", key=batch.key, attempts=batch.attempts)
+    if taken.claim.status == "duplicate":
+        return taken.claim
+    folder = RunFolder(data, state.request.pipeline, state.run_id)
+    bucket, key = parse_s3_uri(environment.pipeline_file)
+    folder.write_pipeline_file(S3Objects(s3, bucket).get(key).body.decode())
+    folder.write(BATCHES, {"batches": [asdict(batch) for batch in taken.batches]})
+    champion = read_pointer(models, state.request.pipeline)
+    return replace(taken.claim, champion_before=champion.pointer.champion if champion else None)
+
+
+def is_running(execution_arn: str, run_id: str) -> bool:
+    """Whether the run that holds the lease is still at work; its execution has the run's id as its name."""
+    holder = execution_arn.rpartition(":")[0] + ":" + run_id
+    try:
+        return bool(step_functions.describe_execution(executionArn=holder)["status"] == "RUNNING")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return False
+        raise
+
+
+handler: Any = step(take)

@@ -1,0 +1,66 @@
+"""Record: writes down how the run ended, settles its uploads and releases the lease, on every path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.environment import read_environment
+from contender.adapters.s3 import S3Objects
+from contender.errors import NotFoundError
+from contender.messages import Record, RunState
+from contender.outcome import run_record
+from contender.promotion import read_pointer
+from contender.runs import BATCHES, RunFolder
+from lambdas.step import count, step
+
+
+@dataclass(frozen=True)
+class Environment:
+    data_bucket: str
+    model_bucket: str
+    runs_table: str
+
+
+environment = read_environment(Environment, os.environ)
+s3 = boto3.client("s3")
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+data = S3Objects(s3, environment.data_bucket)
+models = S3Objects(s3, environment.model_bucket)
+
+
+def write_down(state: RunState) -> Record:
+    pipeline = state.request.pipeline
+    champion = read_pointer(models, pipeline)
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(state.started_at)).total_seconds()
+    record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
+    ledger.put_run(record)
+    settle_uploads(state)
+    # First give the lease back, then look at the queue: see contender.claims.
+    ledger.release_lease(pipeline, state.run_id)
+    held = state.claim is not None and state.claim.status == "claimed"
+    # A failed run starts no other one: what made it fail would make the next one fail as well.
+    pending = len(ledger.pending_batches(pipeline)) if held and record["verdict"] != "failed" else 0
+    count(f"Runs{record['verdict'].capitalize()}", 1, pipeline=pipeline)
+    return Record(record["verdict"], record["reason"], pending, record["champion_after"])
+
+
+def settle_uploads(state: RunState) -> None:
+    """The uploads of a run that has looked at them wait no more; those of a run that failed before do."""
+    try:
+        batches = RunFolder(data, state.request.pipeline, state.run_id).read(BATCHES)["batches"]
+    except NotFoundError:
+        return
+    for batch in batches:
+        if state.validation is not None:
+            ledger.settle_batch(state.request.pipeline, batch["batch_id"])
+        else:
+            ledger.return_batch(state.request.pipeline, batch["batch_id"])
+
+
+handler: Any = step(write_down)

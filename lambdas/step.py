@@ -1,0 +1,40 @@
+"""What every state of the loop does around its own work: read the state, log and trace, answer with its section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contender.messages import Message, RunState
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def step(work: Callable[[RunState], Message]) -> Handler:
+    """A Lambda handler from a function of the run's state."""
+
+    @logger.inject_lambda_context
+    @tracer.capture_lambda_handler
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        state = RunState.from_dict(event)
+        logger.append_keys(run_id=state.run_id, pipeline=state.request.pipeline)
+        section = work(state)
+        logger.info("step finished", section=section.to_dict())
+        return section.to_dict()
+
+    return handler
+
+
+def count(name: str, value: float, *, pipeline: str, unit: MetricUnit = MetricUnit.Count) -> None:
+    """Add a metric of the pipeline, sent with the function's log (CloudWatch's embedded metric format)."""
+    metrics.add_dimension(name="pipeline", value=pipeline)
+    metrics.add_metric(name=name, unit=unit, value=value)

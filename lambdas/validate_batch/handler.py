@@ -1,0 +1,60 @@
+"""ValidateBatch: checks the run's uploads against the data contract and makes dataset versions of what is good."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import boto3
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.environment import read_environment
+from contender.adapters.readers import read_batch, write_parquet
+from contender.adapters.s3 import S3Objects
+from contender.config import parse_pipeline
+from contender.intake import Intake
+from contender.messages import RunState, Validation
+from contender.ports import Batch
+from contender.runs import BATCHES, VALIDATION, RunFolder
+from lambdas.step import count, step
+
+
+@dataclass(frozen=True)
+class Environment:
+    data_bucket: str
+    runs_table: str
+
+
+environment = read_environment(Environment, os.environ)
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+data = S3Objects(boto3.client("s3"), environment.data_bucket)
+
+
+def validate(state: RunState) -> Validation:
+    pipeline = state.request.pipeline
+    folder = RunFolder(data, pipeline, state.run_id)
+    intake = Intake(
+        objects=data,
+        config=parse_pipeline(folder.pipeline_file()),
+        run_id=state.run_id,
+        now=state.started_at,
+        read=read_batch,
+        write=write_parquet,
+        done=versions_with_a_verdict(pipeline),
+    )
+    batches = [Batch(**batch) for batch in folder.read(BATCHES)["batches"]]
+    validation, files = intake.take(batches)
+    folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files]})
+    count("RowsAccepted", validation.rows, pipeline=pipeline)
+    count("RowsRejected", validation.rejected_rows, pipeline=pipeline)
+    count("FilesQuarantined", validation.quarantined_files, pipeline=pipeline)
+    return validation
+
+
+def versions_with_a_verdict(pipeline: str) -> frozenset[str]:
+    runs = [run for run in ledger.runs(pipeline, limit=1000) if run["verdict"] != "failed"]
+    return frozenset(version for run in runs for version in run["dataset_versions"])
+
+
+handler: Any = step(validate)
