@@ -1,0 +1,106 @@
+"""Puts a function's zip together without Docker: our own packages, and on AWS the pinned wheels of its runtime.
+
+A bundle is named by the content that goes into it, so one that has not changed is neither built nor uploaded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+
+PYTHON_VERSION = "3.13"
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux2014_x86_64")
+PACKAGES = ("contender", "lambdas")
+# The command line never runs in a function: leaving it out keeps an edit of it from redeploying all of them.
+EXCLUDED = ("__pycache__", "*.pyc", "cli")
+
+
+class BundlingError(RuntimeError):
+    """Raised when pip cannot collect the wheels of a bundle."""
+
+
+def source_files(project_root: Path) -> Iterator[Path]:
+    """Every file of ours that goes into a bundle, in a fixed order."""
+    for package in PACKAGES:
+        for path in sorted((project_root / package).rglob("*")):
+            relative = path.relative_to(project_root)
+            excluded = any(part in EXCLUDED for part in relative.parts) or path.suffix == ".pyc"
+            if path.is_file() and not excluded:
+                yield path
+
+
+def content_hash(project_root: Path, requirements: Path | None) -> str:
+    """Hash of all that decides what is in the bundle."""
+    digest = hashlib.sha256()
+    for path in source_files(project_root):
+        digest.update(f"{path.relative_to(project_root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    if requirements is not None:
+        digest.update("\0".join((PYTHON_VERSION, *PLATFORMS)).encode())
+        digest.update(requirements.read_bytes())
+    return digest.hexdigest()
+
+
+def install_requirements(requirements: Path, target: Path) -> None:
+    """Collect the wheels that a requirements file pins, for Lambda's platform and not for this machine's.
+
+    Raises
+    ------
+    BundlingError
+        When pip fails, with what pip said.
+    """
+    platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
+    # The file pins the whole closure; what the runtime has (boto3) must not come along as somebody's dependency.
+    wheels_only = ["--python-version", PYTHON_VERSION, "--only-binary=:all:", "--no-deps", "--no-compile"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += [*platforms, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise BundlingError(
+            f"pip could not install {requirements} for Python {PYTHON_VERSION} on {PLATFORMS[0]} "
+            f"(exit code {result.returncode}); correct the pins or the package index. pip said: {result.stderr.strip()}"
+        )
+
+
+def write_bundle(project_root: Path, requirements: Path | None, target: Path) -> None:
+    """Write a bundle's files into a folder."""
+    for package in PACKAGES:
+        ignore = shutil.ignore_patterns(*EXCLUDED)
+        shutil.copytree(project_root / package, target / package, ignore=ignore, dirs_exist_ok=True)
+    if requirements is not None:
+        install_requirements(requirements, target)
+
+
+@jsii.implements(ILocalBundling)
+class PythonBundle:
+    """Builds a bundle on this machine when, and only when, the CDK asks for it."""
+
+    def __init__(self, *, project_root: Path, requirements: Path | None) -> None:
+        self._project_root = project_root
+        self._requirements = requirements
+
+    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
+        """Write the bundle; a failure is raised, because falling back to Docker would hide it."""
+        write_bundle(self._project_root, self._requirements, Path(output_dir))
+        return True
+
+
+def bundled_code(*, project_root: Path, requirements: Path | None) -> lambda_.Code:
+    """The code of a zip function: our packages, and the wheels of a requirements file when one is given."""
+    return lambda_.Code.from_asset(
+        str(project_root / PACKAGES[0]),
+        asset_hash=content_hash(project_root, requirements),
+        asset_hash_type=AssetHashType.CUSTOM,
+        bundling=BundlingOptions(
+            image=DockerImage.from_registry("never-used"),
+            local=PythonBundle(project_root=project_root, requirements=requirements),
+        ),
+    )

@@ -1,0 +1,184 @@
+"""The data stack: what outlives every run — uploads, datasets, models, and the table of runs."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.access import Storage
+from stacks.acknowledge import acknowledge
+from stacks.environment import Environment
+
+POINTER_PATTERN = "models/*/champion.json"
+NONCURRENT_DAYS = 90
+ABANDONED_UPLOAD_DAYS = 7
+ACCESS_LOG_DAYS = 90
+
+
+class PrivateBucket(Construct):
+    """A bucket that is versioned, encrypted, closed to the public and to plain HTTP, and that cleans up after itself.
+
+    SSE-S3 and not KMS: nothing here is shared across accounts, and a key would cost per request and add a second
+    policy to get wrong. Change `encryption` where a rule asks for keys of your own.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, access_logs: s3.IBucket, expire: Duration
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/",
+            removal_policy=environment.removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="clean-up",
+                    noncurrent_version_expiration=expire,
+                    abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS),
+                    expired_object_delete_marker=True,
+                )
+            ],
+        )
+
+
+class AccessLogBucket(Construct):
+    """Where the other buckets write who asked them for what."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=environment.removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="forget",
+                    expiration=Duration.days(ACCESS_LOG_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS),
+                )
+            ],
+        )
+        acknowledge(
+            self.bucket,
+            {"AwsSolutions-S1": "This is the bucket that access logs go to; logging it into itself would never end."},
+        )
+
+
+class RunsTable(Construct):
+    """Leases, idempotency keys, run records and the promotion history, in one table."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            deletion_protection=environment.keeps_data,
+            removal_policy=environment.removal_policy,
+        )
+
+
+class DataStack(Stack):
+    """Buckets, the runs table, and the key that alerts are encrypted with."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **stack_settings: object) -> None:
+        super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
+        access_logs = AccessLogBucket(self, "AccessLogs", environment=environment).bucket
+        expire = Duration.days(NONCURRENT_DAYS)
+        data = PrivateBucket(self, "Data", environment=environment, access_logs=access_logs, expire=expire)
+        models = PrivateBucket(self, "Models", environment=environment, access_logs=access_logs, expire=expire)
+        runs = RunsTable(self, "Runs", environment=environment)
+        announce_uploads(data.bucket)
+        require_conditional_writes(models.bucket)
+        self.storage = Storage(data_bucket=data.bucket, model_bucket=models.bucket, runs_table=runs.table)
+        self.alerts_key = _alerts_key(self, environment)
+        CfnOutput(self, "DataBucketName", value=data.bucket.bucket_name)
+        CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
+        CfnOutput(self, "RunsTableName", value=runs.table.table_name)
+
+
+def announce_uploads(bucket: s3.Bucket) -> None:
+    """Send the bucket's events to EventBridge, by the bucket's own property.
+
+    The L2 argument would add a Lambda-backed custom resource for what CloudFormation can do by itself.
+    """
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )
+
+
+def require_conditional_writes(bucket: s3.Bucket) -> None:
+    """Deny every write that could overwrite: artifacts are written once, the pointer only by compare-and-swap.
+
+    `Null: true` holds when the request lacks the header. `s3:ObjectCreationOperation` is false for the parts of a
+    multipart upload, which cannot carry the header; completing the upload is an object creation again.
+    """
+    creates_object = {"Bool": {"s3:ObjectCreationOperation": "true"}}
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="ArtifactsAreWrittenOnce",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            not_resources=[bucket.arn_for_objects(POINTER_PATTERN)],
+            conditions={"Null": {"s3:if-none-match": "true"}, **creates_object},
+        )
+    )
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PointerIsComparedAndSwapped",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(POINTER_PATTERN)],
+            conditions={"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}, **creates_object},
+        )
+    )
+
+
+def _alerts_key(stack: DataStack, environment: Environment) -> kms.Key:
+    """A key of our own, because CloudWatch cannot publish to a topic encrypted with the key that AWS manages."""
+    key = kms.Key(
+        stack,
+        "AlertsKey",
+        description="Encrypts the alert topics of every pipeline",
+        enable_key_rotation=True,
+        removal_policy=environment.removal_policy,
+        pending_window=Duration.days(7) if environment.removal_policy == RemovalPolicy.DESTROY else None,
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AlarmsMayPublish",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        )
+    )
+    return key

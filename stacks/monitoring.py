@@ -1,0 +1,266 @@
+"""The monitoring stack of a pipeline: one dashboard, and few alarms that each say what to do."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from contender.config import AlarmPolicy, PipelineConfig
+from stacks import metrics
+from stacks.environment import Environment
+
+FAILED_RUNS_WINDOW = Duration.hours(1)
+WIDTH = 24
+
+SERVING_ERRORS = """**Predictions of {pipeline} fail.** More than {rate:.2%} of them answered 5xx.
+
+1. `GET /v1/model` says which version answers, and since when.
+2. If it was promoted shortly before, roll back: put the previous version into the champion pointer.
+3. Else read the log of the Serve function: a timeout asks for memory, a refused manifest for the artifact it names."""
+
+FAILED_RUNS = """**Training runs of {pipeline} fail.** {count} or more failed, timed out or were stopped within an hour.
+
+1. Open the state machine's newest failed execution; the red state names the cause.
+2. A failed Train state: read the task's log; exit code 137 asks for memory in the pipeline file.
+3. The champion still serves. Repair, then redrive the execution or start a new one.
+
+A run that was stopped by hand counts too."""
+
+DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** An upload or the schedule could not start the state machine.
+
+1. Read a message of the dead-letter queue: its attributes carry the error code.
+2. Most often permissions or a throttled StartExecution. Repair, then start a run by hand: it picks up every
+   waiting upload, so messages need no replay.
+3. Purge the queue; the alarm goes back to OK."""
+
+
+class PipelineMetrics:
+    """The metrics of one pipeline that alarms and dashboard share."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        period: Duration,
+        machine: sfn.StateMachine,
+        api: apigateway.HttpApi,
+        serve: lambda_.IFunction,
+        dead_letters: sqs.Queue,
+    ) -> None:
+        self._pipeline = pipeline
+        self.runs_started = machine.metric_started(period=period, label="started")
+        self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
+        self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
+        self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
+        self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
+        self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
+        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
+        self.serve_errors = serve.metric_errors(period=period, label="function errors")
+        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
+        self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
+            period=period, statistic="Maximum"
+        )
+        self._machine = machine
+        self._period = period
+
+    def error_rate(self, *, min_requests: int) -> cloudwatch.MathExpression:
+        """Share of requests answered 5xx; 0 while there are too few requests to say."""
+        return cloudwatch.MathExpression(
+            expression=f"IF(requests >= {min_requests}, FILL(errors, 0) / requests, 0)",
+            using_metrics={"requests": self.requests, "errors": self.server_errors},
+            period=self._period,
+            label="error rate",
+        )
+
+    def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:
+        """Runs that did not reach their end. A metric is only emitted when it happens, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression="FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)",
+            using_metrics={
+                "failed": self._machine.metric_failed(period=period),
+                "timedOut": self._machine.metric_timed_out(period=period),
+                "aborted": self._machine.metric_aborted(period=period),
+            },
+            period=period,
+            label="not successful",
+        )
+
+    def undelivered(self) -> cloudwatch.MathExpression:
+        """Messages in the dead-letter queue, those that somebody is looking at included."""
+        return cloudwatch.MathExpression(
+            expression="waiting + inFlight",
+            using_metrics={"waiting": self.waiting, "inFlight": self.in_flight},
+            period=self._period,
+            label="dead letters",
+        )
+
+    def verdicts(self) -> list[cloudwatch.Metric]:
+        """Runs by how they ended."""
+        return [
+            self._own(metrics.RUNS_FINISHED, statistic="Sum", label=verdict, verdict=verdict)
+            for verdict in metrics.VERDICTS
+        ]
+
+    def champion_age(self) -> cloudwatch.Metric:
+        """Hours since the champion was promoted."""
+        return self._own(metrics.CHAMPION_AGE_HOURS, statistic="Maximum", label="champion age")
+
+    def _own(self, name: str, *, statistic: str, label: str, **dimensions: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=name,
+            dimensions_map={"pipeline": self._pipeline, **dimensions},
+            statistic=statistic,
+            period=Duration.hours(1),
+            label=label,
+        )
+
+
+class PipelineAlarms(Construct):
+    """The alarms that mail somebody. All are metric math, so each can carry its own minimum volume."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        pipeline: str,
+        policy: AlarmPolicy,
+        shared: PipelineMetrics,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._topic = topic
+        self._add(
+            "ServingErrorRate",
+            metric=shared.error_rate(min_requests=policy.serving_min_requests),
+            threshold=policy.serving_error_rate,
+            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            description=SERVING_ERRORS.format(pipeline=pipeline, rate=policy.serving_error_rate),
+        )
+        self._add(
+            "FailedRuns",
+            metric=shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
+            threshold=policy.failed_runs,
+            operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            description=FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
+        )
+        self._add(
+            "UndeliveredTriggers",
+            metric=shared.undelivered(),
+            threshold=0,
+            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            description=DEAD_LETTERS.format(pipeline=pipeline),
+        )
+
+    def _add(
+        self,
+        construct_id: str,
+        *,
+        metric: cloudwatch.MathExpression,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator,
+        description: str,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        alarm.add_ok_action(actions.SnsAction(self._topic))
+
+
+class PipelineDashboard(Construct):
+    """One page that says whether the loop runs, what it decided and whether the champion answers."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, policy: AlarmPolicy, shared: PipelineMetrics
+    ) -> None:
+        super().__init__(scope, construct_id)
+        unsuccessful = shared.unsuccessful_runs(FAILED_RUNS_WINDOW)
+        error_rate = shared.error_rate(min_requests=policy.serving_min_requests)
+        cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=name,
+            default_interval=Duration.days(7),
+            widgets=[
+                [
+                    _graph("Runs", left=[shared.runs_started, shared.runs_succeeded, unsuccessful]),
+                    _graph("Verdicts", left=shared.verdicts(), stacked=True),
+                    _graph("Duration of a run (ms)", left=[shared.run_seconds]),
+                ],
+                [
+                    _graph("Requests", left=[shared.requests, shared.client_errors, shared.server_errors]),
+                    _graph("Errors", left=[error_rate], right=[shared.serve_errors]),
+                    _graph("Latency (ms)", left=shared.latencies),
+                ],
+                [
+                    _graph("Undelivered triggers", left=[shared.undelivered()]),
+                    _graph("Age of the champion (hours)", left=[shared.champion_age()]),
+                ],
+            ],
+        )
+
+
+def _graph(
+    title: str,
+    *,
+    left: list[cloudwatch.Metric] | list[cloudwatch.MathExpression] | list[cloudwatch.IMetric],
+    right: list[cloudwatch.Metric] | None = None,
+    stacked: bool = False,
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title=title, width=WIDTH // 3, left=left, right=right or [], stacked=stacked, left_y_axis={"min": 0}
+    )
+
+
+class MonitoringStack(Stack):
+    """Watches one pipeline."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        machine: sfn.StateMachine,
+        dead_letters: sqs.Queue,
+        topic: sns.ITopic,
+        api: apigateway.HttpApi,
+        serve: lambda_.IFunction,
+        **stack_settings: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
+        shared = PipelineMetrics(
+            pipeline=pipeline.name,
+            period=Duration.minutes(pipeline.alarms.period_minutes),
+            machine=machine,
+            api=api,
+            serve=serve,
+            dead_letters=dead_letters,
+        )
+        PipelineAlarms(
+            self, "Alarms", pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic
+        )
+        PipelineDashboard(
+            self,
+            "Overview",
+            name=f"{environment.stage_name}-{pipeline.name}",
+            policy=pipeline.alarms,
+            shared=shared,
+        )

@@ -1,0 +1,118 @@
+"""One environment as one CDK stage: the shared stacks, and three stacks for each pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import DefaultStackSynthesizer, Stage, Tags
+from aws_cdk import Environment as Target
+from constructs import Construct
+
+from contender.config import PipelineConfig
+from stacks.data import DataStack
+from stacks.environment import Environment
+from stacks.monitoring import MonitoringStack
+from stacks.serving import ServingStack
+from stacks.training import TrainingStack
+from stacks.workflow import WorkflowStack
+
+# In code and not in cdk.json, which is read by the CDK command line only: `python app.py` must synthesise the same.
+FEATURE_FLAGS = {
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    # Access logs are let in by a bucket policy; ACLs, the older way, are switched off on every bucket.
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+    "@aws-cdk/core:checkSecretUsage": True,
+}
+
+
+class ContenderStage(Stage):
+    """All stacks of an environment.
+
+    Attributes
+    ----------
+    data : DataStack
+    training : TrainingStack
+    workflows, serving, monitoring : dict
+        The stacks of each pipeline, by its name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        pipelines: Sequence[PipelineConfig],
+        project_root: Path,
+        alarm_emails: Sequence[str] = (),
+        target: Target | None = None,
+    ) -> None:
+        super().__init__(scope, environment.stage_name, env=target)
+        self._environment = environment
+        Tags.of(self).add("project", environment.prefix)
+        Tags.of(self).add("environment", environment.name)
+        self.data = DataStack(self, "data", environment=environment, **self._settings("Data and models"))
+        self.training = TrainingStack(
+            self,
+            "training",
+            environment=environment,
+            storage=self.data.storage,
+            pipelines=pipelines,
+            project_root=project_root,
+            **self._settings("Network and training task"),
+        )
+        self.workflows: dict[str, WorkflowStack] = {}
+        self.serving: dict[str, ServingStack] = {}
+        self.monitoring: dict[str, MonitoringStack] = {}
+        for pipeline in pipelines:
+            self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
+
+    def _add_pipeline(
+        self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]
+    ) -> None:
+        workflow = WorkflowStack(
+            self,
+            f"{pipeline.name}-workflow",
+            environment=self._environment,
+            pipeline=pipeline,
+            storage=self.data.storage,
+            alerts_key=self.data.alerts_key,
+            training=self.training,
+            alarm_emails=alarm_emails,
+            project_root=project_root,
+            **self._settings(f"Continuous training of {pipeline.name}"),
+        )
+        serving = ServingStack(
+            self,
+            f"{pipeline.name}-serving",
+            environment=self._environment,
+            pipeline=pipeline,
+            storage=self.data.storage,
+            project_root=project_root,
+            **self._settings(f"Predictions of {pipeline.name}"),
+        )
+        self.monitoring[pipeline.name] = MonitoringStack(
+            self,
+            f"{pipeline.name}-monitoring",
+            environment=self._environment,
+            pipeline=pipeline,
+            machine=workflow.machine,
+            dead_letters=workflow.triggers.dead_letters,
+            topic=workflow.alerts,
+            api=serving.prediction_api.api,
+            serve=serving.serve.function,
+            **self._settings(f"Alarms and dashboard of {pipeline.name}"),
+        )
+        self.workflows[pipeline.name] = workflow
+        self.serving[pipeline.name] = serving
+
+    def _settings(self, description: str) -> dict[str, Any]:
+        """What every stack of the environment has in common."""
+        return {
+            "description": description,
+            "termination_protection": self._environment.termination_protection,
+            # An emulator has no bootstrap stack, so nothing there could answer the version check.
+            "synthesizer": DefaultStackSynthesizer(generate_bootstrap_version_rule=self._environment.bootstrapped),
+            "analytics_reporting": False,
+        }

@@ -1,0 +1,26 @@
+"""The one container image: training runs from it, and so do the functions that need scipy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_ecr_assets as ecr_assets
+from constructs import Construct
+
+DOCKERFILE = "training_image/Dockerfile"
+# Only what the image copies may change its hash: an edited page of documentation must not rebuild it.
+_EXCLUDED = ["*", "!contender", "!lambdas", "!training_image", "contender/cli", "**/__pycache__", "**/*.pyc"]
+
+
+def training_image_asset(scope: Construct, construct_id: str, *, project_root: Path) -> ecr_assets.DockerImageAsset:
+    """The image as an asset of a stack; the same content is built and pushed once, however many stacks name it."""
+    return ecr_assets.DockerImageAsset(
+        scope,
+        construct_id,
+        directory=str(project_root),
+        file=DOCKERFILE,
+        exclude=_EXCLUDED,
+        ignore_mode=IgnoreMode.DOCKER,
+        platform=ecr_assets.Platform.LINUX_AMD64,
+    )

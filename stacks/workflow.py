@@ -1,0 +1,454 @@
+"""The workflow stack of a pipeline: its functions, the state machine, what starts it, and whom it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from contender.config import PipelineConfig
+from stacks.access import TABLE_ACTIONS, Access, Storage
+from stacks.acknowledge import acknowledge
+from stacks.environment import Environment
+from stacks.functions import CodeSource, LoopFunction
+from stacks.training import CONTAINER_NAME, TrainingStack
+
+DEFINITION_FILE = "statemachines/continuous_training.asl.json"
+REQUIREMENTS = "lambdas/requirements.txt"
+DELIVERY_ATTEMPTS = 8
+DELIVERY_AGE_HOURS = 6
+SCHEDULE_WINDOW_MINUTES = 15
+DEAD_LETTER_DAYS = 14
+# Step Functions' own rule, through which it hears that a task it waits for has stopped.
+TASK_EVENTS_RULE = "StepFunctionsGetEventsForECSTaskRule"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """A state's function: its folder, size and access."""
+
+    state: str
+    folder: str
+    description: str
+    access: Access
+    memory_mib: int = 512
+    timeout_minutes: int = 2
+    needs_scipy: bool = False
+
+
+def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
+    """The functions of the loop, in the order of their states."""
+    incoming, quarantine = f"incoming/{pipeline}/*", f"quarantine/{pipeline}/*"
+    datasets, runs = f"datasets/{pipeline}/*", f"runs/{pipeline}/*"
+    models, pointer = f"models/{pipeline}/*", f"models/{pipeline}/champion.json"
+    return (
+        FunctionSpec(
+            state="Claim",
+            folder="claim",
+            description="Takes the pipeline's lease for this run, or finds it done or under way",
+            access=Access(read_data=(incoming,), write_data=(runs,), read_models=(pointer,), table=True),
+        ),
+        FunctionSpec(
+            state="ValidateBatch",
+            folder="validate_batch",
+            description="Checks new batches against the contract; good rows become a dataset version",
+            access=Access(
+                read_data=(incoming,), write_data=(quarantine, datasets, runs), read_models=(models,), table=True
+            ),
+            memory_mib=3008,
+            timeout_minutes=10,
+            needs_scipy=True,
+        ),
+        FunctionSpec(
+            state="DetectDrift",
+            folder="detect_drift",
+            description="Compares the new data with what the champion was trained on",
+            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,), table=True),
+            memory_mib=3008,
+            timeout_minutes=10,
+            needs_scipy=True,
+        ),
+        FunctionSpec(
+            state="EvaluateChallenger",
+            folder="evaluate_challenger",
+            description="Scores champion and challenger on rows that neither has seen",
+            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,), table=True),
+            memory_mib=3008,
+            timeout_minutes=15,
+            needs_scipy=True,
+        ),
+        FunctionSpec(
+            state="Promote",
+            folder="promote",
+            description="Moves the champion pointer by one compare-and-swap",
+            access=Access(read_data=(runs,), read_models=(models,), write_models=(pointer,), table=True),
+        ),
+        FunctionSpec(
+            state="Record",
+            folder="record",
+            description="Writes down what happened and on what evidence, and releases the lease",
+            access=Access(write_data=(runs,), read_models=(models,), table=True),
+        ),
+        FunctionSpec(
+            state="Notify",
+            folder="notify",
+            description="Tells people about a run that is worth a mail",
+            access=Access(read_data=(runs,), table=True),
+        ),
+    )
+
+
+class LoopFunctions(Construct):
+    """The functions of a pipeline's loop, by the name of their state.
+
+    Attributes
+    ----------
+    by_state : dict of str to LoopFunction
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        storage: Storage,
+        project_root: Path,
+        variables: dict[str, dict[str, str]],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        source = CodeSource(
+            self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS
+        )
+        shared = {
+            "PIPELINE": pipeline.name,
+            "DATA_BUCKET": storage.data_bucket.bucket_name,
+            "MODEL_BUCKET": storage.model_bucket.bucket_name,
+            "RUNS_TABLE": storage.runs_table.table_name,
+        }
+        self.by_state = {
+            spec.state: LoopFunction(
+                self,
+                spec.state,
+                environment=environment,
+                folder=spec.folder,
+                code=source.image() if spec.needs_scipy else source.zip(),
+                memory_mib=spec.memory_mib,
+                timeout=Duration.minutes(spec.timeout_minutes),
+                variables={**shared, **variables.get(spec.state, {})},
+                access=spec.access,
+                storage=storage,
+                description=spec.description,
+            )
+            for spec in function_specs(pipeline.name)
+        }
+
+
+class AlertsTopic(Construct):
+    """Where people hear from a pipeline: runs worth a mail, and alarms.
+
+    Attributes
+    ----------
+    topic : aws_sns.Topic
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey, emails: Sequence[str]) -> None:
+        super().__init__(scope, construct_id)
+        self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        # A topic policy replaces the default one, which would have let the account's alarms publish.
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsMayPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        for email in dict.fromkeys(emails):
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+
+class ContinuousTraining(Construct):
+    """The state machine, with its grants written out.
+
+    Attributes
+    ----------
+    machine : aws_stepfunctions.StateMachine
+    role : aws_iam.Role
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        functions: LoopFunctions,
+        storage: Storage,
+        training: TrainingStack,
+        project_root: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        name = f"{environment.stage_name}-{pipeline.name}-continuous-training"
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self._grant_functions(functions)
+        self._grant_training(training)
+        self._grant_itself(name)
+        storage.runs_table.grant(self.role, *TABLE_ACTIONS)
+        # Below this prefix log delivery needs no entry of its own in the account's size-limited resource policy.
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{name}",
+            retention=environment.log_retention,
+            removal_policy=environment.removal_policy,
+        )
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=name,
+            role=self.role,
+            definition_body=sfn.DefinitionBody.from_string((project_root / DEFINITION_FILE).read_text("utf-8")),
+            definition_substitutions={
+                **{f"{state}FunctionArn": one.function.function_arn for state, one in functions.by_state.items()},
+                "ClusterArn": training.cluster.cluster_arn,
+                "TaskDefinitionArn": training.task.family,
+                "TrainContainerName": CONTAINER_NAME,
+                "Subnet1": training.network.subnet_ids[0],
+                "Subnet2": training.network.subnet_ids[1],
+                "SecurityGroup": training.network.task_security_group.security_group_id,
+                "RunsTableName": storage.runs_table.table_name,
+                "Pipeline": pipeline.name,
+            },
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+            tracing_enabled=True,
+        )
+        acknowledge(
+            self.role,
+            {
+                "AwsSolutions-IAM5[Resource::*]": (
+                    "Log delivery (logs:CreateLogDelivery and its siblings) and X-Ray take no resource; "
+                    "IAM accepts only *."
+                )
+            },
+        )
+
+    def _grant_functions(self, functions: LoopFunctions) -> None:
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="RunStates",
+                actions=["lambda:InvokeFunction"],
+                resources=[one.function.function_arn for one in functions.by_state.values()],
+            )
+        )
+
+    def _grant_training(self, training: TrainingStack) -> None:
+        stack = Stack.of(self)
+        cluster_is_ours = {"ArnEquals": {"ecs:cluster": training.cluster.cluster_arn}}
+        definition = stack.format_arn(service="ecs", resource="task-definition", resource_name=f"{training.task.family}:*")
+        tasks = stack.format_arn(
+            service="ecs", resource="task", resource_name=f"{training.cluster.cluster_name}/*"
+        )
+        rule = stack.format_arn(service="events", resource="rule", resource_name=TASK_EVENTS_RULE)
+        for statement in (
+            iam.PolicyStatement(
+                sid="StartTraining", actions=["ecs:RunTask"], resources=[definition], conditions=cluster_is_ours
+            ),
+            iam.PolicyStatement(
+                sid="FollowTraining",
+                actions=["ecs:DescribeTasks", "ecs:StopTask"],
+                resources=[tasks],
+                conditions=cluster_is_ours,
+            ),
+            iam.PolicyStatement(
+                sid="HearThatTrainingStopped",
+                actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+                resources=[rule],
+            ),
+            iam.PolicyStatement(
+                sid="GiveTrainingItsRoles",
+                actions=["iam:PassRole"],
+                resources=[training.task.task_role.role_arn, training.task.execution_role.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            ),
+        ):
+            self.role.add_to_policy(statement)
+
+    def _grant_itself(self, name: str) -> None:
+        """By name, because its ARN as a reference would make role and machine wait for each other."""
+        machine = Stack.of(self).format_arn(
+            service="states", resource="stateMachine", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(sid="StartNextRun", actions=["states:StartExecution"], resources=[machine])
+        )
+
+
+class Triggers(Construct):
+    """What starts the machine: an upload, and the schedule. What cannot be delivered waits in one queue.
+
+    Attributes
+    ----------
+    dead_letters : aws_sqs.Queue
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        pipeline: PipelineConfig,
+        machine: sfn.StateMachine,
+        storage: Storage,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(DEAD_LETTER_DAYS),
+        )
+        acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This is the dead-letter queue of the rule and the schedule."})
+        self._add_upload_rule(pipeline, machine, storage)
+        self._add_schedule(pipeline, machine)
+
+    def _add_upload_rule(self, pipeline: PipelineConfig, machine: sfn.StateMachine, storage: Storage) -> None:
+        rule = events.Rule(
+            self,
+            "Upload",
+            description=f"Starts continuous training of {pipeline.name} when a batch arrives",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [storage.data_bucket.bucket_name]},
+                    "object": {"key": [{"prefix": f"incoming/{pipeline.name}/"}]},
+                },
+            ),
+        )
+        field = events.EventField.from_path
+        rule.add_target(
+            event_targets.SfnStateMachine(
+                machine,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "trigger": "upload",
+                        "pipeline": pipeline.name,
+                        "bucket": field("$.detail.bucket.name"),
+                        "key": field("$.detail.object.key"),
+                        "version_id": field("$.detail.object.version-id"),
+                        "etag": field("$.detail.object.etag"),
+                        "sequencer": field("$.detail.object.sequencer"),
+                        "size": field("$.detail.object.size"),
+                        "event_time": field("$.time"),
+                    }
+                ),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            )
+        )
+
+    def _add_schedule(self, pipeline: PipelineConfig, machine: sfn.StateMachine) -> None:
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            description=f"Starts continuous training of {pipeline.name} when nothing was uploaded",
+            schedule=scheduler.ScheduleExpression.expression(pipeline.schedule.expression),
+            enabled=pipeline.schedule.enabled,
+            time_window=scheduler.TimeWindow.flexible(Duration.minutes(SCHEDULE_WINDOW_MINUTES)),
+            target=scheduler_targets.StepFunctionsStartExecution(
+                machine,
+                input=scheduler.ScheduleTargetInput.from_object({"trigger": "schedule", "pipeline": pipeline.name}),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            ),
+        )
+
+
+class WorkflowStack(Stack):
+    """One pipeline's loop, from the upload to the mail."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        storage: Storage,
+        alerts_key: kms.IKey,
+        training: TrainingStack,
+        alarm_emails: Sequence[str],
+        project_root: Path,
+        **stack_settings: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
+        emails = (*pipeline.notify.emails, *alarm_emails)
+        self.alerts = AlertsTopic(self, "Alerts", key=alerts_key, emails=emails).topic
+        pipeline_file = s3_assets.Asset(self, "PipelineFile", path=pipeline.path)
+        self.functions = LoopFunctions(
+            self,
+            "Functions",
+            environment=environment,
+            pipeline=pipeline,
+            storage=storage,
+            project_root=project_root,
+            variables={
+                "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
+                "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
+            },
+        )
+        self._grant_special_access(pipeline_file, alerts_key)
+        self.training_loop = ContinuousTraining(
+            self,
+            "ContinuousTraining",
+            environment=environment,
+            pipeline=pipeline,
+            functions=self.functions,
+            storage=storage,
+            training=training,
+            project_root=project_root,
+        )
+        self.machine = self.training_loop.machine
+        self.triggers = Triggers(self, "Triggers", pipeline=pipeline, machine=self.machine, storage=storage)
+        CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
+        CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
+
+    def _grant_special_access(self, pipeline_file: s3_assets.Asset, alerts_key: kms.IKey) -> None:
+        """What single functions may do beyond the shared storage."""
+        self.functions.by_state["Claim"].role.add_to_policy(
+            iam.PolicyStatement(
+                sid="ReadPipelineFile",
+                actions=["s3:GetObject"],
+                resources=[pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)],
+            )
+        )
+        notify = self.functions.by_state["Notify"].role
+        notify.add_to_policy(iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn]))
+        notify.add_to_policy(
+            iam.PolicyStatement(
+                sid="EncryptMail", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[alerts_key.key_arn]
+            )
+        )
