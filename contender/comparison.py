@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import ceil, isfinite, sqrt
+from math import ceil, floor, isfinite, log10, sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +39,9 @@ class PromotionPolicy:
 
     metric: str = field(
         default="",
-        metadata={"doc": "Metric that decides; empty is the task's default (binary auc, multiclass log_loss, regression mae)."},
+        metadata={
+            "doc": "Metric that decides; empty is the task's default (binary auc, multiclass log_loss, regression mae)."
+        },
     )
     min_effect: float = field(
         default=0.002,
@@ -60,13 +62,18 @@ class PromotionPolicy:
     )
     n_resamples: int = field(
         default=2000,
-        metadata={"doc": "Block resamples from which the interval is made.", "minimum": 100, "maximum": 100_000},
+        metadata={
+            "doc": "Block resamples from which the interval is made.",
+            "minimum": 100,
+            "maximum": 100_000,
+        },
     )
     min_rows: int = field(
         default=200, metadata={"doc": "With fewer holdout rows the comparison is inconclusive.", "minimum": 2}
     )
     min_blocks: int = field(
-        default=5, metadata={"doc": "With fewer blocks (days, users) the comparison is inconclusive.", "minimum": 2}
+        default=5,
+        metadata={"doc": "With fewer blocks (days, users) the comparison is inconclusive.", "minimum": 2},
     )
     slice_margin: float = field(
         default=0.05,
@@ -87,7 +94,8 @@ class PromotionPolicy:
         },
     )
     must_beat_baseline: bool = field(
-        default=True, metadata={"doc": "Whether the challenger must beat the naive predictor with confidence."}
+        default=True,
+        metadata={"doc": "Whether the challenger must beat the naive predictor with confidence."},
     )
 
     def __post_init__(self) -> None:
@@ -99,7 +107,9 @@ class PromotionPolicy:
         _check_between("min_blocks", self.min_blocks, 2, float("inf"))
         _check_between("min_slice_rows", self.min_slice_rows, 2, float("inf"))
         if self.slice_rule not in ("non-inferiority", "harm"):
-            raise InvalidInputError(f"slice_rule must be 'non-inferiority' or 'harm', but got {self.slice_rule!r}")
+            raise InvalidInputError(
+                f"slice_rule must be 'non-inferiority' or 'harm', but got {self.slice_rule!r}"
+            )
 
     @property
     def error_rate(self) -> float:
@@ -109,13 +119,16 @@ class PromotionPolicy:
 
 @dataclass(frozen=True)
 class Interval:
-    """A paired improvement (positive: the challenger is better) with its two-sided confidence interval."""
+    """A paired improvement (positive: the challenger is better) with its two-sided confidence interval.
+
+    `units` is how many blocks, or pooled groups of blocks, were resampled: one more than the degrees of freedom.
+    """
 
     difference: float
     low: float
     high: float
     standard_error: float
-    blocks: int
+    units: int
 
 
 @dataclass(frozen=True)
@@ -224,16 +237,24 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Sample:
-    """The resampling of one holdout: which group each row is in and how often each replicate drew each group."""
+    """The resampling of one holdout: each row's block and group, and how often each replicate drew each group."""
 
+    block: Integers
     group: Integers
     counts: Floats
-    blocks: int
+
+    @property
+    def blocks(self) -> int:
+        return _distinct(self.block)
+
+    @property
+    def units(self) -> int:
+        """How many groups these rows are in; groups are blocks unless there are more than `MAX_GROUPS`."""
+        return _distinct(self.group)
 
     def of(self, rows: NDArray[np.bool_]) -> _Sample:
         """The same replicates, seen by a subset of the rows."""
-        group = self.group[rows]
-        return _Sample(group, self.counts, len(np.unique(group)))
+        return _Sample(self.block[rows], self.group[rows], self.counts)
 
 
 def compare(
@@ -302,7 +323,9 @@ def compare(
         challenger=challenger,
         min_effect=None if margin_scale is None else policy.min_effect * margin_scale,
         beats=judge.beats_baseline(challenger, baseline),
-        slices=judge.slices_no_worse(champion, challenger, slices or {}, policy.slice_margin * (margin_scale or 1.0)),
+        slices=judge.slices_no_worse(
+            champion, challenger, slices or {}, policy.slice_margin * (margin_scale or 1.0)
+        ),
         baseline=None if baseline is None else judge.score(baseline),
     )
 
@@ -340,7 +363,9 @@ def first_champion(
         challenger=challenger,
         min_effect=0.0,
         beats=judge.beats_baseline(challenger, baseline),
-        slices=SlicesNoWorse("not judged", "There is no champion to be worse than.", policy.slice_margin, 0, 0),
+        slices=SlicesNoWorse(
+            "not judged", "There is no champion to be worse than.", policy.slice_margin, 0, 0
+        ),
         baseline=judge.score(baseline),
     )
 
@@ -360,7 +385,9 @@ def naive_predictions(y_train: ArrayLike, *, rows: int, classes: int = 1) -> Flo
     """
     truth = np.asarray(y_train, dtype=np.float64)
     if truth.ndim != 1 or len(truth) == 0:
-        raise InvalidInputError(f"y_train must have one dimension and at least one row, but got shape {truth.shape}")
+        raise InvalidInputError(
+            f"y_train must have one dimension and at least one row, but got shape {truth.shape}"
+        )
     if classes == 1:
         return np.full((rows, 1), truth.mean())
     if not 0 <= truth.min() <= truth.max() < classes:
@@ -402,7 +429,9 @@ class _Judge:
     ) -> _Judge:
         chosen = metric or metric_for(task_of(predictions), policy.metric)
         chosen.check_task(predictions)
-        return _Judge(truth, chosen, policy, _resample(_block_numbers(blocks, len(truth)), policy.n_resamples, seed))
+        return _Judge(
+            truth, chosen, policy, _resample(_block_numbers(blocks, len(truth)), policy.n_resamples, seed)
+        )
 
     def score(self, predictions: Floats) -> float | None:
         return self.metric.rows(self.truth, predictions, np.ones(len(self.truth)))
@@ -420,11 +449,15 @@ class _Judge:
         """The challenger's paired improvement, or a sentence that says why it is undefined."""
         keep = np.ones(len(self.truth), dtype=np.bool_) if rows is None else rows
         sample = self.sample if rows is None else self.sample.of(rows)
-        if sample.blocks < 2:
-            return f"There is {sample.blocks} block, and two are the least that can vary."
+        units = sample.units
+        if units < 2:
+            return f"The number of blocks is {units}, and two are the least that can vary."
         truth, opponent, challenger = self.truth[keep], opponent[keep], challenger[keep]
         weights = np.ones(len(truth))
-        mine, theirs = self.metric.rows(truth, challenger, weights), self.metric.rows(truth, opponent, weights)
+        mine, theirs = (
+            self.metric.rows(truth, challenger, weights),
+            self.metric.rows(truth, opponent, weights),
+        )
         if mine is None or theirs is None:
             return f"The {self.metric.title} is undefined on these rows, for example because they are all of one class."
         replicates = self.metric.score_groups(truth, challenger, sample.group, sample.counts)
@@ -438,9 +471,9 @@ class _Judge:
             )
         sign = 1.0 if self.metric.greater_is_better else -1.0
         difference = sign * (mine - theirs)
-        error = float(defined.std()) * sqrt(sample.blocks / (sample.blocks - 1))
-        reach = _t_quantile(1.0 - self.policy.error_rate, sample.blocks - 1) * error
-        return Interval(difference, difference - reach, difference + reach, error, sample.blocks)
+        error = float(defined.std()) * sqrt(units / (units - 1))
+        reach = _t_quantile(1.0 - self.policy.error_rate, units - 1) * error
+        return Interval(difference, difference - reach, difference + reach, error, units)
 
     def beats_baseline(self, challenger: Floats, baseline: Floats | None) -> BeatsBaseline:
         """Whether the challenger is better than a naive predictor, at the policy's confidence."""
@@ -620,24 +653,26 @@ class _Judge:
     def _needed(self, interval: Interval, min_effect: float) -> tuple[int, int] | None:
         """Rows and blocks that would decide with 80 % chance if the difference is what it seems."""
         gap = abs(interval.difference - min_effect)
-        per_block = interval.standard_error * sqrt(interval.blocks)
-        if gap <= per_block * 1e-6:
+        per_unit = interval.standard_error * sqrt(interval.units)
+        if gap <= per_unit * 1e-6:
             return None
-        blocks = interval.blocks
+        units = interval.units
         for _ in range(50):  # the t quantile depends on the answer; a fixed point is reached in a few rounds
-            spread = sum(_t_quantile(p, blocks - 1) for p in (1.0 - self.policy.error_rate, DECISION_POWER))
-            wanted = max(2, ceil((spread * per_block / gap) ** 2))
-            if wanted == blocks:
+            reach = sum(_t_quantile(p, units - 1) for p in (1.0 - self.policy.error_rate, DECISION_POWER))
+            wanted = max(2, ceil((reach * per_unit / gap) ** 2))
+            if wanted == units:
                 break
-            blocks = wanted
-        blocks = max(blocks, interval.blocks + 1)
-        return ceil(blocks * len(self.truth) / interval.blocks), blocks
+            units = wanted
+        growth = max(units, interval.units + 1) / interval.units
+        return ceil(growth * len(self.truth)), ceil(growth * self.sample.blocks)
 
     def _words(self, interval: Interval) -> str:
         """'better by 0.011, 95 % interval 0.007 to 0.015'."""
-        direction = "better" if interval.difference > 0 else "worse" if interval.difference < 0 else "different"
+        direction = (
+            "better" if interval.difference > 0 else "worse" if interval.difference < 0 else "different"
+        )
         size, low, high = _figures(abs(interval.difference), interval.low, interval.high)
-        return f"{direction} by {size}, {self.policy.confidence:.4g} confidence interval {low} to {high}"
+        return f"{direction} by {size}, {100 * self.policy.confidence:.4g} % interval {low} to {high}"
 
     def _sentence(
         self,
@@ -673,10 +708,94 @@ def _resample(block: Integers, n_resamples: int, seed: int) -> _Sample:
     generator = np.random.default_rng(seed)
     blocks = int(block.max()) + 1 if len(block) else 0
     if blocks == 0:
-        return _Sample(block, np.zeros((n_resamples, 1)), 0)
+        return _Sample(block, block, np.zeros((n_resamples, 1)))
     groups = min(blocks, MAX_GROUPS)
     group = block if groups == blocks else generator.permutation(blocks)[block] % groups
     drawn = generator.integers(0, groups, (n_resamples, groups))
     drawn += np.arange(n_resamples)[:, None] * groups
     counts = np.bincount(drawn.ravel(), minlength=n_resamples * groups).reshape(n_resamples, groups)
-    return _Sample(group, counts.astype(np.float64), blocks)
+    return _Sample(block, group, counts.astype(np.float64))
+
+
+def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:
+    """Block labels as numbers from 0; every row its own block where there are no labels."""
+    if blocks is None:
+        return np.arange(rows)
+    labels = np.asarray(blocks)
+    if labels.shape != (rows,):
+        raise InvalidInputError(
+            f"blocks must have shape ({rows},), one label for each of y, but got {labels.shape}"
+        )
+    if labels.dtype == object:
+        labels = labels.astype(str)
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _levels(column: str, labels: ArrayLike, rows: int) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The levels of one slicing column, each with the mask of its rows; missing labels are a level of their own."""
+    values = np.asarray(labels, dtype=object)
+    if values.shape != (rows,):
+        raise InvalidInputError(
+            f"slices[{column!r}] must have shape ({rows},), one label for each of y, but got {values.shape}"
+        )
+    names = np.array(
+        [MISSING_LEVEL if v is None or v != v else str(v) for v in values.tolist()], dtype=object
+    )
+    found, level = np.unique(names.astype(str), return_inverse=True)
+    return [(str(name), level == i) for i, name in enumerate(found)]
+
+
+def _distinct(numbers: Integers) -> int:
+    return int(np.count_nonzero(np.bincount(numbers))) if len(numbers) else 0
+
+
+def _t_quantile(probability: float, freedom: int) -> float:
+    # scipy is imported where it is used, because every process that reads a pipeline file imports this module.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
+
+
+def _upper_tail(value: float, interval: Interval) -> float:
+    """One-sided p-value of "the true value is at most zero", Student's t with units - 1 degrees of freedom."""
+    from scipy.special import stdtr
+
+    if interval.standard_error <= 0.0:
+        return 0.0 if value > 0.0 else 1.0
+    return float(stdtr(interval.units - 1, -value / interval.standard_error))
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
+
+
+def _figures(*values: float) -> list[str]:
+    """Numbers of one interval with as many decimals as its width is worth."""
+    width = max(values) - min(values)
+    decimals = min(12, max(0, 1 - floor(log10(width)))) if width > 0.0 and isfinite(width) else 4
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def _named(slices: list[SliceEvidence]) -> str:
+    shown = [f"{e.column}={e.level} ({e.reason.split(';')[0]})" for e in slices[:3]]
+    more = f" and {len(slices) - 3} more" if len(slices) > 3 else ""
+    return "; ".join(shown) + more
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _check_between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        bound = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
+        raise InvalidInputError(f"{name} must be {bound}, but got {value}")
+
+
+def _check_same_columns(first: Floats, other: Floats, name: str) -> None:
+    if first.shape != other.shape:
+        raise InvalidInputError(
+            f"{name} must have shape {first.shape} like the others, but got {other.shape}"
+        )

@@ -127,10 +127,10 @@ def _row_faults(batch: ParsedBatch, config: PipelineConfig) -> Iterable[tuple[in
         for row, text in cells.items():
             yield row, f"{name} is {text!r}, which is not a number"
     if batch.time is not None:
-        for row in np.flatnonzero(~np.isfinite(batch.time)):
-            yield int(row), f"{config.time} is not an ISO time stamp or a number"
-    for row in np.flatnonzero(is_missing(batch.table[config.target])):
-        yield int(row), f"{config.target} is missing"
+        for row in np.flatnonzero(~np.isfinite(batch.time)).tolist():
+            yield row, f"{config.time} is not an ISO time stamp or a number"
+    for row in np.flatnonzero(is_missing(batch.table[config.target])).tolist():
+        yield row, f"{config.target} is missing"
     if config.row_id:
         yield from _repeated(batch.table[config.row_id], config.row_id)
 

@@ -100,7 +100,8 @@ def read_categories(series: pd.Series) -> Column:
     levels = np.empty(len(distinct) + 1, dtype=object)
     levels[: len(distinct)] = as_categories(distinct)
     levels[len(distinct)] = None  # the code of a missing value is -1: the last
-    return levels[codes]
+    column: Column = levels[codes]
+    return column
 
 
 def read_time(series: pd.Series) -> tuple[NDArray[np.float64], bool]:
@@ -114,7 +115,7 @@ def read_time(series: pd.Series) -> tuple[NDArray[np.float64], bool]:
 
 
 def _is_datetime(series: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(series) or series.map(type).isin([pd.Timestamp]).any()
+    return bool(pd.api.types.is_datetime64_any_dtype(series))
 
 
 def write_parquet(table: Table) -> bytes:

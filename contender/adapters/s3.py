@@ -58,6 +58,7 @@ class S3Objects:
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
     def _translated(self, error: ClientError, key: str) -> Exception:
+        """What S3 said, as the error that the core understands; anything else as it came."""
         code = str(error.response["Error"]["Code"])
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         where = f"s3://{self.bucket}/{key}"
@@ -69,7 +70,8 @@ class S3Objects:
             return ConflictError(f"{where} is being written by somebody else")
         if status >= 500:
             return UnknownOutcomeError(f"S3 answered {status} for {where}")
-        return error
+        untranslated: Exception = error
+        return untranslated
 
 
 def parse_s3_uri(uri: str) -> tuple[str, str]:
