@@ -1,0 +1,155 @@
+"""The estimators that a pipeline file can name, each a scikit-learn pipeline on the encoded float32 matrix.
+
+Missing and unseen values arrive as not-a-number. Each pipeline handles them in a way that survives the conversion to
+ONNX: histogram gradient boosting learns a direction for them, the others replace them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from contender.config import PipelineConfig
+from contender.errors import TrainingFailedError
+
+UNKNOWN_LEVEL = -1.0
+"""What stands for a missing or unseen category where not-a-number cannot; known levels start at 0."""
+
+
+@dataclass(frozen=True)
+class EstimatorKind:
+    """What scikit-learn calls an estimator, and where Contender's defaults differ from scikit-learn's."""
+
+    classifier: type[BaseEstimator]
+    regressor: type[BaseEstimator]
+    defaults: Mapping[str, Any]
+
+
+KINDS: Mapping[str, EstimatorKind] = {
+    # Early stopping would hold out random rows, which tell nothing about tomorrow. Native categories are left off:
+    # the converter gets them wrong, and splits on levels ordered by frequency come close.
+    "hist_gradient_boosting": EstimatorKind(
+        HistGradientBoostingClassifier, HistGradientBoostingRegressor, {"early_stopping": False}
+    ),
+    # Leaves of one row make a model of hundreds of megabytes that knows its training rows by heart.
+    "random_forest": EstimatorKind(RandomForestClassifier, RandomForestRegressor, {"min_samples_leaf": 10}),
+    "linear": EstimatorKind(LogisticRegression, Ridge, {}),
+}
+
+LOGISTIC_ITERATIONS = 1000
+"""scikit-learn's 100 are too few for one-hot columns."""
+
+
+def build_estimator(config: PipelineConfig) -> Pipeline:
+    """The untrained pipeline of a pipeline file: steps `prepare` (where there is something to prepare) and `model`.
+
+    It takes a float32 matrix with the features in the pipeline's order. Classification targets are class indices.
+
+    Raises
+    ------
+    TrainingFailedError
+        When `training.parameters` names a parameter that the estimator does not have.
+    """
+    model = _model(config)
+    if config.training.estimator == "hist_gradient_boosting":
+        return Pipeline([("model", model)])
+    prepare = _prepare_forest if config.training.estimator == "random_forest" else _prepare_linear
+    return Pipeline([("prepare", prepare(config)), ("model", model)])
+
+
+def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: NDArray[Any]) -> Pipeline:
+    """A trained pipeline.
+
+    Parameters
+    ----------
+    matrix : encoded training rows (n, features).
+    target : float64 for a regression, else class indices (n,).
+
+    Raises
+    ------
+    TrainingFailedError
+        When the estimator refuses a parameter or the rows; the message carries its reason.
+    """
+    pipeline = build_estimator(config)
+    empty = np.isnan(matrix).all(axis=0)
+    if empty.any():
+        # Histogram boosting cannot bin a column without values (a category without a frequent level is one). A
+        # constant column is never split on, so whatever comes in it later changes nothing.
+        matrix = np.where(empty, np.float32(0.0), matrix)
+    try:
+        return pipeline.fit(matrix, target)
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
+
+
+def _model(config: PipelineConfig) -> BaseEstimator:
+    kind = KINDS[config.training.estimator]
+    make = kind.regressor if config.task == "regression" else kind.classifier
+    known = make().get_params(deep=False)
+    unknown = sorted(set(config.training.parameters) - set(known))
+    if unknown:
+        raise TrainingFailedError(
+            f"training.parameters.{unknown[0]} is not a parameter of {config.training.estimator} "
+            f"({make.__name__}); known: {', '.join(sorted(known))}"
+        )
+    defaults = dict(kind.defaults)
+    if make is LogisticRegression:
+        defaults["max_iter"] = LOGISTIC_ITERATIONS
+    if "random_state" in known:
+        defaults["random_state"] = config.training.seed
+    return make(**(defaults | config.training.parameters))
+
+
+def _columns(config: PipelineConfig) -> tuple[list[int], list[int]]:
+    """Positions of the numeric and of the categorical features."""
+    numeric = len(config.numeric)
+    return list(range(numeric)), list(range(numeric, numeric + len(config.categorical)))
+
+
+def _impute_numbers() -> SimpleImputer:
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _impute_levels() -> SimpleImputer:
+    return SimpleImputer(strategy="constant", fill_value=UNKNOWN_LEVEL, keep_empty_features=True)
+
+
+def _prepare_forest(config: PipelineConfig) -> ColumnTransformer:
+    numeric, categorical = _columns(config)
+    return _by_column(
+        [("numeric", _impute_numbers(), numeric), ("categorical", _impute_levels(), categorical)]
+    )
+
+
+def _prepare_linear(config: PipelineConfig) -> ColumnTransformer:
+    numeric, categorical = _columns(config)
+    scale = Pipeline([("impute", _impute_numbers()), ("scale", StandardScaler())])
+    one_hot = Pipeline(
+        [
+            ("impute", _impute_levels()),
+            ("one_hot", OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)),
+        ]
+    )
+    return _by_column([("numeric", scale, numeric), ("categorical", one_hot, categorical)])
+
+
+def _by_column(steps: list[tuple[str, Any, list[int]]]) -> ColumnTransformer:
+    """Each transformer on its columns; one without columns is left out, because the converter refuses it."""
+    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0.0)

@@ -1,0 +1,189 @@
+"""From the trained scikit-learn pipeline to the files that are served and kept, and the proof that they agree.
+
+Converters are known to be silently wrong, so nothing counts before the exported graph has given the pipeline's own
+answers on real rows, missing and unseen values among them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import skops.io
+from numpy.typing import NDArray
+from onnx import helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.pipeline import Pipeline
+
+from contender.errors import ParityError
+
+INPUT = "features"
+PROBABILITIES = "probabilities"
+VALUE = "value"
+
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+"""Old enough for every runtime in use; a fixed number keeps the bytes of a model independent of the converter's mood."""
+
+TOLERANCE = 1e-5
+"""Largest difference that counts as agreement: in probability, or as a share of the predictions' typical size."""
+
+LISTED_ROWS = 5
+
+Matrix = NDArray[np.float32]
+Predictions = NDArray[np.float64]
+
+
+def predict(pipeline: Pipeline, matrix: Matrix) -> Predictions:
+    """The pipeline's own predictions (n, k): a probability for each class, or one value."""
+    if hasattr(pipeline, "predict_proba"):
+        return np.asarray(pipeline.predict_proba(matrix), dtype=np.float64)
+    return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
+
+
+def to_onnx(pipeline: Pipeline, features: int) -> bytes:
+    """The pipeline as an ONNX graph: input `features` float32 (n, features), output `probabilities` or `value` (n, k).
+
+    The same pipeline gives the same bytes.
+    """
+    round_thresholds(pipeline)
+    is_classifier = hasattr(pipeline, "predict_proba")
+    with warnings.catch_warnings():
+        # The converter writes booleans where protobuf wants integers; protobuf 7 refuses, 6 warns for each of them.
+        warnings.filterwarnings("ignore", message="Field onnx", category=DeprecationWarning)
+        model = convert_sklearn(
+            pipeline,
+            name="contender",
+            initial_types=[(INPUT, FloatTensorType([None, features]))],
+            target_opset=OPSETS,
+            options={id(pipeline): {"zipmap": False}} if is_classifier else None,
+        )
+    outputs = [output.name for output in model.graph.output]
+    _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def round_thresholds(pipeline: Pipeline) -> None:
+    """Replace every tree's float64 thresholds by the next lower float32, in place; no prediction changes.
+
+    Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the nearest,
+    which moves a threshold between two neighbouring float32 values onto the upper one, and its rows to the other side.
+    """
+    model = pipeline[-1]
+    for predictors in getattr(model, "_predictors", ()):
+        for predictor in predictors:
+            nodes = predictor.nodes
+            nodes["num_threshold"] = _round_down(nodes["num_threshold"])
+    for tree in getattr(model, "estimators_", ()):
+        thresholds = tree.tree_.threshold
+        thresholds[:] = _round_down(thresholds)
+
+
+def _round_down(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        nearest = values.astype(np.float32)
+        lower = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest > values, lower, nearest).astype(np.float64)
+
+
+def _keep_output(model: onnx.ModelProto, name: str, new_name: str) -> None:
+    """Keep one output of the graph, under a new name, and only the nodes that it needs."""
+    output = next(output for output in model.graph.output if output.name == name)
+    needed, kept = {name}, []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
+    for node in model.graph.node:
+        node.output[:] = [new_name if each == name else each for each in node.output]
+        node.input[:] = [new_name if each == name else each for each in node.input]
+    renamed = helper.make_tensor_value_info(
+        new_name, onnx.TensorProto.FLOAT, [None, output.type.tensor_type.shape.dim[-1].dim_value or None]
+    )
+    del model.graph.output[:]
+    model.graph.output.append(renamed)
+
+
+def to_skops(pipeline: Pipeline) -> bytes:
+    """The pipeline for people who want to open it again in Python; unlike a pickle it runs no code when read."""
+    return bytes(skops.io.dumps(pipeline))
+
+
+def score_onnx(graph: bytes, matrix: Matrix) -> Predictions:
+    """The graph's predictions (n, k), with the one thread that serving uses."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {session.get_inputs()[0].name: matrix})
+    return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
+
+
+def with_missing_values(matrix: Matrix) -> Matrix:
+    """The rows, followed by copies in which one feature after the other is missing, and one with all missing.
+
+    A batch of the future may lack what the training rows always had.
+    """
+    if not len(matrix):
+        return matrix
+    features = matrix.shape[1]
+    copies = matrix[np.arange(features + 1) % len(matrix)].copy()
+    copies[np.arange(features), np.arange(features)] = np.nan
+    copies[features] = np.nan
+    return np.concatenate([matrix, copies])
+
+
+def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
+    """Compare the graph with the pipeline on real rows; the largest difference found.
+
+    Parameters
+    ----------
+    pipeline : the trained pipeline.
+    graph : its export, as `to_onnx` returns it.
+    matrix : rows (n, features); rows with missing values are added to them.
+
+    Raises
+    ------
+    ParityError
+        When a prediction differs by more than `TOLERANCE`; the message names the rows and both predictions.
+    """
+    rows = with_missing_values(matrix)
+    expected, found = predict(pipeline, rows), score_onnx(graph, rows)
+    if found.shape != expected.shape:
+        raise ParityError(
+            f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}"
+        )
+    is_classifier = hasattr(pipeline, "predict_proba")
+    scale = 1.0 if is_classifier else float(np.sqrt(np.mean(expected**2)))
+    limit = TOLERANCE * (scale or 1.0)
+    differences = np.abs(found - expected).max(axis=1, initial=0.0)
+    wrong = np.flatnonzero(~(differences <= limit))  # a not-a-number is wrong as well
+    if len(wrong):
+        raise ParityError(_mismatch(rows, expected, found, differences, wrong, limit))
+    return float(differences.max(initial=0.0))
+
+
+def _mismatch(
+    rows: Matrix,
+    expected: Predictions,
+    found: Predictions,
+    differences: NDArray[np.float64],
+    wrong: NDArray[np.int64],
+    limit: float,
+) -> str:
+    shown = "; ".join(
+        f"row {row} {_listed(rows[row])}: trained {_listed(expected[row])}, ONNX {_listed(found[row])}"
+        for row in wrong[:LISTED_ROWS]
+    )
+    return (
+        f"the ONNX model differs from the trained pipeline in {len(wrong)} of {len(rows)} rows, "
+        f"by up to {differences[wrong].max():.6g} where {limit:.3g} is allowed: {shown}"
+    )
+
+
+def _listed(values: NDArray[Any]) -> str:
+    return "[" + ", ".join(f"{value:.6g}" for value in values) + "]"
