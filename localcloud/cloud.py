@@ -1,0 +1,236 @@
+"""The local cloud as commands see it: up, down, status, and a connection to what runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from contender.errors import NotRunningError
+from localcloud import emulator, mail, synth
+from localcloud.assembly import read_assembly
+from localcloud.connection import CloudConnection
+from localcloud.deployer import Deployer, Deployment, deployment_of
+from localcloud.ecs_tasks import KILL_SECONDS, stop_leftovers
+from localcloud.processes import ProcessRecord, is_alive, start_detached, stop_group
+from localcloud.state import (
+    Omission,
+    State,
+    UnreadableStateError,
+    Workspace,
+    discard_data,
+    locked,
+    read_state,
+    write_state,
+)
+
+AGENT_STOP_SECONDS = 3 * KILL_SECONDS
+
+OnEvent = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CloudStatus:
+    """What is there, as plain values: `dataclasses.asdict` makes JSON of it.
+
+    Attributes
+    ----------
+    running : bool
+        Whether the emulator answers.
+    agent_running : bool
+        Whether training tasks would be run.
+    complete : bool
+        Whether the last deployment went through; not whether files were edited since.
+    """
+
+    running: bool
+    message: str
+    endpoint_url: str = ""
+    region: str = ""
+    port: int = 0
+    emulator_pid: int = 0
+    agent_pid: int = 0
+    agent_running: bool = False
+    complete: bool = False
+    outputs: dict[str, dict[str, str]] | None = None
+    omissions: tuple[Omission, ...] = ()
+    logs: tuple[str, ...] = ()
+
+
+def up(root: Path, on_event: OnEvent = lambda message: None) -> Deployment:
+    """Start the local cloud and deploy the project, or only what has changed since it was started.
+
+    Raises
+    ------
+    LocalCloudError
+        When the emulator does not start, the app does not synthesise, or a stack fails. What was started stays;
+        `up` continues from there and `down` removes it.
+    """
+    workspace = Workspace(root.resolve())
+    with locked(
+        workspace, lambda: on_event("Another command is starting or stopping the local cloud; waiting")
+    ):
+        state = _started(workspace, on_event)
+        key = synth.inputs_hash(workspace.root)
+        if state.assembly == key:
+            return deployment_of(state)
+        # Empty while under way: a deployment that is cut short must not pass for a complete one.
+        state = replace(state, assembly="")
+        write_state(workspace, state)
+        on_event("Synthesising the CDK app")
+        stacks = read_assembly(synth.synthesise(workspace, key))
+        deployer = Deployer(
+            endpoint_url=emulator.endpoint(state.port),
+            on_event=on_event,
+            on_state=lambda changed: write_state(workspace, changed),
+        )
+        state, changed = deployer.deploy(stacks, state)
+        mail.open_inbox(_connection(state))
+        write_state(workspace, replace(state, assembly=key))
+        return deployment_of(state, changed)
+
+
+def down(root: Path, *, discard: bool = False) -> None:
+    """Stop the local cloud and everything it started. What it held is kept for the next `up`, unless discarded."""
+    workspace = Workspace(root.resolve())
+    if not workspace.folder.exists():
+        return
+    with locked(workspace, lambda: None):
+        try:
+            state = read_state(workspace)
+        except UnreadableStateError:
+            state = None
+        clean = _stop(workspace, state)
+        if state is None or discard or not clean:
+            discard_data(workspace)
+            workspace.state_file.unlink(missing_ok=True)
+        else:
+            write_state(workspace, replace(state, emulator=None, agent=None, stopped_cleanly=True))
+
+
+def status(root: Path) -> CloudStatus:
+    """What is running and deployed; never fails and changes nothing."""
+    workspace = Workspace(root.resolve())
+    try:
+        state = read_state(workspace)
+    except UnreadableStateError as error:
+        return CloudStatus(running=False, message=f"{error}; run `contender up` to start afresh")
+    if state is None or state.emulator is None:
+        return CloudStatus(running=False, message="the local cloud is down; run `contender up`")
+    if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
+        return CloudStatus(
+            running=False, message="the emulator has ended; run `contender up` to start afresh"
+        )
+    agent_running = state.agent is not None and is_alive(state.agent)
+    deployment = deployment_of(state)
+    return CloudStatus(
+        running=True,
+        message=_describe(state, agent_running),
+        endpoint_url=emulator.endpoint(state.port),
+        region=_connection(state).region,
+        port=state.port,
+        emulator_pid=state.emulator.pid,
+        agent_pid=state.agent.pid if state.agent else 0,
+        agent_running=agent_running,
+        complete=bool(state.assembly),
+        outputs=deployment.outputs,
+        omissions=deployment.omissions,
+        logs=(str(workspace.emulator_log), str(workspace.agent_log)),
+    )
+
+
+def connect(root: Path) -> CloudConnection:
+    """A connection to the local cloud.
+
+    Raises
+    ------
+    NotRunningError
+        When it is not up; the message says why, and what to run.
+    """
+    found = status(root)
+    if not found.running:
+        raise NotRunningError(found.message)
+    return CloudConnection(port=found.port, outputs=found.outputs or {})
+
+
+def _describe(state: State, agent_running: bool) -> str:
+    if not state.assembly:
+        return "the last deployment did not go through; run `contender up` to continue it"
+    if not agent_running:
+        return "training tasks are not run because their agent has ended; run `contender up` to restart it"
+    return "the local cloud is up"
+
+
+def _connection(state: State) -> CloudConnection:
+    return CloudConnection(port=state.port, outputs=deployment_of(state).outputs)
+
+
+def _started(workspace: Workspace, on_event: OnEvent) -> State:
+    """The state of a cloud whose emulator and agent run; starts what does not."""
+    try:
+        state = read_state(workspace)
+    except UnreadableStateError as error:
+        on_event(f"Starting afresh: {error}")
+        state = None
+    if state is None or not _answers(state):
+        state = _start_emulator(workspace, state, on_event)
+    if state.agent is None or not is_alive(state.agent):
+        on_event("Starting the agent that runs training tasks")
+        stop_leftovers(workspace.tasks)
+        state = replace(state, agent=_start_agent(workspace, state.port))
+        write_state(workspace, state)
+    return state
+
+
+def _answers(state: State) -> bool:
+    return state.emulator is not None and is_alive(state.emulator) and emulator.is_healthy(state.port)
+
+
+def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) -> State:
+    if old is not None and old.emulator is not None:
+        on_event("The emulator ended without saving what it held; starting afresh")
+        _stop(workspace, old)
+    continued = old is not None and old.emulator is None and old.stopped_cleanly
+    if not continued:
+        discard_data(workspace)
+    port = emulator.free_port(old.port if old else emulator.DEFAULT_PORT)
+    on_event(f"Starting the emulator on {emulator.endpoint(port)}")
+    record = emulator.start(workspace, port)
+    base = replace(old, agent=None) if old is not None and continued else State(port=port)
+    state = replace(base, port=port, emulator=record, stopped_cleanly=False)
+    # Before it is healthy: whoever interrupts us now finds it, and can stop it.
+    write_state(workspace, state)
+    emulator.wait_until_healthy(workspace, record, port)
+    return state
+
+
+def _start_agent(workspace: Workspace, port: int) -> ProcessRecord:
+    package = Path(__file__).resolve().parent.parent
+    search_path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH", ""))))
+    return start_detached(
+        [
+            sys.executable,
+            "-m",
+            "localcloud.ecs_agent",
+            "--endpoint",
+            emulator.endpoint(port),
+            "--root",
+            str(workspace.root),
+        ],
+        environment={**os.environ, "PYTHONPATH": search_path},
+        directory=workspace.root,
+        log_file=workspace.agent_log,
+    )
+
+
+def _stop(workspace: Workspace, state: State | None) -> bool:
+    """Stop agent, tasks and emulator; returns whether the emulator could save what it held."""
+    if state is not None and state.agent is not None:
+        stop_group(state.agent, grace_seconds=AGENT_STOP_SECONDS)
+    stop_leftovers(workspace.tasks)
+    if state is None or state.emulator is None:
+        return state is not None and state.stopped_cleanly
+    alive = is_alive(state.emulator)
+    return emulator.stop(state.emulator) and alive

@@ -1,0 +1,87 @@
+"""How to reach the running local cloud: clients with its endpoint, its stacks' outputs, and callable API addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from localcloud.emulator import endpoint
+from localcloud.state import CREDENTIALS, REGION
+
+
+def client(service: str, endpoint_url: str) -> Any:
+    """A client of one service; made for a server on this machine: short timeouts, few attempts."""
+    session = boto3.Session(**CREDENTIALS, region_name=REGION)
+    config = Config(
+        connect_timeout=5, read_timeout=120, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+@dataclass(frozen=True)
+class CloudConnection:
+    """A local cloud that is up.
+
+    Attributes
+    ----------
+    outputs : mapping
+        Outputs of each stack, by the stack's name and the output's.
+    """
+
+    port: int
+    outputs: Mapping[str, Mapping[str, str]]
+
+    @property
+    def endpoint_url(self) -> str:
+        """Address of every service."""
+        return endpoint(self.port)
+
+    @property
+    def region(self) -> str:
+        """The only region there is."""
+        return REGION
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What another program (the AWS CLI, say) needs in its environment to talk to this cloud."""
+        credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
+        return {
+            **credentials,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """A new boto3 client of one service."""
+        return client(service, self.endpoint_url)
+
+    def output(self, stack: str, name: str) -> str:
+        """One output of one stack.
+
+        Raises
+        ------
+        KeyError
+            When there is no such stack or output; the message lists what there is.
+        """
+        found = self.outputs.get(stack, {})
+        if name not in found:
+            there = (
+                ", ".join(sorted(found)) or f"nothing; stacks are {', '.join(sorted(self.outputs)) or 'none'}"
+            )
+            raise KeyError(f"stack {stack!r} has no output {name!r}; it has {there}")
+        return found[name]
+
+    def callable_url(self, api_url: str) -> str:
+        """The address under which any HTTP client on this machine reaches an HTTP API.
+
+        A stack's output has the API's host name, which resolves nowhere here; the emulator also serves it by path.
+        """
+        parts = urlsplit(api_url)
+        api_id = (parts.hostname or "").split(".")[0]
+        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default{parts.path.rstrip('/')}"

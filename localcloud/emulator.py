@@ -1,0 +1,127 @@
+"""The emulator's process: MiniStack on one loopback port, started detached, and stopped with everything it started."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from localcloud.errors import EmulatorError
+from localcloud.processes import ProcessRecord, is_alive, start_detached, stop_group, wait_until
+from localcloud.state import CREDENTIALS, REGION, Workspace
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+PROBE_SECONDS = 5.0
+LOG_TAIL_LINES = 15
+HEALTH_PATH = "/_ministack/health"
+# Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
+
+
+def endpoint(port: int) -> str:
+    """Address of every service of the emulator."""
+    return f"http://{HOST}:{port}"
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A port nobody listens on; the preferred one when it is free, because addresses people noted then stay valid."""
+    for port in (preferred or 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise EmulatorError(
+        f"no free port on {HOST}; close something that listens, or raise the limit on open files"
+    )
+
+
+def start(workspace: Workspace, port: int) -> ProcessRecord:
+    """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned."""
+    workspace.temporary.mkdir(parents=True, exist_ok=True)
+    return start_detached(
+        [sys.executable, "-m", "ministack"],
+        environment=environment(workspace, port, os.environ),
+        # Not the project's root: functions must import what is in their zip, not what lies beside the emulator.
+        directory=workspace.temporary,
+        log_file=workspace.emulator_log,
+    )
+
+
+def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the emulator, and through it of every function."""
+    folder = workspace.data.resolve()
+    return {
+        **{name: inherited[name] for name in _INHERITED if name in inherited},
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_REGION": REGION,
+        **{name.upper(): value for name, value in CREDENTIALS.items()},
+        "TMPDIR": str(workspace.temporary.resolve()),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        # Listeners beside the gateway, which would be open to the network.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # Tasks are the agent's. With Docker in reach the emulator would run them too, and sweep containers at start.
+        "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
+    }
+
+
+def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -> None:
+    """Wait until the emulator answers.
+
+    Raises
+    ------
+    EmulatorError
+        When it ends, or has not answered in time; the message carries the end of its log.
+    """
+    wait_until(lambda: is_healthy(port) or not is_alive(record), seconds=START_SECONDS)
+    if is_alive(record) and is_healthy(port):
+        return
+    what = (
+        f"did not answer on {endpoint(port)} within {START_SECONDS:.0f} s"
+        if is_alive(record)
+        else "ended at once"
+    )
+    raise EmulatorError(
+        f"the emulator {what}; the end of {workspace.emulator_log}:\n{_tail(workspace.emulator_log)}"
+    )
+
+
+def is_healthy(port: int) -> bool:
+    """Whether a MiniStack answers on that port (and not some other server that was given it since)."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", HEALTH_PATH)
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return isinstance(answer, dict) and "services" in answer
+
+
+def stop(record: ProcessRecord) -> bool:
+    """Stop the emulator and its functions' workers; returns whether it had the time to write its state down."""
+    return stop_group(record, grace_seconds=STOP_SECONDS)
+
+
+def _tail(path: Path) -> str:
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return "(there is no log)"
+    return "\n".join(lines[-LOG_TAIL_LINES:]) or "(the log is empty)"

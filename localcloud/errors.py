@@ -1,0 +1,25 @@
+"""The errors of the local cloud; each message says what was tried, what came back, and what to do next."""
+
+from __future__ import annotations
+
+from contender.errors import ContenderError
+
+
+class LocalCloudError(ContenderError):
+    """The base of the errors that only the local cloud raises."""
+
+
+class EmulatorError(LocalCloudError):
+    """Raised when the emulator does not become healthy, or cannot be stopped."""
+
+
+class SynthesisError(LocalCloudError):
+    """Raised when the CDK app does not produce templates; the message carries what it printed."""
+
+
+class DeploymentError(LocalCloudError):
+    """Raised when a stack cannot be created or updated; the message names the resource and the reason."""
+
+
+class EntryPointError(LocalCloudError):
+    """Raised when a Dockerfile has no ENTRYPOINT that the agent can run as a process."""

@@ -1,0 +1,66 @@
+"""Mail without mail: what pipelines publish to their alerts topics, collected in a queue until somebody reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.connection import CloudConnection
+
+QUEUE = "contender-local-inbox"
+TOPIC_OUTPUT = "AlertsTopicArn"
+_BATCH = 10
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that somebody would have got.
+
+    Attributes
+    ----------
+    time : str
+        When it was published, ISO 8601, UTC.
+    """
+
+    topic: str
+    subject: str
+    body: str
+    time: str
+
+
+def open_inbox(connection: CloudConnection) -> None:
+    """Subscribe the inbox to the alerts topic of every stack that has one; doing so again changes nothing."""
+    topics = [outputs[TOPIC_OUTPUT] for outputs in connection.outputs.values() if TOPIC_OUTPUT in outputs]
+    if not topics:
+        return
+    sqs, sns = connection.client("sqs"), connection.client("sns")
+    url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for topic in topics:
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+
+
+def drain_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
+    """Take all mail out of the inbox, oldest first."""
+    sqs = connection.client("sqs")
+    try:
+        url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        return ()
+    mails: list[Mail] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH).get("Messages", []):
+        for message in messages:
+            mails.append(_read(message))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return tuple(sorted(mails, key=lambda mail: mail.time))
+
+
+def _read(message: dict[str, Any]) -> Mail:
+    envelope = json.loads(message["Body"])
+    return Mail(
+        topic=envelope["TopicArn"],
+        subject=envelope.get("Subject") or "",
+        body=envelope["Message"],
+        time=envelope["Timestamp"],
+    )
