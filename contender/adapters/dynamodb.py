@@ -6,7 +6,7 @@ Every item of a pipeline has the partition key `pipeline#<name>`; the sort key t
     event#<batch id>               an upload was seen (expires by TTL)
     pending#<batch id>             an upload waits
     run#<started at>#<run id>      how a run ended
-    promotion#<swapped at>#<swap>  one entry of the history of champions
+    promotion#<swap id>            one entry of the history of champions
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
-from contender.errors import NotFoundError
+from contender.errors import ConflictError, NotFoundError
 from contender.ports import Batch, Lease
 
 
@@ -53,10 +53,12 @@ class DynamoLedger:
                     {"Put": {"TableName": name, "Item": _key(pipeline, f"pending#{batch.batch_id}") | waiting}},
                 ]
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "TransactionCanceledException":
+        except client.exceptions.TransactionCanceledException as error:
+            reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
+            if "ConditionalCheckFailed" in reasons:
                 return False
-            raise
+            # A collision or throttling: the upload is not in the queue, and taking it for seen would lose it.
+            raise ConflictError(f"{batch.key} could not be queued ({', '.join(reasons)}); try again") from error
         return True
 
     def pending_batches(self, pipeline: str) -> Sequence[Batch]:
@@ -118,8 +120,7 @@ class DynamoLedger:
         return [json.loads(item["record"]) for item in items]
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
-        sort_key = f"promotion#{entry['swapped_at']}#{entry['swap_id']}"
-        item = _key(pipeline, sort_key) | {"record": json.dumps(dict(entry))}
+        item = _key(pipeline, f"promotion#{entry['swap_id']}") | {"record": json.dumps(dict(entry))}
         try:
             self.table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
         except ClientError as error:
@@ -127,7 +128,8 @@ class DynamoLedger:
                 raise
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
-        return [json.loads(item["record"]) for item in self._query(pipeline, "promotion#", newest_first=True)]
+        entries = [json.loads(item["record"]) for item in self._query(pipeline, "promotion#")]
+        return sorted(entries, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
 
     def _query(
         self, pipeline: str, prefix: str, *, newest_first: bool = False, limit: int | None = None

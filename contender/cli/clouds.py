@@ -1,0 +1,132 @@
+"""Where commands work: the local cloud, or an environment in AWS; both look the same from here."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError
+
+import localcloud.cloud
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.s3 import S3Objects
+from contender.errors import ContenderError, NotFoundError
+from localcloud.state import CREDENTIALS
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """An environment whose stacks are deployed: whose credentials, at which address, and what the stacks are called."""
+
+    session: boto3.Session
+    endpoint_url: str | None
+    find_output: Callable[[str, str], str]
+    callable_url: Callable[[str], str]
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint_url)
+
+    def table(self, name: str) -> Any:
+        return self.session.resource("dynamodb", endpoint_url=self.endpoint_url).Table(name)
+
+
+def connect(environment: str, root: Path) -> Cloud:
+    """Reach an environment by its name: the local cloud, or one in AWS with the caller's own credentials.
+
+    Raises
+    ------
+    NotRunningError
+        When it is the local one and it is not up.
+    """
+    if environment != LOCAL:
+        session = boto3.Session()
+        return Cloud(session, None, partial(_stack_output, session), lambda url: url.rstrip("/"))
+    connection = localcloud.cloud.connect(root)
+    session = boto3.Session(**CREDENTIALS, region_name=connection.region)
+    return Cloud(session, connection.endpoint_url, connection.output, connection.callable_url)
+
+
+def _stack_output(session: boto3.Session, stack: str, name: str) -> str:
+    try:
+        found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except (ClientError, BotoCoreError) as error:
+        raise NotFoundError(f"stack {stack} cannot be read: {error}; is it deployed in this region?") from None
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
+    if name not in outputs:
+        raise NotFoundError(f"stack {stack} has no output {name}; it has {', '.join(sorted(outputs)) or 'none'}")
+    return str(outputs[name])
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One pipeline of one environment: what commands work with."""
+
+    cloud: Cloud
+    environment: str
+    pipeline: str
+    prefix: str = "contender"
+
+    def _output(self, stack: str, name: str) -> str:
+        return self.cloud.find_output(f"{self.prefix}-{self.environment}-{stack}", name)
+
+    @cached_property
+    def data(self) -> S3Objects:
+        return S3Objects(self.cloud.client("s3"), self._output("data", "DataBucketName"))
+
+    @cached_property
+    def models(self) -> S3Objects:
+        return S3Objects(self.cloud.client("s3"), self._output("data", "ModelBucketName"))
+
+    @cached_property
+    def ledger(self) -> DynamoLedger:
+        return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")))
+
+    @cached_property
+    def state_machine_arn(self) -> str:
+        return self._output(f"{self.pipeline}-workflow", "StateMachineArn")
+
+    @cached_property
+    def api_url(self) -> str:
+        return self.cloud.callable_url(self._output(f"{self.pipeline}-serving", "ApiUrl"))
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the serving API over HTTP, signed as its IAM authorisation asks.
+
+        Raises
+        ------
+        ContenderError
+            When it answers with an error; the message is the API's own.
+        """
+        data = json.dumps(body).encode() if body is not None else None
+        request = AWSRequest(method, self.api_url + path, data=data, headers={"Content-Type": "application/json"})
+        session = self.cloud.session
+        SigV4Auth(session.get_credentials(), "execute-api", session.region_name).add_auth(request)
+        http = urllib.request.Request(  # noqa: S310 - the address is the deployed stack's own output
+            request.url, data=data, headers=dict(request.headers), method=method
+        )
+        try:
+            with urllib.request.urlopen(http, timeout=60) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise ContenderError(f"{method} {path}: {error.code} {_message(error.read())}") from None
+        except (urllib.error.URLError, TimeoutError) as error:
+            raise ContenderError(f"{method} {path}: no answer from {self.api_url}: {error}") from None
+
+
+def _message(body: bytes) -> str:
+    try:
+        content = json.loads(body)
+        return str(content.get("error") or content.get("message") or content)
+    except (json.JSONDecodeError, AttributeError):
+        return body.decode(errors="replace")[:200]

@@ -1,0 +1,50 @@
+"""How commands speak: tables for people, JSON for scripts, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+VERDICT_STYLES = {
+    "promoted": "bold green",
+    "retained": "cyan",
+    "inconclusive": "yellow",
+    "skipped": "dim",
+    "quarantined": "yellow",
+    "duplicate": "dim",
+    "failed": "bold red",
+}
+
+
+def print_json(content: Any) -> None:
+    """Machine-readable, one document, nothing else on standard output."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))  # noqa: T201
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def styled_verdict(verdict: str) -> Text:
+    return Text(verdict, style=VERDICT_STYLES.get(verdict, ""))
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Names and values in two columns, without those that have none."""
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        console.print(Text(f"{name.ljust(width)}  ", style="dim"), Text(str(value)), sep="", soft_wrap=True)

@@ -1,0 +1,141 @@
+"""Bringing data: `init` writes a pipeline file for it, `upload` sends it into the loop."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contender.adapters.inspection import propose
+from contender.adapters.readers import read_frame
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json
+from contender.cli.following import follow, wait_for_execution
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    project_root,
+    workbench,
+)
+from contender.cli.run_commands import RunView, record_of
+from contender.config import load_pipeline
+from contender.errors import ContenderError, InvalidInputError
+
+START_SECONDS = 60.0
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(upload)
+
+
+def init(
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a header.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
+    id: Annotated[str, typer.Option("--id", help="Column that names a row.")] = "",  # noqa: A002 - the option's name
+    name: Annotated[str, typer.Option(help="Name of the pipeline; default: the file's name.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a pipeline file of that name.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a data file and write pipelines/NAME.toml for it.
+
+    Example: contender init sales.csv --target churned --time day
+    """
+    proposal = propose(
+        read_frame(read_local(data), data.name), source=data.name, target=target, time=time, row_id=id, name=name
+    )
+    path = project_root() / "pipelines" / f"{proposal.name}.toml"
+    if path.exists() and not force:
+        raise InvalidInputError(f"{path} exists; give another --name, or --force to replace it")
+    path.write_text(proposal.text, encoding="utf-8")
+    load_pipeline(path)
+    if as_json:
+        notes = list(proposal.notes)
+        print_json({"pipeline": proposal.name, "path": str(path), "task": proposal.task, "notes": notes})
+        return
+    console.print(f"wrote [bold]{path}[/bold]: {proposal.task}, target {target}", soft_wrap=True)
+    for note in proposal.notes:
+        console.print(f"  [dim]{note}[/dim]", soft_wrap=True)
+    console.print(f"next: contender up, then contender upload {data} --pipeline {proposal.name}", soft_wrap=True)
+
+
+def upload(
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns.")],
+    pipeline: PipelineOption,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a file into S3, where it starts a run, and follow the run to its end.
+
+    Example: contender upload january.csv --pipeline flights
+    """
+    bench = workbench(pipeline, environment)
+    sent = send(bench, data)
+    if not wait:
+        if as_json:
+            print_json({"key": sent.key})
+        else:
+            console.print(f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", soft_wrap=True)
+        return
+    if not as_json:
+        console.print(f"[bold]{data.name}[/bold] → {pipeline}", soft_wrap=True)
+    record = follow_upload(bench, sent, quiet=as_json)
+    if as_json:
+        print_json(record)
+    else:
+        RunView(record).print_line()
+    if record["verdict"] == "failed":
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An upload as S3 took it."""
+
+    key: str
+    etag: str
+    version_id: str | None
+
+
+def read_local(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def send(bench: Workbench, path: Path) -> Sent:
+    """Upload a file under a key of its own: two files of one name never meet."""
+    body = read_local(path)
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    key = f"incoming/{bench.pipeline}/{moment}-{unicodedata.normalize('NFC', path.name)}"
+    answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)
+    return Sent(key, answer["ETag"].strip('"'), answer.get("VersionId"))
+
+
+def follow_upload(bench: Workbench, sent: Sent, *, quiet: bool) -> dict[str, object]:
+    """Wait for the run that the upload starts, show it state by state, and answer its record."""
+    step_functions = bench.cloud.client("stepfunctions")
+    execution = wait_for_execution(
+        step_functions,
+        bench.state_machine_arn,
+        is_mine=lambda content: content.get("key") == sent.key,
+        seconds=START_SECONDS,
+    )
+    follow(step_functions, execution, console, quiet=quiet)
+    run_id = re.sub(r".*:", "", execution)
+    try:
+        return record_of(bench, run_id)
+    except ContenderError:
+        raise ContenderError(
+            f"run {run_id} ended without a record: see its execution {execution} and `contender status`"
+        ) from None

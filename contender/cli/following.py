@@ -1,0 +1,92 @@
+"""Watching an execution state by state until it ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+
+from contender.errors import ContenderError
+
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class StateSeen:
+    """A state that the execution entered, and how long it took once it is left."""
+
+    name: str
+    entered: float
+    left: float | None = None
+
+
+def wait_for_execution(
+    step_functions: Any, state_machine_arn: str, *, is_mine: Callable[[dict[str, Any]], bool], seconds: float
+) -> str:
+    """The ARN of the execution whose input satisfies `is_mine`, as soon as there is one.
+
+    Raises
+    ------
+    ContenderError
+        When none starts in time.
+    """
+    deadline = time.monotonic() + seconds
+    looked_at: set[str] = set()
+    while time.monotonic() < deadline:
+        answer = step_functions.list_executions(stateMachineArn=state_machine_arn, maxResults=100)
+        for execution in answer["executions"]:
+            arn = execution["executionArn"]
+            if arn in looked_at:
+                continue
+            looked_at.add(arn)
+            if is_mine(json.loads(step_functions.describe_execution(executionArn=arn)["input"])):
+                return str(arn)
+        time.sleep(POLL_SECONDS)
+    raise ContenderError(
+        f"no run has started within {seconds:.0f} s; the upload waits in S3. Look at `contender status`"
+    )
+
+
+def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:
+    """Show the execution's states as they pass, and answer its final status."""
+    table = Table.grid(padding=(0, 2))
+    with Live(table, console=console, refresh_per_second=8, transient=False) as live:
+        while True:
+            status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
+            if not quiet:
+                live.update(_shown(list(states_of(step_functions, execution_arn))))
+            if status != "RUNNING":
+                return status
+            time.sleep(POLL_SECONDS)
+
+
+def states_of(step_functions: Any, execution_arn: str) -> Iterator[StateSeen]:
+    """The task states entered so far, in order; choices take no time and are left out."""
+    pages = step_functions.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+    entered: StateSeen | None = None
+    for page in pages:
+        for event in page["events"]:
+            if event["type"] == "TaskStateEntered":
+                entered = StateSeen(event["stateEnteredEventDetails"]["name"], event["timestamp"].timestamp())
+            elif event["type"] == "TaskStateExited" and entered is not None:
+                yield StateSeen(entered.name, entered.entered, event["timestamp"].timestamp())
+                entered = None
+    if entered is not None:
+        yield entered
+
+
+def _shown(states: list[StateSeen]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for state in states:
+        if state.left is None:
+            table.add_row(Spinner("dots"), state.name, f"[dim]{time.time() - state.entered:.0f} s[/dim]")
+        else:
+            table.add_row("[green]✓[/green]", state.name, f"[dim]{state.left - state.entered:.1f} s[/dim]")
+    return table

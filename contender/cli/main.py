@@ -1,0 +1,47 @@
+"""`contender`: the commands, and how an error looks."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contender.cli import cloud_commands, data_commands, demo, model_commands, run_commands
+from contender.cli.console import errors
+from contender.errors import ContenderError
+
+app = typer.Typer(
+    name="contender",
+    help="Continuous training that a production model can be trusted to. Start with: contender up",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for commands in (cloud_commands, data_commands, run_commands, model_commands, demo):
+    commands.add_to(app)
+
+
+def run() -> None:
+    """Run a command; an expected error is one line on standard error and exit code 1, never a traceback."""
+    try:
+        app()
+    except (ContenderError, ClientError, BotoCoreError) as error:
+        if os.environ.get("CONTENDER_DEBUG"):
+            raise
+        errors.print(f"[bold red]error[/bold red] {_one_line(error)}", markup=True, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        sys.exit(130)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text.replace("[", r"\[") or type(error).__name__
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,56 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import contender
+from contender.cli.clouds import LOCAL, Workbench, connect
+from contender.config import PipelineConfig, load_pipeline
+from contender.errors import NotFoundError
+
+PipelineOption = Annotated[
+    str, typer.Option("--pipeline", "-p", help="Name of the pipeline: the file name in pipelines/ without .toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
+EnvironmentOption = Annotated[
+    str, typer.Option("--env", envvar="CONTENDER_ENV", help="local, or an environment deployed in AWS (dev, prod).")
+]
+DEFAULT_ENVIRONMENT = LOCAL
+
+
+def project_root() -> Path:
+    """The project the command is called in, or else the one that this code belongs to."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "cdk.json").is_file() and (folder / "pipelines").is_dir():
+            return folder
+    return Path(contender.__file__).resolve().parents[1]
+
+
+def workbench(pipeline: str, environment: str) -> Workbench:
+    """What a command on one pipeline works with.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such pipeline file.
+    """
+    pipeline_config(pipeline)
+    return Workbench(connect(environment, project_root()), environment, pipeline)
+
+
+def pipeline_config(pipeline: str) -> PipelineConfig:
+    folder = project_root() / "pipelines"
+    path = folder / f"{pipeline}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
+        raise NotFoundError(f"there is no pipeline {pipeline!r}; known: {known}. `contender init` makes a new one")
+    return load_pipeline(path)
+
+
+def all_pipelines() -> list[str]:
+    return sorted(path.stem for path in (project_root() / "pipelines").glob("*.toml"))

@@ -1,0 +1,165 @@
+"""Looking at runs: `runs` lists them, `show` tells one whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from contender.adapters.dynamodb import find_run
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_fields, print_json, print_table, styled_verdict
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    all_pipelines,
+    workbench,
+)
+from contender.errors import NotFoundError
+from contender.runs import RunFolder
+
+PROMISED_KEYS = (
+    "run_id",
+    "pipeline",
+    "trigger",
+    "verdict",
+    "reason",
+    "dataset_version",
+    "champion_before",
+    "champion_after",
+    "started_at",
+    "seconds",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(runs)
+    app.command()(show)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run's record, for people."""
+
+    record: Mapping[str, Any]
+
+    def print_line(self) -> None:
+        console.print(styled_verdict(self.record["verdict"]), " ", self.record["reason"], sep="", soft_wrap=True)
+
+    def print_whole(self, reports: Mapping[str, Any]) -> None:
+        self.print_line()
+        console.print()
+        print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
+        drift = reports.get("drift", {})
+        if drift.get("features"):
+            console.print("\n[bold]Drift[/bold]")
+            print_table(("feature", "test", "effect", "floor", "p", "what"), [_drift_row(f) for f in drift["features"]])
+        comparison = reports.get("comparison", {})
+        if comparison:
+            console.print("\n[bold]Comparison[/bold]")
+            print_fields({name: value for name, value in comparison.items() if not isinstance(value, dict | list)})
+
+
+def _drift_row(feature: Mapping[str, Any]) -> tuple[str, ...]:
+    mark = "[yellow]●[/yellow] " if feature.get("drifted") else "  "
+    return (
+        mark + str(feature.get("name", "")),
+        str(feature.get("test", "")),
+        _number(feature.get("effect")),
+        _number(feature.get("effect_floor")),
+        _number(feature.get("adjusted_p_value")),
+        str(feature.get("direction", "")),
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+
+
+def runs(
+    pipeline: PipelineOption = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """List runs, newest first: what started them, how they ended, and why.
+
+    Example: contender runs --pipeline flights
+    """
+    names = [pipeline] if pipeline else all_pipelines()
+    records = [record for name in names for record in workbench(name, environment).ledger.runs(name, limit=limit)]
+    newest = sorted(records, key=lambda record: str(record["started_at"]), reverse=True)[:limit]
+    if as_json:
+        print_json([{name: record[name] for name in PROMISED_KEYS} for record in newest])
+        return
+    print_table(
+        ("run", "pipeline", "started", "trigger", "verdict", "s", "reason"),
+        [
+            (
+                record["run_id"][:8],
+                record["pipeline"],
+                record["started_at"][:19].replace("T", " "),
+                record["trigger"],
+                styled_verdict(record["verdict"]),
+                f"{record['seconds']:.0f}",
+                _shortened(record["reason"]),
+            )
+            for record in newest
+        ],
+    )
+    if not newest:
+        console.print("no run yet; start one with: contender upload FILE --pipeline NAME")
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= 120 else reason[:117] + "…"
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, or enough of its beginning.")],
+    pipeline: PipelineOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run whole: what came, what drifted, how the challenger fared, what was decided and why.
+
+    Example: contender show 8b2e41c7
+    """
+    bench, record = find(run, [pipeline] if pipeline else all_pipelines(), environment)
+    reports = RunFolder(bench.data, bench.pipeline, record["run_id"]).reports()
+    if as_json:
+        print_json({**record, **reports})
+    else:
+        RunView(record).print_whole(reports)
+
+
+def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, Mapping[str, Any]]:
+    """The run whose id starts with `run`, wherever it is.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none, or more than one.
+    """
+    benches = {name: workbench(name, environment) for name in pipelines}
+    records = [record for name, bench in benches.items() for record in bench.ledger.runs(name, limit=1000)]
+    record = find_run(records, run)
+    return benches[record["pipeline"]], record
+
+
+def record_of(bench: Workbench, run_id: str) -> dict[str, Any]:
+    """The record of a run that has ended.
+
+    Raises
+    ------
+    NotFoundError
+        When it left none.
+    """
+    for record in bench.ledger.runs(bench.pipeline, limit=100):
+        if record["run_id"] == run_id:
+            return dict(record)
+    raise NotFoundError(f"run {run_id} has no record")
