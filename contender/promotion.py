@@ -22,6 +22,9 @@ from contender.ports import Objects
 
 MAX_ATTEMPTS = 5
 
+REMEMBERED_SWAPS = 8
+"""How many swaps a pointer remembers: as many may follow one whose answer was lost, and it is still told from a lost race."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -33,8 +36,16 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class PastSwap:
+    """A swap that happened, and the version that it made champion."""
+
+    swap_id: str
+    champion: str
+
+
+@dataclass(frozen=True)
 class Pointer:
-    """Which model version serves a pipeline, and how it came to."""
+    """Which model version serves a pipeline, and how it came to. `past` is the swaps before this one, oldest first."""
 
     pipeline: str
     champion: str
@@ -47,6 +58,16 @@ class Pointer:
     previous: str | None = None
     previous_manifest_sha256: str | None = None
     challenger: Trial | None = None
+    past: tuple[PastSwap, ...] = ()
+
+    @property
+    def swaps(self) -> tuple[PastSwap, ...]:
+        """The swaps that this pointer knows to have happened, its own the last."""
+        return (*self.past, PastSwap(self.swap_id, self.champion))
+
+    def has_seen(self, swap_id: str) -> bool:
+        """Whether this swap, or one that it followed, is the one named."""
+        return any(swap.swap_id == swap_id for swap in self.swaps)
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
@@ -55,7 +76,8 @@ class Pointer:
     def from_json(cls, body: bytes) -> Pointer:
         content: dict[str, Any] = json.loads(body)
         trial = content.pop("challenger", None)
-        return cls(**content, challenger=Trial(**trial) if trial else None)
+        past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
+        return cls(**content, challenger=Trial(**trial) if trial else None, past=past)
 
 
 @dataclass(frozen=True)
@@ -98,7 +120,7 @@ def swap(objects: Objects, pointer: Pointer, *, based_on: str | None) -> None:
             continue
         except (PreconditionFailedError, UnknownOutcomeError, NotFoundError):
             found = read_pointer(objects, pointer.pipeline)
-            if found is not None and found.pointer.swap_id == pointer.swap_id:
+            if found is not None and found.pointer.has_seen(pointer.swap_id):
                 return
             if (found.etag if found else None) != based_on:
                 holder = f"{found.pointer.champion} (swap {found.pointer.swap_id})" if found else "nobody"
@@ -135,6 +157,11 @@ def promote(
     current = read_pointer(objects, pipeline)
     if current is not None and current.pointer.swap_id == swap_id:
         return current.pointer
+    if current is not None and current.pointer.has_seen(swap_id):
+        # It was champion already and has been replaced since: its predecessor is in the pointer's memory.
+        position = [swap.swap_id for swap in current.pointer.past].index(swap_id)
+        predecessor = current.pointer.past[position - 1].champion if position else None
+        return Pointer(pipeline, version, manifest_sha256, run_id, fencing_token, swap_id, now, reason, predecessor)
     if (current.etag if current else None) != judged_against:
         now_champion = current.pointer.champion if current else "gone"
         raise LostRaceError(
@@ -157,6 +184,7 @@ def promote(
         reason=reason,
         previous=current.pointer.champion if current else None,
         previous_manifest_sha256=current.pointer.manifest_sha256 if current else None,
+        past=current.pointer.swaps[-REMEMBERED_SWAPS:] if current else (),
     )
     swap(objects, pointer, based_on=judged_against)
     return pointer
@@ -164,6 +192,8 @@ def promote(
 
 def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str) -> Pointer:
     """Make the previous version the champion again; rolling back twice returns to where it started.
+
+    Calling it again with the same swap id is harmless.
 
     Raises
     ------
@@ -178,6 +208,8 @@ def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason
     if current is None:
         raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
     before = current.pointer
+    if before.swap_id == swap_id:
+        return before
     if before.previous is None or before.previous_manifest_sha256 is None:
         raise InvalidInputError(
             f"{before.champion} is the first champion of {pipeline}: there is no previous version to roll back to"
@@ -193,6 +225,7 @@ def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason
         reason=reason,
         previous=before.champion,
         previous_manifest_sha256=before.manifest_sha256,
+        past=before.swaps[-REMEMBERED_SWAPS:],
     )
     swap(objects, pointer, based_on=current.etag)
     return pointer

@@ -1,0 +1,146 @@
+"""The ports in memory, with the faults that a network has. `tests/unit/test_ports.py` holds them to the real adapters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from threading import RLock
+from typing import Any
+
+from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
+from contender.ports import Batch, Lease, StoredObject
+
+
+class Fault(Enum):
+    """What may befall a write."""
+
+    CONFLICT = "another write is in flight, S3 answers 409"
+    LOST_AND_LANDED = "the write happened, its answer did not arrive"
+    LOST_AND_GONE = "neither the write happened nor did an answer arrive"
+
+
+@dataclass
+class MemoryObjects:
+    """A versioned bucket. `faults` befall the next writes, one each; None leaves a write alone."""
+
+    faults: deque[Fault | None] = field(default_factory=deque)
+    _versions: dict[str, list[StoredObject]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=RLock)
+
+    def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        with self._lock:
+            versions = self._versions.get(key, [])
+            if version_id is None and versions:
+                return versions[-1]
+            if version_id is not None and version_id.isdigit() and int(version_id) < len(versions):
+                return versions[int(version_id)]
+            raise NotFoundError(f"{key} does not exist")
+
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        with self._lock:
+            fault = self.faults.popleft() if self.faults else None
+            if fault is Fault.CONFLICT:
+                raise ConflictError(f"{key} is being written by somebody else")
+            if fault is Fault.LOST_AND_GONE:
+                raise UnknownOutcomeError(f"no answer to the write of {key}")
+            found = self._versions.get(key, [])
+            if if_match and not found:
+                raise NotFoundError(f"{key} does not exist")
+            if (if_match and found[-1].etag != if_match) or (if_none_match and found):
+                raise PreconditionFailedError(f"{key} is not in the expected state")
+            etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+            self._versions.setdefault(key, []).append(StoredObject(body, etag))
+            if fault is Fault.LOST_AND_LANDED:
+                raise UnknownOutcomeError(f"no answer to the write of {key}")
+            return etag
+
+    def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
+        self.put(to, self.get(key, version_id=version_id).body)
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        with self._lock:
+            return sorted(key for key in self._versions if key.startswith(prefix))
+
+    def version_ids(self, key: str) -> Sequence[str]:
+        """The versions of an object, oldest first."""
+        return [str(number) for number in range(len(self._versions.get(key, [])))]
+
+    def remove(self, key: str) -> None:
+        """As if somebody else had deleted the object."""
+        self._versions.pop(key, None)
+
+
+@dataclass
+class MemoryLedger:
+    """The ledger of any number of pipelines."""
+
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _pending: dict[tuple[str, str], Batch] = field(default_factory=dict)
+    _leases: dict[str, Lease] = field(default_factory=dict)
+    _tokens: dict[str, int] = field(default_factory=dict)
+    _runs: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _promotions: dict[tuple[str, str], str] = field(default_factory=dict)
+    _lock: Any = field(default_factory=RLock)
+
+    def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
+        with self._lock:
+            name = (pipeline, batch.batch_id)
+            if name in self._seen:
+                return False
+            self._seen.add(name)
+            self._pending[name] = batch
+            return True
+
+    def pending_batches(self, pipeline: str) -> Sequence[Batch]:
+        with self._lock:
+            found = [batch for (owner, _), batch in self._pending.items() if owner == pipeline]
+            return sorted(found, key=lambda batch: (batch.uploaded_at, batch.key))
+
+    def settle_batch(self, pipeline: str, batch_id: str) -> None:
+        with self._lock:
+            self._pending.pop((pipeline, batch_id), None)
+
+    def return_batch(self, pipeline: str, batch_id: str) -> None:
+        with self._lock:
+            found = self._pending.get((pipeline, batch_id))
+            if found is not None:
+                self._pending[pipeline, batch_id] = replace(found, attempts=found.attempts + 1)
+
+    def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
+        with self._lock:
+            held = self._leases.get(pipeline)
+            if held is not None and held.expires_at >= int(now):
+                return held
+            self._tokens[pipeline] = self._tokens.get(pipeline, 0) + 1
+            self._leases[pipeline] = Lease(owner, self._tokens[pipeline], float(int(now + seconds)))
+            return self._leases[pipeline]
+
+    def release_lease(self, pipeline: str, owner: str) -> None:
+        with self._lock:
+            if pipeline in self._leases and self._leases[pipeline].owner == owner:
+                del self._leases[pipeline]
+
+    def lease(self, pipeline: str) -> Lease | None:
+        return self._leases.get(pipeline)
+
+    def put_run(self, record: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._runs[record["pipeline"], record["started_at"], record["run_id"]] = json.dumps(dict(record))
+
+    def runs(self, pipeline: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        with self._lock:
+            found = sorted((name for name in self._runs if name[0] == pipeline), reverse=True)
+            return [json.loads(self._runs[name]) for name in found[:limit]]
+
+    def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._promotions.setdefault((pipeline, entry["swap_id"]), json.dumps(dict(entry)))
+
+    def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
+        with self._lock:
+            found = [json.loads(text) for (owner, _), text in self._promotions.items() if owner == pipeline]
+            return sorted(found, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
