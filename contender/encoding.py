@@ -27,8 +27,8 @@ MAX_LEVELS = 255
 class FeatureEncoding:
     """How one column is written as a number.
 
-    A numeric value stays as it is. A category becomes the position of its level: level i is ``float(i)``. What is
-    missing, infinite, or no known level is not-a-number.
+    A numeric value stays as it is. A category becomes the position of its level: level i is ``float(i)``.
+    What is missing, infinite, or no known level is not-a-number.
 
     Raises
     ------
@@ -37,7 +37,8 @@ class FeatureEncoding:
 
     Examples
     --------
-    >>> FeatureEncoding("carrier", "categorical", ("UA", "AA")).encode(np.array(["AA", None, "ZZ"], dtype=object))
+    >>> carrier = FeatureEncoding("carrier", "categorical", ("UA", "AA"))
+    >>> carrier.encode(np.array(["AA", None, "ZZ"], dtype=object))
     array([ 1., nan, nan], dtype=float32)
     """
 
@@ -86,8 +87,8 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def fit_encoding(table: Table, config: PipelineConfig) -> tuple[FeatureEncoding, ...]:
     """An encoding of each feature, in the pipeline's order, with the levels that the training rows show.
 
-    Levels seen in fewer than `training.min_level_rows` rows are left out, so that the model learns from them what an
-    unseen level means; the most frequent come first, and equally frequent ones in alphabetical order.
+    Levels seen in fewer than `training.min_level_rows` rows are left out, so that the model learns from them
+    what an unseen level means; the most frequent come first, and equally frequent ones in alphabetical order.
     """
     return tuple(
         FeatureEncoding(name, "numeric")

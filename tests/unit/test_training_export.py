@@ -101,7 +101,8 @@ def test_a_feature_that_is_missing_throughout_keeps_its_place(estimator: str) ->
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_numbers_that_are_neighbours_in_float32_stay_on_their_side_of_a_split(estimator: str) -> None:
-    # Time stamps in seconds: the next float32 after 1.4e9 is 128 later, so every split lies between neighbours.
+    # Time stamps in seconds: the next float32 after 1.4e9 is 128 later, so every split lies between
+    # neighbours.
     random = np.random.default_rng(5)
     step = random.integers(0, 60, 2000)
     matrix = (1.4e9 + 128.0 * step).astype(np.float32).reshape(-1, 1)

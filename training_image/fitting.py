@@ -1,0 +1,234 @@
+"""From rows to a trained model and everything that is known about it; no AWS, no clock, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from contender.comparison import naive_predictions
+from contender.config import PipelineConfig
+from contender.encoding import FeatureEncoding, encode, fit_encoding
+from contender.errors import TrainingFailedError
+from contender.metrics import METRICS, metric_names, task_of
+from contender.profile import Profile, fit_profile
+from contender.table import Table
+from training_image.estimators import fit_estimator
+from training_image.export import check_parity, score_onnx, to_onnx, to_skops
+
+PARITY_ROWS = 10_000
+"""Rows on which the exported model is compared with the trained one, spread over training and holdout."""
+
+Report = Callable[[str], None]
+
+
+def silent(_line: str) -> None:
+    """Reports to nobody."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The newest rows, kept from training. `from_order` is the oldest of them in time."""
+
+    from_order: float
+    rows: int
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and the evidence about it.
+
+    Attributes
+    ----------
+    classes : the target's values in the order of the predictions' columns; None for a regression.
+    positive : the class whose probability is answered; None unless there are two classes.
+    encodings : how each feature becomes a number, in the order in which the model takes them.
+    pipeline, onnx : what scikit-learn trained and the graph that is served; they agree on real rows.
+    profile : what the training rows looked like, the model's predictions on them and their labels included.
+    trained_through : the largest order (time) among the training rows.
+    metrics : by name, on the holdout; None where a metric is undefined there.
+    baseline : the constant prediction that ignores the features.
+    parameters : all of the estimator's, defaults too.
+    """
+
+    classes: tuple[str, ...] | None
+    positive: str | None
+    encodings: tuple[FeatureEncoding, ...]
+    pipeline: Pipeline
+    onnx: bytes
+    profile: Profile
+    trained_rows: int
+    trained_through: float
+    holdout: Holdout
+    metrics: dict[str, float | None]
+    baseline: tuple[float, ...]
+    parameters: dict[str, Any]
+
+    def skops(self) -> bytes:
+        """The trained pipeline as a file that runs no code when it is opened."""
+        return to_skops(self.pipeline)
+
+
+def train(
+    config: PipelineConfig,
+    table: Table,
+    order: NDArray[np.float64],
+    blocks: NDArray[Any],
+    *,
+    report: Report = silent,
+) -> TrainedModel:
+    """Train on the older rows and score on the newest blocks.
+
+    Parameters
+    ----------
+    table : the pipeline's features and target, in any order of rows.
+    order : (n,) what sorts the rows in time.
+    blocks : (n,) labels of rows that are not independent of each other (a day, a user).
+    report : told one line a step.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there are fewer than two blocks, the target does not fit the task or is constant, or the
+        estimator refuses a parameter.
+    ParityError
+        When the exported model does not give the trained model's answers.
+    """
+    sequence = np.argsort(order, kind="stable")
+    table, order, blocks = table.take(sequence), order[sequence], blocks[sequence]
+    held = newest_blocks(order, blocks, config.training.holdout_blocks)
+    training, newest = table.take(~held), table.take(held)
+    classes = _classes(training[config.target], config)
+    positive = _positive(classes, config)
+
+    report(f"training {config.training.estimator} on {len(training)} rows, holding out {len(newest)}")
+    encodings = fit_encoding(training, config)
+    matrix = encode(training, encodings)
+    target = _indices(training[config.target], classes)
+    pipeline = fit_estimator(config, matrix, target)
+
+    newest_matrix = encode(newest, encodings)
+    graph = to_onnx(pipeline, len(encodings))
+    checked = _spread(np.concatenate([matrix, newest_matrix]), PARITY_ROWS)
+    difference = check_parity(pipeline, graph, checked)
+    report(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
+
+    profile = fit_profile(
+        training,
+        numeric=config.numeric,
+        categorical=config.categorical,
+        prediction=score_onnx(graph, matrix),
+        label=training[config.target],
+    )
+    metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
+    listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
+    report(f"on the holdout: {listed}")
+    return TrainedModel(
+        classes=classes,
+        positive=positive,
+        encodings=encodings,
+        pipeline=pipeline,
+        onnx=graph,
+        profile=profile,
+        trained_rows=len(training),
+        trained_through=float(order[~held].max()),
+        holdout=Holdout(float(order[held].min()), len(newest), tuple(dict.fromkeys(blocks[held].tolist()))),
+        metrics=metrics,
+        baseline=tuple(naive_predictions(target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
+        parameters=_plain(pipeline[-1].get_params(deep=False)),
+    )
+
+
+def newest_blocks(order: NDArray[np.float64], blocks: NDArray[Any], wanted: int) -> NDArray[np.bool_]:
+    """Which rows are in the newest `wanted` blocks, but in no more than half of them.
+
+    A block is as new as its newest row.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there are fewer than two blocks.
+    """
+    codes, labels = pd.factorize(blocks)
+    if len(labels) < 2:
+        raise TrainingFailedError(
+            f"training needs at least two blocks, one of them to hold out, but the {len(order)} rows are in "
+            f"{len(labels)}; upload more data, or make smaller blocks with block, block_period or block_rows"
+        )
+    newest = np.full(len(labels), -np.inf)
+    np.maximum.at(newest, codes, order)
+    by_age = np.argsort(newest, kind="stable")
+    return np.isin(codes, by_age[-min(wanted, len(labels) // 2) :])
+
+
+def _classes(target: NDArray[Any], config: PipelineConfig) -> tuple[str, ...] | None:
+    """The target's values in sorted order; None for a regression."""
+    values = sorted(set(target.tolist()))
+    if len(values) == 1:
+        raise TrainingFailedError(
+            f"target {config.target} is {values[0]!r} in all {len(target)} training rows: "
+            "there is nothing to learn; upload rows with other values"
+        )
+    if config.task == "regression":
+        return None
+    if config.task == "binary" and len(values) > 2:
+        raise TrainingFailedError(
+            f"target {config.target} has {len(values)} values ({', '.join(values[:5])}, …), "
+            'but a binary task has two; set task = "multiclass" or correct the data'
+        )
+    return tuple(values)
+
+
+def _positive(classes: Sequence[str] | None, config: PipelineConfig) -> str | None:
+    if classes is None or config.task != "binary":
+        return None
+    if config.positive and config.positive not in classes:
+        raise TrainingFailedError(
+            f"positive is {config.positive!r}, but target {config.target} has the values {', '.join(classes)}"
+        )
+    return config.positive or classes[-1]
+
+
+def _indices(target: NDArray[Any], classes: Sequence[str] | None) -> NDArray[Any]:
+    """The target as the estimator takes it; -1 is a class that training has not seen."""
+    if classes is None:
+        return np.asarray(target, dtype=np.float64)
+    positions = {label: position for position, label in enumerate(classes)}
+    return np.array([positions.get(label, -1) for label in target.tolist()], dtype=np.int64)
+
+
+def _metrics(
+    target: NDArray[Any],
+    predictions: NDArray[np.float64],
+    classes: Sequence[str] | None,
+    positive: str | None,
+) -> dict[str, float | None]:
+    """Every metric of the task on the holdout; rows of a class that training has not seen are left out."""
+    truth = _indices(target, classes)
+    known = truth >= 0 if classes is not None else np.ones(len(truth), dtype=np.bool_)
+    index = classes.index(positive) if classes and positive else 1
+    return {
+        name: METRICS[name].score(truth[known], predictions[known], positive=index) if known.any() else None
+        for name in metric_names(task_of(predictions))
+    }
+
+
+def _spread(matrix: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    """At most so many rows, evenly spread from the first to the last."""
+    if len(matrix) <= rows:
+        return matrix
+    return matrix[np.linspace(0, len(matrix) - 1, rows).astype(np.int64)]
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON values."""
+    return {
+        name: value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+        for name, value in sorted(parameters.items())
+    }

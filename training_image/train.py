@@ -1,0 +1,208 @@
+"""The training task's entry point: `python -m training_image.train`, with RUN_ID, PIPELINE and the two
+buckets set.
+
+It leaves an immutable model version in the model bucket and `training.json` in the run's folder, which says
+what came of it. A second attempt for the same run finds the first one's model version and does not train
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from contender.adapters.environment import read_environment
+from contender.adapters.readers import read_parquet
+from contender.adapters.s3 import S3Objects
+from contender.config import PipelineConfig, parse_pipeline
+from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
+from contender.errors import TrainingFailedError
+from contender.ports import Objects
+from contender.profile import to_json
+from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, ModelVersion
+from contender.runs import TRAINING, RunFolder
+from contender.table import Table
+from training_image.fitting import Report, train
+from training_image.manifest import build_manifest, code_sha256, version_suffix
+
+METADATA_SECONDS = 2.0
+"""How long to wait for the container agent to say which image this is."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    run_id: str
+    pipeline: str
+    data_bucket: str
+    model_bucket: str
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """A run's training. `now` and `elapsed` (seconds) are its clocks; `report` is told a line a step."""
+
+    run_id: str
+    pipeline: str
+    data: Objects
+    models: Objects
+    code: str
+    image: str | None
+    now: Callable[[], datetime]
+    elapsed: Callable[[], float]
+    report: Report
+
+    def run(self) -> bool:
+        """Train, and write what came of it to the run's folder; whether there is a model version."""
+        folder = RunFolder(self.data, self.pipeline, self.run_id)
+        started = self.elapsed()
+        try:
+            model, datasets = self._train(parse_pipeline(folder.pipeline_file()))
+        except Exception as error:  # whatever it was, the run has to be told why there is no model
+            reason = one_line(error)
+            self.report(f"failed: {reason}")
+            folder.write(TRAINING, {"status": "failed", "reason": reason})
+            return False
+        folder.write(TRAINING, summary(model, datasets, seconds=self.elapsed() - started))
+        self.report(f"model version {model.version}")
+        return True
+
+    def _train(self, config: PipelineConfig) -> tuple[ModelVersion, Sequence[DatasetManifest]]:
+        store = DatasetStore(self.data, self.pipeline)
+        datasets = newest_datasets(store.manifests(), config)
+        registry = ModelRegistry(self.models, self.pipeline)
+        finished = self._finished(registry, datasets[-1].version)
+        if finished is not None:
+            self.report(f"{finished.version} was trained by an earlier attempt of this run")
+            return finished, datasets
+
+        self.report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
+        table = read_datasets(store, datasets, config)
+        model = train(config, table, table[ORDER], table[BLOCK], report=self.report)
+        manifest = build_manifest(
+            config,
+            model,
+            run_id=self.run_id,
+            datasets=[found.version for found in datasets],
+            created_at=self.now(),
+            code=self.code,
+            image=self.image,
+        )
+        files = {MODEL: model.onnx, PIPELINE: model.skops(), PROFILE: to_json(model.profile).encode()}
+        return registry.write(manifest, files), datasets
+
+    def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:
+        """The model version of an earlier attempt of this run that was stopped before it could say so."""
+        suffix = version_suffix(dataset_version, self.code)
+        for version in reversed(registry.versions()):
+            if version.endswith(suffix):
+                model = registry.read(version)
+                if model.manifest["run_id"] == self.run_id:
+                    return model
+        return None
+
+
+def newest_datasets(
+    manifests: Sequence[DatasetManifest], config: PipelineConfig
+) -> Sequence[DatasetManifest]:
+    """The dataset versions to train on, the newest last.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there is none, or one lacks a column that the pipeline file names.
+    """
+    if not manifests:
+        raise TrainingFailedError(
+            f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/"
+        )
+    chosen = manifests[-config.training.window_batches :]  # the last 0 are all of them
+    for found in chosen:
+        lacking = [name for name in (*config.features, config.target) if name not in found.columns]
+        if lacking:
+            raise TrainingFailedError(
+                f"dataset {found.version} ({found.source_key}) lacks {', '.join(lacking)}, which the "
+                "pipeline file names; take it out there, or set training.window_batches to leave older datasets out"
+            )
+    return chosen
+
+
+def read_datasets(store: DatasetStore, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
+    """Features, target, order and blocks of all rows, each file checked against its manifest's sha256."""
+    columns = list(dict.fromkeys((*config.features, config.target, ORDER, BLOCK)))
+    return Table.concatenate([read_parquet(store.part(found), columns) for found in datasets])
+
+
+def summary(model: ModelVersion, datasets: Sequence[DatasetManifest], *, seconds: float) -> dict[str, Any]:
+    """The content of `training.json` after success."""
+    manifest = model.manifest
+    return {
+        "status": "trained",
+        "model_version": model.version,
+        "manifest_sha256": model.manifest_sha256,
+        "seconds": round(seconds, 2),
+        "train_rows": manifest["trained_rows"],
+        "holdout_rows": manifest["holdout"]["rows"],
+        "datasets": [found.version for found in datasets],
+        "metrics": manifest["metrics"],
+    }
+
+
+def one_line(error: BaseException) -> str:
+    """An error for people: Contender's own say it all, others need their type."""
+    text = " ".join(str(error).split())
+    ours = type(error).__module__ == "contender.errors"
+    return text if ours and text else f"{type(error).__name__}: {text}"
+
+
+def image_digest(variables: Mapping[str, str]) -> str | None:
+    """The digest of the container image, from the container agent; None outside a container."""
+    address = variables.get("ECS_CONTAINER_METADATA_URI_V4", "")
+    if not address:
+        return None
+    try:
+        with urllib.request.urlopen(address, timeout=METADATA_SECONDS) as answer:
+            return str(json.load(answer)["ImageID"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def main() -> int:
+    """Run the task of the environment; the exit code says whether there is a model version."""
+    signal.signal(
+        signal.SIGTERM, _stopped
+    )  # a stopped task, or a reclaimed Spot instance, still leaves its reason
+    environment = read_environment(Environment, os.environ)
+    client = boto3.client("s3")
+    task = TrainingTask(
+        run_id=environment.run_id,
+        pipeline=environment.pipeline,
+        data=S3Objects(client, environment.data_bucket),
+        models=S3Objects(client, environment.model_bucket),
+        code=code_sha256(Path(__file__).resolve().parents[1]),
+        image=image_digest(os.environ),
+        now=lambda: datetime.now(UTC),
+        elapsed=time.monotonic,
+        report=lambda line: print(line, flush=True),
+    )
+    return 0 if task.run() else 1
+
+
+def _stopped(_number: int, _frame: object) -> None:
+    raise TrainingFailedError(
+        "the training task was stopped before it had finished; the run can be started again"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
