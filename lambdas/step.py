@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,14 +28,16 @@ def step(work: Callable[[RunState], Message]) -> Handler:
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         state = RunState.from_dict(event)
         logger.append_keys(run_id=state.run_id, pipeline=state.request.pipeline)
+        metrics.add_dimension(name="pipeline", value=state.request.pipeline)
+        started = time.perf_counter()
         section = work(state)
+        emit("StepSeconds", time.perf_counter() - started, unit=MetricUnit.Seconds)
         logger.info("step finished", section=section.to_dict())
         return section.to_dict()
 
     return handler
 
 
-def count(name: str, value: float, *, pipeline: str, unit: MetricUnit = MetricUnit.Count) -> None:
+def emit(name: str, value: float, *, unit: MetricUnit = MetricUnit.Count) -> None:
     """Add a metric of the pipeline, sent with the function's log (CloudWatch's embedded metric format)."""
-    metrics.add_dimension(name="pipeline", value=pipeline)
     metrics.add_metric(name=name, unit=unit, value=value)

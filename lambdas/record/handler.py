@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.environment import read_environment
@@ -17,7 +19,7 @@ from contender.messages import Record, RunState
 from contender.outcome import run_record
 from contender.promotion import read_pointer
 from contender.runs import BATCHES, RunFolder
-from lambdas.step import count, step
+from lambdas.step import emit, step
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,18 @@ def write_down(state: RunState) -> Record:
     held = state.claim is not None and state.claim.status == "claimed"
     # A failed run starts no other one: what made it fail would make the next one fail as well.
     pending = len(ledger.pending_batches(pipeline)) if held and record["verdict"] != "failed" else 0
-    count(f"Runs{record['verdict'].capitalize()}", 1, pipeline=pipeline)
+    emit_verdict(pipeline, record["verdict"])
+    if champion is not None:
+        age = datetime.now(UTC) - datetime.fromisoformat(champion.pointer.swapped_at)
+        emit("ChampionAgeHours", age.total_seconds() / 3600)
     return Record(record["verdict"], record["reason"], pending, record["champion_after"])
+
+
+def emit_verdict(pipeline: str, verdict: str) -> None:
+    """One metric a verdict, in a log line of its own: a line has one set of dimensions."""
+    with single_metric("RunsFinished", MetricUnit.Count, 1, default_dimensions={"service": "record"}) as metric:
+        metric.add_dimension("pipeline", pipeline)
+        metric.add_dimension("verdict", verdict)
 
 
 def settle_uploads(state: RunState) -> None:

@@ -17,7 +17,7 @@ from contender.intake import Intake
 from contender.messages import RunState, Validation
 from contender.ports import Batch
 from contender.runs import BATCHES, VALIDATION, RunFolder
-from lambdas.step import count, step
+from lambdas.step import emit, step
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def validate(state: RunState) -> Validation:
     batches = [Batch(**batch) for batch in folder.read(BATCHES)["batches"]]
     validation, files = intake.take(batches)
     folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files]})
-    count("RowsAccepted", validation.rows, pipeline=pipeline)
-    count("RowsRejected", validation.rejected_rows, pipeline=pipeline)
-    count("FilesQuarantined", validation.quarantined_files, pipeline=pipeline)
+    emit("RowsAccepted", validation.rows)
+    emit("RowsRejected", validation.rejected_rows)
+    emit("FilesQuarantined", validation.quarantined_files)
     return validation
 
 

@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+# jsii and the CDK CLI run on the Node that comes with the virtual environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export npm_config_update_notifier := false
+
+.PHONY: help install demo down test check format lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## set up .venv with everything pinned in requirements.txt
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@echo "setting up .venv (two to three minutes, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
+demo: $(INSTALLED) ## watch real flights arrive, drift found, challengers judged, a prediction answered
+	@$(BIN)/contender demo
+
+down: $(INSTALLED) ## stop the local cloud that the demo left up
+	@$(BIN)/contender down
+
+test: $(INSTALLED) ## all tests, the local cloud's included
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy contender
+	$(BIN)/lint-imports
+	$(BIN)/python -m stacks.lint
+
+format: $(INSTALLED) ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(INSTALLED) ## pin what requirements.in asks for, with hashes
+	$(BIN)/python -m pip install --quiet uv==0.13.8
+	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
+
+clean: down ## stop the local cloud and forget what it held
+	rm -rf .contender cdk.out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,96 @@
+"""The local cloud: `up`, `down`, `status`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+import localcloud.cloud
+from contender.cli.clouds import LOCAL
+from contender.cli.console import console, print_fields, print_json
+from contender.cli.options import JsonOption, all_pipelines, project_root, workbench
+from contender.promotion import read_pointer
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+
+
+def up(as_json: JsonOption = False) -> None:
+    """Start the local cloud and deploy every pipeline; run again, deploy what has changed since.
+
+    Example: contender up
+    """
+    started = time.monotonic()
+    if as_json:
+        print_json(asdict(localcloud.cloud.up(project_root())))
+        return
+    start_cloud()
+    console.print(f"up in {time.monotonic() - started:.1f} s; next: contender upload FILE --pipeline NAME")
+
+
+def start_cloud() -> None:
+    """Bring the local cloud up with its progress shown, and say what the emulator could not take."""
+    with console.status("starting the local cloud") as spinner:
+        deployment = localcloud.cloud.up(project_root(), on_event=lambda message: spinner.update(message))
+    for omission in deployment.omissions:
+        console.print(
+            f"  [dim]left out locally: {omission.resource_type} {omission.logical_id} ({omission.reason})[/dim]",
+            soft_wrap=True,
+        )
+
+
+def down(
+    discard: Annotated[bool, typer.Option("--discard", help="Forget data, models and runs as well.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop the local cloud; what it holds is there again at the next `up`.
+
+    Example: contender down --discard
+    """
+    localcloud.cloud.down(project_root(), discard=discard)
+    if as_json:
+        print_json({"running": False})
+    else:
+        console.print("the local cloud is down; nothing of it is running")
+
+
+def status(as_json: JsonOption = False) -> None:
+    """Show what runs, which pipelines are deployed, and who holds their leases.
+
+    Example: contender status --json
+    """
+    found = localcloud.cloud.status(project_root())
+    content = asdict(found) | {"pipelines": _pipelines() if found.running else {}}
+    if as_json:
+        print_json(content)
+        return
+    print_fields({name: content[name] for name in ("message", "endpoint_url", "agent_running", "complete")})
+    for name, fields in content["pipelines"].items():
+        console.print(f"\n[bold]{name}[/bold]")
+        print_fields(fields)
+
+
+def _pipelines() -> dict[str, dict[str, object]]:
+    """Champion, running run and waiting uploads of each deployed pipeline."""
+    found: dict[str, dict[str, object]] = {}
+    for name in all_pipelines():
+        bench = workbench(name, LOCAL)
+        try:
+            api_url = bench.api_url
+        except LookupError:
+            found[name] = {"state": "not deployed; run contender up"}
+            continue
+        champion, lease = read_pointer(bench.models, name), bench.ledger.lease(name)
+        found[name] = {
+            "champion": champion.pointer.champion if champion else "none yet",
+            "running": lease.owner if lease else "",
+            "waiting_uploads": len(bench.ledger.pending_batches(name)),
+            "api": api_url,
+        }
+    return found
