@@ -55,6 +55,7 @@ def init(
     path = project_root() / "pipelines" / f"{proposal.name}.toml"
     if path.exists() and not force:
         raise InvalidInputError(f"{path} exists; give another --name, or --force to replace it")
+    path.parent.mkdir(exist_ok=True)
     path.write_text(proposal.text, encoding="utf-8")
     load_pipeline(path)
     if as_json:

@@ -56,15 +56,17 @@ def wait_for_execution(
 
 def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:
     """Show the execution's states as they pass, and answer its final status."""
-    table = Table.grid(padding=(0, 2))
-    with Live(table, console=console, refresh_per_second=8, transient=False) as live:
+    nothing_to_see = Console(quiet=True)
+    with Live(console=nothing_to_see if quiet else console, refresh_per_second=8) as live:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
-            if not quiet:
-                live.update(_shown(list(states_of(step_functions, execution_arn))))
+            live.update(_shown(list(states_of(step_functions, execution_arn))))
             if status != "RUNNING":
-                return status
+                break
             time.sleep(POLL_SECONDS)
+    if not quiet and not console.is_terminal:
+        console.print()  # a terminal's live display ends its last line, a pipe's does not
+    return status
 
 
 def states_of(step_functions: Any, execution_arn: str) -> Iterator[StateSeen]:

@@ -16,6 +16,7 @@ app = typer.Typer(
     name="contender",
     help="Continuous training that a production model can be trusted to. Start with: contender up",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

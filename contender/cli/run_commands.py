@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from contender.adapters.dynamodb import find_run
 from contender.cli.clouds import Workbench
@@ -21,6 +22,24 @@ from contender.cli.options import (
 )
 from contender.errors import NotFoundError
 from contender.runs import RunFolder
+
+COMPARISON_KEYS = (
+    "metric",
+    "against",
+    "champion_version",
+    "champion",
+    "challenger_version",
+    "challenger",
+    "baseline",
+    "difference",
+    "low",
+    "high",
+    "confidence",
+    "min_effect",
+    "rows",
+    "blocks",
+    "rows_needed",
+)
 
 PROMISED_KEYS = (
     "run_id",
@@ -56,23 +75,25 @@ class RunView:
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
         drift = reports.get("drift", {})
         if drift.get("features"):
-            console.print("\n[bold]Drift[/bold]")
-            print_table(("feature", "test", "effect", "floor", "p", "what"), [_drift_row(f) for f in drift["features"]])
+            console.print(f"\n[bold]Drift[/bold] {drift['reason']}", soft_wrap=True)
+            print_table(
+                ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
+            )
         comparison = reports.get("comparison", {})
         if comparison:
             console.print("\n[bold]Comparison[/bold]")
-            print_fields({name: value for name, value in comparison.items() if not isinstance(value, dict | list)})
+            print_fields({name: comparison.get(name) for name in COMPARISON_KEYS})
 
 
-def _drift_row(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    mark = "[yellow]●[/yellow] " if feature.get("drifted") else "  "
+def _drift_row(found: Mapping[str, Any]) -> tuple[str, ...]:
+    mark = "[yellow]●[/yellow]" if found["drifted"] else " "
+    aspect = " (missing)" if found["aspect"] == "missing" else ""
     return (
-        mark + str(feature.get("name", "")),
-        str(feature.get("test", "")),
-        _number(feature.get("effect")),
-        _number(feature.get("effect_floor")),
-        _number(feature.get("adjusted_p_value")),
-        str(feature.get("direction", "")),
+        f"{mark} {found['feature']}{aspect}",
+        _number(found["distance"]),
+        _number(found["effect_floor"]),
+        _number(found["adjusted_p_value"]),
+        found["direction"],
     )
 
 
@@ -96,23 +117,16 @@ def runs(
     if as_json:
         print_json([{name: record[name] for name in PROMISED_KEYS} for record in newest])
         return
-    print_table(
-        ("run", "pipeline", "started", "trigger", "verdict", "s", "reason"),
-        [
-            (
-                record["run_id"][:8],
-                record["pipeline"],
-                record["started_at"][:19].replace("T", " "),
-                record["trigger"],
-                styled_verdict(record["verdict"]),
-                f"{record['seconds']:.0f}",
-                _shortened(record["reason"]),
-            )
-            for record in newest
-        ],
-    )
     if not newest:
         console.print("no run yet; start one with: contender upload FILE --pipeline NAME")
+        return
+    print_table(("run", "pipeline", "started", "verdict", "reason"), [_run_row(record) for record in newest])
+
+
+def _run_row(record: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    started = str(record["started_at"])[:16].replace("T", " ")
+    verdict = styled_verdict(record["verdict"])
+    return record["run_id"][:8], record["pipeline"], started, verdict, _shortened(record["reason"])
 
 
 def _shortened(reason: str) -> str:
