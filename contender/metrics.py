@@ -29,13 +29,13 @@ class Metric:
     name, title : how policies name it, and how sentences do.
     tasks : the tasks it is defined for: "binary", "multiclass", "regression".
     greater_is_better : whether a larger value is a better model.
-    relative_effect : whether effect sizes are fractions of the champion's figure (errors in the target's own units)
-        rather than differences (figures between 0 and 1).
-    rows : function of (y (n,), predictions (n, k), weights (n,)), giving the value, or None where it is undefined. For
-        two classes it sees y as 0 and 1 and the positive class's probability in column 1.
-    groups : optional fast form of the same, a function of (y, predictions, group (n,), counts (r, g)), giving (r,)
-        values, where replicate i weighs every row of group j by counts[i, j]; NaN where undefined. Without it the
-        row form is called once a replicate, so a user's own metric needs only `rows`.
+    relative_effect : whether effect sizes are fractions of the champion's figure (errors in the target's own
+        units) rather than differences (figures between 0 and 1).
+    rows : function of (y (n,), predictions (n, k), weights (n,)), giving the value, or None where it is
+        undefined. For two classes it sees y as 0 and 1 and the positive class's probability in column 1.
+    groups : optional fast form of the same, a function of (y, predictions, group (n,), counts (r, g)), giving
+        (r,) values, where replicate i weighs every row of group j by counts[i, j]; NaN where undefined.
+        Without it the row form is called once a replicate, so a user's own metric needs only `rows`.
 
     Examples
     --------
@@ -56,12 +56,14 @@ class Metric:
     def score(
         self, y: ArrayLike, predictions: ArrayLike, weights: ArrayLike | None = None, *, positive: int = 1
     ) -> float | None:
-        """The metric's value, or None where it is undefined (no rows, no weight, or one class only for the AUC).
+        """The metric's value, or None where it is undefined (no rows, no weight, or one class only for the
+        AUC).
 
         Raises
         ------
         InvalidInputError
-            When shapes disagree, a value is not finite, a class index is out of range, or a weight is negative.
+            When shapes disagree, a value is not finite, a class index is out of range, or a weight is
+            negative.
         """
         truth, predicted = prepared(y, predictions, positive=positive)
         self.check_task(predicted)
@@ -87,8 +89,8 @@ class Metric:
         task = task_of(predictions)
         if task not in self.tasks:
             raise InvalidInputError(
-                f"metric {self.name!r} is for {' or '.join(self.tasks)} predictions, but got {predictions.shape[1]} "
-                f"columns, which is {task}; choose one of {', '.join(metric_names(task))}"
+                f"metric {self.name!r} is for {' or '.join(self.tasks)} predictions, but got "
+                f"{predictions.shape[1]} columns, which is {task}; choose one of {', '.join(metric_names(task))}"
             )
 
 
@@ -116,12 +118,15 @@ def metric_for(task: str, name: str = "") -> Metric:
         raise InvalidInputError(f"task must be one of {', '.join(DEFAULT_METRICS)}, but got {task!r}")
     chosen = name or DEFAULT_METRICS[task]
     if chosen not in metric_names(task):
-        raise InvalidInputError(f"metric must be one of {', '.join(metric_names(task))} for {task}, but got {name!r}")
+        raise InvalidInputError(
+            f"metric must be one of {', '.join(metric_names(task))} for {task}, but got {name!r}"
+        )
     return METRICS[chosen]
 
 
 def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tuple[Floats, Floats]:
-    """Targets (n,) and predictions (n, k) as float64, validated; two classes are turned so that 1 is the positive one.
+    """Targets (n,) and predictions (n, k) as float64, validated; two classes are turned so that 1 is the
+    positive one.
 
     Raises
     ------
@@ -143,9 +148,11 @@ def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tupl
     classes = predicted.shape[1]
     if classes == 1:
         return truth, predicted
-    if len(truth) and not (np.array_equal(truth, np.floor(truth)) and 0 <= truth.min() <= truth.max() < classes):
+    if len(truth) and not (
+        np.array_equal(truth, np.floor(truth)) and 0 <= truth.min() <= truth.max() < classes
+    ):
         raise InvalidInputError(
-            f"y must hold class indices from 0 to {classes - 1}, but got values from {truth.min()} to {truth.max()}"
+            f"y must hold class indices from 0 to {classes - 1}, but got {truth.min()} to {truth.max()}"
         )
     if classes > 2:
         return truth, predicted
@@ -155,7 +162,8 @@ def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tupl
 
 
 def area_under_curve(y: Floats, predictions: Floats, weights: Floats) -> float | None:
-    """Weighted area under the ROC curve: the chance that a positive outranks a negative, ties counting half [1]_.
+    """Weighted area under the ROC curve: the chance that a positive outranks a negative, ties counting half
+    [1]_.
 
     References
     ----------
@@ -174,8 +182,8 @@ def area_under_curve(y: Floats, predictions: Floats, weights: Floats) -> float |
 def area_under_curve_of_groups(y: Floats, predictions: Floats, group: Integers, counts: Floats) -> Floats:
     """`area_under_curve` of every replicate, from one matrix of wins between each two groups.
 
-    Replicate c has the wins c' W c, where W[a, b] counts (positive of group a, negative of group b) pairs in the right
-    order: O(n g) once, then O(g^2) a replicate, whatever the number of rows.
+    Replicate c has the wins c' W c, where W[a, b] counts (positive of group a, negative of group b) pairs in
+    the right order: O(n g) once, then O(g^2) a replicate, whatever the number of rows.
     """
     groups = counts.shape[1]
     negatives, below, at_or_below = _ranks(y, predictions)
@@ -194,12 +202,16 @@ def area_under_curve_of_groups(y: Floats, predictions: Floats, group: Integers, 
 
 
 def _ranks(y: Floats, predictions: Floats) -> tuple[Integers, Integers, Integers]:
-    """Negatives' row numbers in order of score; for each positive, how many score below it, and at or below it."""
+    """Negatives' rows in order of score; for each positive, how many are below it, and at or below it."""
     score = predictions[:, 1]
     negatives = np.flatnonzero(y == 0)
     negatives = negatives[np.argsort(score[negatives], kind="stable")]
     ordered, positives = score[negatives], score[y == 1]
-    return negatives, np.searchsorted(ordered, positives, "left"), np.searchsorted(ordered, positives, "right")
+    return (
+        negatives,
+        np.searchsorted(ordered, positives, "left"),
+        np.searchsorted(ordered, positives, "right"),
+    )
 
 
 def _additive(
@@ -242,7 +254,8 @@ def _log_loss_terms(y: Floats, predictions: Floats) -> Floats:
 
 
 def _brier_terms(y: Floats, predictions: Floats) -> Floats:
-    return ((predictions[:, 1] - y) ** 2)[:, None]
+    squares: Floats = (predictions[:, 1:] - y[:, None]) ** 2
+    return squares
 
 
 def _accuracy_terms(y: Floats, predictions: Floats) -> Floats:
@@ -261,7 +274,8 @@ def _macro_f1(means: Floats) -> Floats:
     hits, true, called = np.split(means, 3, axis=1)
     present = true + called > 0.0
     f1 = np.divide(2.0 * hits, true + called, out=np.zeros_like(hits), where=present)
-    return np.asarray(f1.sum(axis=1) / present.sum(axis=1), dtype=np.float64)
+    averages: Floats = f1.sum(axis=1) / present.sum(axis=1)
+    return averages
 
 
 def _absolute_terms(y: Floats, predictions: Floats) -> Floats:
@@ -269,7 +283,8 @@ def _absolute_terms(y: Floats, predictions: Floats) -> Floats:
 
 
 def _squared_terms(y: Floats, predictions: Floats) -> Floats:
-    return (predictions - y[:, None]) ** 2
+    squares: Floats = (predictions - y[:, None]) ** 2
+    return squares
 
 
 CLASSIFICATION = (BINARY, MULTICLASS)
@@ -278,14 +293,27 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
-            "auc", "area under the ROC curve", (BINARY,), True, False, area_under_curve, area_under_curve_of_groups
+            "auc",
+            "area under the ROC curve",
+            (BINARY,),
+            True,
+            False,
+            area_under_curve,
+            area_under_curve_of_groups,
         ),
         Metric("log_loss", "log loss", CLASSIFICATION, False, False, *_additive(_log_loss_terms, _mean)),
         Metric("brier", "Brier score", (BINARY,), False, False, *_additive(_brier_terms, _mean)),
         Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean)),
         Metric("macro_f1", "macro F1", (MULTICLASS,), True, False, *_additive(_macro_f1_terms, _macro_f1)),
         Metric("mae", "mean absolute error", (REGRESSION,), False, True, *_additive(_absolute_terms, _mean)),
-        Metric("rmse", "root mean squared error", (REGRESSION,), False, True, *_additive(_squared_terms, _root_mean)),
+        Metric(
+            "rmse",
+            "root mean squared error",
+            (REGRESSION,),
+            False,
+            True,
+            *_additive(_squared_terms, _root_mean),
+        ),
     )
 }
 
