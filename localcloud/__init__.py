@@ -1,5 +1,5 @@
-"""The whole of Contender on one machine: the emulator's process, the deployer, and the agent that runs ECS tasks.
+"""The whole of Contender on one machine: the emulator, what deploys to it, and the agent that runs its tasks.
 
-What lives here stands in for AWS and is never shipped to it. Nothing here decides anything about models, and nothing in
-`contender`, `lambdas`, `stacks` or `training_image` imports it.
+What lives here stands in for AWS and is never shipped to it. It decides nothing about models, and nothing but
+`contender/cli` imports it.
 """

@@ -1,4 +1,4 @@
-"""Reads a cloud assembly as data: its stacks in the order they depend on each other, and the files they need."""
+"""Reads a cloud assembly as data: its stacks in the order of their dependencies, and the files they need."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_SUCH_TYPE = {
     "AWS::EC2::NatGateway": "tasks are processes of this machine and use its network",
     "AWS::EC2::SecurityGroupEgress": "security groups are not enforced locally",
     "AWS::EC2::SecurityGroupIngress": "security groups are not enforced locally",
-    "AWS::ECS::ClusterCapacityProviderAssociations": "tasks are processes of this machine, whatever provider they name",
+    "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever they name",
 }
 _METRIC_MATH = "the emulator does not evaluate metric math"
 # Earliest time a zip can carry: the same content gives the same bytes, whenever it is packed.
@@ -64,7 +64,7 @@ class StackTemplate:
 
     @property
     def ssm_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that the template takes its own parameters' values from (the bootstrap version)."""
+        """SSM parameters that the template takes its own parameters' values from (the bootstrap version)."""
         parameters = self.template.get("Parameters", {}).values()
         return tuple(
             one["Default"] for one in parameters if str(one["Type"]).startswith("AWS::SSM::Parameter")
@@ -100,8 +100,8 @@ def dependency_order(dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ..
 def prune_template(stack: str, template: Template) -> tuple[Template, tuple[Omission, ...]]:
     """A template without what the emulator cannot deploy, and what that was.
 
-    What refers to an omitted resource loses the reference: an item of `DependsOn` and an output go, any other value
-    becomes the text `omitted:<logical id>`.
+    What refers to an omitted resource loses the reference: an item of `DependsOn` and an output go, any other
+    value becomes the text `omitted:<logical id>`.
     """
     resources: dict[str, Json] = template.get("Resources", {})
     omissions = tuple(
@@ -141,7 +141,7 @@ def _read_stack(folder: Path, name: str, template_file: str, needed: Sequence[Js
 
 
 def _read_assets(manifest: Path, template_file: str) -> list[FileAsset]:
-    """File assets of a manifest, without the template itself; images are not published, the agent needs none."""
+    """Files of a manifest, but for the template itself. Images are not published: the agent needs none."""
     files: dict[str, Json] = json.loads(manifest.read_text("utf-8")).get("files", {})
     return [
         FileAsset(

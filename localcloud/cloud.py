@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +14,15 @@ from localcloud import emulator, mail, synth
 from localcloud.assembly import read_assembly
 from localcloud.connection import CloudConnection
 from localcloud.deployer import Deployer, Deployment, deployment_of
-from localcloud.ecs_tasks import KILL_SECONDS, stop_leftovers
-from localcloud.processes import ProcessRecord, is_alive, start_detached, stop_group
+from localcloud.ecs_tasks import KILL_SECONDS
+from localcloud.processes import (
+    RECORD_SUFFIX,
+    ProcessRecord,
+    is_alive,
+    start_detached,
+    stop_group,
+    stop_recorded,
+)
 from localcloud.state import (
     Omission,
     State,
@@ -59,14 +67,14 @@ class CloudStatus:
     logs: tuple[str, ...] = ()
 
 
-def up(root: Path, on_event: OnEvent = lambda message: None) -> Deployment:
+def up(root: Path, on_event: OnEvent = print) -> Deployment:
     """Start the local cloud and deploy the project, or only what has changed since it was started.
 
     Raises
     ------
     LocalCloudError
-        When the emulator does not start, the app does not synthesise, or a stack fails. What was started stays;
-        `up` continues from there and `down` removes it.
+        When the emulator does not start, the app does not synthesise, or a stack fails. What was started
+        stays; `up` continues from there and `down` removes it.
     """
     workspace = Workspace(root.resolve())
     with locked(
@@ -93,7 +101,7 @@ def up(root: Path, on_event: OnEvent = lambda message: None) -> Deployment:
 
 
 def down(root: Path, *, discard: bool = False) -> None:
-    """Stop the local cloud and everything it started. What it held is kept for the next `up`, unless discarded."""
+    """Stop the local cloud and all it started. What it held is kept for the next `up`, unless discarded."""
     workspace = Workspace(root.resolve())
     if not workspace.folder.exists():
         return
@@ -103,6 +111,7 @@ def down(root: Path, *, discard: bool = False) -> None:
         except UnreadableStateError:
             state = None
         clean = _stop(workspace, state)
+        shutil.rmtree(workspace.temporary, ignore_errors=True)
         if state is None or discard or not clean:
             discard_data(workspace)
             workspace.state_file.unlink(missing_ok=True)
@@ -173,12 +182,13 @@ def _started(workspace: Workspace, on_event: OnEvent) -> State:
         state = read_state(workspace)
     except UnreadableStateError as error:
         on_event(f"Starting afresh: {error}")
+        _stop(workspace, None)
         state = None
     if state is None or not _answers(state):
         state = _start_emulator(workspace, state, on_event)
     if state.agent is None or not is_alive(state.agent):
         on_event("Starting the agent that runs training tasks")
-        stop_leftovers(workspace.tasks)
+        stop_recorded(workspace.tasks, grace_seconds=KILL_SECONDS)
         state = replace(state, agent=_start_agent(workspace, state.port))
         write_state(workspace, state)
     return state
@@ -222,15 +232,18 @@ def _start_agent(workspace: Workspace, port: int) -> ProcessRecord:
         environment={**os.environ, "PYTHONPATH": search_path},
         directory=workspace.root,
         log_file=workspace.agent_log,
+        record_file=workspace.folder / f"agent{RECORD_SUFFIX}",
     )
 
 
 def _stop(workspace: Workspace, state: State | None) -> bool:
-    """Stop agent, tasks and emulator; returns whether the emulator could save what it held."""
+    """Stop agent, tasks and emulator; returns whether what the emulator held has been saved."""
     if state is not None and state.agent is not None:
         stop_group(state.agent, grace_seconds=AGENT_STOP_SECONDS)
-    stop_leftovers(workspace.tasks)
-    if state is None or state.emulator is None:
-        return state is not None and state.stopped_cleanly
-    alive = is_alive(state.emulator)
-    return emulator.stop(state.emulator) and alive
+    stop_recorded(workspace.tasks, grace_seconds=KILL_SECONDS)
+    saved = state is not None and state.stopped_cleanly
+    if state is not None and state.emulator is not None:
+        saved = is_alive(state.emulator) and emulator.stop(state.emulator)
+    # What a lost or unreadable state did not name; after the above there is normally nothing left to stop.
+    stop_recorded(workspace.folder, grace_seconds=KILL_SECONDS)
+    return saved

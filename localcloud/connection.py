@@ -1,4 +1,4 @@
-"""How to reach the running local cloud: clients with its endpoint, its stacks' outputs, and callable API addresses."""
+"""How to reach the running local cloud: clients, outputs of its stacks, and signed API calls."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 
 from localcloud.emulator import endpoint
 from localcloud.state import CREDENTIALS, REGION
 
 
 def client(service: str, endpoint_url: str) -> Any:
-    """A client of one service; made for a server on this machine: short timeouts, few attempts."""
+    """A client of one service, for a server on this machine: few attempts, none of the user's settings."""
     session = boto3.Session(**CREDENTIALS, region_name=REGION)
-    config = Config(
-        connect_timeout=5, read_timeout=120, retries={"mode": "standard", "total_max_attempts": 3}
-    )
+    attempts = {"mode": "standard", "total_max_attempts": 3}
+    config = Config(connect_timeout=5, read_timeout=120, retries=attempts, proxies={})
     return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+@dataclass(frozen=True)
+class ApiAnswer:
+    """What an HTTP API answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -71,17 +83,25 @@ class CloudConnection:
         """
         found = self.outputs.get(stack, {})
         if name not in found:
-            there = (
-                ", ".join(sorted(found)) or f"nothing; stacks are {', '.join(sorted(self.outputs)) or 'none'}"
-            )
-            raise KeyError(f"stack {stack!r} has no output {name!r}; it has {there}")
+            there = f"it has {sorted(found)}" if found else f"stacks with outputs: {sorted(self.outputs)}"
+            raise KeyError(f"stack {stack!r} has no output {name!r}; {there}")
         return found[name]
 
     def callable_url(self, api_url: str) -> str:
         """The address under which any HTTP client on this machine reaches an HTTP API.
 
-        A stack's output has the API's host name, which resolves nowhere here; the emulator also serves it by path.
+        A stack's output has the API's host name, which resolves nowhere here; the emulator also serves it by
+        path. (By host, the emulator would answer `/health` itself.)
         """
         parts = urlsplit(api_url)
         api_id = (parts.hostname or "").split(".")[0]
         return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default{parts.path.rstrip('/')}"
+
+    def call_api(self, api_url: str, method: str, path: str, body: bytes = b"") -> ApiAnswer:
+        """Call a route of an HTTP API, signed as its IAM authorizer wants it; any status is an answer."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = AWSRequest(method, self.callable_url(api_url) + path, headers=headers, data=body)
+        credentials = Credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
+        SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+        answer = URLLib3Session(proxies={}).send(request.prepare())
+        return ApiAnswer(answer.status_code, dict(answer.headers), bytes(answer.content))

@@ -1,4 +1,4 @@
-"""Deploys an assembly to the emulator: uploads its assets, then creates, updates or deletes only what has changed."""
+"""Deploys an assembly to the emulator: its assets, and the stacks that have changed, and only those."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.assembly import FileAsset, StackTemplate
 from localcloud.connection import client
@@ -68,7 +68,7 @@ class Deployer:
         self._on_state = on_state
 
     def deploy(self, stacks: Sequence[StackTemplate], state: State) -> tuple[State, tuple[str, ...]]:
-        """Deploy what differs from the state; the state is handed on after each stack, so that nothing done is lost.
+        """Deploy what differs from the state, which is handed on after each stack: nothing done is lost.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Deployer:
         for stack in stacks:
             known = state.stacks.get(stack.name)
             if known is None or known.fingerprint != stack.fingerprint:
-                state = state.with_stack(stack.name, self._deploy_stack(stack))
+                state = state.with_stack(stack.name, self._deployed(stack))
                 self._on_state(state)
                 changed.append(stack.name)
         wanted = {stack.name for stack in stacks}
@@ -90,6 +90,12 @@ class Deployer:
             self._on_state(state)
             changed.append(name)
         return state, tuple(changed)
+
+    def _deployed(self, stack: StackTemplate) -> StackRecord:
+        try:
+            return self._deploy_stack(stack)
+        except (ClientError, BotoCoreError) as error:
+            raise DeploymentError(f"stack {stack.name} could not be deployed: {error}") from error
 
     def _deploy_stack(self, stack: StackTemplate) -> StackRecord:
         self._publish(stack.assets)

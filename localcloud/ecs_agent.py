@@ -1,4 +1,4 @@
-"""The ECS agent: without Docker the emulator leaves a task RUNNING, so this runs its entry point as a process.
+"""The ECS agent: the emulator leaves a task RUNNING, so this runs the image's entry point as a process.
 
 Run as `python -m localcloud.ecs_agent --endpoint http://127.0.0.1:4566 --root .`; `contender up` does so.
 """
@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -58,7 +57,7 @@ class Agent:
         self._executions: dict[str, str] = {}
 
     def run(self, stopped: threading.Event) -> None:
-        """Poll until told to stop, or until the emulator has been gone for too long; then stop all children."""
+        """Poll until told to stop, or until the emulator has been gone for long; then stop all children."""
         last_answer = time.monotonic()
         try:
             while not stopped.is_set() and time.monotonic() - last_answer < GIVE_UP_SECONDS:
@@ -121,10 +120,8 @@ class Agent:
 
     def _finish(self, task: RunningTask) -> None:
         self._ship_output(task)
-        reason = (
-            f"Essential container in task exited: {task.plan.container} ended with exit code {task.exit_code}"
-        )
-        self._stop_task(task.plan.cluster, task.plan.arn, reason)
+        how = f"{task.plan.container} ended with exit code {task.exit_code}"
+        self._stop_task(task.plan.cluster, task.plan.arn, f"Essential container in task exited: {how}")
         self._drop(task)
 
     def _cancel(self, task: RunningTask) -> None:
@@ -148,8 +145,8 @@ class Agent:
     def _was_cancelled(self, task: RunningTask) -> bool:
         """Whether the execution that a task was started for has ended without waiting for it.
 
-        On AWS a cancelled execution stops its task. The emulator leaves it alone, and does not say who started it, so
-        the execution is found by its name, which is the run's id.
+        On AWS a cancelled execution stops its task. The emulator leaves it alone, and does not say who
+        started it, so the execution is found by its name, which is the run's id.
         """
         run = task.plan.environment.get("RUN_ID")
         if run is None:
@@ -182,20 +179,22 @@ class Agent:
             logger.warning("task %s logs to its file only: %s", task.plan.task_id, error)
 
     def _ship_output(self, task: RunningTask) -> None:
-        events = log_events(task.new_lines())
+        lines, position = task.unread()
+        events = log_events(lines)
         target = task.plan.log
-        if target is None or not events:
-            return
-        try:
-            self._logs.put_log_events(
-                logGroupName=target.group, logStreamName=target.stream, logEvents=events
-            )
-        except ClientError as error:
-            logger.warning("task %s: its output could not be shipped: %s", task.plan.task_id, error)
+        if target is not None and events:
+            try:
+                self._logs.put_log_events(
+                    logGroupName=target.group, logStreamName=target.stream, logEvents=events
+                )
+            except ClientError as error:
+                logger.warning("task %s: its output is in its file only: %s", task.plan.task_id, error)
+        # Not reached when the emulator is away: the same lines are sent once it is back.
+        task.mark_read(position)
 
 
 def surroundings(endpoint_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment under a container's own: how to reach the emulator, and nothing of the user's AWS settings."""
+    """The environment under a container's own: the emulator's address, none of the user's AWS settings."""
     return {
         **{name: inherited[name] for name in _INHERITED if name in inherited},
         **{name.upper(): value for name, value in CREDENTIALS.items()},

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.errors import EntryPointError
-from localcloud.processes import ProcessRecord, record_of, stop_group
+from localcloud.processes import RECORD_SUFFIX, record_of
 
 DOCKERFILE = Path("training_image/Dockerfile")
-# As ECS does: SIGTERM, and SIGKILL after so long. Somebody waits for `contender down`, so it is less than ECS's 30 s.
+# SIGTERM, and SIGKILL after so long. ECS waits 30 s, but here somebody is waiting for `contender down`.
 KILL_SECONDS = 5.0
-_RECORD_SUFFIX = ".process.json"
 _PYTHON = re.compile(r"^(.*/)?python(3(\.\d+)?)?$")
 
 
@@ -92,30 +91,20 @@ def plan_task(
 ) -> TaskPlan:
     """The first container of a task as a process: overrides before the definition's own values.
 
-    `entry_point` is the image's; `surroundings` is the environment under the container's own: PATH, and how to reach
-    the emulator.
+    `entry_point` is the image's; `surroundings` is the environment under the container's own: PATH, and the
+    emulator's address.
     """
     container = definition["containerDefinitions"][0]
-    overrides: dict[str, Any] = next(
-        (
-            one
-            for one in task.get("overrides", {}).get("containerOverrides", ())
-            if one["name"] == container["name"]
-        ),
-        {},
-    )
-    words = [
-        *(container.get("entryPoint") or entry_point),
-        *(overrides.get("command") or container.get("command") or ()),
-    ]
+    given = task.get("overrides", {}).get("containerOverrides", ())
+    overrides: dict[str, Any] = next((one for one in given if one["name"] == container["name"]), {})
+    program, *arguments = container.get("entryPoint") or entry_point
+    command: Sequence[str] = overrides.get("command") or container.get("command") or ()
     return TaskPlan(
         cluster=task["clusterArn"],
         arn=task["taskArn"],
         container=container["name"],
         # The image's interpreter is this one: it has the same packages.
-        command=tuple(
-            sys.executable if _PYTHON.match(word) and not place else word for place, word in enumerate(words)
-        ),
+        command=(sys.executable if _PYTHON.match(program) else program, *arguments, *command),
         environment={
             **surroundings,
             **_variables(container.get("environment", ())),
@@ -131,8 +120,8 @@ class RunningTask:
     def __init__(self, plan: TaskPlan, *, root: Path, folder: Path) -> None:
         self.plan = plan
         self._log_file = folder / f"{plan.task_id}.log"
-        self._record_file = folder / f"{plan.task_id}{_RECORD_SUFFIX}"
-        self._read_bytes = 0
+        self._record_file = folder / f"{plan.task_id}{RECORD_SUFFIX}"
+        self._position = 0
         # Exclusive: the file is the mark that this task was started, which outlives the agent.
         with self._log_file.open("xb") as log:
             log.write(f"$ {shlex.join(plan.command)}\n".encode())
@@ -146,8 +135,7 @@ class RunningTask:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._record = record_of(self._process.pid)
-        self._record_file.write_text(json.dumps(asdict(self._record)), "utf-8")
+        self._record_file.write_text(json.dumps(asdict(record_of(self._process.pid))), "utf-8")
 
     @property
     def exit_code(self) -> int | None:
@@ -155,15 +143,18 @@ class RunningTask:
         code = self._process.poll()
         return code if code is None or code >= 0 else 128 - code
 
-    def new_lines(self) -> list[str]:
-        """Lines printed since the last call; the last one only when it is complete or the process has ended."""
+    def unread(self) -> tuple[list[str], int]:
+        """Complete lines not marked as read, and the position after them; all lines once it has ended."""
         ended = self._process.poll() is not None
         with self._log_file.open("rb") as log:
-            log.seek(self._read_bytes)
+            log.seek(self._position)
             fresh = log.read()
         complete = fresh if ended else fresh[: fresh.rfind(b"\n") + 1]
-        self._read_bytes += len(complete)
-        return complete.decode("utf-8", errors="replace").splitlines()
+        return complete.decode("utf-8", errors="replace").splitlines(), self._position + len(complete)
+
+    def mark_read(self, position: int) -> None:
+        """Lines up to that position have been dealt with."""
+        self._position = position
 
     def stop(self) -> None:
         """End the process and its children, if they have not ended."""
@@ -183,13 +174,6 @@ class RunningTask:
 def was_started(task: str, folder: Path) -> bool:
     """Whether a task was ever started from this folder, by this agent or one before it."""
     return (folder / f"{task}.log").exists()
-
-
-def stop_leftovers(folder: Path) -> None:
-    """Stop tasks whose agent was killed before it could."""
-    for path in folder.glob(f"*{_RECORD_SUFFIX}"):
-        stop_group(ProcessRecord(**json.loads(path.read_text("utf-8"))), grace_seconds=KILL_SECONDS)
-        path.unlink(missing_ok=True)
 
 
 def log_events(lines: Sequence[str]) -> list[dict[str, Any]]:

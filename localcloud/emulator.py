@@ -1,4 +1,4 @@
-"""The emulator's process: MiniStack on one loopback port, started detached, and stopped with everything it started."""
+"""The emulator's process: MiniStack on one loopback port, started detached, stopped with all it started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localcloud.errors import EmulatorError
-from localcloud.processes import ProcessRecord, is_alive, start_detached, stop_group, wait_until
+from localcloud.processes import (
+    RECORD_SUFFIX,
+    ProcessRecord,
+    is_alive,
+    start_detached,
+    stop_group,
+    wait_until,
+)
 from localcloud.state import CREDENTIALS, REGION, Workspace
 
 HOST = "127.0.0.1"
@@ -31,7 +38,7 @@ def endpoint(port: int) -> str:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A port nobody listens on; the preferred one when it is free, because addresses people noted then stay valid."""
+    """A port nobody listens on: the preferred one if free, so that addresses people noted stay valid."""
     for port in (preferred or 0, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,9 +58,10 @@ def start(workspace: Workspace, port: int) -> ProcessRecord:
     return start_detached(
         [sys.executable, "-m", "ministack"],
         environment=environment(workspace, port, os.environ),
-        # Not the project's root: functions must import what is in their zip, not what lies beside the emulator.
+        # Not the project's root: functions must import what is in their zip, and nothing that lies around.
         directory=workspace.temporary,
         log_file=workspace.emulator_log,
+        record_file=workspace.folder / f"emulator{RECORD_SUFFIX}",
     )
 
 
@@ -75,7 +83,7 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         # Listeners beside the gateway, which would be open to the network.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # Tasks are the agent's. With Docker in reach the emulator would run them too, and sweep containers at start.
+        # Tasks are the agent's. With Docker in reach the emulator would run them too, and remove containers.
         "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
     }
 
@@ -88,7 +96,7 @@ def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -
     EmulatorError
         When it ends, or has not answered in time; the message carries the end of its log.
     """
-    wait_until(lambda: is_healthy(port) or not is_alive(record), seconds=START_SECONDS)
+    wait_until(lambda: not is_alive(record) or is_healthy(port), seconds=START_SECONDS)
     if is_alive(record) and is_healthy(port):
         return
     what = (
@@ -115,7 +123,7 @@ def is_healthy(port: int) -> bool:
 
 
 def stop(record: ProcessRecord) -> bool:
-    """Stop the emulator and its functions' workers; returns whether it had the time to write its state down."""
+    """Stop the emulator and its functions' workers; returns whether it could write its state down."""
     return stop_group(record, grace_seconds=STOP_SECONDS)
 
 

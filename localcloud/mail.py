@@ -1,4 +1,4 @@
-"""Mail without mail: what pipelines publish to their alerts topics, collected in a queue until somebody reads it."""
+"""Mail without mail: what pipelines publish to their alerts topics, kept in a queue until it is read."""
 
 from __future__ import annotations
 

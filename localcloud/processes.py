@@ -1,16 +1,21 @@
-"""Processes that outlive the command that starts them: started apart, recognised again, and stopped with their children."""
+"""Processes that outlive their command: started apart, known again later, stopped with their children."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.02
+RECORD_SUFFIX = ".process.json"
+# Children of this very process, which has to ask after them once they have ended.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,17 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
 
 
 def start_detached(
-    command: Sequence[str], *, environment: Mapping[str, str], directory: Path, log_file: Path
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    log_file: Path,
+    record_file: Path,
 ) -> ProcessRecord:
-    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it."""
+    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+
+    Its record is also written to a file, by which it can be found and stopped should all else be lost.
+    """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         process = subprocess.Popen(
@@ -54,7 +67,28 @@ def start_detached(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return record_of(process.pid)
+    _children[process.pid] = process
+    record = record_of(process.pid)
+    record_file.write_text(json.dumps(asdict(record)), "utf-8")
+    return record
+
+
+def stop_recorded(folder: Path, *, grace_seconds: float) -> None:
+    """Stop every process whose record lies in a folder, and remove the records."""
+    for path in sorted(folder.glob(f"*{RECORD_SUFFIX}")):
+        record = read_record(path)
+        if record is not None:
+            stop_group(record, grace_seconds=grace_seconds)
+        path.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> ProcessRecord | None:
+    """The record in a file, or None when the file holds none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return ProcessRecord(pid=int(content["pid"]), born=str(content["born"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def record_of(pid: int) -> ProcessRecord:
@@ -64,26 +98,27 @@ def record_of(pid: int) -> ProcessRecord:
 
 def is_alive(record: ProcessRecord) -> bool:
     """Whether that very process still runs; another one that was given its id does not count."""
-    _reap(record.pid)
     birth = _birth(record.pid)
+    if not birth:
+        _reap(record.pid)
     return bool(birth) and birth == record.born
 
 
 def stop_group(record: ProcessRecord, *, grace_seconds: float) -> bool:
     """Stop a process and all in its group: SIGTERM, and SIGKILL after the grace time.
 
-    Returns whether it ended by itself within the grace time, which is when it could write down its state. The group is
-    signalled only when the record is still alive, or when its id is no process's but still a group's: an id that now
-    belongs to somebody else is left alone.
+    Returns whether it ended by itself within the grace time, and so could save its state. An id that now
+    belongs to another process is left alone; one that no process has any more may still be a group's.
     """
     if is_alive(record):
         _signal_process(record.pid, signal.SIGTERM)
     elif _birth(record.pid):
         return True
     clean = wait_until(lambda: not is_alive(record), seconds=grace_seconds)
-    if _group_members(record.pid):
+    if group_members(record.pid):
         _signal_group(record.pid, signal.SIGKILL)
-        wait_until(lambda: not _group_members(record.pid), seconds=grace_seconds)
+        wait_until(lambda: not group_members(record.pid), seconds=grace_seconds)
+        _reap(record.pid)
     return clean
 
 
@@ -94,8 +129,8 @@ class _Row:
     born: str
 
 
-def _group_members(group: int) -> list[int]:
-    _reap(group)
+def group_members(group: int) -> list[int]:
+    """Ids of the processes of a group that have not ended."""
     return [row.pid for row in _table() if row.group == group]
 
 
@@ -107,7 +142,7 @@ def _birth(pid: int) -> str:
 def _table(pid: int | None = None) -> list[_Row]:
     """Processes that have not ended (a zombie has): of the whole machine, or just the one."""
     if Path("/proc/self/stat").exists():
-        names = os.listdir("/proc") if pid is None else [str(pid)]
+        names = [entry.name for entry in Path("/proc").iterdir()] if pid is None else [str(pid)]
         rows = (_row_of_proc(int(name)) for name in names if name.isdigit())
         return [row for row in rows if row is not None]
     listing = subprocess.run(
@@ -127,22 +162,17 @@ def _row_of_proc(pid: int) -> _Row | None:
 
 
 def _reap(pid: int) -> None:
-    """Collect a child of ours that has ended, which would otherwise look alive for as long as we are."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # not a child of ours, or collected before
+    """Ask after a child of ours that has ended; until then it stays in the process table."""
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
 
 
 def _signal_process(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it ended in the meantime
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass  # it ended in the meantime

@@ -1,4 +1,4 @@
-"""What the local cloud remembers between commands: one JSON file, written atomically, and a lock around its changes."""
+"""What the local cloud remembers between commands: one JSON file, replaced as a whole, and a lock."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class State:
     emulator, agent : ProcessRecord, optional
         Neither when the cloud is down.
     assembly : str
-        Hash of the inputs that were last deployed in full; empty while a deployment is under way or has failed.
+        Hash of the inputs that were last deployed in full; empty while that is under way or has failed.
     stopped_cleanly : bool
         Whether the emulator wrote its state down when it last stopped, so that the next start can continue.
     """

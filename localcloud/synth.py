@@ -33,7 +33,7 @@ _IGNORED = ("__pycache__", ".DS_Store")
 
 
 def inputs_hash(root: Path) -> str:
-    """Hash of everything that decides what the app synthesises: its files, and the versions of what runs it."""
+    """Hash of all that decides what the app synthesises: its files, and the versions of what runs it."""
     digest = hashlib.sha256()
     for name in ("aws-cdk-lib", "constructs"):
         digest.update(f"{name}={_version(name)}\n".encode())
@@ -67,7 +67,7 @@ def synthesise(workspace: Workspace, key: str) -> Path:
 
 
 def app_environment(root: Path, output: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What the CDK's command line would give the app: context, account, region, output folder — and a `node`."""
+    """What the CDK's command line gives an app: context, account, region, output folder; and a `node`."""
     configuration: dict[str, Any] = json.loads(_read(root / "cdk.json") or "{}")
     zones = {f"availability-zones:account={ACCOUNT}:region={REGION}": [f"{REGION}a", f"{REGION}b"]}
     context = {**configuration.get("context", {}), **zones, "env": ENVIRONMENT}
@@ -99,13 +99,11 @@ def _run_app(root: Path, output: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise SynthesisError(
-            f"app.py did not end within {TIMEOUT_SECONDS} s; run `{sys.executable} app.py` to see where it stands"
+            f"app.py did not end within {TIMEOUT_SECONDS} s; run `python app.py` to see where it stands"
         ) from error
     if result.returncode != 0 or not (output / "manifest.json").is_file():
         printed = (result.stdout + result.stderr).strip() or "(nothing)"
-        raise SynthesisError(
-            f"app.py wrote no assembly (exit code {result.returncode}); it printed:\n{printed}"
-        )
+        raise SynthesisError(f"app.py failed with exit code {result.returncode}; it printed:\n{printed}")
 
 
 def _input_files(root: Path) -> Iterator[Path]:

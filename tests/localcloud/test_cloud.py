@@ -1,0 +1,222 @@
+"""The whole local cloud: up, down, and what is left in between, with a real emulator and a tiny project."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from contender.errors import NotRunningError
+from localcloud import cloud
+from localcloud.connection import CloudConnection
+from localcloud.errors import SynthesisError
+from localcloud.mail import drain_inbox
+from localcloud.processes import group_members, is_alive, record_of, wait_until
+from localcloud.state import Workspace, read_state
+
+TemplateMaker = Callable[..., dict[str, Any]]
+BUCKET = {
+    "Resources": {
+        "Bucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {"BucketName": "data", "VersioningConfiguration": {"Status": "Enabled"}},
+        }
+    }
+}
+ALERTS = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alerts"}}},
+    "Outputs": {"AlertsTopicArn": {"Value": {"Ref": "Topic"}}},
+}
+
+
+def answer(connection: CloudConnection) -> Any:
+    function = connection.output("code", "FunctionName")
+    return json.loads(connection.client("lambda").invoke(FunctionName=function)["Payload"].read())
+
+
+def nothing(_message: str) -> None: ...
+
+
+def test_a_cloud_that_was_never_up_is_not_running_and_can_be_taken_down(project: Any) -> None:
+    cloud.down(project.root)
+    assert not cloud.status(project.root).running
+    with pytest.raises(NotRunningError, match="contender up"):
+        cloud.connect(project.root)
+    assert not Workspace(project.root).folder.exists()
+
+
+@pytest.mark.emulator
+def test_up_deploys_and_a_second_up_finds_everything_there(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    said: list[str] = []
+    first = cloud.up(project.root, said.append)
+    assert first.changed == ("code",)
+    assert "Synthesising the CDK app" in said
+    said.clear()
+    second = cloud.up(project.root, said.append)
+    assert (second.changed, second.outputs, said) == ((), first.outputs, [])
+    assert answer(cloud.connect(project.root)) == "first"
+    found = cloud.status(project.root)
+    assert (found.running, found.complete, found.agent_running) == (True, True, True)
+    assert json.loads(json.dumps(asdict(found)))["outputs"] == first.outputs
+
+
+@pytest.mark.emulator
+def test_an_added_stack_is_deployed_alone_and_a_removed_one_is_deleted(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    cloud.up(project.root, nothing)
+    project.write_stacks(code=function_template(), alerts=ALERTS)
+    touch_inputs(project)
+    assert cloud.up(project.root, nothing).changed == ("alerts",)
+    project.write_stacks(code=function_template())
+    touch_inputs(project)
+    deployment = cloud.up(project.root, nothing)
+    assert (deployment.changed, list(deployment.outputs)) == (("alerts",), ["code"])
+
+
+@pytest.mark.emulator
+def test_down_leaves_no_process_and_up_continues_where_it_ended(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template(), data=BUCKET)
+    cloud.up(project.root, nothing)
+    connection = cloud.connect(project.root)
+    s3 = connection.client("s3")
+    version = s3.put_object(Bucket="data", Key="a", Body=b"old")["VersionId"]
+    s3.put_object(Bucket="data", Key="a", Body=b"new")
+    assert answer(connection) == "first"
+    found = cloud.status(project.root)
+    processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
+
+    cloud.down(project.root)
+
+    assert not any(is_alive(one) or group_members(one.pid) for one in processes)
+    assert not Workspace(project.root).temporary.exists()
+    with pytest.raises(NotRunningError):
+        cloud.connect(project.root)
+
+    assert cloud.up(project.root, nothing).changed == ()
+    connection = cloud.connect(project.root)
+    s3 = connection.client("s3")
+    assert s3.get_object(Bucket="data", Key="a")["Body"].read() == b"new"
+    assert s3.get_object(Bucket="data", Key="a", VersionId=version)["Body"].read() == b"old"
+    assert answer(connection) == "first"
+
+
+@pytest.mark.emulator
+def test_an_emulator_that_was_killed_is_replaced_by_a_fresh_one(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template(), data=BUCKET)
+    cloud.up(project.root, nothing)
+    cloud.connect(project.root).client("s3").put_object(Bucket="data", Key="a", Body=b"1")
+    emulator = record_of(cloud.status(project.root).emulator_pid)
+    os.kill(emulator.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(emulator), seconds=20)
+    assert "has ended" in cloud.status(project.root).message
+
+    said: list[str] = []
+    assert cloud.up(project.root, said.append).changed == ("code", "data")
+
+    assert any("afresh" in message for message in said)
+    assert "Contents" not in cloud.connect(project.root).client("s3").list_objects_v2(Bucket="data")
+
+
+@pytest.mark.emulator
+def test_an_unreadable_state_is_said_and_what_ran_under_it_is_stopped(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    cloud.up(project.root, nothing)
+    found = cloud.status(project.root)
+    processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
+    Workspace(project.root).state_file.write_text("{")
+    assert "cannot be read" in cloud.status(project.root).message
+
+    said: list[str] = []
+    cloud.up(project.root, said.append)
+
+    assert any("cannot be read" in message for message in said)
+    assert not any(is_alive(one) for one in processes)
+    assert answer(cloud.connect(project.root)) == "first"
+
+
+@pytest.mark.emulator
+def test_an_up_that_fails_leaves_something_that_up_continues_and_down_removes(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    app = (project.root / "app.py").read_text()
+    (project.root / "app.py").write_text("raise SystemExit('no pipelines')")
+    with pytest.raises(SynthesisError, match="no pipelines"):
+        cloud.up(project.root, nothing)
+    found = cloud.status(project.root)
+    assert (found.running, found.complete) == (True, False)
+    (project.root / "app.py").write_text(app)
+    assert cloud.up(project.root, nothing).changed == ("code",)
+    assert cloud.status(project.root).emulator_pid == found.emulator_pid
+
+
+@pytest.mark.emulator
+def test_an_interrupted_up_can_be_taken_down(project: Any, function_template: TemplateMaker) -> None:
+    project.write_stacks(code=function_template(), data=BUCKET)
+
+    def interrupt(message: str) -> None:
+        if message == "Creating data":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cloud.up(project.root, interrupt)
+    state = read_state(Workspace(project.root))
+    assert state is not None
+    assert state.emulator is not None
+    assert list(state.stacks) == ["code"]
+    cloud.down(project.root)
+    assert not is_alive(state.emulator)
+
+
+@pytest.mark.emulator
+def test_an_agent_that_has_ended_is_restarted_by_the_next_up(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    cloud.up(project.root, nothing)
+    agent = record_of(cloud.status(project.root).agent_pid)
+    os.kill(agent.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(agent), seconds=20)
+    assert "agent" in cloud.status(project.root).message
+    cloud.up(project.root, nothing)
+    assert cloud.status(project.root).agent_running
+
+
+@pytest.mark.emulator
+def test_what_is_published_to_an_alerts_topic_arrives_in_the_inbox_once(project: Any) -> None:
+    project.write_stacks(alerts=ALERTS)
+    cloud.up(project.root, nothing)
+    connection = cloud.connect(project.root)
+    topic = connection.output("alerts", "AlertsTopicArn")
+    assert drain_inbox(connection) == ()
+    sns = connection.client("sns")
+    sns.publish(TopicArn=topic, Subject="Promoted", Message="model 7")
+    sns.publish(TopicArn=topic, Message="no subject")
+    first, second = drain_inbox(connection)
+    assert (first.topic, first.subject, first.body) == (topic, "Promoted", "model 7")
+    assert (second.subject, second.body) == ("", "no subject")
+    assert first.time.endswith("Z")
+    assert drain_inbox(connection) == ()
+
+
+def touch_inputs(project: Any) -> None:
+    """Change something that the app reads: the templates of these projects are no input of a real one."""
+    folder = project.root / "stacks"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{len(list(folder.iterdir()))}.py").touch()

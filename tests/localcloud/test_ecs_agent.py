@@ -1,0 +1,194 @@
+"""The agent against a real emulator: a task runs once, its end is reported, and it ends when it should."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.connection import CloudConnection
+from localcloud.ecs_agent import Agent
+from localcloud.ecs_tasks import task_id
+from localcloud.processes import wait_until
+from localcloud.state import Workspace
+
+pytestmark = pytest.mark.emulator
+SECONDS = 30.0
+ROLE = "arn:aws:iam::000000000000:role/any"
+WAITING = "import time\nprint('waiting', flush=True)\ntime.sleep(120)\n"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of one test's own, with a task definition, and an agent's root folder."""
+
+    connection: CloudConnection
+    name: str
+    root: Path
+
+    def write_entry_point(self, source: str) -> None:
+        folder = self.root / "training_image"
+        folder.mkdir(exist_ok=True)
+        (folder / "train.py").write_text(source)
+        (folder / "Dockerfile").write_text('ENTRYPOINT ["python", "-u", "training_image/train.py"]\n')
+
+    def run_task(self, **environment: str) -> str:
+        overrides = [{"name": key, "value": value} for key, value in environment.items()]
+        answer = self.connection.client("ecs").run_task(
+            cluster=self.name,
+            taskDefinition=self.name,
+            overrides={"containerOverrides": [{"name": "train", "environment": overrides}]},
+        )
+        return str(answer["tasks"][0]["taskArn"])
+
+    def describe(self, arn: str) -> dict[str, Any]:
+        described: dict[str, Any] = self.connection.client("ecs").describe_tasks(
+            cluster=self.name, tasks=[arn]
+        )
+        return dict(described["tasks"][0])
+
+    def wait_until_stopped(self, arn: str) -> str:
+        assert wait_until(lambda: self.describe(arn)["lastStatus"] == "STOPPED", seconds=SECONDS)
+        return str(self.describe(arn)["stoppedReason"])
+
+    def log_file(self, arn: str) -> Path:
+        return Workspace(self.root).tasks / f"{task_id(arn)}.log"
+
+    def wait_for_output(self, arn: str, text: str) -> None:
+        log = self.log_file(arn)
+        assert wait_until(lambda: log.exists() and text in log.read_text(), seconds=SECONDS)
+
+    def wait_until_ended(self, arn: str) -> None:
+        record = self.log_file(arn).with_suffix(".process.json")
+        assert wait_until(lambda: not record.exists(), seconds=SECONDS)
+
+
+@pytest.fixture
+def cluster(emulated: CloudConnection, tmp_path: Path, request: pytest.FixtureRequest) -> Cluster:
+    name = f"cluster-{abs(hash(request.node.name))}"
+    ecs = emulated.client("ecs")
+    emulated.client("logs").create_log_group(logGroupName=f"/ecs/{name}")
+    options = {"awslogs-group": f"/ecs/{name}", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
+    ecs.create_cluster(clusterName=name)
+    ecs.register_task_definition(
+        family=name,
+        containerDefinitions=[
+            {
+                "name": "train",
+                "image": "none",
+                "environment": [{"name": "BUCKET", "value": "data"}],
+                "logConfiguration": {"logDriver": "awslogs", "options": options},
+            }
+        ],
+    )
+    return Cluster(emulated, name, tmp_path)
+
+
+@pytest.fixture
+def agent(cluster: Cluster) -> Iterator[threading.Event]:
+    """An agent that runs; setting the event stops it."""
+    stopped = threading.Event()
+    made = Agent(endpoint_url=cluster.connection.endpoint_url, root=cluster.root, max_tasks=2)
+    thread = threading.Thread(target=made.run, args=(stopped,))
+    thread.start()
+    yield stopped
+    stopped.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_runs_with_its_environment_and_its_end_and_output_are_reported(cluster: Cluster) -> None:
+    cluster.write_entry_point(
+        "import os\nfor name in ('RUN', 'BUCKET', 'AWS_ENDPOINT_URL'): print(name, os.environ[name])\n"
+    )
+    arn = cluster.run_task(RUN="r1")
+    assert cluster.wait_until_stopped(arn).endswith("train ended with exit code 0")
+    expected = ["RUN r1", "BUCKET data", f"AWS_ENDPOINT_URL {cluster.connection.endpoint_url}"]
+    assert cluster.log_file(arn).read_text().splitlines()[1:] == expected
+    events = cluster.connection.client("logs").get_log_events(
+        logGroupName=f"/ecs/{cluster.name}", logStreamName=f"p/train/{task_id(arn)}", startFromHead=True
+    )["events"]
+    assert [event["message"] for event in events][1:] == expected
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_fails_is_stopped_with_its_exit_code(cluster: Cluster) -> None:
+    cluster.write_entry_point("import sys\nsys.exit(3)\n")
+    assert cluster.wait_until_stopped(cluster.run_task()).endswith("train ended with exit code 3")
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_cannot_be_started_is_stopped_with_the_reason(cluster: Cluster) -> None:
+    reason = cluster.wait_until_stopped(cluster.run_task())
+    assert reason.startswith("CannotStartContainerError")
+    assert "Dockerfile" in reason
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_is_stopped_from_outside_ends_and_keeps_that_reason(cluster: Cluster) -> None:
+    cluster.write_entry_point(WAITING)
+    arn = cluster.run_task()
+    cluster.wait_for_output(arn, "waiting")
+    cluster.connection.client("ecs").stop_task(cluster=cluster.name, task=arn, reason="somebody said so")
+    cluster.wait_until_ended(arn)
+    assert cluster.describe(arn)["stoppedReason"] == "somebody said so"
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_ends_when_the_execution_that_waits_for_it_is_cancelled(cluster: Cluster) -> None:
+    cluster.write_entry_point(WAITING)
+    states = cluster.connection.client("stepfunctions")
+    arn = states.create_state_machine(name=cluster.name, definition=definition(cluster.name), roleArn=ROLE)
+    execution = states.start_execution(stateMachineArn=arn["stateMachineArn"], name="run-1")["executionArn"]
+    ecs = cluster.connection.client("ecs")
+    assert wait_until(lambda: bool(ecs.list_tasks(cluster=cluster.name)["taskArns"]), seconds=SECONDS)
+    task = ecs.list_tasks(cluster=cluster.name)["taskArns"][0]
+    cluster.wait_for_output(task, "waiting")
+    states.stop_execution(executionArn=execution)
+    assert "execution has ended" in cluster.wait_until_stopped(task)
+    cluster.wait_until_ended(task)
+
+
+@pytest.mark.usefixtures("agent")
+def test_only_so_many_tasks_run_at_once_and_the_others_follow(cluster: Cluster) -> None:
+    cluster.write_entry_point(WAITING)
+    tasks = [cluster.run_task() for _ in range(3)]
+    for arn in tasks[:2]:
+        cluster.wait_for_output(arn, "waiting")
+    assert not cluster.log_file(tasks[2]).exists()
+    cluster.connection.client("ecs").stop_task(cluster=cluster.name, task=tasks[0], reason="next")
+    cluster.wait_for_output(tasks[2], "waiting")
+
+
+def test_stopping_the_agent_ends_its_tasks_and_its_successor_does_not_run_them_again(
+    cluster: Cluster, agent: threading.Event
+) -> None:
+    cluster.write_entry_point(WAITING)
+    arn = cluster.run_task()
+    cluster.wait_for_output(arn, "waiting")
+    agent.set()
+    cluster.wait_until_ended(arn)
+    before = cluster.log_file(arn).read_text()
+    Agent(endpoint_url=cluster.connection.endpoint_url, root=cluster.root).poll()
+    assert cluster.describe(arn)["stoppedReason"] == "The agent that ran this task is gone"
+    assert cluster.log_file(arn).read_text() == before
+
+
+def definition(cluster: str) -> str:
+    overrides = {"Name": "train", "Environment": [{"Name": "RUN_ID", "Value.$": "$$.Execution.Name"}]}
+    train = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::ecs:runTask.sync",
+        "Parameters": {
+            "Cluster": cluster,
+            "TaskDefinition": cluster,
+            "Overrides": {"ContainerOverrides": [overrides]},
+        },
+        "End": True,
+    }
+    return json.dumps({"StartAt": "Train", "States": {"Train": train}})

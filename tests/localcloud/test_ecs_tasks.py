@@ -1,0 +1,128 @@
+"""A task as a process: its command, its environment, and where its output goes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.ecs_tasks import (
+    LogTarget,
+    RunningTask,
+    TaskPlan,
+    log_events,
+    parse_entry_point,
+    plan_task,
+    was_started,
+)
+from localcloud.errors import EntryPointError
+from localcloud.processes import wait_until
+
+TASK = {"taskArn": "arn:aws:ecs:us-east-1:000000000000:task/cluster/t1", "clusterArn": "cluster"}
+CONTAINER = {
+    "name": "train",
+    "environment": [{"name": "A", "value": "definition"}, {"name": "B", "value": "b"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "expected"),
+    [
+        ('FROM x\nENTRYPOINT ["python", "-m", "a.b"]\n', ("python", "-m", "a.b")),
+        ('ENTRYPOINT ["first"]\nentrypoint   [ "last" ]  \nCMD ["x"]', ("last",)),
+        ('ENTRYPOINT ["python", \\\n    "-m", "a"]', ("python", "-m", "a")),
+    ],
+)
+def test_the_last_entry_point_of_a_dockerfile_counts(dockerfile: str, expected: tuple[str, ...]) -> None:
+    assert parse_entry_point(dockerfile) == expected
+
+
+@pytest.mark.parametrize(
+    "dockerfile", ["FROM x", "ENTRYPOINT python -m a", "ENTRYPOINT []", "ENTRYPOINT [1]"]
+)
+def test_an_entry_point_that_is_not_an_array_of_words_is_refused(dockerfile: str) -> None:
+    with pytest.raises(EntryPointError, match="ENTRYPOINT"):
+        parse_entry_point(dockerfile)
+
+
+def plan(task: dict[str, Any] | None = None, container: dict[str, Any] | None = None) -> TaskPlan:
+    definition = {"containerDefinitions": [{**CONTAINER, **(container or {})}]}
+    surroundings = {"PATH": "/bin", "B": "outer"}
+    return plan_task(
+        {**TASK, **(task or {})}, definition, entry_point=["python", "-m", "t"], surroundings=surroundings
+    )
+
+
+def overriding(**values: Any) -> dict[str, Any]:
+    return {"overrides": {"containerOverrides": [{"name": "train", **values}]}}
+
+
+def test_python_is_the_interpreter_that_runs_us() -> None:
+    assert plan().command == (sys.executable, "-m", "t")
+    assert plan(container={"entryPoint": ["/usr/bin/python3.13", "x"]}).command == (sys.executable, "x")
+    assert plan(container={"entryPoint": ["sh", "-c"], "command": ["python"]}).command == (
+        "sh",
+        "-c",
+        "python",
+    )
+
+
+def test_an_override_comes_before_the_definition_and_both_before_the_surroundings() -> None:
+    made = plan(
+        overriding(command=["--fast"], environment=[{"name": "A", "value": "run"}]), {"command": ["--slow"]}
+    )
+    assert made.command[-1] == "--fast"
+    assert made.environment == {"PATH": "/bin", "A": "run", "B": "b"}
+
+
+def test_overrides_of_another_container_do_not_count() -> None:
+    task = {"overrides": {"containerOverrides": [{"name": "sidecar", "command": ["x"]}]}}
+    assert plan(task).command == (sys.executable, "-m", "t")
+
+
+def test_output_goes_to_the_stream_that_ecs_would_name() -> None:
+    options = {"awslogs-group": "/ecs/train", "awslogs-stream-prefix": "p"}
+    configured = plan(container={"logConfiguration": {"logDriver": "awslogs", "options": options}})
+    assert configured.log == LogTarget(group="/ecs/train", stream="p/train/t1")
+    assert plan().log is None
+    assert plan(container={"logConfiguration": {"logDriver": "json-file"}}).log is None
+
+
+def test_empty_lines_are_no_log_events() -> None:
+    assert [event["message"] for event in log_events(["a", "", "  ", "b"])] == ["a", "b"]
+
+
+def running(tmp_path: Path, source: str) -> RunningTask:
+    made = TaskPlan("cluster", "task/one", "train", (sys.executable, "-u", "-c", source), {}, None)
+    return RunningTask(made, root=tmp_path, folder=tmp_path)
+
+
+def test_lines_are_read_once_and_an_unfinished_one_only_at_the_end(tmp_path: Path) -> None:
+    source = "import sys, time; print('whole'); sys.stdout.write('half'); sys.stdout.flush(); time.sleep(60)"
+    task = running(tmp_path, source)
+    log = tmp_path / "one.log"
+    assert wait_until(lambda: log.read_text().endswith("half"), seconds=20)
+    lines, position = task.unread()
+    assert lines[1:] == ["whole"]
+    assert task.unread() == (lines, position)
+    task.mark_read(position)
+    assert task.unread() == ([], position)
+    task.stop()
+    assert task.unread()[0] == ["half"]
+
+
+def test_a_task_is_never_started_twice(tmp_path: Path) -> None:
+    task = running(tmp_path, "pass")
+    assert was_started("one", tmp_path)
+    with pytest.raises(FileExistsError):
+        running(tmp_path, "pass")
+    assert wait_until(lambda: task.exit_code == 0, seconds=20)
+
+
+def test_a_stopped_task_has_the_exit_code_of_a_container_that_got_the_signal(tmp_path: Path) -> None:
+    task = running(tmp_path, "import time; print('up'); time.sleep(60)")
+    assert wait_until(lambda: "up" in task.unread()[0], seconds=20)
+    task.stop()
+    assert task.exit_code == 143  # 128 + SIGTERM, as Docker reports it

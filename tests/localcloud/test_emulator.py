@@ -1,0 +1,138 @@
+"""The emulator's process: what it is given, that it starts and stops, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import socket
+import threading
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from localcloud import emulator
+from localcloud.connection import client
+from localcloud.errors import EmulatorError
+from localcloud.processes import group_members, is_alive, wait_until
+from localcloud.state import Workspace
+
+CODE = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
+
+
+def test_nothing_of_the_users_aws_settings_reaches_functions(tmp_path: Path) -> None:
+    inherited = {"PATH": "/bin", "AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "PYTHONPATH": "/x"}
+    made = emulator.environment(Workspace(tmp_path), 4566, inherited)
+    assert made["PATH"] == "/bin"
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "PYTHONPATH"} & set(made)
+    assert made["BIND_HOST"] == "127.0.0.1"
+
+
+def test_the_preferred_port_is_taken_when_it_is_free_and_another_when_it_is_not() -> None:
+    with socket.socket() as taken:
+        taken.bind((emulator.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert emulator.free_port(port) != port
+    assert emulator.free_port(port) == port
+
+
+def test_another_server_on_the_port_is_not_taken_for_the_emulator() -> None:
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'"fine"')
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with http.server.HTTPServer((emulator.HOST, 0), Other) as server:
+        threading.Thread(target=server.handle_request).start()
+        assert not emulator.is_healthy(server.server_address[1])
+    assert not emulator.is_healthy(server.server_address[1])
+
+
+def test_an_emulator_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((emulator.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        workspace = Workspace(tmp_path)
+        record = emulator.start(workspace, port)
+        with pytest.raises(EmulatorError, match=r"(?s)ended at once.*already in use"):
+            emulator.wait_until_healthy(workspace, record, port)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("killed", [False, True])
+def test_stopping_leaves_no_process_of_it_running(tmp_path: Path, killed: bool) -> None:
+    workspace = Workspace(tmp_path)
+    port = emulator.free_port()
+    record = emulator.start(workspace, port)
+    emulator.wait_until_healthy(workspace, record, port)
+    answer = invoke_new_function(port)
+    assert answer["AWS_ENDPOINT_URL"] == emulator.endpoint(port)
+    assert len(group_members(record.pid)) == 2  # the emulator, and one worker
+
+    if killed:
+        os.kill(record.pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(record), seconds=20)
+    assert emulator.stop(record)
+
+    assert not is_alive(record)
+    assert group_members(record.pid) == []
+    assert not emulator.is_healthy(port)
+
+
+@pytest.mark.emulator
+def test_only_the_loopback_port_is_opened(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    port = emulator.free_port()
+    record = emulator.start(workspace, port)
+    try:
+        emulator.wait_until_healthy(workspace, record, port)
+        assert listening(record.pid) == {("0100007F", port)}  # 127.0.0.1, as the kernel writes it
+    finally:
+        emulator.stop(record)
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Addresses on which a process listens, from the kernel's tables."""
+    tables = Path(f"/proc/{pid}/net")
+    if not tables.exists():
+        pytest.skip("needs /proc")
+    own = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in (tables / name).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                address, _, number = fields[1].partition(":")
+                found.add((address, int(number, 16)))
+    return found
+
+
+def invoke_new_function(port: int) -> dict[str, str]:
+    functions: Any = client("lambda", emulator.endpoint(port))
+    archive = BytesIO()
+    with ZipFile(archive, "w") as content:
+        content.writestr("function.py", CODE)
+    functions.create_function(
+        FunctionName="one",
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/one",
+        Handler="function.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+
+    def is_active() -> bool:
+        configuration = functions.get_function(FunctionName="one")["Configuration"]
+        return bool(configuration["State"] == "Active")
+
+    assert wait_until(is_active, seconds=20)
+    answer: dict[str, str] = json.loads(functions.invoke(FunctionName="one")["Payload"].read())
+    return answer
