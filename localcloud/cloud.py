@@ -22,6 +22,7 @@ from localcloud.processes import (
     start_detached,
     stop_group,
     stop_recorded,
+    wait_until,
 )
 from localcloud.state import (
     Omission,
@@ -195,7 +196,11 @@ def _started(workspace: Workspace, on_event: OnEvent) -> State:
 
 
 def _answers(state: State) -> bool:
-    return state.emulator is not None and is_alive(state.emulator) and emulator.is_healthy(state.port)
+    """Whether the emulator runs; one that is busy gets the time of a start before it is given up."""
+    record = state.emulator
+    if record is None or not is_alive(record):
+        return False
+    return wait_until(lambda: emulator.is_healthy(state.port), seconds=emulator.START_SECONDS)
 
 
 def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) -> State:

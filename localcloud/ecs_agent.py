@@ -6,6 +6,7 @@ Run as `python -m localcloud.ecs_agent --endpoint http://127.0.0.1:4566 --root .
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from localcloud.connection import client
 from localcloud.ecs_tasks import (
     DOCKERFILE,
     RunningTask,
+    TaskPlan,
     log_events,
     parse_entry_point,
     plan_task,
@@ -53,7 +55,7 @@ class Agent:
         self._surroundings = surroundings(endpoint_url, os.environ)
         self._max_tasks = max_tasks
         self._running: dict[str, RunningTask] = {}
-        # State machine executions that tasks belong to, as far as they have been seen running.
+        # By the ARN of the task that each waits for.
         self._executions: dict[str, str] = {}
 
     def run(self, stopped: threading.Event) -> None:
@@ -68,9 +70,7 @@ class Agent:
                     logger.warning("the emulator did not answer: %s", error)
                 stopped.wait(POLL_SECONDS)
         finally:
-            for task in self._running.values():
-                task.stop()
-                task.forget()
+            self._stop_all()
         logger.info("stopped")
 
     def poll(self) -> None:
@@ -80,7 +80,7 @@ class Agent:
             self._ship_output(task)
             if task.exit_code is not None:
                 self._finish(task)
-            elif arn not in wanted or self._was_cancelled(task):
+            elif arn not in wanted or self._was_cancelled(arn):
                 self._cancel(task)
         for arn, cluster in wanted.items():
             if arn not in self._running and len(self._running) < self._max_tasks:
@@ -112,6 +112,9 @@ class Agent:
             self._stop_task(cluster, arn, f"CannotStartContainerError: {error}")
             return
         self._open_log_stream(self._running[arn])
+        execution = self._find_execution(plan)
+        if execution is not None:
+            self._executions[arn] = execution
         logger.info("started task %s: %s", plan.task_id, plan.command)
 
     def _entry_point(self) -> tuple[str, ...]:
@@ -130,6 +133,13 @@ class Agent:
         self._stop_task(task.plan.cluster, task.plan.arn, "Task stopped: its execution has ended")
         self._drop(task)
 
+    def _stop_all(self) -> None:
+        for task in list(self._running.values()):
+            task.stop()
+            with contextlib.suppress(BotoCoreError, ClientError):  # the emulator may be gone already
+                self._stop_task(task.plan.cluster, task.plan.arn, "Task stopped: the local cloud goes down")
+            self._drop(task)
+
     def _drop(self, task: RunningTask) -> None:
         task.forget()
         del self._running[task.plan.arn]
@@ -142,30 +152,24 @@ class Agent:
         if described and described[0]["lastStatus"] != "STOPPED":
             self._ecs.stop_task(cluster=cluster, task=arn, reason=reason)
 
-    def _was_cancelled(self, task: RunningTask) -> bool:
+    def _was_cancelled(self, arn: str) -> bool:
         """Whether the execution that a task was started for has ended without waiting for it.
 
-        On AWS a cancelled execution stops its task. The emulator leaves it alone, and does not say who
-        started it, so the execution is found by its name, which is the run's id.
+        On AWS a cancelled execution stops its task; the emulator leaves the task alone.
         """
-        run = task.plan.environment.get("RUN_ID")
-        if run is None:
+        if arn not in self._executions:
             return False
-        if task.plan.arn not in self._executions:
-            found = self._execution_named(run)
-            if found is not None:
-                self._executions[task.plan.arn] = found
-            return False
-        execution = self._states.describe_execution(executionArn=self._executions[task.plan.arn])
+        execution = self._states.describe_execution(executionArn=self._executions[arn])
         return bool(execution["status"] != "RUNNING")
 
-    def _execution_named(self, name: str) -> str | None:
+    def _find_execution(self, plan: TaskPlan) -> str | None:
+        """The running execution that waits for a task, which is the one named like the run."""
         for machine in self._states.list_state_machines()["stateMachines"]:
             running = self._states.list_executions(
                 stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
-            )["executions"]
-            for execution in running:
-                if execution["name"] == name:
+            )
+            for execution in running["executions"]:
+                if execution["name"] == plan.environment.get("RUN_ID"):
                     return str(execution["executionArn"])
         return None
 

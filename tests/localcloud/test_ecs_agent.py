@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from localcloud import emulator
 from localcloud.connection import CloudConnection
 from localcloud.ecs_agent import Agent
 from localcloud.ecs_tasks import task_id
+from localcloud.emulator import endpoint, free_port
 from localcloud.processes import wait_until
 from localcloud.state import Workspace
 
@@ -69,10 +71,13 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(emulated: CloudConnection, tmp_path: Path, request: pytest.FixtureRequest) -> Cluster:
-    name = f"cluster-{abs(hash(request.node.name))}"
-    ecs = emulated.client("ecs")
-    emulated.client("logs").create_log_group(logGroupName=f"/ecs/{name}")
+def cluster(emulated: CloudConnection, tmp_path: Path) -> Cluster:
+    return make_cluster(emulated, f"cluster-{tmp_path.name.strip('_').replace('_', '-')}", tmp_path)
+
+
+def make_cluster(connection: CloudConnection, name: str, root: Path) -> Cluster:
+    ecs = connection.client("ecs")
+    connection.client("logs").create_log_group(logGroupName=f"/ecs/{name}")
     options = {"awslogs-group": f"/ecs/{name}", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
     ecs.create_cluster(clusterName=name)
     ecs.register_task_definition(
@@ -86,7 +91,7 @@ def cluster(emulated: CloudConnection, tmp_path: Path, request: pytest.FixtureRe
             }
         ],
     )
-    return Cluster(emulated, name, tmp_path)
+    return Cluster(connection, name, root)
 
 
 @pytest.fixture
@@ -165,18 +170,40 @@ def test_only_so_many_tasks_run_at_once_and_the_others_follow(cluster: Cluster) 
     cluster.wait_for_output(tasks[2], "waiting")
 
 
-def test_stopping_the_agent_ends_its_tasks_and_its_successor_does_not_run_them_again(
-    cluster: Cluster, agent: threading.Event
-) -> None:
+def test_stopping_the_agent_stops_its_tasks(cluster: Cluster, agent: threading.Event) -> None:
     cluster.write_entry_point(WAITING)
     arn = cluster.run_task()
     cluster.wait_for_output(arn, "waiting")
     agent.set()
+    assert "goes down" in cluster.wait_until_stopped(arn)
     cluster.wait_until_ended(arn)
-    before = cluster.log_file(arn).read_text()
+
+
+def test_a_task_whose_agent_was_killed_is_not_run_a_second_time(cluster: Cluster) -> None:
+    cluster.write_entry_point(WAITING)
+    arn = cluster.run_task()
+    cluster.log_file(arn).parent.mkdir(parents=True)
+    cluster.log_file(arn).write_text("$ what the first agent started\n")
     Agent(endpoint_url=cluster.connection.endpoint_url, root=cluster.root).poll()
     assert cluster.describe(arn)["stoppedReason"] == "The agent that ran this task is gone"
-    assert cluster.log_file(arn).read_text() == before
+    assert cluster.log_file(arn).read_text() == "$ what the first agent started\n"
+
+
+def test_an_agent_carries_on_when_the_emulator_was_away(tmp_path: Path) -> None:
+    workspace, port = Workspace(tmp_path), free_port()
+    stopped = threading.Event()
+    thread = threading.Thread(target=Agent(endpoint_url=endpoint(port), root=tmp_path).run, args=(stopped,))
+    thread.start()
+    record = emulator.start(workspace, port)
+    try:
+        emulator.wait_until_healthy(workspace, record, port)
+        late = make_cluster(CloudConnection(port=port, outputs={}), "late", tmp_path)
+        late.write_entry_point("pass")
+        assert late.wait_until_stopped(late.run_task()).endswith("exit code 0")
+    finally:
+        stopped.set()
+        thread.join()
+        emulator.stop(record)
 
 
 def definition(cluster: str) -> str:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def test_the_preferred_port_is_taken_when_it_is_free_and_another_when_it_is_not(
     assert emulator.free_port(port) == port
 
 
-def test_another_server_on_the_port_is_not_taken_for_the_emulator() -> None:
+@pytest.fixture
+def other_server() -> Iterator[int]:
+    """The port of a web server that is no emulator."""
+
     class Other(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -50,21 +54,27 @@ def test_another_server_on_the_port_is_not_taken_for_the_emulator() -> None:
 
         def log_message(self, *_: Any) -> None: ...
 
-    with http.server.HTTPServer((emulator.HOST, 0), Other) as server:
-        threading.Thread(target=server.handle_request).start()
-        assert not emulator.is_healthy(server.server_address[1])
-    assert not emulator.is_healthy(server.server_address[1])
+    with http.server.ThreadingHTTPServer((emulator.HOST, 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
-def test_an_emulator_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind((emulator.HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        workspace = Workspace(tmp_path)
-        record = emulator.start(workspace, port)
-        with pytest.raises(EmulatorError, match=r"(?s)ended at once.*already in use"):
-            emulator.wait_until_healthy(workspace, record, port)
+def test_another_server_on_the_port_is_not_taken_for_the_emulator(other_server: int) -> None:
+    assert not emulator.is_healthy(other_server)
+
+
+def test_nobody_on_the_port_is_not_taken_for_the_emulator() -> None:
+    assert not emulator.is_healthy(emulator.free_port())
+
+
+def test_an_emulator_that_ends_at_once_is_reported_with_its_log(tmp_path: Path, other_server: int) -> None:
+    workspace = Workspace(tmp_path)
+    record = emulator.start(workspace, other_server)
+    with pytest.raises(EmulatorError, match=r"(?s)ended at once.*already in use"):
+        emulator.wait_until_healthy(workspace, record, other_server)
 
 
 @pytest.mark.emulator
