@@ -1,8 +1,55 @@
-"""`contender demo`."""
+"""`contender demo`: real flights arrive month by month, and the loop decides."""
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 import typer
+from rich.rule import Rule
+from rich.text import Text
+
+from contender.cli.cloud_commands import start_cloud
+from contender.cli.clouds import LOCAL, Workbench
+from contender.cli.console import console, print_table, styled_verdict
+from contender.cli.data_commands import Sent, follow_upload, send
+from contender.cli.following import follow
+from contender.cli.fresh_start import begin_afresh
+from contender.cli.model_commands import put_back
+from contender.cli.options import pipeline_config, project_root, workbench
+from contender.cli.run_commands import RunView, record_of
+from contender.following import LOOK_AGAIN_SECONDS
+from contender.promotion import read_pointer
+from demo_data import flights
+
+PIPELINE = "flights"
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the demo: its number, the file format it comes in, and what to watch for."""
+
+    number: int
+    ending: str
+    watch: str
+
+    @property
+    def name(self) -> str:
+        return f"{flights.MONTHS[self.number - 1]}.{self.ending}"
+
+
+STORY = (
+    Month(1, "csv", "There is no model yet. The first one only has to beat the naive predictor."),
+    Month(2, "csv", "Is February so different from January that a new model is worth training?"),
+    Month(3, "parquet", "The same question for March, this time from a Parquet file."),
+    Month(4, "csv", "Spring: warmer air, other winds."),
+    Month(6, "csv", "June brings heat and thunderstorms."),
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -10,7 +57,136 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Watch a year of real flights arrive.
+    """Watch real flights arrive month by month: drift found, challengers judged, a champion answering over HTTP.
+
+    Starts the local cloud, begins the pipeline flights afresh, and leaves the cloud up.
 
     Example: contender demo
     """
+    started = time.monotonic()
+    console.print(
+        "Will a flight out of New York arrive more than 15 minutes late? 336,776 real flights of 2013 are about to\n"
+        "arrive in S3, month by month. Contender checks each file, tests for drift, retrains when the world has\n"
+        "changed, and lets a challenger replace the champion only if it is better on flights neither has seen.\n"
+    )
+    start_cloud()
+    bench = workbench(PIPELINE, LOCAL)
+    begin_afresh(bench)
+    folder = project_root() / ".contender" / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    first = None
+    for month in STORY:
+        _heading(month.name, month.watch)
+        sent = send(bench, write_month(month, folder))
+        _tell(follow_upload(bench, sent, quiet=False))
+        first = first or sent
+    if first is not None:
+        deliver_twice(bench, first)
+    send_malformed(bench, folder)
+    ask_and_roll_back(bench)
+    _close(bench, time.monotonic() - started)
+
+
+def write_month(month: Month, folder: Path) -> Path:
+    """The month as a file."""
+    path = folder / month.name
+    frame = flights.month(month.number)
+    if month.ending == "parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+def deliver_twice(bench: Workbench, sent: Sent) -> None:
+    """Start the run of an upload again with the very event that EventBridge delivered."""
+    _heading("the same event again", "EventBridge delivers at least once: January's event comes a second time.")
+    step_functions = bench.cloud.client("stepfunctions")
+    delivered = next(
+        text for text in _inputs(step_functions, bench.state_machine_arn) if json.loads(text).get("key") == sent.key
+    )
+    started = step_functions.start_execution(stateMachineArn=bench.state_machine_arn, input=delivered)
+    follow(step_functions, started["executionArn"], console)
+    _tell(record_of(bench, started["executionArn"].rpartition(":")[2]))
+
+
+def _inputs(step_functions: Any, state_machine_arn: str) -> list[str]:
+    executions = step_functions.list_executions(stateMachineArn=state_machine_arn, maxResults=100)["executions"]
+    return [step_functions.describe_execution(executionArn=found["executionArn"])["input"] for found in executions]
+
+
+def send_malformed(bench: Workbench, folder: Path) -> None:
+    """Upload a month whose delays somebody's spreadsheet has turned into text."""
+    _heading("2013-07-by-hand.csv", "July, after somebody's spreadsheet wrote the delays as '12 min'.")
+    frame = flights.month(7).head(5000)
+    path = folder / "2013-07-by-hand.csv"
+    frame.assign(dep_delay=frame["dep_delay"].map("{:.0f} min".format)).to_csv(path, index=False)
+    _tell(follow_upload(bench, send(bench, path), quiet=False))
+
+
+def ask_and_roll_back(bench: Workbench) -> None:
+    """Ask the champion over HTTP, put its predecessor back, and ask again."""
+    _heading("a prediction over HTTP", "A backend asks about a real flight of July that left 40 minutes late.")
+    row = real_flight()
+    console.print(f"[dim]POST {bench.api_url}/v1/predict[/dim]", soft_wrap=True)
+    _ask(bench, row)
+    state = read_pointer(bench.models, bench.pipeline)
+    if state is None or state.pointer.previous is None:
+        console.print("there is only one champion so far: nothing to roll back to")
+        return
+    _heading("a rollback", "Suppose on-call does not like the new champion: one command, one compare-and-swap.")
+    pointer = put_back(bench, reason="the demo shows how")
+    console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out", soft_wrap=True)
+    time.sleep(LOOK_AGAIN_SECONDS)  # a warm function looks at the pointer once in so many seconds
+    _ask(bench, row)
+
+
+def real_flight() -> Any:
+    """The features of the first flight of July that left at least 40 minutes late."""
+    config = pipeline_config(PIPELINE)
+    rows = flights.month(7)
+    row = rows[rows["dep_delay"] >= 40].iloc[0]
+    return json.loads(row[list(config.features)].to_json())
+
+
+def _ask(bench: Workbench, row: Mapping[str, Any]) -> None:
+    answer = bench.request("POST", "/v1/predict", {"rows": [row]})
+    prediction = answer["predictions"][0]
+    console.print(
+        f"late: [bold]{prediction['prediction']}[/bold] (probability {prediction['probability']:.3f}), "
+        f"answered by {answer['model_version']}",
+        soft_wrap=True,
+    )
+
+
+def _heading(title: str, watch: str) -> None:
+    console.print()
+    console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
+    console.print(watch, style="italic")
+
+
+def _tell(record: Mapping[str, Any]) -> None:
+    RunView(record).print_line()
+
+
+def _close(bench: Workbench, seconds: float) -> None:
+    console.print()
+    console.print(Rule(Text("what happened", style="bold"), align="left", style="dim"))
+    records = list(reversed(bench.ledger.runs(bench.pipeline)))
+    print_table(
+        ("run", "file", "verdict"),
+        [(r["run_id"][:8], _file(r), styled_verdict(r["verdict"])) for r in records],
+    )
+    told = next((r for r in reversed(records) if r["challenger"]), records[-1])
+    console.print(
+        f"\n{seconds:.0f} s. The report of a run, figures and reasons: "
+        f"[bold]contender show {told['run_id'][:8]}[/bold]\n"
+        f"Its files: s3://{bench.data.bucket}/runs/{bench.pipeline}/{told['run_id']}/\n"
+        "Your own data: contender init FILE --target COLUMN. The local cloud stays up; end it with contender down.",
+        soft_wrap=True,
+    )
+
+
+def _file(record: Mapping[str, Any]) -> str:
+    return str(record["source_key"]).rpartition("/")[2].partition("-")[2]

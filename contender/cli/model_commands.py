@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -19,7 +20,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.errors import InvalidInputError, NotFoundError
-from contender.promotion import read_pointer, roll_back
+from contender.promotion import Pointer, read_pointer, roll_back
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,16 +81,21 @@ def rollback(
 
     Example: contender rollback --pipeline flights --reason "predictions too high since noon"
     """
-    bench = workbench(pipeline, environment)
-    pointer = roll_back(
-        bench.models,
-        pipeline=pipeline,
-        swap_id=f"rollback:{uuid.uuid4()}",
-        now=datetime.now(UTC).isoformat(),
-        reason=f"rolled back: {reason}",
-    )
-    bench.ledger.append_promotion(pipeline, asdict(pointer) | {"kind": "rollback"})
+    pointer = put_back(workbench(pipeline, environment), reason=reason)
     if as_json:
         print_json(asdict(pointer))
     else:
         console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out", soft_wrap=True)
+
+
+def put_back(bench: Workbench, *, reason: str) -> Pointer:
+    """Swap the pointer to the previous version and write it down in the history of champions."""
+    pointer = roll_back(
+        bench.models,
+        pipeline=bench.pipeline,
+        swap_id=f"rollback:{uuid.uuid4()}",
+        now=datetime.now(UTC).isoformat(),
+        reason=f"rolled back: {reason}",
+    )
+    bench.ledger.append_promotion(bench.pipeline, asdict(pointer) | {"kind": "rollback"})
+    return pointer

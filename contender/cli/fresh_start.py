@@ -1,0 +1,39 @@
+"""Makes the local cloud forget a pipeline. Never for an environment in AWS: the history of champions is kept there."""
+
+from __future__ import annotations
+
+from boto3.dynamodb.conditions import Key
+
+from contender.adapters.s3 import S3Objects
+from contender.cli.clouds import LOCAL, Workbench
+from contender.errors import InvalidInputError
+
+FOLDERS = ("incoming", "quarantine", "datasets", "runs", "models")
+KEYS_A_REQUEST = 1000
+
+
+def begin_afresh(bench: Workbench) -> None:
+    """Delete data, models, runs and leases of one pipeline.
+
+    Raises
+    ------
+    InvalidInputError
+        When the environment is not the local one.
+    """
+    if bench.environment != LOCAL:
+        raise InvalidInputError(f"only the local cloud forgets, but the environment is {bench.environment!r}")
+    for objects in (bench.data, bench.models):
+        for folder in FOLDERS:
+            _delete_all(objects, f"{folder}/{bench.pipeline}/")
+    table = bench.ledger.table
+    mine = table.query(KeyConditionExpression=Key("pk").eq(f"pipeline#{bench.pipeline}"))["Items"]
+    with table.batch_writer() as writer:
+        for item in mine:
+            writer.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+def _delete_all(objects: S3Objects, prefix: str) -> None:
+    keys = list(objects.keys(prefix))
+    for start in range(0, len(keys), KEYS_A_REQUEST):
+        chunk = [{"Key": key} for key in keys[start : start + KEYS_A_REQUEST]]
+        objects.client.delete_objects(Bucket=objects.bucket, Delete={"Objects": chunk})
