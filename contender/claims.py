@@ -8,8 +8,8 @@ upload that finds the lease taken is always seen by the run that holds it, or by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from contender.messages import Claim, Request
 from contender.ports import Batch, Ledger
@@ -75,22 +75,28 @@ def claim(
         if not is_new and batch.batch_id not in waiting:
             return duplicate(f"this event was delivered before: {batch.key} has already been dealt with")
 
-    lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
-    if lease.owner != run_id and not is_running(lease.owner):
-        ledger.release_lease(request.pipeline, lease.owner)
+    given_up: tuple[Batch, ...] = ()
+    while True:
         lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
-    if lease.owner != run_id:
-        waits = f"{batch.key} waits for the run that follows it" if batch else "there is nothing to add to it"
-        return duplicate(f"run {lease.owner} is at work on {request.pipeline}; {waits}")
+        if lease.owner != run_id and not is_running(lease.owner):
+            ledger.release_lease(request.pipeline, lease.owner)
+            lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
+        if lease.owner != run_id:
+            waits = f"{batch.key} waits for the run that follows it" if batch else "there is nothing to add to it"
+            return replace(duplicate(f"run {lease.owner} is at work on {request.pipeline}; {waits}"), given_up=given_up)
 
-    pending = ledger.pending_batches(request.pipeline)
-    given_up = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
-    for found in given_up:
-        ledger.settle_batch(request.pipeline, found.batch_id)
-    batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)
-    if not batches and request.trigger in ("upload", "pending"):
+        pending = ledger.pending_batches(request.pipeline)
+        hopeless = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
+        for found in hopeless:
+            ledger.settle_batch(request.pipeline, found.batch_id)
+        given_up += hopeless
+        batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)
+        if batches or request.trigger not in ("upload", "pending"):
+            break
+        # An upload that came since the queue was read has found the lease taken and relies on this run.
         ledger.release_lease(request.pipeline, run_id)
-        return Taken(duplicate("nothing waits any more: another run has taken it").claim, given_up=given_up)
+        if not ledger.pending_batches(request.pipeline):
+            return replace(duplicate("nothing waits any more: another run has taken it"), given_up=given_up)
 
     names = ", ".join(found.key for found in batches[:3]) + (" …" if len(batches) > 3 else "")
     reason = f"{len(batches)} upload{'s' if len(batches) != 1 else ''} to look at" + (f": {names}" if names else "")
@@ -105,3 +111,18 @@ def claim(
         batches=len(batches),
     )
     return Taken(taken, batches, given_up)
+
+
+def give_back(ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable[str], looked_at: bool) -> int:
+    """End a run's claim, and count the uploads that wait for another run.
+
+    Uploads that the run has looked at wait no more; those of a run that failed before do, with one more attempt.
+    """
+    for batch_id in batch_ids:
+        if looked_at:
+            ledger.settle_batch(pipeline, batch_id)
+        else:
+            ledger.return_batch(pipeline, batch_id)
+    # First the lease, then the queue: an upload that comes between the two takes the lease itself.
+    ledger.release_lease(pipeline, run_id)
+    return len(ledger.pending_batches(pipeline))

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.environment import read_environment
 from contender.adapters.s3 import S3Objects
+from contender.claims import give_back
 from contender.errors import NotFoundError
 from contender.messages import Record, RunState
 from contender.outcome import run_record
@@ -42,12 +43,11 @@ def write_down(state: RunState) -> Record:
     seconds = (datetime.now(UTC) - datetime.fromisoformat(state.started_at)).total_seconds()
     record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
     ledger.put_run(record)
-    settle_uploads(state)
-    # First give the lease back, then look at the queue: see contender.claims.
-    ledger.release_lease(pipeline, state.run_id)
+    looked_at = state.validation is not None
+    waiting = give_back(ledger, pipeline, run_id=state.run_id, batch_ids=taken_uploads(state), looked_at=looked_at)
     held = state.claim is not None and state.claim.status == "claimed"
     # A failed run starts no other one: what made it fail would make the next one fail as well.
-    pending = len(ledger.pending_batches(pipeline)) if held and record["verdict"] != "failed" else 0
+    pending = waiting if held and record["verdict"] != "failed" else 0
     emit_verdict(pipeline, record["verdict"])
     if champion is not None:
         age = datetime.now(UTC) - datetime.fromisoformat(champion.pointer.swapped_at)
@@ -62,17 +62,13 @@ def emit_verdict(pipeline: str, verdict: str) -> None:
         metric.add_dimension("verdict", verdict)
 
 
-def settle_uploads(state: RunState) -> None:
-    """The uploads of a run that has looked at them wait no more; those of a run that failed before do."""
+def taken_uploads(state: RunState) -> tuple[str, ...]:
+    """The uploads that the run's claim took; none when it did not get that far."""
     try:
         batches = RunFolder(data, state.request.pipeline, state.run_id).read(BATCHES)["batches"]
     except NotFoundError:
-        return
-    for batch in batches:
-        if state.validation is not None:
-            ledger.settle_batch(state.request.pipeline, batch["batch_id"])
-        else:
-            ledger.return_batch(state.request.pipeline, batch["batch_id"])
+        return ()
+    return tuple(batch["batch_id"] for batch in batches)
 
 
 handler: Any = step(write_down)
