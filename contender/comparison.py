@@ -42,23 +42,23 @@ class PromotionPolicy:
     metric: str = field(
         default="",
         metadata={
-            "doc": "Metric that decides: auc, log_loss, brier, accuracy (binary), log_loss, accuracy, macro_f1 "
-            "(multiclass), mae, rmse (regression). Empty is the first of the task's."
+            "doc": "Metric that decides: auc, log_loss, brier, accuracy (binary), log_loss, accuracy, "
+            "macro_f1 (multiclass), mae, rmse (regression). Empty is the first of the task's."
         },
     )
     min_effect: float = field(
         default=0.002,
         metadata={
-            "doc": "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction of "
-            "the champion's error.",
+            "doc": "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction "
+            "of the champion's error.",
             "minimum": 0.0,
         },
     )
     confidence: float = field(
         default=0.95,
         metadata={
-            "doc": "Confidence of the two-sided interval of the improvement. An equal challenger is promoted in "
-            "at most half of the rest (2.5 % of comparisons at 0.95).",
+            "doc": "Confidence of the two-sided interval of the improvement. An equal challenger is "
+            "promoted in at most half of the rest (2.5 % of comparisons at 0.95).",
             "minimum": 0.5,
             "maximum": 0.9999,
         },
@@ -91,8 +91,8 @@ class PromotionPolicy:
     slice_rule: str = field(
         default="non-inferiority",
         metadata={
-            "doc": "`non-inferiority`: every judged slice must be shown to be no worse than the margin. `harm`: a "
-            "slice stands in the way only when it is shown to be worse than the margin.",
+            "doc": "`non-inferiority`: every judged slice must be shown to be no worse than the margin. "
+            "`harm`: a slice stands in the way only when it is shown to be worse than the margin.",
             "choices": ("non-inferiority", "harm"),
         },
     )
@@ -414,8 +414,8 @@ def enough_data(rows: int, blocks: int, policy: PromotionPolicy) -> EnoughData:
     """Whether the holdout is large enough to say anything at all."""
     enough = rows >= policy.min_rows and blocks >= policy.min_blocks
     reason = (
-        f"There are {rows:,} rows in {blocks:,} blocks; {policy.min_rows:,} rows and {policy.min_blocks:,} blocks "
-        "are asked for."
+        f"There are {rows:,} rows in {blocks:,} blocks; {policy.min_rows:,} rows and {policy.min_blocks:,} "
+        "blocks are asked for."
     )
     status: Status = "passed" if enough else "undecided"
     return EnoughData(status, reason, rows, policy.min_rows, blocks, policy.min_blocks)
@@ -423,7 +423,7 @@ def enough_data(rows: int, blocks: int, policy: PromotionPolicy) -> EnoughData:
 
 @dataclass(frozen=True)
 class _Holdout:
-    """Rows with the metric, the policy and the replicates that every figure of one comparison is made with."""
+    """Rows with the metric, policy and replicates that every figure of one comparison is made with."""
 
     truth: Floats
     metric: Metric
@@ -613,8 +613,8 @@ def _concluded(
         verdict = _interval_verdict(interval, min_effect)
         needed = _needed(holdout, interval, min_effect) if verdict == "inconclusive" else None
         figures = (
-            f"{holdout.metric.title} {_figure(mine)} against the {OPPONENTS[against]}'s {_figure(theirs)} on the "
-            f"same {_amount(rows, blocks)}, {holdout.words(interval)}"
+            f"{holdout.metric.title} {_figure(mine)} against the {OPPONENTS[against]}'s {_figure(theirs)} "
+            f"on the same {_amount(rows, blocks)}, {holdout.words(interval)}"
         )
         reason = _sentence(verdict, figures, min_effect, needed)
         for guard in (beats, slices):
@@ -681,8 +681,8 @@ def _sentence(verdict: Verdict, figures: str, min_effect: float, needed: tuple[i
         return f"The challenger loses: {figures}, which rules out {asked}."
     amount = f"about {_amount(*(_rounded_up(n) for n in needed))}" if needed else "no number of rows"
     return (
-        f"Not enough rows to tell: {figures}, which neither shows nor rules out {asked}; {amount} would decide if "
-        "the difference is what it seems."
+        f"Not enough rows to tell: {figures}, which neither shows nor rules out {asked}; {amount} would "
+        "decide if the difference is what it seems."
     )
 
 
@@ -716,7 +716,7 @@ def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:
 
 
 def _levels(column: str, labels: ArrayLike, rows: int) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The levels of one slicing column with the masks of their rows; missing labels are a level of their own."""
+    """The levels of one slicing column with the masks of their rows; missing labels are a level too."""
     values = np.asarray(labels, dtype=object)
     if values.shape != (rows,):
         raise InvalidInputError(
@@ -757,7 +757,7 @@ def _t_quantile(probability: float, freedom: int) -> float:
 
 
 def _upper_tail(value: float, interval: Interval) -> float:
-    """One-sided p-value of "the true value is at most zero" by Student's t with units - 1 degrees of freedom."""
+    """One-sided p-value of "the true value is at most zero", by Student's t with units - 1 degrees."""
     from scipy.special import stdtr  # noqa: PLC0415  # as above
 
     if interval.standard_error <= 0.0:
@@ -787,7 +787,8 @@ def _amount(rows: int, blocks: int) -> str:
 def _rounded_up(number: int) -> int:
     """Two leading digits are all that an extrapolation is worth."""
     step = 10 ** max(0, len(str(number)) - 2)
-    return -(-number // step) * step
+    rounded: int = -(-number // step) * step
+    return rounded
 
 
 def _named(slices: list[SliceEvidence]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from math import ceil, floor, isfinite, log10, sqrt
+from math import floor, isfinite, log10, sqrt
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -35,8 +35,8 @@ class DriftPolicy:
     alpha: float = field(
         default=0.05,
         metadata={
-            "doc": "Chance that a batch of independent rows from the same world has any feature called significant, "
-            "shared among the features (Holm).",
+            "doc": "Chance that a batch of independent rows from the same world has any feature called "
+            "significant, shared among the features (Holm).",
             "minimum": 1e-12,
             "maximum": 0.5,
         },
@@ -503,7 +503,7 @@ def _fisher(before: Integers, after: Integers) -> _Test:
 
 
 def _visible_share(before: int, after: int, freedom: int, level: float) -> float:
-    """A total variation that is always significant, as chi-square >= 4 · rows · its square (Cauchy-Schwarz)."""
+    """A total variation that is always significant: chi-square >= 4 · rows · its square (Cauchy-Schwarz)."""
     from scipy.special import chdtri  # noqa: PLC0415  # as in `_test_numbers`
 
     return min(1.0, sqrt(float(chdtri(max(1, freedom), level)) / (4.0 * _effective_rows(before, after))))
@@ -563,11 +563,11 @@ def _numeric_direction(grid: NumericGrid, before: Counts, after: Counts) -> str:
         narrow, wide = _spread(grid, before), _spread(grid, after)
         if narrow is not None and wide is not None:
             word = "widened" if wide > narrow else "narrowed"
-            first, second = _figures(narrow, wide)
+            first, second = _figures(abs(wide - narrow), narrow, wide)
             return f"{word} (standard deviation {first} to {second}, mean about the same)"
     if shift == 0.0:
         return "did not move"
-    size, first, second = _figures(abs(shift), start, end)
+    size, first, second = _figures(abs(shift), abs(shift), start, end)
     # Values beyond the reference's range are clipped to it, so with many of them the true shift is larger.
     least = "at least " if _share_beyond(grid, after) > MANY_BEYOND else ""
     return f"moved {'up' if shift > 0 else 'down'} by {least}{size} (mean {first} to {second})"
@@ -598,8 +598,8 @@ def _categorical_direction(grid: CategoricalGrid, before: Counts, after: Counts)
 def _reason(report: DriftReport) -> str:
     if report.verdict == "too few rows":
         return (
-            f"Too few rows to say anything: {report.current_rows:,} in the batch and {report.reference_rows:,} in "
-            f"the reference; {report.min_rows:,} of each are asked for."
+            f"Too few rows to say anything: {report.current_rows:,} in the batch and "
+            f"{report.reference_rows:,} in the reference; {report.min_rows:,} of each are asked for."
         )
     checked = len({test.feature for test in report.features})
     if not report.features:
@@ -651,10 +651,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(listed[:5]) + more
 
 
-def _figures(*values: float) -> list[str]:
-    """Numbers with the decimals that give the smallest two digits or so."""
-    least = min((abs(value) for value in values if value), default=1.0)
-    decimals = max(0, ceil(1 - floor(log10(least)))) if least < 100 else 0
-    if decimals > 6 or max(abs(value) for value in values) >= 1e9:
+def _figures(scale: float, *values: float) -> list[str]:
+    """Numbers with the decimals that give a difference of this size two digits."""
+    if scale == 0.0 or not 1e-6 <= scale <= 1e9:
         return [f"{value:.4g}" for value in values]
+    decimals = max(0, 1 - floor(log10(scale)))
     return [f"{value:,.{decimals}f}" for value in values]

@@ -89,8 +89,9 @@ class Metric:
         task = task_of(predictions)
         if task not in self.tasks:
             raise InvalidInputError(
-                f"metric {self.name!r} is for {' or '.join(self.tasks)} predictions, but got "
-                f"{predictions.shape[1]} columns, which is {task}; choose one of {', '.join(metric_names(task))}"
+                f"metric {self.name!r} is for {' or '.join(self.tasks)} predictions, "
+                f"but got shape {predictions.shape}, which is {task}; "
+                f"choose one of {', '.join(metric_names(task))}"
             )
 
 
@@ -248,7 +249,8 @@ def _root_mean(means: Floats) -> Floats:
 
 
 def _log_loss_terms(y: Floats, predictions: Floats) -> Floats:
-    share = predictions[np.arange(len(y)), y.astype(np.int64)] / predictions.sum(axis=1)
+    of_truth, total = predictions[np.arange(len(y)), y.astype(np.int64)], predictions.sum(axis=1)
+    share = np.divide(of_truth, total, out=np.zeros(len(y)), where=total > 0.0)
     losses: Floats = -np.log(np.clip(share, SMALLEST_PROBABILITY, 1.0))
     return losses[:, None]
 
@@ -259,7 +261,8 @@ def _brier_terms(y: Floats, predictions: Floats) -> Floats:
 
 
 def _accuracy_terms(y: Floats, predictions: Floats) -> Floats:
-    return (predictions.argmax(axis=1) == y).astype(np.float64)[:, None]
+    hits: Floats = (predictions.argmax(axis=1) == y).astype(np.float64)[:, None]
+    return hits
 
 
 def _macro_f1_terms(y: Floats, predictions: Floats) -> Floats:

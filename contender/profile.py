@@ -268,7 +268,7 @@ def fit_profile(
     prediction: ArrayLike | None = None,
     label: ArrayLike | None = None,
     max_cells: int = 1000,
-    max_levels: int = 100,
+    max_levels: int = 300,
     max_rare_levels: int = 400,
     rare_share: float = 0.001,
 ) -> Profile:
@@ -288,7 +288,7 @@ def fit_profile(
     max_cells : cells of a numeric grid, not counting those of single values.
     max_levels, max_rare_levels : how many levels have their own cell, and how many more are remembered by
         name.
-    rare_share : levels rarer than this share no cell of their own.
+    rare_share : where there are more levels than `max_levels`, those with a smaller share of rows are rare.
 
     Raises
     ------
@@ -437,9 +437,11 @@ def _fit_categorical(
     known = [(times, level) for level, times in levels.items() if level is not None and times >= 2]
     known.sort(key=lambda item: (-item[0], item[1]))
     least = rare_share * sum(times for level, times in levels.items() if level is not None)
-    frequent = [level for times, level in known[:max_levels] if times >= least]
-    rare = [level for _, level in known[len(frequent) : len(frequent) + max_rare_levels]]
-    return CategoricalGrid(name, role, tuple(frequent), tuple(sorted(rare)))
+    frequent = [level for times, level in known[:max_levels] if len(known) <= max_levels or times >= least]
+    # Remembered by name and not by frequency: the most frequent of many equals were lucky, and would seem to
+    # lose share in any later data.
+    rare = sorted(level for _, level in known[len(frequent) :])[:max_rare_levels]
+    return CategoricalGrid(name, role, tuple(frequent), tuple(rare))
 
 
 def _count(grid: Grid, values: Floats | Counter[str | None]) -> Counts:
