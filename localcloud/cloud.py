@@ -68,7 +68,11 @@ class CloudStatus:
     logs: tuple[str, ...] = ()
 
 
-def up(root: Path, on_event: OnEvent = print) -> Deployment:
+def quiet(_message: str) -> None:
+    """Say nothing: for callers whose output is not for people."""
+
+
+def up(root: Path, on_event: OnEvent = quiet) -> Deployment:
     """Start the local cloud and deploy the project, or only what has changed since it was started.
 
     Raises

@@ -1,4 +1,4 @@
-"""How to reach the running local cloud: clients, outputs of its stacks, and signed API calls."""
+"""How to reach the running local cloud: clients, outputs of its stacks, and addresses of its APIs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.httpsession import URLLib3Session
 
+from contender.errors import NotFoundError
 from localcloud.emulator import endpoint
 from localcloud.state import CREDENTIALS, REGION
 
@@ -24,15 +21,6 @@ def client(service: str, endpoint_url: str) -> Any:
     attempts = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=5, read_timeout=120, retries=attempts, proxies={})
     return session.client(service, endpoint_url=endpoint_url, config=config)
-
-
-@dataclass(frozen=True)
-class ApiAnswer:
-    """What an HTTP API answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)
@@ -58,17 +46,6 @@ class CloudConnection:
         """The only region there is."""
         return REGION
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What another program (the AWS CLI, say) needs in its environment to talk to this cloud."""
-        credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
-        return {
-            **credentials,
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-        }
-
     def client(self, service: str) -> Any:
         """A new boto3 client of one service."""
         return client(service, self.endpoint_url)
@@ -78,13 +55,13 @@ class CloudConnection:
 
         Raises
         ------
-        KeyError
+        NotFoundError
             When there is no such stack or output; the message lists what there is.
         """
         found = self.outputs.get(stack, {})
         if name not in found:
             there = f"it has {sorted(found)}" if found else f"stacks with outputs: {sorted(self.outputs)}"
-            raise KeyError(f"stack {stack!r} has no output {name!r}; {there}")
+            raise NotFoundError(f"stack {stack!r} has no output {name!r}; {there}")
         return found[name]
 
     def callable_url(self, api_url: str) -> str:
@@ -96,12 +73,3 @@ class CloudConnection:
         parts = urlsplit(api_url)
         api_id = (parts.hostname or "").split(".")[0]
         return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default{parts.path.rstrip('/')}"
-
-    def call_api(self, api_url: str, method: str, path: str, body: bytes = b"") -> ApiAnswer:
-        """Call a route of an HTTP API, signed as its IAM authorizer wants it; any status is an answer."""
-        headers = {"Content-Type": "application/json"} if body else {}
-        request = AWSRequest(method, self.callable_url(api_url) + path, headers=headers, data=body)
-        credentials = Credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
-        SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
-        answer = URLLib3Session(proxies={}).send(request.prepare())
-        return ApiAnswer(answer.status_code, dict(answer.headers), bytes(answer.content))

@@ -100,21 +100,21 @@ class Agent:
             self._stop_task(cluster, arn, "The agent that ran this task is gone")
             return
         task = self._ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
-        definition = self._ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])[
-            "taskDefinition"
-        ]
+        described = self._ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
         try:
             plan = plan_task(
-                task, definition, entry_point=self._entry_point(), surroundings=self._surroundings
+                task,
+                described["taskDefinition"],
+                entry_point=self._entry_point(),
+                surroundings=self._surroundings,
             )
+            # Before the task starts: once it runs, somebody may cancel the execution that is looked for.
+            self._find_execution(plan)
             self._running[arn] = RunningTask(plan, root=self._root, folder=self._folder)
         except (EntryPointError, OSError) as error:
             self._stop_task(cluster, arn, f"CannotStartContainerError: {error}")
             return
         self._open_log_stream(self._running[arn])
-        execution = self._find_execution(plan)
-        if execution is not None:
-            self._executions[arn] = execution
         logger.info("started task %s: %s", plan.task_id, plan.command)
 
     def _entry_point(self) -> tuple[str, ...]:
@@ -162,16 +162,15 @@ class Agent:
         execution = self._states.describe_execution(executionArn=self._executions[arn])
         return bool(execution["status"] != "RUNNING")
 
-    def _find_execution(self, plan: TaskPlan) -> str | None:
-        """The running execution that waits for a task, which is the one named like the run."""
+    def _find_execution(self, plan: TaskPlan) -> None:
+        """Note the running execution that waits for a task, which is the one named like the task's run."""
         for machine in self._states.list_state_machines()["stateMachines"]:
             running = self._states.list_executions(
                 stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
             )
             for execution in running["executions"]:
                 if execution["name"] == plan.environment.get("RUN_ID"):
-                    return str(execution["executionArn"])
-        return None
+                    self._executions[plan.arn] = execution["executionArn"]
 
     def _open_log_stream(self, task: RunningTask) -> None:
         target = task.plan.log

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.02
+REAP_SECONDS = 2.0
 RECORD_SUFFIX = ".process.json"
 # Children of this very process, which has to ask after them once they have ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -164,8 +165,12 @@ def _row_of_proc(pid: int) -> _Row | None:
 def _reap(pid: int) -> None:
     """Ask after a child of ours that has ended; until then it stays in the process table."""
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+    if child is not None:
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # its threads may take a moment longer than itself
+            child.wait(REAP_SECONDS)
+            del _children[pid]
 
 
 def _signal_process(pid: int, number: signal.Signals) -> None:

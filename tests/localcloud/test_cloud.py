@@ -39,9 +39,6 @@ def answer(connection: CloudConnection) -> Any:
     return json.loads(connection.client("lambda").invoke(FunctionName=function)["Payload"].read())
 
 
-def nothing(_message: str) -> None: ...
-
-
 def test_a_cloud_that_was_never_up_is_not_running_and_can_be_taken_down(project: Any) -> None:
     cloud.down(project.root)
     assert not cloud.status(project.root).running
@@ -73,13 +70,13 @@ def test_an_added_stack_is_deployed_alone_and_a_removed_one_is_deleted(
     project: Any, function_template: TemplateMaker
 ) -> None:
     project.write_stacks(code=function_template())
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     project.write_stacks(code=function_template(), alerts=ALERTS)
     touch_inputs(project)
-    assert cloud.up(project.root, nothing).changed == ("alerts",)
+    assert cloud.up(project.root).changed == ("alerts",)
     project.write_stacks(code=function_template())
     touch_inputs(project)
-    deployment = cloud.up(project.root, nothing)
+    deployment = cloud.up(project.root)
     assert (deployment.changed, list(deployment.outputs)) == (("alerts",), ["code"])
 
 
@@ -88,7 +85,7 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(
     project: Any, function_template: TemplateMaker
 ) -> None:
     project.write_stacks(code=function_template(), data=BUCKET)
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     connection = cloud.connect(project.root)
     s3 = connection.client("s3")
     version = s3.put_object(Bucket="data", Key="a", Body=b"old")["VersionId"]
@@ -104,7 +101,7 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(
     with pytest.raises(NotRunningError):
         cloud.connect(project.root)
 
-    assert cloud.up(project.root, nothing).changed == ()
+    assert cloud.up(project.root).changed == ()
     connection = cloud.connect(project.root)
     s3 = connection.client("s3")
     assert s3.get_object(Bucket="data", Key="a")["Body"].read() == b"new"
@@ -117,7 +114,7 @@ def test_an_emulator_that_was_killed_is_replaced_by_a_fresh_one(
     project: Any, function_template: TemplateMaker
 ) -> None:
     project.write_stacks(code=function_template(), data=BUCKET)
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     cloud.connect(project.root).client("s3").put_object(Bucket="data", Key="a", Body=b"1")
     emulator = record_of(cloud.status(project.root).emulator_pid)
     os.kill(emulator.pid, signal.SIGKILL)
@@ -136,7 +133,7 @@ def test_an_unreadable_state_is_said_and_what_ran_under_it_is_stopped(
     project: Any, function_template: TemplateMaker
 ) -> None:
     project.write_stacks(code=function_template())
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     found = cloud.status(project.root)
     processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
     Workspace(project.root).state_file.write_text("{")
@@ -158,11 +155,11 @@ def test_an_up_that_fails_leaves_something_that_up_continues_and_down_removes(
     app = (project.root / "app.py").read_text()
     (project.root / "app.py").write_text("raise SystemExit('no pipelines')")
     with pytest.raises(SynthesisError, match="no pipelines"):
-        cloud.up(project.root, nothing)
+        cloud.up(project.root)
     found = cloud.status(project.root)
     assert (found.running, found.complete) == (True, False)
     (project.root / "app.py").write_text(app)
-    assert cloud.up(project.root, nothing).changed == ("code",)
+    assert cloud.up(project.root).changed == ("code",)
     assert cloud.status(project.root).emulator_pid == found.emulator_pid
 
 
@@ -189,19 +186,19 @@ def test_an_agent_that_has_ended_is_restarted_by_the_next_up(
     project: Any, function_template: TemplateMaker
 ) -> None:
     project.write_stacks(code=function_template())
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     agent = record_of(cloud.status(project.root).agent_pid)
     os.kill(agent.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(agent), seconds=20)
     assert "agent" in cloud.status(project.root).message
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     assert cloud.status(project.root).agent_running
 
 
 @pytest.mark.emulator
 def test_what_is_published_to_an_alerts_topic_arrives_in_the_inbox_once(project: Any) -> None:
     project.write_stacks(alerts=ALERTS)
-    cloud.up(project.root, nothing)
+    cloud.up(project.root)
     connection = cloud.connect(project.root)
     topic = connection.output("alerts", "AlertsTopicArn")
     assert drain_inbox(connection) == ()
