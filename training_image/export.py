@@ -73,7 +73,7 @@ def round_thresholds(pipeline: Pipeline) -> None:
     """Replace every tree's float64 thresholds by the next lower float32, in place; no prediction changes.
 
     Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the
-    nearest, which moves a threshold between two neighbouring float32 values onto the upper one, and that value's
+    nearest, which moves a threshold between two neighbouring float32 values onto the upper one, and its
     rows to the other side.
     """
     model = pipeline[-1]

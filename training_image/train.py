@@ -132,7 +132,7 @@ def newest_datasets(
         if lacking:
             raise TrainingFailedError(
                 f"dataset {found.version} ({found.source_key}) lacks {', '.join(lacking)}, which the "
-                "pipeline file names; take it out there, or set training.window_batches to leave older datasets out"
+                "pipeline file names; take it out there, or leave older datasets out with training.window_batches"
             )
     return chosen
 
