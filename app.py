@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
+from constructs import Node
 
 from contender.config import load_pipelines
 from contender.errors import PipelineFileError
@@ -18,47 +19,55 @@ PROJECT_ROOT = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Synthesise one environment."""
-    app = cdk.App(context=FEATURE_FLAGS)
-    environment = environment_named(
-        _context(app, "env") or "dev", prefix=_context(app, "prefix") or DEFAULT_PREFIX
+    """Synthesise one environment; what is meant for an account is checked on the way."""
+    # The app's own arguments depend on the context, which only an app can read: this one is never synthesised.
+    context = cdk.App(auto_synth=False).node
+    environment = environment_named(_text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX)
+    checked = environment.on_aws
+    app = cdk.App(
+        context=FEATURE_FLAGS,
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=checked,
+        stack_traces=False,
+        tree_metadata=checked,
     )
     ContenderStage(
         app,
         environment=environment,
         pipelines=load_pipelines(PROJECT_ROOT / "pipelines"),
         project_root=PROJECT_ROOT,
-        alarm_emails=_addresses(app),
-        target=_target(app, environment),
+        alarm_emails=_addresses(context),
+        target=_target(context, environment),
     )
-    if environment.bootstrapped:
+    if checked:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 
-def _context(app: cdk.App, name: str) -> str:
-    return str(app.node.try_get_context(name) or "")
+def _text(context: Node, name: str) -> str:
+    return str(context.try_get_context(name) or "")
 
 
-def _addresses(app: cdk.App) -> tuple[str, ...]:
+def _addresses(context: Node) -> tuple[str, ...]:
     """Mail addresses of context `alarm_emails`: a list in cdk.json, or separated by commas on the command line."""
-    given = app.node.try_get_context("alarm_emails") or ()
+    given = context.try_get_context("alarm_emails") or ()
     listed = given.split(",") if isinstance(given, str) else given
     return tuple(str(address).strip() for address in listed)
 
 
-def _target(app: cdk.App, environment: Environment) -> cdk.Environment | None:
+def _target(context: Node, environment: Environment) -> cdk.Environment | None:
     """Account and region from context, else from the command line's credentials, else left open."""
-    if not environment.bootstrapped:
+    if not environment.on_aws:
         return None  # the emulator decides, whatever credentials this machine has
     return cdk.Environment(
-        account=_context(app, "account") or os.environ.get("CDK_DEFAULT_ACCOUNT"),
-        region=_context(app, "region") or os.environ.get("CDK_DEFAULT_REGION"),
+        account=_text(context, "account") or os.environ.get("CDK_DEFAULT_ACCOUNT"),
+        region=_text(context, "region") or os.environ.get("CDK_DEFAULT_REGION"),
     )
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (EnvironmentNameError, PipelineFileError) as error:
+    except (EnvironmentNameError, PipelineFileError, RuntimeError) as error:
+        # The CDK reports failed checks and failed bundles as a RuntimeError below a long trace of its own machinery.
         sys.exit(f"contender: {error}")

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from stacks.acknowledge import acknowledge
+from stacks.acknowledge import acknowledge, imported, wildcard_finding
 
-TABLE_ACTIONS = (
+TABLE_READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:Query")
+TABLE_WRITE_ACTIONS = (
+    *TABLE_READ_ACTIONS,
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
-    "dynamodb:GetItem",
     "dynamodb:PutItem",
-    "dynamodb:Query",
     "dynamodb:UpdateItem",
 )
+
+# The narrowest that a policy can say about keys that do not exist yet, by the folder they are in.
+WHY_A_PREFIX = {
+    "incoming": "Whoever uploads chooses the file's name.",
+    "quarantine": "Quarantined files keep the names they came with, below their run.",
+    "datasets": "A dataset version is named by its content, which is not known before it is written.",
+    "runs": "A run is named by its execution, which is not known before it starts.",
+    "models": "A model version is named by its training, which is not known before it ends.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Key patterns that a role may read and write. What it may write it may also read: a conditional write needs both."""
+    """Key patterns that a role may read and write, and what it may do with the runs table.
+
+    What a role may write it may also read, because a conditional write needs both. `copies`: it copies objects
+    within the data bucket, which carries their tags along.
+    """
 
     read_data: tuple[str, ...] = ()
     write_data: tuple[str, ...] = ()
     read_models: tuple[str, ...] = ()
     write_models: tuple[str, ...] = ()
-    table: bool = False
+    table_actions: tuple[str, ...] = ()
+    copies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +59,13 @@ def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
     """Give a role exactly what its `Access` names, and acknowledge the wildcards that prefixes are."""
     _grant_keys(role, storage.data_bucket, read=access.read_data, write=access.write_data)
     _grant_keys(role, storage.model_bucket, read=access.read_models, write=access.write_models)
-    if access.table:
-        storage.runs_table.grant(role, *TABLE_ACTIONS)
+    if access.copies:
+        _grant_tags(role, storage.data_bucket, source=access.read_data, target=access.write_data)
+    if access.table_actions:
+        storage.runs_table.grant(role, *access.table_actions)
 
 
-def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: tuple[str, ...], write: tuple[str, ...]) -> None:
+def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], write: Sequence[str]) -> None:
     readable = tuple(dict.fromkeys((*read, *write)))
     if not readable:
         return
@@ -74,3 +91,22 @@ def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: tuple[str, ...], wr
             conditions={"StringLikeIfExists": {"s3:prefix": list(readable)}},
         )
     )
+    bucket_arn = imported(bucket, bucket.bucket_arn)
+    acknowledge(
+        role,
+        {
+            wildcard_finding(role, f"{bucket_arn}/{pattern}"): WHY_A_PREFIX[pattern.split("/", 1)[0]]
+            for pattern in readable
+            if "*" in pattern
+        },
+    )
+
+
+def _grant_tags(role: iam.Role, bucket: s3.IBucket, *, source: Sequence[str], target: Sequence[str]) -> None:
+    """A tagged object cannot be copied by a role that may not read its tags and set them again."""
+    for actions, patterns in (
+        (["s3:GetObjectTagging", "s3:GetObjectVersionTagging"], source),
+        (["s3:PutObjectTagging"], target),
+    ):
+        resources = [bucket.arn_for_objects(pattern) for pattern in patterns]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, Validations
+from typing import Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 
@@ -11,3 +13,31 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     Validations.of(construct).acknowledge(
         *(Acknowledgment(id=finding, reason=reason) for finding, reason in reasons.items())
     )
+
+
+def wildcard_finding(construct: IConstruct, resource: str) -> str:
+    """Id of the finding that a policy of this construct names a resource with a wildcard."""
+    return f"AwsSolutions-IAM5[Resource::{_as_nag_writes(Stack.of(construct).resolve(resource))}]"
+
+
+def imported(producer: IConstruct, value: str) -> str:
+    """A value of one stack as another stack will read it.
+
+    The CDK makes the same export by itself, but only at synthesis, when ids of findings can no longer be written.
+    """
+    return Stack.of(producer).export_value(value)
+
+
+def _as_nag_writes(resolved: Any) -> str:
+    """CloudFormation's way to build a string as the flat text that stands in cdk-nag's ids."""
+    if isinstance(resolved, str):
+        return resolved
+    ((function, argument),) = resolved.items()
+    if function == "Fn::Join":
+        delimiter, parts = argument
+        return str(delimiter).join(_as_nag_writes(part) for part in parts)
+    if function == "Fn::ImportValue":
+        return _as_nag_writes(argument)
+    if function == "Ref":
+        return f"<{argument}>"
+    raise TypeError(f"function must be Fn::Join, Fn::ImportValue or Ref, but got {function}; teach it here")

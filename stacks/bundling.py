@@ -64,9 +64,10 @@ def install_requirements(requirements: Path, target: Path) -> None:
     command += [*platforms, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
+        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [result.stderr.strip()]
         raise BundlingError(
             f"pip could not install {requirements} for Python {PYTHON_VERSION} on {PLATFORMS[0]} "
-            f"(exit code {result.returncode}); correct the pins or the package index. pip said: {result.stderr.strip()}"
+            f"(exit code {result.returncode}); correct the pins or the package index. pip said: {' '.join(said)}"
         )
 
 

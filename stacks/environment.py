@@ -27,6 +27,8 @@ class Environment:
     image_functions : bool
         Whether the functions that need scipy run from the training image. The emulator has no images without
         Docker, so locally they are zips.
+    on_aws : bool
+        Whether the target is an account: bootstrapped by the CDK, and worth checking a template for.
     bundle_dependencies : bool
         Whether zips carry their dependencies. The emulator imports from the interpreter's own packages.
     """
@@ -43,7 +45,7 @@ class Environment:
     image_functions: bool
     bundle_dependencies: bool
     tracing: bool
-    bootstrapped: bool
+    on_aws: bool
 
     @property
     def stage_name(self) -> str:
@@ -71,7 +73,7 @@ def local(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=False,
         bundle_dependencies=False,
         tracing=False,
-        bootstrapped=False,
+        on_aws=False,
     )
 
 
@@ -90,7 +92,7 @@ def dev(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=True,
         bundle_dependencies=True,
         tracing=True,
-        bootstrapped=True,
+        on_aws=True,
     )
 
 
@@ -109,7 +111,7 @@ def prod(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=True,
         bundle_dependencies=True,
         tracing=True,
-        bootstrapped=True,
+        on_aws=True,
     )
 
 

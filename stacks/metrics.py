@@ -1,6 +1,7 @@
-"""Names of the metrics that functions emit; the dashboard and the handlers have to agree on them."""
+"""Names of the metrics that `lambdas/record` emits; a test holds the two together."""
 
 NAMESPACE = "Contender"
+SERVICE = "record"
 RUNS_FINISHED = "RunsFinished"
 CHAMPION_AGE_HOURS = "ChampionAgeHours"
 VERDICTS = ("promoted", "retained", "inconclusive", "skipped", "quarantined", "duplicate", "failed")

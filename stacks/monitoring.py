@@ -116,7 +116,7 @@ class PipelineMetrics:
         return cloudwatch.Metric(
             namespace=metrics.NAMESPACE,
             metric_name=name,
-            dimensions_map={"pipeline": self._pipeline, **dimensions},
+            dimensions_map={"service": metrics.SERVICE, "pipeline": self._pipeline, **dimensions},
             statistic=statistic,
             period=Duration.hours(1),
             label=label,

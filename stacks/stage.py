@@ -113,6 +113,6 @@ class ContenderStage(Stage):
             "description": description,
             "termination_protection": self._environment.termination_protection,
             # An emulator has no bootstrap stack, so nothing there could answer the version check.
-            "synthesizer": DefaultStackSynthesizer(generate_bootstrap_version_rule=self._environment.bootstrapped),
+            "synthesizer": DefaultStackSynthesizer(generate_bootstrap_version_rule=self._environment.on_aws),
             "analytics_reporting": False,
         }

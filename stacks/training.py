@@ -159,13 +159,12 @@ class TrainingTask(Construct):
             environment={
                 "DATA_BUCKET": storage.data_bucket.bucket_name,
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
-                "RUNS_TABLE": storage.runs_table.table_name,
             },
         )
         container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))
         acknowledge(
             self.definition,
-            {"AwsSolutions-ECS2": "The variables are names of two buckets and a table, which are no secrets."},
+            {"AwsSolutions-ECS2": "The variables are names of two buckets, which are no secrets."},
         )
         acknowledge(
             self.execution_role,
@@ -173,9 +172,7 @@ class TrainingTask(Construct):
         )
 
     def _grant(self, storage: Storage) -> None:
-        access = Access(
-            read_data=("datasets/*",), write_data=("runs/*",), write_models=("models/*",), table=True
-        )
+        access = Access(read_data=("datasets/*",), write_data=("runs/*",), write_models=("models/*",))
         grant_access(self.task_role, access=access, storage=storage)
         self.task_role.add_to_policy(
             iam.PolicyStatement(
@@ -204,7 +201,8 @@ class TrainingStack(Stack):
         self._zones = environment.availability_zones
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
         self.network = ClosedNetwork(self, "Network", environment=environment)
-        self.cluster = _cluster(self, self.network.vpc, environment)
+        self.cluster_name = environment.stage_name
+        self.cluster = _cluster(self, self.cluster_name, self.network.vpc, environment)
         self.task = TrainingTask(
             self,
             "Train",
@@ -223,9 +221,9 @@ class TrainingStack(Stack):
         return [Fn.select(index, Fn.get_azs()) for index in range(self._zones)]
 
 
-def _cluster(stack: Stack, vpc: ec2.IVpc, environment: Environment) -> ecs.Cluster:
+def _cluster(stack: Stack, name: str, vpc: ec2.IVpc, environment: Environment) -> ecs.Cluster:
     insights = ecs.ContainerInsights.ENABLED if environment.container_insights else ecs.ContainerInsights.DISABLED
-    cluster = ecs.Cluster(stack, "Cluster", vpc=vpc, container_insights_v2=insights)
+    cluster = ecs.Cluster(stack, "Cluster", cluster_name=name, vpc=vpc, container_insights_v2=insights)
     resource = cluster.node.default_child
     assert isinstance(resource, ecs.CfnCluster)
     # The L2 switch would add an association resource for what is a property of the cluster.

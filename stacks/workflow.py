@@ -23,8 +23,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from contender.config import PipelineConfig
-from stacks.access import TABLE_ACTIONS, Access, Storage
-from stacks.acknowledge import acknowledge
+from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
+from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
 from stacks.training import CONTAINER_NAME, TrainingStack
@@ -54,7 +54,6 @@ class FunctionSpec:
 
 def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
     """The functions of the loop, in the order of their states."""
-    incoming, quarantine = f"incoming/{pipeline}/*", f"quarantine/{pipeline}/*"
     datasets, runs = f"datasets/{pipeline}/*", f"runs/{pipeline}/*"
     models, pointer = f"models/{pipeline}/*", f"models/{pipeline}/champion.json"
     return (
@@ -62,14 +61,17 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Claim",
             folder="claim",
             description="Takes the pipeline's lease for this run, or finds it done or under way",
-            access=Access(read_data=(incoming,), write_data=(runs,), read_models=(pointer,), table=True),
+            access=Access(write_data=(runs,), read_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="ValidateBatch",
             folder="validate_batch",
             description="Checks new batches against the contract; good rows become a dataset version",
             access=Access(
-                read_data=(incoming,), write_data=(quarantine, datasets, runs), read_models=(models,), table=True
+                read_data=(f"incoming/{pipeline}/*",),
+                write_data=(f"quarantine/{pipeline}/*", datasets, runs),
+                table_actions=TABLE_READ_ACTIONS,
+                copies=True,
             ),
             memory_mib=3008,
             timeout_minutes=10,
@@ -79,7 +81,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="DetectDrift",
             folder="detect_drift",
             description="Compares the new data with what the champion was trained on",
-            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,), table=True),
+            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=10,
             needs_scipy=True,
@@ -88,7 +90,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="EvaluateChallenger",
             folder="evaluate_challenger",
             description="Scores champion and challenger on rows that neither has seen",
-            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,), table=True),
+            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=15,
             needs_scipy=True,
@@ -97,19 +99,19 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Promote",
             folder="promote",
             description="Moves the champion pointer by one compare-and-swap",
-            access=Access(read_data=(runs,), read_models=(models,), write_models=(pointer,), table=True),
+            access=Access(read_models=(models,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Record",
             folder="record",
             description="Writes down what happened and on what evidence, and releases the lease",
-            access=Access(write_data=(runs,), read_models=(models,), table=True),
+            access=Access(read_data=(runs,), read_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Notify",
             folder="notify",
             description="Tells people about a run that is worth a mail",
-            access=Access(read_data=(runs,), table=True),
+            access=Access(),
         ),
     )
 
@@ -186,6 +188,11 @@ class AlertsTopic(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
 
+def machine_name(environment: Environment, pipeline: PipelineConfig) -> str:
+    """The machine's name is fixed, so that roles can name it where a reference would be circular."""
+    return f"{environment.stage_name}-{pipeline.name}-continuous-training"
+
+
 class ContinuousTraining(Construct):
     """The state machine, with its grants written out.
 
@@ -208,12 +215,12 @@ class ContinuousTraining(Construct):
         project_root: Path,
     ) -> None:
         super().__init__(scope, construct_id)
-        name = f"{environment.stage_name}-{pipeline.name}-continuous-training"
+        name = machine_name(environment, pipeline)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self._grant_functions(functions)
         self._grant_training(training)
         self._grant_itself(name)
-        storage.runs_table.grant(self.role, *TABLE_ACTIONS)
+        storage.runs_table.grant(self.role, "dynamodb:UpdateItem")  # ReleaseLease, when Record itself has failed
         # Below this prefix log delivery needs no entry of its own in the account's size-limited resource policy.
         log_group = logs.LogGroup(
             self,
@@ -265,9 +272,7 @@ class ContinuousTraining(Construct):
         stack = Stack.of(self)
         cluster_is_ours = {"ArnEquals": {"ecs:cluster": training.cluster.cluster_arn}}
         definition = stack.format_arn(service="ecs", resource="task-definition", resource_name=f"{training.task.family}:*")
-        tasks = stack.format_arn(
-            service="ecs", resource="task", resource_name=f"{training.cluster.cluster_name}/*"
-        )
+        tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{training.cluster_name}/*")
         rule = stack.format_arn(service="events", resource="rule", resource_name=TASK_EVENTS_RULE)
         for statement in (
             iam.PolicyStatement(
@@ -292,6 +297,17 @@ class ContinuousTraining(Construct):
             ),
         ):
             self.role.add_to_policy(statement)
+        acknowledge(
+            self.role,
+            {
+                wildcard_finding(self.role, definition): (
+                    "The revision: every deployment of the training stack makes a new one, and runs start the newest."
+                ),
+                wildcard_finding(self.role, tasks): (
+                    "A task is named when it starts; the statement is limited to tasks of this cluster."
+                ),
+            },
+        )
 
     def _grant_itself(self, name: str) -> None:
         """By name, because its ARN as a reference would make role and machine wait for each other."""
@@ -420,7 +436,9 @@ class WorkflowStack(Stack):
                 "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
             },
         )
-        self._grant_special_access(pipeline_file, alerts_key)
+        self._grant_pipeline_file(pipeline_file)
+        self._grant_look_at_runs(machine_name(environment, pipeline))
+        self._grant_mail(alerts_key)
         self.training_loop = ContinuousTraining(
             self,
             "ContinuousTraining",
@@ -436,8 +454,7 @@ class WorkflowStack(Stack):
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
-    def _grant_special_access(self, pipeline_file: s3_assets.Asset, alerts_key: kms.IKey) -> None:
-        """What single functions may do beyond the shared storage."""
+    def _grant_pipeline_file(self, pipeline_file: s3_assets.Asset) -> None:
         self.functions.by_state["Claim"].role.add_to_policy(
             iam.PolicyStatement(
                 sid="ReadPipelineFile",
@@ -445,9 +462,29 @@ class WorkflowStack(Stack):
                 resources=[pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)],
             )
         )
-        notify = self.functions.by_state["Notify"].role
-        notify.add_to_policy(iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn]))
-        notify.add_to_policy(
+
+    def _grant_look_at_runs(self, name: str) -> None:
+        """Claim asks whether the run that holds the lease is still at work."""
+        role = self.functions.by_state["Claim"].role
+        executions = self.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions])
+        )
+        acknowledge(
+            role, {wildcard_finding(role, executions): "An execution is named when it starts; only its status is read."}
+        )
+
+    def _grant_mail(self, alerts_key: kms.IKey) -> None:
+        role = self.functions.by_state["Notify"].role
+        role.add_to_policy(
+            iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn])
+        )
+        role.add_to_policy(
             iam.PolicyStatement(
                 sid="EncryptMail", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[alerts_key.key_arn]
             )
