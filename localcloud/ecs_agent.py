@@ -80,8 +80,10 @@ class Agent:
             self._ship_output(task)
             if task.exit_code is not None:
                 self._finish(task)
+                wanted.pop(arn, None)
             elif arn not in wanted or self._was_cancelled(arn):
                 self._cancel(task)
+                wanted.pop(arn, None)
         for arn, cluster in wanted.items():
             if arn not in self._running and len(self._running) < self._max_tasks:
                 self._start(cluster, arn)
