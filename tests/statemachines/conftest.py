@@ -1,0 +1,26 @@
+"""The engine: deployed once, since reading the definition is what takes it long; each test is a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.statemachines.engine import Engine
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Engine]:
+    config = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(config=config):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        engine = Engine()
+        engine.deploy(monkeypatch)
+        yield engine
+
+
+@pytest.fixture
+def engine(deployed: Engine, no_account: None) -> Engine:
+    deployed.begin()
+    return deployed

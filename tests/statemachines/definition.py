@@ -1,0 +1,170 @@
+"""The definition as data: what follows what, and which parts of the state exist for certain where.
+
+AWS fails an execution whose Choice or Parameters name something that is not there, where an emulator may read null;
+so it is the definition that is looked at, along every path, and not an execution.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from contender import messages
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "statemachines" / "continuous_training.asl.json"
+
+Definition = Mapping[str, Any]
+Edge = tuple[str, str]
+
+INPUT = frozenset({"trigger", "pipeline"})
+"""What every event that starts a run carries."""
+
+SECTIONS: Mapping[str, type[messages.Message]] = {
+    "claim": messages.Claim,
+    "validation": messages.Validation,
+    "drift": messages.Drift,
+    "comparison": messages.Comparison,
+    "promotion": messages.Promotion,
+    "record": messages.Record,
+    "notification": messages.Notification,
+}
+
+CONTEXT = {
+    "$$.Execution.Id",
+    "$$.Execution.Name",
+    "$$.Execution.StartTime",
+    "$$.StateMachine.Id",
+}
+"""Names of the context object that AWS and the emulators agree on."""
+
+
+def load() -> dict[str, Any]:
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def states(definition: Definition) -> Mapping[str, Mapping[str, Any]]:
+    return definition["States"]
+
+
+def tasks(definition: Definition) -> dict[str, Mapping[str, Any]]:
+    return {name: state for name, state in states(definition).items() if state["Type"] == "Task"}
+
+
+def functions(definition: Definition) -> dict[str, Mapping[str, Any]]:
+    """The tasks that are our functions."""
+    return {
+        name: task
+        for name, task in tasks(definition).items()
+        if task["Resource"] == f"${{{name}FunctionArn}}"
+    }
+
+
+def substitutions(definition: Definition) -> set[str]:
+    return set(re.findall(r"\$\{(\w+)\}", json.dumps(definition)))
+
+
+def filled(definition: Definition, values: Mapping[str, str]) -> str:
+    """The definition's text with its substitutions made, as CloudFormation makes them."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], json.dumps(definition))
+
+
+def _leaving(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Each following state, and the section that exists by then because of this state."""
+    if "Next" in state:
+        yield state["Next"], section(state.get("ResultPath", "$") if state["Type"] == "Task" else None)
+    for choice in state.get("Choices", ()):
+        yield choice["Next"], None
+    if "Default" in state:
+        yield state["Default"], None
+    for catch in state.get("Catch", ()):
+        yield catch["Next"], section(catch.get("ResultPath", "$"))
+
+
+def section(result_path: str | None) -> str | None:
+    """The name under which a result is added to the state; None when it is thrown away."""
+    return result_path.removeprefix("$.") if result_path else None
+
+
+def edges(definition: Definition) -> set[Edge]:
+    return {(name, after) for name, state in states(definition).items() for after, _ in _leaving(name, state)}
+
+
+def certain(definition: Definition, given: frozenset[str] = INPUT) -> dict[str, frozenset[str]]:
+    """For each reachable state, the sections that exist on whatever path it is entered."""
+    known: dict[str, frozenset[str]] = {}
+    open_states = [(definition["StartAt"], given)]
+    while open_states:
+        name, sections = open_states.pop()
+        before = known.get(name)
+        now = sections if before is None else before & sections
+        if now == before:
+            continue
+        known[name] = now
+        for after, added in _leaving(name, states(definition)[name]):
+            open_states.append((after, now | ({added} if added else set())))
+    return known
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """Every path that parameters name."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key.endswith(".$"):
+                yield inner
+            else:
+                yield from _paths(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner)
+
+
+def _variables(choice: Mapping[str, Any]) -> Iterator[str]:
+    if "Variable" in choice:
+        yield choice["Variable"]
+    for inner in (*choice.get("And", ()), *choice.get("Or", ()), *filter(None, [choice.get("Not")])):
+        yield from _variables(inner)
+
+
+def unsafe_paths(definition: Definition) -> list[str]:
+    """What a state reads although it is not certain to be there, as sentences."""
+    found = []
+    known = certain(definition)
+    for name, sections in known.items():
+        state = states(definition)[name]
+        read = [*_paths(state.get("Parameters", {})), *_paths(state.get("ResultSelector", {}))]
+        for choice in state.get("Choices", ()):
+            read += _variables(choice)
+        found += [f"{name} reads {path}" for path in read if not _is_certain(path, sections)]
+    return found
+
+
+def _is_certain(path: str, sections: frozenset[str]) -> bool:
+    if path.startswith("$$."):
+        return path in CONTEXT
+    if path == "$":
+        return True
+    head, *rest = path.removeprefix("$.").split(".")
+    if head not in sections:
+        return False
+    fields = {field.name for field in dataclasses.fields(SECTIONS[head])} if head in SECTIONS else set()
+    return not rest or (len(rest) == 1 and rest[0] in fields)
+
+
+def longest_way_seconds(definition: Definition) -> int:
+    """The most that a run takes when each task takes all its time, once, without repeats."""
+
+    def longest(name: str, seen: frozenset[str]) -> int:
+        state = states(definition)[name]
+        after = [
+            longest(following, seen | {name})
+            for following, _ in _leaving(name, state)
+            if following not in seen
+        ]
+        return state.get("TimeoutSeconds", 0) + max(after, default=0)
+
+    return longest(definition["StartAt"], frozenset())

@@ -1,0 +1,149 @@
+"""Runs the definition on moto's Step Functions engine, with one change.
+
+moto 5.2.5 cannot run `ecs:runTask.sync`: it hands the parameters to ECS under the names of Step Functions (`Cluster`)
+instead of those of ECS (`cluster`). So in the copy that is deployed here the `Resource` of the two training states,
+and nothing else of them, is a function, which is called with the parameters that ECS would get. The rest is as it is
+in the file: DynamoDB and the machine's start of itself are moto's (the latter with its parameters renamed here).
+
+moto's stand-in for Lambda can only succeed, so here it asks a script what to answer; and the engine's own waiting
+between two attempts is noted instead of waited for. moto keeps no time for `TimeoutSeconds`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
+)
+from moto.stepfunctions.parser.utils import TMP_THREADS
+
+from tests.conftest import REGION, create_runs_table
+from tests.statemachines import definition as asl
+
+TRAINING = ("Train", "TrainOnDemand")
+ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/anything"
+
+
+@dataclass(frozen=True)
+class FunctionError:
+    """A function that ended with an exception, as Lambda tells Step Functions."""
+
+    name: str = "ValueError"
+    message: str = "it broke"
+
+
+class Timeout:
+    """A task that took longer than its TimeoutSeconds."""
+
+
+Answer = Mapping[str, Any] | FunctionError | Timeout
+
+
+@dataclass
+class Outcome:
+    """What became of an execution."""
+
+    status: str
+    states: list[str]
+    output: dict[str, Any]
+
+
+@dataclass
+class Engine:
+    """`answers` holds what each state's task answers, in turn; the last answer is repeated."""
+
+    answers: dict[str, deque[Answer]] = field(default_factory=dict)
+    calls: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    waits: list[float] = field(default_factory=list)
+    machine: str = ""
+    run_id: str = "run-0"
+
+    def begin(self) -> None:
+        """Forget the last execution; the next one has a name of its own."""
+        for memory in (self.answers, self.calls, self.waits):
+            memory.clear()
+        self.run_id = f"run-{int(self.run_id.removeprefix('run-')) + 1}"
+
+    def script(self, answers: Mapping[str, Answer | Iterable[Answer]]) -> None:
+        for name, answer in answers.items():
+            several = answer if isinstance(answer, list) else [answer]
+            self.answers[name] = deque(several)  # type: ignore[arg-type]
+
+    def deploy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self.waits.append))
+        monkeypatch.setattr(LambdaSimpleBackend, "invoke", lambda backend, *told: self._invoke(*told))
+        monkeypatch.setattr(StateTaskServiceSfn, "_normalise_parameters", with_names_of_the_api)
+        create_runs_table()
+        definition = asl.load()
+        values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
+        values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
+        values |= {"RunsTableName": "runs", "Pipeline": "flights"}
+        for name in TRAINING:
+            definition["States"][name]["Resource"] = function_arn(name)
+        machine = boto3.client("stepfunctions").create_state_machine(
+            name="contender-test-flights-continuous-training",
+            definition=asl.filled(definition, values),
+            roleArn=ROLE,
+        )
+        self.machine = machine["stateMachineArn"]
+
+    def _invoke(
+        self, function_name: str, qualifier: Any, body: Any, headers: Any, response_headers: Any
+    ) -> bytes:
+        name = function_name.rpartition(":")[2]
+        self.calls[name].append(json.loads(body))
+        answer = self._next(name)
+        if isinstance(answer, Timeout):
+            raise TimeoutError
+        if isinstance(answer, FunctionError):
+            response_headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorMessage": answer.message, "errorType": answer.name}).encode()
+        return json.dumps(answer).encode()
+
+    def _next(self, name: str) -> Answer:
+        answers = self.answers[name]
+        return answers.popleft() if len(answers) > 1 else answers[0]
+
+    def run(self, request: Mapping[str, Any]) -> Outcome:
+        """Run to the end, and with it whatever it starts."""
+        client = boto3.client("stepfunctions")
+        client.start_execution(stateMachineArn=self.machine, name=self.run_id, input=json.dumps(request))
+        while living := [thread for thread in TMP_THREADS if thread.is_alive()]:
+            living[0].join(timeout=60)
+        arn = self.machine.replace(":stateMachine:", ":execution:") + f":{self.run_id}"
+        told = client.describe_execution(executionArn=arn)
+        events = client.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        entered = [
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
+        exits = [event["stateExitedEventDetails"] for event in events if "stateExitedEventDetails" in event]
+        return Outcome(told["status"], entered, json.loads(exits[-1]["output"]))
+
+
+_as_text = StateTaskServiceSfn._normalise_parameters
+
+
+def with_names_of_the_api(service: Any, parameters: dict[str, Any], *told: Any, **named: Any) -> None:
+    """`StateMachineArn` as `stateMachineArn`, which is what the API calls it; and a name, which AWS would make up."""
+    _as_text(service, parameters, *told, **named)
+    renamed = {name[0].lower() + name[1:]: value for name, value in parameters.items()}
+    parameters.clear()
+    parameters.update({"name": str(uuid.uuid4())} | renamed)
+
+
+def function_arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:{name}"

@@ -1,0 +1,168 @@
+"""What can be seen in the definition without running it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from contender.claims import LEASE_SECONDS
+from tests.statemachines import definition as asl
+
+DEFINITION = asl.load()
+TASKS = asl.tasks(DEFINITION)
+FUNCTIONS = asl.functions(DEFINITION)
+
+
+@pytest.fixture
+def changed() -> dict[str, Any]:
+    """A copy of the definition to break."""
+    return copy.deepcopy(DEFINITION)
+
+
+def test_every_state_that_is_named_exists_and_every_state_is_reached() -> None:
+    assert set(asl.certain(DEFINITION)) == set(asl.states(DEFINITION))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_a_timeout_retries_with_jitter_and_a_catch(name: str) -> None:
+    task = TASKS[name]
+    assert task["TimeoutSeconds"] > 0
+    assert task["Retry"]
+    for retry in task["Retry"]:
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["IntervalSeconds"] <= retry["MaxDelaySeconds"] <= 120
+        assert retry["MaxAttempts"] >= 1
+        assert retry["BackoffRate"] > 1
+    assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_task_and_no_catch_overwrites_the_state(name: str) -> None:
+    task = TASKS[name]
+    results = [task.get("ResultPath", "$"), *(catch.get("ResultPath", "$") for catch in task["Catch"])]
+    assert all(result is None or re.fullmatch(r"\$\.\w+", result) for result in results)
+
+
+def test_a_result_and_a_failure_never_share_a_name() -> None:
+    results = [asl.section(task["ResultPath"]) for task in TASKS.values()]
+    failures = {asl.section(catch["ResultPath"]) for task in TASKS.values() for catch in task["Catch"]}
+    kept = [result for result in results if result]
+    assert len(set(kept)) == len(kept)
+    assert not failures & set(kept)
+
+
+def test_whatever_a_state_reads_is_there_on_every_path_that_leads_to_it() -> None:
+    assert asl.unsafe_paths(DEFINITION) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "field", "value", "complaint"),
+    [
+        ("Claim", "ResultPath", None, "WasClaimed reads $.claim.status"),
+        ("Claim", "Next", "IsDataUsable", "IsDataUsable reads $.validation.status"),
+        (
+            "Record",
+            "Catch",
+            [{"ResultPath": "$.e", "Next": "Notify"}],
+            "AreUploadsWaiting reads $.record.pending",
+        ),
+        (
+            "HasDrifted",
+            "Choices",
+            [{"And": [{"Variable": "$.drift.retrained"}], "Next": "Train"}],
+            "HasDrifted reads $.drift.retrained",
+        ),
+        ("Notify", "Parameters", {"x": [{"y.$": "$.validation"}]}, "Notify reads $.validation"),
+        ("Notify", "Parameters", {"x.$": "$$.Execution.Nmae"}, "Notify reads $$.Execution.Nmae"),
+    ],
+)
+def test_a_path_that_might_be_missing_is_found(
+    changed: dict[str, Any], state: str, field: str, value: Any, complaint: str
+) -> None:
+    changed["States"][state][field] = value
+    assert complaint in asl.unsafe_paths(changed)
+
+
+def test_every_substitution_is_known_to_the_stack() -> None:
+    stack = (asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
+    others = asl.substitutions(DEFINITION) - {f"{name}FunctionArn" for name in FUNCTIONS}
+    assert others == {
+        "ClusterArn",
+        "TaskDefinitionArn",
+        "TrainContainerName",
+        "Subnet1",
+        "Subnet2",
+        "SecurityGroup",
+        "RunsTableName",
+        "Pipeline",
+    }
+    assert {name for name in others if f'"{name}":' not in stack} == set()
+
+
+def test_every_task_is_one_of_ours_or_an_integration_that_is_known() -> None:
+    others = {name: task["Resource"] for name, task in TASKS.items() if name not in FUNCTIONS}
+    assert others == {
+        "Train": "arn:aws:states:::ecs:runTask.sync",
+        "TrainOnDemand": "arn:aws:states:::ecs:runTask.sync",
+        "ReleaseLease": "arn:aws:states:::dynamodb:updateItem",
+        "StartNextRun": "arn:aws:states:::states:startExecution",
+    }
+
+
+def folder(state: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower()
+
+
+def folders(path: str) -> set[str]:
+    return {found.parent.name for found in (asl.ROOT / path).glob("*/handler.py")}
+
+
+def test_one_name_in_five_places() -> None:
+    expected = {folder(name) for name in FUNCTIONS}
+    assert folders("lambdas") - {"serve"} == expected
+    tests = {
+        found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")
+    }
+    assert tests - {"serve"} == expected
+    stack = Path(asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
+    for name in FUNCTIONS:
+        assert f'state="{name}"' in stack
+        assert f'folder="{folder(name)}"' in stack
+
+
+def test_spot_comes_first_and_on_demand_after_it() -> None:
+    providers = [TASKS[name]["Parameters"]["CapacityProviderStrategy"] for name in ("Train", "TrainOnDemand")]
+    assert [strategy[0]["CapacityProvider"] for strategy in providers] == ["FARGATE_SPOT", "FARGATE"]
+    first, second = (dict(TASKS[name]["Parameters"]) for name in ("Train", "TrainOnDemand"))
+    first.pop("CapacityProviderStrategy")
+    second.pop("CapacityProviderStrategy")
+    assert first == second
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_is_told_the_run_and_the_whole_state(name: str) -> None:
+    expected = {"run_id.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime", "state.$": "$"}
+    if name == "Claim":
+        expected["execution_arn.$"] = "$$.Execution.Id"
+    assert FUNCTIONS[name]["Parameters"] == expected
+
+
+@pytest.mark.parametrize("name", ["Claim", "Record"])
+def test_what_must_not_be_lost_is_tried_again_whatever_the_error(name: str) -> None:
+    """An upload that Claim did not queue is known to nobody; both may be repeated without harm."""
+    assert TASKS[name]["Retry"][0]["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
+
+
+def test_the_machine_outlives_its_tasks_and_the_lease_outlives_the_machine() -> None:
+    assert asl.longest_way_seconds(DEFINITION) < DEFINITION["TimeoutSeconds"] < LEASE_SECONDS
+
+
+def test_statelint_finds_nothing() -> None:
+    values = dict.fromkeys(asl.substitutions(DEFINITION), "arn:aws:lambda:us-east-1:123456789012:function:x")
+    assert Linter.validate(json.loads(asl.filled(DEFINITION, values))) == []

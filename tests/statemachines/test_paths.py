@@ -1,0 +1,282 @@
+"""Each way through the definition, walked on an engine: every branch, every catch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.messages import (
+    Claim,
+    Comparison,
+    Drift,
+    Notification,
+    Promotion,
+    Record,
+    RunState,
+    Validation,
+)
+from tests.statemachines import definition as asl
+from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
+
+UPLOAD = {"trigger": "upload", "pipeline": "flights", "bucket": "data", "key": "incoming/flights/a b ü.csv"}
+
+CLAIMED = Claim(
+    "claimed", "run-1", "flights", "upload", "2026-01-01T00:00:00Z", "1 upload", fencing_token=1, batches=1
+)
+DUPLICATE = Claim("duplicate", "run-1", "flights", "upload", "2026-01-01T00:00:00Z", "delivered before")
+WINS = Comparison("wins", "better", "v2", "sha", champion="v1", champion_etag='"e"')
+
+ALL_GOOD: dict[str, Answer | list[Answer]] = {
+    "Claim": CLAIMED.to_dict(),
+    "ValidateBatch": Validation("accepted", "10 rows accepted", ("d1",), rows=10).to_dict(),
+    "DetectDrift": Drift(True, True, "the world changed", ("delay",)).to_dict(),
+    "Train": {},
+    "TrainOnDemand": {},
+    "EvaluateChallenger": WINS.to_dict(),
+    "Promote": Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap").to_dict(),
+    "Record": Record("promoted", "v2 replaces v1.").to_dict(),
+    "Notify": Notification("sent", "flights: promoted").to_dict(),
+}
+
+LOST = Promotion("lost_race", "somebody else was faster", "v2").to_dict()
+FAILED = Record("failed", "it broke").to_dict()
+WAITING = Record("promoted", "v2 replaces v1.", pending=3).to_dict()
+BROKEN = FunctionError()
+NO_CAPACITY = FunctionError("AmazonECS.Unknown", "no Spot capacity")
+
+BEGIN = ["Claim", "WasClaimed"]
+VALIDATED = [*BEGIN, "ValidateBatch", "IsDataUsable"]
+DRIFTED = [*VALIDATED, "DetectDrift", "HasDrifted"]
+JUDGED = [*DRIFTED, "Train", "EvaluateChallenger", "ChallengerWins"]
+PROMOTED = [*JUDGED, "Promote", "HasLostRace"]
+END = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "Done"]
+FAIL = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "RunFailed"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What differs from a run in which all goes well, and the states that the run then takes."""
+
+    states: list[str]
+    answers: Mapping[str, Answer | list[Answer]] = field(default_factory=dict)
+    status: str = "SUCCEEDED"
+
+
+def failing(before: list[str], state: str, answer: Answer = BROKEN) -> Way:
+    """A task that breaks for good: the run is recorded as failed."""
+    return Way([*before, state, *FAIL], {state: answer, "Record": FAILED}, "FAILED")
+
+
+def validated(status: Any) -> dict[str, Answer]:
+    return {"ValidateBatch": Validation(status, "a reason").to_dict()}
+
+
+def judged(verdict: Any) -> dict[str, Any]:
+    return Comparison(verdict, "a reason", "v2", "sha").to_dict()
+
+
+WAYS: dict[str, Way] = {
+    "a better challenger is promoted": Way([*PROMOTED, *END]),
+    "an event told twice ends at once": Way([*BEGIN, *END], {"Claim": DUPLICATE.to_dict()}),
+    "a bad file is quarantined": Way([*VALIDATED, *END], validated("quarantined")),
+    "known rows are a duplicate": Way([*VALIDATED, *END], validated("duplicate")),
+    "a schedule without an upload looks for drift": Way([*PROMOTED, *END], validated("nothing_new")),
+    "without drift nothing is trained": Way(
+        [*DRIFTED, *END], {"DetectDrift": Drift(False, False, "same").to_dict()}
+    ),
+    "a worse challenger is not promoted": Way([*JUDGED, *END], {"EvaluateChallenger": judged("loses")}),
+    "too few rows promote nobody": Way([*JUDGED, *END], {"EvaluateChallenger": judged("inconclusive")}),
+    "a lost race is judged again and won": Way(
+        [*PROMOTED, "EvaluateChallenger", "ChallengerWins", "Promote", "HasLostRace", *END],
+        {"Promote": [LOST, ALL_GOOD["Promote"]]},
+    ),
+    "a lost race is judged again and lost": Way(
+        [*PROMOTED, "EvaluateChallenger", "ChallengerWins", *END],
+        {"Promote": LOST, "EvaluateChallenger": [WINS.to_dict(), judged("loses")]},
+    ),
+    "Claim breaks": failing([], "Claim"),
+    "ValidateBatch breaks": failing(BEGIN, "ValidateBatch"),
+    "ValidateBatch takes too long": failing(BEGIN, "ValidateBatch", Timeout()),
+    "DetectDrift breaks": failing(VALIDATED, "DetectDrift"),
+    "EvaluateChallenger breaks": failing([*DRIFTED, "Train"], "EvaluateChallenger"),
+    "Promote breaks": failing(JUDGED, "Promote"),
+    "spot capacity is gone and the training goes on demand": Way(
+        [
+            *DRIFTED,
+            "Train",
+            "TrainOnDemand",
+            "EvaluateChallenger",
+            "ChallengerWins",
+            "Promote",
+            "HasLostRace",
+            *END,
+        ],
+        {"Train": NO_CAPACITY},
+    ),
+    "the training breaks twice and EvaluateChallenger says why": Way(
+        [*DRIFTED, "Train", "TrainOnDemand", "EvaluateChallenger", *FAIL],
+        {"Train": BROKEN, "TrainOnDemand": BROKEN, "EvaluateChallenger": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "the training takes too long": failing(DRIFTED, "Train", Timeout()),
+    "the training on demand takes too long": Way(
+        [*DRIFTED, "Train", "TrainOnDemand", *FAIL],
+        {"Train": NO_CAPACITY, "TrainOnDemand": Timeout(), "Record": FAILED},
+        "FAILED",
+    ),
+    "Record breaks and the lease is given back without it": Way(
+        [*PROMOTED, "Record", "ReleaseLease", "RunFailed"], {"Record": BROKEN}, "FAILED"
+    ),
+    "a mail that cannot be sent does not undo the run": Way([*PROMOTED, *END], {"Notify": BROKEN}),
+    "uploads that came meanwhile get a run": Way(
+        [*PROMOTED, "Record", "Notify", "AreUploadsWaiting", "StartNextRun", "HasFailed", "Done"],
+        {"Record": [WAITING, ALL_GOOD["Record"]], "Claim": [CLAIMED.to_dict(), DUPLICATE.to_dict()]},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+def test_a_run_takes_the_way_that_its_tasks_answers_say(engine: Engine, way: Way) -> None:
+    engine.script(ALL_GOOD | dict(way.answers))
+    hold_lease(engine.run_id)
+    outcome = engine.run(UPLOAD)
+    assert (outcome.status, outcome.states) == (way.status, way.states)
+    assert_input_is_kept(engine)
+    expected = {asl.section(catch["ResultPath"]) for catch in caught(way)}
+    assert {name for name in outcome.output if name.endswith("failure")} == expected
+
+
+def test_the_ways_take_every_branch_and_every_catch() -> None:
+    walked = {step for way in WAYS.values() for step in pairwise(way.states)}
+    assert asl.edges(asl.load()) - walked == set()
+
+
+def caught(way: Way) -> list[Mapping[str, Any]]:
+    """The catches that this way takes: of each task whose last answer breaks, the one that leads to the next state."""
+    found = []
+    for name, answer in way.answers.items():
+        if isinstance(answer, FunctionError | Timeout) and name in way.states:
+            after = way.states[way.states.index(name) + 1]
+            found.append(next(c for c in asl.tasks(asl.load())[name]["Catch"] if c["Next"] == after))
+    return found
+
+
+def assert_input_is_kept(engine: Engine) -> None:
+    """No result and no failure on the way has taken the place of what started the run."""
+    for event in engine.calls["Record"][:1]:
+        assert {name: event["state"][name] for name in UPLOAD} == UPLOAD
+        assert event["run_id"] == engine.run_id
+        state = RunState.from_dict(event)
+        assert state.request.key == UPLOAD["key"]
+
+
+def hold_lease(owner: str) -> None:
+    item = {"pk": "pipeline#flights", "sk": "lease", "holder": owner, "held_until": 9, "fencing_token": 4}
+    boto3.resource("dynamodb").Table("runs").put_item(Item=item)
+
+
+def lease() -> dict[str, Any]:
+    item = (
+        boto3.resource("dynamodb")
+        .Table("runs")
+        .get_item(Key={"pk": "pipeline#flights", "sk": "lease"})["Item"]
+    )
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")}
+
+
+def test_without_record_the_lease_is_free_again_and_its_token_is_kept(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Record": BROKEN})
+    hold_lease(engine.run_id)
+    engine.run(UPLOAD)
+    assert lease() == {"fencing_token": 4}
+
+
+def test_without_record_the_lease_of_another_run_is_left_alone(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Record": BROKEN})
+    hold_lease("another run")
+    outcome = engine.run(UPLOAD)
+    assert outcome.states[-2:] == ["ReleaseLease", "RunFailed"]
+    assert lease()["holder"] == "another run"
+    assert "ConditionalCheckFailed" in outcome.output["release_failure"]["Error"]
+
+
+def test_the_next_run_is_told_that_uploads_wait(engine: Engine) -> None:
+    engine.script(ALL_GOOD | WAYS["uploads that came meanwhile get a run"].answers)
+    engine.run(UPLOAD)
+    first, second = engine.calls["Claim"]
+    assert (second["state"]["trigger"], second["state"]["pipeline"]) == ("pending", "flights")
+    assert second["run_id"] != first["run_id"] == engine.run_id
+    assert second["state"]["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == first["execution_arn"]
+
+
+def test_a_failure_is_told_to_record_with_its_reason(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"DetectDrift": FunctionError("IntegrityError", "profile.json was changed")})
+    engine.run(UPLOAD)
+    state = RunState.from_dict(engine.calls["Record"][0])
+    assert state.failure is not None
+    assert (state.failure.Error, state.failure.reason) == ("IntegrityError", "profile.json was changed")
+    assert state.validation is not None
+    assert state.drift is None
+
+
+def test_a_training_that_broke_twice_is_told_to_evaluate_challenger(engine: Engine) -> None:
+    engine.script(
+        ALL_GOOD | {"Train": BROKEN, "TrainOnDemand": FunctionError(message="the target is constant")}
+    )
+    engine.run(UPLOAD)
+    state = RunState.from_dict(engine.calls["EvaluateChallenger"][0])
+    assert state.training_failure is not None
+    assert "the target is constant" in state.training_failure.reason
+    assert state.failure is None
+
+
+def test_the_training_task_is_told_its_run_and_pipeline(engine: Engine) -> None:
+    engine.script(ALL_GOOD)
+    engine.run(UPLOAD)
+    container = engine.calls["Train"][0]["Overrides"]["ContainerOverrides"][0]
+    told = {one["Name"]: one["Value"] for one in container["Environment"]}
+    assert told == {"RUN_ID": engine.run_id, "PIPELINE": "flights"}
+
+
+def test_claim_is_told_its_execution(engine: Engine) -> None:
+    engine.script(ALL_GOOD)
+    engine.run(UPLOAD)
+    event = engine.calls["Claim"][0]
+    assert event["execution_arn"].endswith(":contender-test-flights-continuous-training:" + engine.run_id)
+    assert set(event) == {"run_id", "started_at", "execution_arn", "state"}
+
+
+@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote"])
+def test_a_throttled_function_is_tried_again_and_then_goes_on(engine: Engine, name: str) -> None:
+    throttled = FunctionError("Lambda.TooManyRequestsException")
+    engine.script(ALL_GOOD | {name: [throttled, throttled, ALL_GOOD[name]]})
+    assert engine.run(UPLOAD).status == "SUCCEEDED"
+    assert len(engine.calls[name]) == 3
+    assert all(0 <= wait <= most for wait, most in zip(engine.waits, [2, 4], strict=True))
+
+
+@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote"])
+def test_a_function_that_says_what_is_wrong_is_not_asked_again(engine: Engine, name: str) -> None:
+    engine.script(ALL_GOOD | {name: BROKEN, "Record": FAILED})
+    engine.run(UPLOAD)
+    assert len(engine.calls[name]) == 1
+
+
+@pytest.mark.parametrize("name", ["Claim", "Record", "Notify"])
+def test_what_must_not_be_lost_is_tried_four_times_more_with_a_cap_on_the_wait(
+    engine: Engine, name: str
+) -> None:
+    engine.script(ALL_GOOD | {name: BROKEN})
+    engine.run(UPLOAD)
+    assert len(engine.calls[name]) == 5
+    assert all(0 <= wait <= most for wait, most in zip(engine.waits, [2, 4, 8, 16], strict=True))
+
+
+def test_an_upload_survives_a_claim_that_breaks_once(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Claim": [BROKEN, CLAIMED.to_dict()]})
+    assert engine.run(UPLOAD).states == [*PROMOTED, *END]
