@@ -1,0 +1,244 @@
+"""A local cloud in a copy of the project, and its pipelines as the end-to-end tests see them: from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from contender.cli.clouds import LOCAL, Workbench, connect
+from contender.cli.following import wait_for_execution
+from contender.config import PipelineConfig, load_pipeline
+from contender.promotion import Pointer, read_pointer
+from contender.runs import RunFolder
+from localcloud import cloud, mail, synth
+
+PROJECT = Path(__file__).resolve().parents[2]
+COPIED = (*synth.INPUTS, "localcloud", "demo_data")
+POLL_SECONDS = 0.2
+START_SECONDS = 60.0
+RUN_SECONDS = 240.0
+
+Found = TypeVar("Found")
+
+
+def eventually(find: Callable[[], Found | None], *, what: str, seconds: float = RUN_SECONDS) -> Found:
+    """What `find` answers, as soon as it is neither None nor False."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = find()
+        if found:
+            return found
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"within {seconds:.0f} s there was no {what}")
+
+
+def copy_project(to: Path) -> None:
+    """The parts of the project that the local cloud and the commands need, without what lies around."""
+    for name in COPIED:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        else:
+            shutil.copy(source, to / name)
+
+
+@dataclass
+class LocalLoop:
+    """The running cloud of a copy of the project."""
+
+    root: Path
+    _pipelines: dict[str, LivePipeline] = field(default_factory=dict)
+    _mails: list[mail.Mail] = field(default_factory=list)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def write_pipeline(self, name: str, text: str) -> None:
+        (self.root / "pipelines" / f"{name}.toml").write_text(text, encoding="utf-8")
+
+    def up(self) -> None:
+        """Start the cloud, or deploy what has changed since."""
+        cloud.up(self.root, on_event=lambda message: None)
+        self._pipelines.clear()  # addresses may have changed
+
+    def down(self) -> None:
+        cloud.down(self.root, discard=True)
+
+    def pipeline(self, name: str) -> LivePipeline:
+        with self._lock:
+            if name not in self._pipelines:
+                config = load_pipeline(self.root / "pipelines" / f"{name}.toml")
+                self._pipelines[name] = LivePipeline(
+                    Workbench(connect(LOCAL, self.root), LOCAL, name), config
+                )
+            return self._pipelines[name]
+
+    def mails(self, run_id: str) -> list[mail.Mail]:
+        """What would have been mailed about a run."""
+        with self._lock:
+            self._mails += mail.drain_inbox(cloud.connect(self.root))
+            return [found for found in self._mails if run_id in found.body]
+
+    def contender(self, *arguments: str, code: int = 0, width: int = 100) -> str:
+        """What the command `contender …` prints when it is run in the project's folder."""
+        done = self.start(*arguments, width=width)
+        out, err = done.communicate(timeout=RUN_SECONDS)
+        assert done.returncode == code, f"contender {' '.join(arguments)} ended with {done.returncode}: {err}"
+        return out if code == 0 else err
+
+    def start(self, *arguments: str, width: int = 100) -> subprocess.Popen[str]:
+        """The same, without waiting for its end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "contender.cli.main", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": str(width)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@dataclass(frozen=True)
+class LivePipeline:
+    """A deployed pipeline."""
+
+    bench: Workbench
+    config: PipelineConfig
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.bench.cloud.client("s3")
+
+    @cached_property
+    def step_functions(self) -> Any:
+        return self.bench.cloud.client("stepfunctions")
+
+    def upload(self, name: str, body: bytes) -> str:
+        """Put a file where S3 tells EventBridge of it; returns its key."""
+        key = f"incoming/{self.name}/{name}"
+        self.s3.put_object(Bucket=self.bench.data.bucket, Key=key, Body=body)
+        return key
+
+    def upload_frame(self, name: str, frame: pd.DataFrame) -> str:
+        return self.upload(f"{name}.csv", csv(frame))
+
+    def upload_at_once(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Upload many files concurrently; answers their keys."""
+        _ = self.s3, self.bench.data  # made once, before the threads
+        with ThreadPoolExecutor(len(files)) as pool:
+            keys = pool.map(self.upload, files, files.values())
+            return dict(zip(files, keys, strict=True))
+
+    def execution_of(self, key: str) -> str:
+        """The execution that EventBridge started for an upload."""
+        return wait_for_execution(
+            self.step_functions,
+            self.bench.state_machine_arn,
+            is_mine=lambda content: content.get("key") == key,
+            seconds=START_SECONDS,
+        )
+
+    def input_of(self, execution: str) -> str:
+        return str(self.step_functions.describe_execution(executionArn=execution)["input"])
+
+    def start(self, content: str) -> str:
+        """Start an execution with this input, as EventBridge would."""
+        answer = self.step_functions.start_execution(
+            stateMachineArn=self.bench.state_machine_arn, input=content
+        )
+        return str(answer["executionArn"])
+
+    def end_of(self, execution: str) -> str:
+        """Wait for an execution's end; answers its status."""
+
+        def ended() -> str | None:
+            status = str(self.step_functions.describe_execution(executionArn=execution)["status"])
+            return None if status == "RUNNING" else status
+
+        return eventually(ended, what=f"end of {execution}")
+
+    def record_of(self, execution: str) -> dict[str, Any]:
+        """The record that an execution leaves at its end."""
+        self.end_of(execution)
+        run_id = execution.rpartition(":")[2]
+        found = [record for record in self.records() if record["run_id"] == run_id]
+        assert len(found) == 1, f"{execution} left {len(found)} records"
+        return found[0]
+
+    def run(self, name: str, frame: pd.DataFrame) -> dict[str, Any]:
+        """Upload rows and answer the record of the run that they start."""
+        return self.record_of(self.execution_of(self.upload_frame(name, frame)))
+
+    def records(self) -> list[dict[str, Any]]:
+        """All runs, newest first."""
+        return [dict(record) for record in self.bench.ledger.runs(self.name, limit=1000)]
+
+    def reports(self, run_id: str) -> dict[str, Any]:
+        return RunFolder(self.bench.data, self.name, run_id).reports()
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """What became of each upload, by its key; the run that said so is added."""
+        return {
+            found["key"]: {**found, "run_id": record["run_id"]}
+            for record in reversed(self.records())
+            for found in self.reports(record["run_id"]).get("validation", {}).get("files", ())
+        }
+
+    def settle(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Wait until every upload has been dealt with and nothing runs; answers what became of each."""
+        wanted = set(keys)
+        self.rest()
+        eventually(lambda: wanted <= set(self.files()), what=f"word about every upload of {self.name}")
+        self.rest()
+        files = self.files()
+        return {key: files[key] for key in wanted}
+
+    def rest(self) -> None:
+        """Wait until no run is at work and nothing waits."""
+        eventually(lambda: not self.running() and not self.waiting(), what=f"rest of {self.name}")
+
+    def running(self) -> list[str]:
+        found = self.step_functions.list_executions(
+            stateMachineArn=self.bench.state_machine_arn, statusFilter="RUNNING"
+        )
+        return [execution["executionArn"] for execution in found["executions"]]
+
+    def waiting(self) -> list[str]:
+        return [batch.key for batch in self.bench.ledger.pending_batches(self.name)]
+
+    def is_leased(self) -> bool:
+        return self.bench.ledger.lease(self.name) is not None
+
+    def champion(self) -> Pointer | None:
+        state = read_pointer(self.bench.models, self.name)
+        return state.pointer if state else None
+
+    def predict(self, *rows: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the serving API over HTTP."""
+        answer: dict[str, Any] = self.bench.request("POST", "/v1/predict", {"rows": list(rows)})
+        return answer
+
+    def feature_row(self, frame: pd.DataFrame, number: int = 0) -> dict[str, Any]:
+        """A row of a file as a backend would send it."""
+        row = json.loads(frame.iloc[[number]].to_json(orient="records"))[0]
+        return {name: row[name] for name in self.config.features}
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False).encode()

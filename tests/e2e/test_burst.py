@@ -1,0 +1,123 @@
+"""What goes wrong in the middle: bursts, failing and killed training, aborted runs. No upload is lost by it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from contender.datasets import DatasetStore
+from localcloud.state import Workspace
+from tests.e2e import shop
+from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
+from tests.e2e.shop import visits
+
+pytestmark = pytest.mark.emulator
+
+UPLOADS = 30
+
+
+def datasets(pipeline: LivePipeline) -> dict[str, str]:
+    """Dataset version → the upload that it was made of."""
+    store = DatasetStore(pipeline.bench.data, pipeline.name)
+    return {manifest.version: manifest.source_key for manifest in store.manifests()}
+
+
+def training_process(loop: LocalLoop) -> int | None:
+    """The id of the training task's process, once there is one."""
+    for path in Workspace(loop.root).tasks.glob("*.process.json"):
+        return int(json.loads(path.read_text())["pid"])
+    return None
+
+
+def test_thirty_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop) -> None:
+    pipeline = loop.pipeline("shop-burst")
+    # Day 0 comes twice: same rows, another name.
+    bodies = {f"{number}.csv": csv(visits(number % (UPLOADS - 1), rows=200)) for number in range(UPLOADS)}
+    keys = pipeline.upload_at_once(bodies)
+
+    files = pipeline.settle(keys.values())
+
+    statuses = [found["status"] for found in files.values()]
+    assert sorted(set(statuses)) == ["accepted", "duplicate"] or set(statuses) == {"accepted"}
+    made = datasets(pipeline)
+    assert len(made) == UPLOADS - 1
+    assert {found["dataset_version"] for found in files.values()} == set(made)
+    records = pipeline.records()
+    assert len(records) >= UPLOADS
+    assert len([record for record in records if record["challenger"]]) <= 5
+    assert "failed" not in {record["verdict"] for record in records}
+    champion = pipeline.champion()
+    assert champion is not None
+    assert not pipeline.is_leased()
+
+
+def test_a_parameter_that_is_none_fails_the_run_with_its_name_and_a_corrected_file_succeeds(
+    loop: LocalLoop,
+) -> None:
+    pipeline = loop.pipeline("shop-broken")
+    failed = pipeline.run("first", visits(0))
+    assert failed["verdict"] == "failed"
+    assert "trees" in failed["reason"]
+    assert failed["champion_after"] is None
+    assert not pipeline.is_leased()
+    (sent,) = loop.mails(failed["run_id"])
+    assert "trees" in sent.body
+
+    loop.write_pipeline("shop-broken", shop.pipeline_file("shop-broken"))
+    loop.up()
+    pipeline = loop.pipeline("shop-broken")
+    again = pipeline.run("again", visits(0))
+
+    assert again["verdict"] == "promoted", again["reason"]
+    assert again["dataset_version"] == failed["dataset_version"]
+
+
+def promoted(pipeline: LivePipeline) -> dict[str, Any]:
+    """The run of a first upload, whose model any later challenger has to beat."""
+    run = pipeline.run("first", visits(0))
+    assert run["verdict"] in ("promoted", "duplicate"), run["reason"]
+    return run
+
+
+def test_a_killed_training_task_fails_the_run_and_the_next_upload_succeeds(loop: LocalLoop) -> None:
+    pipeline = loop.pipeline("shop-abort")
+    champion = promoted(pipeline)["champion_after"]
+    execution = pipeline.execution_of(pipeline.upload_frame("killed", visits(20, shift=3.0, turned=True)))
+    os.kill(eventually(lambda: training_process(loop), what="training process"), signal.SIGKILL)
+
+    failed = pipeline.record_of(execution)
+
+    assert failed["verdict"] == "failed"
+    assert "training task left no result" in failed["reason"]
+    assert failed["champion_after"] == champion
+    assert not pipeline.is_leased()
+    assert len(loop.mails(failed["run_id"])) == 1
+
+    after = pipeline.run("after", visits(40, shift=3.0, turned=True))
+    assert after["verdict"] == "promoted", after["reason"]
+
+
+def test_an_aborted_run_does_not_block_the_next_one_which_takes_its_upload_as_well(loop: LocalLoop) -> None:
+    pipeline = loop.pipeline("shop-abort")
+    promoted(pipeline)
+    before = pipeline.champion()
+    aborted = pipeline.upload_frame("aborted", visits(60, shift=-5.0))
+    execution = pipeline.execution_of(aborted)
+    eventually(lambda: training_process(loop), what="training process")
+    pipeline.step_functions.stop_execution(executionArn=execution, cause="a person changed their mind")
+    assert pipeline.end_of(execution) == "ABORTED"
+    assert pipeline.is_leased()
+    assert pipeline.champion() == before
+
+    # The same rows land in a new run as the aborted one's upload: two files to look at, and both are.
+    following = pipeline.upload_frame("following", visits(80, shift=-5.0))
+    files = pipeline.settle([aborted, following])
+
+    assert {found["status"] for found in files.values()} == {"accepted"}
+    assert len({found["run_id"] for found in files.values()}) == 1
+    assert not pipeline.is_leased()
+    eventually(lambda: training_process(loop) is None, what="end of the aborted task's process")
