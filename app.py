@@ -1,4 +1,4 @@
-"""The CDK app: `cdk deploy -c env=dev --all`. Context keys are env, prefix, account, region and alarm_emails."""
+"""The CDK app: `cdk deploy -c env=dev --all`. Context keys: env, prefix, account, region, alarm_emails."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ PROJECT_ROOT = Path(__file__).resolve().parent
 
 def main() -> None:
     """Synthesise one environment; what is meant for an account is checked on the way."""
-    # The app's own arguments depend on the context, which only an app can read: this one is never synthesised.
+    # The app's own arguments depend on the context, which only an app can read; this one is not synthesised.
     context = cdk.App(auto_synth=False).node
-    environment = environment_named(_text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX)
+    environment = environment_named(
+        _text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX
+    )
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,
@@ -49,7 +51,7 @@ def _text(context: Node, name: str) -> str:
 
 
 def _addresses(context: Node) -> tuple[str, ...]:
-    """Mail addresses of context `alarm_emails`: a list in cdk.json, or separated by commas on the command line."""
+    """Mail addresses of context `alarm_emails`: a list in cdk.json, or on the command line with commas."""
     given = context.try_get_context("alarm_emails") or ()
     listed = given.split(",") if isinstance(given, str) else given
     return tuple(str(address).strip() for address in listed)
@@ -69,5 +71,5 @@ if __name__ == "__main__":
     try:
         main()
     except (EnvironmentNameError, PipelineFileError, RuntimeError) as error:
-        # The CDK reports failed checks and failed bundles as a RuntimeError below a long trace of its own machinery.
+        # The CDK reports failed checks and failed bundles as a RuntimeError, below a long trace of its own.
         sys.exit(f"contender: {error}")

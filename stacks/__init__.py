@@ -1,1 +1,1 @@
-"""The CDK stacks: data, training, workflow, serving, monitoring. Nothing here may import more than `contender.config`."""
+"""The CDK stacks: data, training, workflow, serving, monitoring. Of `contender`, only `config` is imported."""

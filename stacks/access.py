@@ -34,8 +34,8 @@ WHY_A_PREFIX = {
 class Access:
     """Key patterns that a role may read and write, and what it may do with the runs table.
 
-    What a role may write it may also read, because a conditional write needs both. `copies`: it copies objects
-    within the data bucket, which carries their tags along.
+    What a role may write it may also read, because a conditional write needs both. `copies`: it copies
+    objects within the data bucket, and their tags with them.
     """
 
     read_data: tuple[str, ...] = ()

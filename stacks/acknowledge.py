@@ -9,7 +9,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
-    """Acknowledge findings on a construct and what is below it: id of the finding to the reason why it stands."""
+    """Acknowledge findings on a construct and what is below it: a finding's id, and why it stands."""
     Validations.of(construct).acknowledge(
         *(Acknowledgment(id=finding, reason=reason) for finding, reason in reasons.items())
     )
@@ -23,7 +23,7 @@ def wildcard_finding(construct: IConstruct, resource: str) -> str:
 def imported(producer: IConstruct, value: str) -> str:
     """A value of one stack as another stack will read it.
 
-    The CDK makes the same export by itself, but only at synthesis, when ids of findings can no longer be written.
+    The CDK makes the same export by itself, but only at synthesis: too late to write the id of a finding.
     """
     return Stack.of(producer).export_value(value)
 

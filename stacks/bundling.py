@@ -1,6 +1,6 @@
-"""Puts a function's zip together without Docker: our own packages, and on AWS the pinned wheels of its runtime.
+"""Puts a function's zip together without Docker: our own packages, and on AWS the wheels that they need.
 
-A bundle is named by the content that goes into it, so one that has not changed is neither built nor uploaded again.
+A bundle is named by the content that goes into it: one that has not changed is neither built nor uploaded again.
 """
 
 from __future__ import annotations
@@ -58,16 +58,19 @@ def install_requirements(requirements: Path, target: Path) -> None:
         When pip fails, with what pip said.
     """
     platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
-    # The file pins the whole closure; what the runtime has (boto3) must not come along as somebody's dependency.
+    # The file pins all that is needed; what the runtime has (boto3) must not come as somebody's dependency.
     wheels_only = ["--python-version", PYTHON_VERSION, "--only-binary=:all:", "--no-deps", "--no-compile"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += [*platforms, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [result.stderr.strip()]
+        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [
+            result.stderr.strip()
+        ]
         raise BundlingError(
             f"pip could not install {requirements} for Python {PYTHON_VERSION} on {PLATFORMS[0]} "
-            f"(exit code {result.returncode}); correct the pins or the package index. pip said: {' '.join(said)}"
+            f"(exit code {result.returncode}); correct the pins or the package index. "
+            f"pip said: {' '.join(said)}"
         )
 
 

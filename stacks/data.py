@@ -20,14 +20,20 @@ ACCESS_LOG_DAYS = 90
 
 
 class PrivateBucket(Construct):
-    """A bucket that is versioned, encrypted, closed to the public and to plain HTTP, and that cleans up after itself.
+    """A bucket that is versioned, encrypted, closed to the public and to plain HTTP, and cleans up after itself.
 
-    SSE-S3 and not KMS: nothing here is shared across accounts, and a key would cost per request and add a second
-    policy to get wrong. Change `encryption` where a rule asks for keys of your own.
+    SSE-S3 and not KMS: nothing here is shared across accounts, and a key would cost per request and add a
+    second policy to get wrong. Change `encryption` where a rule asks for keys of your own.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, environment: Environment, access_logs: s3.IBucket, expire: Duration
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        access_logs: s3.IBucket,
+        expire: Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
@@ -77,7 +83,7 @@ class AccessLogBucket(Construct):
         )
         acknowledge(
             self.bucket,
-            {"AwsSolutions-S1": "This is the bucket that access logs go to; logging it into itself would never end."},
+            {"AwsSolutions-S1": "Access logs go to this bucket; logging it into itself would never end."},
         )
 
 
@@ -105,12 +111,16 @@ class RunsTable(Construct):
 class DataStack(Stack):
     """Buckets, the runs table, and the key that alerts are encrypted with."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **stack_settings: object) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, **stack_settings: object
+    ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
         access_logs = AccessLogBucket(self, "AccessLogs", environment=environment).bucket
         expire = Duration.days(NONCURRENT_DAYS)
         data = PrivateBucket(self, "Data", environment=environment, access_logs=access_logs, expire=expire)
-        models = PrivateBucket(self, "Models", environment=environment, access_logs=access_logs, expire=expire)
+        models = PrivateBucket(
+            self, "Models", environment=environment, access_logs=access_logs, expire=expire
+        )
         runs = RunsTable(self, "Runs", environment=environment)
         announce_uploads(data.bucket)
         require_conditional_writes(models.bucket)
@@ -134,10 +144,10 @@ def announce_uploads(bucket: s3.Bucket) -> None:
 
 
 def require_conditional_writes(bucket: s3.Bucket) -> None:
-    """Deny every write that could overwrite: artifacts are written once, the pointer only by compare-and-swap.
+    """Deny every write that could overwrite: artifacts are written once, the pointer is compared and swapped.
 
-    `Null: true` holds when the request lacks the header. `s3:ObjectCreationOperation` is false for the parts of a
-    multipart upload, which cannot carry the header; completing the upload is an object creation again.
+    `Null: true` holds when the request lacks the header. `s3:ObjectCreationOperation` is false for the parts
+    of a multipart upload, which cannot carry the header; completing it is an object creation again.
     """
     creates_object = {"Bool": {"s3:ObjectCreationOperation": "true"}}
     bucket.add_to_resource_policy(
@@ -163,7 +173,7 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
 
 
 def _alerts_key(stack: DataStack, environment: Environment) -> kms.Key:
-    """A key of our own, because CloudWatch cannot publish to a topic encrypted with the key that AWS manages."""
+    """A key of our own: CloudWatch cannot publish to a topic that the key managed by AWS encrypts."""
     key = kms.Key(
         stack,
         "AlertsKey",

@@ -1,7 +1,8 @@
 """One place that makes a function: zip or image, with its role, its log group, tracing and environment.
 
-None has a dead-letter queue or retry settings of its own: those apply to asynchronous calls, and every function here is
-called synchronously, by the state machine (which retries and catches) or by the API (whose caller sees the error).
+None has a dead-letter queue or retry settings of its own: those apply to asynchronous calls, and every function
+here is called synchronously, by the state machine (which retries and catches) or by the API (whose caller sees
+the error).
 """
 
 from __future__ import annotations
@@ -50,7 +51,13 @@ class CodeSource(Construct):
     """The code assets of one stack, each made once however many functions use it."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, environment: Environment, project_root: Path, requirements: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        project_root: Path,
+        requirements: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self._environment = environment
@@ -126,7 +133,9 @@ _WHY_THIS_RUNTIME = (
     "Functions and the training image run one Python version, so that an artifact is read by what wrote it; "
     "it is raised for all of them at once."
 )
-_WHY_TRACING_NEEDS_ALL = "xray:PutTraceSegments and xray:PutTelemetryRecords take no resource; IAM accepts only *."
+_WHY_TRACING_NEEDS_ALL = (
+    "xray:PutTraceSegments and xray:PutTelemetryRecords take no resource; IAM accepts only *."
+)
 
 
 def _powertools(folder: str, environment: Environment) -> dict[str, str]:

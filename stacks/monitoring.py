@@ -23,9 +23,9 @@ SERVING_ERRORS = """**Predictions of {pipeline} fail.** More than {rate:.2%} of 
 
 1. `GET /v1/model` says which version answers, and since when.
 2. If it was promoted shortly before, roll back: put the previous version into the champion pointer.
-3. Else read the log of the Serve function: a timeout asks for memory, a refused manifest for the artifact it names."""
+3. Else read the log of the Serve function: a timeout asks for memory, a refused manifest names its artifact."""
 
-FAILED_RUNS = """**Training runs of {pipeline} fail.** {count} or more failed, timed out or were stopped within an hour.
+FAILED_RUNS = """**Training runs of {pipeline} fail.** In one hour {count} or more failed, timed out or were stopped.
 
 1. Open the state machine's newest failed execution; the red state names the cause.
 2. A failed Train state: read the task's log; exit code 137 asks for memory in the pipeline file.
@@ -33,7 +33,7 @@ FAILED_RUNS = """**Training runs of {pipeline} fail.** {count} or more failed, t
 
 A run that was stopped by hand counts too."""
 
-DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** An upload or the schedule could not start the state machine.
+DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** An upload or the schedule could not start a run.
 
 1. Read a message of the dead-letter queue: its attributes carry the error code.
 2. Most often permissions or a throttled StartExecution. Repair, then start a run by hand: it picks up every
@@ -61,9 +61,13 @@ class PipelineMetrics:
         self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
         self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
         self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
-        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
+        self.latencies = [
+            api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")
+        ]
         self.serve_errors = serve.metric_errors(period=period, label="function errors")
-        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
+        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(
+            period=period, statistic="Maximum"
+        )
         self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
             period=period, statistic="Maximum"
         )

@@ -49,7 +49,13 @@ class PredictionApi(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, environment: Environment, name: str, function: LoopFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        name: str,
+        function: LoopFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(

@@ -18,7 +18,7 @@ from stacks.serving import ServingStack
 from stacks.training import TrainingStack
 from stacks.workflow import WorkflowStack
 
-# In code and not in cdk.json, which is read by the CDK command line only: `python app.py` must synthesise the same.
+# In code and not in cdk.json, which only the CDK command line reads: `python app.py` synthesises the same.
 FEATURE_FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
     # Access logs are let in by a bucket policy; ACLs, the older way, are switched off on every bucket.

@@ -47,7 +47,9 @@ class ClosedNetwork(Construct):
             # Emptying the default group takes a Lambda-backed custom resource; nothing here uses that group.
             restrict_default_security_group=False,
             subnet_configuration=[
-                ec2.SubnetConfiguration(name="training", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24)
+                ec2.SubnetConfiguration(
+                    name="training", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
+                )
             ],
             gateway_endpoints={
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
@@ -62,7 +64,7 @@ class ClosedNetwork(Construct):
             description="Training tasks: nothing comes in, HTTPS goes out and only endpoints answer",
             allow_all_outbound=False,
         )
-        # The gateway endpoints are reached at public addresses, so a narrower rule would need each region's list.
+        # Gateway endpoints are reached at public addresses: a narrower rule would need each region's list.
         self.task_security_group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "Endpoints of AWS services")
         if environment.endpoint_zones:
             self._add_interface_endpoints(environment)
@@ -85,7 +87,12 @@ class ClosedNetwork(Construct):
             "CloudWatchLogs": services.CLOUDWATCH_LOGS,
         }.items():
             self.vpc.add_interface_endpoint(
-                name, service=service, subnets=subnets, security_groups=[group], open=False, private_dns_enabled=True
+                name,
+                service=service,
+                subnets=subnets,
+                security_groups=[group],
+                open=False,
+                private_dns_enabled=True,
             )
 
     def _add_flow_log(self, environment: Environment) -> None:
@@ -110,8 +117,8 @@ class TrainingTask(Construct):
     definition : aws_ecs.FargateTaskDefinition
     task_role, execution_role : aws_iam.Role
     family : str
-        The state machine starts the family, that is its newest revision: a cross-stack reference to one revision
-        could never be updated while the other stack imports it.
+        The state machine starts the family, that is its newest revision: a cross-stack reference to one
+        revision could not be updated while the other stack imports it.
     """
 
     def __init__(
@@ -161,14 +168,16 @@ class TrainingTask(Construct):
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
             },
         )
-        container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))
+        container.add_mount_points(
+            ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False)
+        )
         acknowledge(
             self.definition,
             {"AwsSolutions-ECS2": "The variables are names of two buckets, which are no secrets."},
         )
         acknowledge(
             self.execution_role,
-            {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource; IAM accepts only *."},
+            {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource but *."},
         )
 
     def _grant(self, storage: Storage) -> None:
@@ -209,7 +218,9 @@ class TrainingStack(Stack):
             environment=environment,
             storage=storage,
             cpu=max((pipeline.training.cpu for pipeline in pipelines), default=DEFAULT_CPU),
-            memory_mib=max((pipeline.training.memory_mib for pipeline in pipelines), default=DEFAULT_MEMORY_MIB),
+            memory_mib=max(
+                (pipeline.training.memory_mib for pipeline in pipelines), default=DEFAULT_MEMORY_MIB
+            ),
             project_root=project_root,
         )
         CfnOutput(self, "ClusterArn", value=self.cluster.cluster_arn)
@@ -217,12 +228,14 @@ class TrainingStack(Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """The region's first zones, chosen by CloudFormation: looking them up would need an account at synthesis."""
+        """The region's first zones, chosen by CloudFormation: a look-up would need an account at synthesis."""
         return [Fn.select(index, Fn.get_azs()) for index in range(self._zones)]
 
 
 def _cluster(stack: Stack, name: str, vpc: ec2.IVpc, environment: Environment) -> ecs.Cluster:
-    insights = ecs.ContainerInsights.ENABLED if environment.container_insights else ecs.ContainerInsights.DISABLED
+    insights = (
+        ecs.ContainerInsights.ENABLED if environment.container_insights else ecs.ContainerInsights.DISABLED
+    )
     cluster = ecs.Cluster(stack, "Cluster", cluster_name=name, vpc=vpc, container_insights_v2=insights)
     resource = cluster.node.default_child
     assert isinstance(resource, ecs.CfnCluster)

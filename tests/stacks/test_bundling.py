@@ -1,0 +1,114 @@
+"""Bundles: named by their content, complete for their functions, and clear when pip fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.bundling import BundlingError, content_hash, install_requirements, write_bundle
+from tests.stacks.synthesis import PROJECT_ROOT
+
+ZIP_FUNCTIONS = {
+    "claim": "lambdas/requirements.txt",
+    "promote": "lambdas/requirements.txt",
+    "record": "lambdas/requirements.txt",
+    "notify": "lambdas/requirements.txt",
+    "serve": "lambdas/serve/requirements.txt",
+}
+# What Lambda's Python runtime brings: boto3 and what it needs. botocore uses certifi only where it is there.
+OF_THE_RUNTIME = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+OUR_OWN = {"contender", "lambdas"}
+IMPORT_THE_HANDLER = """
+import importlib, sys
+importlib.import_module("lambdas.{folder}.handler")
+names = {{name.split(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+print(" ".join(sorted(name for name in names if not name.startswith("_"))))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("contender/config.py", "contender/cli/main.py", "lambdas/claim/handler.py"):
+        path = tmp_path / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("one = 1\n", "utf-8")
+    return tmp_path / "project"
+
+
+def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(
+    project: Path, tmp_path: Path
+) -> None:
+    cache = project / "contender/__pycache__/config.cpython-313.pyc"
+    cache.parent.mkdir()
+    cache.write_bytes(b"compiled")
+    write_bundle(project, None, tmp_path / "bundle")
+    files = {
+        p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()
+    }
+    assert files == {"contender/config.py", "lambdas/claim/handler.py"}
+
+
+def test_an_edit_of_what_goes_in_changes_the_hash_and_of_what_stays_out_does_not(project: Path) -> None:
+    before = content_hash(project, None)
+    (project / "contender/cli/main.py").write_text("two = 2\n", "utf-8")
+    assert content_hash(project, None) == before
+    (project / "contender/config.py").write_text("two = 2\n", "utf-8")
+    assert content_hash(project, None) != before
+
+
+def test_other_pins_are_another_bundle(project: Path, tmp_path: Path) -> None:
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("wrapt==2.5.2\n", "utf-8")
+    before = content_hash(project, pins)
+    pins.write_text("wrapt==2.5.1\n", "utf-8")
+    assert content_hash(project, pins) != before
+
+
+def test_a_pin_that_cannot_be_installed_is_refused_with_what_pip_said(tmp_path: Path) -> None:
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("./there-is-no-such-folder\n", "utf-8")
+    with pytest.raises(
+        BundlingError, match=r"could not install .*requirements\.txt for Python 3\.13.* pip said: ERROR"
+    ):
+        install_requirements(pins, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("file", sorted(set(ZIP_FUNCTIONS.values())))
+def test_zips_carry_the_versions_that_the_tests_run_with(file: str) -> None:
+    locked = pins_of(PROJECT_ROOT / "requirements.txt")
+    assert {name: locked.get(name) for name in pins_of(PROJECT_ROOT / file)} == pins_of(PROJECT_ROOT / file)
+
+
+@pytest.mark.parametrize(("folder", "requirements"), ZIP_FUNCTIONS.items())
+def test_a_zip_functions_handler_imports_only_what_its_bundle_or_the_runtime_has(
+    folder: str, requirements: str
+) -> None:
+    variables = ("DATA_BUCKET", "MODEL_BUCKET", "RUNS_TABLE", "PIPELINE", "ALERTS_TOPIC_ARN", "PIPELINE_FILE")
+    environment = {
+        **dict.fromkeys(variables, "s3://a/b"),
+        "PATH": os.environ["PATH"],
+        "AWS_DEFAULT_REGION": "aq-south-1",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_METRICS_NAMESPACE": "Contender",
+        "POWERTOOLS_SERVICE_NAME": folder,
+    }
+    command = [sys.executable, "-c", IMPORT_THE_HANDLER.format(folder=folder)]
+    result = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    pinned = {name.replace("-", "_") for name in pins_of(PROJECT_ROOT / requirements)} | {
+        "google"
+    }  # protobuf's module
+    assert set(result.stdout.split()) - OF_THE_RUNTIME - OUR_OWN <= pinned
+
+
+def pins_of(path: Path) -> dict[str, str]:
+    """Names, in pip's normal form, and versions that a requirements file pins."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}

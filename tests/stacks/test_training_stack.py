@@ -1,0 +1,82 @@
+"""The training stack: a network without a way out, and a task without rights beyond its prefixes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stacks.synthesis import Synthesised, flat, statements
+
+
+def test_nothing_leaves_the_network_but_through_endpoints(anywhere: Synthesised) -> None:
+    types = {resource["Type"] for resource in anywhere.templates["training"]["Resources"].values()}
+    assert not types & {
+        "AWS::EC2::NatGateway",
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::EIP",
+        "AWS::EC2::Route",
+    }
+
+
+def test_subnets_give_no_public_addresses(anywhere: Synthesised) -> None:
+    subnets = anywhere.resources("training", "AWS::EC2::Subnet")
+    assert [subnet["Properties"]["MapPublicIpOnLaunch"] for subnet in subnets] == [False, False]
+
+
+@pytest.mark.parametrize(("environment", "zones"), [("local", 0), ("dev", 1), ("prod", 2)])
+def test_interface_endpoints_are_only_where_they_are_worth_their_price(
+    environments: object, environment: str, zones: int
+) -> None:
+    endpoints = environments(environment).resources("training", "AWS::EC2::VPCEndpoint")  # type: ignore[operator]
+    services = {
+        flat(e["Properties"]["ServiceName"]).rsplit(">.", 1)[-1]: e["Properties"]
+        for e in endpoints
+        if e["Properties"]["VpcEndpointType"] == "Interface"
+    }
+    gateways = [
+        flat(e["Properties"]["ServiceName"])
+        for e in endpoints
+        if e["Properties"]["VpcEndpointType"] == "Gateway"
+    ]
+    assert sorted(name.rsplit(".", 1)[-1] for name in gateways) == ["dynamodb", "s3"]
+    assert set(services) == ({"ecr.api", "ecr.dkr", "logs"} if zones else set())
+    assert {len(properties["SubnetIds"]) for properties in services.values()} == ({zones} if zones else set())
+
+
+def test_the_network_says_what_it_rejected(on_aws: Synthesised) -> None:
+    assert on_aws.only("training", "AWS::EC2::FlowLog")["TrafficType"] == "REJECT"
+
+
+def test_the_cluster_can_run_on_spot_and_on_demand(anywhere: Synthesised) -> None:
+    assert anywhere.only("training", "AWS::ECS::Cluster")["CapacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+
+
+def test_the_container_cannot_write_but_to_tmp(anywhere: Synthesised) -> None:
+    definition = anywhere.only("training", "AWS::ECS::TaskDefinition")
+    (container,) = definition["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["MountPoints"] == [{"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}]
+    assert container["LogConfiguration"]["LogDriver"] == "awslogs"
+    assert container["StopTimeout"] == 120
+    assert {variable["Name"] for variable in container["Environment"]} == {"DATA_BUCKET", "MODEL_BUCKET"}
+
+
+def test_the_task_is_as_large_as_the_largest_pipeline_asks(anywhere: Synthesised) -> None:
+    definition = anywhere.only("training", "AWS::ECS::TaskDefinition")
+    assert (definition["Cpu"], definition["Memory"]) == ("2048", "8192")
+
+
+def test_training_can_write_models_but_never_the_pointer(anywhere: Synthesised) -> None:
+    policies = anywhere.resources("training", "AWS::IAM::Policy")
+    (policy,) = [p["Properties"] for p in policies if "TaskRole" in p["LogicalId"]]
+    found = list(statements(policy["PolicyDocument"]))
+    writes = {
+        (s["Effect"], flat(r).split(">", 1)[1])
+        for s in found
+        if "s3:PutObject" in s["Action"]
+        for r in s["Resource"]
+    }
+    assert writes == {("Allow", "/models/*"), ("Allow", "/runs/*"), ("Deny", "/models/*/champion.json")}
+
+
+def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
+    assert {"ClusterArn", "TaskDefinitionArn"} <= set(anywhere.templates["training"]["Outputs"])

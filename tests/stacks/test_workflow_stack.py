@@ -1,0 +1,238 @@
+"""The workflow stack: every state has its function, every trigger its retries, every role its limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from stacks.workflow import function_specs
+from tests.stacks.synthesis import EXTRA_EMAIL, PIPELINE, PROJECT_ROOT, Synthesised, flat, statements
+
+WORKFLOW = f"{PIPELINE}-workflow"
+DEFINITION = (PROJECT_ROOT / "statemachines/continuous_training.asl.json").read_text("utf-8")
+IMAGE_STATES = {"ValidateBatch", "DetectDrift", "EvaluateChallenger"}
+
+
+def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
+    functions = synthesised.resources(WORKFLOW, "AWS::Lambda::Function")
+    (found,) = [f for f in functions if f["LogicalId"].startswith(f"Functions{state}Function")]
+    return found
+
+
+def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
+    """What a role may do, as pairs of action and resource below the bucket, table or machine."""
+    policies = synthesised.resources(WORKFLOW, "AWS::IAM::Policy")
+    (policy,) = [p["Properties"] for p in policies if p["LogicalId"].startswith(role_prefix)]
+    return {
+        (action, flat(resource))
+        for statement in statements(policy["PolicyDocument"])
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+def writes(synthesised: Synthesised, state: str) -> set[str]:
+    pairs = allowed(synthesised, f"Functions{state}Role")
+    return {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
+
+
+def test_the_definition_goes_to_the_machine_as_it_stands_in_its_file(anywhere: Synthesised) -> None:
+    assert anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionString"] == DEFINITION
+
+
+def test_every_substitution_is_bound_and_used(anywhere: Synthesised) -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION))
+    bound = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    assert set(bound) == used
+
+
+def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
+    anywhere: Synthesised,
+) -> None:
+    bound = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    lambda_states = {
+        name
+        for name, state in json.loads(DEFINITION)["States"].items()
+        if state["Type"] == "Task" and state["Resource"].startswith("${")
+    }
+    assert lambda_states == {spec.state for spec in function_specs(PIPELINE)}
+    for state in lambda_states:
+        assert json.loads(DEFINITION)["States"][state]["Resource"] == f"${{{state}FunctionArn}}"
+        assert bound[f"{state}FunctionArn"] == {
+            "Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]
+        }
+
+
+def test_every_function_has_a_folder_with_a_handler() -> None:
+    for spec in function_specs(PIPELINE):
+        assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
+
+
+def test_the_machine_logs_everything_and_is_traced(anywhere: Synthesised) -> None:
+    machine = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is True
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_on_aws_functions_that_need_scipy_run_from_the_image(on_aws: Synthesised) -> None:
+    for spec in function_specs(PIPELINE):
+        properties = function_named(on_aws, spec.state)["Properties"]
+        if spec.state in IMAGE_STATES:
+            assert properties["PackageType"] == "Image"
+            assert properties["ImageConfig"]["Command"] == [f"lambdas.{spec.folder}.handler.handler"]
+            assert properties["ImageConfig"]["EntryPoint"] == ["python", "-m", "awslambdaric"]
+        else:
+            assert properties["Runtime"] == "python3.13"
+            assert properties["Handler"] == f"lambdas.{spec.folder}.handler.handler"
+
+
+def test_locally_every_function_is_a_zip_without_tracing(local: Synthesised) -> None:
+    for function in local.resources(WORKFLOW, "AWS::Lambda::Function"):
+        properties = function["Properties"]
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "true"
+
+
+def test_on_aws_every_function_is_traced(on_aws: Synthesised) -> None:
+    functions = on_aws.resources(WORKFLOW, "AWS::Lambda::Function")
+    assert {f["Properties"]["TracingConfig"]["Mode"] for f in functions} == {"Active"}
+
+
+def test_every_function_logs_to_a_group_that_forgets(anywhere: Synthesised) -> None:
+    groups = {g["LogicalId"]: g["Properties"] for g in anywhere.resources(WORKFLOW, "AWS::Logs::LogGroup")}
+    for function in anywhere.resources(WORKFLOW, "AWS::Lambda::Function"):
+        assert groups[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] >= 1
+
+
+def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None:
+    for spec in function_specs(PIPELINE):
+        variables = function_named(anywhere, spec.state)["Properties"]["Environment"]["Variables"]
+        assert variables["PIPELINE"] == PIPELINE
+        assert variables["POWERTOOLS_SERVICE_NAME"] == spec.folder
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Contender"
+        assert {"DATA_BUCKET", "MODEL_BUCKET", "RUNS_TABLE"} <= set(variables)
+        assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
+        assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state == "Notify")
+
+
+def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None:
+    run, model = f"/runs/{PIPELINE}/*", f"/models/{PIPELINE}"
+    assert writes(anywhere, "Claim") == {run}
+    assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", f"/datasets/{PIPELINE}/*"}
+    assert writes(anywhere, "DetectDrift") == {run}
+    assert writes(anywhere, "EvaluateChallenger") == {run}
+    assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
+    assert writes(anywhere, "Record") == set()
+    assert writes(anywhere, "Notify") == set()
+
+
+def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_both(
+    anywhere: Synthesised,
+) -> None:
+    for policy in anywhere.resources(WORKFLOW, "AWS::IAM::Policy"):
+        pairs = {
+            (action, flat(resource))
+            for statement in statements(policy["Properties"]["PolicyDocument"])
+            for action in statement["Action"]
+            for resource in statement["Resource"]
+        }
+        written = {resource for action, resource in pairs if action == "s3:PutObject"}
+        assert written <= {resource for action, resource in pairs if action == "s3:GetObject"}
+
+
+def test_only_notify_may_publish(anywhere: Synthesised) -> None:
+    publishers = {
+        policy["LogicalId"]
+        for policy in anywhere.resources(WORKFLOW, "AWS::IAM::Policy")
+        for statement in statements(policy["Properties"]["PolicyDocument"])
+        if "sns:Publish" in statement["Action"]
+    }
+    assert [name.startswith("FunctionsNotifyRole") for name in publishers] == [True]
+
+
+def test_the_machine_may_start_and_follow_training_and_pass_only_its_two_roles(anywhere: Synthesised) -> None:
+    pairs = allowed(anywhere, "ContinuousTrainingRole")
+    actions = {action for action, _ in pairs}
+    assert {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks"} <= actions
+    assert {"events:PutTargets", "events:PutRule", "events:DescribeRule"} <= actions
+    (rule,) = {resource for action, resource in pairs if action == "events:PutRule"}
+    assert rule.endswith(":rule/StepFunctionsGetEventsForECSTaskRule")
+    passed = {resource for action, resource in pairs if action == "iam:PassRole"}
+    assert len(passed) == 2
+    assert all("TaskRole" in resource or "ExecutionRole" in resource for resource in passed)
+
+
+def test_the_machine_may_start_itself_and_nothing_else(anywhere: Synthesised) -> None:
+    name = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["StateMachineName"]
+    (machine,) = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "states:StartExecution"}
+    assert machine.endswith(f":stateMachine:{name}")
+
+
+def test_the_machine_invokes_its_own_functions_only(anywhere: Synthesised) -> None:
+    invoked = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "lambda:InvokeFunction"}
+    functions = anywhere.resources(WORKFLOW, "AWS::Lambda::Function")
+    assert invoked == {f"<{function['LogicalId']}.Arn>" for function in functions}
+
+
+def test_an_upload_starts_a_run_with_the_event_as_the_loop_expects_it(anywhere: Synthesised) -> None:
+    rule = anywhere.only(WORKFLOW, "AWS::Events::Rule")
+    assert rule["EventPattern"]["source"] == ["aws.s3"]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": f"incoming/{PIPELINE}/"}]}
+    (target,) = rule["Targets"]
+    transformer = target["InputTransformer"]
+    values = {name: json.dumps(path) for name, path in transformer["InputPathsMap"].items()}
+    sent = json.loads(re.sub(r"<([\w-]+)>", lambda match: values[match[1]], transformer["InputTemplate"]))
+    assert sent == {
+        "trigger": "upload",
+        "pipeline": PIPELINE,
+        "bucket": "$.detail.bucket.name",
+        "key": "$.detail.object.key",
+        "version_id": "$.detail.object.version-id",
+        "etag": "$.detail.object.etag",
+        "sequencer": "$.detail.object.sequencer",
+        "size": "$.detail.object.size",
+        "event_time": "$.time",
+    }
+
+
+def test_rule_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anywhere: Synthesised) -> None:
+    (queue,) = anywhere.resources(WORKFLOW, "AWS::SQS::Queue")
+    (rule_target,) = anywhere.only(WORKFLOW, "AWS::Events::Rule")["Targets"]
+    schedule_target = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")["Target"]
+    for target in (rule_target, schedule_target):
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 8}
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue["LogicalId"], "Arn"]}}
+    assert queue["Properties"]["SqsManagedSseEnabled"] is True
+    assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_schedule_is_the_pipelines_own_with_room_to_spread(anywhere: Synthesised) -> None:
+    schedule = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "rate(15 hours)"
+    assert schedule["State"] == "ENABLED"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
+    assert json.loads(schedule["Target"]["Input"]) == {"trigger": "schedule", "pipeline": PIPELINE}
+
+
+def test_alerts_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywhere: Synthesised) -> None:
+    assert "KmsMasterKeyId" in anywhere.only(WORKFLOW, "AWS::SNS::Topic")
+    found = list(statements(anywhere.only(WORKFLOW, "AWS::SNS::TopicPolicy")["PolicyDocument"]))
+    assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [
+        (s["Effect"], s["Condition"]) for s in found
+    ]
+    (allow,) = [s for s in found if s["Effect"] == "Allow"]
+    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_mail_goes_to_the_pipelines_people_and_to_those_of_the_context(anywhere: Synthesised) -> None:
+    subscriptions = [s["Properties"] for s in anywhere.resources(WORKFLOW, "AWS::SNS::Subscription")]
+    assert {s["Protocol"] for s in subscriptions} == {"email"}
+    assert {s["Endpoint"] for s in subscriptions} == {"oncall@example.org", EXTRA_EMAIL}
+
+
+def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
+    assert {"StateMachineArn", "AlertsTopicArn"} <= set(anywhere.templates[WORKFLOW]["Outputs"])
