@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
-from contender.profile import RARE, UNSEEN, CategoricalGrid, Counts, Grid, NumericGrid, Profile, Role
+from contender.profile import UNSEEN, CategoricalGrid, Counts, Grid, NumericGrid, Profile, Role
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -19,7 +19,6 @@ Verdict = Literal["drifted", "stable", "too few rows"]
 Aspect = Literal["values", "missing"]
 
 MIN_EXPECTED = 5.0
-MANY_BEYOND = 0.05
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,8 @@ class FeatureDrift:
     significant : whether the adjusted p-value is at most alpha.
     drifted : significant, and the distance reaches the floor.
     direction : what changed, in words.
-    smallest_visible_effect : a distance that is always significant with these numbers of rows and tests.
+    smallest_visible_effect : a distance that is always significant with these numbers of rows and tests
+        (among categories, a distance between cells that the test did not have to pool).
     """
 
     feature: str
@@ -377,7 +377,7 @@ def _test_numbers(
 def _test_categories(
     grid: CategoricalGrid, before: Counts, after: Counts, *, tests: int, policy: DriftPolicy
 ) -> FeatureDrift:
-    outcome = _homogeneity(before.cells, after.cells)
+    outcome = _test_levels(grid, before, after)
     return FeatureDrift(
         feature=display_name(grid.name),
         role=grid.role,
@@ -401,9 +401,8 @@ def _test_missing(
 ) -> FeatureDrift:
     rows_before, rows_after = before.present + before.missing, after.present + after.missing
     rates = before.missing / rows_before, after.missing / rows_after
-    outcome = _homogeneity(
-        np.array([before.present, before.missing]), np.array([after.present, after.missing])
-    )
+    table = np.array([before.present, before.missing]), np.array([after.present, after.missing])
+    outcome = _two_cells(*table)
     direction = f"missing values went from {rates[0]:.1%} to {rates[1]:.1%} of the rows"
     return FeatureDrift(
         feature=display_name(grid.name),
@@ -435,48 +434,57 @@ def _judged(found: list[FeatureDrift], policy: DriftPolicy, enough: bool) -> tup
     return tuple(judged)
 
 
-def _homogeneity(before: Integers, after: Integers) -> _Test:
-    """Whether two rows of counts come from one distribution; the last cell of a longer row is the unseen
-    levels.
+def _test_levels(grid: CategoricalGrid, before: Counts, after: Counts) -> _Test:
+    """Whether two sets of levels come from one distribution.
 
-    Cells too rare for the chi-square approximation are pooled, smallest first. Unseen levels never are:
-    pooled with a level that lost what they won, they would hide. They get Fisher's exact test against all the
-    rest, and the smaller of the two p-values counts twice (Bonferroni).
+    Chi-square on the cells, the rare ones pooled. Levels never seen before, too few for a cell of their own,
+    would hide in a pool with a level that lost what they won, and the reference has none of them by
+    definition. They get an exact test against the Good-Turing expectation, and the smaller of the two
+    p-values counts twice (Bonferroni).
     """
-    totals = np.array([before.sum(), after.sum()], dtype=np.float64)
-    least = MIN_EXPECTED * totals.sum() / totals.min()
-    columns = before + after
-    if len(before) == 2:
-        return _two_cells(before, after, least)
-    if 0 < columns[-1] < least:
-        rest = _chi_square(*_pooled(before[:-1], after[:-1], least))
-        unseen = _fisher(np.array([before[:-1].sum(), before[-1]]), np.array([after[:-1].sum(), after[-1]]))
-        if rest.freedom == 0:
-            return unseen
-        return _Test("chi2+unseen", min(1.0, 2.0 * min(rest.p_value, unseen.p_value)), rest.freedom + 1)
-    pooled = _pooled(before, after, least)
-    return _two_cells(*pooled, least) if len(pooled[0]) == 2 else _chi_square(*pooled)
+    least = _least_column(before.cells, after.cells)
+    pooled = _pooled(before.cells, after.cells, least)
+    levels = _chi_square(*pooled)
+    unseen = int(after.cells[-1])
+    if not grid.closed or unseen == 0:
+        return levels
+    expected = np.array([before.present - grid.singles, max(grid.singles, int(before.cells[-1]))])
+    surprise = _fisher(expected, np.array([after.present - unseen, unseen]), one_sided=True)
+    if levels.freedom == 0:
+        return surprise
+    return _Test("chi2+unseen", min(1.0, 2.0 * min(levels.p_value, surprise.p_value)), levels.freedom + 1)
 
 
-def _two_cells(before: Integers, after: Integers, least: float) -> _Test:
-    if 0 < (before + after).min() < least:
+def _two_cells(before: Integers, after: Integers) -> _Test:
+    if (before + after).min() < _least_column(before, after):
         return _fisher(before, after)
     return _chi_square(before, after)
 
 
+def _least_column(before: Integers, after: Integers) -> float:
+    """How large a column of the table must be for at least five expected rows on each side."""
+    rows = float(before.sum()), float(after.sum())
+    return MIN_EXPECTED * sum(rows) / min(rows)
+
+
 def _pooled(before: Integers, after: Integers, least: float) -> tuple[Integers, Integers]:
-    """Cells without any count dropped, and the smallest cells added up until none is smaller than `least`."""
+    """Cells in order of size, added up until none is smaller than `least`; the last takes in what is left
+    over.
+
+    Sizes are those of both sides together, so that under no drift the pooling favours neither.
+    """
     columns = before + after
     order = np.argsort(columns, kind="stable")
     order = order[columns[order] > 0]
-    before, after, columns = before[order], after[order], columns[order]
-    small = int(np.searchsorted(columns, least))
-    if small > 0:
-        # A pool of all small cells that is itself too small takes the smallest of the others in.
-        pool = small if columns[:small].sum() >= least else min(small + 1, len(columns))
-        before = np.concatenate(([before[:pool].sum()], before[pool:]))
-        after = np.concatenate(([after[:pool].sum()], after[pool:]))
-    return before, after
+    starts, filled = [0], 0
+    for place, size in enumerate(columns[order].tolist()):
+        if filled >= least:
+            starts.append(place)
+            filled = 0
+        filled += size
+    if filled < least and len(starts) > 1:
+        starts.pop()
+    return np.add.reduceat(before[order], starts), np.add.reduceat(after[order], starts)
 
 
 def _chi_square(before: Integers, after: Integers) -> _Test:
@@ -492,14 +500,16 @@ def _chi_square(before: Integers, after: Integers) -> _Test:
     return _Test("chi2", _probability(chdtrc(freedom, statistic)), freedom)
 
 
-def _fisher(before: Integers, after: Integers) -> _Test:
-    """Fisher's exact test of a 2 x 2 table, twice the smaller tail."""
+def _fisher(before: Integers, after: Integers, *, one_sided: bool = False) -> _Test:
+    """Fisher's exact test of a 2 x 2 table: twice the smaller tail, or the tail of a larger last cell."""
     from scipy.stats import hypergeom  # noqa: PLC0415  # as in `_test_numbers`
 
     total, marked, drawn = int(before.sum() + after.sum()), int(before[1] + after[1]), int(after.sum())
     hits = int(after[1])
-    tails = hypergeom.cdf(hits, total, marked, drawn), hypergeom.sf(hits - 1, total, marked, drawn)
-    return _Test("fisher", _probability(2.0 * min(tails)))
+    more = float(hypergeom.sf(hits - 1, total, marked, drawn))
+    if one_sided:
+        return _Test("fisher", _probability(more))
+    return _Test("fisher", _probability(2.0 * min(more, float(hypergeom.cdf(hits, total, marked, drawn)))))
 
 
 def _visible_share(before: int, after: int, freedom: int, level: float) -> float:
@@ -538,11 +548,6 @@ def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _mean(grid: NumericGrid, counts: Counts) -> float | None:
-    """Mean of the values clipped to [low, high]: high minus the area under the distribution function."""
-    return _finite(grid.high - _integral(grid, _steps(counts)[:-1]))
-
-
 def _spread(grid: NumericGrid, counts: Counts) -> float | None:
     """Standard deviation of the values clipped to [low, high], each cell's mass at its middle."""
     ends = np.clip(np.concatenate(([grid.low], grid.edges, [grid.high])), grid.low, grid.high)
@@ -553,10 +558,10 @@ def _spread(grid: NumericGrid, counts: Counts) -> float | None:
 
 
 def _numeric_direction(grid: NumericGrid, before: Counts, after: Counts) -> str:
-    start, end = _mean(grid, before), _mean(grid, after)
-    if start is None or end is None:
+    start, end = grid.mean(before), grid.mean(after)
+    shift, moved = end - start, wasserstein_distance(grid, before, after)
+    if moved is None or not isfinite(shift):
         return "moved, within a range too wide for a mean"
-    shift, moved = end - start, wasserstein_distance(grid, before, after) or 0.0
     # When less than half of the movement is in one direction, the values spread or gathered rather than
     # shifted.
     if abs(shift) * 2.0 < moved:
@@ -568,15 +573,7 @@ def _numeric_direction(grid: NumericGrid, before: Counts, after: Counts) -> str:
     if shift == 0.0:
         return "did not move"
     size, first, second = _figures(abs(shift), abs(shift), start, end)
-    # Values beyond the reference's range are clipped to it, so with many of them the true shift is larger.
-    least = "at least " if _share_beyond(grid, after) > MANY_BEYOND else ""
-    return f"moved {'up' if shift > 0 else 'down'} by {least}{size} (mean {first} to {second})"
-
-
-def _share_beyond(grid: NumericGrid, counts: Counts) -> float:
-    """Share of values outside of [low, high], of which the reference has 0.2 % at most."""
-    ends = np.append(grid.edges, np.inf)
-    return float(_shares(counts.cells)[(ends > grid.high) | (ends < grid.low)].sum())
+    return f"moved {'up' if shift > 0 else 'down'} by {size} (mean {first} to {second})"
 
 
 def _categorical_direction(grid: CategoricalGrid, before: Counts, after: Counts) -> str:
@@ -587,10 +584,10 @@ def _categorical_direction(grid: CategoricalGrid, before: Counts, after: Counts)
         return "did not move"
     parts = []
     for word, cell in (("gained", int(change.argmax())), ("lost", int(change.argmin()))):
-        examples = ""
-        if names[cell] == UNSEEN and cell == len(names) - 1 and after.unseen_examples:
-            examples = f" such as {after.unseen_examples[0]!r}"
-        label = {RARE: "rare levels", UNSEEN: f"unseen levels{examples}"}.get(names[cell], repr(names[cell]))
+        label = repr(names[cell])
+        if cell == len(names) - 1:
+            kind = "unseen levels" if names[cell] == UNSEEN else "other levels"
+            label = kind + (f" such as {after.other_examples[0]!r}" if after.other_examples else "")
         parts.append(f"{label} {word} share ({shares[0][cell]:.1%} to {shares[1][cell]:.1%})")
     return ", ".join(parts)
 

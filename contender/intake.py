@@ -65,7 +65,7 @@ class Intake:
         except BatchRejectedError as error:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
-            return FileReport(batch.key, "quarantined", f"{batch.key} was gone before it could be read; upload it again")
+            return FileReport(batch.key, "quarantined", f"{batch.key} was gone before it was read; upload it again")
         return self._accept(batch, parsed, checked)
 
     def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:

@@ -22,9 +22,11 @@ Role: TypeAlias = Literal["feature", "prediction", "label"]
 
 FORMAT, VERSION = "contender-profile", 1
 PREDICTION, LABEL = "(prediction)", "(label)"
-RARE, UNSEEN = "(rare)", "(unseen)"
+UNSEEN, OTHER = "(unseen)", "(other)"
 TAIL = 0.001
-UNSEEN_EXAMPLES = 5
+RESOLUTION = 2.0**30
+MAX_RANGES = 10.0
+OTHER_EXAMPLES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,23 @@ class NumericGrid:
     def size(self) -> int:
         return len(self.edges) + 1
 
+    @property
+    def step(self) -> float:
+        """Resolution of sums: a billionth of the reference's range, or of the value where there is but one."""
+        reach = self.high / RESOLUTION - self.low / RESOLUTION
+        return reach or max(abs(self.low), 1.0) / RESOLUTION
+
+    def total(self, values: Floats) -> int:
+        """Sum of the finite values above `low`, in steps, each limited to `MAX_RANGES` ranges away."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = (values - self.low) / self.step
+        steps = np.clip(np.nan_to_num(steps), -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION)
+        return int(np.rint(steps).astype(np.int64).sum())
+
+    def mean(self, counts: Counts) -> float:
+        """Mean of the values, each limited to `MAX_RANGES` ranges beyond the reference's."""
+        return self.low + counts.total / counts.present * self.step
+
     def cells(self, values: Floats) -> Integers:
         """(m + 1,) how many of the finite values are in each cell."""
         return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
@@ -86,11 +105,15 @@ class NumericGrid:
 
 @dataclass(frozen=True)
 class CategoricalGrid:
-    """Cells of one categorical column: its frequent levels, then `RARE` and `UNSEEN`.
+    """Cells of one categorical column: its levels, and one for all others.
 
-    A level is known when the reference had it at least twice. One that it had once counts as unseen, in the
-    reference too: the share of such rows is then the Good-Turing estimate [1]_ of how many rows of *new* data
-    from the same source will carry unseen levels, and a column of identifiers does not drift by being one.
+    Attributes
+    ----------
+    levels : levels with a cell of their own: all that the reference had, or where those were too many, the
+        frequent ones.
+    closed : whether these are all, so that any other level was never seen before.
+    singles : for a closed grid, how many levels the reference had only once. Each could as well have come
+        first in the next batch, so singles / rows is the share of unseen levels to expect [1]_.
 
     References
     ----------
@@ -101,28 +124,34 @@ class CategoricalGrid:
     name: str
     role: Role
     levels: tuple[str, ...]
-    rare: tuple[str, ...]
+    closed: bool
+    singles: int
 
     @property
     def size(self) -> int:
-        return len(self.levels) + 2
+        return len(self.levels) + 1
 
     @property
     def cell_names(self) -> tuple[str, ...]:
-        return (*self.levels, RARE, UNSEEN)
+        return (*self.levels, UNSEEN if self.closed else OTHER)
 
     @cached_property
     def cell_of_level(self) -> dict[str, int]:
-        known = {level: cell for cell, level in enumerate(self.levels)}
-        return known | dict.fromkeys(self.rare, len(self.levels))
+        return {level: cell for cell, level in enumerate(self.levels)}
 
     def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "role": self.role, "levels": list(self.levels), "rare": list(self.rare)}
+        return {
+            "name": self.name,
+            "role": self.role,
+            "levels": list(self.levels),
+            "closed": self.closed,
+            "singles": self.singles,
+        }
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> CategoricalGrid:
         return CategoricalGrid(
-            content["name"], content["role"], tuple(content["levels"]), tuple(content["rare"])
+            content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
         )
 
 
@@ -138,7 +167,9 @@ class Counts:
     cells : counts by cell, of the rows that have a value.
     missing : rows without a value; `infinite` values are among them and counted once more on their own.
     minimum, maximum : of the finite values; None where there are none, and for categorical columns.
-    unseen_examples : the first few unseen levels in sorted order.
+    other_examples : the first few levels without a cell, in sorted order.
+    total : sum of the finite values, as whole steps of the grid's `step` above its `low`: whole, so that
+        merging is exact in any order.
     """
 
     cells: Integers
@@ -146,7 +177,8 @@ class Counts:
     infinite: int = 0
     minimum: float | None = None
     maximum: float | None = None
-    unseen_examples: tuple[str, ...] = ()
+    other_examples: tuple[str, ...] = ()
+    total: int = 0
 
     @property
     def present(self) -> int:
@@ -156,14 +188,15 @@ class Counts:
         """Counts of both sets of rows together."""
         lows = [value for value in (self.minimum, other.minimum) if value is not None]
         highs = [value for value in (self.maximum, other.maximum) if value is not None]
-        examples = sorted({*self.unseen_examples, *other.unseen_examples})
+        examples = sorted({*self.other_examples, *other.other_examples})
         return Counts(
             self.cells + other.cells,
             self.missing + other.missing,
             self.infinite + other.infinite,
             min(lows, default=None),
             max(highs, default=None),
-            tuple(examples[:UNSEEN_EXAMPLES]),
+            tuple(examples[:OTHER_EXAMPLES]),
+            self.total + other.total,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,7 +206,8 @@ class Counts:
             "infinite": self.infinite,
             "minimum": self.minimum,
             "maximum": self.maximum,
-            "unseen_examples": list(self.unseen_examples),
+            "other_examples": list(self.other_examples),
+            "total": self.total,
         }
 
     @staticmethod
@@ -184,7 +218,8 @@ class Counts:
             content["infinite"],
             content["minimum"],
             content["maximum"],
-            tuple(content["unseen_examples"]),
+            tuple(content["other_examples"]),
+            content["total"],
         )
 
     def __eq__(self, other: object) -> bool:
@@ -269,15 +304,14 @@ def fit_profile(
     label: ArrayLike | None = None,
     max_cells: int = 1000,
     max_levels: int = 300,
-    max_rare_levels: int = 400,
-    rare_share: float = 0.001,
+    frequent_share: float = 0.001,
 ) -> Profile:
     """Fix a grid on a reference table and count the table on it.
 
     Missing values are NaN or None; infinities count as missing, since they come from a broken division more
-    often than from the world, and are also counted on their own. Within a cell a distance can be off by the
-    cell's share of rows: at most 1 / max_cells of the reference, and nothing at all in cells of one value, so
-    with no more distinct values than `max_cells` every KS distance is exact.
+    often than from the world, and are also counted on their own. A KS distance
+    can be off by the rows of one cell: less than 2 / max_cells of the reference, and nothing at all in cells
+    of one value, so with no more distinct values than `max_cells` every distance is exact.
 
     Parameters
     ----------
@@ -286,9 +320,8 @@ def fit_profile(
         k.
     label : (n,) of floats (profiled as a number) or of strings or integers (profiled as a category).
     max_cells : cells of a numeric grid, not counting those of single values.
-    max_levels, max_rare_levels : how many levels have their own cell, and how many more are remembered by
-        name.
-    rare_share : where there are more levels than `max_levels`, those with a smaller share of rows are rare.
+    max_levels : up to so many levels each has its own cell; of more, only the frequent ones have.
+    frequent_share : of how many rows a level must be to be frequent.
 
     Raises
     ------
@@ -311,7 +344,7 @@ def fit_profile(
         raise InvalidInputError(f"{reserved} are names of Contender's own columns; rename the feature")
     extra = _extra_columns(prediction, label, len(table))
     grids: list[Grid] = [_fit_numeric(name, "feature", _numeric(table, name), max_cells) for name in numeric]
-    limits = (max_levels, max_rare_levels, rare_share)
+    limits = (max_levels, frequent_share)
     grids += [_fit_categorical(name, "feature", _levels(table, name), limits) for name in categorical]
     for name, (role, values) in extra.items():
         if isinstance(values, Counter):
@@ -338,7 +371,7 @@ def count(
     >>> grid = fit_profile(rooms, categorical=["kind"]).grid
     >>> batch = Table({"kind": np.array(["flat", "boat", None], dtype=object)})
     >>> dict(zip(grid.columns[0].cell_names, count(grid, batch).counts["kind"].cells.tolist()))
-    {'flat': 1, 'house': 0, '(rare)': 0, '(unseen)': 1}
+    {'flat': 1, 'house': 0, '(unseen)': 1}
     """
     lacking = [
         column.name
@@ -418,30 +451,32 @@ def _fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> Numer
     if len(distinct) <= max_cells:
         edges = alone = distinct
     else:
-        # The last value of each rank interval (i, i + 1] · total / max_cells: no cell between edges holds
-        # more.
+        # The last value of each rank interval (i, i + 1] · total / max_cells: a cell between edges holds
+        # that many rows, and those of one more value at most.
         interval = -(-up_to * max_cells // total)
         edges = distinct[np.append(interval[1:] != interval[:-1], True)]
         alone = distinct[times * max_cells >= total]
     low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
-    just_below = np.nextafter(alone, -np.inf)
+    with np.errstate(over="ignore"):
+        just_below = np.nextafter(alone, -np.inf)
     ends = np.array([distinct[0], low, high])
     edges = np.unique(np.concatenate((ends, edges, alone, just_below[np.isfinite(just_below)])))
     return NumericGrid(name, role, edges, low, high)
 
 
 def _fit_categorical(
-    name: str, role: Role, levels: Counter[str | None], limits: tuple[int, int, float]
+    name: str, role: Role, levels: Counter[str | None], limits: tuple[int, float]
 ) -> CategoricalGrid:
-    max_levels, max_rare_levels, rare_share = limits
-    known = [(times, level) for level, times in levels.items() if level is not None and times >= 2]
-    known.sort(key=lambda item: (-item[0], item[1]))
-    least = rare_share * sum(times for level, times in levels.items() if level is not None)
-    frequent = [level for times, level in known[:max_levels] if len(known) <= max_levels or times >= least]
-    # Remembered by name and not by frequency: the most frequent of many equals were lucky, and would seem to
-    # lose share in any later data.
-    rare = sorted(level for _, level in known[len(frequent) :])[:max_rare_levels]
-    return CategoricalGrid(name, role, tuple(frequent), tuple(rare))
+    max_levels, frequent_share = limits
+    known = sorted(
+        ((level, times) for level, times in levels.items() if level is not None), key=lambda k: (-k[1], k[0])
+    )
+    if len(known) <= max_levels:
+        singles = sum(times == 1 for _, times in known)
+        return CategoricalGrid(name, role, tuple(level for level, _ in known), True, singles)
+    least = frequent_share * sum(times for _, times in known)
+    frequent = tuple(level for level, times in known[:max_levels] if times >= least)
+    return CategoricalGrid(name, role, frequent, False, 0)
 
 
 def _count(grid: Grid, values: Floats | Counter[str | None]) -> Counts:
@@ -459,7 +494,8 @@ def _count_numeric(grid: NumericGrid, values: Floats) -> Counts:
     if len(finite) == 0:
         return Counts(np.zeros(grid.size, dtype=np.int64), len(values), infinite)
     missing = len(values) - len(finite)
-    return Counts(grid.cells(finite), missing, infinite, float(finite.min()), float(finite.max()))
+    low, high = float(finite.min()), float(finite.max())
+    return Counts(grid.cells(finite), missing, infinite, low, high, total=grid.total(finite))
 
 
 def _count_categorical(grid: CategoricalGrid, levels: Counter[str | None]) -> Counts:
@@ -472,7 +508,7 @@ def _count_categorical(grid: CategoricalGrid, levels: Counter[str | None]) -> Co
         cells[cell] += times
         if cell < 0:
             unseen.append(level)
-    return Counts(cells, levels.get(None, 0), unseen_examples=tuple(sorted(unseen)[:UNSEEN_EXAMPLES]))
+    return Counts(cells, levels.get(None, 0), other_examples=tuple(sorted(unseen)[:OTHER_EXAMPLES]))
 
 
 def _numeric(table: Table, name: str) -> Floats:

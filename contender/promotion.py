@@ -23,7 +23,7 @@ from contender.ports import Objects
 MAX_ATTEMPTS = 5
 
 REMEMBERED_SWAPS = 8
-"""How many swaps a pointer remembers: as many may follow one whose answer was lost, and it is still told from a lost race."""
+"""As many swaps may follow one whose answer was lost, and it is still told from a lost race."""
 
 
 @dataclass(frozen=True)

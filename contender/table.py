@@ -80,7 +80,7 @@ def as_category(value: object) -> str | None:
     >>> [as_category(value) for value in (True, "False", 3.0, "3.0", 2.5, "UA", " ", float("nan"), None)]
     ['true', 'false', '3', '3', '2.5', 'UA', None, None, None]
     """
-    if value is None or value != value:  # not-a-number is the one value that differs from itself
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
     text = str(value).strip()
     if text.lower() in ("true", "false"):

@@ -25,7 +25,7 @@ def step(work: Callable[[RunState], Message]) -> Handler:
     @logger.inject_lambda_context
     @tracer.capture_lambda_handler
     @metrics.log_metrics
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
         state = RunState.from_dict(event)
         logger.append_keys(run_id=state.run_id, pipeline=state.request.pipeline)
         metrics.add_dimension(name="pipeline", value=state.request.pipeline)

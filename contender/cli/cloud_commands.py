@@ -37,7 +37,7 @@ def up(as_json: JsonOption = False) -> None:
 def start_cloud() -> None:
     """Bring the local cloud up with its progress shown, and say what the emulator could not take."""
     with console.status("starting the local cloud") as spinner:
-        deployment = localcloud.cloud.up(project_root(), on_event=lambda message: spinner.update(message))
+        deployment = localcloud.cloud.up(project_root(), on_event=spinner.update)
     for omission in deployment.omissions:
         console.print(
             f"  [dim]left out locally: {omission.resource_type} {omission.logical_id} ({omission.reason})[/dim]",

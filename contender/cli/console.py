@@ -26,7 +26,7 @@ VERDICT_STYLES = {
 
 def print_json(content: Any) -> None:
     """Machine-readable, one document, nothing else on standard output."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))  # noqa: T201
+    print(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:

@@ -40,7 +40,7 @@ def init(
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a header.")],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
-    id: Annotated[str, typer.Option("--id", help="Column that names a row.")] = "",  # noqa: A002 - the option's name
+    id: Annotated[str, typer.Option("--id", help="Column that names a row.")] = "",
     name: Annotated[str, typer.Option(help="Name of the pipeline; default: the file's name.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a pipeline file of that name.")] = False,
     as_json: JsonOption = False,

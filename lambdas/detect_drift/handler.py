@@ -49,8 +49,8 @@ def detect(state: RunState) -> Drift:
     window = current_window(state, champion.pointer, manifests)
     forced = state.request.trigger in FORCING_TRIGGERS
     if not window:
-        reason = "nothing has come since the champion was trained"
-        return Drift(retrain=forced, drifted=False, reason=f"{reason}, but {state.request.trigger} asks" if forced else reason)
+        asked = f", but a new model was asked for ({state.request.trigger})" if forced else ""
+        return Drift(forced, drifted=False, reason=f"nothing has come since the champion was trained{asked}")
     report = compare_with_reference(state, champion.pointer, [store.part(manifest) for manifest in window])
     emit("FeaturesDrifted", len(report.drifted_features))
     return Drift(

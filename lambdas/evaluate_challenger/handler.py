@@ -54,8 +54,8 @@ def evaluate(state: RunState) -> Comparison:
         served(registry, champion) if champion else None,
         seed=config.training.seed,
     )
-    folder.write(COMPARISON, comparison.to_dict() | {"challenger_version": challenger.version,
-                                                     "champion_version": champion.version if champion else None})  # fmt: skip
+    versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
+    folder.write(COMPARISON, comparison.to_dict() | versions)
     if comparison.difference is not None:
         emit("Improvement", comparison.difference)
     return Comparison(

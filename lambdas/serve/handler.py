@@ -38,7 +38,7 @@ follower = Follower(
     environment.pipeline,
     load=load_model,
     clock=time.monotonic,
-    report=lambda error: logger.exception("the pointer or its model is unusable; the last good model serves on"),
+    report=lambda error: logger.error("the last good model serves on", exc_info=error),
 )
 app = APIGatewayHttpResolver()
 
