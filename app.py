@@ -22,9 +22,7 @@ def main() -> None:
     """Synthesise one environment; what is meant for an account is checked on the way."""
     # The app's own arguments depend on the context, which only an app can read; this one is not synthesised.
     context = cdk.App(auto_synth=False).node
-    environment = environment_named(
-        _text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX
-    )
+    environment = environment_named(_text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX)
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,

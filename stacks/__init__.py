@@ -1,1 +1,1 @@
-"""The CDK stacks: data, training, workflow, serving, monitoring. Of `contender`, only `config` is imported."""
+"""The CDK stacks: data, training, workflow, serving, monitoring. Of `contender` they import only `config`."""

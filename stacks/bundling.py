@@ -1,6 +1,6 @@
 """Puts a function's zip together without Docker: our own packages, and on AWS the wheels that they need.
 
-A bundle is named by the content that goes into it: one that has not changed is neither built nor uploaded again.
+A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def install_requirements(requirements: Path, target: Path) -> None:
     command += [*platforms, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [
-            result.stderr.strip()
-        ]
+        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [result.stderr.strip()]
         raise BundlingError(
             f"pip could not install {requirements} for Python {PYTHON_VERSION} on {PLATFORMS[0]} "
             f"(exit code {result.returncode}); correct the pins or the package index. "

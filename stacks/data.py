@@ -20,7 +20,7 @@ ACCESS_LOG_DAYS = 90
 
 
 class PrivateBucket(Construct):
-    """A bucket that is versioned, encrypted, closed to the public and to plain HTTP, and cleans up after itself.
+    """A bucket that is versioned, encrypted, closed to the public and to plain HTTP, and tidies up.
 
     SSE-S3 and not KMS: nothing here is shared across accounts, and a key would cost per request and add a
     second policy to get wrong. Change `encryption` where a rule asks for keys of your own.
@@ -118,9 +118,7 @@ class DataStack(Stack):
         access_logs = AccessLogBucket(self, "AccessLogs", environment=environment).bucket
         expire = Duration.days(NONCURRENT_DAYS)
         data = PrivateBucket(self, "Data", environment=environment, access_logs=access_logs, expire=expire)
-        models = PrivateBucket(
-            self, "Models", environment=environment, access_logs=access_logs, expire=expire
-        )
+        models = PrivateBucket(self, "Models", environment=environment, access_logs=access_logs, expire=expire)
         runs = RunsTable(self, "Runs", environment=environment)
         announce_uploads(data.bucket)
         require_conditional_writes(models.bucket)

@@ -1,4 +1,4 @@
-"""What differs between local, dev and prod: one frozen dataclass, so that a difference is a field, not an `if`."""
+"""What differs between local, dev and prod: a frozen dataclass, so that a difference is a field, not an `if`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def dev(prefix: str = DEFAULT_PREFIX) -> Environment:
 
 
 def prod(prefix: str = DEFAULT_PREFIX) -> Environment:
-    """Where answers matter: data outlives its stack, which nobody deletes by mistake; endpoints survive a zone."""
+    """Where answers matter: data outlives its stack, no stack goes by mistake, endpoints survive a zone."""
     return Environment(
         name="prod",
         prefix=prefix,

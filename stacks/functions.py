@@ -1,8 +1,7 @@
 """One place that makes a function: zip or image, with its role, its log group, tracing and environment.
 
-None has a dead-letter queue or retry settings of its own: those apply to asynchronous calls, and every function
-here is called synchronously, by the state machine (which retries and catches) or by the API (whose caller sees
-the error).
+None has a dead-letter queue or retry settings of its own: those are for asynchronous calls, and every function
+here is called synchronously, by the state machine (which retries) or by the API (whose caller sees the error).
 """
 
 from __future__ import annotations
@@ -133,9 +132,7 @@ _WHY_THIS_RUNTIME = (
     "Functions and the training image run one Python version, so that an artifact is read by what wrote it; "
     "it is raised for all of them at once."
 )
-_WHY_TRACING_NEEDS_ALL = (
-    "xray:PutTraceSegments and xray:PutTelemetryRecords take no resource; IAM accepts only *."
-)
+_WHY_TRACING_NEEDS_ALL = "xray:PutTraceSegments and xray:PutTelemetryRecords take no resource; IAM accepts only *."
 
 
 def _powertools(folder: str, environment: Environment) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -22,22 +24,23 @@ WIDTH = 24
 SERVING_ERRORS = """**Predictions of {pipeline} fail.** More than {rate:.2%} of them answered 5xx.
 
 1. `GET /v1/model` says which version answers, and since when.
-2. If it was promoted shortly before, roll back: put the previous version into the champion pointer.
-3. Else read the log of the Serve function: a timeout asks for memory, a refused manifest names its artifact."""
+2. If it was promoted shortly before: `contender rollback --pipeline {pipeline} --env {environment}`.
+3. Else read the log of the Serve function: a timeout asks for memory, a refused file is named."""
 
-FAILED_RUNS = """**Training runs of {pipeline} fail.** In one hour {count} or more failed, timed out or were stopped.
+FAILED_RUNS = """**Training runs of {pipeline} fail.** In one hour {count} or more did not reach their end.
 
-1. Open the state machine's newest failed execution; the red state names the cause.
-2. A failed Train state: read the task's log; exit code 137 asks for memory in the pipeline file.
-3. The champion still serves. Repair, then redrive the execution or start a new one.
+1. Open the newest failed execution: `$.failure` names the state that failed and its error. If it is Train,
+   read the task's log too; exit code 137 asks for more `training.memory_mib` in the pipeline file.
+2. The champion still serves, and uploads wait. Repair, then start a new run; a redrive would repeat only the
+   last state.
 
 A run that was stopped by hand counts too."""
 
-DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** An upload or the schedule could not start a run.
+DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** Something could not start a run.
 
-1. Read a message of the dead-letter queue: its attributes carry the error code.
-2. Most often permissions or a throttled StartExecution. Repair, then start a run by hand: it picks up every
-   waiting upload, so messages need no replay.
+1. Read a message of the dead-letter queue: its attributes carry the error code, its body what was sent.
+   Most often it is a permission, or StartExecution was throttled.
+2. Repair, then upload the files that the messages name once more; a missed schedule needs nothing.
 3. Purge the queue; the alarm goes back to OK."""
 
 
@@ -61,13 +64,9 @@ class PipelineMetrics:
         self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
         self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
         self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
-        self.latencies = [
-            api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")
-        ]
+        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
         self.serve_errors = serve.metric_errors(period=period, label="function errors")
-        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(
-            period=period, statistic="Maximum"
-        )
+        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
         self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
             period=period, statistic="Maximum"
         )
@@ -136,6 +135,7 @@ class PipelineAlarms(Construct):
         construct_id: str,
         *,
         pipeline: str,
+        environment: str,
         policy: AlarmPolicy,
         shared: PipelineMetrics,
         topic: sns.ITopic,
@@ -147,7 +147,9 @@ class PipelineAlarms(Construct):
             metric=shared.error_rate(min_requests=policy.serving_min_requests),
             threshold=policy.serving_error_rate,
             operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            description=SERVING_ERRORS.format(pipeline=pipeline, rate=policy.serving_error_rate),
+            description=SERVING_ERRORS.format(
+                pipeline=pipeline, environment=environment, rate=policy.serving_error_rate
+            ),
         )
         self._add(
             "FailedRuns",
@@ -223,12 +225,12 @@ class PipelineDashboard(Construct):
 def _graph(
     title: str,
     *,
-    left: list[cloudwatch.Metric] | list[cloudwatch.MathExpression] | list[cloudwatch.IMetric],
-    right: list[cloudwatch.Metric] | None = None,
+    left: Sequence[cloudwatch.IMetric],
+    right: Sequence[cloudwatch.IMetric] = (),
     stacked: bool = False,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
-        title=title, width=WIDTH // 3, left=left, right=right or [], stacked=stacked, left_y_axis={"min": 0}
+        title=title, width=WIDTH // 3, left=list(left), right=list(right), stacked=stacked, left_y_axis={"min": 0}
     )
 
 
@@ -259,7 +261,13 @@ class MonitoringStack(Stack):
             dead_letters=dead_letters,
         )
         PipelineAlarms(
-            self, "Alarms", pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic
+            self,
+            "Alarms",
+            pipeline=pipeline.name,
+            environment=environment.name,
+            policy=pipeline.alarms,
+            shared=shared,
+            topic=topic,
         )
         PipelineDashboard(
             self,

@@ -75,7 +75,6 @@ class PredictionApi(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS),
-            detailed_metrics_enabled=True,
         )
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)
@@ -103,9 +102,7 @@ class ServingStack(Stack):
         **stack_settings: object,
     ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
-        source = CodeSource(
-            self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS
-        )
+        source = CodeSource(self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS)
         self.serve = LoopFunction(
             self,
             "Serve",

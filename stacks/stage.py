@@ -68,9 +68,7 @@ class ContenderStage(Stage):
         for pipeline in pipelines:
             self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
 
-    def _add_pipeline(
-        self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]
-    ) -> None:
+    def _add_pipeline(self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]) -> None:
         workflow = WorkflowStack(
             self,
             f"{pipeline.name}-workflow",

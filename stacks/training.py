@@ -47,9 +47,7 @@ class ClosedNetwork(Construct):
             # Emptying the default group takes a Lambda-backed custom resource; nothing here uses that group.
             restrict_default_security_group=False,
             subnet_configuration=[
-                ec2.SubnetConfiguration(
-                    name="training", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
-                )
+                ec2.SubnetConfiguration(name="training", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24)
             ],
             gateway_endpoints={
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
@@ -168,9 +166,7 @@ class TrainingTask(Construct):
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
             },
         )
-        container.add_mount_points(
-            ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False)
-        )
+        container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))
         acknowledge(
             self.definition,
             {"AwsSolutions-ECS2": "The variables are names of two buckets, which are no secrets."},
@@ -218,9 +214,7 @@ class TrainingStack(Stack):
             environment=environment,
             storage=storage,
             cpu=max((pipeline.training.cpu for pipeline in pipelines), default=DEFAULT_CPU),
-            memory_mib=max(
-                (pipeline.training.memory_mib for pipeline in pipelines), default=DEFAULT_MEMORY_MIB
-            ),
+            memory_mib=max((pipeline.training.memory_mib for pipeline in pipelines), default=DEFAULT_MEMORY_MIB),
             project_root=project_root,
         )
         CfnOutput(self, "ClusterArn", value=self.cluster.cluster_arn)
@@ -228,14 +222,12 @@ class TrainingStack(Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """The region's first zones, chosen by CloudFormation: a look-up would need an account at synthesis."""
+        """The region's first zones, left to CloudFormation: looking them up would need an account."""
         return [Fn.select(index, Fn.get_azs()) for index in range(self._zones)]
 
 
 def _cluster(stack: Stack, name: str, vpc: ec2.IVpc, environment: Environment) -> ecs.Cluster:
-    insights = (
-        ecs.ContainerInsights.ENABLED if environment.container_insights else ecs.ContainerInsights.DISABLED
-    )
+    insights = ecs.ContainerInsights.ENABLED if environment.container_insights else ecs.ContainerInsights.DISABLED
     cluster = ecs.Cluster(stack, "Cluster", cluster_name=name, vpc=vpc, container_insights_v2=insights)
     resource = cluster.node.default_child
     assert isinstance(resource, ecs.CfnCluster)

@@ -13,9 +13,7 @@ DOCKERFILE = "training_image/Dockerfile"
 _EXCLUDED = ["*", "!contender", "!lambdas", "!training_image", "contender/cli", "**/__pycache__", "**/*.pyc"]
 
 
-def training_image_asset(
-    scope: Construct, construct_id: str, *, project_root: Path
-) -> ecr_assets.DockerImageAsset:
+def training_image_asset(scope: Construct, construct_id: str, *, project_root: Path) -> ecr_assets.DockerImageAsset:
     """The image as an asset of a stack; its content is built and pushed once, however many stacks name it."""
     return ecr_assets.DockerImageAsset(
         scope,

@@ -135,9 +135,7 @@ class LoopFunctions(Construct):
         variables: dict[str, dict[str, str]],
     ) -> None:
         super().__init__(scope, construct_id)
-        source = CodeSource(
-            self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS
-        )
+        source = CodeSource(self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS)
         shared = {
             "PIPELINE": pipeline.name,
             "DATA_BUCKET": storage.data_bucket.bucket_name,
@@ -221,7 +219,7 @@ class ContinuousTraining(Construct):
         self._grant_itself(name)
         # ReleaseLease, when Record itself has failed.
         storage.runs_table.grant(self.role, "dynamodb:UpdateItem")
-        # Below this prefix log delivery needs no entry in the account's resource policy, whose size is limited.
+        # Below this prefix log delivery needs no entry in the account's resource policy, which is limited.
         log_group = logs.LogGroup(
             self,
             "Logs",
@@ -234,14 +232,9 @@ class ContinuousTraining(Construct):
             "Machine",
             state_machine_name=name,
             role=self.role,
-            definition_body=sfn.DefinitionBody.from_string(
-                (project_root / DEFINITION_FILE).read_text("utf-8")
-            ),
+            definition_body=sfn.DefinitionBody.from_string((project_root / DEFINITION_FILE).read_text("utf-8")),
             definition_substitutions={
-                **{
-                    f"{state}FunctionArn": one.function.function_arn
-                    for state, one in functions.by_state.items()
-                },
+                **{f"{state}FunctionArn": one.function.function_arn for state, one in functions.by_state.items()},
                 "ClusterArn": training.cluster.cluster_arn,
                 "TaskDefinitionArn": training.task.family,
                 "TrainContainerName": CONTAINER_NAME,
@@ -311,7 +304,7 @@ class ContinuousTraining(Construct):
             self.role,
             {
                 wildcard_finding(self.role, definition): (
-                    "The revision: every deployment of the training stack makes one, and runs start the newest."
+                    "The revision: each deployment of the training stack makes one; runs start the newest."
                 ),
                 wildcard_finding(self.role, tasks): (
                     "A task is named when it starts; the statement is limited to tasks of this cluster."
@@ -411,9 +404,7 @@ class Triggers(Construct):
             time_window=scheduler.TimeWindow.flexible(Duration.minutes(SCHEDULE_WINDOW_MINUTES)),
             target=scheduler_targets.StepFunctionsStartExecution(
                 machine,
-                input=scheduler.ScheduleTargetInput.from_object(
-                    {"trigger": "schedule", "pipeline": pipeline.name}
-                ),
+                input=scheduler.ScheduleTargetInput.from_object({"trigger": "schedule", "pipeline": pipeline.name}),
                 dead_letter_queue=self.dead_letters,
                 retry_attempts=DELIVERY_ATTEMPTS,
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
@@ -491,24 +482,16 @@ class WorkflowStack(Stack):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         role.add_to_policy(
-            iam.PolicyStatement(
-                sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions]
-            )
+            iam.PolicyStatement(sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions])
         )
         acknowledge(
             role,
-            {
-                wildcard_finding(
-                    role, executions
-                ): "An execution is named when it starts; only its status is read."
-            },
+            {wildcard_finding(role, executions): "An execution is named when it starts; only its status is read."},
         )
 
     def _grant_mail(self, alerts_key: kms.IKey) -> None:
         role = self.functions.by_state["Notify"].role
-        role.add_to_policy(
-            iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn])
-        )
+        role.add_to_policy(iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn]))
         role.add_to_policy(
             iam.PolicyStatement(
                 sid="EncryptMail",

@@ -97,9 +97,7 @@ def synthesise(name: str, folder: Path) -> Synthesised:
     prefix = f"{environment.stage_name}-"
     return Synthesised(
         templates={stack.stack_name.removeprefix(prefix): stack.template for stack in stacks},
-        protected={
-            stack.stack_name.removeprefix(prefix): bool(stack.termination_protection) for stack in stacks
-        },
+        protected={stack.stack_name.removeprefix(prefix): bool(stack.termination_protection) for stack in stacks},
         folder=Path(assembly.nested_assembly.directory),
     )
 

@@ -35,7 +35,5 @@ def test_the_local_environment_synthesises_without_the_cdk_command_line(tmp_path
     result = run_app(tmp_path / "cdk.out", env="local", prefix="acme")
     assert result.returncode == 0, result.stderr
     manifest = json.loads((tmp_path / "cdk.out" / "assembly-acme-local" / "manifest.json").read_text("utf-8"))
-    names = {
-        a["displayName"] for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"
-    }
+    names = {a["displayName"] for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"}
     assert {"acme-local/data", "acme-local/training"} <= {name.split(" ")[0] for name in names}

@@ -40,16 +40,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(
-    project: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project: Path, tmp_path: Path) -> None:
     cache = project / "contender/__pycache__/config.cpython-313.pyc"
     cache.parent.mkdir()
     cache.write_bytes(b"compiled")
     write_bundle(project, None, tmp_path / "bundle")
-    files = {
-        p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()
-    }
+    files = {p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()}
     assert files == {"contender/config.py", "lambdas/claim/handler.py"}
 
 
@@ -98,13 +94,9 @@ def test_a_zip_functions_handler_imports_only_what_its_bundle_or_the_runtime_has
         "POWERTOOLS_SERVICE_NAME": folder,
     }
     command = [sys.executable, "-c", IMPORT_THE_HANDLER.format(folder=folder)]
-    result = subprocess.run(
-        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    pinned = {name.replace("-", "_") for name in pins_of(PROJECT_ROOT / requirements)} | {
-        "google"
-    }  # protobuf's module
+    pinned = {name.replace("-", "_") for name in pins_of(PROJECT_ROOT / requirements)} | {"google"}  # protobuf's module
     assert set(result.stdout.split()) - OF_THE_RUNTIME - OUR_OWN <= pinned
 
 

@@ -13,9 +13,7 @@ COMPARE_AND_SWAP = "PointerIsComparedAndSwapped"
 
 
 def bucket(synthesised: Synthesised, start: str) -> dict[str, Any]:
-    (found,) = [
-        b for b in synthesised.resources("data", "AWS::S3::Bucket") if b["LogicalId"].startswith(start)
-    ]
+    (found,) = [b for b in synthesised.resources("data", "AWS::S3::Bucket") if b["LogicalId"].startswith(start)]
     return found
 
 
@@ -110,6 +108,4 @@ def test_dev_data_goes_with_its_stack(dev: Synthesised) -> None:
 
 
 def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
-    assert {"DataBucketName", "ModelBucketName", "RunsTableName"} <= set(
-        anywhere.templates["data"]["Outputs"]
-    )
+    assert {"DataBucketName", "ModelBucketName", "RunsTableName"} <= set(anywhere.templates["data"]["Outputs"])

@@ -7,11 +7,12 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stacks.environment import EnvironmentNameError, dev, environment_named, local, prod
+from stacks.environment import Environment, EnvironmentNameError, dev, environment_named, local, prod
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, statements
 
 # W3005 is a DependsOn that the CDK writes beside a reference which already says it: redundant and harmless.
@@ -56,9 +57,7 @@ def test_prod_stacks_cannot_be_deleted_by_mistake_and_others_can(prod: Synthesis
     assert set(dev.protected.values()) == {False}
 
 
-def test_only_environments_on_aws_ask_for_a_bootstrapped_account(
-    on_aws: Synthesised, local: Synthesised
-) -> None:
+def test_only_environments_on_aws_ask_for_a_bootstrapped_account(on_aws: Synthesised, local: Synthesised) -> None:
     assert all("BootstrapVersion" in template["Parameters"] for template in on_aws.templates.values())
     assert all("Parameters" not in template for template in local.templates.values())
 
@@ -93,8 +92,8 @@ def test_prefix_and_name_start_every_stack() -> None:
 
 
 @pytest.mark.parametrize("make", [local, dev, prod])
-def test_two_zones_are_the_least_that_the_definition_names(make: object) -> None:
-    environment = make()  # type: ignore[operator]
+def test_two_zones_are_the_least_that_the_definition_names(make: Callable[[], Environment]) -> None:
+    environment = make()
     assert environment.availability_zones >= 2
     assert environment.endpoint_zones <= environment.availability_zones
 

@@ -1,10 +1,10 @@
-"""The monitoring stack: alarms by metric math that say what to do, and a dashboard that CloudWatch can read."""
+"""The monitoring stack: alarms by metric math that say what to do, and a readable dashboard."""
 
 from __future__ import annotations
 
 import ast
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -17,8 +17,9 @@ MONITORING = f"{PIPELINE}-monitoring"
 
 def alarm(synthesised: Synthesised, name: str) -> dict[str, Any]:
     alarms = synthesised.resources(MONITORING, "AWS::CloudWatch::Alarm")
-    (found,) = [a["Properties"] for a in alarms if a["LogicalId"].startswith(f"Alarms{name}")]
-    return found
+    (found,) = [a for a in alarms if a["LogicalId"].startswith(f"Alarms{name}")]
+    properties: dict[str, Any] = found["Properties"]
+    return properties
 
 
 def expression(properties: dict[str, Any]) -> str:
@@ -81,7 +82,7 @@ def test_the_dashboard_is_json_with_a_widget_for_each_question(anywhere: Synthes
 
 
 def test_the_dashboard_shows_every_verdict_that_a_run_can_have() -> None:
-    assert set(metrics.VERDICTS) == set(messages.Verdict.__args__)
+    assert set(metrics.VERDICTS) == set(get_args(messages.Verdict))
 
 
 @pytest.mark.parametrize("name", [metrics.RUNS_FINISHED, metrics.CHAMPION_AGE_HOURS])

@@ -1,4 +1,4 @@
-"""The serving stack: three signed, throttled routes to a function that can read its own models and nothing else."""
+"""The serving stack: three signed, throttled routes to a function that reads its own models only."""
 
 from __future__ import annotations
 

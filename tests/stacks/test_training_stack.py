@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.stacks.synthesis import Synthesised, flat, statements
@@ -24,18 +26,16 @@ def test_subnets_give_no_public_addresses(anywhere: Synthesised) -> None:
 
 @pytest.mark.parametrize(("environment", "zones"), [("local", 0), ("dev", 1), ("prod", 2)])
 def test_interface_endpoints_are_only_where_they_are_worth_their_price(
-    environments: object, environment: str, zones: int
+    environments: Callable[[str], Synthesised], environment: str, zones: int
 ) -> None:
-    endpoints = environments(environment).resources("training", "AWS::EC2::VPCEndpoint")  # type: ignore[operator]
+    endpoints = environments(environment).resources("training", "AWS::EC2::VPCEndpoint")
     services = {
         flat(e["Properties"]["ServiceName"]).rsplit(">.", 1)[-1]: e["Properties"]
         for e in endpoints
         if e["Properties"]["VpcEndpointType"] == "Interface"
     }
     gateways = [
-        flat(e["Properties"]["ServiceName"])
-        for e in endpoints
-        if e["Properties"]["VpcEndpointType"] == "Gateway"
+        flat(e["Properties"]["ServiceName"]) for e in endpoints if e["Properties"]["VpcEndpointType"] == "Gateway"
     ]
     assert sorted(name.rsplit(".", 1)[-1] for name in gateways) == ["dynamodb", "s3"]
     assert set(services) == ({"ecr.api", "ecr.dkr", "logs"} if zones else set())
@@ -70,10 +70,7 @@ def test_training_can_write_models_but_never_the_pointer(anywhere: Synthesised) 
     (policy,) = [p["Properties"] for p in policies if "TaskRole" in p["LogicalId"]]
     found = list(statements(policy["PolicyDocument"]))
     writes = {
-        (s["Effect"], flat(r).split(">", 1)[1])
-        for s in found
-        if "s3:PutObject" in s["Action"]
-        for r in s["Resource"]
+        (s["Effect"], flat(r).split(">", 1)[1]) for s in found if "s3:PutObject" in s["Action"] for r in s["Resource"]
     }
     assert writes == {("Allow", "/models/*"), ("Allow", "/runs/*"), ("Deny", "/models/*/champion.json")}
 

@@ -59,9 +59,7 @@ def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     assert lambda_states == {spec.state for spec in function_specs(PIPELINE)}
     for state in lambda_states:
         assert json.loads(DEFINITION)["States"][state]["Resource"] == f"${{{state}FunctionArn}}"
-        assert bound[f"{state}FunctionArn"] == {
-            "Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]
-        }
+        assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]}
 
 
 def test_every_function_has_a_folder_with_a_handler() -> None:
@@ -220,9 +218,7 @@ def test_the_schedule_is_the_pipelines_own_with_room_to_spread(anywhere: Synthes
 def test_alerts_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywhere: Synthesised) -> None:
     assert "KmsMasterKeyId" in anywhere.only(WORKFLOW, "AWS::SNS::Topic")
     found = list(statements(anywhere.only(WORKFLOW, "AWS::SNS::TopicPolicy")["PolicyDocument"]))
-    assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [
-        (s["Effect"], s["Condition"]) for s in found
-    ]
+    assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [(s["Effect"], s["Condition"]) for s in found]
     (allow,) = [s for s in found if s["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
