@@ -110,9 +110,7 @@ class PromotionPolicy:
         _check_between("min_blocks", self.min_blocks, 2, float("inf"))
         _check_between("min_slice_rows", self.min_slice_rows, 2, float("inf"))
         if self.slice_rule not in ("non-inferiority", "harm"):
-            raise InvalidInputError(
-                f"slice_rule must be 'non-inferiority' or 'harm', but got {self.slice_rule!r}"
-            )
+            raise InvalidInputError(f"slice_rule must be 'non-inferiority' or 'harm', but got {self.slice_rule!r}")
 
     @property
     def error_rate(self) -> float:
@@ -320,9 +318,7 @@ def compare(
     baseline = None
     if baseline_predictions is not None:
         baseline = _like(champion, y, baseline_predictions, "baseline_predictions", positive)
-    holdout = _Holdout(
-        truth, _metric(champion, policy, metric), policy, _resample(blocks, len(truth), policy, seed)
-    )
+    holdout = _Holdout(truth, _metric(champion, policy, metric), policy, _resample(blocks, len(truth), policy, seed))
     unit = holdout.effect_unit(champion)
     return _concluded(
         holdout,
@@ -331,9 +327,7 @@ def compare(
         challenger=challenger,
         min_effect=policy.min_effect * unit,
         beats=beats_baseline(holdout, challenger, baseline),
-        slices=slices_no_worse(
-            holdout, champion, challenger, slices or {}, margin=policy.slice_margin * unit
-        ),
+        slices=slices_no_worse(holdout, champion, challenger, slices or {}, margin=policy.slice_margin * unit),
         baseline=None if baseline is None else holdout.score(baseline),
     )
 
@@ -364,9 +358,7 @@ def first_champion(
     policy = policy or PromotionPolicy()
     truth, challenger = prepared(y, challenger_predictions, positive=positive)
     baseline = _like(challenger, y, baseline_predictions, "baseline_predictions", positive)
-    holdout = _Holdout(
-        truth, _metric(challenger, policy, metric), policy, _resample(blocks, len(truth), policy, seed)
-    )
+    holdout = _Holdout(truth, _metric(challenger, policy, metric), policy, _resample(blocks, len(truth), policy, seed))
     return _concluded(
         holdout,
         against="baseline",
@@ -374,9 +366,7 @@ def first_champion(
         challenger=challenger,
         min_effect=0.0,
         beats=beats_baseline(holdout, challenger, baseline),
-        slices=SlicesNoWorse(
-            "not judged", "There is no champion to be worse than.", policy.slice_margin, 0, 0
-        ),
+        slices=SlicesNoWorse("not judged", "There is no champion to be worse than.", policy.slice_margin, 0, 0),
         baseline=holdout.score(baseline),
     )
 
@@ -397,9 +387,7 @@ def naive_predictions(y_train: ArrayLike, *, rows: int, classes: int = 1) -> Flo
     """
     truth = np.asarray(y_train, dtype=np.float64)
     if truth.ndim != 1 or len(truth) == 0:
-        raise InvalidInputError(
-            f"y_train must have one dimension and at least one row, but got shape {truth.shape}"
-        )
+        raise InvalidInputError(f"y_train must have one dimension and at least one row, but got shape {truth.shape}")
     if classes == 1:
         return np.full((rows, 1), truth.mean())
     if not 0 <= truth.min() <= truth.max() < classes:
@@ -488,9 +476,7 @@ def beats_baseline(holdout: _Holdout, challenger: Floats, baseline: Floats | Non
         "undecided": "It is not shown that the challenger beats the naive baseline",
     }[status]
     figures = f"{holdout.metric.title} {_figure(mine)} against {_figure(naive)}, {holdout.words(interval)}"
-    return BeatsBaseline(
-        status, f"{claim}: {figures}.", mine, naive, interval.difference, interval.low, interval.high
-    )
+    return BeatsBaseline(status, f"{claim}: {figures}.", mine, naive, interval.difference, interval.low, interval.high)
 
 
 def slices_no_worse(
@@ -516,17 +502,14 @@ def slices_no_worse(
     if not slices:
         return SlicesNoWorse("not judged", "No slices were declared.", margin, 0, 0)
     found = [
-        _slice_evidence(
-            holdout.only(rows), champion[rows], challenger[rows], name=(column, level), margin=margin
-        )
+        _slice_evidence(holdout.only(rows), champion[rows], challenger[rows], name=(column, level), margin=margin)
         for column, labels in slices.items()
         for level, rows in _levels(column, labels, len(holdout.truth))
     ]
     judged = [evidence for evidence in found if evidence.p_worse is not None]
     adjusted = holm_adjusted(np.array([evidence.p_worse for evidence in judged], dtype=np.float64)).tolist()
     decided = tuple(
-        _decided(evidence, p_value, holdout.policy)
-        for evidence, p_value in zip(judged, adjusted, strict=True)
+        _decided(evidence, p_value, holdout.policy) for evidence, p_value in zip(judged, adjusted, strict=True)
     )
     others = sorted((e for e in found if e.p_worse is None), key=lambda e: (-e.rows, e.column, e.level))
     status, reason = _slices_status(decided, holdout.policy, margin)
@@ -570,9 +553,7 @@ def _decided(evidence: SliceEvidence, adjusted_p_worse: float, policy: Promotion
     return replace(evidence, status=status, adjusted_p_worse=adjusted_p_worse)
 
 
-def _slices_status(
-    judged: tuple[SliceEvidence, ...], policy: PromotionPolicy, margin: float
-) -> tuple[Status, str]:
+def _slices_status(judged: tuple[SliceEvidence, ...], policy: PromotionPolicy, margin: float) -> tuple[Status, str]:
     worse = [evidence for evidence in judged if evidence.status == "worse"]
     undecided = [evidence for evidence in judged if evidence.status == "undecided"]
     more = f"by more than {_figure(margin)}"
@@ -706,9 +687,7 @@ def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:
         return np.arange(rows)
     labels = np.asarray(blocks)
     if labels.shape != (rows,):
-        raise InvalidInputError(
-            f"blocks must have shape ({rows},), one label for each of y, but got {labels.shape}"
-        )
+        raise InvalidInputError(f"blocks must have shape ({rows},), one label for each of y, but got {labels.shape}")
     if labels.dtype == object:
         labels = labels.astype(str)
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -78,12 +78,9 @@ class DriftPolicy:
         if not 0.0 < self.alpha <= 0.5:
             raise InvalidInputError(f"alpha must be above 0 and at most 0.5, but got {self.alpha}")
         floors = {
-            name: getattr(self, name)
-            for name in ("min_effect_numeric", "min_effect_categorical", "min_effect_missing")
+            name: getattr(self, name) for name in ("min_effect_numeric", "min_effect_categorical", "min_effect_missing")
         }
-        floors |= {
-            f"min_effect_by_feature[{name!r}]": value for name, value in self.min_effect_by_feature.items()
-        }
+        floors |= {f"min_effect_by_feature[{name!r}]": value for name, value in self.min_effect_by_feature.items()}
         for name, value in floors.items():
             if not 0.0 <= value <= 1.0:
                 raise InvalidInputError(f"{name} must be between 0 and 1, but got {value}")
@@ -346,9 +343,7 @@ def _test_feature(
     return _test_categories(grid, before, after, tests=tests, policy=policy)
 
 
-def _test_numbers(
-    grid: NumericGrid, before: Counts, after: Counts, *, tests: int, policy: DriftPolicy
-) -> FeatureDrift:
+def _test_numbers(grid: NumericGrid, before: Counts, after: Counts, *, tests: int, policy: DriftPolicy) -> FeatureDrift:
     # Imported where it is used: every process that reads a pipeline file imports this module, but not scipy.
     from scipy.stats import kstwo  # noqa: PLC0415
 
@@ -390,15 +385,11 @@ def _test_categories(
         p_value=outcome.p_value,
         effect_floor=policy.floor_of(grid),
         direction=_categorical_direction(grid, before, after),
-        smallest_visible_effect=_visible_share(
-            before.present, after.present, outcome.freedom, policy.alpha / tests
-        ),
+        smallest_visible_effect=_visible_share(before.present, after.present, outcome.freedom, policy.alpha / tests),
     )
 
 
-def _test_missing(
-    grid: Grid, before: Counts, after: Counts, *, tests: int, policy: DriftPolicy
-) -> FeatureDrift:
+def _test_missing(grid: Grid, before: Counts, after: Counts, *, tests: int, policy: DriftPolicy) -> FeatureDrift:
     rows_before, rows_after = before.present + before.missing, after.present + after.missing
     rates = before.missing / rows_before, after.missing / rows_after
     table = np.array([before.present, before.missing]), np.array([after.present, after.missing])
@@ -428,9 +419,7 @@ def _judged(found: list[FeatureDrift], policy: DriftPolicy, enough: bool) -> tup
         significant = enough and p_value <= policy.alpha
         drifted = significant and test.distance >= test.effect_floor
         judged.append(replace(test, adjusted_p_value=p_value, significant=significant, drifted=drifted))
-    judged.sort(
-        key=lambda test: (not test.drifted, not test.significant, -test.distance, test.feature, test.aspect)
-    )
+    judged.sort(key=lambda test: (not test.drifted, not test.significant, -test.distance, test.feature, test.aspect))
     return tuple(judged)
 
 
@@ -600,17 +589,13 @@ def _reason(report: DriftReport) -> str:
         )
     checked = len({test.feature for test in report.features})
     if not report.features:
-        return (
-            "Nothing could be checked: " + "; ".join(f"{k}: {v}" for k, v in report.not_checked.items()) + "."
-        )
+        return "Nothing could be checked: " + "; ".join(f"{k}: {v}" for k, v in report.not_checked.items()) + "."
     if report.drifted:
         first = report.features[0]
         others = report.drifted_features[1:]
         also = f" Also {_listed(others)}." if others else ""
         return f"{_evidence(first)}; {len(report.drifted_features)} of {checked} features drifted.{also}"
-    largest = max(
-        report.features, key=lambda test: test.distance / test.effect_floor if test.effect_floor else 1.0
-    )
+    largest = max(report.features, key=lambda test: test.distance / test.effect_floor if test.effect_floor else 1.0)
     figure = f"the largest effect is a {largest.effect} of {largest.distance:.2g} on {largest.feature}"
     if largest.distance < largest.effect_floor:
         found = f"below the floor of {largest.effect_floor:g}"
@@ -620,11 +605,7 @@ def _reason(report: DriftReport) -> str:
         p_words = _p_words(largest.adjusted_p_value)
         found = f"above the floor of {largest.effect_floor:g} but not significant ({p_words})"
     blind = sorted(
-        {
-            test.feature
-            for test in report.features
-            if test.smallest_visible_effect > max(test.effect_floor, 1e-9)
-        }
+        {test.feature for test in report.features if test.smallest_visible_effect > max(test.effect_floor, 1e-9)}
     )
     caution = ""
     if blind:

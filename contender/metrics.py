@@ -119,9 +119,7 @@ def metric_for(task: str, name: str = "") -> Metric:
         raise InvalidInputError(f"task must be one of {', '.join(DEFAULT_METRICS)}, but got {task!r}")
     chosen = name or DEFAULT_METRICS[task]
     if chosen not in metric_names(task):
-        raise InvalidInputError(
-            f"metric must be one of {', '.join(metric_names(task))} for {task}, but got {name!r}"
-        )
+        raise InvalidInputError(f"metric must be one of {', '.join(metric_names(task))} for {task}, but got {name!r}")
     return METRICS[chosen]
 
 
@@ -149,9 +147,7 @@ def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tupl
     classes = predicted.shape[1]
     if classes == 1:
         return truth, predicted
-    if len(truth) and not (
-        np.array_equal(truth, np.floor(truth)) and 0 <= truth.min() <= truth.max() < classes
-    ):
+    if len(truth) and not (np.array_equal(truth, np.floor(truth)) and 0 <= truth.min() <= truth.max() < classes):
         raise InvalidInputError(
             f"y must hold class indices from 0 to {classes - 1}, but got {truth.min()} to {truth.max()}"
         )

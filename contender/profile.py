@@ -61,7 +61,7 @@ class NumericGrid:
 
     @property
     def step(self) -> float:
-        """Resolution of sums: a billionth of the reference's range, or of the value where there is but one."""
+        """Resolution of sums: a billionth of the reference's range, or of its value where there is but one."""
         reach = self.high / RESOLUTION - self.low / RESOLUTION
         return reach or max(abs(self.low), 1.0) / RESOLUTION
 
@@ -288,9 +288,7 @@ class Profile:
             )
         if set(self.counts) != set(other.counts):
             differing = sorted(set(self.counts) ^ set(other.counts))
-            raise InvalidInputError(
-                f"profiles must cover the same columns to be merged, but only one has {differing}"
-            )
+            raise InvalidInputError(f"profiles must cover the same columns to be merged, but only one has {differing}")
         merged = {name: counts.merge(other.counts[name]) for name, counts in self.counts.items()}
         return Profile(self.grid, self.rows + other.rows, merged)
 
@@ -336,9 +334,7 @@ def fit_profile(
         raise InvalidInputError("table must have at least one row to fit a profile on, but got 0")
     repeated = [name for name, times in Counter([*numeric, *categorical]).items() if times > 1]
     if repeated:
-        raise InvalidInputError(
-            f"numeric and categorical must name each column once, but got {repeated} twice"
-        )
+        raise InvalidInputError(f"numeric and categorical must name each column once, but got {repeated} twice")
     reserved = sorted({*numeric, *categorical} & {PREDICTION, LABEL})
     if reserved:
         raise InvalidInputError(f"{reserved} are names of Contender's own columns; rename the feature")
@@ -373,11 +369,7 @@ def count(
     >>> dict(zip(grid.columns[0].cell_names, count(grid, batch).counts["kind"].cells.tolist()))
     {'flat': 1, 'house': 0, '(unseen)': 1}
     """
-    lacking = [
-        column.name
-        for column in grid.columns
-        if column.role == "feature" and column.name not in table.columns
-    ]
+    lacking = [column.name for column in grid.columns if column.role == "feature" and column.name not in table.columns]
     if lacking:
         raise InvalidInputError(
             f"table must have every feature of the reference profile, but lacks {lacking}; it has "
@@ -431,9 +423,7 @@ def from_json(text: str | bytes) -> Profile:
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"not a Contender profile: {error!r}") from None
     if version != VERSION:
-        raise InvalidInputError(
-            f"profile version must be {VERSION}, but got {version}; retrain to write a new profile"
-        )
+        raise InvalidInputError(f"profile version must be {VERSION}, but got {version}; retrain to write a new profile")
     found = hashlib.sha256(_canonical(body)).hexdigest()
     if found != sha256:
         raise IntegrityError(f"the profile's body has sha256 {found}, but its header says {sha256}")
@@ -464,9 +454,7 @@ def _fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> Numer
     return NumericGrid(name, role, edges, low, high)
 
 
-def _fit_categorical(
-    name: str, role: Role, levels: Counter[str | None], limits: tuple[int, float]
-) -> CategoricalGrid:
+def _fit_categorical(name: str, role: Role, levels: Counter[str | None], limits: tuple[int, float]) -> CategoricalGrid:
     max_levels, frequent_share = limits
     known = sorted(
         ((level, times) for level, times in levels.items() if level is not None), key=lambda k: (-k[1], k[0])
@@ -521,9 +509,7 @@ def _numeric(table: Table, name: str) -> Floats:
 def _levels(table: Table, name: str) -> Counter[str | None]:
     values = _column(table, name)
     if values.dtype.kind not in "OU":
-        raise InvalidInputError(
-            f"categorical column {name!r} must hold strings, but got dtype {values.dtype}"
-        )
+        raise InvalidInputError(f"categorical column {name!r} must hold strings, but got dtype {values.dtype}")
     levels: Counter[str | None] = Counter(values.tolist())
     wrong = next((level for level in levels if level is not None and not isinstance(level, str)), None)
     if wrong is not None:
@@ -545,9 +531,7 @@ def _extra_columns(
     if prediction is not None:
         values = np.asarray(prediction, dtype=np.float64)
         if values.ndim not in (1, 2) or len(values) != rows or (values.ndim == 2 and values.shape[1] == 0):
-            raise InvalidInputError(
-                f"prediction must have shape ({rows},) or ({rows}, k), but got {values.shape}"
-            )
+            raise InvalidInputError(f"prediction must have shape ({rows},) or ({rows}, k), but got {values.shape}")
         if values.ndim == 1 or values.shape[1] <= 2:
             columns[PREDICTION] = ("prediction", values if values.ndim == 1 else values[:, -1])
         else:
