@@ -48,17 +48,11 @@ class FeatureEncoding:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise InvalidInputError(
-                f"kind of {self.name} must be numeric or categorical, but got {self.kind!r}"
-            )
+            raise InvalidInputError(f"kind of {self.name} must be numeric or categorical, but got {self.kind!r}")
         if self.kind == "numeric" and self.levels:
-            raise InvalidInputError(
-                f"{self.name} is numeric and cannot have levels, but got {len(self.levels)}"
-            )
+            raise InvalidInputError(f"{self.name} is numeric and cannot have levels, but got {len(self.levels)}")
         if len(set(self.levels)) < len(self.levels):
-            raise InvalidInputError(
-                f"levels of {self.name} must differ from each other, but got {self.levels}"
-            )
+            raise InvalidInputError(f"levels of {self.name} must differ from each other, but got {self.levels}")
 
     def encode(self, column: Column) -> NDArray[np.float32]:
         """The column as float32, row by row."""
@@ -93,9 +87,7 @@ def fit_encoding(table: Table, config: PipelineConfig) -> tuple[FeatureEncoding,
     return tuple(
         FeatureEncoding(name, "numeric")
         if name in config.numeric
-        else FeatureEncoding(
-            name, "categorical", frequent_levels(table[name], config.training.min_level_rows)
-        )
+        else FeatureEncoding(name, "categorical", frequent_levels(table[name], config.training.min_level_rows))
         for name in config.features
     )
 
@@ -123,9 +115,7 @@ def encode(table: Table, encodings: Sequence[FeatureEncoding]) -> NDArray[np.flo
     """
     missing = [encoding.name for encoding in encodings if encoding.name not in table]
     if missing:
-        raise InvalidInputError(
-            f"the table must have every feature of the model, but it lacks {', '.join(missing)}"
-        )
+        raise InvalidInputError(f"the table must have every feature of the model, but it lacks {', '.join(missing)}")
     matrix = np.empty((len(table), len(encodings)), dtype=np.float32)
     for position, encoding in enumerate(encodings):
         matrix[:, position] = encoding.encode(table[encoding.name])

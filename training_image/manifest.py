@@ -15,6 +15,9 @@ from training_image.fitting import TrainedModel
 
 FORMAT = 1
 CODE_FOLDERS = ("contender", "training_image")
+UNRELATED = "contender/cli"
+"""Not in the image, and without influence on a model."""
+
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "skl2onnx", "onnx", "onnxruntime", "skops")
 
 
@@ -23,9 +26,10 @@ def code_sha256(root: Path) -> str:
     digest = hashlib.sha256()
     for folder in CODE_FOLDERS:
         for path in sorted((root / folder).rglob("*.py")):
-            body = path.read_bytes()
-            digest.update(f"{path.relative_to(root).as_posix()}\0{len(body)}\0".encode())
-            digest.update(body)
+            name, body = path.relative_to(root).as_posix(), path.read_bytes()
+            if not name.startswith(UNRELATED + "/"):
+                digest.update(f"{name}\0{len(body)}\0".encode())
+                digest.update(body)
     return digest.hexdigest()
 
 

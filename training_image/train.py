@@ -112,9 +112,7 @@ class TrainingTask:
         return None
 
 
-def newest_datasets(
-    manifests: Sequence[DatasetManifest], config: PipelineConfig
-) -> Sequence[DatasetManifest]:
+def newest_datasets(manifests: Sequence[DatasetManifest], config: PipelineConfig) -> Sequence[DatasetManifest]:
     """The dataset versions to train on, the newest last.
 
     Raises
@@ -123,16 +121,14 @@ def newest_datasets(
         When there is none, or one lacks a column that the pipeline file names.
     """
     if not manifests:
-        raise TrainingFailedError(
-            f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/"
-        )
+        raise TrainingFailedError(f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/")
     chosen = manifests[-config.training.window_batches :]  # the last 0 are all of them
     for found in chosen:
         lacking = [name for name in (*config.features, config.target) if name not in found.columns]
         if lacking:
             raise TrainingFailedError(
                 f"dataset {found.version} ({found.source_key}) lacks {', '.join(lacking)}, which the "
-                "pipeline file names; take it out there, or leave older datasets out with training.window_batches"
+                "pipeline file names; take it out there, or leave old datasets out: training.window_batches"
             )
     return chosen
 
@@ -179,9 +175,7 @@ def image_digest(variables: Mapping[str, str]) -> str | None:
 
 def main() -> int:
     """Run the task of the environment; the exit code says whether there is a model version."""
-    signal.signal(
-        signal.SIGTERM, _stopped
-    )  # a stopped task, or a reclaimed Spot instance, still leaves its reason
+    signal.signal(signal.SIGTERM, _stopped)  # a stopped task, or a reclaimed Spot instance, still leaves its reason
     environment = read_environment(Environment, os.environ)
     client = boto3.client("s3")
     task = TrainingTask(
@@ -199,9 +193,7 @@ def main() -> int:
 
 
 def _stopped(_number: int, _frame: object) -> None:
-    raise TrainingFailedError(
-        "the training task was stopped before it had finished; the run can be started again"
-    )
+    raise TrainingFailedError("the training task was stopped before it had finished; the run can be started again")
 
 
 if __name__ == "__main__":

@@ -41,9 +41,7 @@ def config_of(estimator: str, task: str, **changes: Any) -> PipelineConfig:
     )
 
 
-def rows_of(
-    task: str, rows: int = 600, *, missing: bool = True, seed: int = 3
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def rows_of(task: str, rows: int = 600, *, missing: bool = True, seed: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
     """Three numbers and two columns of category codes, with gaps, and a target that depends on them."""
     random = np.random.default_rng(seed)
     numbers = random.normal(size=(rows, 3)) * (1.0, 1000.0, 0.001)
@@ -67,7 +65,7 @@ def test_each_estimator_answers_the_same_as_onnx_with_missing_and_unseen_values(
     estimator: str, task: str, missing: bool
 ) -> None:
     matrix, target = rows_of(task, missing=missing)
-    pipeline = build_estimator(config_of(estimator, task)).fit(matrix, target)
+    pipeline = fit_estimator(config_of(estimator, task), matrix, target)
     graph = to_onnx(pipeline, matrix.shape[1])
     unseen, _ = rows_of(task, missing=True, seed=4)
 
@@ -83,7 +81,7 @@ def test_each_estimator_answers_the_same_as_onnx_with_missing_and_unseen_values(
 def test_one_kind_of_feature_is_enough(estimator: str, features: dict[str, Any]) -> None:
     matrix, target = rows_of("binary")
     matrix = matrix[:, 3:] if features["categorical"] else matrix[:, :2]
-    pipeline = build_estimator(config_of(estimator, "binary", **features)).fit(matrix, target)
+    pipeline = fit_estimator(config_of(estimator, "binary", **features), matrix, target)
 
     check_parity(pipeline, to_onnx(pipeline, matrix.shape[1]), matrix)
 
@@ -108,7 +106,7 @@ def test_numbers_that_are_neighbours_in_float32_stay_on_their_side_of_a_split(es
     matrix = (1.4e9 + 128.0 * step).astype(np.float32).reshape(-1, 1)
     target = ((step * 7919) % 13 > 5).astype(int)
     config = config_of(estimator, "binary", numeric=("a",), categorical=())
-    pipeline = build_estimator(config).fit(matrix, target)
+    pipeline = fit_estimator(config, matrix, target)
 
     check_parity(pipeline, to_onnx(pipeline, 1), matrix)
 
@@ -117,7 +115,7 @@ def test_numbers_that_are_neighbours_in_float32_stay_on_their_side_of_a_split(es
 @pytest.mark.parametrize("task", TASKS)
 def test_rounding_thresholds_changes_no_prediction(estimator: str, task: str) -> None:
     matrix, target = rows_of(task)
-    pipeline = build_estimator(config_of(estimator, task)).fit(matrix, target)
+    pipeline = fit_estimator(config_of(estimator, task), matrix, target)
     before = predict(pipeline, matrix)
 
     round_thresholds(pipeline)
@@ -130,9 +128,7 @@ def test_native_categories_are_a_conversion_that_parity_refuses() -> None:
     model = HistGradientBoostingClassifier(max_iter=15, categorical_features=[3, 4], random_state=0)
     pipeline = Pipeline([("model", model)]).fit(matrix, target)
 
-    with pytest.raises(
-        ParityError, match=r"differs from the trained pipeline in \d+ of 606 rows, by up to 0\.\d+"
-    ):
+    with pytest.raises(ParityError, match=r"differs from the trained pipeline in \d+ of 606 rows, by up to 0\.\d+"):
         check_parity(pipeline, to_onnx(pipeline, 5), matrix)
 
 
@@ -146,16 +142,14 @@ def test_a_random_forest_on_missing_values_is_a_conversion_that_parity_refuses()
 
 def test_a_parity_error_names_the_first_five_rows_their_values_and_both_predictions() -> None:
     matrix, target = rows_of("regression", missing=False)
-    pipeline = build_estimator(config_of("linear", "regression")).fit(matrix, target)
-    other = build_estimator(config_of("linear", "regression")).fit(matrix, -target)
+    pipeline = fit_estimator(config_of("linear", "regression"), matrix, target)
+    other = fit_estimator(config_of("linear", "regression"), matrix, -target)
 
     with pytest.raises(ParityError) as raised:
         check_parity(pipeline, to_onnx(other, 5), matrix)
 
     message = str(raised.value)
-    assert message.startswith(
-        "the ONNX model differs from the trained pipeline in 606 of 606 rows, by up to "
-    )
+    assert message.startswith("the ONNX model differs from the trained pipeline in 606 of 606 rows, by up to ")
     assert message.count("; row ") + 1 == 5
     assert f"row 0 [{matrix[0, 0]:.6g}, " in message
     assert f"trained [{pipeline.predict(matrix[:1])[0]:.6g}], ONNX [" in message
@@ -163,8 +157,8 @@ def test_a_parity_error_names_the_first_five_rows_their_values_and_both_predicti
 
 def test_a_graph_of_another_shape_is_refused() -> None:
     matrix, target = rows_of("binary")
-    pipeline = build_estimator(config_of("linear", "binary")).fit(matrix, target)
-    other = build_estimator(config_of("linear", "multiclass")).fit(matrix, rows_of("multiclass")[1])
+    pipeline = fit_estimator(config_of("linear", "binary"), matrix, target)
+    other = fit_estimator(config_of("linear", "multiclass"), matrix, rows_of("multiclass")[1])
 
     with pytest.raises(ParityError, match="shape"):
         check_parity(pipeline, to_onnx(other, 5), matrix)
@@ -173,29 +167,25 @@ def test_a_graph_of_another_shape_is_refused() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_graph_has_one_input_and_one_output_by_fixed_names(task: str) -> None:
     matrix, target = rows_of(task)
-    pipeline = build_estimator(config_of("linear", task)).fit(matrix, target)
+    pipeline = fit_estimator(config_of("linear", task), matrix, target)
     model = onnx.load_from_string(to_onnx(pipeline, 5))
     onnx.checker.check_model(model)
 
     assert [each.name for each in model.graph.input] == ["features"]
-    assert [each.name for each in model.graph.output] == [
-        "value" if task == "regression" else "probabilities"
-    ]
+    assert [each.name for each in model.graph.output] == ["value" if task == "regression" else "probabilities"]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_training_twice_gives_the_same_bytes(estimator: str) -> None:
     matrix, target = rows_of("binary")
-    first, second = (
-        to_onnx(build_estimator(config_of(estimator, "binary")).fit(matrix, target), 5) for _ in range(2)
-    )
+    first, second = (to_onnx(fit_estimator(config_of(estimator, "binary"), matrix, target), 5) for _ in range(2))
 
     assert first == second
 
 
 def test_one_row_and_no_row_can_be_scored() -> None:
     matrix, target = rows_of("multiclass")
-    pipeline = build_estimator(config_of("hist_gradient_boosting", "multiclass")).fit(matrix, target)
+    pipeline = fit_estimator(config_of("hist_gradient_boosting", "multiclass"), matrix, target)
     graph = to_onnx(pipeline, 5)
 
     assert score_onnx(graph, matrix[:1]).shape == (1, 4)
@@ -217,7 +207,7 @@ def test_the_kept_pipeline_opens_without_trusting_foreign_code() -> None:
     import skops.io
 
     matrix, target = rows_of("binary")
-    pipeline = build_estimator(config_of("linear", "binary")).fit(matrix, target)
+    pipeline = fit_estimator(config_of("linear", "binary"), matrix, target)
     kept = to_skops(pipeline)
     again = skops.io.loads(kept, trusted=skops.io.get_untrusted_types(data=kept))
 
@@ -227,9 +217,7 @@ def test_the_kept_pipeline_opens_without_trusting_foreign_code() -> None:
 def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
     config = config_of("hist_gradient_boosting", "binary", parameters={"max_iter": 5, "n_estimators": 100})
 
-    with pytest.raises(
-        TrainingFailedError, match=r"training\.parameters\.n_estimators .*known: .*learning_rate"
-    ):
+    with pytest.raises(TrainingFailedError, match=r"training\.parameters\.n_estimators .*known: .*learning_rate"):
         build_estimator(config)
 
 
@@ -244,7 +232,5 @@ def test_a_parameter_that_the_estimator_refuses_is_a_training_error_in_one_line(
     matrix, target = rows_of("binary")
     config = config_of("hist_gradient_boosting", "binary", parameters={"learning_rate": -1.0})
 
-    with pytest.raises(
-        TrainingFailedError, match=r"^hist_gradient_boosting cannot be trained: .*learning_rate.*$"
-    ):
+    with pytest.raises(TrainingFailedError, match=r"^hist_gradient_boosting cannot be trained: .*learning_rate.*$"):
         fit_estimator(config, matrix, target)

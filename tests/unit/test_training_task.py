@@ -1,0 +1,288 @@
+"""The training task: datasets in, one immutable model version and its report out, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contender.adapters.onnx_model import load_model
+from contender.adapters.readers import write_parquet
+from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
+from contender.errors import NotFoundError, TrainingFailedError
+from contender.profile import from_json
+from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, sha256
+from contender.runs import TRAINING, RunFolder
+from contender.table import Table
+from tests.fakes import MemoryObjects
+from training_image.manifest import code_sha256
+from training_image.train import TrainingTask, image_digest, one_line
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = "c0de" * 16
+
+PIPELINE_FILE = """
+name = "trial"
+task = "binary"
+target = "y"
+numeric = ["a"]
+categorical = ["kind"]
+[training]
+holdout_blocks = 2
+parameters = { max_iter = 5 }
+"""
+
+
+def rows_of(days: range, *, seed: int) -> Table:
+    random = np.random.default_rng(seed)
+    day = np.repeat(np.array(days, dtype=float), 50)
+    a = random.normal(size=len(day))
+    return Table(
+        {
+            "a": a,
+            "kind": random.choice(np.array(["u", "v"], dtype=object), len(day)),
+            "y": np.where(a + random.normal(size=len(day)) > 0, "yes", "no").astype(object),
+            ORDER: day,
+            BLOCK: np.array([f"day-{number:03.0f}" for number in day], dtype=object),
+        }
+    )
+
+
+class World:
+    """Two buckets, a run, and datasets of six days each."""
+
+    def __init__(self) -> None:
+        self.data, self.models = MemoryObjects(), MemoryObjects()
+        self.store = DatasetStore(self.data, "trial")
+        self.registry = ModelRegistry(self.models, "trial")
+        self.lines: list[str] = []
+        self.ticks: Iterator[float] = iter(range(1000))
+        self.start("run-1")
+
+    def start(self, run_id: str, pipeline_file: str = PIPELINE_FILE) -> None:
+        self.folder = RunFolder(self.data, "trial", run_id)
+        self.folder.write_pipeline_file(pipeline_file)
+
+    def add_dataset(self, sequence: int, table: Table | None = None) -> str:
+        table = table or rows_of(range(6 * sequence, 6 * sequence + 6), seed=sequence)
+        part, version = write_parquet(table), f"{sequence:016x}"
+        manifest = DatasetManifest(
+            pipeline="trial",
+            version=version,
+            sequence=sequence,
+            rows=len(table),
+            part="part-0.parquet",
+            part_sha256=sha256(part),
+            source_key=f"incoming/trial/{sequence}.csv",
+            source_version_id=None,
+            run_id="run-1",
+            created_at="2026-01-01T00:00:00Z",
+            order_from=float(table[ORDER].min()),
+            order_to=float(table[ORDER].max()),
+            columns=tuple(name for name in table.columns if not name.startswith("_")),
+        )
+        self.store.write(manifest, part)
+        return version
+
+    def run(self, *, hour: int = 6) -> dict[str, Any]:
+        task = TrainingTask(
+            run_id=self.folder.run_id,
+            pipeline="trial",
+            data=self.data,
+            models=self.models,
+            code=CODE,
+            image=None,
+            now=lambda: datetime(2026, 1, 2, hour, 5, 6, tzinfo=UTC),
+            elapsed=lambda: next(self.ticks),
+            report=self.lines.append,
+        )
+        succeeded = task.run()
+        report = self.folder.read(TRAINING)
+        assert succeeded == (report["status"] == "trained")
+        return report
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_model_version_is_named_by_its_time_its_data_and_its_code(world: World) -> None:
+    world.add_dataset(0)
+    newest = world.add_dataset(1)
+    report = world.run()
+
+    assert report["model_version"] == f"20260102T060506Z-{newest[:8]}-{CODE[:8]}"
+    assert world.registry.versions() == (report["model_version"],)
+
+
+def test_the_report_says_what_was_trained_on_what_and_how_well(world: World) -> None:
+    versions = [world.add_dataset(0), world.add_dataset(1)]
+    report = world.run()
+
+    assert report["datasets"] == versions
+    assert (report["train_rows"], report["holdout_rows"]) == (500, 100)
+    assert report["seconds"] == 1
+    assert 0.5 < report["metrics"]["auc"] <= 1.0
+
+
+def test_the_manifest_tells_the_whole_story(world: World) -> None:
+    versions = [world.add_dataset(0), world.add_dataset(1)]
+    manifest = dict(world.registry.read(world.run()["model_version"]).manifest)
+
+    assert set(manifest) == {
+        "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
+        "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "estimator",
+        "metrics", "baseline", "files",
+    }  # fmt: skip
+    assert manifest["created_at"] == "2026-01-02T06:05:06Z"
+    assert manifest["classes"] == ["no", "yes"]
+    assert [feature["name"] for feature in manifest["features"]] == ["a", "kind"]
+    assert manifest["datasets"] == versions
+    assert manifest["trained_through"] == 9.0
+    assert manifest["holdout"] == {"from_order": 10.0, "rows": 100, "blocks": ["day-010", "day-011"]}
+    assert manifest["code"] == {"sha": CODE, "image": None}
+    assert manifest["estimator"]["name"] == "hist_gradient_boosting"
+    assert manifest["estimator"]["parameters"]["max_iter"] == 5
+    assert len(manifest["baseline"]["prediction"]) == 2
+    assert set(manifest["files"]) == {MODEL, PIPELINE, PROFILE}
+
+
+def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
+    world.add_dataset(0)
+    version = world.registry.read(world.run()["model_version"])
+    served = load_model(world.registry, version)
+
+    probabilities = served.predict(rows_of(range(2), seed=5))
+    assert probabilities.shape == (100, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-6)
+    assert from_json(world.registry.file(version, PROFILE)).rows == version.manifest["trained_rows"]
+
+
+def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: World) -> None:
+    world.add_dataset(0)
+    newest = [world.add_dataset(1), world.add_dataset(2)]
+    world.start("run-1", PIPELINE_FILE.replace("[training]", "[training]\nwindow_batches = 2"))
+
+    assert world.run()["datasets"] == newest
+
+
+def test_a_second_attempt_finds_the_model_version_of_the_first(world: World) -> None:
+    world.add_dataset(0)
+    first = world.run(hour=6)
+    world.data.remove(world.folder.key(TRAINING))  # the first attempt was stopped before it could say so
+    second = world.run(hour=7)
+
+    assert second["model_version"] == first["model_version"]
+    assert second["metrics"] == first["metrics"]
+    assert len(world.registry.versions()) == 1
+
+
+def test_another_run_on_the_same_data_trains_anew(world: World) -> None:
+    world.add_dataset(0)
+    world.run(hour=6)
+    world.start("run-2")
+
+    assert world.run(hour=7)["model_version"].startswith("20260102T07")
+
+
+def test_a_success_replaces_the_report_of_a_failed_attempt(world: World) -> None:
+    assert world.run()["status"] == "failed"
+    world.add_dataset(0)
+
+    assert world.run()["status"] == "trained"
+
+
+def test_without_a_dataset_the_report_says_what_to_do(world: World) -> None:
+    assert world.run() == {
+        "status": "failed",
+        "reason": "trial has no dataset yet; upload a file to incoming/trial/",
+    }
+    assert world.lines == ["failed: trial has no dataset yet; upload a file to incoming/trial/"]
+
+
+def test_a_dataset_that_is_not_what_its_manifest_says_is_not_trained_on(world: World) -> None:
+    version = world.add_dataset(0)
+    world.data.put(world.store.key(version, "part-0.parquet"), write_parquet(rows_of(range(6), seed=77)))
+    report = world.run()
+
+    assert report["status"] == "failed"
+    assert report["reason"].startswith(f"dataset {version}: part-0.parquet has sha256")
+    assert world.registry.versions() == ()
+
+
+def test_a_dataset_from_before_a_feature_existed_is_named(world: World) -> None:
+    table = rows_of(range(6), seed=0)
+    world.add_dataset(0, Table({name: values for name, values in table.columns.items() if name != "kind"}))
+    world.add_dataset(1)
+
+    assert "dataset 0000000000000000 (incoming/trial/0.csv) lacks kind" in world.run()["reason"]
+
+
+def test_a_missing_run_folder_is_a_failure_with_a_reason(world: World) -> None:
+    world.add_dataset(0)
+    world.folder = RunFolder(world.data, "trial", "run-9")
+
+    assert "does not exist" in world.run()["reason"]
+
+
+def test_a_broken_pipeline_file_is_a_failure_with_a_reason(world: World) -> None:
+    world.start("run-1", PIPELINE_FILE + "colour = 3\n")
+
+    assert "colour" in world.run()["reason"]
+
+
+def test_no_manifest_is_written_before_its_files(world: World) -> None:
+    world.add_dataset(0)
+    written: list[str] = []
+    put = world.models.put
+
+    class Recording(MemoryObjects):
+        def put(self, key: str, body: bytes, **conditions: Any) -> str:
+            written.append(key.rsplit("/", 1)[-1])
+            return put(key, body, **conditions)
+
+    world.models = Recording(_versions=world.models._versions)
+    world.run()
+
+    assert written[-1] == "manifest.json"
+    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, PROFILE])
+
+
+def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:
+    assert one_line(TrainingFailedError("one\n two")) == "one two"
+    assert one_line(NotFoundError("gone")) == "gone"
+    assert one_line(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
+
+
+def test_outside_a_container_there_is_no_image() -> None:
+    assert image_digest({}) is None
+    assert image_digest({"ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:1/v4"}) is None
+
+
+def test_the_digest_of_the_code_follows_names_and_content(tmp_path: Path) -> None:
+    def digest(files: dict[str, str]) -> str:
+        root = tmp_path / str(len(list(tmp_path.iterdir())))
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        return code_sha256(root)
+
+    code = {"contender/a.py": "1", "training_image/b.py": "2"}
+    assert digest(code) == digest(code | {"contender/cli/c.py": "3", "lambdas/d.py": "4", "contender/e.txt": "5"})
+    assert len({digest(code), digest(code | {"contender/a.py": "9"}), digest(code | {"contender/z.py": ""})}) == 3
+    assert len(code_sha256(ROOT)) == 64
+
+
+def test_the_images_entry_point_is_this_task() -> None:
+    dockerfile = (ROOT / "training_image" / "Dockerfile").read_text()
+    entry = next(line for line in dockerfile.splitlines() if line.startswith("ENTRYPOINT "))
+
+    assert json.loads(entry.removeprefix("ENTRYPOINT ")) == ["python", "-m", "training_image.train"]
+    assert "--mount" not in dockerfile
+    assert "# syntax=" not in dockerfile
