@@ -24,6 +24,8 @@ FEATURE_FLAGS = {
     # Access logs are let in by a bucket policy; ACLs, the older way, are switched off on every bucket.
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
     "@aws-cdk/core:checkSecretUsage": True,
+    # What a stack exports stays while another one imports it; only names that never change are exported.
+    "@aws-cdk/core:defaultCrossStackReferences": "strong",
 }
 
 
