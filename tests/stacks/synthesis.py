@@ -44,7 +44,6 @@ failed_runs = 2
 emails = ["oncall@example.org"]
 """
 EXTRA_EMAIL = "lead@example.org"
-LOCATION = {"account": "111122223333", "region": "eu-west-1"}
 
 
 @dataclasses.dataclass(frozen=True)
