@@ -30,8 +30,10 @@ def step(work: Callable[[RunState], Message]) -> Handler:
         logger.append_keys(run_id=state.run_id, pipeline=state.request.pipeline)
         metrics.add_dimension(name="pipeline", value=state.request.pipeline)
         started = time.perf_counter()
-        section = work(state)
-        emit("StepSeconds", time.perf_counter() - started, unit=MetricUnit.Seconds)
+        try:
+            section = work(state)
+        finally:
+            emit("StepSeconds", time.perf_counter() - started, unit=MetricUnit.Seconds)
         logger.info("step finished", section=section.to_dict())
         return section.to_dict()
 

@@ -1,8 +1,9 @@
-"""What every test shares: no test reaches a real account, and property tests find the same examples on every machine."""
+"""What every test shares: no test reaches a real account, and property tests find the same examples everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -20,6 +21,9 @@ settings.load_profile("contender")
 
 REGION = "us-east-1"
 
+KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
+"""boto3 reads the services' descriptions once and not for each test, which is most of what a test would take."""
+
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +38,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws(no_account: None) -> Iterator[None]:
     """AWS in this process, empty."""
-    with mock_aws():
+    with mock_aws(config=KEEP_SESSION):
         yield
 
 

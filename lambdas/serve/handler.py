@@ -72,7 +72,7 @@ def health() -> dict[str, Any]:
 def parse_body() -> Any:
     try:
         return json.loads(app.current_event.decoded_body or "")
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # bad JSON, bad text, bad base64, a number of 5,000 digits
         raise InvalidInputError(f"the body is not JSON: {error}") from None
 
 
@@ -94,4 +94,5 @@ def problem(status: int, message: str) -> Response[str]:
 @tracer.capture_lambda_handler
 @metrics.log_metrics(default_dimensions={"pipeline": environment.pipeline})
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    metrics.add_metric(name="Requests", unit=MetricUnit.Count, value=1)
     return app.resolve(event, context)

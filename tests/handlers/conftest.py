@@ -1,0 +1,179 @@
+"""Functions as Lambda starts them, cold, on AWS in this process."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import ModuleType
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.s3 import S3Objects
+from contender.runs import BATCHES, RunFolder
+from tests.conftest import REGION, create_bucket, create_runs_table
+
+PIPELINE = "shop"
+PIPELINE_FILE = """
+name = "shop"
+task = "binary"
+target = "late"
+positive = "true"
+time = "ordered_at"
+row_id = "order"
+numeric = ["amount"]
+categorical = ["carrier"]
+
+[training]
+estimator = "linear"
+holdout_blocks = 3
+
+[promotion]
+min_rows = 20
+min_blocks = 2
+n_resamples = 100
+"""
+MACHINE = f"arn:aws:states:{REGION}:{DEFAULT_ACCOUNT_ID}:stateMachine:contender-test-shop-continuous-training"
+_starts = count()
+"""A logger writes to the standard output that it found first, and is found again by its service's name."""
+STARTED_AT = "2026-01-01T00:00:00.000Z"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function of itself."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:function"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@dataclass
+class Cloud:
+    """The buckets and the table of one environment, and the functions of one pipeline."""
+
+    topic: str
+    modules: dict[str, ModuleType] = field(default_factory=dict)
+
+    @property
+    def data(self) -> S3Objects:
+        return S3Objects(boto3.client("s3"), "data")
+
+    @property
+    def models(self) -> S3Objects:
+        return S3Objects(boto3.client("s3"), "models")
+
+    @property
+    def ledger(self) -> DynamoLedger:
+        return DynamoLedger(boto3.resource("dynamodb").Table("runs"))
+
+    def function(self, name: str) -> ModuleType:
+        """The handler's module, imported at the first call as in a cold start."""
+        if name not in self.modules:
+            sys.modules.pop(f"lambdas.{name}.handler", None)
+            self.modules[name] = importlib.import_module(f"lambdas.{name}.handler")
+        return self.modules[name]
+
+    def call(self, name: str, state: dict[str, Any], *, run_id: str = "run-1") -> dict[str, Any]:
+        """A function's answer, through JSON as Step Functions passes it."""
+        event = {"run_id": run_id, "started_at": STARTED_AT, "state": state}
+        if name == "claim":
+            event["execution_arn"] = MACHINE.replace(":stateMachine:", ":execution:") + f":{run_id}"
+        answer = self.function(name).handler(json.loads(json.dumps(event)), Context())
+        return json.loads(json.dumps(answer))
+
+    def upload(self, name: str, body: bytes) -> dict[str, Any]:
+        """Put a file where it is looked for, and the input that its event gives to a run."""
+        key = f"incoming/{PIPELINE}/{name}"
+        answer = boto3.client("s3").put_object(Bucket="data", Key=key, Body=body)
+        return {
+            "trigger": "upload",
+            "pipeline": PIPELINE,
+            "bucket": "data",
+            "key": key,
+            "version_id": answer["VersionId"],
+            "etag": answer["ETag"].strip('"'),
+            "sequencer": "0055AED6DCD90281E5",
+            "size": len(body),
+            "event_time": "2026-01-01T00:00:00Z",
+        }
+
+    def folder(self, run_id: str = "run-1") -> RunFolder:
+        return RunFolder(self.data, PIPELINE, run_id)
+
+    def claimed(self, *requests: dict[str, Any], run_id: str = "run-1") -> dict[str, Any]:
+        """The state after Claim, with the uploads of these requests taken."""
+        for request in requests[:-1]:
+            self.call("claim", {**request}, run_id="holder")
+        state = dict(requests[-1])
+        return state | {"claim": self.call("claim", state, run_id=run_id)}
+
+    def batches(self, run_id: str = "run-1") -> list[dict[str, Any]]:
+        return self.folder(run_id).read(BATCHES)["batches"]
+
+
+@pytest.fixture
+def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    for bucket in ("data", "models", "assets"):
+        create_bucket(bucket)
+    create_runs_table()
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=PIPELINE_FILE.encode())
+    boto3.client("stepfunctions").create_state_machine(
+        name=MACHINE.rpartition(":")[2],
+        definition=json.dumps({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}),
+        roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/any",
+    )
+    topic = boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
+    for name, value in {
+        "PIPELINE": PIPELINE,
+        "DATA_BUCKET": "data",
+        "MODEL_BUCKET": "models",
+        "RUNS_TABLE": "runs",
+        "PIPELINE_FILE": "s3://assets/pipeline.toml",
+        "ALERTS_TOPIC_ARN": topic,
+        "POWERTOOLS_METRICS_NAMESPACE": "Contender",
+        "POWERTOOLS_SERVICE_NAME": f"function-{next(_starts)}",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield Cloud(topic)
+    for name in [name for name in sys.modules if name.startswith("lambdas.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def emitted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """The metrics in the function's log, as CloudWatch reads them from it."""
+
+    def read() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+        return [line for line in lines if "_aws" in line]
+
+    return read
+
+
+def orders(rows: int = 240, *, first_day: int = 1, seed: int = 0, flip: bool = False) -> bytes:
+    """A file of orders, ten a day, of which the dear ones and those of carrier B are late."""
+    random = np.random.default_rng(seed)
+    begin = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=first_day - 1)
+    lines = ["order,ordered_at,amount,carrier,late"]
+    for row in range(rows):
+        amount, carrier = random.normal(50, 10), random.choice(["A", "B"])
+        chance = 1 / (1 + np.exp(-((amount - 50) / 5 + 2 * (carrier == "B") - 1)))
+        late = bool(random.random() < chance) != flip
+        at = (begin + timedelta(hours=2.4 * row)).isoformat()
+        lines.append(f"{first_day}-{row},{at},{amount:.3f},{carrier},{late}")
+    return "\n".join(lines).encode()

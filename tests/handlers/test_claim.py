@@ -1,0 +1,104 @@
+"""Claim as Step Functions calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.claims import MAX_ATTEMPTS
+from contender.errors import ContenderError, NotFoundError
+from contender.promotion import promote
+from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders
+
+
+def execution(status: str, name: str) -> None:
+    client = boto3.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=MACHINE, name=name, input="{}")["executionArn"]
+    if status == "ABORTED":
+        client.stop_execution(executionArn=arn)
+
+
+def test_an_upload_is_claimed_with_the_pipeline_file_fixed_for_the_run(cloud: Cloud) -> None:
+    request = cloud.upload("orders – März 1.csv", orders())
+    claim = cloud.call("claim", request)
+    assert (claim["status"], claim["fencing_token"], claim["batches"]) == ("claimed", 1, 1)
+    assert claim["champion_before"] is None
+    assert cloud.folder().pipeline_file() == PIPELINE_FILE
+    assert [(batch["key"], batch["version_id"]) for batch in cloud.batches()] == [
+        (request["key"], request["version_id"])
+    ]
+
+
+def test_the_champion_that_the_run_begins_with_is_noted(cloud: Cloud) -> None:
+    promote(
+        cloud.models,
+        pipeline="shop",
+        version="v1",
+        manifest_sha256="sha",
+        judged_against=None,
+        run_id="run-0",
+        fencing_token=0,
+        now="now",
+        reason="first",
+    )
+    assert cloud.call("claim", cloud.upload("a.csv", orders()))["champion_before"] == "v1"
+
+
+def test_a_run_at_work_is_left_alone_and_the_upload_waits(cloud: Cloud) -> None:
+    execution("RUNNING", "run-1")
+    cloud.call("claim", cloud.upload("a.csv", orders()), run_id="run-1")
+    claim = cloud.call("claim", cloud.upload("b.csv", orders()), run_id="run-2")
+    assert claim["status"] == "duplicate"
+    assert "run run-1 is at work on shop; incoming/shop/b.csv waits" in claim["reason"]
+    assert len(cloud.ledger.pending_batches("shop")) == 2
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "unknown"])
+def test_a_run_that_is_no_more_loses_its_lease(cloud: Cloud, status: str) -> None:
+    if status != "unknown":
+        execution(status, "run-1")
+    cloud.call("claim", cloud.upload("a.csv", orders()), run_id="run-1")
+    claim = cloud.call("claim", cloud.upload("b.csv", orders()), run_id="run-2")
+    assert (claim["status"], claim["fencing_token"], claim["batches"]) == ("claimed", 2, 2)
+
+
+def test_claiming_again_gives_the_same_answer(cloud: Cloud) -> None:
+    request = cloud.upload("a.csv", orders())
+    assert cloud.call("claim", request) == cloud.call("claim", request)
+
+
+@pytest.mark.parametrize("version_id", ["", None])
+def test_an_event_without_a_version_is_taken_by_its_key(cloud: Cloud, version_id: str | None) -> None:
+    request = cloud.upload("a.csv", orders()) | {"version_id": version_id}
+    assert cloud.call("claim", request)["status"] == "claimed"
+    assert cloud.batches()[0]["version_id"] is None
+
+
+def test_a_schedule_claims_without_uploads(cloud: Cloud) -> None:
+    assert cloud.call("claim", {"trigger": "schedule", "pipeline": "shop"})["batches"] == 0
+
+
+def test_an_upload_given_up_is_logged_as_an_error(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    request = cloud.upload("poison.csv", orders())
+    cloud.call("claim", request)
+    for _ in range(MAX_ATTEMPTS):
+        cloud.ledger.return_batch("shop", cloud.batches()[0]["batch_id"])
+    cloud.ledger.release_lease("shop", "run-1")
+    capsys.readouterr()
+    assert cloud.call("claim", request, run_id="run-2")["status"] == "duplicate"
+    assert "upload given up after repeated failures" in capsys.readouterr().out
+
+
+def test_without_a_pipeline_file_the_claim_fails_and_says_which(cloud: Cloud, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PIPELINE_FILE", "s3://assets/gone.toml")
+    with pytest.raises(NotFoundError, match="s3://assets/gone.toml does not exist"):
+        cloud.call("claim", {"trigger": "schedule", "pipeline": "shop"})
+
+
+def test_a_function_without_its_environment_does_not_start(cloud: Cloud, monkeypatch: Any) -> None:
+    monkeypatch.delenv("RUNS_TABLE")
+    monkeypatch.setenv("PIPELINE_FILE", "")
+    with pytest.raises(ContenderError, match="environment variables RUNS_TABLE, PIPELINE_FILE are not set"):
+        cloud.function("claim")

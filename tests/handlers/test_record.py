@@ -1,0 +1,108 @@
+"""Record as Step Functions calls it, on every way that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.handlers.conftest import STARTED_AT, Cloud, orders
+
+Metrics = Callable[[], list[dict[str, Any]]]
+FAILURE = {"failure": {"Error": "ValueError", "Cause": '{"errorMessage": "it broke"}'}}
+ACCEPTED = {"validation": {"status": "accepted", "reason": "ok", "dataset_versions": ["d1"], "rows": 3}}
+SKIPPED = ACCEPTED | {"drift": {"retrain": False, "drifted": False, "reason": "nothing drifted"}}
+
+
+def test_a_run_is_written_down_its_upload_settled_and_the_lease_released(cloud: Cloud, emitted: Metrics) -> None:
+    state = cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED
+    record = cloud.call("record", state)
+    assert record == {"verdict": "skipped", "reason": "nothing drifted", "pending": 0, "champion_after": None}
+    (run,) = cloud.ledger.runs("shop")
+    assert set(run) >= {
+        "run_id",
+        "pipeline",
+        "trigger",
+        "verdict",
+        "reason",
+        "dataset_version",
+        "champion_before",
+        "champion_after",
+        "started_at",
+        "seconds",
+    }
+    assert (run["run_id"], run["trigger"], run["dataset_version"], run["started_at"]) == (
+        "run-1",
+        "upload",
+        "d1",
+        STARTED_AT,
+    )
+    assert list(cloud.ledger.pending_batches("shop")) == []
+    assert cloud.ledger.lease("shop") is None
+    (finished,) = [line for line in emitted() if "RunsFinished" in line]
+    assert (finished["RunsFinished"], finished["verdict"], finished["pipeline"]) == ([1.0], "skipped", "shop")
+
+
+def test_a_run_that_failed_before_reading_its_upload_leaves_it_waiting(cloud: Cloud) -> None:
+    record = cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | FAILURE)
+    assert (record["verdict"], record["reason"], record["pending"]) == ("failed", "it broke", 0)
+    (waiting,) = cloud.ledger.pending_batches("shop")
+    assert waiting.attempts == 1
+    assert cloud.ledger.lease("shop") is None
+
+
+def test_a_run_that_failed_after_reading_its_upload_has_dealt_with_it(cloud: Cloud) -> None:
+    record = cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | ACCEPTED | FAILURE)
+    assert record["verdict"] == "failed"
+    assert list(cloud.ledger.pending_batches("shop")) == []
+
+
+def test_uploads_that_came_meanwhile_are_counted(cloud: Cloud) -> None:
+    state = cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED
+    for name in ("b.csv", "c.csv"):
+        cloud.function("claim").ledger.add_batch("shop", cloud_batch(cloud.upload(name, orders())), remember_until=2e9)
+    assert cloud.call("record", state)["pending"] == 2
+
+
+def cloud_batch(request: dict[str, Any]) -> Any:
+    from contender.claims import batch_of
+    from contender.messages import Request
+
+    return batch_of(Request.from_dict(request))
+
+
+def test_a_duplicate_leaves_the_lease_of_the_run_at_work(cloud: Cloud) -> None:
+    cloud.call("claim", cloud.upload("a.csv", orders()), run_id="run-1")
+    held = cloud.ledger.lease("shop")
+    claim = {
+        "status": "duplicate",
+        "run_id": "run-2",
+        "pipeline": "shop",
+        "trigger": "upload",
+        "started_at": STARTED_AT,
+        "reason": "run run-1 is at work",
+    }
+    record = cloud.call("record", {"trigger": "upload", "pipeline": "shop", "claim": claim}, run_id="run-2")
+    assert (record["verdict"], record["pending"]) == ("duplicate", 0)
+    assert cloud.ledger.lease("shop") == held
+
+
+def test_a_run_whose_claim_failed_is_written_down_too(cloud: Cloud) -> None:
+    record = cloud.call("record", {"trigger": "upload", "pipeline": "shop"} | FAILURE)
+    assert record["verdict"] == "failed"
+    assert cloud.ledger.runs("shop")[0]["champion_before"] is None
+
+
+def test_recording_again_gives_the_same_answer(cloud: Cloud) -> None:
+    state = cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED
+    assert cloud.call("record", state) == cloud.call("record", state)
+    assert len(cloud.ledger.runs("shop")) == 1
+
+
+@pytest.mark.parametrize("verdict", ["quarantined", "duplicate"])
+def test_an_upload_that_is_not_taken_is_settled(cloud: Cloud, verdict: str) -> None:
+    state = cloud.claimed(cloud.upload("a.csv", orders()))
+    record = cloud.call("record", state | {"validation": {"status": verdict, "reason": "why"}})
+    assert (record["verdict"], record["reason"]) == (verdict, "why")
+    assert list(cloud.ledger.pending_batches("shop")) == []
