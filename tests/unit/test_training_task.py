@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
 from training_image.manifest import code_sha256
-from training_image.train import TrainingTask, image_digest, one_line
+from training_image.train import TrainingTask, image_digest, main, one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "c0de" * 16
@@ -263,6 +265,47 @@ def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:
 def test_outside_a_container_there_is_no_image() -> None:
     assert image_digest({}) is None
     assert image_digest({"ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:1/v4"}) is None
+
+
+@pytest.fixture
+def entry_point(world: World, aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The environment of a task, with `world`'s data bucket on S3; answers an S3 client."""
+    for name, value in (
+        ("RUN_ID", "run-1"),
+        ("PIPELINE", "trial"),
+        ("DATA_BUCKET", "data"),
+        ("MODEL_BUCKET", "models"),
+    ):
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    for bucket in ("data", "models"):
+        client.create_bucket(Bucket=bucket)
+    world.add_dataset(0)
+    for key in world.data.keys(""):
+        client.put_object(Bucket="data", Key=key, Body=world.data.get(key).body)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield client
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_the_entry_point_trains_what_its_environment_names(
+    entry_point: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main() == 0
+
+    report = json.loads(entry_point.get_object(Bucket="data", Key="runs/trial/run-1/training.json")["Body"].read())
+    assert report["status"] == "trained"
+    assert capsys.readouterr().out.splitlines()[-1] == f"model version {report['model_version']}"
+    with pytest.raises(TrainingFailedError, match="was stopped before it had finished"):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_the_entry_point_fails_when_there_is_nothing_to_train_on(
+    entry_point: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_ID", "run-9")
+
+    assert main() == 1
 
 
 def test_the_digest_of_the_code_follows_names_and_content(tmp_path: Path) -> None:
