@@ -6,6 +6,7 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
+export npm_config_loglevel := error
 
 .PHONY: help install demo down test check format lock clean
 
@@ -36,7 +37,10 @@ check: $(INSTALLED) ## format, lint, types, import law, templates and the state 
 	$(BIN)/ruff check .
 	$(BIN)/mypy contender
 	$(BIN)/lint-imports
-	$(BIN)/python -m stacks.lint
+	npx --yes asl-validator@4.0.0 --json-path statemachines/continuous_training.asl.json
+	npx --yes aws-cdk@2 synth --quiet --output cdk.out/dev -c env=dev '**'
+	npx --yes aws-cdk@2 synth --quiet --output cdk.out/prod -c env=prod '**'
+	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 
 format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
