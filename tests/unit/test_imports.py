@@ -1,0 +1,67 @@
+"""What a function loads when it starts: a cold start is paid for by whoever waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SERVING_LOADS_NO = {"scipy", "sklearn", "pandas", "pyarrow"}
+LOOP_LOADS_NO = SERVING_LOADS_NO | {"numpy", "onnxruntime"}
+DATA_LOADS_NO = {"sklearn", "skl2onnx", "onnx", "aws_cdk", "typer", "rich", "localcloud", "training_image"}
+
+FORBIDDEN = {
+    "serve": SERVING_LOADS_NO | DATA_LOADS_NO,
+    "claim": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "promote": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "record": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "notify": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "validate_batch": DATA_LOADS_NO | {"onnxruntime"},
+    "detect_drift": DATA_LOADS_NO,
+    "evaluate_challenger": DATA_LOADS_NO,
+}
+
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "PIPELINE": "shop",
+    "DATA_BUCKET": "data",
+    "MODEL_BUCKET": "models",
+    "RUNS_TABLE": "runs",
+    "PIPELINE_FILE": "s3://assets/pipeline.toml",
+    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
+    "POWERTOOLS_METRICS_NAMESPACE": "Contender",
+    "POWERTOOLS_SERVICE_NAME": "function",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
+
+
+def loaded_by(module: str) -> set[str]:
+    """The top-level packages in a fresh interpreter after this import."""
+    program = f"import {module}, json, sys; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | ENVIRONMENT
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_every_function_is_looked_at() -> None:
+    assert set(FORBIDDEN) == {handler.parent.name for handler in (ROOT / "lambdas").glob("*/handler.py")}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_a_function_loads_nothing_that_it_does_not_need(name: str) -> None:
+    assert loaded_by(f"lambdas.{name}.handler") & FORBIDDEN[name] == set()
+
+
+def test_the_core_loads_nothing_of_aws() -> None:
+    core = [path.stem for path in (ROOT / "contender").glob("*.py") if path.stem != "__init__"]
+    modules = ", ".join(f"contender.{name}" for name in core)
+    assert loaded_by(modules) & {"boto3", "botocore", "pandas", "pyarrow", "onnxruntime", "sklearn", "aws_cdk"} == set()
