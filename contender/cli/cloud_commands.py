@@ -70,7 +70,8 @@ def status(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(content)
         return
-    print_fields({name: content[name] for name in ("message", "endpoint_url", "agent_running", "complete")})
+    console.print(found.message, soft_wrap=True)
+    print_fields({"address": found.endpoint_url})
     for name, fields in content["pipelines"].items():
         console.print(f"\n[bold]{name}[/bold]")
         print_fields(fields)

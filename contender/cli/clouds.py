@@ -20,6 +20,7 @@ import localcloud.cloud
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.s3 import S3Objects
 from contender.errors import ContenderError, NotFoundError
+from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS
 
 LOCAL = "local"
@@ -54,7 +55,14 @@ def connect(environment: str, root: Path) -> Cloud:
         return Cloud(session, None, partial(_stack_output, session), lambda url: url.rstrip("/"))
     connection = localcloud.cloud.connect(root)
     session = boto3.Session(**CREDENTIALS, region_name=connection.region)
-    return Cloud(session, connection.endpoint_url, connection.output, connection.callable_url)
+    return Cloud(session, connection.endpoint_url, partial(_local_output, connection), connection.callable_url)
+
+
+def _local_output(connection: CloudConnection, stack: str, name: str) -> str:
+    try:
+        return connection.output(stack, name)
+    except NotFoundError:
+        raise NotFoundError(f"stack {stack} is not deployed; run `contender up`") from None
 
 
 def _stack_output(session: boto3.Session, stack: str, name: str) -> str:
@@ -112,9 +120,7 @@ class Workbench:
         request = AWSRequest(method, self.api_url + path, data=data, headers={"Content-Type": "application/json"})
         session = self.cloud.session
         SigV4Auth(session.get_credentials(), "execute-api", session.region_name).add_auth(request)
-        http = urllib.request.Request(
-            request.url, data=data, headers=dict(request.headers), method=method
-        )
+        http = urllib.request.Request(request.url, data=data, headers=dict(request.headers), method=method)
         try:
             with urllib.request.urlopen(http, timeout=60) as answer:
                 return json.loads(answer.read())

@@ -30,7 +30,8 @@ def print_json(content: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """A table whose last column takes what room is left and wraps; the others stay on one line."""
+    """A table whose last column takes what room is left and wraps; the others stay on one line. Text of unknown origin
+    is to come as `Text`: a plain string may hold markup."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1], overflow="fold")

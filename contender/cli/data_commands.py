@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from contender.adapters.inspection import propose
 from contender.adapters.readers import read_frame
 from contender.cli.clouds import Workbench
-from contender.cli.console import console, print_json
+from contender.cli.console import console, errors, print_json
 from contender.cli.following import follow, wait_for_execution
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -25,7 +27,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.run_commands import RunView, record_of
-from contender.config import load_pipeline
+from contender.config import parse_pipeline
 from contender.errors import ContenderError, InvalidInputError
 
 START_SECONDS = 60.0
@@ -52,20 +54,21 @@ def init(
     proposal = propose(
         read_frame(read_local(data), data.name), source=data.name, target=target, time=time, row_id=id, name=name
     )
+    parse_pipeline(proposal.text)
     path = project_root() / "pipelines" / f"{proposal.name}.toml"
     if path.exists() and not force:
         raise InvalidInputError(f"{path} exists; give another --name, or --force to replace it")
     path.parent.mkdir(exist_ok=True)
     path.write_text(proposal.text, encoding="utf-8")
-    load_pipeline(path)
     if as_json:
         notes = list(proposal.notes)
         print_json({"pipeline": proposal.name, "path": str(path), "task": proposal.task, "notes": notes})
         return
-    console.print(f"wrote [bold]{path}[/bold]: {proposal.task}, target {target}", soft_wrap=True)
+    console.print(f"wrote [bold]{escape(str(path))}[/bold]: {proposal.task}, target {escape(target)}", soft_wrap=True)
     for note in proposal.notes:
-        console.print(f"  [dim]{note}[/dim]", soft_wrap=True)
-    console.print(f"next: contender up, then contender upload {data} --pipeline {proposal.name}", soft_wrap=True)
+        console.print(f"  [dim]{escape(note)}[/dim]", soft_wrap=True)
+    upload_it = shlex.join(["contender", "upload", str(data), "--pipeline", proposal.name])
+    console.print(f"next: contender up, then {upload_it}", markup=False, soft_wrap=True)
 
 
 def upload(
@@ -85,11 +88,17 @@ def upload(
         if as_json:
             print_json({"key": sent.key})
         else:
-            console.print(f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", soft_wrap=True)
+            console.print(
+                f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", markup=False, soft_wrap=True
+            )
         return
     if not as_json:
-        console.print(f"[bold]{data.name}[/bold] → {pipeline}", soft_wrap=True)
-    record = follow_upload(bench, sent, quiet=as_json)
+        console.print(f"[bold]{escape(data.name)}[/bold] → {pipeline}", soft_wrap=True)
+    try:
+        record = follow_upload(bench, sent, quiet=as_json)
+    except KeyboardInterrupt:
+        errors.print(f"the run goes on without you; see contender runs --pipeline {pipeline}")
+        raise
     if as_json:
         print_json(record)
     else:
@@ -115,8 +124,15 @@ def read_local(path: Path) -> bytes:
 
 
 def send(bench: Workbench, path: Path) -> Sent:
-    """Upload a file under a key of its own: two files of one name never meet."""
+    """Upload a file under a key of its own: two files of one name never meet.
+
+    Raises
+    ------
+    NotFoundError
+        When the pipeline is not deployed: nobody would notice the upload.
+    """
     body = read_local(path)
+    _ = bench.state_machine_arn
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     key = f"incoming/{bench.pipeline}/{moment}-{unicodedata.normalize('NFC', path.name)}"
     answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)

@@ -7,10 +7,14 @@ import sys
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.text import Text
 
 from contender.cli import cloud_commands, data_commands, demo, model_commands, run_commands
 from contender.cli.console import errors
 from contender.errors import ContenderError
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the signal's number."""
 
 app = typer.Typer(
     name="contender",
@@ -32,16 +36,16 @@ def run() -> None:
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise
-        errors.print(f"[bold red]error[/bold red] {_one_line(error)}", markup=True, soft_wrap=True)
+        errors.print(Text("error", style="bold red"), _one_line(error), markup=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("interrupted")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("interrupted")
+        raise
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text.replace("[", r"\[") or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 if __name__ == "__main__":

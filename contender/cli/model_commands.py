@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_fields, print_json
@@ -17,8 +18,10 @@ from contender.cli.options import (
     EnvironmentOption,
     JsonOption,
     PipelineOption,
+    pipeline_config,
     workbench,
 )
+from contender.config import PipelineConfig
 from contender.errors import InvalidInputError, NotFoundError
 from contender.promotion import Pointer, read_pointer, roll_back
 
@@ -39,10 +42,20 @@ def champion(
     state = read_pointer(workbench(pipeline, environment).models, pipeline)
     if state is None:
         raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    pointer = state.pointer
     if as_json:
-        print_json(asdict(state.pointer))
-    else:
-        print_fields(asdict(state.pointer))
+        print_json(asdict(pointer))
+        return
+    print_fields(
+        {
+            "champion": pointer.champion,
+            "since": pointer.swapped_at,
+            "previous": pointer.previous or "none: it is the first",
+            "reason": pointer.reason,
+            "run": pointer.run_id,
+            "manifest sha256": pointer.manifest_sha256,
+        }
+    )
 
 
 def predict(
@@ -53,6 +66,8 @@ def predict(
 ) -> None:
     """Ask the champion over HTTP, as a backend would.
 
+    A row may have all columns of a data file: those that are no features (the target, the row's id) are not sent.
+
     Example: contender predict --pipeline flights '{"dep_delay": 30, "carrier": "UA"}'
     """
     text = typer.get_text_stream("stdin").read() if rows == "-" else rows
@@ -60,15 +75,25 @@ def predict(
         content: Any = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"the rows are not JSON: {error}") from None
-    body = {"rows": content if isinstance(content, list) else [content]}
-    answer = workbench(pipeline, environment).request("POST", "/v1/predict", body)
+    others = without_features(pipeline_config(pipeline))
+    asked = [_without(row, others) for row in (content if isinstance(content, list) else [content])]
+    answer = workbench(pipeline, environment).request("POST", "/v1/predict", {"rows": asked})
     if as_json:
         print_json(answer)
         return
     for prediction in answer["predictions"]:
         likelihood = f"  (probability {prediction['probability']:.3f})" if "probability" in prediction else ""
-        console.print(f"[bold]{prediction['prediction']}[/bold]{likelihood}")
+        console.print(f"[bold]{escape(str(prediction['prediction']))}[/bold]{likelihood}")
     console.print(f"[dim]model {answer['model_version']}, prediction {answer['prediction_id']}[/dim]", soft_wrap=True)
+
+
+def without_features(config: PipelineConfig) -> frozenset[str]:
+    """The columns of a pipeline's files that its model does not take."""
+    return frozenset({*config.columns, *config.ignored} - {*config.features})
+
+
+def _without(row: Any, names: frozenset[str]) -> Any:
+    return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row
 
 
 def rollback(

@@ -23,24 +23,6 @@ from contender.cli.options import (
 from contender.errors import NotFoundError
 from contender.runs import RunFolder
 
-COMPARISON_KEYS = (
-    "metric",
-    "against",
-    "champion_version",
-    "champion",
-    "challenger_version",
-    "challenger",
-    "baseline",
-    "difference",
-    "low",
-    "high",
-    "confidence",
-    "min_effect",
-    "rows",
-    "blocks",
-    "rows_needed",
-)
-
 PROMISED_KEYS = (
     "run_id",
     "pipeline",
@@ -67,7 +49,7 @@ class RunView:
     record: Mapping[str, Any]
 
     def print_line(self) -> None:
-        console.print(styled_verdict(self.record["verdict"]), " ", self.record["reason"], sep="", soft_wrap=True)
+        console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False, soft_wrap=True)
 
     def print_whole(self, reports: Mapping[str, Any]) -> None:
         self.print_line()
@@ -75,30 +57,49 @@ class RunView:
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
         drift = reports.get("drift", {})
         if drift.get("features"):
-            console.print(f"\n[bold]Drift[/bold] {drift['reason']}", soft_wrap=True)
+            console.print(Text("\nDrift", style="bold"), drift["reason"], markup=False, soft_wrap=True)
             print_table(
                 ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
             )
         comparison = reports.get("comparison", {})
         if comparison:
             console.print("\n[bold]Comparison[/bold]")
-            print_fields({name: comparison.get(name) for name in COMPARISON_KEYS})
+            print_fields(_comparison_fields(comparison))
 
 
-def _drift_row(found: Mapping[str, Any]) -> tuple[str, ...]:
-    mark = "[yellow]●[/yellow]" if found["drifted"] else " "
+def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """The figures of a comparison, each with what is needed to read it."""
+    fields = {"metric": f"{found['metric']} ({'more' if found['greater_is_better'] else 'less'} is better)"}
+    for name in ("champion", "challenger", "baseline"):
+        if found[name] is not None:
+            fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
+    if found["difference"] is not None:
+        fields["difference"] = (
+            f"{_number(found['difference'])}, {found['confidence']:.0%} interval "
+            f"{_number(found['low'])} to {_number(found['high'])}; worth a change from {_number(found['min_effect'])}"
+        )
+    fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
+    if found["rows_needed"]:
+        fields["rows"] += f"; about {found['rows_needed']:,} would decide"
+    for name in ("enough_data", "beats_baseline", "slices_no_worse"):
+        fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
+    return fields
+
+
+def _drift_row(found: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    mark = "●" if found["drifted"] else " "
     aspect = " (missing)" if found["aspect"] == "missing" else ""
     return (
-        f"{mark} {found['feature']}{aspect}",
+        Text.assemble((mark, "yellow"), f" {found['feature']}{aspect}"),
         _number(found["distance"]),
         _number(found["effect_floor"]),
         _number(found["adjusted_p_value"]),
-        found["direction"],
+        Text(found["direction"]),
     )
 
 
 def _number(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"
 
 
 def runs(
@@ -120,17 +121,20 @@ def runs(
     if not newest:
         console.print("no run yet; start one with: contender upload FILE --pipeline NAME")
         return
-    print_table(("run", "pipeline", "started", "verdict", "reason"), [_run_row(record) for record in newest])
+    several = ("pipeline",) if len(names) > 1 else ()
+    print_table(("run", *several, "started", "verdict", "reason"), [_run_row(record, several) for record in newest])
 
 
-def _run_row(record: Mapping[str, Any]) -> tuple[str | Text, ...]:
+def _run_row(record: Mapping[str, Any], several: tuple[str, ...]) -> tuple[str | Text, ...]:
     started = str(record["started_at"])[:16].replace("T", " ")
-    verdict = styled_verdict(record["verdict"])
-    return record["run_id"][:8], record["pipeline"], started, verdict, _shortened(record["reason"])
+    about = (record["run_id"][:8], *(record[name] for name in several), started)
+    # What is left of the line, twice: a reason that goes on is in `show`.
+    room = 2 * (console.width - sum(len(text) + 2 for text in about) - len("inconclusive  "))
+    return *about, styled_verdict(record["verdict"]), _shortened(record["reason"], max(room - 8, 40))
 
 
-def _shortened(reason: str) -> str:
-    return reason if len(reason) <= 120 else reason[:117] + "…"
+def _shortened(reason: str, length: int) -> Text:
+    return Text(reason if len(reason) <= length else reason[: length - 1].rstrip() + "…")
 
 
 def show(

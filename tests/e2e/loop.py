@@ -79,9 +79,7 @@ class LocalLoop:
         with self._lock:
             if name not in self._pipelines:
                 config = load_pipeline(self.root / "pipelines" / f"{name}.toml")
-                self._pipelines[name] = LivePipeline(
-                    Workbench(connect(LOCAL, self.root), LOCAL, name), config
-                )
+                self._pipelines[name] = LivePipeline(Workbench(connect(LOCAL, self.root), LOCAL, name), config)
             return self._pipelines[name]
 
     def mails(self, run_id: str) -> list[mail.Mail]:
@@ -90,20 +88,20 @@ class LocalLoop:
             self._mails += mail.drain_inbox(cloud.connect(self.root))
             return [found for found in self._mails if run_id in found.body]
 
-    def contender(self, *arguments: str, code: int = 0, width: int = 100) -> str:
-        """What the command `contender …` prints when it is run in the project's folder."""
-        done = self.start(*arguments, width=width)
-        out, err = done.communicate(timeout=RUN_SECONDS)
-        assert done.returncode == code, f"contender {' '.join(arguments)} ended with {done.returncode}: {err}"
+    def contender(self, *arguments: str, code: int = 0, text: str = "") -> str:
+        """What `contender …` prints in the project's folder: on standard output, or on standard error if it fails."""
+        process = self.start(*arguments)
+        out, err = process.communicate(text, timeout=RUN_SECONDS)
+        assert process.returncode == code, f"contender {' '.join(arguments)} ended with {process.returncode}: {err}"
         return out if code == 0 else err
 
-    def start(self, *arguments: str, width: int = 100) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, without waiting for its end."""
         return subprocess.Popen(
             [sys.executable, "-m", "contender.cli.main", *arguments],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": str(width)},
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "100"},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -145,6 +143,18 @@ class LivePipeline:
             keys = pool.map(self.upload, files, files.values())
             return dict(zip(files, keys, strict=True))
 
+    def upload_in_turn(self, files: Mapping[str, bytes], *, lanes: int) -> dict[str, str]:
+        """Upload many files, a few at a time: each lane waits for the run that its file started."""
+
+        def follow(name: str) -> str:
+            key = self.upload(name, files[name])
+            self.end_of(self.execution_of(key))
+            return key
+
+        _ = self.s3, self.bench.data, self.step_functions, self.bench.state_machine_arn
+        with ThreadPoolExecutor(lanes) as pool:
+            return dict(zip(files, pool.map(follow, files), strict=True))
+
     def execution_of(self, key: str) -> str:
         """The execution that EventBridge started for an upload."""
         return wait_for_execution(
@@ -159,9 +169,7 @@ class LivePipeline:
 
     def start(self, content: str) -> str:
         """Start an execution with this input, as EventBridge would."""
-        answer = self.step_functions.start_execution(
-            stateMachineArn=self.bench.state_machine_arn, input=content
-        )
+        answer = self.step_functions.start_execution(stateMachineArn=self.bench.state_machine_arn, input=content)
         return str(answer["executionArn"])
 
     def end_of(self, execution: str) -> str:

@@ -36,9 +36,7 @@ min_blocks = 3
 def visits(day: int, *, rows: int = ROWS, shift: float = 0.0, turned: bool = False) -> pd.DataFrame:
     """Visits from a day of 2024 on. `shift` moves the amounts; `turned` makes large ones buy less instead of more."""
     random = np.random.default_rng([day, rows])
-    moments = pd.date_range("2024-01-01", periods=rows, freq=f"{24 * 60 // ROWS_A_DAY}min") + pd.Timedelta(
-        days=day
-    )
+    moments = pd.date_range("2024-01-01", periods=rows, freq=f"{24 * 60 // ROWS_A_DAY}min") + pd.Timedelta(days=day)
     amount = random.normal(shift, 1.0, rows)
     kind = random.choice(["bike", "boat", "car"], rows)
     wish = (-1 if turned else 1) * (amount - shift) + (kind == "boat") + random.normal(0, 0.7, rows)

@@ -36,7 +36,7 @@ def training_process(loop: LocalLoop) -> int | None:
 def test_thirty_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-burst")
     # Day 0 comes twice: same rows, another name.
-    bodies = {f"{number}.csv": csv(visits(number % (UPLOADS - 1), rows=200)) for number in range(UPLOADS)}
+    bodies = {f"{number}.csv": csv(visits(number % (UPLOADS - 1))) for number in range(UPLOADS)}
     keys = pipeline.upload_at_once(bodies)
 
     files = pipeline.settle(keys.values())

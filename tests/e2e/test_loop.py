@@ -166,17 +166,13 @@ def test_a_rollback_moves_the_pointer_and_the_next_answer_comes_from_the_old_mod
     row = pipeline.feature_row(visits(0))
     eventually(lambda: pipeline.predict(row)["model_version"] == changed["champion_after"], what="new answer")
 
-    pointer = json.loads(
-        loop.contender("rollback", "--pipeline", "shop-swap", "--reason", "a drill", "--json")
-    )
+    pointer = json.loads(loop.contender("rollback", "--pipeline", "shop-swap", "--reason", "a drill", "--json"))
 
     assert (pointer["champion"], pointer["previous"]) == (first, changed["champion_after"])
     found = pipeline.champion()
     assert found is not None
     assert found.champion == first
-    eventually(
-        lambda: pipeline.predict(row)["model_version"] == first, what="answer of the old champion", seconds=10
-    )
+    eventually(lambda: pipeline.predict(row)["model_version"] == first, what="answer of the old champion", seconds=10)
     history = pipeline.bench.ledger.promotions("shop-swap")
     assert [entry["kind"] for entry in history] == ["rollback", "promotion", "promotion"]
     assert "a drill" in history[0]["reason"]
