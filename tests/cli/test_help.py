@@ -1,0 +1,44 @@
+"""Every command explains itself, with an example."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.main import get_command
+
+from contender.cli.main import app
+from tests.cli.conftest import Contender
+
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+PROMISED = {"up", "down", "status", "init", "upload", "runs", "show", "champion", "predict", "rollback", "demo"}
+WITH_JSON = sorted(PROMISED - {"demo"})
+
+
+def test_the_promised_commands_are_there() -> None:
+    assert set(COMMANDS) >= PROMISED
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_commands_help_has_an_example_of_that_command(command: str, contender: Contender) -> None:
+    shown = contender(command, "--help")
+    assert shown.code == 0
+    assert re.search(rf"Example: contender {command}\b", shown.out)
+    assert contender(command, "-h").out == shown.out
+
+
+@pytest.mark.parametrize("command", WITH_JSON)
+def test_a_command_that_shows_something_can_print_json(command: str, contender: Contender) -> None:
+    assert "--json" in contender(command, "--help").out
+
+
+def test_the_command_alone_shows_all_commands(contender: Contender) -> None:
+    shown = contender()
+    for command in COMMANDS:
+        assert re.search(rf"^│ {command}\b", shown.out, re.MULTILINE), shown.out
+
+
+def test_an_option_that_is_missing_is_named(contender: Contender) -> None:
+    ended = contender("champion")
+    assert ended.code == 2
+    assert "--pipeline" in ended.err
