@@ -453,12 +453,13 @@ class _Holdout:
         return Interval(difference, difference - reach, difference + reach, error, units)
 
     def words(self, interval: Interval) -> str:
-        """'better by 0.011, 95 % interval 0.007 to 0.015'; of a worse challenger the interval of the harm."""
-        worse = interval.difference < 0.0
-        ends = (-interval.high, -interval.low) if worse else (interval.low, interval.high)
-        size, low, high = _figures(abs(interval.difference), *ends)
-        found = f"{'worse' if worse else 'better'} by {size}" if interval.difference else "no different"
-        return f"{found}, {100.0 * self.policy.confidence:.4g} % interval {low} to {high}"
+        """'better by 0.011, 95 % interval 0.007 to 0.015'; the interval is that of the improvement, whatever its sign."""
+        size, low, high = _figures(abs(interval.difference), interval.low, interval.high)
+        found = (
+            f"{'worse' if interval.difference < 0.0 else 'better'} by {size}" if interval.difference else "no different"
+        )
+        of_what = " of the improvement" if interval.difference < 0.0 else ""
+        return f"{found}, {100.0 * self.policy.confidence:.4g} % interval{of_what} {low} to {high}"
 
 
 def beats_baseline(holdout: _Holdout, challenger: Floats, baseline: Floats | None) -> BeatsBaseline:

@@ -36,17 +36,21 @@ class ParsedBatch:
 
 @dataclass(frozen=True)
 class Checked:
-    """The rows that may enter (a mask) and why the others may not (row number, counted from 0 → reason)."""
+    """The rows that may enter (a mask) and why the others may not (row number, counted from 0 → reason).
+
+    `columns` has the column at fault for each rejected row.
+    """
 
     accepted: Mask
     rejected: Mapping[int, str]
+    columns: Mapping[int, str] = field(default_factory=dict)
 
     def summary(self) -> str:
         """The most frequent reasons, each with one example row."""
         kinds: Counter[str] = Counter()
         example: dict[str, tuple[int, str]] = {}
         for row, reason in self.rejected.items():
-            column = reason.split(" ")[0]
+            column = self.columns[row]
             kinds[column] += 1
             example.setdefault(column, (row, reason))
         listed = [f"{count} × {column} (row {example[column][0] + 1}: {example[column][1]})"
@@ -65,7 +69,7 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     missing = [name for name in config.columns if name not in found]
     if missing and len(found) == 1:
         raise BatchRejectedError(
-            f"only one column was found, {found[0]!r}; the file must be comma-separated with a header line"
+            f"only one column was found, {shown(found[0])}; the file must be comma-separated with a header line"
         )
     if missing:
         raise BatchRejectedError(
@@ -83,8 +87,18 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
 
 
 def _names(names: Iterable[str]) -> str:
-    listed = list(names)
+    listed = [name if 0 < len(name) <= SHOWN_CHARACTERS else shown(name) for name in names]
     return ", ".join(listed[:12]) + (f" and {len(listed) - 12} more" if len(listed) > 12 else "")
+
+
+SHOWN_CHARACTERS = 60
+"""How much of a file's own text a reason repeats: reasons travel in the state, which may hold 256 KiB in all."""
+
+
+def shown(value: object) -> str:
+    """A value as a reason repeats it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
@@ -100,11 +114,13 @@ def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
     if rows == 0:
         raise BatchRejectedError("the file has a header but no rows")
     rejected: dict[int, str] = {}
-    for row, reason in _row_faults(batch, config):
-        rejected.setdefault(row, reason)
+    columns: dict[int, str] = {}
+    for row, column, problem in _row_faults(batch, config):
+        rejected.setdefault(row, f"{column} {problem}")
+        columns.setdefault(row, column)
     accepted = np.ones(rows, dtype=np.bool_)
     accepted[list(rejected)] = False
-    checked = Checked(accepted, rejected)
+    checked = Checked(accepted, rejected, columns)
 
     limit = config.validation.max_rejected_fraction
     if len(rejected) > limit * rows:
@@ -121,27 +137,28 @@ def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
     return checked
 
 
-def _row_faults(batch: ParsedBatch, config: PipelineConfig) -> Iterable[tuple[int, str]]:
-    """Every fault of every row; a row may have several."""
+def _row_faults(batch: ParsedBatch, config: PipelineConfig) -> Iterable[tuple[int, str, str]]:
+    """Every fault of every row: the row, the column, and what is wrong with it; a row may have several."""
     for name, cells in batch.unreadable.items():
         for row, text in cells.items():
-            yield row, f"{name} is {text!r}, which is not a number"
+            yield row, name, f"is {shown(text)}, which is not a number"
     if batch.time is not None:
         for row in np.flatnonzero(~np.isfinite(batch.time)).tolist():
-            yield row, f"{config.time} is not an ISO time stamp or a number"
-    for row in np.flatnonzero(is_missing(batch.table[config.target])).tolist():
-        yield row, f"{config.target} is missing"
+            yield row, config.time, "is not an ISO time stamp or a number"
+    for name in filter(None, (config.target, config.block)):
+        for row in np.flatnonzero(is_missing(batch.table[name])).tolist():
+            yield row, name, "is missing"
     if config.row_id:
         yield from _repeated(batch.table[config.row_id], config.row_id)
 
 
-def _repeated(values: Column, name: str) -> Iterable[tuple[int, str]]:
+def _repeated(values: Column, name: str) -> Iterable[tuple[int, str, str]]:
     first: dict[Any, int] = {}
     for row, value in enumerate(values):
         if value is None:
-            yield row, f"{name} is missing"
+            yield row, name, "is missing"
         elif value in first:
-            yield row, f"{name} {value} repeats row {first[value] + 1}"
+            yield row, name, f"{_names([value])} repeats row {first[value] + 1}"
         else:
             first[value] = row
 
@@ -150,7 +167,9 @@ def _check_features(table: Table, accepted: Mask, config: PipelineConfig) -> Non
     limit = config.validation.max_missing_fraction
     for name in config.features:
         missing = float(is_missing(table[name])[accepted].mean())
-        if missing == 1.0 or missing > limit:
+        if missing == 1.0:
+            raise BatchRejectedError(f"{name} is missing in 100% of the rows: leave it out of the pipeline file, or fill it")
+        if missing > limit:
             raise BatchRejectedError(f"{name} is missing in {missing:.1%} of the rows (at most {limit:.1%} may be)")
 
 
@@ -167,7 +186,7 @@ def _check_target(target: Column, config: PipelineConfig) -> None:
         )
     if len(values) == 1 and len(target) >= config.validation.constant_target_rows:
         raise BatchRejectedError(
-            f"target {config.target} is {values[0]} in all {len(target)} rows: there is nothing to learn or compare"
+            f"target {config.target} is {_names([str(values[0])])} in all {len(target)} rows: there is nothing to learn or compare"
         )
 
 

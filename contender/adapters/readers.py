@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -50,17 +51,37 @@ def _read_csv(body: bytes) -> pd.DataFrame:
         raise BatchRejectedError(f"not UTF-8 text: {error.reason} at byte {error.start}; save as UTF-8 CSV") from None
     if "\0" in text:
         raise BatchRejectedError("not a CSV file: it contains zero bytes; is it Parquet? then name it .parquet")
+    header = _check_shape(text)
     try:
         # Text first: what is a number and what is a category is the contract's business, not a guess. `index_col`
-        # keeps pandas from taking the first column as row names when a row has one cell too many.
+        # keeps pandas from taking the first column as row names.
         frame = pd.read_csv(
             io.StringIO(text), dtype=str, keep_default_na=False, na_values=MISSING_TEXTS, index_col=False
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise BatchRejectedError(f"not a CSV file: {str(error).strip()}") from None
-    header = pd.read_csv(io.StringIO(text), dtype=str, header=None, nrows=1, keep_default_na=False)
-    frame.columns = pd.Index([str(column).strip() for column in header.iloc[0]])  # pandas renames repeated columns
+    frame.columns = pd.Index(header)  # pandas renames repeated columns
     return frame
+
+
+def _check_shape(text: str) -> list[str]:
+    """The column names, once every line is known to have as many cells: pandas fills a short line up in silence."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header: list[str] = []
+    try:
+        for cells in reader:
+            if not header:
+                header = [cell.strip() for cell in cells]
+            elif cells and len(cells) != len(header):
+                raise BatchRejectedError(
+                    f"line {reader.line_num} has {len(cells)} cells, but the header has {len(header)}; "
+                    "is it cut off, or is a value with a comma not in quotes?"
+                )
+    except csv.Error as error:
+        raise BatchRejectedError(f"not a CSV file: {error} in line {reader.line_num}") from None
+    if not any(header):
+        raise BatchRejectedError("the file is empty: it has no header line")
+    return header
 
 
 def _read_parquet(body: bytes) -> pd.DataFrame:
@@ -71,7 +92,15 @@ def _read_parquet(body: bytes) -> pd.DataFrame:
 
 
 def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
-    """Type the columns of the contract and note the cells that do not fit their type."""
+    """Type the columns of the contract and note the cells that do not fit their type.
+
+    Raises
+    ------
+    BatchRejectedError
+        When a column holds lists, bytes or the like, as Parquet columns may.
+    """
+    for name in config.columns:
+        _refuse_nested(frame[name])
     numeric = [*config.numeric, *([config.target] if config.task == "regression" else [])]
     columns: dict[str, Column] = {}
     unreadable: dict[str, dict[int, str]] = {}
@@ -86,8 +115,20 @@ def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
     return ParsedBatch(Table(columns), unreadable, time, is_timestamp)
 
 
+def _refuse_nested(series: pd.Series) -> None:
+    """Parquet columns are of one type: the first value tells."""
+    position = series.first_valid_index()
+    value = None if position is None else series.loc[position]
+    if isinstance(value, bytes | list | dict | np.ndarray | pd.Series):
+        raise BatchRejectedError(
+            f"{series.name} holds {type(value).__name__} values, which are neither text nor numbers; convert the column"
+        )
+
+
 def read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
     """A column as float64 with NaN for missing, and the cells that are no finite numbers."""
+    if pd.api.types.is_bool_dtype(series) or isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(object).where(series.notna()).map(str, na_action="ignore")  # as it stands in a CSV file
     values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     faulty = (np.isnan(values) & series.notna().to_numpy()) | np.isinf(values)
     faults = {int(row): str(series.iloc[row]) for row in np.flatnonzero(faulty)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import asdict
 from typing import Annotated
 
@@ -38,11 +39,8 @@ def start_cloud() -> None:
     """Bring the local cloud up with its progress shown, and say what the emulator could not take."""
     with console.status("starting the local cloud") as spinner:
         deployment = localcloud.cloud.up(project_root(), on_event=spinner.update)
-    for omission in deployment.omissions:
-        console.print(
-            f"  [dim]left out locally: {omission.resource_type} {omission.logical_id} ({omission.reason})[/dim]",
-            soft_wrap=True,
-        )
+    for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
+        console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]", soft_wrap=True)
 
 
 def down(

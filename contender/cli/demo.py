@@ -43,12 +43,14 @@ class Month:
 
 
 STORY = (
-    Month(1, "csv", "There is no model yet. The first one only has to beat the naive predictor."),
-    Month(2, "csv", "Is February so different from January that a new model is worth training?"),
-    Month(3, "parquet", "The same question for March, this time from a Parquet file."),
-    Month(4, "csv", "Spring: warmer air, other winds."),
-    Month(6, "csv", "June brings heat and thunderstorms."),
+    Month(6, "csv", "There is no model yet. The first one only has to beat the naive predictor."),
+    Month(7, "csv", "Is July so different from June that a new model is worth training?"),
+    Month(8, "parquet", "The same question for August, this time from a Parquet file."),
+    Month(9, "csv", "September: the holidays are over, flights leave on time. Does the champion's world still exist?"),
+    Month(10, "csv", "October keeps the new habits. Is a third model better than the second?"),
 )
+NEXT_MONTH = 11
+MALFORMED_ROWS = 5000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,9 +66,9 @@ def demo() -> None:
     """
     started = time.monotonic()
     console.print(
-        "Will a flight out of New York arrive more than 15 minutes late? 336,776 real flights of 2013 are about to\n"
-        "arrive in S3, month by month. Contender checks each file, tests for drift, retrains when the world has\n"
-        "changed, and lets a challenger replace the champion only if it is better on flights neither has seen.\n"
+        "Will a flight out of New York arrive more than 15 minutes late? Real flights of 2013 are about to arrive in S3, "
+        "month by month. Contender checks each file, tests for drift, retrains when the world has changed, and lets a "
+        "challenger replace the champion only if it is better on flights that neither has seen."
     )
     start_cloud()
     bench = workbench(PIPELINE, LOCAL)
@@ -100,7 +102,7 @@ def write_month(month: Month, folder: Path) -> Path:
 
 def deliver_twice(bench: Workbench, sent: Sent) -> None:
     """Start the run of an upload again with the very event that EventBridge delivered."""
-    _heading("the same event again", "EventBridge delivers at least once: January's event comes a second time.")
+    _heading("the same event again", "EventBridge delivers at least once: June's event comes a second time.")
     step_functions = bench.cloud.client("stepfunctions")
     delivered = next(
         text for text in _inputs(step_functions, bench.state_machine_arn) if json.loads(text).get("key") == sent.key
@@ -117,16 +119,16 @@ def _inputs(step_functions: Any, state_machine_arn: str) -> list[str]:
 
 def send_malformed(bench: Workbench, folder: Path) -> None:
     """Upload a month whose delays somebody's spreadsheet has turned into text."""
-    _heading("2013-07-by-hand.csv", "July, after somebody's spreadsheet wrote the delays as '12 min'.")
-    frame = flights.month(7).head(5000)
-    path = folder / "2013-07-by-hand.csv"
+    path = folder / f"{flights.MONTHS[NEXT_MONTH - 1]}-by-hand.csv"
+    _heading(path.name, "November, after somebody's spreadsheet wrote the delays as '12 min'.")
+    frame = flights.month(NEXT_MONTH).head(MALFORMED_ROWS)
     frame.assign(dep_delay=frame["dep_delay"].map("{:.0f} min".format)).to_csv(path, index=False)
     _tell(follow_upload(bench, send(bench, path), quiet=False))
 
 
 def ask_and_roll_back(bench: Workbench) -> None:
     """Ask the champion over HTTP, put its predecessor back, and ask again."""
-    _heading("a prediction over HTTP", "A backend asks about a real flight of July that left 40 minutes late.")
+    _heading("a prediction over HTTP", "A backend asks about a real flight of November that left 20 minutes late.")
     row = real_flight()
     console.print(f"[dim]POST {bench.api_url}/v1/predict[/dim]", soft_wrap=True)
     _ask(bench, row)
@@ -142,10 +144,10 @@ def ask_and_roll_back(bench: Workbench) -> None:
 
 
 def real_flight() -> Any:
-    """The features of the first flight of July that left at least 40 minutes late."""
+    """The features of November's first flight that left 20 minutes late."""
     config = pipeline_config(PIPELINE)
-    rows = flights.month(7)
-    row = rows[rows["dep_delay"] >= 40].iloc[0]
+    rows = flights.month(NEXT_MONTH)
+    row = rows[rows["dep_delay"] == 20].iloc[0]
     return json.loads(row[list(config.features)].to_json())
 
 

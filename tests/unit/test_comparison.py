@@ -57,7 +57,7 @@ def test_a_worse_challenger_loses() -> None:
     truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
     result = compare(truth, champion, challenger, blocks=days(2000))
     assert (result.verdict, result.low is not None and result.low < 0.0) == ("loses", True)
-    assert "worse by 0.104, 95 % interval 0.078 to 0.130, which" in result.reason
+    assert "worse by 0.104, 95 % interval of the improvement -0.130 to -0.078, which" in result.reason
     assert result.reason.endswith("which rules out an improvement of 0.002.")
 
 
