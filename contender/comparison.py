@@ -453,8 +453,8 @@ class _Holdout:
         return Interval(difference, difference - reach, difference + reach, error, units)
 
     def words(self, interval: Interval) -> str:
-        """'better by 0.011, 95 % interval 0.007 to 0.015'; the interval is that of the improvement, whatever its sign."""
-        size, low, high = _figures(abs(interval.difference), interval.low, interval.high)
+        """'better by 0.011, 95 % interval 0.007 to 0.015'; the interval is that of the improvement, also below zero."""
+        low, high, size = _figures(interval.low, interval.high, size=abs(interval.difference))
         found = (
             f"{'worse' if interval.difference < 0.0 else 'better'} by {size}" if interval.difference else "no different"
         )
@@ -750,9 +750,9 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
 
 
-def _figures(*values: float) -> list[str]:
-    """Numbers of one interval with as many decimals as its width is worth."""
-    width = max(values) - min(values)
+def _figures(low: float, high: float, *, size: float) -> list[str]:
+    """An interval's ends and the size of the difference, with as many decimals as the interval's width is worth."""
+    values, width = (low, high, size), high - low
     if not (width > 0.0 and isfinite(width)):
         return [f"{value:.4g}" for value in values]
     decimals = min(12, max(0, 1 - floor(log10(width))))

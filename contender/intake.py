@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
@@ -54,8 +55,15 @@ class Intake:
 
     def take(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
-        reports = tuple(self._take_one(batch) for batch in batches)
-        return _summary(reports), reports
+        reports: list[FileReport] = []
+        for batch in batches:
+            taken = {report.dataset_version for report in reports if report.status == "accepted"}
+            report = self._take_one(batch)
+            if report.status == "accepted" and report.dataset_version in taken:
+                reason = f"the same {report.rows} rows as another file of this run"
+                report = replace(report, status="duplicate", reason=reason)
+            reports.append(report)
+        return _summary(reports), tuple(reports)
 
     def _take_one(self, batch: Batch) -> FileReport:
         try:
@@ -131,12 +139,18 @@ def _content(rows: Table, parsed: ParsedBatch, checked: Checked) -> bytes:
     pieces = []
     for name in sorted(rows.columns):
         values = rows[name]
+        # As JSON, text is told from what stands between two texts.
         text = values.dtype == object
         pieces.append(name.encode() + b"\0")
-        pieces.append("\x1f".join("\0" if v is None else v for v in values).encode() if text else values.tobytes())
+        pieces.append(json.dumps(values.tolist()).encode() if text else _plain(values).tobytes())
     if parsed.time is not None:
         pieces.append(np.ascontiguousarray(parsed.time[checked.accepted]).tobytes())
     return b"\x1e".join(pieces)
+
+
+def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same numbers with one way to write not-a-number and one to write zero."""
+    return np.where(np.isnan(numbers), np.nan, numbers + 0.0)
 
 
 def _summary(reports: Sequence[FileReport]) -> Validation:
