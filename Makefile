@@ -19,8 +19,8 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@echo "setting up .venv (two to three minutes, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --no-deps -e .
+	@$(BIN)/python -m pip install -qq --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --no-deps -e .
 	@touch $@
 
 demo: $(INSTALLED) ## watch real flights arrive, drift found, challengers judged, a prediction answered

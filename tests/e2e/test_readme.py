@@ -1,0 +1,57 @@
+"""The README's commands, word for word, as a newcomer would type them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from demo_data import flights
+from tests.e2e.loop import PROJECT, LocalLoop
+from tests.e2e.shop import visits
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+
+
+def contender_commands(*, with_word: str) -> list[list[str]]:
+    """The arguments of the README's `contender` commands that have a word in them, in their order."""
+    found = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(".venv/bin/contender ")]
+    return [arguments for arguments in found if with_word in " ".join(arguments)]
+
+
+@pytest.mark.emulator
+def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: LocalLoop) -> None:
+    commands = contender_commands(with_word="")
+    own = [arguments for arguments in commands if arguments[0] in ("init", "up", "upload")]
+    assert [arguments[0] for arguments in own] == ["init", "up", "upload"]
+
+    rows = visits(1, rows=2000).rename(columns={"bought": "churned"})
+    rows.to_csv(loop.root / "customers.csv", index=False)
+    for arguments in own:
+        loop.contender(*arguments)
+    assert loop.pipeline("customers").champion is not None
+
+
+@pytest.mark.emulator
+def test_the_commands_to_look_around_answer_for_the_flights(loop: LocalLoop) -> None:
+    looking = contender_commands(with_word="flights")
+    assert {arguments[0] for arguments in looking} == {"runs", "champion"}
+    if loop.pipeline("flights").champion is None:
+        path = loop.root / "june.csv"
+        flights.month(6)[::6].to_csv(path, index=False)
+        loop.contender("upload", str(path), "--pipeline", "flights")
+    for arguments in looking:
+        assert loop.contender(*arguments).strip()
+
+
+@pytest.mark.parametrize("target", [line.split()[1] for line in COMMANDS if line.startswith("make ")])
+def test_every_make_target_of_the_readme_exists(target: str) -> None:
+    assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)", README))
+def test_every_link_of_the_readme_leads_to_a_file(link: str) -> None:
+    assert (PROJECT / Path(link)).exists()
