@@ -168,7 +168,9 @@ def _check_features(table: Table, accepted: Mask, config: PipelineConfig) -> Non
     for name in config.features:
         missing = float(is_missing(table[name])[accepted].mean())
         if missing == 1.0:
-            raise BatchRejectedError(f"{name} is missing in 100% of the rows: leave it out of the pipeline file, or fill it")
+            raise BatchRejectedError(
+                f"{name} is missing in 100% of the rows; fill it, or leave it out of the pipeline file"
+            )
         if missing > limit:
             raise BatchRejectedError(f"{name} is missing in {missing:.1%} of the rows (at most {limit:.1%} may be)")
 
@@ -186,7 +188,8 @@ def _check_target(target: Column, config: PipelineConfig) -> None:
         )
     if len(values) == 1 and len(target) >= config.validation.constant_target_rows:
         raise BatchRejectedError(
-            f"target {config.target} is {_names([str(values[0])])} in all {len(target)} rows: there is nothing to learn or compare"
+            f"target {config.target} is {_names([str(values[0])])} in all {len(target)} rows: "
+            "there is nothing to learn or compare"
         )
 
 

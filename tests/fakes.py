@@ -1,4 +1,4 @@
-"""The ports in memory, with the faults that a network has. `tests/unit/test_ports.py` holds them to the real adapters."""
+"""The ports in memory, with the faults of a network. `tests/unit/test_ports.py` holds them to the real adapters."""
 
 from __future__ import annotations
 

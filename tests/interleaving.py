@@ -1,4 +1,4 @@
-"""Runs several actors at once in an order that the test chooses, switching at every call of a port: no chance, no sleeps."""
+"""Runs several actors at once in an order that the test chooses, switching at every call of a port: no chance."""
 
 from __future__ import annotations
 

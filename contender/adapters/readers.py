@@ -181,5 +181,3 @@ def read_parquet(body: bytes, columns: Sequence[str] | None = None) -> Table:
         else:
             table[name] = np.asarray(column.to_pylist(), dtype=object)
     return Table(table)
-
-

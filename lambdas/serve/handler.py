@@ -59,9 +59,7 @@ def predict() -> dict[str, Any]:
 @app.get("/v1/model")
 def model() -> dict[str, Any]:
     serving = follower.current()
-    return describe_model(
-        serving.model.manifest, since=serving.pointer.swapped_at, previous=serving.pointer.previous
-    )
+    return describe_model(serving.model.manifest, since=serving.pointer.swapped_at, previous=serving.pointer.previous)
 
 
 @app.get("/health")

@@ -93,7 +93,7 @@ def test_an_upload_given_up_is_logged_as_an_error(cloud: Cloud, capsys: pytest.C
 
 def test_without_a_pipeline_file_the_claim_fails_and_says_which(cloud: Cloud, monkeypatch: Any) -> None:
     monkeypatch.setenv("PIPELINE_FILE", "s3://assets/gone.toml")
-    with pytest.raises(NotFoundError, match="s3://assets/gone.toml does not exist"):
+    with pytest.raises(NotFoundError, match=r"s3://assets/gone\.toml does not exist"):
         cloud.call("claim", {"trigger": "schedule", "pipeline": "shop"})
 
 

@@ -178,7 +178,7 @@ def test_a_new_champion_and_a_rollback_are_followed(serving: Cloud) -> None:
     assert predict(serving, row)[1]["model_version"] == "v1"
     crown(serving, "v2", 0.05)
     look_again(serving)
-    status, body = predict(serving, row)
+    _, body = predict(serving, row)
     assert (body["model_version"], body["predictions"][0]["probability"]) == ("v2", pytest.approx(0.5))
     roll_back(serving.models, pipeline="shop", swap_id="back", now="later", reason="bad")
     look_again(serving)

@@ -57,11 +57,7 @@ def tasks(definition: Definition) -> dict[str, Mapping[str, Any]]:
 
 def functions(definition: Definition) -> dict[str, Mapping[str, Any]]:
     """The tasks that are our functions."""
-    return {
-        name: task
-        for name, task in tasks(definition).items()
-        if task["Resource"] == f"${{{name}FunctionArn}}"
-    }
+    return {name: task for name, task in tasks(definition).items() if task["Resource"] == f"${{{name}FunctionArn}}"}
 
 
 def substitutions(definition: Definition) -> set[str]:
@@ -160,11 +156,7 @@ def longest_way_seconds(definition: Definition) -> int:
 
     def longest(name: str, seen: frozenset[str]) -> int:
         state = states(definition)[name]
-        after = [
-            longest(following, seen | {name})
-            for following, _ in _leaving(name, state)
-            if following not in seen
-        ]
+        after = [longest(following, seen | {name}) for following, _ in _leaving(name, state) if following not in seen]
         return state.get("TimeoutSeconds", 0) + max(after, default=0)
 
     return longest(definition["StartAt"], frozenset())

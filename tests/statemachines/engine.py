@@ -99,9 +99,7 @@ class Engine:
         )
         self.machine = machine["stateMachineArn"]
 
-    def _invoke(
-        self, function_name: str, qualifier: Any, body: Any, headers: Any, response_headers: Any
-    ) -> bytes:
+    def _invoke(self, function_name: str, qualifier: Any, body: Any, headers: Any, response_headers: Any) -> bytes:
         name = function_name.rpartition(":")[2]
         self.calls[name].append(json.loads(body))
         answer = self._next(name)
@@ -125,11 +123,7 @@ class Engine:
         arn = self.machine.replace(":stateMachine:", ":execution:") + f":{self.run_id}"
         told = client.describe_execution(executionArn=arn)
         events = client.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-        entered = [
-            event["stateEnteredEventDetails"]["name"]
-            for event in events
-            if "stateEnteredEventDetails" in event
-        ]
+        entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
         exits = [event["stateExitedEventDetails"] for event in events if "stateExitedEventDetails" in event]
         return Outcome(told["status"], entered, json.loads(exits[-1]["output"]))
 

@@ -126,9 +126,7 @@ def folders(path: str) -> set[str]:
 def test_one_name_in_five_places() -> None:
     expected = {folder(name) for name in FUNCTIONS}
     assert folders("lambdas") - {"serve"} == expected
-    tests = {
-        found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")
-    }
+    tests = {found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")}
     assert tests - {"serve"} == expected
     stack = Path(asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
     for name in FUNCTIONS:

@@ -25,9 +25,7 @@ from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
 
 UPLOAD = {"trigger": "upload", "pipeline": "flights", "bucket": "data", "key": "incoming/flights/a b ü.csv"}
 
-CLAIMED = Claim(
-    "claimed", "run-1", "flights", "upload", "2026-01-01T00:00:00Z", "1 upload", fencing_token=1, batches=1
-)
+CLAIMED = Claim("claimed", "run-1", "flights", "upload", "2026-01-01T00:00:00Z", "1 upload", fencing_token=1, batches=1)
 DUPLICATE = Claim("duplicate", "run-1", "flights", "upload", "2026-01-01T00:00:00Z", "delivered before")
 WINS = Comparison("wins", "better", "v2", "sha", champion="v1", champion_etag='"e"')
 
@@ -86,9 +84,7 @@ WAYS: dict[str, Way] = {
     "a bad file is quarantined": Way([*VALIDATED, *END], validated("quarantined")),
     "known rows are a duplicate": Way([*VALIDATED, *END], validated("duplicate")),
     "a schedule without an upload looks for drift": Way([*PROMOTED, *END], validated("nothing_new")),
-    "without drift nothing is trained": Way(
-        [*DRIFTED, *END], {"DetectDrift": Drift(False, False, "same").to_dict()}
-    ),
+    "without drift nothing is trained": Way([*DRIFTED, *END], {"DetectDrift": Drift(False, False, "same").to_dict()}),
     "a worse challenger is not promoted": Way([*JUDGED, *END], {"EvaluateChallenger": judged("loses")}),
     "too few rows promote nobody": Way([*JUDGED, *END], {"EvaluateChallenger": judged("inconclusive")}),
     "a lost race is judged again and won": Way(
@@ -181,11 +177,7 @@ def hold_lease(owner: str) -> None:
 
 
 def lease() -> dict[str, Any]:
-    item = (
-        boto3.resource("dynamodb")
-        .Table("runs")
-        .get_item(Key={"pk": "pipeline#flights", "sk": "lease"})["Item"]
-    )
+    item = boto3.resource("dynamodb").Table("runs").get_item(Key={"pk": "pipeline#flights", "sk": "lease"})["Item"]
     return {name: value for name, value in item.items() if name not in ("pk", "sk")}
 
 
@@ -225,9 +217,7 @@ def test_a_failure_is_told_to_record_with_its_reason(engine: Engine) -> None:
 
 
 def test_a_training_that_broke_twice_is_told_to_evaluate_challenger(engine: Engine) -> None:
-    engine.script(
-        ALL_GOOD | {"Train": BROKEN, "TrainOnDemand": FunctionError(message="the target is constant")}
-    )
+    engine.script(ALL_GOOD | {"Train": BROKEN, "TrainOnDemand": FunctionError(message="the target is constant")})
     engine.run(UPLOAD)
     state = RunState.from_dict(engine.calls["EvaluateChallenger"][0])
     assert state.training_failure is not None
@@ -268,9 +258,7 @@ def test_a_function_that_says_what_is_wrong_is_not_asked_again(engine: Engine, n
 
 
 @pytest.mark.parametrize("name", ["Claim", "Record", "Notify"])
-def test_what_must_not_be_lost_is_tried_four_times_more_with_a_cap_on_the_wait(
-    engine: Engine, name: str
-) -> None:
+def test_what_must_not_be_lost_is_tried_four_times_more_with_a_cap_on_the_wait(engine: Engine, name: str) -> None:
     engine.script(ALL_GOOD | {name: BROKEN})
     engine.run(UPLOAD)
     assert len(engine.calls[name]) == 5

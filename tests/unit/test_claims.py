@@ -92,9 +92,7 @@ class TestABatch:
         assert batch_of(upload()).batch_id != batch_of(upload(bucket="other")).batch_id
 
     @pytest.mark.parametrize("absent", ["", None])
-    def test_of_an_unversioned_bucket_is_named_by_its_entity_tag_and_sequencer(
-        self, absent: str | None
-    ) -> None:
+    def test_of_an_unversioned_bucket_is_named_by_its_entity_tag_and_sequencer(self, absent: str | None) -> None:
         first = batch_of(upload(version_id=absent))
         assert first.version_id is None
         assert first.batch_id == batch_of(upload(version_id=absent)).batch_id
@@ -153,18 +151,14 @@ class TestClaim:
 
     def test_a_retried_claim_whose_upload_another_run_has_taken_is_a_duplicate(self) -> None:
         world = World()
-        world.ledger.add_batch(
-            "flights", batch_of(upload()), remember_until=1e9
-        )  # then the function timed out
+        world.ledger.add_batch("flights", batch_of(upload()), remember_until=1e9)  # then the function timed out
         world.execute(upload("b"))
         assert world.claim("run-9", upload()).claim.status == "duplicate"
         assert sorted(world.looked_at) == ["incoming/flights/a.csv", "incoming/flights/b.csv"]
 
     def test_a_pending_run_that_finds_nothing_gives_the_lease_back(self) -> None:
         world = World()
-        assert (
-            world.claim("run-1", PENDING).claim.reason == "nothing waits any more: another run has taken it"
-        )
+        assert world.claim("run-1", PENDING).claim.reason == "nothing waits any more: another run has taken it"
         assert world.ledger.lease("flights") is None
 
     def test_an_aborted_holder_is_replaced_and_its_upload_taken(self) -> None:

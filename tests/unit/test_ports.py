@@ -189,9 +189,7 @@ class TestLedger:
 
     def test_runs_are_kept_once_and_come_newest_first(self, ledger: Ledger) -> None:
         for day in (1, 3, 2):
-            ledger.put_run(
-                {"pipeline": "flights", "run_id": f"r{day}", "started_at": f"2026-01-0{day}", "low": 0.1}
-            )
+            ledger.put_run({"pipeline": "flights", "run_id": f"r{day}", "started_at": f"2026-01-0{day}", "low": 0.1})
         ledger.put_run({"pipeline": "flights", "run_id": "r3", "started_at": "2026-01-03", "low": None})
         assert [(run["run_id"], run["low"]) for run in ledger.runs("flights")] == [
             ("r3", None),
@@ -210,15 +208,11 @@ class TestLedger:
             }
             ledger.put_run(record)
         assert len(ledger.runs("flights")) == 12
-        assert [run["run_id"] for run in ledger.runs("flights", limit=9)] == [
-            f"r{n:02}" for n in range(11, 2, -1)
-        ]
+        assert [run["run_id"] for run in ledger.runs("flights", limit=9)] == [f"r{n:02}" for n in range(11, 2, -1)]
 
     def test_the_history_of_champions_comes_newest_first(self, ledger: Ledger) -> None:
         for day in (1, 2):
-            ledger.append_promotion(
-                "flights", {"swap_id": f"s{day}", "swapped_at": f"2026-01-0{day}", "champion": "v"}
-            )
+            ledger.append_promotion("flights", {"swap_id": f"s{day}", "swapped_at": f"2026-01-0{day}", "champion": "v"})
         assert [entry["swap_id"] for entry in ledger.promotions("flights")] == ["s2", "s1"]
 
     def test_a_swap_stands_in_the_history_once_even_if_told_at_another_time(self, ledger: Ledger) -> None:
@@ -285,9 +279,7 @@ def test_what_s3_refuses_for_other_reasons_is_not_hidden(no_account: None) -> No
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
-def test_a_write_of_the_queue_that_collided_is_not_taken_for_a_repeated_event(
-    no_account: None, code: str
-) -> None:
+def test_a_write_of_the_queue_that_collided_is_not_taken_for_a_repeated_event(no_account: None, code: str) -> None:
     table = boto3.resource("dynamodb").Table("runs")
     with Stubber(table.meta.client) as stubber:
         stubber.add_client_error(
@@ -295,7 +287,7 @@ def test_a_write_of_the_queue_that_collided_is_not_taken_for_a_repeated_event(
             "TransactionCanceledException",
             modeled_fields={"CancellationReasons": [{"Code": code}, {"Code": "None"}]},
         )
-        with pytest.raises(ConflictError, match="incoming/flights/a.csv"):
+        with pytest.raises(ConflictError, match=r"incoming/flights/a\.csv"):
             DynamoLedger(table).add_batch("flights", batch("a"), remember_until=2e9)
 
 
@@ -322,9 +314,7 @@ def test_a_run_is_found_by_the_start_of_its_id() -> None:
     assert find_run(RUNS, "x") == {"run_id": "xyz"}
 
 
-@pytest.mark.parametrize(
-    ("start", "message"), [("abc", "it could be abc-1, abc-2"), ("q", "no run starts with 'q'")]
-)
+@pytest.mark.parametrize(("start", "message"), [("abc", "it could be abc-1, abc-2"), ("q", "no run starts with 'q'")])
 def test_a_run_that_is_not_one_run_is_not_found(start: str, message: str) -> None:
     with pytest.raises(NotFoundError, match=message):
         find_run(RUNS, start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,9 +30,7 @@ from tests.interleaving import Stepped, interleave
 KEY = pointer_key("flights")
 
 
-def crown(
-    objects: Any, version: str, *, against: str | None = None, run: str = "run", token: int = 1
-) -> Pointer:
+def crown(objects: Any, version: str, *, against: str | None = None, run: str = "run", token: int = 1) -> Pointer:
     """Promote `version`, judged against the pointer with the entity tag `against`."""
     return promote(
         objects,
@@ -52,9 +51,7 @@ def etag(objects: Any) -> str | None:
 
 
 def back(objects: Any, swap_id: str = "rollback-1") -> Pointer:
-    return roll_back(
-        objects, pipeline="flights", swap_id=swap_id, now="2026-01-02T00:00:00+00:00", reason="it is bad"
-    )
+    return roll_back(objects, pipeline="flights", swap_id=swap_id, now="2026-01-02T00:00:00+00:00", reason="it is bad")
 
 
 def landed(objects: MemoryObjects) -> list[Pointer]:
@@ -67,7 +64,7 @@ def check_history(objects: MemoryObjects) -> None:
     """What must hold of the pointers that ever stood, whoever wrote them."""
     history = landed(objects)
     assert len({pointer.swap_id for pointer in history}) == len(history), "a swap happened twice"
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in pairwise(history):
         assert (after.previous, after.previous_manifest_sha256) == (before.champion, before.manifest_sha256)
         assert after.fencing_token >= before.fencing_token
         assert after.past == before.swaps[-REMEMBERED_SWAPS:]
@@ -80,9 +77,7 @@ def test_without_a_promotion_there_is_no_pointer() -> None:
 
 
 def test_a_pointer_reads_back_as_it_was_written() -> None:
-    pointer = Pointer(
-        "flights", "v2", "sha", "run", 3, "swap", "now", "why", "v1", "sha1", Trial("v3", 0.1, "canary")
-    )
+    pointer = Pointer("flights", "v2", "sha", "run", 3, "swap", "now", "why", "v1", "sha1", Trial("v3", 0.1, "canary"))
     assert Pointer.from_json(pointer.to_json()) == pointer
 
 
@@ -188,9 +183,7 @@ def test_a_fault_that_does_not_pass_is_told_and_changes_nothing(fault: Fault) ->
     crown(objects, "v1")
     base = etag(objects)
     objects.faults.extend([fault] * MAX_ATTEMPTS)
-    with pytest.raises(
-        ConflictError, match=f"could not be written in {MAX_ATTEMPTS} attempts; nothing changed"
-    ):
+    with pytest.raises(ConflictError, match=f"could not be written in {MAX_ATTEMPTS} attempts; nothing changed"):
         crown(objects, "v2", against=base, run="run-2")
     assert [pointer.champion for pointer in landed(objects)] == ["v1"]
 
