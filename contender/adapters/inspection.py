@@ -27,7 +27,11 @@ MAX_LEVELS = 1000
 
 @dataclass(frozen=True)
 class ColumnSight:
-    """What a column looks like: `numeric`, `categorical`, `time`, `constant`, `free text` or `empty`."""
+    """What a column looks like.
+
+    `kind` is numeric, categorical or time; or why no model can use it: empty, constant, free text, row numbers,
+    durations, nested values or bytes.
+    """
 
     name: str
     kind: str
@@ -63,6 +67,9 @@ def propose(
     InvalidInputError
         When a named column is not there, the target cannot be learned, or no column is left to learn from.
     """
+    twice = sorted({str(column) for column in frame.columns[frame.columns.duplicated()]})
+    if twice:
+        raise InvalidInputError(f"column {twice[0]!r} stands more than once in the file; rename one of them")
     for option, column in (("--target", target), ("--time", time), ("--id", row_id)):
         if column and column not in frame.columns:
             raise InvalidInputError(f"{option} {column!r} is not a column; the file has {', '.join(frame.columns)}")
@@ -72,7 +79,7 @@ def propose(
     sights = [_look(frame[column], str(column)) for column in frame.columns if column != target]
     draft.time = time or _only_time(sights, draft)
     draft.row_id = row_id or _likely_id(sights, draft)
-    used = {draft.time, draft.row_id, target}
+    used = set(filter(None, (draft.time, draft.row_id, target)))
     numeric = [s.name for s in sights if s.kind == "numeric" and s.name not in used]
     categorical = [s.name for s in sights if s.kind == "categorical" and s.name not in used]
     left = [s for s in sights if s.name not in used and s.name not in (*numeric, *categorical)]
@@ -116,12 +123,19 @@ def _task(target: pd.Series) -> str:
 
 
 def _look(series: pd.Series, name: str) -> ColumnSight:
+    strange = _strange_values(series)
+    if strange:
+        return ColumnSight(name, strange, len(series))
     categories = read_categories(series)
     distinct = len(set(categories) - {None})
     if distinct == 0:
         return ColumnSight(name, "empty", 0)
     if distinct == 1:
         return ColumnSight(name, "constant", 1)
+    if not name and distinct == len(series):
+        return ColumnSight(name, "row numbers", distinct)
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return ColumnSight(name, "time", distinct)
     _, faults = read_numbers(series)
     is_boolean = set(categories) <= {"true", "false", None}
     if not faults and not is_boolean:
@@ -133,6 +147,16 @@ def _look(series: pd.Series, name: str) -> ColumnSight:
     if distinct > MAX_LEVELS or (distinct > 20 and distinct > FREE_TEXT_SHARE * present):
         return ColumnSight(name, "free text", distinct)
     return ColumnSight(name, "categorical", distinct)
+
+
+def _strange_values(series: pd.Series) -> str:
+    """What a Parquet column may hold that is neither numbers, texts, booleans nor time stamps; empty for none."""
+    if pd.api.types.is_timedelta64_dtype(series):
+        return "durations"
+    values = series.dropna() if series.dtype == object else ()
+    if any(isinstance(value, bytes) for value in values):
+        return "bytes"
+    return "nested values" if any(isinstance(value, list | dict | np.ndarray) for value in values) else ""
 
 
 def _only_time(sights: Iterable[ColumnSight], draft: _Draft) -> str:
@@ -164,8 +188,9 @@ def _text(
     left: list[ColumnSight],
 ) -> str:
     frame, rows = draft.frame, len(draft.frame)
+    file_name = "".join(letter if letter.isprintable() else "?" for letter in PurePath(source).name)
     lines = [
-        f"# Made by `contender init {PurePath(source).name}` from {rows:,} rows; every key: docs/pipeline-file.md",
+        f"# Made by `contender init {file_name}` from {rows:,} rows; every key: docs/pipeline-file.md",
         f"name = {_quoted(name)}",
         f"task = {_quoted(task)}",
         f"target = {_quoted(draft.target)}",
@@ -220,4 +245,5 @@ def _listed(key: str, names: list[str]) -> list[str]:
 
 
 def _quoted(text: object) -> str:
-    return json.dumps(str(text), ensure_ascii=False)
+    """A TOML string: JSON's escapes are TOML's, but TOML also wants the delete character escaped."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
