@@ -134,7 +134,7 @@ def send(bench: Workbench, path: Path) -> Sent:
     body = read_local(path)
     _ = bench.state_machine_arn
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    key = f"incoming/{bench.pipeline}/{moment}-{unicodedata.normalize('NFC', path.name)}"
+    key = f"incoming/{bench.pipeline}/{moment}/{unicodedata.normalize('NFC', path.name)}"
     answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)
     return Sent(key, answer["ETag"].strip('"'), answer.get("VersionId"))
 

@@ -190,4 +190,4 @@ def _close(bench: Workbench, seconds: float) -> None:
 
 
 def _file(record: Mapping[str, Any]) -> str:
-    return str(record["source_key"]).rpartition("/")[2].partition("-")[2]
+    return str(record["source_key"]).rpartition("/")[2]
