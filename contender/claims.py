@@ -72,7 +72,9 @@ def claim(
     if batch is not None:
         is_new = ledger.add_batch(request.pipeline, batch, remember_until=now + REMEMBER_SECONDS)
         waiting = {pending.batch_id for pending in ledger.pending_batches(request.pipeline)}
-        if not is_new and batch.batch_id not in waiting:
+        held = ledger.lease(request.pipeline)
+        is_mine = held is not None and held.owner == run_id  # a repeated call, after a first one that took the lease
+        if not is_new and batch.batch_id not in waiting and not is_mine:
             return duplicate(f"this event was delivered before: {batch.key} has already been dealt with")
 
     given_up: tuple[Batch, ...] = ()

@@ -156,6 +156,14 @@ class TestClaim:
         assert world.claim("run-9", upload()).claim.status == "duplicate"
         assert sorted(world.looked_at) == ["incoming/flights/a.csv", "incoming/flights/b.csv"]
 
+    def test_a_retried_claim_keeps_what_it_took_even_if_its_own_upload_was_taken_by_another_run(self) -> None:
+        world = World()
+        world.execute(upload("a"))  # it has taken what run-9 was started for
+        world.ledger.add_batch("flights", batch_of(upload("b")), remember_until=1e9)
+        world.ledger.acquire_lease("flights", "run-9", now=0, seconds=9)  # then the function of run-9 timed out
+        taken = world.claim("run-9", upload("a"))
+        assert (taken.claim.status, [batch.key for batch in taken.batches]) == ("claimed", ["incoming/flights/b.csv"])
+
     def test_a_pending_run_that_finds_nothing_gives_the_lease_back(self) -> None:
         world = World()
         assert world.claim("run-1", PENDING).claim.reason == "nothing waits any more: another run has taken it"
