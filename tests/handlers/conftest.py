@@ -177,3 +177,43 @@ def orders(rows: int = 240, *, first_day: int = 1, seed: int = 0, flip: bool = F
         at = (begin + timedelta(hours=2.4 * row)).isoformat()
         lines.append(f"{first_day}-{row},{at},{amount:.3f},{carrier},{late}")
     return "\n".join(lines).encode()
+
+
+def train(cloud: Cloud, run_id: str = "run-1") -> bool:
+    """The training task of a run, in this process; whether there is a model version."""
+    from training_image.train import TrainingTask
+
+    task = TrainingTask(
+        run_id=run_id,
+        pipeline=PIPELINE,
+        data=cloud.data,
+        models=cloud.models,
+        code="0" * 64,
+        image=None,
+        now=lambda: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=len(cloud.models.keys("models/"))),
+        elapsed=lambda: 0.0,
+        report=lambda line: None,
+    )
+    return task.run()
+
+
+def follow(cloud: Cloud, request: dict[str, Any], until: str, *, run_id: str = "run-1") -> dict[str, Any]:
+    """The state after a run's functions up to this one, each having answered."""
+    sections = {
+        "claim": "claim",
+        "validate_batch": "validation",
+        "detect_drift": "drift",
+        "evaluate_challenger": "comparison",
+        "promote": "promotion",
+        "record": "record",
+    }
+    state = dict(request)
+    for name, section in sections.items():
+        if name == "evaluate_challenger":
+            train(cloud, run_id)
+        if name == "promote" and state["comparison"]["verdict"] != "wins":
+            continue
+        state[section] = cloud.call(name, state, run_id=run_id)
+        if name == until:
+            break
+    return state

@@ -1,0 +1,66 @@
+"""DetectDrift as Step Functions calls it."""
+
+from __future__ import annotations
+
+import pytest
+
+from contender.errors import NotFoundError
+from contender.runs import DRIFT
+from tests.handlers.conftest import Cloud, follow, orders
+
+SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}
+
+
+@pytest.fixture
+def crowned(cloud: Cloud) -> Cloud:
+    """A shop with a champion, trained on 24 days of orders."""
+    follow(cloud, cloud.upload("january.csv", orders()), "record")
+    return cloud
+
+
+def test_without_data_there_is_nothing_to_train_on(cloud: Cloud) -> None:
+    drift = follow(cloud, SCHEDULE, "detect_drift")["drift"]
+    assert (drift["retrain"], drift["reason"]) == (False, "there is no data yet: upload some")
+
+
+def test_without_a_champion_the_first_one_is_trained(cloud: Cloud) -> None:
+    drift = follow(cloud, cloud.upload("a.csv", orders()), "detect_drift")["drift"]
+    assert (drift["retrain"], drift["drifted"]) == (True, False)
+    assert drift["reason"] == "there is no champion yet: the first one is trained"
+
+
+def test_orders_like_those_of_training_do_not_drift(crowned: Cloud) -> None:
+    request = crowned.upload("february.csv", orders(first_day=25, seed=1))
+    drift = follow(crowned, request, "detect_drift", run_id="run-2")["drift"]
+    assert (drift["retrain"], drift["drifted"], drift["rows"]) == (False, False, 240)
+    assert crowned.folder("run-2").read(DRIFT)["champion"].startswith("2026")
+
+
+def test_dearer_orders_drift_and_the_feature_is_named(crowned: Cloud) -> None:
+    body = orders(first_day=25, seed=1).decode().replace("+00:00,", "+00:00,1")  # 50 becomes 150
+    drift = follow(crowned, crowned.upload("february.csv", body.encode()), "detect_drift", run_id="run-2")["drift"]
+    assert (drift["retrain"], drift["drifted"]) == (True, True)
+    assert "amount" in drift["drifted_features"]
+    assert "amount" in drift["reason"]
+
+
+def test_a_person_who_asks_gets_a_training_without_drift(crowned: Cloud) -> None:
+    request = crowned.upload("february.csv", orders(first_day=25, seed=1)) | {"trigger": "manual"}
+    drift = follow(crowned, request, "detect_drift", run_id="run-2")["drift"]
+    assert (drift["retrain"], drift["drifted"]) == (True, False)
+
+
+def test_a_schedule_looks_at_what_came_since_the_champion(crowned: Cloud) -> None:
+    drift = follow(crowned, SCHEDULE, "detect_drift", run_id="run-2")["drift"]
+    assert (drift["retrain"], drift["reason"]) == (False, "nothing has come since the champion was trained")
+    follow(crowned, crowned.upload("february.csv", orders(first_day=25, seed=1)), "validate_batch", run_id="run-3")
+    crowned.ledger.release_lease("shop", "run-3")
+    drift = follow(crowned, SCHEDULE, "detect_drift", run_id="run-4")["drift"]
+    assert drift["rows"] == 240
+
+
+def test_a_champion_whose_model_is_gone_is_an_error(crowned: Cloud) -> None:
+    version = crowned.models.keys("models/shop/2026")[0].split("/")[2]
+    crowned.models.client.delete_object(Bucket="models", Key=f"models/shop/{version}/manifest.json")
+    with pytest.raises(NotFoundError, match=version):
+        follow(crowned, crowned.upload("february.csv", orders(first_day=25)), "detect_drift", run_id="run-2")

@@ -1,0 +1,91 @@
+"""EvaluateChallenger as Step Functions calls it, and with it the whole loop of functions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contender.errors import IntegrityError, TrainingFailedError
+from contender.promotion import read_pointer
+from contender.registry import MODEL
+from contender.runs import COMPARISON, TRAINING
+from tests.handlers.conftest import Cloud, Context, follow, orders, train
+
+
+def test_the_first_challenger_is_judged_against_the_baseline_and_becomes_champion(cloud: Cloud) -> None:
+    state = follow(cloud, cloud.upload("january.csv", orders()), "record")
+    comparison = state["comparison"]
+    assert (comparison["verdict"], comparison["champion"], comparison["champion_etag"]) == ("wins", None, None)
+    assert state["record"]["verdict"] == "promoted"
+    assert state["record"]["champion_after"] == comparison["challenger"]
+    assert cloud.folder().read(COMPARISON)["challenger_version"] == comparison["challenger"]
+    assert cloud.ledger.promotions("shop")[0]["champion"] == comparison["challenger"]
+
+
+def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither_has_seen(cloud: Cloud) -> None:
+    first = follow(cloud, cloud.upload("january.csv", orders()), "record")
+    request = cloud.upload("february.csv", orders(first_day=25, seed=1, flip=True)) | {"trigger": "manual"}
+    second = follow(cloud, request, "record", run_id="run-2")
+    comparison = second["comparison"]
+    assert comparison["champion"] == first["comparison"]["challenger"]
+    pointer = read_pointer(cloud.models, "shop")
+    assert pointer is not None
+    assert comparison["low"] <= comparison["difference"] <= comparison["high"]
+    assert pointer.pointer.champion == comparison["champion"]
+    assert cloud.folder("run-2").read(COMPARISON)["rows"] == 30
+    (run, *_) = cloud.ledger.runs("shop")
+    assert (run["verdict"], run["champion_before"], run["champion_after"]) == (
+        "inconclusive",
+        comparison["champion"],
+        comparison["champion"],
+    )
+
+
+def test_the_champion_that_the_loop_made_answers_over_http(cloud: Cloud) -> None:
+    state = follow(cloud, cloud.upload("january.csv", orders()), "record")
+    event = {
+        "version": "2.0",
+        "rawPath": "/v1/predict",
+        "requestContext": {"http": {"method": "POST", "path": "/v1/predict"}, "stage": "$default"},
+        "body": json.dumps({"rows": [{"amount": 90, "carrier": "B"}, {"amount": 10, "carrier": "never seen"}]}),
+    }
+    answer = cloud.function("serve").handler(event, Context())
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == 200
+    assert body["model_version"] == state["comparison"]["challenger"]
+    assert [row["prediction"] for row in body["predictions"]] == ["true", "false"]
+
+
+def drifted(cloud: Cloud) -> dict[str, Any]:
+    return follow(cloud, cloud.upload("january.csv", orders()), "detect_drift")
+
+
+def test_a_training_that_left_nothing_is_an_error_with_the_tasks_reason(cloud: Cloud) -> None:
+    cause = json.dumps({"StoppedReason": "Essential container in task exited"})
+    state = drifted(cloud) | {"training_failure": {"Error": "States.TaskFailed", "Cause": cause}}
+    with pytest.raises(TrainingFailedError, match="left no result: Essential container in task exited"):
+        cloud.call("evaluate_challenger", state)
+
+
+def test_a_training_that_failed_is_an_error_with_its_own_reason(cloud: Cloud) -> None:
+    state = drifted(cloud)
+    cloud.folder().write(TRAINING, {"status": "failed", "reason": "the target is constant"})
+    with pytest.raises(TrainingFailedError, match="training failed: the target is constant"):
+        cloud.call("evaluate_challenger", state)
+
+
+def test_a_model_that_was_changed_after_its_training_is_not_judged(cloud: Cloud) -> None:
+    state = drifted(cloud)
+    assert train(cloud)
+    version = cloud.folder().read(TRAINING)["model_version"]
+    cloud.models.put(f"models/shop/{version}/{MODEL}", b"something else")
+    with pytest.raises(IntegrityError, match=f"model.onnx of {version}"):
+        cloud.call("evaluate_challenger", state)
+
+
+def test_judging_again_gives_the_same_answer(cloud: Cloud) -> None:
+    state = drifted(cloud)
+    assert train(cloud)
+    assert cloud.call("evaluate_challenger", state) == cloud.call("evaluate_challenger", state)
