@@ -140,5 +140,6 @@ def _powertools(folder: str, environment: Environment) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": folder,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        "ORT_DISABLE_TELEMETRY": "1",
     }
     return variables if environment.tracing else {**variables, "POWERTOOLS_TRACE_DISABLED": "true"}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import skops.io
 from numpy.typing import NDArray
 from onnx import helper
@@ -20,6 +19,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline
 
+from contender.adapters.onnx_model import open_session, score
 from contender.errors import ParityError
 from training_image.estimators import own_threads
 
@@ -121,12 +121,8 @@ def to_skops(pipeline: Pipeline) -> bytes:
 
 
 def score_onnx(graph: bytes, matrix: Matrix) -> Predictions:
-    """The graph's predictions (n, k), with the one thread that serving uses."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    (answer,) = session.run(None, {session.get_inputs()[0].name: matrix})
-    return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
+    """The graph's predictions (n, k), just as serving makes them."""
+    return score(open_session(graph), matrix)
 
 
 def with_missing_values(matrix: Matrix) -> Matrix:

@@ -6,17 +6,22 @@ judged is what answers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from contender.encoding import FeatureEncoding, encode
 from contender.registry import MODEL, ModelRegistry, ModelVersion
 from contender.table import Table
+
+# Read when the library is loaded: without it, the published Linux builds (1.29 on) report model names and hashes to
+# their maker. See docs/decisions/0008. This is the only place that imports the library.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,7 @@ class OnnxModel:
         """The same for a matrix of shape (rows, features) as `contender.encoding.encode` makes it."""
         if not len(matrix):
             return np.empty((0, len(self.manifest["classes"] or [None])))
-        name = self.session.get_inputs()[0].name
-        answer = self.session.run([self.session.get_outputs()[-1].name], {name: matrix})[0]
-        return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
+        return score(self.session, matrix)
 
 
 def open_session(graph: bytes) -> Any:
@@ -51,6 +54,12 @@ def open_session(graph: bytes) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def score(session: Any, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The graph's predictions (rows, k) for at least one row."""
+    (answer,) = session.run(None, {session.get_inputs()[0].name: matrix})
+    return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
 
 
 def load_model(registry: ModelRegistry, model: ModelVersion) -> OnnxModel:
