@@ -7,6 +7,7 @@ these, and a test fails when a key is not explained.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -19,6 +20,7 @@ from typing import Any, Literal, TypeVar
 from contender.comparison import PromotionPolicy
 from contender.drift import DriftPolicy
 from contender.errors import InvalidInputError, PipelineFileError
+from contender.metrics import metric_names
 
 Task = Literal["binary", "multiclass", "regression"]
 Section = TypeVar("Section")
@@ -212,6 +214,9 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     numeric_slices = set(config.slices) & set(config.numeric)
     if numeric_slices:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
+    metrics = metric_names(config.task)
+    if config.promotion.metric and config.promotion.metric not in metrics:
+        yield f"promotion.metric must be one of {', '.join(metrics)}, but got {config.promotion.metric!r}"
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
     for address in config.notify.emails:
@@ -247,7 +252,7 @@ def load_pipeline(path: Path) -> PipelineConfig:
 def parse_pipeline(text: str, *, path: str = "") -> PipelineConfig:
     """Read a pipeline file's text; see `load_pipeline`."""
     try:
-        content = tomllib.loads(text)
+        content = tomllib.loads(text.removeprefix("\ufeff"))  # a byte order mark, as some editors write
     except tomllib.TOMLDecodeError as error:
         raise PipelineFileError(f"not TOML: {error}") from None
     return _build(PipelineConfig, {**content}, "", path=path)
@@ -283,6 +288,8 @@ def _value(setting: Field[Any], hint: Any, value: Any, name: str) -> Any:
             raise PipelineFileError(f"{name} must be a table, but got {value!r}; write [{name}]")
         return _build(hint, value, f"{name}.")
     converted = _convert(hint, value, name)
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise PipelineFileError(f"{name} must be a finite number, but got {value!r}")
     minimum, maximum = setting.metadata.get("minimum"), setting.metadata.get("maximum")
     choices = setting.metadata.get("choices")
     if minimum is not None and converted < minimum:
