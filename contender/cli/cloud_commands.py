@@ -72,7 +72,7 @@ def status(as_json: JsonOption = False) -> None:
     print_fields({"address": found.endpoint_url})
     for name, fields in content["pipelines"].items():
         console.print(f"\n[bold]{name}[/bold]")
-        print_fields(fields)
+        print_fields({label.replace("_", " "): value for label, value in fields.items()})
 
 
 def _pipelines() -> dict[str, dict[str, object]]:

@@ -91,15 +91,15 @@ def _drift_row(found: Mapping[str, Any]) -> tuple[str | Text, ...]:
     aspect = " (missing)" if found["aspect"] == "missing" else ""
     return (
         Text.assemble((mark, "yellow"), f" {found['feature']}{aspect}"),
-        _number(found["distance"]),
+        _number(found["distance"], 3),
         _number(found["effect_floor"]),
-        _number(found["adjusted_p_value"]),
+        _number(found["adjusted_p_value"], 2),
         Text(found["direction"]),
     )
 
 
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+def _number(value: object, digits: int = 4) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, int | float) else "–"
 
 
 def runs(
