@@ -17,6 +17,9 @@ Verdict = Literal["promoted", "retained", "inconclusive", "skipped", "quarantine
 FORCING_TRIGGERS: frozenset[str] = frozenset({"alarm", "manual", "code-change"})
 """Triggers that retrain whether or not the data has drifted: somebody or something already decided."""
 
+MAX_REASON_CHARACTERS = 500
+"""What a run's record, its mail and its state repeat of a failure; the whole of it is in the log."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -25,7 +28,9 @@ class Message:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in content.items() if name in known})
+        # JSON has no tuples: what was one comes back as a list.
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -128,8 +133,8 @@ class Failure(Message):
         if isinstance(cause, dict):
             for name in ("errorMessage", "StoppedReason"):
                 if cause.get(name):
-                    return str(cause[name])
-        return f"{self.Error}: {self.Cause}"[:500]
+                    return str(cause[name])[:MAX_REASON_CHARACTERS]
+        return f"{self.Error}: {self.Cause}"[:MAX_REASON_CHARACTERS]
 
 
 @dataclass(frozen=True)

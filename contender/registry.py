@@ -8,13 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contender.errors import IntegrityError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
+from contender.errors import (
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnknownOutcomeError,
+)
 from contender.ports import Objects
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 PIPELINE = "pipeline.skops"
 PROFILE = "profile.json"
+
+MAX_ATTEMPTS = 5
 
 
 def sha256(body: bytes) -> str:
@@ -28,15 +36,24 @@ def write_once(objects: Objects, key: str, body: bytes) -> None:
     ------
     IntegrityError
         When the key holds other bytes already.
+    ConflictError
+        When S3 gives no clear answer in several attempts.
     """
-    try:
-        objects.put(key, body, if_none_match=True)
-    except (PreconditionFailedError, UnknownOutcomeError):
+    for _ in range(MAX_ATTEMPTS):
         try:
-            if objects.get(key).body != body:
-                raise IntegrityError(f"{key} exists with other content and is immutable; use a new version") from None
-        except NotFoundError:
             objects.put(key, body, if_none_match=True)
+            return
+        except ConflictError:
+            continue
+        except (PreconditionFailedError, UnknownOutcomeError):
+            try:
+                found = objects.get(key).body
+            except NotFoundError:
+                continue  # the answer was lost, and the write with it
+            if found != body:
+                raise IntegrityError(f"{key} exists with other content and is immutable; use a new version") from None
+            return
+    raise ConflictError(f"{key} could not be written in {MAX_ATTEMPTS} attempts; try again")
 
 
 @dataclass(frozen=True)
