@@ -21,7 +21,7 @@ from contender.table import Table
 # Read when the library is loaded: without it, the published Linux builds (1.29 on) report model names and hashes to
 # their maker. See docs/decisions/0008. This is the only place that imports the library.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 
 @dataclass(frozen=True)
