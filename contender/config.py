@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from contender.comparison import PromotionPolicy
+from contender.datasets import BLOCK, ORDER
 from contender.drift import DriftPolicy
 from contender.errors import InvalidInputError, PipelineFileError
 from contender.metrics import metric_names
@@ -203,6 +204,9 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
         yield "numeric and categorical are both empty; name at least one feature"
     if config.target in config.features:
         yield f"target {config.target!r} is also listed as a feature; take it out of numeric or categorical"
+    reserved = sorted({ORDER, BLOCK} & {*config.columns, *config.ignored})
+    if reserved:
+        yield f"{reserved[0]!r} is a name of Contender's own; rename the column"
     both = set(config.numeric) & set(config.categorical)
     if both:
         yield f"{sorted(both)} stand in numeric and in categorical; keep each in one of them"

@@ -78,6 +78,11 @@ def propose(
     task = _task(frame[target])
     sights = [_look(frame[column], str(column)) for column in frame.columns if column != target]
     draft.time = time or _only_time(sights, draft)
+    if not draft.time and _is_sorted_by(frame[target]):
+        draft.notes.append(
+            f"the file is sorted by {target!r}: the newest rows, on which models are judged, would be of one kind; "
+            "shuffle it, or name a --time column"
+        )
     draft.row_id = row_id or _likely_id(sights, draft)
     used = set(filter(None, (draft.time, draft.row_id, target)))
     numeric = [s.name for s in sights if s.kind == "numeric" and s.name not in used]
@@ -120,6 +125,11 @@ def _task(target: pd.Series) -> str:
     if distinct > MAX_LEVELS or distinct > FREE_TEXT_SHARE * len(target):
         raise InvalidInputError(f"target {target.name!r} is text with {distinct} distinct values: too many classes")
     return "multiclass"
+
+
+def _is_sorted_by(target: pd.Series) -> bool:
+    """Whether the target only rises or only falls along the file."""
+    return bool(target.is_monotonic_increasing or target.is_monotonic_decreasing)
 
 
 def _look(series: pd.Series, name: str) -> ColumnSight:

@@ -210,3 +210,12 @@ def test_any_names_and_mixtures_of_types_give_a_file_that_loads_and_accepts_its_
 def test_any_text_becomes_a_pipeline_name(name: str, made: str) -> None:
     assert slug(name) == made
     assert NAME_PATTERN.match(made)
+
+
+def test_a_file_that_is_sorted_by_its_target_is_pointed_out() -> None:
+    frame = pd.DataFrame({"kind": ["a"] * 50 + ["b"] * 50 + ["c"] * 50, "size": range(150)}).astype(str)
+    notes = " ".join(propose(frame, source="flowers.csv", target="kind").notes)
+    assert "sorted by 'kind'" in notes
+    assert "sorted by" not in " ".join(
+        propose(frame[::-1].sample(frac=1, random_state=1), source="f", target="kind").notes
+    )
