@@ -67,8 +67,8 @@ def demo() -> None:
     started = time.monotonic()
     console.print(
         "Will a flight out of New York arrive more than 15 minutes late? Real flights of 2013 are about to arrive in "
-        "S3, month by month. Contender checks each file, tests for drift, retrains when the world has changed, and lets "
-        "a challenger replace the champion only if it is better on flights that neither has seen."
+        "S3, month by month. Contender checks each file, tests for drift, retrains when the world has changed, and "
+        "lets a challenger replace the champion only if it is better on flights that neither has seen."
     )
     start_cloud()
     bench = workbench(PIPELINE, LOCAL)
