@@ -242,7 +242,7 @@ def run_interleaved(data: st.DataObject, events: list[tuple[Request, str, float]
     return world
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(data=st.data(), events=executions(["good", "claim is retried"]))
 def test_however_good_runs_interleave_every_upload_is_looked_at(
     data: st.DataObject, events: list[tuple[Request, str, float]]
@@ -255,7 +255,7 @@ def test_however_good_runs_interleave_every_upload_is_looked_at(
         assert len(set(world.looked_at)) == len(world.looked_at)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(data=st.data(), events=executions(OUTCOMES))
 def test_however_runs_fail_and_abort_no_upload_is_lost(
     data: st.DataObject, events: list[tuple[Request, str, float]]

@@ -293,7 +293,7 @@ def test_a_swap_called_directly_settles_itself_as_well() -> None:
 FAULTS = st.lists(st.sampled_from([None, *Fault]), max_size=8)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data(), faults=FAULTS, actors=st.integers(2, 4))
 def test_however_promoters_and_rollbacks_interleave_the_pointer_tells_one_history(
     data: st.DataObject, faults: list[Fault | None], actors: int

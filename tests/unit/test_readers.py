@@ -343,14 +343,14 @@ def test_a_dataset_can_be_read_in_part() -> None:
     assert list(read_parquet(write_parquet(parse(GOOD).table), ["amount"]).columns) == ["amount"]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=300), name=st.sampled_from(["a.csv", "a.parquet"]))
 def test_no_bytes_end_in_anything_but_a_table_or_a_reason(body: bytes, name: str) -> None:
     reason = refusal(body, name=name)
     assert len(reason) < 2_000
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_damaged_parquet_file_ends_in_anything_but_a_table_or_a_reason(data: st.DataObject) -> None:
     body = bytearray(parquet(frame()))
@@ -363,7 +363,7 @@ def test_no_damaged_parquet_file_ends_in_anything_but_a_table_or_a_reason(data: 
 TEXT_CELLS = st.one_of(st.sampled_from(["1", "x", "", '"', "a,b", "\n", "2026-01-01", "é", " "]), st.text(max_size=5))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(rows=st.lists(st.lists(TEXT_CELLS, min_size=1, max_size=7), max_size=6))
 def test_no_rows_under_a_good_header_end_in_anything_but_a_table_or_a_reason(rows: list[list[str]]) -> None:
     reason = refusal(HEADER + "\n".join(",".join(row) for row in rows))
