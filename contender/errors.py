@@ -1,18 +1,18 @@
 """Every error that Contender raises on purpose.
 
-    ContenderError
-    ├── InvalidInputError          an argument is outside its bounds
-    ├── PipelineFileError          pipelines/<name>.toml is not usable
-    ├── BatchRejectedError         a whole upload cannot be read
-    ├── NotFoundError              an object, version or run does not exist
-    ├── ConflictError              a conditional write met a concurrent one: try again
-    ├── PreconditionFailedError    a conditional write found another state than expected
-    ├── UnknownOutcomeError        a write got no answer and may have happened
-    ├── LostRaceError              somebody else moved the champion first
-    ├── IntegrityError             stored bytes are not what their manifest says
-    ├── TrainingFailedError        no model version came out of a training task
-    ├── ParityError                the serving model and the trained one disagree
-    └── NotRunningError            the local cloud is not up
+ContenderError
+├── InvalidInputError          an argument is outside its bounds
+├── PipelineFileError          pipelines/<name>.toml is not usable
+├── BatchRejectedError         a whole upload cannot be read
+├── NotFoundError              an object, version or run does not exist
+├── ConflictError              a conditional write met a concurrent one: try again
+├── PreconditionFailedError    a conditional write found another state than expected
+├── UnknownOutcomeError        a write got no answer and may have happened
+├── LostRaceError              somebody else moved the champion first
+├── IntegrityError             stored bytes are not what their manifest says
+├── TrainingFailedError        no model version came out of a training task
+├── ParityError                the serving model and the trained one disagree
+└── NotRunningError            the local cloud is not up
 """
 
 from __future__ import annotations

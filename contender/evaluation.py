@@ -91,9 +91,7 @@ def _indices(target: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64
     return np.searchsorted(np.array(classes), target.astype(str)).astype(np.float64)
 
 
-def _aligned(
-    predictions: NDArray[np.float64], own: Sequence[str], classes: Sequence[str]
-) -> NDArray[np.float64]:
+def _aligned(predictions: NDArray[np.float64], own: Sequence[str], classes: Sequence[str]) -> NDArray[np.float64]:
     """A model's columns in the order of `classes`, zero for those it does not know."""
     if list(own) == list(classes):
         return predictions

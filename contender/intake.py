@@ -95,7 +95,8 @@ class Intake:
             version=version,
             sequence=sequence,
             rows=accepted,
-            part="part-0.parquet",
+            # Named by its bytes: an attempt that died before its manifest may have left others.
+            part=f"part-{sha256(part)[:16]}.parquet",
             part_sha256=sha256(part),
             source_key=batch.key,
             source_version_id=batch.version_id,
@@ -105,12 +106,12 @@ class Intake:
             order_to=float(order.max()),
             columns=tuple(rows.columns),
         )
-        store.write(manifest, part)
         reason = f"{accepted} rows accepted"
         quarantine_key = None
-        if checked.rejected:
+        if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
             reason += f", {refused} quarantined: {checked.summary()}"
             quarantine_key = self._quarantine_rows(batch, checked)
+        store.write(manifest, part)
         return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
 
     def _quarantine_file(self, batch: Batch, reason: str) -> FileReport:

@@ -66,20 +66,14 @@ class StackTemplate:
     def ssm_parameters(self) -> tuple[str, ...]:
         """SSM parameters that the template takes its own parameters' values from (the bootstrap version)."""
         parameters = self.template.get("Parameters", {}).values()
-        return tuple(
-            one["Default"] for one in parameters if str(one["Type"]).startswith("AWS::SSM::Parameter")
-        )
+        return tuple(one["Default"] for one in parameters if str(one["Type"]).startswith("AWS::SSM::Parameter"))
 
 
 def read_assembly(folder: Path) -> tuple[StackTemplate, ...]:
     """The stacks of an assembly and of the stages in it; each comes after those it depends on."""
-    artifacts: dict[str, Json] = json.loads((folder / "manifest.json").read_text("utf-8")).get(
-        "artifacts", {}
-    )
+    artifacts: dict[str, Json] = json.loads((folder / "manifest.json").read_text("utf-8")).get("artifacts", {})
     stacks: list[StackTemplate] = []
-    for identifier in dependency_order(
-        {name: one.get("dependencies", ()) for name, one in artifacts.items()}
-    ):
+    for identifier in dependency_order({name: one.get("dependencies", ()) for name, one in artifacts.items()}):
         artifact = artifacts[identifier]
         properties = artifact.get("properties", {})
         if artifact["type"] == "cdk:cloud-assembly":

@@ -82,9 +82,7 @@ def up(root: Path, on_event: OnEvent = quiet) -> Deployment:
         stays; `up` continues from there and `down` removes it.
     """
     workspace = Workspace(root.resolve())
-    with locked(
-        workspace, lambda: on_event("Another command is starting or stopping the local cloud; waiting")
-    ):
+    with locked(workspace, lambda: on_event("Another command is starting or stopping the local cloud; waiting")):
         state = _started(workspace, on_event)
         key = synth.inputs_hash(workspace.root)
         if state.assembly == key:
@@ -134,9 +132,7 @@ def status(root: Path) -> CloudStatus:
     if state is None or state.emulator is None:
         return CloudStatus(running=False, message="the local cloud is down; run `contender up`")
     if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
-        return CloudStatus(
-            running=False, message="the emulator has ended; run `contender up` to start afresh"
-        )
+        return CloudStatus(running=False, message="the emulator has ended; run `contender up` to start afresh")
     agent_running = state.agent is not None and is_alive(state.agent)
     deployment = deployment_of(state)
     return CloudStatus(

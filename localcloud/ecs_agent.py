@@ -167,9 +167,7 @@ class Agent:
     def _find_execution(self, plan: TaskPlan) -> None:
         """Note the running execution that waits for a task, which is the one named like the task's run."""
         for machine in self._states.list_state_machines()["stateMachines"]:
-            running = self._states.list_executions(
-                stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
-            )
+            running = self._states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")
             for execution in running["executions"]:
                 if execution["name"] == plan.environment.get("RUN_ID"):
                     self._executions[plan.arn] = execution["executionArn"]
@@ -189,9 +187,7 @@ class Agent:
         target = task.plan.log
         if target is not None and events:
             try:
-                self._logs.put_log_events(
-                    logGroupName=target.group, logStreamName=target.stream, logEvents=events
-                )
+                self._logs.put_log_events(logGroupName=target.group, logStreamName=target.stream, logEvents=events)
             except ClientError as error:
                 logger.warning("task %s: its output is in its file only: %s", task.plan.task_id, error)
         # Not reached when the emulator is away: the same lines are sent once it is back.

@@ -76,9 +76,7 @@ def parse_entry_point(dockerfile: str) -> tuple[str, ...]:
     except ValueError:
         words = None
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        raise EntryPointError(
-            f'ENTRYPOINT must be a JSON array like ["python", "-m", "…"], but got {found[-1]}'
-        )
+        raise EntryPointError(f'ENTRYPOINT must be a JSON array like ["python", "-m", "…"], but got {found[-1]}')
     return tuple(words)
 
 

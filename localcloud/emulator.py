@@ -47,9 +47,7 @@ def free_port(preferred: int | None = None) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise EmulatorError(
-        f"no free port on {HOST}; close something that listens, or raise the limit on open files"
-    )
+    raise EmulatorError(f"no free port on {HOST}; close something that listens, or raise the limit on open files")
 
 
 def start(workspace: Workspace, port: int) -> ProcessRecord:
@@ -99,14 +97,8 @@ def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -
     wait_until(lambda: not is_alive(record) or is_healthy(port), seconds=START_SECONDS)
     if is_alive(record) and is_healthy(port):
         return
-    what = (
-        f"did not answer on {endpoint(port)} within {START_SECONDS:.0f} s"
-        if is_alive(record)
-        else "ended at once"
-    )
-    raise EmulatorError(
-        f"the emulator {what}; the end of {workspace.emulator_log}:\n{_tail(workspace.emulator_log)}"
-    )
+    what = f"did not answer on {endpoint(port)} within {START_SECONDS:.0f} s" if is_alive(record) else "ended at once"
+    raise EmulatorError(f"the emulator {what}; the end of {workspace.emulator_log}:\n{_tail(workspace.emulator_log)}")
 
 
 def is_healthy(port: int) -> bool:

@@ -166,9 +166,7 @@ def _reap(pid: int) -> None:
     """Ask after a child of ours that has ended; until then it stays in the process table."""
     child = _children.get(pid)
     if child is not None:
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # its threads may take a moment longer than itself
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its threads may take a moment longer than itself
             child.wait(REAP_SECONDS)
             del _children[pid]
 

@@ -40,9 +40,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
-        artifacts: dict[str, Any] = {
-            "assets": {"type": "cdk:asset-manifest", "properties": {"file": "assets.json"}}
-        }
+        artifacts: dict[str, Any] = {"assets": {"type": "cdk:asset-manifest", "properties": {"file": "assets.json"}}}
         for name, template in stacks.items():
             (folder / f"{name}.template.json").write_text(json.dumps(template))
             artifacts[name] = {
@@ -65,9 +63,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         (folder / "__init__.py").touch()
         (folder / "train.py").write_text(source)
-        (folder / "Dockerfile").write_text(
-            'FROM scratch\nENTRYPOINT ["python", "-m", "training_image.train"]\n'
-        )
+        (folder / "Dockerfile").write_text('FROM scratch\nENTRYPOINT ["python", "-m", "training_image.train"]\n')
 
     def _write_assets(self, folder: Path) -> None:
         destination = {"bucketName": "assets-${AWS::AccountId}-${AWS::Region}", "objectKey": "code.zip"}

@@ -27,9 +27,7 @@ def test_a_template_that_the_emulator_can_deploy_is_left_as_it_is() -> None:
 
 
 def test_what_is_left_out_is_reported_with_its_reason() -> None:
-    _, omissions = prune_template(
-        "stack", {"Resources": {"Math": MATH_ALARM, "Both": COMPOSITE, "Plain": PLAIN_ALARM}}
-    )
+    _, omissions = prune_template("stack", {"Resources": {"Math": MATH_ALARM, "Both": COMPOSITE, "Plain": PLAIN_ALARM}})
     assert [(one.stack, one.logical_id, one.resource_type) for one in omissions] == [
         ("stack", "Math", "AWS::CloudWatch::Alarm"),
         ("stack", "Both", "AWS::CloudWatch::CompositeAlarm"),
@@ -63,9 +61,7 @@ def test_nothing_refers_to_what_is_left_out() -> None:
 
 
 def test_pruning_does_not_change_the_template_it_is_given() -> None:
-    template: dict[str, Any] = {
-        "Resources": {"Math": MATH_ALARM, "Other": {**PLAIN_ALARM, "DependsOn": ["Math"]}}
-    }
+    template: dict[str, Any] = {"Resources": {"Math": MATH_ALARM, "Other": {**PLAIN_ALARM, "DependsOn": ["Math"]}}}
     before = json.dumps(template)
     prune_template("stack", template)
     assert json.dumps(template) == before
@@ -75,8 +71,7 @@ def test_pruning_does_not_change_the_template_it_is_given() -> None:
 def test_each_name_comes_after_what_it_depends_on(numbers: dict[int, set[int]]) -> None:
     # Only downward edges, so that there is no cycle; 13 to 15 are names of nothing.
     graph = {
-        str(name): [str(one) for one in sorted(needed) if one < name or one > 12]
-        for name, needed in numbers.items()
+        str(name): [str(one) for one in sorted(needed) if one < name or one > 12] for name, needed in numbers.items()
     }
     order = dependency_order(graph)
     assert sorted(order) == sorted(graph)
@@ -118,15 +113,11 @@ def test_the_executable_bit_survives_and_changes_the_zip(tmp_path: Path) -> None
 def test_stacks_of_a_stage_are_read_in_order_with_their_assets(tmp_path: Path) -> None:
     stage = tmp_path / "assembly-stage"
     stage.mkdir()
-    write_assembly(
-        tmp_path, {"stage": {"type": "cdk:cloud-assembly", "properties": {"directoryName": stage.name}}}
-    )
+    write_assembly(tmp_path, {"stage": {"type": "cdk:cloud-assembly", "properties": {"directoryName": stage.name}}})
     write_assembly(
         stage,
         {
-            "second": stack_artifact(
-                "b.template.json", "stage-second", ["first", "second.assets", "elsewhere"]
-            ),
+            "second": stack_artifact("b.template.json", "stage-second", ["first", "second.assets", "elsewhere"]),
             "first": stack_artifact("a.template.json", "stage-first", []),
             "second.assets": {"type": "cdk:asset-manifest", "properties": {"file": "second.assets.json"}},
             "Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}},

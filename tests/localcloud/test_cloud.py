@@ -48,9 +48,7 @@ def test_a_cloud_that_was_never_up_is_not_running_and_can_be_taken_down(project:
 
 
 @pytest.mark.emulator
-def test_up_deploys_and_a_second_up_finds_everything_there(
-    project: Any, function_template: TemplateMaker
-) -> None:
+def test_up_deploys_and_a_second_up_finds_everything_there(project: Any, function_template: TemplateMaker) -> None:
     project.write_stacks(code=function_template())
     said: list[str] = []
     first = cloud.up(project.root, said.append)
@@ -81,9 +79,7 @@ def test_an_added_stack_is_deployed_alone_and_a_removed_one_is_deleted(
 
 
 @pytest.mark.emulator
-def test_down_leaves_no_process_and_up_continues_where_it_ended(
-    project: Any, function_template: TemplateMaker
-) -> None:
+def test_down_leaves_no_process_and_up_continues_where_it_ended(project: Any, function_template: TemplateMaker) -> None:
     project.write_stacks(code=function_template(), data=BUCKET)
     cloud.up(project.root)
     connection = cloud.connect(project.root)
@@ -110,9 +106,7 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(
 
 
 @pytest.mark.emulator
-def test_an_emulator_that_was_killed_is_replaced_by_a_fresh_one(
-    project: Any, function_template: TemplateMaker
-) -> None:
+def test_an_emulator_that_was_killed_is_replaced_by_a_fresh_one(project: Any, function_template: TemplateMaker) -> None:
     project.write_stacks(code=function_template(), data=BUCKET)
     cloud.up(project.root)
     cloud.connect(project.root).client("s3").put_object(Bucket="data", Key="a", Body=b"1")
@@ -182,9 +176,7 @@ def test_an_interrupted_up_can_be_taken_down(project: Any, function_template: Te
 
 
 @pytest.mark.emulator
-def test_an_agent_that_has_ended_is_restarted_by_the_next_up(
-    project: Any, function_template: TemplateMaker
-) -> None:
+def test_an_agent_that_has_ended_is_restarted_by_the_next_up(project: Any, function_template: TemplateMaker) -> None:
     project.write_stacks(code=function_template())
     cloud.up(project.root)
     agent = record_of(cloud.status(project.root).agent_pid)

@@ -123,17 +123,13 @@ def test_what_was_deployed_before_a_failure_is_remembered(deployments: Deploymen
     assert list(deployments.states[-1].stacks) == ["before"]
 
 
-def test_a_template_too_long_for_the_request_goes_through_a_bucket(
-    deployments: Deployments, nothing: State
-) -> None:
+def test_a_template_too_long_for_the_request_goes_through_a_bucket(deployments: Deployments, nothing: State) -> None:
     long = {**topic("long"), "Metadata": {"Padding": "x" * MAX_TEMPLATE_BYTES}}
     state, _ = deployments.deploy(nothing, stack("long", long))
     assert state.stacks["long"].outputs == {"Name": "long"}
 
 
-def test_a_template_that_asks_for_the_bootstrap_version_finds_one(
-    deployments: Deployments, nothing: State
-) -> None:
+def test_a_template_that_asks_for_the_bootstrap_version_finds_one(deployments: Deployments, nothing: State) -> None:
     template = topic("bootstrapped")
     template["Parameters"] = {
         "BootstrapVersion": {

@@ -49,9 +49,7 @@ class Cluster:
         return str(answer["tasks"][0]["taskArn"])
 
     def describe(self, arn: str) -> dict[str, Any]:
-        described: dict[str, Any] = self.connection.client("ecs").describe_tasks(
-            cluster=self.name, tasks=[arn]
-        )
+        described: dict[str, Any] = self.connection.client("ecs").describe_tasks(cluster=self.name, tasks=[arn])
         return dict(described["tasks"][0])
 
     def wait_until_stopped(self, arn: str) -> str:

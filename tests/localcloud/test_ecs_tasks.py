@@ -39,9 +39,7 @@ def test_the_last_entry_point_of_a_dockerfile_counts(dockerfile: str, expected: 
     assert parse_entry_point(dockerfile) == expected
 
 
-@pytest.mark.parametrize(
-    "dockerfile", ["FROM x", "ENTRYPOINT python -m a", "ENTRYPOINT []", "ENTRYPOINT [1]"]
-)
+@pytest.mark.parametrize("dockerfile", ["FROM x", "ENTRYPOINT python -m a", "ENTRYPOINT []", "ENTRYPOINT [1]"])
 def test_an_entry_point_that_is_not_an_array_of_words_is_refused(dockerfile: str) -> None:
     with pytest.raises(EntryPointError, match="ENTRYPOINT"):
         parse_entry_point(dockerfile)
@@ -50,9 +48,7 @@ def test_an_entry_point_that_is_not_an_array_of_words_is_refused(dockerfile: str
 def plan(task: dict[str, Any] | None = None, container: dict[str, Any] | None = None) -> TaskPlan:
     definition = {"containerDefinitions": [{**CONTAINER, **(container or {})}]}
     surroundings = {"PATH": "/bin", "B": "outer"}
-    return plan_task(
-        {**TASK, **(task or {})}, definition, entry_point=["python", "-m", "t"], surroundings=surroundings
-    )
+    return plan_task({**TASK, **(task or {})}, definition, entry_point=["python", "-m", "t"], surroundings=surroundings)
 
 
 def overriding(**values: Any) -> dict[str, Any]:
@@ -70,9 +66,7 @@ def test_python_is_the_interpreter_that_runs_us() -> None:
 
 
 def test_an_override_comes_before_the_definition_and_both_before_the_surroundings() -> None:
-    made = plan(
-        overriding(command=["--fast"], environment=[{"name": "A", "value": "run"}]), {"command": ["--slow"]}
-    )
+    made = plan(overriding(command=["--fast"], environment=[{"name": "A", "value": "run"}]), {"command": ["--slow"]})
     assert made.command[-1] == "--fast"
     assert made.environment == {"PATH": "/bin", "A": "run", "B": "b"}
 

@@ -28,12 +28,8 @@ def start(connection: CloudConnection, name: str, states: dict[str, Any], value:
     client = connection.client("stepfunctions")
     definition = json.dumps({"StartAt": next(iter(states)), "States": states})
     machine = client.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
-    arn = client.start_execution(stateMachineArn=machine, name="run-1", input=json.dumps(value))[
-        "executionArn"
-    ]
-    assert wait_until(
-        lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING", seconds=SECONDS
-    )
+    arn = client.start_execution(stateMachineArn=machine, name="run-1", input=json.dumps(value))["executionArn"]
+    assert wait_until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING", seconds=SECONDS)
     return dict(client.describe_execution(executionArn=arn))
 
 
@@ -72,9 +68,7 @@ def test_the_context_object_names_the_run_and_its_start(emulated: CloudConnectio
     assert output["started"].endswith("Z")
 
 
-def test_a_path_that_does_not_exist_is_null_where_aws_would_fail(
-    emulated: CloudConnection, name: str
-) -> None:
+def test_a_path_that_does_not_exist_is_null_where_aws_would_fail(emulated: CloudConnection, name: str) -> None:
     states = {"Only": {"Type": "Pass", "Parameters": {"x.$": "$.missing"}, "End": True}}
     assert json.loads(start(emulated, name, states, {})["output"]) == {"x": None}
 
@@ -96,9 +90,7 @@ def test_an_upload_event_has_a_raw_key_and_no_version_id(emulated: CloudConnecti
     s3, events, states = (emulated.client(service) for service in ("s3", "events", "stepfunctions"))
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_bucket_notification_configuration(
-        Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
-    )
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
     definition = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}})
     machine = states.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
     detail = {"bucket": {"name": [name]}, "object": {"key": [{"prefix": "incoming/"}]}}

@@ -88,8 +88,7 @@ def test_children_are_stopped_also_when_their_parent_has_been_killed(tmp_path: P
 def test_a_process_that_ignores_sigterm_is_killed_and_that_is_reported(tmp_path: Path) -> None:
     record = start(
         tmp_path,
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('up', flush=True); time.sleep(60)",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);print('up', flush=True); time.sleep(60)",
     )
     wait_for_line(tmp_path, "up")
     assert not stop_group(record, grace_seconds=0.2)

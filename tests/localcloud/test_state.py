@@ -24,9 +24,7 @@ FULL = State(
     emulator=ProcessRecord(pid=11, born="tick 5"),
     agent=ProcessRecord(pid=12, born="tick 6"),
     assembly="abc",
-    stacks={
-        "one": StackRecord("f1", {"Url": "http://x"}, (Omission("one", "Alarm", "AWS::X::Y", "because"),))
-    },
+    stacks={"one": StackRecord("f1", {"Url": "http://x"}, (Omission("one", "Alarm", "AWS::X::Y", "because"),))},
     stopped_cleanly=True,
 )
 

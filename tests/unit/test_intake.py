@@ -118,6 +118,20 @@ def test_versions_count_up() -> None:
     assert [manifest.sequence for manifest in uploads.store.manifests()] == [1, 2, 3]
 
 
+def test_an_attempt_that_died_before_its_manifest_does_not_stand_in_the_way_of_the_next() -> None:
+    """Without a time column, what a part holds depends on how many versions there are by then."""
+    uploads = Uploads(replace(CONFIG, time=""))
+    first = uploads.put("a.csv", csv(ROWS))
+    uploads.take(first)
+    (manifest,) = uploads.store.manifests()
+    uploads.objects.remove(uploads.store.key(manifest.version, "manifest.json"))
+    uploads.take(uploads.put("b.csv", csv(ROWS.assign(amount=1.0))))
+    validation, _ = uploads.take(first)
+    assert validation.status == "accepted"
+    again = uploads.store.manifest(manifest.version)
+    assert (again.sequence, read_parquet(uploads.store.part(again))[ORDER][0]) == (2, 2.0)
+
+
 def test_bad_rows_are_left_out_and_explained() -> None:
     uploads = Uploads()
     rows = ROWS.assign(order=["1", "2", "2", "4"])
