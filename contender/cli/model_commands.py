@@ -68,7 +68,9 @@ def predict(
 
     A row may have all columns of a data file: those that are no features (the target, the row's id) are not sent.
 
-    Example: contender predict --pipeline flights '{"dep_delay": 30, "carrier": "UA"}'
+    Every feature is asked for; null where it is not known.
+
+    Example: contender predict --pipeline flights - < row.json
     """
     text = typer.get_text_stream("stdin").read() if rows == "-" else rows
     try:
