@@ -1,4 +1,4 @@
-"""The CDK app: `cdk deploy -c env=dev --all`. Context keys: env, prefix, account, region, alarm_emails."""
+"""The CDK app: `cdk deploy -c env=dev 'contender-dev/*'`. Context keys: env, prefix, account, region, alarm_emails."""
 
 from __future__ import annotations
 

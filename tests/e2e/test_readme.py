@@ -55,3 +55,10 @@ def test_every_make_target_of_the_readme_exists(target: str) -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)", README))
 def test_every_link_of_the_readme_leads_to_a_file(link: str) -> None:
     assert (PROJECT / Path(link)).exists()
+
+
+def test_the_deploy_command_names_the_stage_whose_stacks_it_means() -> None:
+    """The command line's `--all` means the stacks outside of stages, of which there are none."""
+    (deploy,) = [line for line in COMMANDS if "aws-cdk@2 deploy" in line]
+    assert "'contender-dev/*' -c env=dev" in deploy
+    assert "--all" not in deploy
