@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ EnvironmentOption = Annotated[
     str, typer.Option("--env", envvar="CONTENDER_ENV", help="local, or an environment deployed in AWS (dev, prod).")
 ]
 DEFAULT_ENVIRONMENT = LOCAL
+DEFAULT_PREFIX = "contender"
 
 
 def project_root() -> Path:
@@ -40,7 +42,14 @@ def workbench(pipeline: str, environment: str) -> Workbench:
         When there is no such pipeline file.
     """
     pipeline_config(pipeline)
-    return Workbench(connect(environment, project_root()), environment, pipeline)
+    root = project_root()
+    return Workbench(connect(environment, root), environment, pipeline, stack_prefix(root))
+
+
+def stack_prefix(root: Path) -> str:
+    """What the names of the project's stacks begin with: context `prefix` of its cdk.json, as for the CDK app."""
+    settings = json.loads((root / "cdk.json").read_text(encoding="utf-8"))
+    return str(settings.get("context", {}).get("prefix", DEFAULT_PREFIX))
 
 
 def pipeline_config(pipeline: str) -> PipelineConfig:
