@@ -40,7 +40,7 @@ def start_cloud() -> None:
     with console.status("starting the local cloud") as spinner:
         deployment = localcloud.cloud.up(project_root(), on_event=spinner.update)
     for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
-        console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]", soft_wrap=True)
+        console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]")
 
 
 def down(
@@ -68,7 +68,7 @@ def status(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(content)
         return
-    console.print(found.message, soft_wrap=True)
+    console.print(found.message)
     print_fields({"address": found.endpoint_url})
     for name, fields in content["pipelines"].items():
         console.print(f"\n[bold]{name}[/bold]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# A terminal breaks lines between words; a pipe gets them whole.
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+errors = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 VERDICT_STYLES = {
     "promoted": "bold green",
@@ -37,7 +39,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) ->
         table.add_column(column, no_wrap=column != columns[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def styled_verdict(verdict: str) -> Text:
@@ -49,4 +51,4 @@ def print_fields(fields: Mapping[str, object]) -> None:
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        console.print(Text(f"{name.ljust(width)}  ", style="dim"), Text(str(value)), sep="", soft_wrap=True)
+        console.print(Text(f"{name.ljust(width)}  ", style="dim"), Text(str(value)), sep="")

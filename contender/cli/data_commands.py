@@ -64,11 +64,11 @@ def init(
         notes = list(proposal.notes)
         print_json({"pipeline": proposal.name, "path": str(path), "task": proposal.task, "notes": notes})
         return
-    console.print(f"wrote [bold]{escape(str(path))}[/bold]: {proposal.task}, target {escape(target)}", soft_wrap=True)
+    console.print(f"wrote [bold]{escape(str(path))}[/bold]: {proposal.task}, target {escape(target)}")
     for note in proposal.notes:
-        console.print(f"  [dim]{escape(note)}[/dim]", soft_wrap=True)
+        console.print(f"  [dim]{escape(note)}[/dim]")
     upload_it = shlex.join(["contender", "upload", str(data), "--pipeline", proposal.name])
-    console.print(f"next: contender up, then {upload_it}", markup=False, soft_wrap=True)
+    console.print(f"next: contender up, then {upload_it}", markup=False)
 
 
 def upload(
@@ -88,12 +88,10 @@ def upload(
         if as_json:
             print_json({"key": sent.key})
         else:
-            console.print(
-                f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", markup=False, soft_wrap=True
-            )
+            console.print(f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", markup=False)
         return
     if not as_json:
-        console.print(f"[bold]{escape(data.name)}[/bold] → {pipeline}", soft_wrap=True)
+        console.print(f"[bold]{escape(data.name)}[/bold] → {pipeline}")
     try:
         record = follow_upload(bench, sent, quiet=as_json)
     except KeyboardInterrupt:

@@ -130,7 +130,7 @@ def ask_and_roll_back(bench: Workbench) -> None:
     """Ask the champion over HTTP, put its predecessor back, and ask again."""
     _heading("a prediction over HTTP", "A backend asks about a real flight of November that left 20 minutes late.")
     row = real_flight()
-    console.print(f"[dim]POST {bench.api_url}/v1/predict[/dim]", soft_wrap=True)
+    console.print(f"[dim]POST {bench.api_url}/v1/predict[/dim]")
     _ask(bench, row)
     state = read_pointer(bench.models, bench.pipeline)
     if state is None or state.pointer.previous is None:
@@ -138,7 +138,7 @@ def ask_and_roll_back(bench: Workbench) -> None:
         return
     _heading("a rollback", "Suppose on-call does not like the new champion: one command, one compare-and-swap.")
     pointer = put_back(bench, reason="the demo shows how")
-    console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out", soft_wrap=True)
+    console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
     time.sleep(LOOK_AGAIN_SECONDS)  # a warm function looks at the pointer once in so many seconds
     _ask(bench, row)
 
@@ -156,8 +156,7 @@ def _ask(bench: Workbench, row: Mapping[str, Any]) -> None:
     prediction = answer["predictions"][0]
     console.print(
         f"late: [bold]{prediction['prediction']}[/bold] (probability {prediction['probability']:.3f}), "
-        f"answered by {answer['model_version']}",
-        soft_wrap=True,
+        f"answered by {answer['model_version']}"
     )
 
 
@@ -184,8 +183,7 @@ def _close(bench: Workbench, seconds: float) -> None:
         f"\n{seconds:.0f} s. The report of a run, figures and reasons: "
         f"[bold]contender show {told['run_id'][:8]}[/bold]\n"
         f"Its files: s3://{bench.data.bucket}/runs/{bench.pipeline}/{told['run_id']}/\n"
-        "Your own data: contender init FILE --target COLUMN. The local cloud stays up; end it with contender down.",
-        soft_wrap=True,
+        "Your own data: contender init FILE --target COLUMN. The local cloud stays up; end it with contender down."
     )
 
 

@@ -36,7 +36,7 @@ def run() -> None:
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise
-        errors.print(Text("error", style="bold red"), _one_line(error), markup=False, soft_wrap=True)
+        errors.print(Text("error", style="bold red"), _one_line(error), markup=False)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:

@@ -86,7 +86,7 @@ def predict(
     for prediction in answer["predictions"]:
         likelihood = f"  (probability {prediction['probability']:.3f})" if "probability" in prediction else ""
         console.print(f"[bold]{escape(str(prediction['prediction']))}[/bold]{likelihood}")
-    console.print(f"[dim]model {answer['model_version']}, prediction {answer['prediction_id']}[/dim]", soft_wrap=True)
+    console.print(f"[dim]model {answer['model_version']}, prediction {answer['prediction_id']}[/dim]")
 
 
 def without_features(config: PipelineConfig) -> frozenset[str]:
@@ -112,7 +112,7 @@ def rollback(
     if as_json:
         print_json(asdict(pointer))
     else:
-        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out", soft_wrap=True)
+        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
 
 
 def put_back(bench: Workbench, *, reason: str) -> Pointer:

@@ -49,7 +49,7 @@ class RunView:
     record: Mapping[str, Any]
 
     def print_line(self) -> None:
-        console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False, soft_wrap=True)
+        console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False)
 
     def print_whole(self, reports: Mapping[str, Any]) -> None:
         self.print_line()
@@ -57,7 +57,7 @@ class RunView:
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
         drift = reports.get("drift", {})
         if drift.get("features"):
-            console.print(Text("\nDrift", style="bold"), drift["reason"], markup=False, soft_wrap=True)
+            console.print(Text("\nDrift", style="bold"), drift["reason"], markup=False)
             print_table(
                 ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
             )
