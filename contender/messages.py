@@ -53,7 +53,10 @@ class Request(Message):
 
 @dataclass(frozen=True)
 class Claim(Message):
-    """`claimed`: this run holds the lease. `duplicate`: there is nothing left for it to do."""
+    """`claimed`: this run holds the lease. `duplicate`: there is nothing left for it to do.
+
+    `given_up` names uploads that are taken out of the queue because run after run failed before reading them.
+    """
 
     status: Literal["claimed", "duplicate"]
     run_id: str
@@ -64,6 +67,7 @@ class Claim(Message):
     fencing_token: int = 0
     batches: int = 0
     champion_before: str | None = None
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

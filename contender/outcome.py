@@ -43,6 +43,9 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
     verdict, reason = conclude(state)
     versions = state.validation.dataset_versions if state.validation else ()
     comparison = state.comparison
+    given_up = state.claim.given_up if state.claim else ()
+    if given_up:
+        reason = f"{reason} Given up, because run after run failed before reading it: {', '.join(given_up)}."
     return {
         "run_id": state.run_id,
         "pipeline": state.request.pipeline,
@@ -60,6 +63,7 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
         "high": comparison.high if comparison else None,
         "drifted_features": list(state.drift.drifted_features) if state.drift else [],
         "source_key": state.request.key,
+        "given_up": list(given_up),
         "started_at": state.started_at,
         "seconds": round(seconds, 3),
     }
@@ -80,11 +84,15 @@ _NEXT_STEPS = {
     "failed": "The champion keeps serving. Open the execution in the Step Functions console; "
     "details: contender show {run_id}",
 }
+_UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
 
 
 def compose_mail(state: RunState) -> Mail | None:
     """The mail that a finished run is worth; None when it is worth none."""
-    if state.record is None or state.record.verdict not in WORTH_A_MAIL:
+    if state.record is None:
+        return None
+    given_up = state.claim is not None and bool(state.claim.given_up)
+    if state.record.verdict not in WORTH_A_MAIL and not given_up:
         return None
     record, pipeline = state.record, state.request.pipeline
     body = "\n".join(
@@ -96,7 +104,7 @@ def compose_mail(state: RunState) -> Mail | None:
             "",
             record.reason,
             "",
-            _NEXT_STEPS[record.verdict].format(pipeline=pipeline, run_id=state.run_id),
+            (_UPLOAD_AGAIN if given_up else _NEXT_STEPS[record.verdict]).format(pipeline=pipeline, run_id=state.run_id),
         )
     )
     return Mail(f"[contender] {pipeline}: {record.verdict}"[:100], body)

@@ -47,14 +47,15 @@ def take(state: RunState) -> Claim:
     )
     for batch in taken.given_up:
         logger.error("upload given up after repeated failures", key=batch.key, attempts=batch.attempts)
-    if taken.claim.status == "duplicate":
-        return taken.claim
+    claimed = replace(taken.claim, given_up=tuple(batch.key for batch in taken.given_up))
+    if claimed.status == "duplicate":
+        return claimed
     folder = RunFolder(data, state.request.pipeline, state.run_id)
     bucket, key = parse_s3_uri(environment.pipeline_file)
     folder.write_pipeline_file(S3Objects(s3, bucket).get(key).body.decode())
     folder.write(BATCHES, {"batches": [asdict(batch) for batch in taken.batches]})
     champion = read_pointer(models, state.request.pipeline)
-    return replace(taken.claim, champion_before=champion.pointer.champion if champion else None)
+    return replace(claimed, champion_before=champion.pointer.champion if champion else None)
 
 
 def is_running(execution_arn: str, run_id: str) -> bool:

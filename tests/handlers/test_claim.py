@@ -80,14 +80,17 @@ def test_a_schedule_claims_without_uploads(cloud: Cloud) -> None:
     assert cloud.call("claim", {"trigger": "schedule", "pipeline": "shop"})["batches"] == 0
 
 
-def test_an_upload_given_up_is_logged_as_an_error(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_upload_given_up_is_logged_as_an_error_and_named_in_the_claim(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     request = cloud.upload("poison.csv", orders())
     cloud.call("claim", request)
     for _ in range(MAX_ATTEMPTS):
         cloud.ledger.return_batch("shop", cloud.batches()[0]["batch_id"])
     cloud.ledger.release_lease("shop", "run-1")
     capsys.readouterr()
-    assert cloud.call("claim", request, run_id="run-2")["status"] == "duplicate"
+    claim = cloud.call("claim", request, run_id="run-2")
+    assert (claim["status"], claim["given_up"]) == ("duplicate", [request["key"]])
     assert "upload given up after repeated failures" in capsys.readouterr().out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,7 @@ def test_a_record_has_what_the_command_line_promises() -> None:
         "high": 0.15,
         "drifted_features": ["amount"],
         "source_key": "incoming/shop/a.csv",
+        "given_up": [],
         "started_at": "2026-01-01T00:00:00Z",
         "seconds": 1.235,
     }
@@ -112,3 +114,15 @@ def test_a_subject_fits_into_what_sns_takes() -> None:
     assert mail is not None
     assert len(mail.subject) <= 100
     assert mail.subject.isascii()
+
+
+def test_an_upload_that_was_given_up_stands_in_the_record_and_is_mailed_whatever_the_verdict() -> None:
+    claim = replace(CLAIM, given_up=("incoming/shop/poison.csv",))
+    sections = {"claim": claim, "validation": DATA, "drift": Drift(False, False, "Nothing drifted.")}
+    record = run_record(state(**sections), seconds=1.0, champion_after="v1")
+    assert (record["verdict"], record["given_up"]) == ("skipped", ["incoming/shop/poison.csv"])
+    assert "Nothing drifted. Given up" in record["reason"]
+    mail = compose_mail(state(**sections, record=Record("skipped", record["reason"])))
+    assert mail is not None
+    assert "poison.csv" in mail.body
+    assert "upload the file again" in mail.body
