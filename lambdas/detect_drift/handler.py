@@ -18,8 +18,8 @@ from contender.datasets import DatasetManifest, DatasetStore
 from contender.drift import DriftReport, detect_drift
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
 from contender.profile import count, from_json
-from contender.promotion import Pointer, read_pointer
-from contender.registry import PROFILE, ModelRegistry
+from contender.promotion import read_pointer
+from contender.registry import PROFILE, ModelRegistry, ModelVersion
 from contender.runs import DRIFT, RunFolder
 from contender.table import Table
 from lambdas.step import emit, step
@@ -46,12 +46,14 @@ def detect(state: RunState) -> Drift:
         return Drift(retrain=False, drifted=False, reason="there is no data yet: upload some")
     if champion is None:
         return Drift(retrain=True, drifted=False, reason="there is no champion yet: the first one is trained")
-    window = current_window(state, champion.pointer, manifests)
+    registry = ModelRegistry(models, pipeline)
+    version = registry.read(champion.pointer.champion, manifest_sha256=champion.pointer.manifest_sha256)
+    window = current_window(state, version, manifests)
     forced = state.request.trigger in FORCING_TRIGGERS
     if not window:
         asked = f", but a new model was asked for ({state.request.trigger})" if forced else ""
         return Drift(forced, drifted=False, reason=f"nothing has come since the champion was trained{asked}")
-    report = compare_with_reference(state, champion.pointer, [store.part(manifest) for manifest in window])
+    report = compare_with_reference(state, registry, version, [store.part(manifest) for manifest in window])
     emit("FeaturesDrifted", len(report.drifted_features))
     return Drift(
         retrain=report.drifted or forced,
@@ -63,31 +65,31 @@ def detect(state: RunState) -> Drift:
 
 
 def current_window(
-    state: RunState, champion: Pointer, manifests: Sequence[DatasetManifest]
+    state: RunState, champion: ModelVersion, manifests: Sequence[DatasetManifest]
 ) -> Sequence[DatasetManifest]:
     """The run's own dataset versions; without any, all that came since the champion was trained."""
     if state.validation is not None and state.validation.dataset_versions:
         return [manifest for manifest in manifests if manifest.version in state.validation.dataset_versions]
-    trained_on = ModelRegistry(models, champion.pipeline).read(champion.champion).manifest["datasets"]
+    trained_on = champion.manifest["datasets"]
     newest = max((m.sequence for m in manifests if m.version in trained_on), default=0)
     return [manifest for manifest in manifests if manifest.sequence > newest]
 
 
-def compare_with_reference(state: RunState, champion: Pointer, parts: Sequence[bytes]) -> DriftReport:
-    folder = RunFolder(data, champion.pipeline, state.run_id)
+def compare_with_reference(
+    state: RunState, registry: ModelRegistry, champion: ModelVersion, parts: Sequence[bytes]
+) -> DriftReport:
+    folder = RunFolder(data, registry.pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
-    registry = ModelRegistry(models, champion.pipeline)
-    version = registry.read(champion.champion, manifest_sha256=champion.manifest_sha256)
-    reference = from_json(registry.file(version, PROFILE))
+    reference = from_json(registry.file(champion, PROFILE))
     table = Table.concatenate([read_parquet(part) for part in parts])
     current = count(
         reference.grid,
         table,
-        prediction=load_model(registry, version).predict(table),
+        prediction=load_model(registry, champion).predict(table),
         label=table[config.target],
     )
     report = detect_drift(reference, current, config.drift)
-    folder.write(DRIFT, report.to_dict() | {"champion": champion.champion})
+    folder.write(DRIFT, report.to_dict() | {"champion": champion.version})
     return report
 
 
