@@ -1,0 +1,1 @@
+"""What the champion's metrics probably are on rows without labels."""

@@ -1,0 +1,1 @@
+"""What can stop a challenger that is better on average."""

@@ -1,0 +1,1 @@
+"""Changes that leave every single feature alone: a domain classifier."""

@@ -1,0 +1,1 @@
+"""The loop over history: what a policy would have done."""

@@ -1,0 +1,1 @@
+"""How a sequence of comparisons shares one false-promotion rate."""
