@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
-from contender.profile import UNSEEN, CategoricalGrid, Counts, Grid, NumericGrid, Profile, Role
+from contender.grid import UNSEEN, CategoricalGrid, Grid, NumericGrid, Role
+from contender.profile import Counts, Profile
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -547,7 +548,7 @@ def _spread(grid: NumericGrid, counts: Counts) -> float | None:
 
 
 def _numeric_direction(grid: NumericGrid, before: Counts, after: Counts) -> str:
-    start, end = grid.mean(before), grid.mean(after)
+    start, end = grid.mean(before.total, before.present), grid.mean(after.total, after.present)
     shift, moved = end - start, wasserstein_distance(grid, before, after)
     if moved is None or not isfinite(shift):
         return "moved, within a range too wide for a mean"

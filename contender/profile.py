@@ -2,160 +2,39 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import IntegrityError, InvalidInputError
-from contender.table import Table
+from contender.grid import (
+    CategoricalGrid,
+    Floats,
+    Grid,
+    Integers,
+    NumericGrid,
+    ProfileGrid,
+    Role,
+    canonical,
+    fit_categorical,
+    fit_numeric,
+)
+from contender.table import Categories, Table
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
-Role: TypeAlias = Literal["feature", "prediction", "label"]
+Values: TypeAlias = Floats | Categories
 
-FORMAT, VERSION = "contender-profile", 1
-PREDICTION, LABEL = "(prediction)", "(label)"
-UNSEEN, OTHER = "(unseen)", "(other)"
-TAIL = 0.001
-RESOLUTION = 2.0**30
-MAX_RANGES = 10.0
+FORMAT, VERSION = "contender-profile", 2
+PREDICTION, LABEL, LOSS = "(prediction)", "(label)", "(loss)"
+MAX_CELLS = 5500
 OTHER_EXAMPLES = 5
-
-
-@dataclass(frozen=True, eq=False)
-class NumericGrid:
-    """Cells (-inf, e0], (e0, e1], …, (em, inf) of one numeric column.
-
-    Every edge is a value of the reference (or the number just below one), so the grid follows any change of
-    units and no outlier can stretch it. A value that alone fills a cell's worth of rows has a cell of its
-    own, and so has every value where there are few of them.
-
-    Attributes
-    ----------
-    edges : (m,) strictly increasing.
-    low, high : the reference's 0.1 % and 99.9 % quantiles; means and Wasserstein distances are taken of
-        values clipped to them, so that no single row moves them.
-    """
-
-    name: str
-    role: Role
-    edges: Floats
-    low: float
-    high: float
-
-    @cached_property
-    def single(self) -> NDArray[np.bool_]:
-        """(m + 1,) whether a cell can hold one value only, so that distances within it are exact."""
-        return np.concatenate(([False], np.nextafter(self.edges[:-1], np.inf) == self.edges[1:], [False]))
-
-    @property
-    def size(self) -> int:
-        return len(self.edges) + 1
-
-    @property
-    def step(self) -> float:
-        """Resolution of sums: a billionth of the reference's range, or of its value where there is but one."""
-        reach = self.high / RESOLUTION - self.low / RESOLUTION
-        return reach or max(abs(self.low), 1.0) / RESOLUTION
-
-    def total(self, values: Floats) -> int:
-        """Sum of the finite values above `low`, in steps, each limited to `MAX_RANGES` ranges away."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            steps = (values - self.low) / self.step
-        steps = np.clip(np.nan_to_num(steps), -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION)
-        return int(np.rint(steps).astype(np.int64).sum())
-
-    def mean(self, counts: Counts) -> float:
-        """Mean of the values, each limited to `MAX_RANGES` ranges beyond the reference's."""
-        return self.low + counts.total / counts.present * self.step
-
-    def cells(self, values: Floats) -> Integers:
-        """(m + 1,) how many of the finite values are in each cell."""
-        return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
-
-    def to_dict(self) -> dict[str, Any]:
-        # The edge just below a single value is left out, and said by the value's place. In a chain of
-        # neighbouring numbers only the lowest is: the others are values themselves.
-        below = np.append(self.single[1:-1], False)
-        left_out = below & ~np.concatenate(([False], below[:-1]))
-        restored = np.concatenate(([False], left_out[:-1]))[~left_out]
-        return {
-            "name": self.name,
-            "role": self.role,
-            "edges": self.edges[~left_out].tolist(),
-            "single": np.flatnonzero(restored).tolist(),
-            "low": self.low,
-            "high": self.high,
-        }
-
-    @staticmethod
-    def from_dict(content: Mapping[str, Any]) -> NumericGrid:
-        values = np.array(content["edges"], dtype=np.float64)
-        below = np.nextafter(values[np.array(content["single"], dtype=np.int64)], -np.inf)
-        edges = np.union1d(values, below)
-        return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"])
-
-
-@dataclass(frozen=True)
-class CategoricalGrid:
-    """Cells of one categorical column: its levels, and one for all others.
-
-    Attributes
-    ----------
-    levels : levels with a cell of their own: all that the reference had, or where those were too many, the
-        frequent ones.
-    closed : whether these are all, so that any other level was never seen before.
-    singles : for a closed grid, how many levels the reference had only once. Each could as well have come
-        first in the next batch, so singles / rows is the share of unseen levels to expect [1]_.
-
-    References
-    ----------
-    .. [1] Good (1953), "The population frequencies of species and the estimation of population parameters",
-       Biometrika 40, 237-264.
-    """
-
-    name: str
-    role: Role
-    levels: tuple[str, ...]
-    closed: bool
-    singles: int
-
-    @property
-    def size(self) -> int:
-        return len(self.levels) + 1
-
-    @property
-    def cell_names(self) -> tuple[str, ...]:
-        return (*self.levels, UNSEEN if self.closed else OTHER)
-
-    @cached_property
-    def cell_of_level(self) -> dict[str, int]:
-        return {level: cell for cell, level in enumerate(self.levels)}
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "role": self.role,
-            "levels": list(self.levels),
-            "closed": self.closed,
-            "singles": self.singles,
-        }
-
-    @staticmethod
-    def from_dict(content: Mapping[str, Any]) -> CategoricalGrid:
-        return CategoricalGrid(
-            content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
-        )
-
-
-Grid: TypeAlias = NumericGrid | CategoricalGrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +59,13 @@ class Counts:
     other_examples: tuple[str, ...] = ()
     total: int = 0
 
-    @property
+    @cached_property
     def present(self) -> int:
         return int(self.cells.sum())
+
+    @property
+    def rows(self) -> int:
+        return self.present + self.missing
 
     def merge(self, other: Counts) -> Counts:
         """Counts of both sets of rows together."""
@@ -228,24 +111,46 @@ class Counts:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
-class ProfileGrid:
-    """The grids of all profiled columns, fixed when a reference is fitted.
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The counts of each block of rows (a day, a user) on the grid's coarser block cells.
 
-    Two profiles can be merged or compared when their grids have the same `sha256`.
+    Attributes
+    ----------
+    labels : the blocks in the order in which they came.
+    counts : by column, (blocks, block cells + 1): how often each cell was hit; the last is rows without a value.
     """
 
-    columns: tuple[Grid, ...]
+    labels: tuple[str, ...] = ()
+    counts: Mapping[str, Integers] = field(default_factory=dict)
 
-    @cached_property
-    def sha256(self) -> str:
-        return hashlib.sha256(_canonical([_grid_to_dict(grid) for grid in self.columns])).hexdigest()
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def merge(self, other: Blocks) -> Blocks:
+        """Blocks of both; those of one label are added up."""
+        labels = tuple(dict.fromkeys((*self.labels, *other.labels)))
+        place = {label: position for position, label in enumerate(labels)}
+        merged = {}
+        for name, counts in self.counts.items():
+            both = np.zeros((len(labels), counts.shape[1]), dtype=np.int64)
+            for side, part in ((self, counts), (other, other.counts[name])):
+                both[[place[label] for label in side.labels]] += part
+            merged[name] = both
+        return Blocks(labels, merged)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"labels": list(self.labels), "counts": {name: c.tolist() for name, c in self.counts.items()}}
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Blocks:
+        counts = {name: np.array(rows, dtype=np.int64) for name, rows in content["counts"].items()}
+        return Blocks(tuple(content["labels"]), counts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ProfileGrid) and self.sha256 == other.sha256
+        return isinstance(other, Blocks) and self.to_dict() == other.to_dict()
 
-    def __hash__(self) -> int:
-        return hash(self.sha256)
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -256,7 +161,8 @@ class Profile:
     ----------
     grid : what the counts are counted on.
     rows : rows of the table.
-    counts : by column name. Predictions and labels are absent where they were not given.
+    counts : by column name. Predictions, losses and labels are absent where they were not given.
+    blocks : the same by block of rows, coarser; none where no blocks were given.
 
     Examples
     --------
@@ -265,13 +171,14 @@ class Profile:
     >>> both = reference.merge(count(reference.grid, Table({"area": np.array([30.0, 1e9])})))
     >>> both.rows, both.counts["area"].missing, both.counts["area"].maximum
     (5, 1, 1000000000.0)
-    >>> from_json(to_json(both)) == both
+    >>> from_bytes(to_bytes(both)) == both
     True
     """
 
     grid: ProfileGrid
     rows: int
     counts: Mapping[str, Counts] = field(default_factory=dict)
+    blocks: Blocks = field(default_factory=Blocks)
 
     def merge(self, other: Profile) -> Profile:
         """The profile of both tables together, exactly as if they had been counted as one.
@@ -279,7 +186,7 @@ class Profile:
         Raises
         ------
         InvalidInputError
-            When the grids differ, or one profile has predictions or labels that the other lacks.
+            When the grids differ, or one profile has blocks, predictions, losses or labels that the other lacks.
         """
         if self.grid != other.grid:
             raise InvalidInputError(
@@ -289,8 +196,15 @@ class Profile:
         if set(self.counts) != set(other.counts):
             differing = sorted(set(self.counts) ^ set(other.counts))
             raise InvalidInputError(f"profiles must cover the same columns to be merged, but only one has {differing}")
+        if (len(self.blocks) == 0) != (len(other.blocks) == 0) and self.rows and other.rows:
+            raise InvalidInputError("profiles must both have blocks to be merged, or neither, but only one has")
         merged = {name: counts.merge(other.counts[name]) for name, counts in self.counts.items()}
-        return Profile(self.grid, self.rows + other.rows, merged)
+        blocks = (
+            self.blocks.merge(other.blocks)
+            if self.blocks.counts and other.blocks.counts
+            else self.blocks or other.blocks
+        )
+        return Profile(self.grid, self.rows + other.rows, merged, blocks)
 
 
 def fit_profile(
@@ -300,7 +214,9 @@ def fit_profile(
     categorical: Sequence[str] = (),
     prediction: ArrayLike | None = None,
     label: ArrayLike | None = None,
-    max_cells: int = 1000,
+    loss: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    max_cells: int = MAX_CELLS,
     max_levels: int = 300,
     frequent_share: float = 0.001,
 ) -> Profile:
@@ -315,8 +231,10 @@ def fit_profile(
     ----------
     numeric, categorical : columns to profile; other columns of the table are left alone.
     prediction : (n,), (n, 1) or (n, k): a regression's prediction, the last of two probabilities, or each of
-        k.
+        k. NaN in rows that were not predicted.
     label : (n,) of floats (profiled as a number) or of strings or integers (profiled as a category).
+    loss : (n,) what each prediction cost; NaN in rows that were not predicted.
+    blocks : (n,) labels of rows that are not independent of each other (a day, a user), in the order of time.
     max_cells : cells of a numeric grid, not counting those of single values.
     max_levels : up to so many levels each has its own cell; of more, only the frequent ones have.
     frequent_share : of how many rows a level must be to be frequent.
@@ -335,23 +253,29 @@ def fit_profile(
     repeated = [name for name, times in Counter([*numeric, *categorical]).items() if times > 1]
     if repeated:
         raise InvalidInputError(f"numeric and categorical must name each column once, but got {repeated} twice")
-    reserved = sorted({*numeric, *categorical} & {PREDICTION, LABEL})
+    reserved = sorted({*numeric, *categorical} & {PREDICTION, LABEL, LOSS})
     if reserved:
         raise InvalidInputError(f"{reserved} are names of Contender's own columns; rename the feature")
-    extra = _extra_columns(prediction, label, len(table))
-    grids: list[Grid] = [_fit_numeric(name, "feature", _numeric(table, name), max_cells) for name in numeric]
-    limits = (max_levels, frequent_share)
-    grids += [_fit_categorical(name, "feature", _levels(table, name), limits) for name in categorical]
-    for name, (role, values) in extra.items():
-        if isinstance(values, Counter):
-            grids.append(_fit_categorical(name, role, values, limits))
-        else:
-            grids.append(_fit_numeric(name, role, values, max_cells))
-    return count(ProfileGrid(tuple(grids)), table, prediction=prediction, label=label)
+    columns: dict[str, tuple[Role, Values]] = {name: ("feature", _numeric(table, name)) for name in numeric}
+    columns |= {name: ("feature", _categorical(table, name)) for name in categorical}
+    columns |= _extra_columns(prediction, label, loss, len(table))
+    grids: list[Grid] = [
+        fit_categorical(name, role, values, max_levels=max_levels, frequent_share=frequent_share)
+        if isinstance(values, Categories)
+        else fit_numeric(name, role, values, max_cells)
+        for name, (role, values) in columns.items()
+    ]
+    return count(ProfileGrid(tuple(grids)), table, prediction=prediction, label=label, loss=loss, blocks=blocks)
 
 
 def count(
-    grid: ProfileGrid, table: Table, *, prediction: ArrayLike | None = None, label: ArrayLike | None = None
+    grid: ProfileGrid,
+    table: Table,
+    *,
+    prediction: ArrayLike | None = None,
+    label: ArrayLike | None = None,
+    loss: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
 ) -> Profile:
     """Count a table, of any size down to no rows, on a reference's grid. Columns that the grid lacks are
     ignored.
@@ -375,159 +299,166 @@ def count(
             f"table must have every feature of the reference profile, but lacks {lacking}; it has "
             f"{sorted(table.columns)}"
         )
-    extra = _extra_columns(prediction, label, len(table))
+    extra = _extra_columns(prediction, label, loss, len(table))
+    order = None if blocks is None else _BlockOrder.of(blocks, len(table))
     counts: dict[str, Counts] = {}
+    by_block: dict[str, Integers] = {}
     for column in grid.columns:
-        values: Floats | Counter[str | None]
         if column.role == "feature":
             is_numeric = isinstance(column, NumericGrid)
-            values = _numeric(table, column.name) if is_numeric else _levels(table, column.name)
+            values: Values = _numeric(table, column.name) if is_numeric else _categorical(table, column.name)
         elif column.name in extra:
             values = extra[column.name][1]
         else:
             continue
-        counts[column.name] = _count(column, values)
-    return Profile(grid, len(table), counts)
+        _check_kind(column, values)
+        parts = [_count(column, values)] if order is None else [_count(column, part) for part in order.parts(values)]
+        counts[column.name] = _sum(parts, column.size)
+        if order is not None:
+            by_block[column.name] = np.array(
+                [[*column.block_cells(part.cells).tolist(), part.missing] for part in parts], dtype=np.int64
+            ).reshape(len(parts), -1)
+    return Profile(grid, len(table), counts, Blocks(order.labels, by_block) if order else Blocks())
 
 
-def to_json(profile: Profile) -> str:
-    """A profile as JSON text, with a format version and the sha256 of its body."""
+def to_bytes(profile: Profile) -> bytes:
+    """A profile as compressed JSON, with a format version and the sha256 of its body; the same profile gives the same
+    bytes."""
     body = {
         "rows": profile.rows,
-        "grid": [_grid_to_dict(grid) for grid in profile.grid.columns],
+        "grid": profile.grid.to_list(),
         "counts": {name: counts.to_dict() for name, counts in profile.counts.items()},
+        "blocks": profile.blocks.to_dict(),
     }
-    sha256 = hashlib.sha256(_canonical(body)).hexdigest()
-    return json.dumps(
-        {"format": FORMAT, "version": VERSION, "sha256": sha256, "body": body},
-        separators=(",", ":"),
-        allow_nan=False,
-    )
+    sha256 = hashlib.sha256(canonical(body)).hexdigest()
+    content = {"format": FORMAT, "version": VERSION, "sha256": sha256, "body": body}
+    return gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
 
 
-def from_json(text: str | bytes) -> Profile:
-    """Read a profile that `to_json` wrote.
+def from_bytes(content: bytes) -> Profile:
+    """Read a profile that `to_bytes` wrote.
 
     Raises
     ------
     IntegrityError
-        When the text is not a profile, or its body is not what its sha256 says.
+        When the bytes are not a profile, or its body is not what its sha256 says.
     InvalidInputError
         When it is of a version that this code cannot read.
     """
     try:
-        content = json.loads(text)
-        body, sha256, version = content["body"], content["sha256"], content["version"]
-        if content["format"] != FORMAT:
+        header = json.loads(gzip.decompress(content))
+        body, sha256, version = header["body"], header["sha256"], header["version"]
+        if header["format"] != FORMAT:
             raise KeyError("format")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
         raise IntegrityError(f"not a Contender profile: {error!r}") from None
     if version != VERSION:
         raise InvalidInputError(f"profile version must be {VERSION}, but got {version}; retrain to write a new profile")
-    found = hashlib.sha256(_canonical(body)).hexdigest()
+    found = hashlib.sha256(canonical(body)).hexdigest()
     if found != sha256:
         raise IntegrityError(f"the profile's body has sha256 {found}, but its header says {sha256}")
-    grid = ProfileGrid(tuple(_grid_from_dict(column) for column in body["grid"]))
     counts = {name: Counts.from_dict(column) for name, column in body["counts"].items()}
-    return Profile(grid, body["rows"], counts)
+    return Profile(ProfileGrid.from_list(body["grid"]), body["rows"], counts, Blocks.from_dict(body["blocks"]))
 
 
-def _fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> NumericGrid:
-    """Edges at every value where there are few, else at quantiles and on both sides of frequent values."""
-    distinct, times = np.unique(values[np.isfinite(values)], return_counts=True)
-    if len(distinct) == 0:
-        return NumericGrid(name, role, np.zeros(1), 0.0, 0.0)
-    total, up_to = int(times.sum()), np.cumsum(times)
-    if len(distinct) <= max_cells:
-        edges = alone = distinct
-    else:
-        # The last value of each rank interval (i, i + 1] · total / max_cells: a cell between edges holds
-        # that many rows, and those of one more value at most.
-        interval = -(-up_to * max_cells // total)
-        edges = distinct[np.append(interval[1:] != interval[:-1], True)]
-        alone = distinct[times * max_cells >= total]
-    low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
-    with np.errstate(over="ignore"):
-        just_below = np.nextafter(alone, -np.inf)
-    ends = np.array([distinct[0], low, high])
-    edges = np.unique(np.concatenate((ends, edges, alone, just_below[np.isfinite(just_below)])))
-    return NumericGrid(name, role, edges, low, high)
+@dataclass(frozen=True)
+class _BlockOrder:
+    """Which rows are in which block: `order` sorts the rows by block, None where they are sorted already."""
+
+    labels: tuple[str, ...]
+    order: NDArray[np.int64] | None
+    ends: Integers
+
+    @staticmethod
+    def of(blocks: ArrayLike, rows: int) -> _BlockOrder:
+        listed = np.asarray(blocks)
+        if listed.shape != (rows,):
+            raise InvalidInputError(f"blocks must have shape ({rows},), one label for each row, but got {listed.shape}")
+        numbers: dict[Any, int] = {}
+        codes = np.array([numbers.setdefault(label, len(numbers)) for label in listed.tolist()], dtype=np.int64)
+        sorted_already = bool(np.all(codes[1:] >= codes[:-1]))
+        order = None if sorted_already else np.argsort(codes, kind="stable")
+        return _BlockOrder(tuple(map(str, numbers)), order, np.cumsum(np.bincount(codes, minlength=len(numbers))))
+
+    def parts(self, values: Values) -> list[Values]:
+        """A column's values by block."""
+        if isinstance(values, Categories):
+            codes = values.codes if self.order is None else values.codes[self.order]
+            return (
+                [Categories(values.levels, part) for part in np.split(codes, self.ends[:-1])] if len(self.ends) else []
+            )
+        ordered = values if self.order is None else values[self.order]
+        return list(np.split(ordered, self.ends[:-1])) if len(self.ends) else []
 
 
-def _fit_categorical(name: str, role: Role, levels: Counter[str | None], limits: tuple[int, float]) -> CategoricalGrid:
-    max_levels, frequent_share = limits
-    known = sorted(
-        ((level, times) for level, times in levels.items() if level is not None), key=lambda k: (-k[1], k[0])
-    )
-    if len(known) <= max_levels:
-        singles = sum(times == 1 for _, times in known)
-        return CategoricalGrid(name, role, tuple(level for level, _ in known), True, singles)
-    least = frequent_share * sum(times for _, times in known)
-    frequent = tuple(level for level, times in known[:max_levels] if times >= least)
-    return CategoricalGrid(name, role, frequent, False, 0)
+def _sum(parts: Sequence[Counts], size: int) -> Counts:
+    total = Counts(np.zeros(size, dtype=np.int64))
+    for part in parts:
+        total = total.merge(part)
+    return total
 
 
-def _count(grid: Grid, values: Floats | Counter[str | None]) -> Counts:
-    if isinstance(grid, NumericGrid) and not isinstance(values, Counter):
+def _check_kind(grid: Grid, values: Values) -> None:
+    if isinstance(grid, NumericGrid) == isinstance(values, Categories):
+        kinds = ("numbers", "categories") if isinstance(grid, NumericGrid) else ("categories", "numbers")
+        raise InvalidInputError(f"{grid.name} must hold {kinds[0]} as in the reference, but got {kinds[1]}")
+
+
+def _count(grid: Grid, values: Values) -> Counts:
+    if isinstance(grid, NumericGrid) and not isinstance(values, Categories):
         return _count_numeric(grid, values)
-    if isinstance(grid, CategoricalGrid) and isinstance(values, Counter):
-        return _count_categorical(grid, values)
-    kinds = ("numbers", "categories") if isinstance(grid, NumericGrid) else ("categories", "numbers")
-    raise InvalidInputError(f"{grid.name} must hold {kinds[0]} as in the reference, but got {kinds[1]}")
+    assert isinstance(grid, CategoricalGrid)
+    assert isinstance(values, Categories)
+    return _count_categorical(grid, values)
 
 
 def _count_numeric(grid: NumericGrid, values: Floats) -> Counts:
-    finite = values[np.isfinite(values)]
-    infinite = int(np.isinf(values).sum()) if len(finite) < len(values) else 0
+    finite, missing, infinite = values, 0, 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()  # one pass, and no array in between
+    if not np.isfinite(total):
+        finite = values[np.isfinite(values)]
+        missing, infinite = len(values) - len(finite), int(np.isinf(values).sum())
     if len(finite) == 0:
-        return Counts(np.zeros(grid.size, dtype=np.int64), len(values), infinite)
-    missing = len(values) - len(finite)
-    low, high = float(finite.min()), float(finite.max())
-    return Counts(grid.cells(finite), missing, infinite, low, high, total=grid.total(finite))
+        return Counts(np.zeros(grid.size, dtype=np.int64), missing, infinite)
+    cells, steps = grid.tally(finite)
+    return Counts(cells, missing, infinite, float(finite.min()), float(finite.max()), total=steps)
 
 
-def _count_categorical(grid: CategoricalGrid, levels: Counter[str | None]) -> Counts:
-    cells = np.zeros(grid.size, dtype=np.int64)
-    unseen = []
-    for level, times in levels.items():
-        if level is None:
-            continue
-        cell = grid.cell_of_level.get(level, -1)
-        cells[cell] += times
-        if cell < 0:
-            unseen.append(level)
-    return Counts(cells, levels.get(None, 0), other_examples=tuple(sorted(unseen)[:OTHER_EXAMPLES]))
+def _count_categorical(grid: CategoricalGrid, values: Categories) -> Counts:
+    times = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)
+    cell = grid.cells_of(values.levels)
+    cells = np.bincount(cell, times[1:], minlength=grid.size).astype(np.int64)
+    others = (
+        [values.levels[i] for i in np.flatnonzero((cell == len(grid.levels)) & (times[1:] > 0))] if cells[-1] else []
+    )
+    return Counts(cells, int(times[0]), other_examples=tuple(sorted(others)[:OTHER_EXAMPLES]))
 
 
 def _numeric(table: Table, name: str) -> Floats:
     values = _column(table, name)
-    if values.dtype.kind not in "fiu":
-        raise InvalidInputError(f"numeric column {name!r} must hold numbers, but got dtype {values.dtype}")
+    if isinstance(values, Categories) or values.dtype.kind not in "fiu":
+        kind = "object" if isinstance(values, Categories) else values.dtype
+        raise InvalidInputError(f"numeric column {name!r} must hold numbers, but got dtype {kind}")
     return values.astype(np.float64, copy=False)
 
 
-def _levels(table: Table, name: str) -> Counter[str | None]:
-    values = _column(table, name)
-    if values.dtype.kind not in "OU":
-        raise InvalidInputError(f"categorical column {name!r} must hold strings, but got dtype {values.dtype}")
-    levels: Counter[str | None] = Counter(values.tolist())
-    wrong = next((level for level in levels if level is not None and not isinstance(level, str)), None)
-    if wrong is not None:
-        raise InvalidInputError(f"categorical column {name!r} must hold strings or None, but got {wrong!r}")
-    return levels
+def _categorical(table: Table, name: str) -> Categories:
+    _column(table, name)
+    return table.categories(name)
 
 
-def _column(table: Table, name: str) -> NDArray[Any]:
+def _column(table: Table, name: str) -> NDArray[Any] | Categories:
     if name not in table.columns:
         raise InvalidInputError(f"table must have column {name!r}, but it has {sorted(table.columns)}")
-    return np.asarray(table.columns[name])
+    return table.columns[name]
 
 
 def _extra_columns(
-    prediction: ArrayLike | None, label: ArrayLike | None, rows: int
-) -> dict[str, tuple[Role, Floats | Counter[str | None]]]:
-    """Predictions and labels as columns of their own: a name, a role, and numbers or counted levels."""
-    columns: dict[str, tuple[Role, Floats | Counter[str | None]]] = {}
+    prediction: ArrayLike | None, label: ArrayLike | None, loss: ArrayLike | None, rows: int
+) -> dict[str, tuple[Role, Values]]:
+    """Predictions, losses and labels as columns of their own: a name, a role, and values."""
+    columns: dict[str, tuple[Role, Values]] = {}
     if prediction is not None:
         values = np.asarray(prediction, dtype=np.float64)
         if values.ndim not in (1, 2) or len(values) != rows or (values.ndim == 2 and values.shape[1] == 0):
@@ -537,6 +468,11 @@ def _extra_columns(
         else:
             for i in range(values.shape[1]):
                 columns[f"(prediction of class {i})"] = ("prediction", values[:, i])
+    if loss is not None:
+        costs = np.asarray(loss, dtype=np.float64)
+        if costs.shape != (rows,):
+            raise InvalidInputError(f"loss must have shape ({rows},), but got {costs.shape}")
+        columns[LOSS] = ("loss", costs)
     if label is not None:
         truth = np.asarray(label)
         if truth.shape != (rows,):
@@ -544,19 +480,6 @@ def _extra_columns(
         if truth.dtype.kind == "f":
             columns[LABEL] = ("label", truth.astype(np.float64, copy=False))
         else:
-            columns[LABEL] = ("label", Counter(None if v is None else str(v) for v in truth.tolist()))
+            listed = [None if value is None else str(value) for value in truth.tolist()]
+            columns[LABEL] = ("label", Categories.of(np.array(listed, dtype=object)))
     return columns
-
-
-def _grid_to_dict(grid: Grid) -> dict[str, Any]:
-    return {"kind": "numeric" if isinstance(grid, NumericGrid) else "categorical", **grid.to_dict()}
-
-
-def _grid_from_dict(content: Mapping[str, Any]) -> Grid:
-    if content["kind"] == "numeric":
-        return NumericGrid.from_dict(content)
-    return CategoricalGrid.from_dict(content)
-
-
-def _canonical(content: object) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -17,13 +17,79 @@ from numpy.typing import NDArray
 from contender.errors import InvalidInputError
 
 Column = NDArray[Any]
+MISSING = -1
+"""The code of a missing category."""
 
 _WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0+$")
 
 
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """A categorical column as Parquet and pandas keep it: each level once, and its number in each row.
+
+    Attributes
+    ----------
+    levels : distinct names; a level may have no row.
+    codes : (n,) integers, a position among `levels` or -1 for missing.
+
+    Raises
+    ------
+    InvalidInputError
+        When a level is no text or stands twice, or a code is none of a level's.
+
+    Examples
+    --------
+    >>> Categories(("UA", "AA"), np.array([1, 0, -1])).to_objects().tolist()
+    ['AA', 'UA', None]
+    """
+
+    levels: tuple[str, ...]
+    codes: NDArray[np.integer[Any]]
+
+    def __post_init__(self) -> None:
+        wrong = next((level for level in self.levels if not isinstance(level, str)), None)
+        if wrong is not None:
+            raise InvalidInputError(f"levels must be text, but got {wrong!r}")
+        if len(set(self.levels)) < len(self.levels):
+            raise InvalidInputError("levels must differ from each other, but one stands twice")
+        if len(self.codes) and not MISSING <= int(self.codes.min()) <= int(self.codes.max()) < len(self.levels):
+            raise InvalidInputError(
+                f"codes must be from {MISSING} to {len(self.levels) - 1}, but got {self.codes.min()} to "
+                f"{self.codes.max()}"
+            )
+
+    @staticmethod
+    def of(values: Column, *, name: str = "values") -> Categories:
+        """An object column (text, None for missing), each distinct level written down once, in sorted order."""
+        if values.dtype.kind not in "OU":
+            raise InvalidInputError(f"categorical column {name!r} must hold strings, but got dtype {values.dtype}")
+        listed = values.tolist()
+        distinct = set(listed) - {None}
+        wrong = next((level for level in distinct if not isinstance(level, str)), None)
+        if wrong is not None:
+            raise InvalidInputError(f"categorical column {name!r} must hold strings or None, but got {wrong!r}")
+        levels = tuple(sorted(distinct))
+        code_of: dict[str | None, int] = {level: code for code, level in enumerate(levels)} | {None: MISSING}
+        return Categories(levels, np.fromiter(map(code_of.__getitem__, listed), np.int32, len(listed)))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[Any]) -> Categories:
+        """The rows named by an index array or kept by a boolean mask."""
+        return Categories(self.levels, self.codes[rows])
+
+    def to_objects(self) -> Column:
+        """As an object column."""
+        levels = np.empty(len(self.levels) + 1, dtype=object)
+        levels[: len(self.levels)] = self.levels
+        column: Column = levels[self.codes]  # the code of a missing value is -1: the last
+        return column
+
+
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length.
+    """Columns of one length. A column given as `Categories` is an object column to whoever asks for it by name.
 
     Raises
     ------
@@ -37,7 +103,7 @@ class Table:
     (2, [2.0])
     """
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Column | Categories]
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.columns.items()}
@@ -48,14 +114,31 @@ class Table:
         return next((len(values) for values in self.columns.values()), 0)
 
     def __getitem__(self, name: str) -> Column:
-        return self.columns[name]
+        column = self.columns[name]
+        return column.to_objects() if isinstance(column, Categories) else column
+
+    def categories(self, name: str) -> Categories:
+        """A categorical column with its levels numbered.
+
+        Raises
+        ------
+        InvalidInputError
+            When it holds anything but text and None.
+        """
+        column = self.columns[name]
+        return column if isinstance(column, Categories) else Categories.of(column, name=name)
 
     def __contains__(self, name: str) -> bool:
         return name in self.columns
 
     def take(self, rows: NDArray[Any]) -> Table:
         """The rows named by an index array or kept by a boolean mask."""
-        return Table({name: values[rows] for name, values in self.columns.items()})
+        return Table(
+            {
+                name: values.take(rows) if isinstance(values, Categories) else values[rows]
+                for name, values in self.columns.items()
+            }
+        )
 
     def select(self, names: Iterable[str]) -> Table:
         """These columns only, in this order."""

@@ -29,7 +29,7 @@ from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
 from contender.errors import TrainingFailedError
 from contender.ports import Objects
-from contender.profile import to_json
+from contender.profile import to_bytes
 from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, ModelVersion
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
@@ -98,7 +98,7 @@ class TrainingTask:
             code=self.code,
             image=self.image,
         )
-        files = {MODEL: model.onnx, PIPELINE: model.skops(), PROFILE: to_json(model.profile).encode()}
+        files = {MODEL: model.onnx, PIPELINE: model.skops(), PROFILE: to_bytes(model.profile)}
         return registry.write(manifest, files), datasets
 
     def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:

@@ -165,8 +165,8 @@ def _is_datetime(series: pd.Series) -> bool:
 def write_parquet(table: Table) -> bytes:
     """A table as Parquet; the same table gives the same bytes."""
     arrays = {
-        name: pa.array(values, type=pa.string() if values.dtype == object else pa.float64(), from_pandas=True)
-        for name, values in table.columns.items()
+        name: pa.array(table[name], type=pa.string() if table[name].dtype == object else pa.float64(), from_pandas=True)
+        for name in table.columns
     }
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer, compression="zstd")

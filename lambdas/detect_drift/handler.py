@@ -17,7 +17,7 @@ from contender.config import parse_pipeline
 from contender.datasets import DatasetManifest, DatasetStore
 from contender.drift import DriftReport, detect_drift
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
-from contender.profile import count, from_json
+from contender.profile import count, from_bytes
 from contender.promotion import read_pointer
 from contender.registry import PROFILE, ModelRegistry, ModelVersion
 from contender.runs import DRIFT, RunFolder
@@ -80,7 +80,7 @@ def compare_with_reference(
 ) -> DriftReport:
     folder = RunFolder(data, registry.pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
-    reference = from_json(registry.file(champion, PROFILE))
+    reference = from_bytes(registry.file(champion, PROFILE))
     table = Table.concatenate([read_parquet(part) for part in parts])
     current = count(
         reference.grid,

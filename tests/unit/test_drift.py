@@ -22,7 +22,8 @@ from contender.drift import (
     wasserstein_distance,
 )
 from contender.errors import InvalidInputError
-from contender.profile import Counts, NumericGrid, Profile, count, fit_profile
+from contender.grid import NumericGrid
+from contender.profile import Counts, Profile, count, fit_profile
 from contender.table import Table
 
 

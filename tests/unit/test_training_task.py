@@ -17,7 +17,7 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import write_parquet
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.profile import from_json
+from contender.profile import from_bytes
 from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, sha256
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
@@ -163,7 +163,7 @@ def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
     probabilities = served.predict(rows_of(range(2), seed=5))
     assert probabilities.shape == (100, 2)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-6)
-    assert from_json(world.registry.file(version, PROFILE)).rows == version.manifest["trained_rows"]
+    assert from_bytes(world.registry.file(version, PROFILE)).rows == version.manifest["trained_rows"]
 
 
 def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: World) -> None:

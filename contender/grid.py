@@ -1,0 +1,352 @@
+"""The grid that a profile counts on: cells fixed on a reference, fine enough for exact distances, quick to find."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.table import Categories
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
+
+UNSEEN, OTHER = "(unseen)", "(other)"
+TAIL = 0.001
+RESOLUTION = 2.0**30
+MAX_RANGES = 10.0
+CHUNK_ROWS = 65_536
+"""Values counted at once: few enough that the arrays in between stay in the processor's cache."""
+BUCKETS = 16_384
+"""Equal-width buckets over the reference's range, from which the cell of a value is looked up."""
+BLOCK_CELLS = 64
+"""A block is counted on so many cells at most: a day of a thousand rows knows its distribution no better."""
+
+
+@dataclass(frozen=True, eq=False)
+class NumericGrid:
+    """Cells (-inf, e0], (e0, e1], …, (em, inf) of one numeric column.
+
+    Every edge is a value of the reference (or the number just below one), so the grid follows any change of
+    units and no outlier can stretch it. A value that alone fills a cell's worth of rows has a cell of its
+    own, and so has every value where there are few of them.
+
+    Attributes
+    ----------
+    edges : (m,) strictly increasing.
+    low, high : the reference's 0.1 % and 99.9 % quantiles; Wasserstein distances are taken of values clipped
+        to them, so that no single row moves them.
+    block_starts : the cells at which the coarser cells of a block's counts begin, the first of them 0.
+    """
+
+    name: str
+    role: Role
+    edges: Floats
+    low: float
+    high: float
+    block_starts: tuple[int, ...] = (0,)
+
+    @cached_property
+    def single(self) -> NDArray[np.bool_]:
+        """(m + 1,) whether a cell can hold one value only, so that distances within it are exact."""
+        return np.concatenate(([False], np.nextafter(self.edges[:-1], np.inf) == self.edges[1:], [False]))
+
+    @property
+    def size(self) -> int:
+        return len(self.edges) + 1
+
+    @property
+    def step(self) -> float:
+        """Resolution of sums: a billionth of the reference's range, or of its value where there is but one."""
+        reach = self.high / RESOLUTION - self.low / RESOLUTION
+        return reach or max(abs(self.low), 1.0) / RESOLUTION
+
+    def mean(self, total: int, present: int) -> float:
+        """Mean of values whose `tally` had this total, each limited to `MAX_RANGES` ranges beyond the reference's."""
+        return self.low + total / present * self.step
+
+    def tally(self, values: Floats) -> tuple[Integers, int]:
+        """Where finite values lie.
+
+        Returns
+        -------
+        cells : (m + 1,) how many values are in each cell.
+        total : the sum of the values above `low` in whole steps, each limited to `MAX_RANGES` ranges away: whole,
+            so that sums of parts add up exactly in any order.
+        """
+        cells, total = np.zeros(self.size, dtype=np.int64), 0
+        for start in range(0, len(values), CHUNK_ROWS):
+            chunk = values[start : start + CHUNK_ROWS]
+            cells += self._cells(chunk)
+            total += self._total(chunk)
+        return cells, total
+
+    def _total(self, values: Floats) -> int:
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = values - self.low
+            steps /= self.step
+        np.clip(steps, -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION, out=steps)
+        # Whole numbers whose sum is below 2**53 for any chunk: floating-point addition is exact.
+        return int(np.nan_to_num(np.rint(steps, out=steps), copy=False).sum())
+
+    def _cells(self, values: Floats) -> Integers:
+        lookup = self._lookup
+        if lookup is None:
+            return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
+        cells = lookup.first.take(lookup.bucket(values))
+        cells += values > lookup.edges.take(cells)
+        counts = np.bincount(cells, minlength=self.size + 2)
+        if counts[lookup.crowded]:
+            rest = np.searchsorted(self.edges, values[cells == lookup.crowded], side="left")
+            counts[lookup.crowded] = 0
+            counts += np.bincount(rest, minlength=len(counts))
+        return counts[: self.size]
+
+    @cached_property
+    def _lookup(self) -> _Lookup | None:
+        """None where the range is too narrow or too wide to be divided."""
+        with np.errstate(over="ignore", divide="ignore"):
+            scale = float(np.float64(BUCKETS) / (np.float64(self.high) - np.float64(self.low)))
+        if not 0.0 < scale < np.inf or len(self.edges) < 2:
+            return None
+        return _Lookup.of(self.edges, self.low, scale)
+
+    def block_cells(self, cells: Integers) -> Integers:
+        """Counts (…, m + 1) summed to the coarser cells of blocks."""
+        return np.add.reduceat(cells, self.block_starts, axis=-1)
+
+    def codes(self, values: Floats) -> NDArray[np.uint8]:
+        """(n,) the block cell of each value; 255 where it is missing or infinite."""
+        upper = self.edges[np.array(self.block_starts[1:], dtype=np.int64) - 1]
+        codes = np.searchsorted(upper, values, side="left").astype(np.uint8)
+        codes[~np.isfinite(values)] = 255
+        return codes
+
+    def to_dict(self) -> dict[str, Any]:
+        # The edge just below a single value is left out, and said by the value's place. In a chain of
+        # neighbouring numbers only the lowest is: the others are values themselves.
+        below = np.append(self.single[1:-1], False)
+        left_out = below & ~np.concatenate(([False], below[:-1]))
+        restored = np.concatenate(([False], left_out[:-1]))[~left_out]
+        return {
+            "name": self.name,
+            "role": self.role,
+            "edges": self.edges[~left_out].tolist(),
+            "single": np.flatnonzero(restored).tolist(),
+            "low": self.low,
+            "high": self.high,
+            "block_starts": list(self.block_starts),
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> NumericGrid:
+        values = np.array(content["edges"], dtype=np.float64)
+        below = np.nextafter(values[np.array(content["single"], dtype=np.int64)], -np.inf)
+        edges = np.union1d(values, below)
+        starts = tuple(content["block_starts"])
+        return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"], starts)
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """Finds the cell of a value in a few operations on whole arrays, where a binary search takes a dozen branches.
+
+    A value's bucket is a non-decreasing function of it, so that edges of lower buckets are below it and edges of
+    higher ones are not; only the edge in its own bucket has to be compared. Buckets with several edges are crowded,
+    and their few values are searched for.
+
+    Attributes
+    ----------
+    first : (BUCKETS,) how many edges are in lower buckets; `crowded` where a bucket has several edges.
+    edges : (m + 3,) the edges, then infinities that no value exceeds.
+    crowded : the number, larger than any cell's, that stands for "search".
+    """
+
+    low: float
+    scale: float
+    first: Integers
+    edges: Floats
+    crowded: int
+
+    @staticmethod
+    def of(edges: Floats, low: float, scale: float) -> _Lookup:
+        crowded = len(edges) + 2
+        padded = np.concatenate((edges, np.full(3, np.inf)))
+        empty = _Lookup(low, scale, np.zeros(0, dtype=np.int64), padded, crowded)
+        bucket = empty.bucket(edges)
+        first = np.searchsorted(bucket, np.arange(BUCKETS), side="left")
+        first[np.bincount(bucket, minlength=BUCKETS) > 1] = crowded
+        return _Lookup(low, scale, first, padded, crowded)
+
+    def bucket(self, values: Floats) -> Integers:
+        with np.errstate(over="ignore"):
+            place = values - self.low
+            place *= self.scale
+        np.clip(place, 0.0, BUCKETS - 1.0, out=place)
+        return place.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class CategoricalGrid:
+    """Cells of one categorical column: its levels, and one for all others.
+
+    Attributes
+    ----------
+    levels : levels with a cell of their own: all that the reference had, or where those were too many, the
+        frequent ones; the most frequent first.
+    closed : whether these are all, so that any other level was never seen before.
+    singles : for a closed grid, how many levels the reference had only once. Each could as well have come
+        first in the next batch, so singles / rows is the share of unseen levels to expect [1]_.
+
+    References
+    ----------
+    .. [1] Good (1953), "The population frequencies of species and the estimation of population parameters",
+       Biometrika 40, 237-264.
+    """
+
+    name: str
+    role: Role
+    levels: tuple[str, ...]
+    closed: bool
+    singles: int
+
+    @property
+    def size(self) -> int:
+        return len(self.levels) + 1
+
+    @property
+    def cell_names(self) -> tuple[str, ...]:
+        return (*self.levels, UNSEEN if self.closed else OTHER)
+
+    @cached_property
+    def cell_of_level(self) -> dict[str, int]:
+        return {level: cell for cell, level in enumerate(self.levels)}
+
+    def cells_of(self, levels: tuple[str, ...]) -> Integers:
+        """(k,) the cell of each level."""
+        other = len(self.levels)
+        return np.array([self.cell_of_level.get(level, other) for level in levels], dtype=np.int64)
+
+    @property
+    def block_starts(self) -> tuple[int, ...]:
+        """The most frequent levels have a block cell of their own, the rest share the last one."""
+        return tuple(range(min(self.size, BLOCK_CELLS)))
+
+    def block_cells(self, cells: Integers) -> Integers:
+        """Counts (…, levels + 1) summed to the cells of blocks."""
+        return np.add.reduceat(cells, self.block_starts, axis=-1)
+
+    def codes(self, values: Categories) -> NDArray[np.uint8]:
+        """(n,) the block cell of each value; 255 where it is missing."""
+        cells = np.minimum(self.cells_of(values.levels), len(self.block_starts) - 1)
+        codes: NDArray[np.uint8] = np.append(cells, 255).astype(np.uint8)[values.codes]
+        return codes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "role": self.role,
+            "levels": list(self.levels),
+            "closed": self.closed,
+            "singles": self.singles,
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> CategoricalGrid:
+        return CategoricalGrid(
+            content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
+        )
+
+
+Grid: TypeAlias = NumericGrid | CategoricalGrid
+
+
+@dataclass(frozen=True)
+class ProfileGrid:
+    """The grids of all profiled columns, fixed when a reference is fitted.
+
+    Two profiles can be merged or compared when their grids have the same `sha256`.
+    """
+
+    columns: tuple[Grid, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(canonical(self.to_list())).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, ProfileGrid) and self.sha256 == other.sha256)
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        return [
+            {"kind": "numeric" if isinstance(grid, NumericGrid) else "categorical", **grid.to_dict()}
+            for grid in self.columns
+        ]
+
+    @staticmethod
+    def from_list(content: list[Mapping[str, Any]]) -> ProfileGrid:
+        return ProfileGrid(
+            tuple(
+                NumericGrid.from_dict(grid) if grid["kind"] == "numeric" else CategoricalGrid.from_dict(grid)
+                for grid in content
+            )
+        )
+
+
+def fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> NumericGrid:
+    """Edges at every value where there are few, else at quantiles and on both sides of frequent values."""
+    distinct, times = np.unique(values[np.isfinite(values)], return_counts=True)
+    if len(distinct) == 0:
+        return NumericGrid(name, role, np.zeros(1), 0.0, 0.0)
+    total, up_to = int(times.sum()), np.cumsum(times)
+    if len(distinct) <= max_cells:
+        edges = alone = distinct
+    else:
+        edges, alone = _last_of_shares(distinct, up_to, max_cells), distinct[times * max_cells >= total]
+    low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
+    with np.errstate(over="ignore"):
+        just_below = np.nextafter(alone, -np.inf)
+    ends = np.array([distinct[0], low, high])
+    edges = np.unique(np.concatenate((ends, edges, alone, just_below[np.isfinite(just_below)])))
+    coarse = np.searchsorted(edges, _last_of_shares(distinct, up_to, BLOCK_CELLS)) + 1
+    # A frequent value closes a block cell; the next one begins with the cell after it.
+    starts = np.unique(np.concatenate(([0], coarse[coarse <= len(edges)])))[:BLOCK_CELLS]
+    return NumericGrid(name, role, edges, low, high, tuple(starts.tolist()))
+
+
+def fit_categorical(
+    name: str, role: Role, values: Categories, *, max_levels: int, frequent_share: float
+) -> CategoricalGrid:
+    """A cell for each level, or where there are more than `max_levels`, for each frequent one."""
+    times = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)[1:].tolist()
+    present = ((level, count) for level, count in zip(values.levels, times, strict=True) if count)
+    known = sorted(present, key=lambda pair: (-pair[1], pair[0]))
+    if len(known) <= max_levels:
+        singles = sum(count == 1 for _, count in known)
+        return CategoricalGrid(name, role, tuple(level for level, _ in known), True, singles)
+    least = frequent_share * sum(count for _, count in known)
+    frequent = tuple(level for level, count in known[:max_levels] if count >= least)
+    return CategoricalGrid(name, role, frequent, False, 0)
+
+
+def canonical(content: object) -> bytes:
+    """JSON with one way to write a thing, to be hashed."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _last_of_shares(distinct: Floats, up_to: Integers, shares: int) -> Floats:
+    """The last value of each rank interval (i, i + 1] · rows / shares: a cell between two of them holds that many
+    rows, and those of one more value at most."""
+    interval = -(-up_to * shares // int(up_to[-1]))
+    last: Floats = distinct[np.append(interval[1:] != interval[:-1], True)]
+    return last
