@@ -38,6 +38,35 @@ def holdout_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[
     return held
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What models say of the same rows, in one list of classes (none for a regression).
+
+    Attributes
+    ----------
+    truth : (n,) class indices, or the target itself for a regression.
+    predictions : for each model (n, k), zero for a class that it does not know.
+    positive : the index of the positive class.
+    """
+
+    truth: NDArray[np.float64]
+    classes: tuple[str, ...]
+    positive: int
+    predictions: tuple[NDArray[np.float64], ...]
+
+
+def answers(config: PipelineConfig, table: Table, models: Sequence[Candidate]) -> Answers:
+    """Ask every model about every row. The first model's positive class is the one that counts."""
+    classes = _all_classes(config, table, models)
+    positive = models[0].manifest["positive"]
+    return Answers(
+        truth=_indices(table[config.target], classes),
+        classes=tuple(classes),
+        positive=classes.index(positive) if positive else 1,
+        predictions=tuple(_aligned(model.predict(table), model.classes, classes) for model in models),
+    )
+
+
 def judge(
     config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None, *, seed: int
 ) -> Comparison:
@@ -46,13 +75,10 @@ def judge(
     A class that a model has never seen has probability 0 in its answers: a champion from before the class existed is
     compared as it would answer today.
     """
-    models = [challenger] if champion is None else [challenger, champion]
-    classes = _all_classes(config, table, models)
-    truth = _indices(table[config.target], classes)
-    challenger_answers = _aligned(challenger.predict(table), challenger.classes, classes)
+    answered = answers(config, table, [challenger] if champion is None else [challenger, champion])
+    truth, positive, challenger_answers = answered.truth, answered.positive, answered.predictions[0]
     constant = np.tile(challenger.manifest["baseline"]["prediction"], (len(table), 1))
-    baseline = _aligned(constant, challenger.classes, classes)
-    positive = classes.index(challenger.manifest["positive"]) if challenger.manifest["positive"] else 1
+    baseline = _aligned(constant, challenger.classes, answered.classes)
     blocks = table[BLOCK]
     if champion is None:
         return first_champion(
@@ -66,7 +92,7 @@ def judge(
         )
     return compare(
         truth,
-        _aligned(champion.predict(table), champion.classes, classes),
+        answered.predictions[1],
         challenger_answers,
         blocks=blocks,
         slices={name: table[name] for name in config.slices},
