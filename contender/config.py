@@ -12,7 +12,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -260,6 +260,54 @@ def parse_pipeline(text: str, *, path: str = "") -> PipelineConfig:
     except tomllib.TOMLDecodeError as error:
         raise PipelineFileError(f"not TOML: {error}") from None
     return _build(PipelineConfig, {**content}, "", path=path)
+
+
+def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineConfig:
+    """The same pipeline with some keys set otherwise, each written `section.key=value` with the value as in TOML.
+
+    Raises
+    ------
+    PipelineFileError
+        When an assignment has no `=`, its key is unknown, or its value is of the wrong type or out of bounds.
+
+    Examples
+    --------
+    >>> config = parse_pipeline('name = "p"\\ntask = "regression"\\ntarget = "y"\\nnumeric = ["a"]')
+    >>> overridden(config, ["promotion.min_effect=0.05", "training.estimator=linear"]).promotion.min_effect
+    0.05
+    """
+    content = _content(config)
+    for assignment in assignments:
+        name, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals or not name:
+            raise PipelineFileError(f"an override is written section.key=value, but got {assignment!r}")
+        *sections, last = name.split(".")
+        table = content
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise PipelineFileError(f"unknown key {name}; {section} is no table")
+        table[last] = _toml_value(text)
+    return _build(PipelineConfig, content, "", path=config.path)
+
+
+def _content(section: Any) -> dict[str, Any]:
+    """A section as its TOML table."""
+    content: dict[str, Any] = {}
+    for setting in fields(section):
+        value = getattr(section, setting.name)
+        if not setting.metadata.get("internal") and value is not None:
+            plain = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
+            content[setting.name] = _content(value) if is_dataclass(value) else plain
+    return content
+
+
+def _toml_value(text: str) -> Any:
+    """A value as TOML writes it; what is none is text without its quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _build(section: type[Section], content: Mapping[str, Any], prefix: str, **internal: Any) -> Section:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects
 from contender.registry import sha256, write_once
 
+Version = TypeVar("Version")
+
 ORDER = "_order"
 """Column of a dataset: what sorts its rows in time; epoch seconds, a number, or the order of arrival."""
 BLOCK = "_block"
 """Column of a dataset: rows with one value are not independent of each other."""
+
+
+def newest(versions: Sequence[Version], window_batches: int) -> Sequence[Version]:
+    """The dataset versions to train on, of all in the order of their arrival: the newest so many; 0 is all of them."""
+    return versions[-window_batches:]  # the last 0 are all of them
 
 
 @dataclass(frozen=True)

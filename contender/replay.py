@@ -1,1 +1,593 @@
-"""The loop over history: what a policy would have done."""
+"""The loop over history: what a policy would have retrained, promoted, cost and scored, before it is deployed.
+
+Batches come in time order. Each is first answered by the model that an arm serves at that moment (prequential scores
+[1]_) and then goes through the loop's own functions: drift, training, judgement, promotion. Beside the pipeline's
+policies run three that judge nothing: never retraining, always retraining, and retraining on a fixed schedule.
+
+References
+----------
+.. [1] Dawid (1984), "Present position and potential developments: some personal views. Statistical theory: the
+   prequential approach", J. Royal Statistical Society A 147(2), 278-292.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from contender.comparison import PromotionPolicy
+from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
+from contender.datasets import BLOCK, ORDER, newest
+from contender.drift import DriftPolicy, DriftReport, detect_drift
+from contender.errors import ContenderError, InvalidInputError
+from contender.evaluation import Candidate, holdout_rows, judge
+from contender.history import History, HistoryBatch
+from contender.metrics import Metric, metric_for
+from contender.prequential import Difference, Scored, mean_difference, score
+from contender.profile import Profile, count
+from contender.table import Table
+
+Verdict = Literal[
+    "waiting", "quarantined", "first", "skipped", "promoted", "retained", "inconclusive", "failed", "replaced", "kept"
+]
+"""What became of a batch in an arm. `first` is the first champion; `replaced` and `kept` are of arms that judge
+nothing; the others are the loop's own."""
+
+FARGATE_VCPU_HOUR, FARGATE_GIB_HOUR = 0.04048, 0.004445
+"""US dollars, on demand, us-east-1: the figures of docs/cost.md."""
+FARGATE_MINIMUM_SECONDS = 60.0
+
+
+# --- what is injected, and the arms
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training leaves: the model as it is served, its reference profile, and the seconds that it took."""
+
+    candidate: Candidate
+    profile: Profile
+    seconds: float
+
+
+Train = Callable[[PipelineConfig, Table], Trained]
+"""Trains on rows with `_order` and `_block`. Raises a ContenderError when no model comes of it."""
+
+Kind = Literal["policy", "always", "schedule", "never"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to run the pipeline. `each` is the schedule's number of batches."""
+
+    name: str
+    kind: Kind
+    config: PipelineConfig
+    each: int = 1
+
+
+SHARED_KEYS = (
+    "task", "target", "positive", "time", "row_id", "block", "block_period", "block_rows", "numeric", "categorical",
+    "ignored", "validation",
+)  # fmt: skip
+"""What arms must have in common: they are scored on the same rows."""
+
+
+def arms_of(
+    config: PipelineConfig, *, others: Sequence[tuple[str, PipelineConfig]] = (), schedule: int = 3
+) -> list[Arm]:
+    """The pipeline's own policy first, then the others, then the three that judge nothing.
+
+    Raises
+    ------
+    InvalidInputError
+        When another policy differs in more than its policies, two arms have one name, or `schedule` is below 1.
+    """
+    if schedule < 1:
+        raise InvalidInputError(f"schedule must be at least 1 batch, but got {schedule}")
+    for name, other in others:
+        different = [key for key in SHARED_KEYS if getattr(other, key) != getattr(config, key)]
+        if different:
+            raise InvalidInputError(
+                f"policy {name} differs from {config.name} in {', '.join(different)}, so that the two would not be "
+                "scored on the same rows; let it differ in training, drift, promotion and slices only"
+            )
+    arms = [
+        Arm("contender", "policy", config),
+        *(Arm(name, "policy", other) for name, other in others),
+        Arm("always", "always", config),
+        Arm("every batch" if schedule == 1 else f"every {schedule}", "schedule", config, schedule),
+        Arm("never", "never", config),
+    ]
+    names = [arm.name for arm in arms]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInputError(f"policies must differ in name, but {twice[0]!r} is given more than once")
+    return arms
+
+
+# --- the result
+
+
+@dataclass(frozen=True)
+class DriftSeen:
+    """What the drift check said of a batch. `evidence` reaches `threshold` when it drifted."""
+
+    drifted: bool
+    reason: str
+    features: tuple[str, ...]
+    evidence: float
+    threshold: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the comparison said of a challenger."""
+
+    verdict: str
+    reason: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    min_effect: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one arm did with one batch.
+
+    Attributes
+    ----------
+    batch : the batch's position in the history.
+    score : the metric of the model that served when the batch came; None without one, or where it is undefined.
+    model : the last batch that the serving model was trained with; None without a model.
+    trained : whether a training was run; `seconds` is what it took.
+    """
+
+    batch: int
+    verdict: Verdict
+    reason: str
+    score: float | None = None
+    model: str | None = None
+    trained: bool = False
+    seconds: float = 0.0
+    drift: DriftSeen | None = None
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm over the whole history.
+
+    Attributes
+    ----------
+    retrains : trainings after the first champion; those before it are the same for every arm.
+    replacements : how often the serving model changed after the first: promotions, or unjudged replacements.
+    mean, worst, worst_batch : the metric over the batches that every arm has a score for, weighted by rows.
+    difference : to always-retraining; positive is a larger metric.
+    training_seconds, cost_usd : of the retrains.
+    """
+
+    name: str
+    kind: Kind
+    steps: tuple[Step, ...]
+    retrains: int
+    replacements: int
+    mean: float
+    worst: float
+    worst_batch: str
+    difference: Difference | None
+    training_seconds: float
+    cost_usd: float
+
+
+@dataclass(frozen=True)
+class BatchSeen:
+    """What a batch of the history held; `used` is whether it passed the contract."""
+
+    name: str
+    rows: int
+    left_out: int
+    blocks: int
+    used: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A whole replay. `first` is the position of the batch that gave the first champion."""
+
+    pipeline: str
+    description: str
+    metric: str
+    metric_title: str
+    greater_is_better: bool
+    every: str
+    first: int
+    scored: tuple[int, ...]
+    unplaced: int
+    batches: tuple[BatchSeen, ...]
+    arms: tuple[ArmResult, ...]
+    distinct_trainings: int
+
+    def arm(self, kind: Kind) -> ArmResult:
+        """The first arm of a kind."""
+        return next(arm for arm in self.arms if arm.kind == kind)
+
+    @property
+    def headline(self) -> str:
+        """The pipeline's own policy against always-retraining, in words."""
+        ours, always = self.arms[0], self.arm("always")
+        scored = "scored the same"
+        if ours.difference is not None and ours.difference.value:
+            better = (ours.difference.value > 0) == self.greater_is_better
+            size = abs(ours.difference.value)
+            how = ("more" if ours.difference.value > 0 else "less") + (", which is better" if better else "")
+            scored = f"its {self.metric_title} was {size:.2g} {how}"
+        return (
+            f"Contender retrained {_times(ours.retrains)} where always retraining did {_times(always.retrains)}, "
+            f"and {scored}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"headline": self.headline, **asdict(self)}
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+# --- running
+
+
+Report = Callable[[int, int, str], None]
+"""Told before each batch: how many are done, of how many, and which is next."""
+
+
+def _nobody(_done: int, _total: int, _batch: str) -> None:
+    """Reports to nobody."""
+
+
+def replay(
+    history: History,
+    arms: Sequence[Arm],
+    *,
+    train: Train,
+    start: int = 1,
+    seed: int = 0,
+    report: Report = _nobody,
+) -> Replay:
+    """Run every arm over the history.
+
+    Parameters
+    ----------
+    arms : as `arms_of` makes them; the first is the pipeline's own policy, and its first champion is where the arms
+        that judge nothing begin.
+    train : the real training, or a test's.
+    start : so many batches are there before the first training.
+    seed : of the intervals' resampling.
+
+    Raises
+    ------
+    InvalidInputError
+        When no first champion comes of the history, or it comes too late for anything to be scored.
+    """
+    usable = sum(batch.table is not None for batch in history.batches)
+    if not 1 <= start < usable:
+        raise InvalidInputError(
+            f"start must be from 1 to {usable - 1}, so that a batch is left to score, but got {start}"
+        )
+    base = arms[0].config
+    metric = metric_for(base.task, base.promotion.metric)
+    runners = [_Runner(arm, metric) for arm in arms]
+    trainings = 0
+    arrived: list[HistoryBatch] = []
+    for position, batch in enumerate(history.batches):
+        report(position, len(history.batches), batch.name)
+        if batch.table is None:
+            for runner in runners:
+                runner.stand_by(position, "quarantined", batch.reason)
+            continue
+        arrived.append(batch)
+        if len(arrived) < start:
+            for runner in runners:
+                runner.stand_by(position, "waiting", f"the first training is asked for after {start} batches")
+            continue
+        moment = _Moment(position, batch, arrived, train, metric, seed)
+        for runner in runners:
+            runner.take(moment, first=runners[0].serving)
+        trainings += len(moment.trainings)
+    report(len(history.batches), len(history.batches), "")
+    return _result(history, runners, metric, trainings)
+
+
+@dataclass(frozen=True)
+class _Serving:
+    """A model in an arm's hands; `made` is the last batch it was trained with."""
+
+    trained: Trained
+    made: str
+    position: int
+
+
+@dataclass
+class _Moment:
+    """A batch on its day: what has arrived so far, and what arms share about it.
+
+    A model depends on the batches it was trained on and the configuration; all arms that retrain today train on a
+    window that ends today, so a cache that lives for a batch misses nothing.
+    """
+
+    position: int
+    batch: HistoryBatch
+    arrived: Sequence[HistoryBatch]
+    train: Train
+    metric: Metric
+    seed: int
+    trainings: dict[str, Trained | ContenderError] = field(default_factory=dict)
+    _scores: dict[int, Scored] = field(default_factory=dict)
+    _profiles: dict[int, Profile] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        if self.batch.table is None:
+            raise InvalidInputError(f"batch {self.batch.name} is in quarantine")
+        return self.batch.table
+
+    def window(self, config: PipelineConfig) -> Table:
+        """The rows that the loop would train on today."""
+        chosen = newest(self.arrived, config.training.window_batches)
+        return Table.concatenate([batch.table for batch in chosen if batch.table is not None])
+
+    def training(self, config: PipelineConfig) -> Trained:
+        """The model that a training today gives.
+
+        Raises
+        ------
+        ContenderError
+            When none comes of it, each time it is asked for.
+        """
+        needed = training_part(config)
+        key = json.dumps(asdict(needed), sort_keys=True, default=str)
+        if key not in self.trainings:
+            columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
+            try:
+                self.trainings[key] = self.train(needed, self.window(config).select(columns))
+            except ContenderError as error:
+                self.trainings[key] = error
+        found = self.trainings[key]
+        if isinstance(found, ContenderError):
+            raise found
+        return found
+
+    def score(self, config: PipelineConfig, model: Trained) -> Scored:
+        """The metric of a model on today's rows, on the rows as they are and on resamples of their blocks."""
+        if id(model) not in self._scores:
+            self._scores[id(model)] = score(
+                config, self.metric, self.table, model.candidate, seed=self.seed + self.position
+            )
+        return self._scores[id(model)]
+
+    def profile(self, config: PipelineConfig, model: Trained) -> Profile:
+        """Today's rows as the drift check sees them."""
+        if id(model) not in self._profiles:
+            self._profiles[id(model)] = observed(config, model, self.table)
+        return self._profiles[id(model)]
+
+
+def training_part(config: PipelineConfig) -> PipelineConfig:
+    """The configuration without what training does not depend on: what decides about a model makes no other model."""
+    return replace(
+        config,
+        name="replay",
+        description="",
+        path="",
+        drift=DriftPolicy(),
+        promotion=PromotionPolicy(),
+        schedule=SchedulePolicy(),
+        alarms=AlarmPolicy(),
+        notify=NotifyPolicy(),
+    )
+
+
+def observed(config: PipelineConfig, model: Trained, table: Table) -> Profile:
+    """A batch counted on a model's grid, with the model's predictions, as DetectDrift counts it."""
+    return count(model.profile.grid, table, prediction=model.candidate.predict(table), label=table[config.target])
+
+
+def drift_seen(config: PipelineConfig, model: Trained, current: Profile, _earlier: Sequence[Profile]) -> DriftSeen:
+    """The drift check as DetectDrift makes it."""
+    report = detect_drift(model.profile, current, config.drift)
+    evidence, threshold, unit = _evidence(report)
+    return DriftSeen(report.drifted, report.reason, report.drifted_features, evidence, threshold, unit)
+
+
+def _evidence(report: DriftReport) -> tuple[float, float, str]:
+    """One figure for how near a batch came to counting as drifted: the largest significant distance over its floor."""
+    ratios = [test.distance / test.effect_floor for test in report.features if test.significant and test.effect_floor]
+    return max(ratios, default=0.0), 1.0, "largest distance, in floors"
+
+
+@dataclass
+class _Runner:
+    """An arm on its way through the history."""
+
+    arm: Arm
+    metric: Metric
+    serving: _Serving | None = None
+    earlier: list[Profile] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    scored: dict[int, Scored] = field(default_factory=dict)
+
+    def stand_by(self, position: int, verdict: Verdict, reason: str) -> None:
+        """Nothing can be done with this batch."""
+        self.steps.append(Step(position, verdict, reason, model=self.serving.made if self.serving else None))
+
+    def take(self, moment: _Moment, *, first: _Serving | None) -> None:
+        """Answer the batch with the model that serves, then let the arm decide."""
+        before = self.serving
+        score = None
+        if before is not None:
+            scored = moment.score(self.arm.config, before.trained)
+            self.scored[moment.position] = scored
+            score = scored.value
+        if self.arm.kind == "policy":
+            step = self._loop(moment)
+        elif before is None:
+            step = self._begin(moment, first)
+        else:
+            step = self._unjudged(moment)
+        self.steps.append(replace(step, score=score, model=before.made if before else None))
+
+    def _loop(self, moment: _Moment) -> Step:
+        """DetectDrift, Train, EvaluateChallenger, Promote."""
+        config, drift = self.arm.config, None
+        if self.serving is not None:
+            current = moment.profile(config, self.serving.trained)
+            drift = drift_seen(config, self.serving.trained, current, self.earlier)
+            self.earlier.append(current)
+            if not drift.drifted:
+                return Step(moment.position, "skipped", drift.reason, drift=drift)
+        try:
+            challenger = moment.training(config)
+        except ContenderError as error:
+            return Step(moment.position, "failed", str(error), drift=drift)
+        judged = self._judge(moment, challenger)
+        verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
+        if judged.verdict == "wins":
+            verdict = "promoted" if self.serving else "first"
+            self._serve(challenger, moment)
+        return Step(
+            moment.position,
+            verdict,
+            judged.reason,
+            trained=True,
+            seconds=challenger.seconds,
+            drift=drift,
+            judged=judged,
+        )
+
+    def _judge(self, moment: _Moment, challenger: Trained) -> Judged:
+        config = self.arm.config
+        champion = self.serving.trained.candidate if self.serving else None
+        table = moment.window(config)
+        manifest = challenger.candidate.manifest
+        table = table.take(holdout_rows(table, manifest, champion.manifest if champion else None))
+        found = judge(config, table, challenger.candidate, champion, seed=config.training.seed)
+        return Judged(found.verdict, found.reason, found.difference, found.low, found.high, found.min_effect)
+
+    def _begin(self, moment: _Moment, first: _Serving | None) -> Step:
+        """An arm that judges nothing begins with the first champion of the pipeline's own policy."""
+        if first is None:
+            return Step(moment.position, "waiting", "there is no first champion yet")
+        self.serving = first
+        return Step(
+            moment.position, "first", "begins with the first champion", trained=True, seconds=first.trained.seconds
+        )
+
+    def _unjudged(self, moment: _Moment) -> Step:
+        if not self._is_due():
+            return Step(moment.position, "kept", "no retraining is due")
+        try:
+            model = moment.training(self.arm.config)
+        except ContenderError as error:
+            return Step(moment.position, "failed", str(error))
+        self._serve(model, moment)
+        return Step(moment.position, "replaced", "retrained, unjudged", trained=True, seconds=model.seconds)
+
+    def _is_due(self) -> bool:
+        if self.arm.kind == "never":
+            return False
+        since = sum(step.verdict in ("kept", "failed", "replaced") for step in self.steps) + 1
+        return self.arm.kind == "always" or since % self.arm.each == 0
+
+    def _serve(self, model: Trained, moment: _Moment) -> None:
+        self.serving = _Serving(model, moment.batch.name, moment.position)
+        self.earlier = []
+
+
+# --- summing up
+
+
+def _result(history: History, runners: Sequence[_Runner], metric: Metric, trainings: int) -> Replay:
+    base = runners[0]
+    if base.serving is None:
+        raise InvalidInputError(
+            f"no first champion came of {len(history.batches)} batches; the last said: {base.steps[-1].reason}"
+        )
+    first = next(step.batch for step in base.steps if step.verdict == "first")
+    scored = tuple(
+        position
+        for position in range(len(history.batches))
+        if all(position in runner.scored and runner.scored[position].value is not None for runner in runners)
+    )
+    if not scored:
+        raise InvalidInputError(
+            f"no batch has a {metric.title} in every arm: the first champion came with {history.batches[first].name}, "
+            f"batch {first + 1} of {len(history.batches)}; give a longer history, or smaller batches with --every"
+        )
+    weights = [float(len(table)) for position in scored if (table := history.batches[position].table) is not None]
+    always = next((runner for runner in runners if runner.arm.kind == "always"), None)
+    return Replay(
+        pipeline=base.arm.config.name,
+        description=base.arm.config.description,
+        metric=metric.name,
+        metric_title=metric.title,
+        greater_is_better=metric.greater_is_better,
+        every=history.every,
+        first=first,
+        scored=scored,
+        unplaced=history.unplaced,
+        batches=tuple(
+            BatchSeen(batch.name, batch.rows, batch.left_out, batch.blocks, batch.table is not None, batch.reason)
+            for batch in history.batches
+        ),
+        arms=tuple(_arm_result(runner, history, scored, weights, always) for runner in runners),
+        distinct_trainings=trainings,
+    )
+
+
+def _arm_result(
+    runner: _Runner, history: History, scored: Sequence[int], weights: Sequence[float], always: _Runner | None
+) -> ArmResult:
+    values = np.array([runner.scored[position].value for position in scored], dtype=np.float64)
+    pick = np.argmin if runner.metric.greater_is_better else np.argmax
+    begun = next((i for i, step in enumerate(runner.steps) if step.verdict == "first"), len(runner.steps))
+    retrains = [step for step in runner.steps[begun + 1 :] if step.trained]
+    compared = None
+    if always is not None and always is not runner:
+        compared = mean_difference(weights, [runner.scored[p] for p in scored], [always.scored[p] for p in scored])
+    return ArmResult(
+        name=runner.arm.name,
+        kind=runner.arm.kind,
+        steps=tuple(runner.steps),
+        retrains=len(retrains),
+        replacements=sum(step.verdict in ("promoted", "replaced") for step in runner.steps),
+        mean=float(np.average(values, weights=weights)),
+        worst=float(values[pick(values)]),
+        worst_batch=history.batches[scored[int(pick(values))]].name,
+        difference=compared,
+        training_seconds=sum(step.seconds for step in retrains),
+        cost_usd=sum(fargate_usd(runner.arm.config, step.seconds) for step in retrains),
+    )
+
+
+def fargate_usd(config: PipelineConfig, seconds: float) -> float:
+    """What a training of so many seconds costs on demand, by the prices of docs/cost.md; a minute at least is billed.
+
+    Examples
+    --------
+    >>> from contender.config import parse_pipeline
+    >>> config = parse_pipeline('name = "p"\\ntask = "binary"\\ntarget = "y"\\nnumeric = ["a"]')
+    >>> round(fargate_usd(config, 300.0), 4)  # one vCPU and 4 GiB for five minutes
+    0.0049
+    """
+    gib = config.training.memory_mib / 1024.0
+    hourly = int(config.training.cpu) / 1024.0 * FARGATE_VCPU_HOUR + gib * FARGATE_GIB_HOUR
+    return hourly * max(seconds, FARGATE_MINIMUM_SECONDS) / 3600.0

@@ -26,7 +26,7 @@ from contender.adapters.environment import read_environment
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
+from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, newest
 from contender.errors import TrainingFailedError
 from contender.ports import Objects
 from contender.profile import to_bytes
@@ -122,7 +122,7 @@ def newest_datasets(manifests: Sequence[DatasetManifest], config: PipelineConfig
     """
     if not manifests:
         raise TrainingFailedError(f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/")
-    chosen = manifests[-config.training.window_batches :]  # the last 0 are all of them
+    chosen = newest(manifests, config.training.window_batches)
     for found in chosen:
         lacking = [name for name in (*config.features, config.target) if name not in found.columns]
         if lacking:

@@ -11,7 +11,20 @@ from contender.cli.main import app
 from tests.cli.conftest import Contender
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
-PROMISED = {"up", "down", "status", "init", "upload", "runs", "show", "champion", "predict", "rollback", "demo"}
+PROMISED = {
+    "up",
+    "down",
+    "status",
+    "init",
+    "upload",
+    "runs",
+    "show",
+    "champion",
+    "predict",
+    "rollback",
+    "demo",
+    "replay",
+}
 WITH_JSON = sorted(PROMISED - {"demo"})
 
 

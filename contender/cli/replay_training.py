@@ -1,0 +1,39 @@
+"""The real training behind a replay: what the training task runs, and the model scored as it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from contender.adapters.onnx_model import OnnxModel, open_session
+from contender.config import PipelineConfig
+from contender.datasets import BLOCK, ORDER
+from contender.encoding import FeatureEncoding
+from contender.evaluation import Candidate
+from contender.replay import Train, Trained
+from contender.table import Table
+from training_image.fitting import train
+from training_image.manifest import build_manifest
+
+
+def real_training(elapsed: Callable[[], float]) -> Train:
+    """Training as the task does it, timed by `elapsed` (seconds)."""
+
+    def trained(config: PipelineConfig, table: Table) -> Trained:
+        started = elapsed()
+        model = train(config, table, table[ORDER], table[BLOCK])
+        seconds = elapsed() - started
+        manifest = build_manifest(
+            config,
+            model,
+            run_id="replay",
+            datasets=["replay"],
+            created_at=datetime.fromtimestamp(0, UTC),
+            code="replay",
+            image=None,
+        )
+        encodings = tuple(FeatureEncoding.from_dict(feature) for feature in manifest["features"])
+        served = OnnxModel(manifest, encodings, open_session(model.onnx))
+        return Trained(Candidate(manifest, served.predict), model.profile, seconds)
+
+    return trained
