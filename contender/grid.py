@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.lookup import CellLookup, fit_lookup
 from contender.table import Categories
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -24,8 +25,6 @@ RESOLUTION = 2.0**30
 MAX_RANGES = 10.0
 CHUNK_ROWS = 65_536
 """Values counted at once: few enough that the arrays in between stay in the processor's cache."""
-BUCKETS = 16_384
-"""Equal-width buckets over the reference's range, from which the cell of a value is looked up."""
 BLOCK_CELLS = 64
 """A block is counted on so many cells at most: a day of a thousand rows knows its distribution no better."""
 
@@ -84,39 +83,26 @@ class NumericGrid:
         cells, total = np.zeros(self.size, dtype=np.int64), 0
         for start in range(0, len(values), CHUNK_ROWS):
             chunk = values[start : start + CHUNK_ROWS]
-            cells += self._cells(chunk)
-            total += self._total(chunk)
+            with np.errstate(over="ignore"):
+                above = chunk - self.low
+            cells += self._lookup.count(chunk, above) if self._lookup else self._search(chunk)
+            total += self._total(above)
         return cells, total
 
-    def _total(self, values: Floats) -> int:
-        with np.errstate(over="ignore", invalid="ignore"):
-            steps = values - self.low
-            steps /= self.step
-        np.clip(steps, -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION, out=steps)
+    def _total(self, above: Floats) -> int:
+        """Overwrites its argument."""
+        with np.errstate(over="ignore"):
+            above /= self.step
+        np.clip(above, -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION, out=above)
         # Whole numbers whose sum is below 2**53 for any chunk: floating-point addition is exact.
-        return int(np.nan_to_num(np.rint(steps, out=steps), copy=False).sum())
+        return int(np.rint(above, out=above).sum())
 
-    def _cells(self, values: Floats) -> Integers:
-        lookup = self._lookup
-        if lookup is None:
-            return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
-        cells = lookup.first.take(lookup.bucket(values))
-        cells += values > lookup.edges.take(cells)
-        counts = np.bincount(cells, minlength=self.size + 2)
-        if counts[lookup.crowded]:
-            rest = np.searchsorted(self.edges, values[cells == lookup.crowded], side="left")
-            counts[lookup.crowded] = 0
-            counts += np.bincount(rest, minlength=len(counts))
-        return counts[: self.size]
+    def _search(self, values: Floats) -> Integers:
+        return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
 
     @cached_property
-    def _lookup(self) -> _Lookup | None:
-        """None where the range is too narrow or too wide to be divided."""
-        with np.errstate(over="ignore", divide="ignore"):
-            scale = float(np.float64(BUCKETS) / (np.float64(self.high) - np.float64(self.low)))
-        if not 0.0 < scale < np.inf or len(self.edges) < 2:
-            return None
-        return _Lookup.of(self.edges, self.low, scale)
+    def _lookup(self) -> CellLookup | None:
+        return fit_lookup(self.edges, self.low, self.high)
 
     def block_cells(self, cells: Integers) -> Integers:
         """Counts (…, m + 1) summed to the coarser cells of blocks."""
@@ -152,45 +138,6 @@ class NumericGrid:
         edges = np.union1d(values, below)
         starts = tuple(content["block_starts"])
         return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"], starts)
-
-
-@dataclass(frozen=True)
-class _Lookup:
-    """Finds the cell of a value in a few operations on whole arrays, where a binary search takes a dozen branches.
-
-    A value's bucket is a non-decreasing function of it, so that edges of lower buckets are below it and edges of
-    higher ones are not; only the edge in its own bucket has to be compared. Buckets with several edges are crowded,
-    and their few values are searched for.
-
-    Attributes
-    ----------
-    first : (BUCKETS,) how many edges are in lower buckets; `crowded` where a bucket has several edges.
-    edges : (m + 3,) the edges, then infinities that no value exceeds.
-    crowded : the number, larger than any cell's, that stands for "search".
-    """
-
-    low: float
-    scale: float
-    first: Integers
-    edges: Floats
-    crowded: int
-
-    @staticmethod
-    def of(edges: Floats, low: float, scale: float) -> _Lookup:
-        crowded = len(edges) + 2
-        padded = np.concatenate((edges, np.full(3, np.inf)))
-        empty = _Lookup(low, scale, np.zeros(0, dtype=np.int64), padded, crowded)
-        bucket = empty.bucket(edges)
-        first = np.searchsorted(bucket, np.arange(BUCKETS), side="left")
-        first[np.bincount(bucket, minlength=BUCKETS) > 1] = crowded
-        return _Lookup(low, scale, first, padded, crowded)
-
-    def bucket(self, values: Floats) -> Integers:
-        with np.errstate(over="ignore"):
-            place = values - self.low
-            place *= self.scale
-        np.clip(place, 0.0, BUCKETS - 1.0, out=place)
-        return place.astype(np.int64)
 
 
 @dataclass(frozen=True)
