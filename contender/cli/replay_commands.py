@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from contender.adapters.readers import read_batch
-from contender.cli.console import console, errors, print_json, print_table
+from contender.cli.console import console, errors, print_json
 from contender.cli.data_commands import read_local
 from contender.cli.options import JsonOption, pipeline_config, project_root
 from contender.config import PipelineConfig, load_pipeline, overridden
@@ -119,16 +120,14 @@ def print_replay(found: Replay) -> None:
     for line in notes(found):
         console.print(Text(line, style="yellow"))
     console.print()
-    better = "more" if found.greater_is_better else "less"
-    print_table(
-        ("policy", "retrains", "promoted", f"mean {found.metric}", "to always, 95 % interval", "worst", "cost"),
-        [_row(arm) for arm in found.arms],
-    )
+    console.print(_arms_table(found), soft_wrap=False)
     console.print()
     console.print(found.headline, markup=False)
+    better = "more" if found.greater_is_better else "less"
     console.print(
         f"[dim]{found.metric_title}: {better} is better; {len(found.scored)} batches, each scored by the model that "
-        "served when it came. Cost: Fargate on demand, docs/cost.md, a minute at least a training.[/dim]"
+        "served when it came; ± is a 95 % interval. Cost: Fargate on demand as in docs/cost.md, a minute at least "
+        "for a training.[/dim]"
     )
 
 
@@ -144,18 +143,27 @@ def notes(found: Replay) -> list[str]:
     return lines
 
 
-def _row(arm: ArmResult) -> tuple[str | Text, ...]:
-    difference = "–"
-    if arm.difference is not None:
-        difference = f"{arm.difference.value:+.4f}"
-        if arm.difference.low is not None:
-            difference += f"  ({arm.difference.low:+.4f} to {arm.difference.high:+.4f})"
-    return (
-        Text(arm.name, style="bold" if arm.kind == "policy" else ""),
-        str(arm.retrains),
-        str(arm.replacements) if arm.kind == "policy" else "unjudged",
-        f"{arm.mean:.4f}",
-        Text(difference),
-        f"{arm.worst:.4f} in {arm.worst_batch}",
-        f"${arm.cost_usd:.4f}",
-    )
+def _arms_table(found: Replay) -> Table:
+    """A line an arm; a policy's long name wraps, figures do not."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("policy", overflow="fold", min_width=11)
+    for heading in ("retrains", "promoted", f"mean {found.metric}", "to always", "worst", "cost"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    for arm in found.arms:
+        table.add_row(
+            Text(arm.name, style="bold" if arm.kind == "policy" else ""),
+            str(arm.retrains),
+            str(arm.replacements) if arm.kind == "policy" else "unjudged",
+            f"{arm.mean:.4f}",
+            _difference(arm),
+            f"{arm.worst:.4f}",
+            f"${arm.cost_usd:.4f}",
+        )
+    return table
+
+
+def _difference(arm: ArmResult) -> str:
+    if arm.difference is None:
+        return "–"
+    half = f" ± {arm.difference.high - arm.difference.value:.4f}" if arm.difference.high is not None else ""
+    return f"{arm.difference.value:+.4f}{half}"
