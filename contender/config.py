@@ -17,17 +17,18 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from contender.comparison import PromotionPolicy
 from contender.datasets import BLOCK, ORDER
 from contender.drift import DriftPolicy
 from contender.errors import InvalidInputError, PipelineFileError
-from contender.metrics import metric_names
+from contender.metrics import is_own_metric, metric_names
+from contender.promotion_policy import PromotionPolicy
 
 Task = Literal["binary", "multiclass", "regression"]
 Section = TypeVar("Section")
 
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
+IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
@@ -218,14 +219,21 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     numeric_slices = set(config.slices) & set(config.numeric)
     if numeric_slices:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
-    metrics = metric_names(config.task)
-    if config.promotion.metric and config.promotion.metric not in metrics:
-        yield f"promotion.metric must be one of {', '.join(metrics)}, but got {config.promotion.metric!r}"
+    yield from _metric_problems(config)
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
     for address in config.notify.emails:
         if not MAIL_PATTERN.match(address):
             yield f"notify.emails must hold mail addresses, but got {address!r}"
+
+
+def _metric_problems(config: PipelineConfig) -> Iterator[str]:
+    named, metrics = config.promotion.metric, metric_names(config.task)
+    if is_own_metric(named) and not IMPORT_PATTERN.match(named):
+        yield f"promotion.metric must be package.module:name to be your own, but got {named!r}"
+    if named and not is_own_metric(named) and named not in metrics:
+        listed = f"{', '.join(metrics)}, or your own as package.module:name"
+        yield f"promotion.metric must be one of {listed}, but got {named!r}"
 
 
 def load_pipelines(directory: Path) -> tuple[PipelineConfig, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,67 @@ from numpy.typing import NDArray
 from contender.comparison import Comparison, compare, first_champion
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
+from contender.guards import ModelFacts
+from contender.metrics import Metric
+from contender.registry import MODEL
+from contender.spending import NOTHING_EARLIER, Earlier
 from contender.table import Table
 
 Predict = Callable[[Table], NDArray[np.float64]]
 
+TIMED_ROWS = 50
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model version as it is served: its manifest, and predictions (rows, k) of the served artifact."""
+    """A model version as it is served: its manifest, and predictions (rows, k) of the served artifact.
+
+    `milliseconds_per_row` is what `time_per_row` found, None where nobody measured.
+    """
 
     manifest: Mapping[str, Any]
     predict: Predict
+    milliseconds_per_row: float | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(self.manifest["classes"] or ())
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What guards ask of it: size and training metrics by its manifest, and how long it takes."""
+        return ModelFacts(
+            self.manifest.get("files", {}).get(MODEL, {}).get("bytes"),
+            self.milliseconds_per_row,
+            self.manifest.get("metrics_training", {}),
+        )
+
+
+def time_per_row(predict: Predict, table: Table, *, clock: Callable[[], float]) -> float | None:
+    """Milliseconds of a prediction of one row: the median of up to 50 rows, after one that warms up.
+
+    Parameters
+    ----------
+    clock : in seconds, like `time.perf_counter`; what the core cannot have of its own.
+
+    Examples
+    --------
+    >>> ticks = iter(range(10))
+    >>> table = Table({"x": np.arange(3.0)})
+    >>> time_per_row(lambda rows: rows["x"][:, None], table, clock=lambda: next(ticks) / 1000)
+    1.0
+    """
+    if not len(table):
+        return None
+    rows = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.int64)
+    predict(table.take(rows[:1]))
+    seconds = []
+    for row in rows:
+        one = table.take(np.array([row]))
+        started = clock()
+        predict(one)
+        seconds.append(clock() - started)
+    return 1000.0 * median(seconds)
 
 
 def holdout_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[str, Any] | None) -> NDArray[np.bool_]:
@@ -68,12 +115,24 @@ def answers(config: PipelineConfig, table: Table, models: Sequence[Candidate]) -
 
 
 def judge(
-    config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None, *, seed: int
+    config: PipelineConfig,
+    table: Table,
+    challenger: Candidate,
+    champion: Candidate | None,
+    *,
+    earlier: Earlier = NOTHING_EARLIER,
+    metric: Metric | None = None,
+    seed: int,
 ) -> Comparison:
     """Compare the models on holdout rows as `holdout_rows` finds them.
 
     A class that a model has never seen has probability 0 in its answers: a champion from before the class existed is
     compared as it would answer today.
+
+    Parameters
+    ----------
+    earlier : what was compared before and has to be paid for, by `contender.spending.earlier_comparisons`.
+    metric : the user's own that the policy names by its import path, from `contender.adapters.own_metric`.
     """
     answered = answers(config, table, [challenger] if champion is None else [challenger, champion])
     truth, positive, challenger_answers = answered.truth, answered.positive, answered.predictions[0]
@@ -87,7 +146,10 @@ def judge(
             baseline,
             blocks=blocks,
             policy=config.promotion,
+            metric=metric,
             positive=positive,
+            earlier=earlier,
+            challenger_facts=challenger.facts,
             seed=seed,
         )
     return compare(
@@ -98,7 +160,11 @@ def judge(
         slices={name: table[name] for name in config.slices},
         baseline_predictions=baseline,
         policy=config.promotion,
+        metric=metric,
         positive=positive,
+        earlier=earlier,
+        champion_facts=champion.facts,
+        challenger_facts=challenger.facts,
         seed=seed,
     )
 

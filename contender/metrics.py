@@ -117,10 +117,73 @@ def metric_for(task: str, name: str = "") -> Metric:
     """
     if task not in DEFAULT_METRICS:
         raise InvalidInputError(f"task must be one of {', '.join(DEFAULT_METRICS)}, but got {task!r}")
+    if is_own_metric(name):
+        raise InvalidInputError(
+            f"{name} is a metric of your own and has to be imported by who compares: pass the Metric that "
+            "contender.adapters.own_metric.import_metric returns"
+        )
     chosen = name or DEFAULT_METRICS[task]
     if chosen not in metric_names(task):
         raise InvalidInputError(f"metric must be one of {', '.join(metric_names(task))} for {task}, but got {name!r}")
     return METRICS[chosen]
+
+
+def is_own_metric(name: str) -> bool:
+    """Whether a metric's name is an import path, `package.module:name`.
+
+    Examples
+    --------
+    >>> is_own_metric("shop.figures:profit"), is_own_metric("auc")
+    (True, False)
+    """
+    return ":" in name
+
+
+def own_metric(name: str, found: object, *, task: str, greater_is_better: bool) -> Metric:
+    """A user's own metric, checked at every call.
+
+    Parameters
+    ----------
+    name : how the policy names it.
+    found : a `Metric`, or a function of (y (n,), predictions (n, k), weights (n,)) that returns a number; None or
+        NaN where it is undefined. For two classes it sees y as 0 and 1 and the positive class's probability in column
+        1; of more classes y is the index of the column.
+    task : of the pipeline; a `Metric` must be defined for it.
+    greater_is_better : of a function; a `Metric` knows.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is neither, is not for the task, or (when called) fails or returns something else than a number.
+
+    Examples
+    --------
+    >>> profit = lambda y, predictions, weights: float(weights @ ((predictions[:, 1] > 0.5) * (3 * y - 1)))
+    >>> metric = own_metric("shop.figures:profit", profit, task="binary", greater_is_better=True)
+    >>> metric.title, metric.score([1, 0, 1], [[0.1, 0.9], [0.3, 0.7], [0.8, 0.2]])
+    ('profit', 1.0)
+    """
+    if isinstance(found, Metric):
+        if task not in found.tasks:
+            raise InvalidInputError(f"metric {name} is for {' or '.join(found.tasks)} predictions, not for {task}")
+        return found
+    if not callable(found):
+        raise InvalidInputError(
+            f"metric {name} must be a Metric or a function of (y, predictions, weights), but is {type(found).__name__}"
+        )
+
+    def rows(y: Floats, predictions: Floats, weights: Floats) -> float | None:
+        if not weights.sum() > 0.0:
+            return None
+        try:
+            value = found(y, predictions, weights)
+            number = None if value is None else float(value)
+        except Exception as error:  # whatever it is, it is the metric's, and the report has to say so
+            raise InvalidInputError(f"metric {name} failed with {type(error).__name__}: {error}") from error
+        return number if number is not None and np.isfinite(number) else None
+
+    title = name.rpartition(":")[2].replace("_", " ")
+    return Metric(name, title, (task,), greater_is_better, False, rows)
 
 
 def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tuple[Floats, Floats]:
@@ -252,8 +315,13 @@ def _log_loss_terms(y: Floats, predictions: Floats) -> Floats:
 
 
 def _brier_terms(y: Floats, predictions: Floats) -> Floats:
-    squares: Floats = (predictions[:, 1:] - y[:, None]) ** 2
-    return squares
+    """Of two classes the positive one's squared error, of more the sum over the classes, as Brier (1950) had it."""
+    if predictions.shape[1] == 2:
+        squares: Floats = (predictions[:, 1:] - y[:, None]) ** 2
+        return squares
+    is_true = (y[:, None] == np.arange(predictions.shape[1])).astype(np.float64)
+    totals: Floats = ((predictions - is_true) ** 2).sum(axis=1, keepdims=True)
+    return totals
 
 
 def _accuracy_terms(y: Floats, predictions: Floats) -> Floats:
@@ -301,9 +369,9 @@ METRICS: dict[str, Metric] = {
             area_under_curve_of_groups,
         ),
         Metric("log_loss", "log loss", CLASSIFICATION, False, False, *_additive(_log_loss_terms, _mean)),
-        Metric("brier", "Brier score", (BINARY,), False, False, *_additive(_brier_terms, _mean)),
+        Metric("brier", "Brier score", CLASSIFICATION, False, False, *_additive(_brier_terms, _mean)),
         Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean)),
-        Metric("macro_f1", "macro F1", (MULTICLASS,), True, False, *_additive(_macro_f1_terms, _macro_f1)),
+        Metric("macro_f1", "macro F1", CLASSIFICATION, True, False, *_additive(_macro_f1_terms, _macro_f1)),
         Metric("mae", "mean absolute error", (REGRESSION,), False, True, *_additive(_absolute_terms, _mean)),
         Metric(
             "rmse",

@@ -33,9 +33,10 @@ def silent(_line: str) -> None:
 
 @dataclass(frozen=True)
 class Holdout:
-    """The newest rows, kept from training. `from_order` is the oldest of them in time."""
+    """The newest rows, kept from training, from the oldest to the newest of them in time."""
 
     from_order: float
+    through_order: float
     rows: int
     blocks: tuple[str, ...]
 
@@ -52,7 +53,7 @@ class TrainedModel:
     pipeline, onnx : what scikit-learn trained and the graph that is served; they agree on real rows.
     profile : what the training rows looked like, the model's predictions on them and their labels included.
     trained_through : the largest order (time) among the training rows.
-    metrics : by name, on the holdout; None where a metric is undefined there.
+    metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
     baseline : the constant prediction that ignores the features.
     parameters : all of the estimator's, defaults too.
     """
@@ -67,6 +68,7 @@ class TrainedModel:
     trained_through: float
     holdout: Holdout
     metrics: dict[str, float | None]
+    metrics_training: dict[str, float | None]
     baseline: tuple[float, ...]
     parameters: dict[str, Any]
 
@@ -122,11 +124,12 @@ def train(
     # The model's own predictions, although it is surer of rows that it knows. Cross-fitting by halves was
     # tried: models of half of the rows are further from the served one (0.14 to the next month of flights)
     # than it is from itself on new rows (0.09).
+    predictions = score_onnx(graph, matrix)
     profile = fit_profile(
         training,
         numeric=config.numeric,
         categorical=config.categorical,
-        prediction=score_onnx(graph, matrix),
+        prediction=predictions,
         label=training[config.target],
     )
     metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
@@ -141,8 +144,14 @@ def train(
         profile=profile,
         trained_rows=len(training),
         trained_through=float(order[~held].max()),
-        holdout=Holdout(float(order[held].min()), len(newest), tuple(dict.fromkeys(blocks[held].tolist()))),
+        holdout=Holdout(
+            float(order[held].min()),
+            float(order[held].max()),
+            len(newest),
+            tuple(dict.fromkeys(blocks[held].tolist())),
+        ),
         metrics=metrics,
+        metrics_training=_metrics(training[config.target], predictions, classes, positive),
         baseline=tuple(naive_predictions(target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
         parameters=_plain(pipeline[-1].get_params(deep=False)),
     )

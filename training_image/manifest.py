@@ -80,5 +80,6 @@ def build_manifest(
         "packages": package_versions(),
         "estimator": {"name": config.training.estimator, "parameters": model.parameters},
         "metrics": model.metrics,
+        "metrics_training": model.metrics_training,
         "baseline": {"prediction": list(model.baseline)},
     }

@@ -22,6 +22,7 @@ from contender.cli.options import (
 )
 from contender.errors import NotFoundError
 from contender.runs import RunFolder
+from contender.wording import percent
 
 PROMISED_KEYS = (
     "run_id",
@@ -34,6 +35,16 @@ PROMISED_KEYS = (
     "champion_after",
     "started_at",
     "seconds",
+)
+
+GUARDS = (
+    "enough_data",
+    "beats_baseline",
+    "slices_no_worse",
+    "calibrated",
+    "overfit_gap",
+    "model_size",
+    "latency",
 )
 
 
@@ -75,14 +86,17 @@ def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
             fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
     if found["difference"] is not None:
         fields["difference"] = (
-            f"{_number(found['difference'])}, {found['confidence']:.0%} interval "
+            f"{_number(found['difference'])}, {percent(found['confidence'])} interval "
             f"{_number(found['low'])} to {_number(found['high'])}; worth a change from {_number(found['min_effect'])}"
         )
     fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
     if found["rows_needed"]:
         fields["rows"] += f"; about {found['rows_needed']:,} would decide"
-    for name in ("enough_data", "beats_baseline", "slices_no_worse"):
-        fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
+    if "spending" in found:
+        fields["sequence"] = found["spending"]["reason"]
+    for name in GUARDS:
+        if name in found:  # runs from before a guard existed say nothing of it
+            fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
     return fields
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,18 @@ import boto3
 
 from contender.adapters.environment import read_environment
 from contender.adapters.onnx_model import load_model
+from contender.adapters.own_metric import import_metric
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import parse_pipeline
 from contender.datasets import DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.evaluation import Candidate, holdout_rows, judge
+from contender.evaluation import Candidate, holdout_rows, judge, time_per_row
 from contender.messages import Comparison, RunState
 from contender.promotion import read_pointer
 from contender.registry import ModelRegistry, ModelVersion
 from contender.runs import COMPARISON, TRAINING, RunFolder
+from contender.spending import earlier_comparisons
 from contender.table import Table
 from lambdas.step import emit, step
 
@@ -47,11 +50,14 @@ def evaluate(state: RunState) -> Comparison:
         registry.read(current.pointer.champion, manifest_sha256=current.pointer.manifest_sha256) if current else None
     )
     holdout = read_holdout(pipeline, challenger, champion)
+    manifests = [registry.read(version).manifest for version in registry.versions()]
     comparison = judge(
         config,
         holdout,
-        served(registry, challenger),
-        served(registry, champion) if champion else None,
+        served(registry, challenger, holdout),
+        served(registry, champion, holdout) if champion else None,
+        earlier=earlier_comparisons(manifests, champion.manifest if champion else None, challenger.manifest),
+        metric=import_metric(config),
         seed=config.training.seed,
     )
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
@@ -95,8 +101,9 @@ def read_holdout(pipeline: str, challenger: ModelVersion, champion: ModelVersion
     return table.take(holdout_rows(table, challenger.manifest, before))
 
 
-def served(registry: ModelRegistry, version: ModelVersion) -> Candidate:
-    return Candidate(version.manifest, load_model(registry, version).predict)
+def served(registry: ModelRegistry, version: ModelVersion, holdout: Table) -> Candidate:
+    predict = load_model(registry, version).predict
+    return Candidate(version.manifest, predict, time_per_row(predict, holdout, clock=time.perf_counter))
 
 
 handler: Any = step(evaluate)

@@ -57,7 +57,7 @@ def test_a_worse_challenger_loses() -> None:
     truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
     result = compare(truth, champion, challenger, blocks=days(2000))
     assert (result.verdict, result.low is not None and result.low < 0.0) == ("loses", True)
-    assert "worse by 0.104, 95 % interval of the improvement -0.130 to -0.078, which" in result.reason
+    assert "worse by 0.104, 95 % interval of the improvement -0.131 to -0.078, which" in result.reason
     assert result.reason.endswith("which rules out an improvement of 0.002.")
 
 
@@ -307,7 +307,10 @@ TRUTH, GOOD = np.tile([0.0, 1.0], 5), np.tile([[0.8, 0.2], [0.2, 0.8]], (5, 1))
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: PromotionPolicy(confidence=1.0), "confidence must be between 0.5 and 0.9999, but got 1.0"),
+        (
+            lambda: PromotionPolicy(false_promotion_rate=1.0),
+            "false_promotion_rate must be between 0.0001 and 0.5, but got 1.0",
+        ),
         (lambda: PromotionPolicy(min_effect=-0.1), "min_effect must be at least 0.0, but got -0.1"),
         (lambda: PromotionPolicy(n_resamples=10), "n_resamples must be between 100 and 100000, but got 10"),
         (lambda: PromotionPolicy(min_blocks=1), "min_blocks must be at least 2, but got 1"),

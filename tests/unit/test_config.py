@@ -154,8 +154,19 @@ class TestABadFile:
                 "schedule.expression must be rate(…) or cron(…), but got 'daily'",
             ),
             (with_key("notify", "emails", '["me"]'), "notify.emails must hold mail addresses, but got 'me'"),
-            (with_key("promotion", "metric", '"acu"'), "promotion.metric must be one of mae, rmse, but got 'acu'"),
-            (with_key("promotion", "metric", '"auc"'), "promotion.metric must be one of mae, rmse, but got 'auc'"),
+            (
+                with_key("promotion", "metric", '"acu"'),
+                "promotion.metric must be one of mae, rmse, or your own as package.module:name, but got 'acu'",
+            ),
+            (
+                with_key("promotion", "metric", '"auc"'),
+                "promotion.metric must be one of mae, rmse, or your own as package.module:name, but got 'auc'",
+            ),
+            (
+                with_key("promotion", "metric", '"my metrics:profit"'),
+                "promotion.metric must be package.module:name to be your own, but got 'my metrics:profit'",
+            ),
+            (with_key("promotion", "confidence", "0.95"), "unknown key promotion.confidence; known keys: metric,"),
             (with_key("promotion", "min_effect", "nan"), "promotion.min_effect must be a finite number, but got nan"),
             (with_key("alarms", "serving_error_rate", "nan"), "alarms.serving_error_rate must be a finite number"),
             (

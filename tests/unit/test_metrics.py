@@ -44,7 +44,9 @@ def expected(name: str, task: str, truth: NDArray[np.float64], p: NDArray[np.flo
     values = {
         "auc": lambda: oracle.roc_auc_score(truth, p[:, 1], sample_weight=w),
         "log_loss": lambda: oracle.log_loss(truth, p, sample_weight=w, labels=labels),
-        "brier": lambda: oracle.brier_score_loss(truth, p[:, 1], sample_weight=w),
+        "brier": lambda: oracle.brier_score_loss(
+            truth, p[:, 1] if task == BINARY else p, sample_weight=w, labels=labels
+        ),
         "accuracy": lambda: oracle.accuracy_score(truth, called, sample_weight=w),
         "macro_f1": lambda: oracle.f1_score(truth, called, average="macro", sample_weight=w),
         "mae": lambda: oracle.mean_absolute_error(truth, p[:, 0], sample_weight=w),

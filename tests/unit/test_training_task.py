@@ -140,7 +140,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert set(manifest) == {
         "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "estimator",
-        "metrics", "baseline", "files",
+        "metrics", "metrics_training", "baseline", "files",
     }  # fmt: skip
     assert manifest["created_at"] == "2026-01-02T06:05:06Z"
     assert manifest["classes"] == ["no", "yes"]

@@ -1,0 +1,83 @@
+"""How figures stand in sentences: with the digits that they are worth."""
+
+from __future__ import annotations
+
+from math import ceil, floor, isfinite, log10
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def figure(value: float | None) -> str:
+    """Four digits, or whole thousands.
+
+    Examples
+    --------
+    >>> figure(0.123456), figure(12345.6), figure(None)
+    ('0.1235', '12,346', 'undefined')
+    """
+    if value is None:
+        return "undefined"
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
+
+
+def interval_figures(low: float, high: float, *, size: float) -> list[str]:
+    """An interval's ends and the size of the difference, with as many decimals as the interval's width is worth.
+
+    Examples
+    --------
+    >>> interval_figures(0.0123456, 0.0345678, size=0.0234567)
+    ['0.012', '0.035', '0.023']
+    """
+    values, width = (low, high, size), high - low
+    if not (width > 0.0 and isfinite(width)):
+        return [f"{value:.4g}" for value in values]
+    decimals = min(12, max(0, 1 - floor(log10(width))))
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def percent(share: float, *, digits: int = 2) -> str:
+    """A share in percent, with so many significant digits of its distance from 0 or 1.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(0.98333), percent(0.99996), percent(0.025), percent(1.0)
+    ('95 %', '98.3 %', '99.996 %', '2.5 %', '100 %')
+    """
+    away = 100.0 * min(share, 1.0 - share)
+    decimals = min(12, max(0, digits - 1 - floor(log10(away)))) if away > 0.0 else 0
+    text = f"{100.0 * share:.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def amount(rows: int, blocks: int) -> str:
+    """Rows, with their blocks where these are not the rows themselves."""
+    return f"{rows:,} rows" if rows == blocks else f"{rows:,} rows ({blocks:,} blocks)"
+
+
+def ordinal(number: int) -> str:
+    """
+    >>> ordinal(3), ordinal(21), ordinal(112)
+    ('third', '21st', '112th')
+    """
+    if 1 <= number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def rounded_up(number: int) -> int:
+    """Two leading digits are all that an extrapolation is worth.
+
+    Examples
+    --------
+    >>> rounded_up(12345), rounded_up(7)
+    (13000, 7)
+    """
+    step = 10 ** max(0, len(str(number)) - 2)
+    rounded: int = ceil(number / step) * step
+    return rounded
+
+
+def lower_first(sentence: str) -> str:
+    """A sentence as it goes on after a colon."""
+    return sentence[:1].lower() + sentence[1:]
