@@ -35,7 +35,8 @@ MAX_MAIN = 150
 MAX_PRODUCTS = 40
 """More products find no more: at 120, noise took half of what they brought (see docs/decisions/0011)."""
 MIN_SHARE = 0.01
-MIN_CELL = 5.0
+MIN_CELL, NAMED_CELL = 5.0, 25.0
+"""Rows expected at least where two indicators meet, to take part in the classifier and to be named for having changed."""
 RIDGE_GRID = 10.0 ** np.arange(-3.0, 4.5, 0.5)
 MAX_ENUMERATED = 20_000
 DRAWS = 9_999
@@ -497,7 +498,7 @@ class _Classifier:
         """(n,) larger for rows that look like the batch's."""
         parts = [self.design(chunk) @ self.weights for chunk in _chunks(codes)]
         # Rows with equal codes get equal scores whatever the chunk: rounding would break their ties.
-        return np.round(np.concatenate(parts), 9)
+        return np.concatenate(parts, dtype=np.float64).round(9)
 
 
 @dataclass(frozen=True)
@@ -576,11 +577,11 @@ def _ridge(covariance: Floats, with_label: Floats, label_variance: float, rows: 
     return weights
 
 
-def _pairs(effects: _Effects, rows: int) -> tuple[Integers, Integers]:
+def _pairs(effects: _Effects, rows: int, least: float = MIN_CELL) -> tuple[Integers, Integers]:
     """Pairs of effects of different features that enough rows have together."""
     first, second = np.triu_indices(len(effects.owner), 1)
     kept = effects.owner[first] != effects.owner[second]
-    kept &= effects.share[first] * effects.share[second] * rows >= MIN_CELL
+    kept &= effects.share[first] * effects.share[second] * rows >= least
     return first[kept], second[kept]
 
 
@@ -605,7 +606,7 @@ def _carriers(
     before, after = (_moments(effects, side) for side in sides)
     alone = np.abs(_main_evidence(before, after, sizes))
     moved = _strongest(alone, [(int(owner),) for owner in effects.owner])
-    first, second = _pairs(effects, min(sizes))
+    first, second = _pairs(effects, min(sizes), least=NAMED_CELL)
     correlations, spreads = zip(*(_correlation(side, first, second) for side in (before, after)), strict=True)
     evidence = np.abs(_studentised(correlations[1] - correlations[0], spreads, sizes))
     owners = [(int(a), int(b)) for a, b in zip(effects.owner[first], effects.owner[second], strict=True)]
