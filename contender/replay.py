@@ -13,13 +13,12 @@ References
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from contender.comparison import PromotionPolicy
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.datasets import BLOCK, ORDER, newest
 from contender.drift import DriftPolicy, DriftReport, detect_drift
@@ -29,6 +28,8 @@ from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
 from contender.prequential import Difference, Scored, mean_difference, score
 from contender.profile import Profile, count
+from contender.promotion_policy import PromotionPolicy
+from contender.spending import earlier_comparisons
 from contender.table import Table
 
 Verdict = Literal[
@@ -57,17 +58,26 @@ class Trained:
 Train = Callable[[PipelineConfig, Table], Trained]
 """Trains on rows with `_order` and `_block`. Raises a ContenderError when no model comes of it."""
 
+OwnMetric = Callable[[PipelineConfig], Metric | None]
+
+
+def _no_own_metric(_config: PipelineConfig) -> Metric | None:
+    """Every metric is one of Contender's."""
+    return None
+
+
 Kind = Literal["policy", "always", "schedule", "never"]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to run the pipeline. `each` is the schedule's number of batches."""
+    """One way to run the pipeline. `each` is the schedule's number of batches, `metric` a user's own, if it is one."""
 
     name: str
     kind: Kind
     config: PipelineConfig
     each: int = 1
+    metric: Metric | None = None
 
 
 SHARED_KEYS = (
@@ -78,9 +88,15 @@ SHARED_KEYS = (
 
 
 def arms_of(
-    config: PipelineConfig, *, others: Sequence[tuple[str, PipelineConfig]] = (), schedule: int = 3
+    config: PipelineConfig,
+    *,
+    others: Sequence[tuple[str, PipelineConfig]] = (),
+    schedule: int = 3,
+    own_metric: OwnMetric = _no_own_metric,
 ) -> list[Arm]:
     """The pipeline's own policy first, then the others, then the three that judge nothing.
+
+    `own_metric` finds the metric of a policy that names the user's own.
 
     Raises
     ------
@@ -97,8 +113,8 @@ def arms_of(
                 "scored on the same rows; let it differ in training, drift, promotion and slices only"
             )
     arms = [
-        Arm("contender", "policy", config),
-        *(Arm(name, "policy", other) for name, other in others),
+        Arm("contender", "policy", config, metric=own_metric(config)),
+        *(Arm(name, "policy", other, metric=own_metric(other)) for name, other in others),
         Arm("always", "always", config),
         Arm("every batch" if schedule == 1 else f"every {schedule}", "schedule", config, schedule),
         Arm("never", "never", config),
@@ -284,7 +300,7 @@ def replay(
             f"start must be from 1 to {usable - 1}, so that a batch is left to score, but got {start}"
         )
     base = arms[0].config
-    metric = metric_for(base.task, base.promotion.metric)
+    metric = arms[0].metric or metric_for(base.task, base.promotion.metric)
     runners = [_Runner(arm, metric) for arm in arms]
     trainings = 0
     arrived: list[HistoryBatch] = []
@@ -358,13 +374,21 @@ class _Moment:
         if key not in self.trainings:
             columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
             try:
-                self.trainings[key] = self.train(needed, self.window(config).select(columns))
+                self.trainings[key] = self._dated(
+                    self.train(needed, self.window(config).select(columns)), len(self.trainings)
+                )
             except ContenderError as error:
                 self.trainings[key] = error
         found = self.trainings[key]
         if isinstance(found, ContenderError):
             raise found
         return found
+
+    def _dated(self, model: Trained, number: int) -> Trained:
+        """The model with a version and a date in its manifest that sort in the order of the history."""
+        version = f"{self.position:06d}-{number}"
+        manifest = {**model.candidate.manifest, "version": version, "created_at": version}
+        return replace(model, candidate=replace(model.candidate, manifest=manifest))
 
     def score(self, config: PipelineConfig, model: Trained) -> Scored:
         """The metric of a model on today's rows, on the rows as they are and on resamples of their blocks."""
@@ -422,6 +446,7 @@ class _Runner:
     metric: Metric
     serving: _Serving | None = None
     earlier: list[Profile] = field(default_factory=list)
+    challengers: list[Mapping[str, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
 
@@ -474,12 +499,21 @@ class _Runner:
         )
 
     def _judge(self, moment: _Moment, challenger: Trained) -> Judged:
-        config = self.arm.config
+        """EvaluateChallenger, with the comparisons of this arm that came before."""
+        config, manifest = self.arm.config, challenger.candidate.manifest
         champion = self.serving.trained.candidate if self.serving else None
+        before = champion.manifest if champion else None
+        self.challengers.append(manifest)
         table = moment.window(config)
-        manifest = challenger.candidate.manifest
-        table = table.take(holdout_rows(table, manifest, champion.manifest if champion else None))
-        found = judge(config, table, challenger.candidate, champion, seed=config.training.seed)
+        found = judge(
+            config,
+            table.take(holdout_rows(table, manifest, before)),
+            challenger.candidate,
+            champion,
+            earlier=earlier_comparisons(self.challengers, before, manifest),
+            metric=self.arm.metric,
+            seed=config.training.seed,
+        )
         return Judged(found.verdict, found.reason, found.difference, found.low, found.high, found.min_effect)
 
     def _begin(self, moment: _Moment, first: _Serving | None) -> Step:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from contender.adapters.own_metric import import_metric
 from contender.adapters.readers import read_batch
 from contender.cli.console import console, errors, print_json
 from contender.cli.data_commands import read_local
@@ -60,7 +61,8 @@ def replay_history(
     Example: contender replay history.parquet --pipeline flights --policy promotion.min_effect=0.005 --html replay.html
     """
     config = chosen_pipeline(pipeline)
-    arms = arms_of(config, others=[(name, other_policy(config, name)) for name in policy or ()], schedule=schedule)
+    others = [(name, other_policy(config, name)) for name in policy or ()]
+    arms = arms_of(config, others=others, schedule=schedule, own_metric=import_metric)
     past = read_history(history, config, every)
     found = run_replay(past, arms, start=start)
     target = html or (project_root() / ".contender" / "replays" / f"{config.name}.html" if open_page else None)

@@ -9,7 +9,8 @@ from contender.adapters.onnx_model import OnnxModel, open_session
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
 from contender.encoding import FeatureEncoding
-from contender.evaluation import Candidate
+from contender.evaluation import Candidate, time_per_row
+from contender.registry import MODEL
 from contender.replay import Train, Trained
 from contender.table import Table
 from training_image.fitting import train
@@ -34,6 +35,8 @@ def real_training(elapsed: Callable[[], float]) -> Train:
         )
         encodings = tuple(FeatureEncoding.from_dict(feature) for feature in manifest["features"])
         served = OnnxModel(manifest, encodings, open_session(model.onnx))
-        return Trained(Candidate(manifest, served.predict), model.profile, seconds)
+        milliseconds = time_per_row(served.predict, table, clock=elapsed)
+        manifest["files"] = {MODEL: {"bytes": len(model.onnx)}}
+        return Trained(Candidate(manifest, served.predict, milliseconds), model.profile, seconds)
 
     return trained
