@@ -51,7 +51,7 @@ class Interval:
     def _upper_tail(self, distance: float, skewness: float) -> float:
         if self.standard_error <= 0.0:
             return 0.0 if distance > 0.0 else 1.0
-        return _t_tail(_corrected(distance / self.standard_error, skewness), self.units - 1)
+        return _t_tail(float(corrected(distance / self.standard_error, skewness)), self.units - 1)
 
 
 def reach(level: float, units: int, skewness: float) -> float:
@@ -85,12 +85,11 @@ def reach(level: float, units: int, skewness: float) -> float:
     return max(plain, 3.0 / skewness * (float(np.cbrt(inside)) - 1.0))
 
 
-def _corrected(distance: float, skewness: float) -> float:
-    """Hall's transformation of a distance in standard errors, where it brings it nearer; the inverse of `reach`."""
-    if skewness > -1e-9:
-        return distance
-    inside = 1.0 + skewness * distance / 3.0
-    return min(distance, (inside**3 - 1.0) / skewness + skewness / 6.0)
+def corrected(distance: ArrayLike, skewness: ArrayLike) -> Floats:
+    """Hall's transformation of distances in standard errors, where it brings them nearer; the inverse of `reach`."""
+    far, skew = np.asarray(distance, dtype=np.float64), np.minimum(skewness, -1e-9)
+    nearer: Floats = np.minimum(far, ((1.0 + skew * far / 3.0) ** 3 - 1.0) / skew + skew / 6.0)
+    return np.where(np.less(skewness, -1e-9), nearer, far)
 
 
 def _t_tail(value: float, freedom: int) -> float:
