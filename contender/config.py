@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from contender.datasets import BLOCK, ORDER
-from contender.drift import DriftPolicy
+from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, PipelineFileError
 from contender.metrics import is_own_metric, metric_names
 from contender.promotion_policy import PromotionPolicy

@@ -1,1 +1,203 @@
-"""Evidence over time: bets against "nothing changed", and the budget of false retrains."""
+"""Evidence over time: bets against "nothing has changed", and the budget of false retrains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, log
+
+from contender.errors import InvalidInputError
+
+DAYS_PER_YEAR = 365.0
+KEPT = 0.1
+"""The share of its wealth that a bettor on extremes keeps in hand, so that one ordinary look does not ruin it."""
+SLACKS = (0, 2)
+EXPONENTS = (0.1, 0.3, 0.5, 0.7)
+SMALLEST_P_VALUE = 1e-100
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """How unusual one unit (a day, a batch) was in one respect.
+
+    Attributes
+    ----------
+    p_value : at most u with chance u where nothing has changed, whatever came before.
+    units : for a rank among units, how many there were with this one, so that p is at least 1 / units; 0 for p-values
+        of any size.
+    """
+
+    p_value: float
+    units: int = 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where the evidence stood after each look.
+
+    Attributes
+    ----------
+    levels : the evidence after each look, in days: what nothing but chance would take so long to reach.
+    since : for each look, the look from which on the evidence is strongest: when the change began.
+    strongest : for each look, the stream that carries most of the evidence.
+    alarms : looks after which the threshold was reached; the evidence starts anew after each.
+    """
+
+    levels: tuple[float, ...]
+    since: tuple[int, ...]
+    strongest: tuple[str, ...]
+    alarms: tuple[int, ...]
+
+
+def threshold_days(false_retrains_per_year: float) -> float:
+    """The evidence at which to retrain, for at most so many false retrains in a year.
+
+    Examples
+    --------
+    >>> threshold_days(0.5)
+    730.0
+    """
+    if not false_retrains_per_year > 0.0:
+        raise InvalidInputError(
+            f"false_retrains_per_year must be above 0, but got {false_retrains_per_year}; 0.25 is one in four years"
+        )
+    return DAYS_PER_YEAR / false_retrains_per_year
+
+
+def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]], *, threshold: float) -> Evidence:
+    """Sum up the bets of gamblers who start at every look and bet on "something changed just now".
+
+    Under "nothing has changed" no bet has a positive expectation, so the wealth of all who have started is on average
+    the time that has passed, and the average time until it reaches `threshold` days is at least `threshold` days: the
+    Shiryaev-Roberts e-detector [1]_, of conformal test martingales [2]_ where the p-values are ranks. That holds
+    however many looks there are and however uneven they are in time.
+
+    A gambler's stake is spread evenly over the streams and over several bets on each: that the units since the change
+    are the most extreme of all (after k units of B + k, that each is among the k largest: together these win
+    C(B + k, k) to 1), the same with two exceptions allowed, and that p-values are small in general (density
+    κ p^(κ - 1)).
+
+    Parameters
+    ----------
+    days : (looks,) the time since the look before: what the budget is counted in.
+    streams : by name, (looks,) how unusual each unit was in that respect; None where nothing is known, and no bet won
+        or lost.
+    threshold : days between two false alarms, on average.
+
+    References
+    ----------
+    .. [1] Shin, Ramdas & Rinaldo (2024), "E-detectors: a nonparametric framework for sequential change detection",
+       The New England Journal of Statistics in Data Science 2(2), 229-260.
+    .. [2] Vovk, Gammerman & Shafer (2022), "Algorithmic Learning in a Random World", 2nd ed., chapter 8.
+
+    Examples
+    --------
+    >>> calm = [Surprise(p, 60) for p in (0.6, 0.2, 0.9, 0.4)]
+    >>> weigh([1.0] * 4, {"features": calm}, threshold=1460.0).alarms
+    ()
+    >>> new_world = [Surprise(1 / 60, 60), Surprise(1 / 61, 61), Surprise(2 / 62, 62)]
+    >>> weigh([1.0] * 3, {"features": new_world}, threshold=1460.0).alarms
+    (2,)
+    """
+    for name, stream in streams.items():
+        if len(stream) != len(days):
+            raise InvalidInputError(f"streams[{name!r}] must have {len(days)} looks like days, but got {len(stream)}")
+    _check(days, streams)
+    levels, since, strongest, alarms = [], [], [], []
+    gamblers: list[_Gambler] = []
+    for look, passed in enumerate(days):
+        gamblers += [_Gambler.starting(name, look, passed / len(streams)) for name in streams]
+        gamblers = [gambler.after(streams[gambler.stream][look]) for gambler in gamblers]
+        richest = max(gamblers, key=lambda gambler: gambler.wealth)
+        levels.append(sum(gambler.wealth for gambler in gamblers))
+        since.append(richest.start)
+        strongest.append(richest.stream)
+        if levels[-1] >= threshold:
+            alarms.append(look)
+            gamblers = []
+    return Evidence(tuple(levels), tuple(since), tuple(strongest), tuple(alarms))
+
+
+@dataclass(frozen=True)
+class _Gambler:
+    """Bets on one stream since look `start`; `purses` has what each kind of bet has made of its share of the stake."""
+
+    stream: str
+    start: int
+    played: int
+    purses: tuple[float, ...]
+
+    @staticmethod
+    def starting(stream: str, start: int, stake: float) -> _Gambler:
+        bets = len(SLACKS) + len(EXPONENTS)
+        return _Gambler(stream, start, 0, (stake / bets,) * bets)
+
+    @property
+    def wealth(self) -> float:
+        return sum(self.purses)
+
+    def after(self, surprise: Surprise | None) -> _Gambler:
+        if surprise is None:
+            return self
+        played = self.played + 1
+        returns = [on_extremes(surprise, played + slack) for slack in SLACKS]
+        returns += [on_small(surprise.p_value, exponent) for exponent in EXPONENTS]
+        # What is more than any threshold needs no exact figure, and must not become infinite.
+        purses = tuple(min(purse * gain, 1e100) for purse, gain in zip(self.purses, returns, strict=True))
+        return replace(self, played=played, purses=purses)
+
+
+def on_extremes(surprise: Surprise, places: int) -> float:
+    """What one unit of money becomes that is bet on a unit being among the `places` most extreme."""
+    if surprise.units == 0:
+        return 1.0
+    chance = min(1.0, places / surprise.units)
+    # Ranks are whole, so p <= places / units has exactly this chance; the half keeps rounding out of it.
+    hit = surprise.p_value * surprise.units <= places + 0.5
+    return KEPT + (1.0 - KEPT) * (1.0 / chance if hit else 0.0)
+
+
+def on_small(p_value: float, exponent: float) -> float:
+    """What one unit of money becomes that is bet on small p-values: the density of Beta(exponent, 1), whose mean over
+    uniform p-values is 1 [1]_.
+
+    References
+    ----------
+    .. [1] Sellke, Bayarri & Berger (2001), "Calibration of p values for testing precise null hypotheses", The American
+       Statistician 55(1), 62-71.
+    """
+    return float(exponent * max(p_value, SMALLEST_P_VALUE) ** (exponent - 1.0))
+
+
+def e_value(p_value: float) -> float:
+    """A p-value as what a bet on its being small, of no particular size, would have won: the integral of
+    κ p^(κ - 1) over all exponents κ from 0 to 1 [1]_.
+
+    References
+    ----------
+    .. [1] Vovk & Wang (2021), "E-values: calibration, combination and applications", Annals of Statistics 49(3),
+       1736-1754, section 2.
+
+    Examples
+    --------
+    >>> round(e_value(0.001), 1), round(e_value(0.5), 2)
+    (20.8, 0.64)
+    """
+    if p_value >= 1.0 - 1e-6:
+        return 0.5
+    small = max(p_value, SMALLEST_P_VALUE)
+    return (1.0 - small + small * log(small)) / (small * log(small) ** 2)
+
+
+def _check(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]]) -> None:
+    if not streams:
+        raise InvalidInputError("streams must name at least one stream of p-values, but got none")
+    wrong_days = next((passed for passed in days if not 0.0 <= passed < inf), None)
+    if wrong_days is not None:
+        raise InvalidInputError(f"days must be at least 0 and finite, but got {wrong_days}")
+    for name, stream in streams.items():
+        for surprise in stream:
+            if surprise is not None and not 0.0 <= surprise.p_value <= 1.0:
+                raise InvalidInputError(
+                    f"p-values of streams[{name!r}] must be from 0 to 1, but got {surprise.p_value}"
+                )

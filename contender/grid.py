@@ -108,6 +108,14 @@ class NumericGrid:
         """Counts (…, m + 1) summed to the coarser cells of blocks."""
         return np.add.reduceat(cells, self.block_starts, axis=-1)
 
+    @cached_property
+    def block_values(self) -> Floats:
+        """(block cells,) the middle of each block cell, none of them beyond [low, high]."""
+        ends = np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
+        lower = ends[list(self.block_starts)]
+        upper = np.append(lower[1:], self.high)
+        return lower / 2.0 + upper / 2.0
+
     def codes(self, values: Floats) -> NDArray[np.uint8]:
         """(n,) the block cell of each value; 255 where it is missing or infinite."""
         upper = self.edges[np.array(self.block_starts[1:], dtype=np.int64) - 1]

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.calibration import CALIBRATION_ERRORS, squared_error
-from contender.drift import holm_adjusted
 from contender.errors import InvalidInputError
 from contender.metrics import Floats, Metric, task_of
 from contender.promotion_policy import PromotionPolicy
 from contender.resampling import Holdout, Interval
+from contender.two_sample import holm_adjusted
 from contender.wording import figure, interval_figures, percent
 
 Status = Literal["passed", "failed", "undecided", "not judged"]

@@ -18,6 +18,7 @@ OCTAVES = 24
 BITS = 13
 """Buckets by size: so many octaves below the range's width, each cut into 2 ** BITS parts."""
 SMALLEST_WIDTH = float(np.finfo(np.float32).tiny) * 2.0**OCTAVES
+LARGEST_WIDTH = float(np.finfo(np.float32).max) / 4.0
 
 MAX_PASSES = 3
 TOLERATED_SHARE = 0.02
@@ -72,7 +73,7 @@ def fit_lookup(edges: Floats, low: float, high: float) -> CellLookup | None:
         width = float(np.float64(high) - np.float64(low))
         scale = float(np.float64(EQUAL_WIDTH_BUCKETS) / np.float64(width))
         above = edges - low
-    if not (SMALLEST_WIDTH < width < np.finfo(np.float32).max and 0.0 < scale < np.inf):
+    if not (SMALLEST_WIDTH < width < LARGEST_WIDTH and 0.0 < scale < np.inf):
         return None
     best: CellLookup | None = None
     fewest = np.inf

@@ -21,7 +21,8 @@ import numpy as np
 
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.datasets import BLOCK, ORDER, newest
-from contender.drift import DriftPolicy, DriftReport, detect_drift
+from contender.drift import DriftReport, detect_drift
+from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
 from contender.evaluation import Candidate, holdout_rows, judge
 from contender.history import History, HistoryBatch

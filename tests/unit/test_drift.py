@@ -11,20 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from contender.drift import (
-    DriftPolicy,
-    DriftReport,
-    detect_drift,
-    holm_adjusted,
-    ks_distance,
-    ks_distance_error,
-    total_variation,
-    wasserstein_distance,
-)
+from contender.distances import ks_distance, ks_distance_error, total_variation, wasserstein_distance
+from contender.drift import DriftReport, detect_drift
+from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError
 from contender.grid import NumericGrid
 from contender.profile import Counts, Profile, count, fit_profile
 from contender.table import Table
+from contender.two_sample import holm_adjusted
 
 
 def categories(levels: list[str | None]) -> np.ndarray:
@@ -130,7 +124,9 @@ def test_the_ks_p_value_is_that_of_scipy() -> None:
     before, after = generator.normal(size=900), generator.normal(0.1, size=500)
     found = check({"x": before}, {"x": after}).features[0]
     expected = stats.ks_2samp(before, after, method="asymp")
-    assert (found.distance, found.p_value) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
+    assert found.distance == pytest.approx(expected.statistic, rel=1e-9)
+    # scipy rounds the number of pairs, n m / (n + m), and has the exact distribution for it.
+    assert found.p_value == pytest.approx(expected.pvalue, rel=0.01)
 
 
 def test_the_chi_square_p_value_is_that_of_scipy() -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contender import replay as replaying
 from contender.config import PipelineConfig, TrainingPolicy
 from contender.datasets import BLOCK, ORDER
-from contender.drift import DriftPolicy
+from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, TrainingFailedError
 from contender.evaluation import Candidate
 from contender.history import History, HistoryBatch
