@@ -158,8 +158,8 @@ def _shares_rows(earlier: Mapping[str, Any], champion: Mapping[str, Any] | None,
     """
     if not set(earlier["holdout"]["blocks"]) & set(challenger["holdout"]["blocks"]):
         return False
-    oldest = challenger["holdout"]["from_order"]
-    if champion is not None:
-        oldest = max(oldest, champion["trained_through"])
-    through = earlier["holdout"].get("through_order")  # versions from before it was kept may share them
-    return through is None or bool(through >= oldest)
+    through = earlier["holdout"].get("through_order")
+    if through is None:  # a version from before it was kept: it may share them
+        return True
+    seen_by_champion = champion is not None and through <= champion["trained_through"]
+    return bool(through >= challenger["holdout"]["from_order"]) and not seen_by_champion
