@@ -1,0 +1,74 @@
+"""An environment of its own for every peer, so that none is a dependency of ours and none meets another.
+
+`peers/<name>/requirements.txt` pins a peer with all that it pulls in. The environment is made at first use under
+`.contender/bench/` and used again as long as the pins are the same.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PEERS = Path(__file__).parent / "peers"
+FOLDER = Path(__file__).parent.parent / ".contender" / "bench"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A library that checks for drift.
+
+    Attributes
+    ----------
+    name : as people write it.
+    folder : of its check under `peers/`.
+    package : its name among its pins; empty for those that live in our own environment.
+    """
+
+    name: str
+    folder: str
+    package: str = ""
+
+    @property
+    def version(self) -> str:
+        """As pinned; empty for our own environment."""
+        pins = dict(line.split("==") for line in self._pins().splitlines() if "==" in line)
+        return pins.get(self.package, "")
+
+    def _pins(self) -> str:
+        return (PEERS / self.folder / "requirements.txt").read_text() if self.package else ""
+
+    def python(self) -> Path:
+        """The interpreter to run its check with; makes the environment where there is none yet.
+
+        Raises
+        ------
+        subprocess.CalledProcessError
+            When the environment cannot be made, for example without a network.
+        """
+        if not self.package:
+            return Path(sys.executable)
+        folder = FOLDER / self.folder
+        python, installed = folder / "bin" / "python", folder / "installed.txt"
+        if not installed.exists() or installed.read_text() != self._pins():
+            _run(sys.executable, "-m", "venv", "--clear", str(folder))
+            requirements = PEERS / self.folder / "requirements.txt"
+            _run(str(python), "-m", "pip", "install", "-q", "--no-deps", "-r", str(requirements))
+            installed.write_text(self._pins())
+        return python
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+CONTENDER = Contestant("Contender", "contender")
+SCIPY = Contestant("scipy", "scipy")
+NANNYML = Contestant("NannyML", "nannyml", "nannyml")
+EVIDENTLY = Contestant("Evidently", "evidently", "evidently")
+ALIBI_DETECT = Contestant("Alibi Detect", "alibi_detect", "alibi-detect")
+WHYLOGS = Contestant("whylogs", "whylogs", "whylogs")
+FROUROS = Contestant("Frouros", "frouros", "frouros")
+DEEPCHECKS = Contestant("deepchecks", "deepchecks", "deepchecks")
+CONTESTANTS = (CONTENDER, SCIPY, NANNYML, EVIDENTLY, ALIBI_DETECT, WHYLOGS, FROUROS, DEEPCHECKS)

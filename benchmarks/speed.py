@@ -1,0 +1,225 @@
+"""(a) How long the drift check of a batch takes, what memory it needs, and how exact its distances are."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmarks.contest import CannotRunError, run
+from benchmarks.environments import (
+    ALIBI_DETECT,
+    CONTENDER,
+    DEEPCHECKS,
+    EVIDENTLY,
+    FROUROS,
+    NANNYML,
+    SCIPY,
+    WHYLOGS,
+    Contestant,
+)
+from benchmarks.frames import WIDE_CATEGORICAL, WIDE_NUMERIC, wide_frame
+from benchmarks.parts import Figure, Part, Report
+from benchmarks.peers.contender.check import table_of
+from benchmarks.tables import markdown_table, number, seconds
+from contender.drift import ks_distance
+from contender.profile import count, fit_profile, to_bytes
+from contender.table import Table
+
+Floats = NDArray[np.float64]
+
+ENTRANTS: tuple[tuple[Contestant, str], ...] = (
+    (CONTENDER, "independent rows"),
+    (NANNYML, "KS + chi-square"),
+    (SCIPY, "KS + chi-square, Holm"),
+    (DEEPCHECKS, "feature drift"),
+    (WHYLOGS, "default"),
+    (FROUROS, "KS + chi-square"),
+    (ALIBI_DETECT, "tabular, Bonferroni"),
+    (EVIDENTLY, "default"),
+)
+SLOWEST_SECONDS = 600.0
+SHIFTED_BY = 0.1
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Rows of the reference and of the two batches."""
+
+    reference: int
+    small: int
+    large: int
+
+    @property
+    def batches(self) -> dict[str, int]:
+        return {"small": self.small, "large": self.large}
+
+
+FULL, QUICK = Sizes(1_000_000, 100_000, 1_000_000), Sizes(200_000, 20_000, 200_000)
+
+
+def measure(*, full: bool, report: Report) -> Part:
+    """Every contestant on the same frames, in one run; then Contender's distances beside exact ones."""
+    sizes = FULL if full else QUICK
+    with tempfile.TemporaryDirectory() as folder:
+        task = _write_frames(Path(folder), sizes, report)
+        found = dict(_contest(task, report))
+    report("distances against exact ones")
+    errors = dict(_distance_errors(sizes.reference))
+    bytes_ = _profile_bytes(sizes.reference)
+    text = "\n\n".join([_about(sizes), _speed_table(found, sizes), _exactness_table(errors, bytes_)])
+    command = "python -m benchmarks --only speed" + (" --full" if full else "")
+    return Part("(a) Speed and memory of a drift check", command, text, _figures(found, errors, bytes_, sizes))
+
+
+def _write_frames(folder: Path, sizes: Sizes, report: Report) -> dict[str, Any]:
+    report(f"writing frames of {sizes.reference:,}, {sizes.small:,} and {sizes.large:,} rows")
+    paths = {name: folder / f"{name}.parquet" for name in ("reference", *sizes.batches)}
+    for seed, (name, path) in enumerate(paths.items(), start=1):
+        wide_frame(getattr(sizes, name), seed=seed).to_parquet(path, index=False)
+    return {
+        "reference": str(paths["reference"]),
+        "batches": {name: str(paths[name]) for name in sizes.batches},
+        "numeric": WIDE_NUMERIC,
+        "categorical": WIDE_CATEGORICAL,
+        "chunk_rows": sizes.small,
+        "repeat": 7,
+        "seconds": 20.0,
+    }
+
+
+def _contest(task: Mapping[str, Any], report: Report) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """What each contestant needed, or why it could not run."""
+    for contestant, rule in ENTRANTS:
+        name = f"{contestant.name}, {rule}"
+        report(name)
+        try:
+            ours = {"trace": contestant is CONTENDER}
+            yield name, run("speed", contestant, rule, {**task, **ours}, timeout=SLOWEST_SECONDS)
+        except CannotRunError as error:
+            yield name, str(error)
+
+
+def _distance_errors(rows: int) -> Iterator[tuple[str, Floats]]:
+    """By how much Contender's KS distance is off, by column: (sizes, 2) for a batch from the reference's world and one
+    that moved by a tenth of its standard deviation (of its middle half, where the tails have none)."""
+    reference = _columns(rows, seed=1)
+    profile = fit_profile(Table(reference), numeric=list(reference))
+    batches = [_columns(size, seed=size) for size in BATCH_SIZES]
+    for name, values in reference.items():
+        step = SHIFTED_BY * float(np.subtract(*np.nanpercentile(values, [75, 25]))) / 1.349
+        errors = [[_error(profile, name, values, batch[name] + moved) for moved in (0.0, step)] for batch in batches]
+        yield name, np.array(errors)
+
+
+BATCH_SIZES = (500, 5_000, 100_000)
+
+
+def _error(profile: Any, name: str, reference: Floats, batch: Floats) -> float:
+    counted = count(profile.grid, Table({other.name: batch for other in profile.grid.columns})).counts[name]
+    exact = stats.ks_2samp(reference[np.isfinite(reference)], batch[np.isfinite(batch)], method="asymp").statistic
+    return abs(ks_distance(profile.counts[name], counted) - float(exact))
+
+
+def _columns(rows: int, *, seed: int) -> dict[str, Floats]:
+    """The wide frame's numeric columns, and three that defeat bins of equal width."""
+    frame, random = wide_frame(rows, seed=seed), np.random.default_rng(seed)
+    columns = {name: frame[name].to_numpy(np.float64) for name in WIDE_NUMERIC}
+    outlier = random.normal(size=rows)
+    outlier[0] = 1e9
+    return columns | {
+        "one value of 1e9": outlier,
+        "Cauchy": random.standard_cauchy(rows),
+        "lognormal, sigma 3": random.lognormal(0.0, 3.0, rows),
+    }
+
+
+def _profile_bytes(rows: int) -> int:
+    """The stored size of a profile of all features, with the counts of sixty days."""
+    frame = wide_frame(rows, seed=1)
+    table = table_of(frame, WIDE_NUMERIC, WIDE_CATEGORICAL)
+    days = np.arange(rows) * 60 // rows
+    return len(to_bytes(fit_profile(table, numeric=WIDE_NUMERIC, categorical=WIDE_CATEGORICAL, blocks=days)))
+
+
+def _about(sizes: Sizes) -> str:
+    return (
+        f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted beforehand where a "
+        f"contestant keeps something of it; then the check of a batch, p-values and distances of all features. Best of "
+        f"up to seven, in a process of its own. Memory is how far resident memory rose during the checks. Contender's "
+        f"check starts at the pandas frame; the others' frames were brought into the shape they like beforehand."
+    )
+
+
+def _speed_table(found: Mapping[str, dict[str, Any] | str], sizes: Sizes) -> str:
+    header = ["", "fit"]
+    for rows in sizes.batches.values():
+        header += [f"{rows:,} rows", "memory"]
+    lines = [_speed_line(name, answer, sizes) for name, answer in found.items()]
+    return markdown_table(header, lines)
+
+
+def _speed_line(name: str, answer: dict[str, Any] | str, sizes: Sizes) -> list[str]:
+    if isinstance(answer, str):
+        return [name, answer, *[""] * 4]
+    cells = [name, seconds(answer["fit_s"])]
+    for batch in sizes.batches:
+        measured = answer["batches"][batch]
+        cells += [seconds(measured["check_s"]), f"{measured['rss_mb']:.0f} MB"]
+    return cells
+
+
+def _exactness_table(errors: Mapping[str, Floats], bytes_: int) -> str:
+    special = list(errors)[len(WIDE_NUMERIC) :]
+    shown = {"the twenty of the frame, worst": np.max([errors[name] for name in WIDE_NUMERIC], axis=0)}
+    shown |= {name: errors[name] for name in special}
+    header = ["KS distance off by at most", *(f"{rows:,} rows" for rows in BATCH_SIZES)]
+    lines = [[name, *(number(worst) for worst in error.max(axis=1))] for name, error in shown.items()]
+    return (
+        f"Contender's distances come from counts, not from the rows (the stored profile, with the counts of sixty "
+        f"days, has {bytes_ / 1024:.0f} KB). Against scipy's on all rows, unmoved batches and moved ones:\n\n"
+        + markdown_table(header, lines)
+    )
+
+
+def _figures(
+    found: Mapping[str, dict[str, Any] | str], errors: Mapping[str, Floats], bytes_: int, sizes: Sizes
+) -> list[Figure]:
+    ours, nannyml = (found[f"{contestant.name}, {rule}"] for contestant, rule in ENTRANTS[:2])
+    figures = [
+        Figure("largest error of a KS distance", max(float(error.max()) for error in errors.values()), 2e-4, "at most"),
+        Figure("profile of 25 features, MB", bytes_ / 2**20, 1.0, "at most"),
+    ]
+    small, large = _checked(ours, "small"), _checked(ours, "large")
+    theirs = _checked(nannyml, "small")
+    memory = max(max(batch.get(key, np.nan) for key in ("rss_mb", "traced_mb")) for batch in (small, large))
+    return [
+        Figure(
+            f"check of {sizes.small:,} rows, as a share of NannyML's with KS + chi-square",
+            small["check_s"] / theirs["check_s"],
+            0.2,
+            "at most",
+        ),
+        Figure(
+            f"check of {sizes.large:,} rows, times that of {sizes.small:,}",
+            large["check_s"] / small["check_s"],
+            10.0,
+            "at most",
+        ),
+        Figure(f"memory over the frame of {sizes.large:,} rows, MB", memory, 64.0, "at most"),
+        *figures,
+    ]
+
+
+def _checked(answer: dict[str, Any] | str, batch: str) -> dict[str, float]:
+    """What was measured; not a number, which holds no bound, where nothing was."""
+    if isinstance(answer, str):
+        return dict.fromkeys(("check_s", "rss_mb", "traced_mb"), np.nan)
+    measured: dict[str, float] = answer["batches"][batch]
+    return measured
