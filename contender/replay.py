@@ -240,20 +240,21 @@ class Replay:
     def headline(self) -> str:
         """The pipeline's own policy against always-retraining, in words."""
         ours, always = self.arms[0], self.arm("always")
-        scored = "scored the same"
-        if ours.difference is not None and ours.difference.value:
-            better = (ours.difference.value > 0) == self.greater_is_better
-            size = abs(ours.difference.value)
-            how = ("more" if ours.difference.value > 0 else "less") + (", which is better" if better else "")
-            scored = f"its {self.metric_title} was {size:.2g} {how}"
-        return (
-            f"Contender retrained {_times(ours.retrains)} where always retraining did {_times(always.retrains)}, "
-            f"and {scored}."
-        )
+        retrained = f"Contender {_retrained(ours.retrains)} where always retraining did {_times(always.retrains)}"
+        gap = ours.difference.value if ours.difference is not None else 0.0
+        if not gap:
+            return f"{retrained}, and scored the same."
+        subject = "scored" if self.greater_is_better else f"its {self.metric_title} was"
+        more, less = ("more", "less") if self.greater_is_better else ("larger", "smaller")
+        return f"{retrained}, and {subject} {abs(gap):.4g} {more if gap > 0 else less}."
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"headline": self.headline, **asdict(self)}
+
+
+def _retrained(number: int) -> str:
+    return f"retrained {_times(number)}" if number else "never retrained"
 
 
 def _times(number: int) -> str:

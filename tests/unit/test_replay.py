@@ -273,7 +273,7 @@ def test_differences_are_to_always_retraining() -> None:
 
 def test_the_headline_says_it_in_words() -> None:
     assert run(past(*CALM)).headline.startswith(
-        "Contender retrained never where always retraining did 5 times, and its mean absolute error was "
+        "Contender never retrained where always retraining did 5 times, and its mean absolute error was "
     )
 
 
