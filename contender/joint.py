@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from math import comb, erfc, sqrt
+from math import comb, erfc, exp, lgamma, sqrt
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,7 +36,7 @@ MAX_PRODUCTS = 40
 """More products find no more: at 120, noise took half of what they brought (see docs/decisions/0011)."""
 MIN_SHARE = 0.01
 MIN_CELL, NAMED_CELL = 5.0, 25.0
-"""Rows expected at least where two indicators meet, to take part in the classifier and to be named for having changed."""
+"""Rows expected at least where two indicators meet: to take part in the classifier, and to be named as changed."""
 RIDGE_GRID = 10.0 ** np.arange(-3.0, 4.5, 0.5)
 MAX_ENUMERATED = 20_000
 DRAWS = 9_999
@@ -127,7 +127,7 @@ def detect_joint(
     reference_blocks: ArrayLike | None = None,
     current_blocks: ArrayLike | None = None,
     seed: int = 0,
-    max_rows: int = 10_000,
+    max_rows: int = 20_000,
 ) -> JointDrift:
     """Test whether the batch can be told from the reference [1]_.
 
@@ -224,7 +224,7 @@ def mann_whitney(greater: Floats, smaller: Floats) -> tuple[float, float]:
     auc = float(wins / (n * m))
     if variance <= 0.0:
         return auc, 1.0
-    return auc, _normal_tail((wins - n * m / 2.0 - 0.5) / sqrt(variance))
+    return auc, max(_fewest(n, m), _normal_tail((wins - n * m / 2.0 - 0.5) / sqrt(variance)))
 
 
 def permutation_p_value(values: Floats, is_current: Mask, *, seed: int = 0) -> float:
@@ -349,10 +349,15 @@ def _smallest(sample: _Sample, held: Mask) -> float:
     """The smallest p-value that a test of these rows could give."""
     if not sample.has_blocks:
         n, m = int((held & sample.is_current).sum()), int((held & ~sample.is_current).sum())
-        return 1.0 if n * m == 0 else _normal_tail((n * m / 2.0 - 0.5) / sqrt(n * m / 12.0 * (n + m + 1.0)))
+        return _fewest(n, m)
     blocks, current = (len(np.unique(sample.block[rows])) for rows in (held, held & sample.is_current))
     ways = comb(blocks, current)
     return 1.0 / (ways if ways <= MAX_ENUMERATED else DRAWS + 1)
+
+
+def _fewest(n: int, m: int) -> float:
+    """Chance that of n + m rows in random order a certain n come first: no rank test can claim less."""
+    return max(SMALLEST_P_VALUE, exp(max(-700.0, lgamma(n + 1) + lgamma(m + 1) - lgamma(n + m + 1))))
 
 
 def _why_not(rows: tuple[int, int], blocks: tuple[int, int] | None, effects: int, smallest: float) -> str:
