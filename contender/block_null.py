@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi
 from typing import Literal, TypeAlias
 
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
-Distance = Literal["ks", "total variation", "mean"]
+Kind = Literal["ordered", "unordered", "valued"]
 
 TYPICAL_LARGE = 0.9
-"""Distances are told in units of the one that a block in ten exceeds."""
+"""Distances of several columns are told in units of the one that a block in ten exceeds."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +29,97 @@ class BlockColumn:
 
     Attributes
     ----------
-    counts : (blocks, cells) the blocks in the order of time. A block without any count takes no part.
-    distance : "ks" for ordered cells, "total variation" for unordered ones, "mean" for how far the mean of `values`
-        lies above that of the other blocks.
+    counts : (blocks, cells) the blocks in the order of time. A block without any count is at no distance.
+    kind : what the cells are: "ordered" and "unordered" ones differ in distribution, by Kolmogorov-Smirnov distance or
+        by total variation; "valued" ones (losses) only in how much higher the mean of `values` is.
     floor : the smallest distance that matters; blocks that differ by much less are not told apart.
-    values : (cells,) what a count in each cell stands for; for "mean" only.
+    values : (cells,) what a count in each cell stands for; for "valued" ones only.
+
+    Raises
+    ------
+    ValueError
+        When cells are "valued" and have no values.
     """
 
     counts: Integers
-    distance: Distance
+    kind: Kind
     floor: float = 0.0
     values: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind == "valued" and self.values is None:
+            raise ValueError("values must be given for valued cells")
+
+    @cached_property
+    def rows(self) -> Floats:
+        rows: Floats = self.counts.sum(axis=1).astype(np.float64)
+        return rows
+
+    @cached_property
+    def _heights(self) -> Floats:
+        """(blocks, cells) counts, summed up over the cells where these are ordered."""
+        counts = self.counts.astype(np.float64)
+        return np.cumsum(counts, axis=1) if self.kind == "ordered" else counts
+
+    @cached_property
+    def _shares(self) -> Floats:
+        return self._heights / np.maximum(self.rows, 1.0)[:, None]
+
+    def rises(self, blocks: int) -> Floats:
+        """(blocks,) how much higher the mean of each block is than that of the others; 0 for a block without rows.
+
+        Of ordered cells it is the mean rank among all rows (ridit [1]_), so that neither units nor outliers matter.
+
+        References
+        ----------
+        .. [1] Bross (1958), "How to use ridit analysis", Biometrics 14, 18-38.
+        """
+        counts, rows = self.counts[:blocks], self.rows[:blocks]
+        values = self.values
+        if values is None:
+            shares = counts.sum(axis=0) / max(rows.sum(), 1.0)
+            values = np.cumsum(shares) - shares / 2.0
+        sums = counts @ values
+        rest = rows.sum() - rows
+        own, others = sums / np.maximum(rows, 1.0), (sums.sum() - sums) / np.maximum(rest, 1.0)
+        return np.where((rows > 0) & (rest > 0), own - others, 0.0)
+
+    def distances(self, blocks: int) -> Floats:
+        """(blocks,) how far each of the first blocks is from the others together, less what chance adds to few rows."""
+        if self.kind == "valued":
+            return np.maximum(self.rises(blocks), 0.0)
+        rows, heights = self.rows[:blocks], self._heights[:blocks]
+        total, rest = heights.sum(axis=0), np.maximum(rows.sum() - rows, 1.0)
+        gaps = np.abs(self._shares[:blocks] - (total - heights) / rest[:, None])
+        if self.kind == "ordered":
+            distance = gaps.max(axis=1)
+            spread = pi**2 / 12.0  # the mean square of the Kolmogorov distribution (Marsaglia, Tsang & Wang 2003)
+        else:
+            distance = gaps.sum(axis=1) / 2.0
+            shares = total / max(total.sum(), 1.0)
+            # The mean absolute error of a share of n rows is sqrt(2 p (1 - p) / (pi n)).
+            spread = float(np.sqrt(2.0 * shares * (1.0 - shares) / pi).sum() / 2.0) ** 2
+        usable = (rows > 0) & (rows < rows.sum())
+        return np.where(usable, np.sqrt(np.maximum(distance**2 - spread / np.maximum(rows, 1.0), 0.0)), 0.0)
 
 
 @dataclass(frozen=True)
 class BlockRanks:
-    """How unusual each new block is.
+    """How unusual each new block is: p-values, whose smallest possible value is 1 / units.
 
     Attributes
     ----------
-    p_values : (new blocks,) of the block as a whole, over all columns.
-    of_columns : (new blocks, columns) of each column on its own.
-    adjusted : (new blocks, columns) of each column, corrected for the number of columns.
+    overall : (new blocks,) over all columns at once.
+    distance : (new blocks, columns) how far each column is from the others.
+    up, down : (new blocks, columns) how much higher, or lower, each column's mean is; 1 for unordered cells.
     units : (new blocks,) how many blocks each was ranked among, itself included.
-    visible : (columns,) the distance from which on the newest block would have been the most unusual of all.
+    visible : (columns,) the distance from which on the newest block would have been the most unusual in this column.
     """
 
-    p_values: Floats
-    of_columns: Floats
-    adjusted: Floats
+    overall: Floats
+    distance: Floats
+    up: Floats
+    down: Floats
     units: Integers
     visible: Floats
 
@@ -64,11 +127,10 @@ class BlockRanks:
 def rank_blocks(columns: Sequence[BlockColumn], *, known: int) -> BlockRanks:
     """Rank every block from number `known` on among all blocks up to it.
 
-    Each block's distance to all the others together is divided by the one that a block in ten exceeds, so that a
-    column's usual restlessness does not count against it, and the largest over the columns is the block's score. The
-    p-value is the score's rank among those of all blocks: if blocks are exchangeable, that is at most u with
-    probability u at most, for each new block whatever came before it [1]_. The largest score is also what corrects
-    single columns for their number [2]_.
+    A p-value is the rank of a block's figure among those of all blocks: if blocks are exchangeable, it is at most u
+    with probability u at most, for each new block whatever came before it [1]_. The figure over all columns is the
+    largest distance, each in units of the one that a block in ten exceeds, so that a column's usual restlessness does
+    not count against it [2]_.
 
     Parameters
     ----------
@@ -84,24 +146,26 @@ def rank_blocks(columns: Sequence[BlockColumn], *, known: int) -> BlockRanks:
     --------
     >>> alike = np.tile([[60, 40], [50, 50], [40, 60]], (7, 1))
     >>> other = np.array([[5, 95]])
-    >>> ranks = rank_blocks([BlockColumn(np.concatenate((alike, other)), "total variation")], known=20)
-    >>> ranks.p_values.round(3).tolist(), ranks.units.tolist()
-    ([0.667, 0.045], [21, 22])
+    >>> ranks = rank_blocks([BlockColumn(np.concatenate((alike, other)), "ordered")], known=20)
+    >>> ranks.overall.round(3).tolist(), ranks.up.round(3).tolist(), ranks.units.tolist()
+    ([0.667, 0.045], [[0.333], [0.045]], [21, 22])
     """
     blocks = len(columns[0].counts)
-    new = range(known, blocks)
-    p_values = np.ones(len(new))
-    of_columns, adjusted = np.ones((len(new), len(columns))), np.ones((len(new), len(columns)))
+    new = list(range(known, blocks))
+    overall = np.ones(len(new))
+    distance, up, down = (np.ones((len(new), len(columns))) for _ in range(3))
     visible = np.ones(len(columns))
     for row, last in enumerate(new):
-        scored = [_scores(column, last + 1) for column in columns]
-        scores = np.stack([found for found, _ in scored], axis=1)
-        largest = scores.max(axis=1)
-        visible = largest[:-1].max(initial=0.0) * np.array([usual for _, usual in scored])
-        of_columns[row] = _rank_of_last(scores, scores[-1])
-        adjusted[row] = _rank_of_last(largest[:, None], scores[-1])
-        p_values[row] = adjusted[row].min()
-    return BlockRanks(p_values, of_columns, adjusted, np.array([last + 1 for last in new], dtype=np.int64), visible)
+        distances = np.stack([column.distances(last + 1) for column in columns], axis=1)
+        units = np.array([_unit(column, found) for column, found in zip(columns, distances.T, strict=True)])
+        distance[row] = _rank_of_last(distances)
+        overall[row] = _rank_of_last((distances / units).max(axis=1, keepdims=True))[0]
+        for place, column in enumerate(columns):
+            if column.kind != "unordered":
+                rises = column.rises(last + 1)[:, None]
+                up[row, place], down[row, place] = _rank_of_last(rises)[0], _rank_of_last(-rises)[0]
+        visible = distances[:-1].max(axis=0, initial=0.0)
+    return BlockRanks(overall, distance, up, down, np.array(new, dtype=np.int64) + 1, visible)
 
 
 def combined(p_values: Floats) -> float:
@@ -124,36 +188,14 @@ def combined(p_values: Floats) -> float:
     return min(1.0, max(0.0, float(chdtrc(2 * len(p_values), statistic))))
 
 
-def _scores(column: BlockColumn, blocks: int) -> tuple[Floats, float]:
-    """(blocks,) each block's distance to the others in units of a large but usual one, and that unit."""
-    distances = _to_the_others(column, column.counts[:blocks])
-    present = column.counts[:blocks].any(axis=1)
+def _unit(column: BlockColumn, distances: Floats) -> float:
+    present = column.rows[: len(distances)] > 0
     usual = float(np.quantile(distances[present], TYPICAL_LARGE)) if present.any() else 0.0
-    unit = max(usual, column.floor / 2.0, 1e-12)
-    return distances / unit, unit
+    return max(usual, column.floor / 2.0, 1e-12)
 
 
-def _to_the_others(column: BlockColumn, counts: Integers) -> Floats:
-    """(blocks,) the distance of each block to all the others together, without what the chance of its few rows adds."""
-    rows = counts.sum(axis=1)
-    others = counts.sum(axis=0) - counts
-    rest = others.sum(axis=1)
-    usable = (rows > 0) & (rest > 0)
-    own, theirs = counts / np.maximum(rows, 1)[:, None], others / np.maximum(rest, 1)[:, None]
-    if column.distance == "mean" and column.values is not None:
-        return np.where(usable, np.maximum((own - theirs) @ column.values, 0.0), 0.0)
-    if column.distance == "ks":
-        distance = np.abs(np.cumsum(own - theirs, axis=1)).max(axis=1)
-        # The mean square of the Kolmogorov distribution is pi² / 12 (Marsaglia, Tsang & Wang 2003).
-        chance = pi**2 / 12.0 / np.maximum(rows, 1)
-    else:
-        distance = np.abs(own - theirs).sum(axis=1) / 2.0
-        # A share's mean absolute error is sqrt(2 p (1 - p) / (pi n)).
-        chance = (np.sqrt(2.0 * theirs * (1.0 - theirs) / (pi * np.maximum(rows, 1)[:, None])).sum(axis=1) / 2.0) ** 2
-    return np.where(usable, np.sqrt(np.maximum(distance**2 - chance, 0.0)), 0.0)
-
-
-def _rank_of_last(scores: Floats, own: Floats) -> Floats:
-    """(columns,) the share of blocks, the last one included, that score at least as high as it does."""
-    ranks: Floats = (scores[:-1] >= own - 1e-12).sum(axis=0) + 1.0
-    return ranks / len(scores)
+def _rank_of_last(figures: Floats) -> Floats:
+    """(columns,) the share of blocks, the last one included, whose figure is at least as high as its own."""
+    own = figures[-1]
+    ranks: Floats = (figures[:-1] >= own - 1e-12).sum(axis=0) + 1.0
+    return ranks / len(figures)

@@ -24,7 +24,7 @@ from contender.drift_policy import DriftPolicy
 from contender.drift_words import categorical_direction, display_name, loss_direction, numeric_direction, reason_of
 from contender.errors import InvalidInputError
 from contender.evidence import DAYS_PER_YEAR, Evidence, Surprise, e_value, threshold_days, weigh
-from contender.grid import CategoricalGrid, Grid, Integers, NumericGrid, Role
+from contender.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid, Role
 from contender.joint import JointDrift
 from contender.profile import Blocks, Counts, Profile
 from contender.two_sample import (
@@ -44,8 +44,7 @@ Verdict = Literal["drifted", "stable", "too few rows"]
 Aspect = Literal["values", "missing"]
 Null = Literal["blocks", "rows"]
 
-STREAMS = ("features", "predictions", "loss")
-MIN_STREAM_BLOCKS = 5
+MIN_GROUP_BLOCKS = 5
 """Predictions and losses are known of the holdout only; with fewer blocks of them, nothing is ranked."""
 
 
@@ -106,7 +105,7 @@ class EvidenceOverTime:
     level : in days: chance alone would take at least so long, on average, to show as much.
     threshold : the level that starts a retrain, from `false_retrains_per_year`.
     since : the block or batch with which the change seems to have begun; empty when nothing was seen.
-    strongest : what carries it: "features", "predictions", "loss" or "joint".
+    strongest : what carries most of it: a feature with the way it moved, "loss up", or "joint".
     path : each block or batch since the champion was trained with the level after it.
     """
 
@@ -240,8 +239,14 @@ class _Plan:
     aspect: Aspect
 
     @property
-    def stream(self) -> str:
+    def group(self) -> str:
+        """Predictions and losses are known of other blocks than features and labels are."""
         return {"prediction": "predictions", "loss": "loss"}.get(self.grid.role, "features")
+
+    @property
+    def name(self) -> str:
+        name = display_name(self.grid.name)
+        return f"{name} (missing)" if self.aspect == "missing" else name
 
 
 @dataclass(frozen=True)
@@ -342,34 +347,30 @@ class _Check:
             outcome, visible = row_test(plan.grid, plan.aspect, before, after, level=self.policy.alpha / len(plans))
             measured = measure(plan.grid, plan.aspect, before, after, self.policy)
             found.append(replace(measured, test=outcome.name, p_value=outcome.p_value, smallest_visible_effect=visible))
-        adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
-        return [replace(test, adjusted_p_value=p) for test, p in zip(found, adjusted, strict=True)]
+        return holm(found)
 
     def by_blocks(self) -> DriftReport:
         """Blocks are alike: each block is one look, ranked among all blocks known before it."""
         plans = self.plans(self.current)
-        streams = {name: [plan for plan in plans if plan.stream == name] for name in STREAMS}
         units = in_units(self.reference, self.batches, list(dict.fromkeys(plan.grid.name for plan in plans)))
+        ranked = _ranked(units, plans, self.policy)
         new = len(units.labels) - units.known
-        ranked = {name: _ranked(units, found, self.policy) for name, found in streams.items() if found}
-        ranked = {name: ranks for name, ranks in ranked.items() if ranks.reference >= MIN_STREAM_BLOCKS}
         if not ranked or new == 0:
             return self.report("too few rows", self.measured(), 1.0, None)
-        surprises = {name: ranks.surprises for name, ranks in ranked.items()}
-        evidence = weigh([self.days_per_block] * new, surprises, threshold=self.threshold)
+        streams = {name: stream for ranks in ranked.values() for name, stream in ranks.streams().items()}
+        evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold)
         labels, batch = units.labels[units.known :], units.batch[units.known :].tolist()
         alarm = self._open_alarm(evidence, batch)
         # What has lasted is judged over its whole time, what has not by what came last.
-        first = batch.index(batch[-1]) if alarm is None else evidence.since[alarm]
-        window = self.current if alarm is None else _window(self.batches[batch[first] :])
+        newest = slice(batch.index(batch[-1]), None)
+        lasted = newest if alarm is None else slice(evidence.since[alarm], None)
+        window = self.current if alarm is None else _window(self.batches[batch[lasted.start] :])
         found = []
         for plan, measured in zip(plans, self.measured(window), strict=True):
-            ranks = ranked.get(plan.stream)
-            column = streams[plan.stream].index(plan)
-            found.append(measured if ranks is None else ranks.judged(measured, column, slice(first, None)))
-        features = ranked.get("features")
-        p_value = 1.0 if features is None else features.p_value(slice(batch.index(batch[-1]), None))
-        return self.conclude(found, evidence, labels, batch, p_value)
+            ranks = ranked.get(plan.group)
+            found.append(measured if ranks is None else ranks.judged(measured, plan, lasted))
+        p_value = ranked["features"].overall(newest) if "features" in ranked else 1.0
+        return self.conclude(holm(found), evidence, labels, batch, p_value)
 
     def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
         """The newest alarm that no retrain has answered."""
@@ -444,30 +445,47 @@ class _Check:
 
 
 @dataclass(frozen=True)
-class _StreamRanks:
-    """The ranks of one stream's units; `place` has each unit's number among those that have values, or -1."""
+class _GroupRanks:
+    """The ranks of new units, over the columns that are known of the same units.
 
+    `place` has each new unit's number among those that have values, or -1.
+    """
+
+    plans: tuple[_Plan, ...]
     ranks: BlockRanks
     place: Integers
-    reference: int
 
-    @property
-    def surprises(self) -> list[Surprise | None]:
-        return [
-            None if place < 0 else Surprise(float(self.ranks.p_values[place]), int(self.ranks.units[place]))
-            for place in self.place.tolist()
-        ]
+    def streams(self) -> dict[str, list[Surprise | None]]:
+        """What to bet on: that a column is far from the others; that it is higher, or lower, day after day."""
+        streams = {}
+        for column, plan in enumerate(self.plans):
+            for words, p_values in self._aspects(column).items():
+                streams[f"{plan.name} {words}".strip()] = [
+                    None if place < 0 else Surprise(float(p_values[place]), int(self.ranks.units[place]))
+                    for place in self.place.tolist()
+                ]
+        return streams
 
-    def p_value(self, units: slice) -> float:
-        return combined(self.ranks.p_values[self._places(units)])
+    def _aspects(self, column: int) -> dict[str, Floats]:
+        plan, ranks = self.plans[column], self.ranks
+        if plan.grid.role == "loss":
+            return {"up": ranks.up[:, column]}
+        aspects = {"": ranks.distance[:, column]}
+        if plan.aspect == "values" and isinstance(plan.grid, NumericGrid):
+            aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
+        return aspects
 
-    def judged(self, measured: FeatureDrift, column: int, units: slice) -> FeatureDrift:
-        places = self._places(units)
+    def overall(self, units: slice) -> float:
+        return combined(self.ranks.overall[self._places(units)])
+
+    def judged(self, measured: FeatureDrift, plan: _Plan, units: slice) -> FeatureDrift:
+        """With the p-value over these units: the smallest of its aspects', times their number (Bonferroni)."""
+        column, places = self.plans.index(plan), self._places(units)
+        p_values = [combined(aspect[places]) for aspect in self._aspects(column).values()]
         return replace(
             measured,
             test="block ranks",
-            p_value=combined(self.ranks.of_columns[places, column]),
-            adjusted_p_value=combined(self.ranks.adjusted[places, column]),
+            p_value=min(1.0, min(p_values) * len(p_values)),
             smallest_visible_effect=float(self.ranks.visible[column]),
         )
 
@@ -476,25 +494,36 @@ class _StreamRanks:
         return places[places >= 0]
 
 
-def _ranked(units: Units, plans: Sequence[_Plan], policy: DriftPolicy) -> _StreamRanks:
-    """Rank the units that have values in this stream."""
-    has_values = np.any([units.counts[plan.grid.name][:, :-1].any(axis=1) for plan in plans], axis=0)
-    columns = [_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in plans]
-    reference = int(np.count_nonzero(has_values[: units.known]))
-    place = np.where(has_values, np.cumsum(has_values) - 1, -1)[units.known :]
-    return _StreamRanks(rank_blocks(columns, known=reference), np.where(place < 0, -1, place - reference), reference)
+def _ranked(units: Units, plans: Sequence[_Plan], policy: DriftPolicy) -> dict[str, _GroupRanks]:
+    """Rank the new units among those that have values, where there are enough of these in the reference."""
+    ranked = {}
+    for group in dict.fromkeys(plan.group for plan in plans):
+        members = tuple(plan for plan in plans if plan.group == group)
+        has_values = np.any([units.counts[plan.grid.name][:, :-1].any(axis=1) for plan in members], axis=0)
+        known = int(np.count_nonzero(has_values[: units.known]))
+        if known >= MIN_GROUP_BLOCKS:
+            columns = [_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members]
+            place = np.where(has_values, np.cumsum(has_values) - 1 - known, -1)[units.known :]
+            ranked[group] = _GroupRanks(members, rank_blocks(columns, known=known), place)
+    return ranked
 
 
 def _block_column(plan: _Plan, counts: Integers, policy: DriftPolicy) -> BlockColumn:
     cells, missing = counts[:, :-1], counts[:, -1:]
     if plan.aspect == "missing":
         both = np.concatenate((cells.sum(axis=1, keepdims=True), missing), axis=1)
-        return BlockColumn(both, "total variation", policy.min_effect_missing)
+        return BlockColumn(both, "unordered", policy.min_effect_missing)
     if isinstance(plan.grid, CategoricalGrid):
-        return BlockColumn(cells, "total variation", policy.floor_of(plan.grid))
+        return BlockColumn(cells, "unordered", policy.floor_of(plan.grid))
     if plan.grid.role == "loss":
-        return BlockColumn(cells, "mean", 0.0, plan.grid.block_values)
-    return BlockColumn(cells, "ks", policy.floor_of(plan.grid))
+        return BlockColumn(cells, "valued", 0.0, plan.grid.block_values)
+    return BlockColumn(cells, "ordered", policy.floor_of(plan.grid))
+
+
+def holm(found: Sequence[FeatureDrift]) -> list[FeatureDrift]:
+    """The tests with their p-values corrected for their number."""
+    adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
+    return [replace(test, adjusted_p_value=p_value) for test, p_value in zip(found, adjusted, strict=True)]
 
 
 def _judged(found: Sequence[FeatureDrift], policy: DriftPolicy) -> tuple[FeatureDrift, ...]:

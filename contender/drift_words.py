@@ -106,9 +106,10 @@ def _stable(report: DriftReport) -> str:
         found = f"above the floor of {largest.effect_floor:g} and significant ({p_words}), but not for long enough yet"
     else:
         found = f"above the floor of {largest.effect_floor:g} but not significant ({p_words})"
-    blind = [test for test in report.features if test.smallest_visible_effect > max(test.effect_floor, 1e-9)]
     caution = ""
-    if blind:
+    if report.null == "blocks" and largest.smallest_visible_effect > largest.effect_floor:
+        caution = f" A single block would be the most unusual of all from {largest.smallest_visible_effect:.2g} on."
+    elif any(test.smallest_visible_effect > max(test.effect_floor, 1e-9) for test in report.features):
         worst = max(test.smallest_visible_effect for test in report.features)
         caution = f" With {report.current_rows:,} rows an effect is only sure to show from {worst:.2g} on."
     return f"Nothing drifted in {checked} features: {figure}, {found}.{caution}"

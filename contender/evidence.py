@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, log
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
+
+Floats: TypeAlias = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.0
 KEPT = 0.1
 """The share of its wealth that a bettor on extremes keeps in hand, so that one ordinary look does not ruin it."""
 SLACKS = (0, 2)
 EXPONENTS = (0.1, 0.3, 0.5, 0.7)
+BETS = len(SLACKS) + len(EXPONENTS)
 SMALLEST_P_VALUE = 1e-100
+MOST = 1e100
 
 
 @dataclass(frozen=True)
@@ -99,62 +107,46 @@ def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]
     >>> weigh([1.0] * 3, {"features": new_world}, threshold=1460.0).alarms
     (2,)
     """
-    for name, stream in streams.items():
-        if len(stream) != len(days):
-            raise InvalidInputError(f"streams[{name!r}] must have {len(days)} looks like days, but got {len(stream)}")
     _check(days, streams)
+    names = list(streams)
     levels, since, strongest, alarms = [], [], [], []
-    gamblers: list[_Gambler] = []
+    purses = np.zeros((len(names), len(days), BETS))  # what each kind of bet has made of its share, by start
+    played = np.zeros((len(names), len(days)))
+    first = 0
     for look, passed in enumerate(days):
-        gamblers += [_Gambler.starting(name, look, passed / len(streams)) for name in streams]
-        gamblers = [gambler.after(streams[gambler.stream][look]) for gambler in gamblers]
-        richest = max(gamblers, key=lambda gambler: gambler.wealth)
-        levels.append(sum(gambler.wealth for gambler in gamblers))
-        since.append(richest.start)
-        strongest.append(richest.stream)
+        purses[:, look] = passed / (len(names) * BETS)
+        for number, name in enumerate(names):
+            surprise = streams[name][look]
+            if surprise is not None:
+                played[number, first : look + 1] += 1.0
+                gains = _gains(surprise, played[number, first : look + 1])
+                # What is more than any threshold needs no exact figure, and must not become infinite.
+                purses[number, first : look + 1] = np.minimum(purses[number, first : look + 1] * gains, MOST)
+        wealth = purses[:, first : look + 1].sum(axis=2)
+        levels.append(float(wealth.sum()))
+        since.append(first + int(wealth.sum(axis=0).argmax()))
+        strongest.append(names[int(wealth.sum(axis=1).argmax())])
         if levels[-1] >= threshold:
             alarms.append(look)
-            gamblers = []
+            first = look + 1
     return Evidence(tuple(levels), tuple(since), tuple(strongest), tuple(alarms))
 
 
-@dataclass(frozen=True)
-class _Gambler:
-    """Bets on one stream since look `start`; `purses` has what each kind of bet has made of its share of the stake."""
-
-    stream: str
-    start: int
-    played: int
-    purses: tuple[float, ...]
-
-    @staticmethod
-    def starting(stream: str, start: int, stake: float) -> _Gambler:
-        bets = len(SLACKS) + len(EXPONENTS)
-        return _Gambler(stream, start, 0, (stake / bets,) * bets)
-
-    @property
-    def wealth(self) -> float:
-        return sum(self.purses)
-
-    def after(self, surprise: Surprise | None) -> _Gambler:
-        if surprise is None:
-            return self
-        played = self.played + 1
-        returns = [on_extremes(surprise, played + slack) for slack in SLACKS]
-        returns += [on_small(surprise.p_value, exponent) for exponent in EXPONENTS]
-        # What is more than any threshold needs no exact figure, and must not become infinite.
-        purses = tuple(min(purse * gain, 1e100) for purse, gain in zip(self.purses, returns, strict=True))
-        return replace(self, played=played, purses=purses)
+def _gains(surprise: Surprise, played: Floats) -> Floats:
+    """(starts, bets) what one unit of money on each bet becomes, for gamblers who have played so many looks."""
+    extremes = [on_extremes(surprise, played + slack) for slack in SLACKS]
+    small = [np.full(len(played), on_small(surprise.p_value, exponent)) for exponent in EXPONENTS]
+    return np.stack([*extremes, *small], axis=1)
 
 
-def on_extremes(surprise: Surprise, places: int) -> float:
+def on_extremes(surprise: Surprise, places: Floats) -> Floats:
     """What one unit of money becomes that is bet on a unit being among the `places` most extreme."""
     if surprise.units == 0:
-        return 1.0
-    chance = min(1.0, places / surprise.units)
+        return np.ones(len(places))
+    chance = np.minimum(1.0, places / surprise.units)
     # Ranks are whole, so p <= places / units has exactly this chance; the half keeps rounding out of it.
     hit = surprise.p_value * surprise.units <= places + 0.5
-    return KEPT + (1.0 - KEPT) * (1.0 / chance if hit else 0.0)
+    return KEPT + (1.0 - KEPT) * np.where(hit, 1.0 / chance, 0.0)
 
 
 def on_small(p_value: float, exponent: float) -> float:
@@ -196,6 +188,8 @@ def _check(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None
     if wrong_days is not None:
         raise InvalidInputError(f"days must be at least 0 and finite, but got {wrong_days}")
     for name, stream in streams.items():
+        if len(stream) != len(days):
+            raise InvalidInputError(f"streams[{name!r}] must have {len(days)} looks like days, but got {len(stream)}")
         for surprise in stream:
             if surprise is not None and not 0.0 <= surprise.p_value <= 1.0:
                 raise InvalidInputError(
