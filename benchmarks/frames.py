@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def wide_frame(rows: int, *, seed: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+@cache
 def flight_frame() -> pd.DataFrame:
     """The year's flights with the ten features and the scheduled departure, rows with a missing feature left out: not
     every contestant knows missing values."""

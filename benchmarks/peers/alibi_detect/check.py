@@ -13,7 +13,6 @@ import pandas as pd
 from alibi_detect.cd import ClassifierDrift, TabularDrift
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-
 MISSING = -1e6
 
 

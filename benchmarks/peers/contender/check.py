@@ -11,13 +11,24 @@ import numpy as np
 import pandas as pd
 import scipy.stats  # noqa: F401  # as the others import theirs, before anything is measured
 
-from contender.drift import detect_drift
+from contender.drift import DriftReport, detect_drift
 from contender.drift_policy import DriftPolicy
-from contender.profile import count, fit_profile
+from contender.joint import MISSING, detect_joint
+from contender.profile import Profile, count, fit_profile
 from contender.table import Categories, Table
+
+ALPHA = 0.05
+NO_FLOORS: dict[str, Any] = {
+    "min_effect_numeric": 0.0,
+    "min_effect_categorical": 0.0,
+    "min_effect_missing": 0.0,
+    "min_effect_joint": 0.5,
+}
+CELLS = 250
 
 
 def table_of(frame: pd.DataFrame, numeric: tuple[str, ...], categorical: tuple[str, ...]) -> Table:
+    """A frame as a table; categories keep their codes."""
     columns: dict[str, Any] = {name: frame[name].to_numpy(np.float64) for name in numeric}
     for name in categorical:
         values = frame[name].cat
@@ -25,24 +36,97 @@ def table_of(frame: pd.DataFrame, numeric: tuple[str, ...], categorical: tuple[s
     return Table(columns)
 
 
-class IndependentRows:
-    """KS and chi-square with Holm at 5 %, no effect floors: every p-value assumes independent rows."""
+def days_of(frame: pd.DataFrame, day: str) -> np.ndarray[Any, Any]:
+    """Each row's day, as a label of its block."""
+    days: np.ndarray[Any, Any] = frame[day].dt.strftime("%Y-%m-%d").to_numpy().astype(str)
+    return days
 
-    policy = DriftPolicy(min_effect_numeric=0.0, min_effect_categorical=0.0, min_effect_missing=0.0)
+
+class IndependentRows:
+    """KS and chi-square with Holm: every p-value assumes independent rows. One batch at 5 %, no effect floors."""
+
+    policy = DriftPolicy(null="rows", **NO_FLOORS)
 
     def __init__(self, reference: pd.DataFrame, columns: Any) -> None:
         self.columns = columns
-        table = table_of(reference, columns.numeric, columns.categorical)
-        self.profile = fit_profile(table, numeric=columns.numeric, categorical=columns.categorical)
+        names = {"numeric": columns.numeric, "categorical": columns.categorical}
+        self.profile = fit_profile(self.table(reference), blocks=self.blocks(reference), **names)
 
     @staticmethod
     def prepare(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
         return frame
 
+    def table(self, frame: pd.DataFrame) -> Table:
+        return table_of(frame, self.columns.numeric, self.columns.categorical)
+
+    def blocks(self, frame: pd.DataFrame) -> Any:
+        return None
+
+    def count(self, batch: pd.DataFrame) -> Profile:
+        return count(self.profile.grid, self.table(batch), blocks=self.blocks(batch))
+
+    def report(self, batch: pd.DataFrame) -> DriftReport:
+        return detect_drift(self.profile, self.count(batch), self.policy)
+
     def check(self, batch: pd.DataFrame) -> tuple[list[str], bool | None]:
-        table = table_of(batch, self.columns.numeric, self.columns.categorical)
-        report = detect_drift(self.profile, count(self.profile.grid, table), self.policy)
-        return list(report.drifted_features), report.drifted
+        report = self.report(batch)
+        flagged = [found.feature for found in report.features if found.significant]
+        return list(dict.fromkeys(flagged)), report.p_value <= ALPHA
 
 
-RULES = {"independent rows": IndependentRows}
+class WithClassifier(IndependentRows):
+    """The same at half of the 5 %, and the domain classifier at the other half."""
+
+    policy = DriftPolicy(null="rows", alpha=ALPHA / 2.0, **NO_FLOORS)
+
+    def __init__(self, reference: pd.DataFrame, columns: Any) -> None:
+        super().__init__(reference, columns)
+        shares = np.linspace(0.0, 1.0, CELLS + 1)[1:-1]
+        self.edges = {name: np.unique(np.nanquantile(reference[name], shares)) for name in columns.numeric}
+        self.codes = self._codes(reference)
+
+    def check(self, batch: pd.DataFrame) -> tuple[list[str], bool | None]:
+        flagged, _ = super().check(batch)
+        kinds = ["numeric"] * len(self.columns.numeric) + ["categorical"] * len(self.columns.categorical)
+        joint = detect_joint(self.codes, self._codes(batch), kinds=kinds, names=self.columns.features)
+        if joint.p_value is not None and joint.p_value <= ALPHA / 2.0:
+            flagged.append("all together")
+        return flagged, bool(flagged)
+
+    def _codes(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """(n, d) quantile cells and levels; these frames have fewer levels than a byte has values."""
+        codes = [
+            np.where(np.isnan(frame[name]), MISSING, np.searchsorted(self.edges[name], frame[name]))
+            for name in self.columns.numeric
+        ]
+        codes += [frame[name].cat.codes.to_numpy() % (MISSING + 1) for name in self.columns.categorical]
+        return np.stack(codes, axis=1).astype(np.uint8)
+
+
+class Days(IndependentRows):
+    """The batch's day is ranked among the reference's days, at 5 %."""
+
+    level = ALPHA
+    policy = DriftPolicy(null="blocks", **NO_FLOORS)
+
+    def blocks(self, frame: pd.DataFrame) -> Any:
+        return days_of(frame, self.columns.day)
+
+    def check(self, batch: pd.DataFrame) -> tuple[list[str], bool | None]:
+        report = self.report(batch)
+        flagged = [found.feature for found in report.features if found.adjusted_p_value <= self.level + 1e-9]
+        return list(dict.fromkeys(flagged)), report.p_value <= self.level + 1e-9
+
+
+class DaysOneInSixty(Days):
+    """The same at 1/60: the most unusual of sixty days."""
+
+    level = 1.0 / 60.0
+
+
+RULES = {
+    "independent rows": IndependentRows,
+    "with the domain classifier": WithClassifier,
+    "days": Days,
+    "days, 1/60": DaysOneInSixty,
+}
