@@ -93,6 +93,8 @@ def _event(y: Floats, predictions: Floats) -> tuple[Floats, Floats]:
 
 def _bins(claimed: Floats) -> Integers:
     """Bins of about equally many rows; equal claims share one."""
+    if not len(claimed):
+        return np.zeros(0, dtype=np.int64)
     bins = max(1, min(MAX_BINS, len(claimed) // ROWS_PER_BIN))
     edges = np.unique(np.quantile(claimed, np.arange(1, bins) / bins))
     return np.unique(np.searchsorted(edges, claimed, "right"), return_inverse=True)[1].astype(np.int64)

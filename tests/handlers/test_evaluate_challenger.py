@@ -58,6 +58,39 @@ def test_the_champion_that_the_loop_made_answers_over_http(cloud: Cloud) -> None
     assert [row["prediction"] for row in body["predictions"]] == ["true", "false"]
 
 
+def test_a_challenger_pays_for_those_that_were_judged_since_the_last_promotion(cloud: Cloud) -> None:
+    follow(cloud, cloud.upload("january.csv", orders()), "record")
+    for number, day in enumerate((25, 49), start=2):
+        body = orders(first_day=day, seed=number, flip=True)
+        request = cloud.upload(f"{number}.csv", body) | {"trigger": "manual"}
+        follow(cloud, request, "record", run_id=f"run-{number}")
+    spent = [cloud.folder(f"run-{number}").read(COMPARISON)["spending"] for number in (1, 2, 3)]
+    assert [(each["comparison"], each["reused"]) for each in spent] == [(1, 0), (1, 0), (2, 0)]
+    assert [each["level"] for each in spent] == pytest.approx([0.025, 0.025, 0.05 / 6])
+    assert "Second comparison since the last promotion" in cloud.folder("run-3").read(COMPARISON)["reason"]
+
+
+def test_a_challenger_trained_again_on_the_same_rows_pays_for_the_verdict_on_its_holdout(cloud: Cloud) -> None:
+    state = drifted(cloud)
+    assert train(cloud)
+    cloud.call("evaluate_challenger", state)
+    claimed = cloud.claimed(cloud.upload("february.csv", orders(20, first_day=25)), run_id="run-2")
+    assert train(cloud, "run-2")
+    cloud.call("evaluate_challenger", claimed, run_id="run-2")
+    spending = cloud.folder("run-2").read(COMPARISON)["spending"]
+    assert (spending["comparison"], spending["reused"]) == (2, 1)
+    assert spending["level"] == pytest.approx(0.05 / 6 / 3)
+
+
+def test_the_report_has_the_size_the_latency_and_the_training_metric(cloud: Cloud) -> None:
+    follow(cloud, cloud.upload("january.csv", orders()), "evaluate_challenger")
+    report = cloud.folder().read(COMPARISON)
+    assert [report[name]["status"] for name in ("overfit_gap", "model_size", "latency")] == ["passed"] * 3
+    assert 0.0 < report["model_size"]["challenger_mib"] < 1.0
+    assert report["latency"]["challenger_ms"] > 0.0
+    assert 0.5 < report["overfit_gap"]["training"] < 1.0
+
+
 def drifted(cloud: Cloud) -> dict[str, Any]:
     return follow(cloud, cloud.upload("january.csv", orders()), "detect_drift")
 

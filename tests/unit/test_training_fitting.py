@@ -59,6 +59,7 @@ def test_the_holdout_is_newer_than_every_training_row() -> None:
     assert model.trained_rows == 9 * ROWS_A_DAY
     assert model.trained_through == 9 * ROWS_A_DAY - 1
     assert model.holdout.from_order == 9 * ROWS_A_DAY
+    assert model.holdout.through_order == 12 * ROWS_A_DAY - 1
 
 
 def test_at_most_half_of_the_blocks_are_held_out() -> None:
@@ -170,6 +171,12 @@ def test_a_category_without_a_frequent_level_does_not_stop_training() -> None:
 
     assert model.encodings[2].levels == ()
     assert score_onnx(model.onnx, np.array([[0.0, 0.0, np.nan]], dtype=np.float32)).shape == (1, 2)
+
+
+def test_the_metrics_on_the_training_rows_are_told_beside_those_on_the_holdout() -> None:
+    model = train_on(training={"parameters": {"max_iter": 100, "min_samples_leaf": 2}})
+    assert set(model.metrics_training) == set(model.metrics)
+    assert (model.metrics_training["auc"] or 0.0) > (model.metrics["auc"] or 0.0) > 0.5
 
 
 def test_progress_is_told_a_line_a_step() -> None:
