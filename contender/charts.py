@@ -10,7 +10,7 @@ from math import ceil, floor, log10
 
 Points = Sequence[tuple[float, float | None]]
 
-LABEL_HEIGHT = 15.0
+LABEL_HEIGHT = 17.0
 
 
 def number(value: float) -> str:

@@ -21,10 +21,11 @@ import numpy as np
 
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.datasets import BLOCK, ORDER, newest
-from contender.drift import DriftReport, detect_drift
+from contender.drift import detect_drift
 from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
 from contender.evaluation import Candidate, holdout_rows, judge
+from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
 from contender.prequential import Difference, Scored, mean_difference, score
@@ -132,14 +133,17 @@ def arms_of(
 
 @dataclass(frozen=True)
 class DriftSeen:
-    """What the drift check said of a batch. `evidence` reaches `threshold` when it drifted."""
+    """What the drift check said of a batch.
+
+    `level` is the evidence since the champion was trained: chance alone would take so many days to show as much. The
+    alarm is at `threshold`.
+    """
 
     drifted: bool
     reason: str
     features: tuple[str, ...]
-    evidence: float
+    level: float
     threshold: float
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ class Replay:
             return f"{retrained}, and scored the same."
         subject = "scored" if self.greater_is_better else f"its {self.metric_title} was"
         more, less = ("more", "less") if self.greater_is_better else ("larger", "smaller")
-        return f"{retrained}, and {subject} {abs(gap):.4g} {more if gap > 0 else less}."
+        return f"{retrained}, and {subject} {abs(gap):.4f} {more if gap > 0 else less}."
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -427,17 +431,19 @@ def observed(config: PipelineConfig, model: Trained, table: Table) -> Profile:
     return count(model.profile.grid, table, prediction=model.candidate.predict(table), label=table[config.target])
 
 
-def drift_seen(config: PipelineConfig, model: Trained, current: Profile, _earlier: Sequence[Profile]) -> DriftSeen:
+def drift_seen(
+    config: PipelineConfig, model: Trained, current: Profile, earlier: Sequence[Profile], answered: int
+) -> DriftSeen:
     """The drift check as DetectDrift makes it."""
-    report = detect_drift(model.profile, current, config.drift)
-    evidence, threshold, unit = _evidence(report)
-    return DriftSeen(report.drifted, report.reason, report.drifted_features, evidence, threshold, unit)
-
-
-def _evidence(report: DriftReport) -> tuple[float, float, str]:
-    """One figure for how near a batch came to counting as drifted: the largest significant distance over its floor."""
-    ratios = [test.distance / test.effect_floor for test in report.features if test.significant and test.effect_floor]
-    return max(ratios, default=0.0), 1.0, "largest distance, in floors"
+    report = detect_drift(model.profile, current, config.drift, earlier=earlier, answered=answered)
+    over_time = report.evidence
+    return DriftSeen(
+        report.drifted,
+        report.reason,
+        report.drifted_features,
+        level=over_time.level if over_time else 0.0,
+        threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
+    )
 
 
 @dataclass
@@ -448,6 +454,7 @@ class _Runner:
     metric: Metric
     serving: _Serving | None = None
     earlier: list[Profile] = field(default_factory=list)
+    answered: int = 0
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
@@ -477,7 +484,7 @@ class _Runner:
         config, drift = self.arm.config, None
         if self.serving is not None:
             current = moment.profile(config, self.serving.trained)
-            drift = drift_seen(config, self.serving.trained, current, self.earlier)
+            drift = drift_seen(config, self.serving.trained, current, self.earlier, self.answered)
             self.earlier.append(current)
             if not drift.drifted:
                 return Step(moment.position, "skipped", drift.reason, drift=drift)
@@ -485,6 +492,7 @@ class _Runner:
             challenger = moment.training(config)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
+        self.answered = len(self.earlier)
         judged = self._judge(moment, challenger)
         verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
         if judged.verdict == "wins":
@@ -545,7 +553,7 @@ class _Runner:
 
     def _serve(self, model: Trained, moment: _Moment) -> None:
         self.serving = _Serving(model, moment.batch.name, moment.position)
-        self.earlier = []
+        self.earlier, self.answered = [], 0
 
 
 # --- summing up

@@ -10,6 +10,7 @@ from functools import partial
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
+from math import log1p
 
 from contender.charts import SHAPES, Plot, ticks
 from contender.replay import ArmResult, Replay, Step
@@ -224,7 +225,7 @@ def _differences(found: Replay) -> str:
             last = next((value for _, value in reversed(points) if value is not None), None)
             if last is not None:
                 labels.append((arm.name, style, last))
-        for arm, style, points in series:
+        for arm, style, points in reversed(series):  # the pipeline's own policy on top
             if arm.kind == "policy":
                 content += _marks_of(plot, found, arm, style, dict(points))
         return plot.whole(
@@ -276,34 +277,36 @@ def _drift(found: Replay) -> str:
     """How near each batch came to counting as drifted, for each policy that looks."""
     pictures = []
     for k, (arm, style) in enumerate(_styled(found)):
-        unit = next((step.drift.unit for step in arm.steps if step.drift is not None), None)
-        if arm.kind == "policy" and unit is not None:
+        if arm.kind == "policy" and any(step.drift for step in arm.steps):
             picture = _both(partial(_evidence, found, arm, style, f"drift-{k}"))
-            heading = f"{_swatch(style)}<b>{escape(arm.name)}</b> {escape(unit)}"
-            pictures.append(f"<figure><figcaption>{heading}</figcaption>{picture}</figure>")
+            pictures.append(
+                f"<figure><figcaption>{_swatch(style)}<b>{escape(arm.name)}</b></figcaption>{picture}</figure>"
+            )
     return _section(
         "What the drift check saw",
-        "The evidence that a batch differs from what its champion was trained on, in units of what raises the alarm. "
-        "Filled bars with “!” count as drifted and start a training; hover over one for its reason.",
+        "How long chance alone would take to show as much difference from what the champion was trained on. A filled "
+        "bar with “!” started a training: its evidence reached the alarm, and something had moved far enough. "
+        "Hover over a bar for its reason.",
         "".join(pictures),
     )
 
 
-LARGEST_SHARE = 4.0
-"""Bars of more than so many times the alarm are cut off."""
+LANDMARKS = ((7.0, "a week"), (30.0, "a month"), (365.0, "a year"))
 
 
 def _evidence(found: Replay, arm: ArmResult, style: str, identity: str, width: float) -> str:
-    """A bar a batch, the alarm as a line."""
+    """A bar a batch on a logarithmic scale of days, the alarm as a line."""
     seen = [(step, step.drift) for step in arm.steps if step.drift is not None]
-    high = min(max(1.25, *(drift.evidence / drift.threshold for _, drift in seen)) * 1.12, LARGEST_SHARE)
-    marks = [0.0, 1.0, *(mark for mark in (2.0, 3.0) if mark <= high)]
-    labels = ["0", "alarm", *(f"{mark:.0f}×" for mark in marks[2:])]
-    plot = _plot(found, width, 0.0, high, marks, labels, right=16.0, height=170.0)
-    content = plot.axes() + plot.across(1.0, "alarm")
+    alarm = max(drift.threshold for _, drift in seen)
+    top = log1p(alarm) * 1.5  # what is far beyond the alarm is cut off
+    known = [(days, name) for days, name in LANDMARKS if days < alarm / 2.5]
+    marks = [0.0, *(log1p(days) for days, _ in known), log1p(alarm)]
+    labels = ["0", *(name for _, name in known), "alarm"]
+    plot = _plot(found, width, 0.0, top, marks, labels, right=16.0, height=190.0)
+    content = plot.axes() + plot.across(log1p(alarm), "alarm")
     thick = min(26.0, 0.62 * (plot.x(1) - plot.x(0)))
     for step, drift in seen:
-        x, y, bottom = plot.x(step.batch), plot.y(drift.evidence / drift.threshold), plot.y(0.0)
+        x, y, bottom = plot.x(step.batch), plot.y(log1p(drift.level)), plot.y(0.0)
         said = escape(f"{found.batches[step.batch].name}: {drift.reason}")
         flag = f'<text x="{x:.1f}" y="{y - 5:.1f}" text-anchor="middle">!</text>' if drift.drifted else ""
         content += (
@@ -312,7 +315,7 @@ def _evidence(found: Replay, arm: ArmResult, style: str, identity: str, width: f
             f"{flag}</g>"
         )
     drifted = ", ".join(found.batches[step.batch].name for step, drift in seen if drift.drifted) or "no batch"
-    said = f"Drifted: {drifted}. Evidence is in units of the alarm's threshold."
+    said = f"Drifted: {drifted}. The alarm is at {alarm:.0f} days."
     return plot.whole(f"{identity}-{width:.0f}", f"Evidence of drift, {arm.name}", said, content, _size(width))
 
 
