@@ -1,0 +1,50 @@
+"""`contender show`: a comparison with the evidence of every guard, and reports from before a guard existed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contender.cli.run_commands import GUARDS, RunView
+from contender.comparison import compare
+from contender.guards import MIB, ModelFacts
+from contender.spending import Earlier
+
+RECORD = {"verdict": "retained", "reason": "no better", "run_id": "r1"}
+
+
+def report() -> dict[str, Any]:
+    truth = np.random.default_rng(0).normal(size=600)
+    models = [truth[:, None] + error for error in (0.5, 0.51)]
+    found = compare(
+        truth,
+        *models,
+        blocks=np.arange(600) // 30,
+        earlier=Earlier(("v1", "v2"), ("v2",)),
+        challenger_facts=ModelFacts(MIB, 2.0, {"mae": 0.4}),
+    )
+    loaded: dict[str, Any] = json.loads(json.dumps(found.to_dict()))
+    return loaded
+
+
+def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: pytest.CaptureFixture[str]) -> None:
+    RunView(RECORD).print_whole({"comparison": report()})
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in GUARDS:
+        assert name.replace("_", " ") in shown
+    assert "Third comparison since the last promotion, on rows that 1 earlier one used" in shown
+    assert "99.72 % interval" in shown  # 1 - 2 x 0.05 / 12 / 3
+    assert "passed: A prediction takes 2 ms; 50 ms are allowed." in shown
+
+
+def test_show_reads_a_comparison_from_before_guards_and_sequence_were_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old = {name: value for name, value in report().items() if name not in ("spending", *GUARDS[3:])}
+    RunView(RECORD).print_whole({"comparison": old})
+    shown = capsys.readouterr().out
+    assert "slices no worse" in shown
+    assert "latency" not in shown
