@@ -17,8 +17,8 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import write_parquet
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.profile import from_bytes
-from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, sha256
+from contender.monitoring import Reference
+from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, sha256
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
@@ -147,12 +147,12 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert [feature["name"] for feature in manifest["features"]] == ["a", "kind"]
     assert manifest["datasets"] == versions
     assert manifest["trained_through"] == 9.0
-    assert manifest["holdout"] == {"from_order": 10.0, "rows": 100, "blocks": ["day-010", "day-011"]}
+    assert manifest["holdout"] == {"from_order": 10.0, "through_order": 11.0, "rows": 100, "blocks": ["day-010", "day-011"]}
     assert manifest["code"] == {"sha": CODE, "image": None}
     assert manifest["estimator"]["name"] == "hist_gradient_boosting"
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
     assert len(manifest["baseline"]["prediction"]) == 2
-    assert set(manifest["files"]) == {MODEL, PIPELINE, PROFILE}
+    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE}
 
 
 def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
@@ -163,7 +163,8 @@ def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
     probabilities = served.predict(rows_of(range(2), seed=5))
     assert probabilities.shape == (100, 2)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-6)
-    assert from_bytes(world.registry.file(version, PROFILE)).rows == version.manifest["trained_rows"]
+    reference = Reference.from_bytes(world.registry.file(version, REFERENCE))
+    assert reference.profile.rows == version.manifest["trained_rows"] + version.manifest["holdout"]["rows"]
 
 
 def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: World) -> None:
@@ -253,7 +254,7 @@ def test_no_manifest_is_written_before_its_files(world: World) -> None:
     world.run()
 
     assert written[-1] == "manifest.json"
-    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, PROFILE])
+    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE])
 
 
 def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:
