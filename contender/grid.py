@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.lookup import CellLookup, fit_lookup
+from contender.packing import canonical
 from contender.table import Categories
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -292,11 +292,6 @@ def fit_categorical(
     least = frequent_share * sum(count for _, count in known)
     frequent = tuple(level for level, count in known[:max_levels] if count >= least)
     return CategoricalGrid(name, role, frequent, False, 0)
-
-
-def canonical(content: object) -> bytes:
-    """JSON with one way to write a thing, to be hashed."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _last_of_shares(distinct: Floats, up_to: Integers, shares: int) -> Floats:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contender.errors import IntegrityError, InvalidInputError
+from contender.errors import InvalidInputError
 from contender.grid import (
     CategoricalGrid,
     Floats,
@@ -23,10 +20,10 @@ from contender.grid import (
     NumericGrid,
     ProfileGrid,
     Role,
-    canonical,
     fit_categorical,
     fit_numeric,
 )
+from contender.packing import packed, unpacked
 from contender.table import Categories, Table
 
 Values: TypeAlias = Floats | Categories
@@ -206,6 +203,22 @@ class Profile:
         )
         return Profile(self.grid, self.rows + other.rows, merged, blocks)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "rows": self.rows,
+            "grid": self.grid.to_list(),
+            "counts": {name: counts.to_dict() for name, counts in self.counts.items()},
+            "blocks": self.blocks.to_dict(),
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Profile:
+        counts = {name: Counts.from_dict(column) for name, column in content["counts"].items()}
+        return Profile(
+            ProfileGrid.from_list(content["grid"]), content["rows"], counts, Blocks.from_dict(content["blocks"])
+        )
+
 
 def fit_profile(
     table: Table,
@@ -324,15 +337,7 @@ def count(
 def to_bytes(profile: Profile) -> bytes:
     """A profile as compressed JSON, with a format version and the sha256 of its body; the same profile gives the same
     bytes."""
-    body = {
-        "rows": profile.rows,
-        "grid": profile.grid.to_list(),
-        "counts": {name: counts.to_dict() for name, counts in profile.counts.items()},
-        "blocks": profile.blocks.to_dict(),
-    }
-    sha256 = hashlib.sha256(canonical(body)).hexdigest()
-    content = {"format": FORMAT, "version": VERSION, "sha256": sha256, "body": body}
-    return gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
+    return packed(profile.to_dict(), form=FORMAT, version=VERSION)
 
 
 def from_bytes(content: bytes) -> Profile:
@@ -345,20 +350,7 @@ def from_bytes(content: bytes) -> Profile:
     InvalidInputError
         When it is of a version that this code cannot read.
     """
-    try:
-        header = json.loads(gzip.decompress(content))
-        body, sha256, version = header["body"], header["sha256"], header["version"]
-        if header["format"] != FORMAT:
-            raise KeyError("format")
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
-        raise IntegrityError(f"not a Contender profile: {error!r}") from None
-    if version != VERSION:
-        raise InvalidInputError(f"profile version must be {VERSION}, but got {version}; retrain to write a new profile")
-    found = hashlib.sha256(canonical(body)).hexdigest()
-    if found != sha256:
-        raise IntegrityError(f"the profile's body has sha256 {found}, but its header says {sha256}")
-    counts = {name: Counts.from_dict(column) for name, column in body["counts"].items()}
-    return Profile(ProfileGrid.from_list(body["grid"]), body["rows"], counts, Blocks.from_dict(body["blocks"]))
+    return Profile.from_dict(unpacked(content, form=FORMAT, version=VERSION))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from contender.ports import Objects
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 PIPELINE = "pipeline.skops"
-PROFILE = "profile.json.gz"
+REFERENCE = "reference.json.gz"
 
 MAX_ATTEMPTS = 5
 

@@ -13,10 +13,13 @@ from sklearn.pipeline import Pipeline
 
 from contender.comparison import naive_predictions
 from contender.config import PipelineConfig
+from contender.datasets import BLOCK, ORDER
 from contender.encoding import FeatureEncoding, encode, fit_encoding
 from contender.errors import TrainingFailedError
+from contender.evaluation import Candidate
 from contender.metrics import METRICS, metric_names, task_of
-from contender.profile import Profile, fit_profile
+from contender.monitoring import Reference, reference_of
+from contender.profile import Profile
 from contender.table import Table
 from training_image.estimators import fit_estimator
 from training_image.export import check_parity, score_onnx, to_onnx, to_skops
@@ -51,7 +54,7 @@ class TrainedModel:
     positive : the class whose probability is answered; None unless there are two classes.
     encodings : how each feature becomes a number, in the order in which the model takes them.
     pipeline, onnx : what scikit-learn trained and the graph that is served; they agree on real rows.
-    profile : what the training rows looked like, the model's predictions on them and their labels included.
+    reference : what new data is checked against: the rows' profile, and the model's answers on the holdout.
     trained_through : the largest order (time) among the training rows.
     metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
     baseline : the constant prediction that ignores the features.
@@ -63,7 +66,7 @@ class TrainedModel:
     encodings: tuple[FeatureEncoding, ...]
     pipeline: Pipeline
     onnx: bytes
-    profile: Profile
+    reference: Reference
     trained_rows: int
     trained_through: float
     holdout: Holdout
@@ -71,6 +74,11 @@ class TrainedModel:
     metrics_training: dict[str, float | None]
     baseline: tuple[float, ...]
     parameters: dict[str, Any]
+
+    @property
+    def profile(self) -> Profile:
+        """What its rows looked like."""
+        return self.reference.profile
 
     def skops(self) -> bytes:
         """The trained pipeline as a file that runs no code when it is opened."""
@@ -121,16 +129,10 @@ def train(
     difference = check_parity(pipeline, graph, checked)
     report(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
 
-    # The model's own predictions, although it is surer of rows that it knows. Cross-fitting by halves was
-    # tried: models of half of the rows are further from the served one (0.14 to the next month of flights)
-    # than it is from itself on new rows (0.09).
     predictions = score_onnx(graph, matrix)
-    profile = fit_profile(
-        training,
-        numeric=config.numeric,
-        categorical=config.categorical,
-        prediction=predictions,
-        label=training[config.target],
+    everything = Table({**table.columns, ORDER: order, BLOCK: blocks})
+    served = Candidate(
+        {"classes": classes, "positive": positive}, lambda rows: score_onnx(graph, encode(rows, encodings))
     )
     metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
     listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
@@ -141,7 +143,7 @@ def train(
         encodings=encodings,
         pipeline=pipeline,
         onnx=graph,
-        profile=profile,
+        reference=reference_of(config, everything, held, served),
         trained_rows=len(training),
         trained_through=float(order[~held].max()),
         holdout=Holdout(

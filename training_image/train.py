@@ -29,8 +29,7 @@ from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, newest
 from contender.errors import TrainingFailedError
 from contender.ports import Objects
-from contender.profile import to_bytes
-from contender.registry import MODEL, PIPELINE, PROFILE, ModelRegistry, ModelVersion
+from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, ModelVersion
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from training_image.fitting import Report, train
@@ -98,7 +97,7 @@ class TrainingTask:
             code=self.code,
             image=self.image,
         )
-        files = {MODEL: model.onnx, PIPELINE: model.skops(), PROFILE: to_bytes(model.profile)}
+        files = {MODEL: model.onnx, PIPELINE: model.skops(), REFERENCE: model.reference.to_bytes()}
         return registry.write(manifest, files), datasets
 
     def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:

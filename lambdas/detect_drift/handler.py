@@ -19,7 +19,7 @@ from contender.drift import DriftReport, detect_drift
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
 from contender.profile import count, from_bytes
 from contender.promotion import read_pointer
-from contender.registry import PROFILE, ModelRegistry, ModelVersion
+from contender.registry import REFERENCE, ModelRegistry, ModelVersion
 from contender.runs import DRIFT, RunFolder
 from contender.table import Table
 from lambdas.step import emit, step
@@ -80,7 +80,7 @@ def compare_with_reference(
 ) -> DriftReport:
     folder = RunFolder(data, registry.pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
-    reference = from_bytes(registry.file(champion, PROFILE))
+    reference = from_bytes(registry.file(champion, REFERENCE))
     table = Table.concatenate([read_parquet(part) for part in parts])
     current = count(
         reference.grid,

@@ -218,10 +218,10 @@ def test_a_changed_byte_another_format_and_another_version_are_refused() -> None
     with pytest.raises(IntegrityError, match="sha256"):
         from_bytes(stored(text.replace('"rows":4', '"rows":5')))
     for wrong in ("{}", "[]", "not json", json.dumps({**json.loads(text), "format": "other"})):
-        with pytest.raises(IntegrityError, match="not a Contender profile"):
+        with pytest.raises(IntegrityError, match="not a contender-profile file"):
             from_bytes(stored(wrong))
     for damaged in (b"", text.encode(), stored(text)[:-9]):
-        with pytest.raises(IntegrityError, match="not a Contender profile"):
+        with pytest.raises(IntegrityError, match="not a contender-profile file"):
             from_bytes(damaged)
     with pytest.raises(InvalidInputError, match="version must be 2, but got 3"):
         from_bytes(stored(json.dumps({**json.loads(text), "version": 3})))

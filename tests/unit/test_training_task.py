@@ -147,7 +147,12 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert [feature["name"] for feature in manifest["features"]] == ["a", "kind"]
     assert manifest["datasets"] == versions
     assert manifest["trained_through"] == 9.0
-    assert manifest["holdout"] == {"from_order": 10.0, "through_order": 11.0, "rows": 100, "blocks": ["day-010", "day-011"]}
+    assert manifest["holdout"] == {
+        "from_order": 10.0,
+        "through_order": 11.0,
+        "rows": 100,
+        "blocks": ["day-010", "day-011"],
+    }
     assert manifest["code"] == {"sha": CODE, "image": None}
     assert manifest["estimator"]["name"] == "hist_gradient_boosting"
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
