@@ -12,7 +12,7 @@ from importlib.resources import files
 from itertools import pairwise
 from math import log1p
 
-from contender.charts import SHAPES, Plot, ticks
+from contender.charts import SHAPES, Plot, Points, ticks
 from contender.replay import ArmResult, Replay, Step
 
 MARKS = {
@@ -36,7 +36,7 @@ WORDS = {
     "failed": "failed",
 }
 
-WIDE, NARROW = 1040.0, 380.0
+WIDE, PANEL, NARROW = 1040.0, 500.0, 380.0
 Draw = Callable[[float], str]
 
 
@@ -251,21 +251,21 @@ def _panels(found: Replay) -> str:
     values = [value for _, _, points in series for _, value in points if value is not None]
     low, high = _room(min(values), max(values))
     marks = ticks(low, high, 4)
+    labels = [f"{mark:.{_places(marks)}f}" for mark in marks]
     figures = []
     for k, (arm, style, points) in enumerate(series):
-        plot = _plot(
-            found, 500.0, low, high, marks, [f"{mark:.{_places(marks)}f}" for mark in marks], right=16.0, height=190.0
-        )
-        content = plot.axes() + "".join(plot.line(other, "ghost") for _, _, other in series)
-        content += plot.line(points, style) + _marks_of(plot, found, arm, style, dict(points))
-        picture = plot.whole(
-            f"panel-{k}", f"{found.metric_title} of {arm.name}, batch by batch", _spoken([(arm.name, points)], found),
-            content,
-        )  # fmt: skip
-        figures.append(
-            f"<figure><figcaption>{_swatch(style)}<b>{escape(arm.name)}</b> mean {arm.mean:.4f}</figcaption>"
-            f"{picture}</figure>"
-        )
+
+        def draw(width: float, *, k: int = k, arm: ArmResult = arm, style: str = style, points: Points = points) -> str:
+            plot = _plot(found, width, low, high, marks, labels, right=16.0, height=190.0)
+            content = plot.axes() + "".join(plot.line(other, "ghost") for _, _, other in series)
+            content += plot.line(points, style) + _marks_of(plot, found, arm, style, dict(points))
+            title = f"{found.metric_title} of {arm.name}, batch by batch"
+            return plot.whole(
+                f"panel-{k}-{width:.0f}", title, _spoken([(arm.name, points)], found), content, _size(width)
+            )
+
+        heading = f"{_swatch(style)}<b>{escape(arm.name)}</b> mean {arm.mean:.4f}"
+        figures.append(f"<figure><figcaption>{heading}</figcaption>{_both(draw, wide=PANEL)}</figure>")
     return _section(
         f"{found.metric_title[:1].upper()}{found.metric_title[1:]} over time",
         "All move together when the world gets harder or easier to predict. Grey lines are the other policies.",
@@ -385,13 +385,13 @@ def _plot(
     return Plot(names, low, high, width, height, right=edge, y_ticks=marks, tick_labels=labels)
 
 
-def _both(draw: Draw) -> str:
+def _both(draw: Draw, *, wide: float = WIDE) -> str:
     """A picture for wide screens and one for narrow ones, so that its text is of one size on both."""
-    return draw(WIDE) + draw(NARROW)
+    return draw(wide) + draw(NARROW)
 
 
 def _size(width: float) -> str:
-    return "wide" if width == WIDE else "narrow"
+    return "narrow" if width == NARROW else "wide"
 
 
 def _points(arm: ArmResult, scored: Sequence[int]) -> list[tuple[float, float | None]]:
