@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
-.PHONY: help install demo down test check format lock clean
+.PHONY: help install demo down test bench check format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ down: $(INSTALLED) ## stop the local cloud that the demo left up
 
 test: $(INSTALLED) ## all tests, the local cloud's included
 	$(BIN)/python -m pytest
+
+bench: $(INSTALLED) ## measure speed and error rates beside the peers; fails where a stated figure is missed
+	$(BIN)/python -m benchmarks
 
 check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
 	$(BIN)/ruff format --check .

@@ -73,7 +73,6 @@ PEERS = (
     Entrant(NANNYML, "default"),
     Entrant(NANNYML, "KS + chi-square"),
     Entrant(NANNYML, "PCA reconstruction"),
-    Entrant(NANNYML, "domain classifier"),
     Entrant(WHYLOGS, "default"),
     Entrant(FROUROS, "KS + chi-square"),
     Entrant(DEEPCHECKS, "feature drift"),
@@ -107,7 +106,7 @@ class Effort:
         return 20.0 * self.seconds if contestant is CONTENDER else self.seconds
 
 
-FULL, QUICK = Effort((200, 200, 100), 30.0, 200), Effort((60, 60, 12), 3.0, 40)
+FULL, QUICK = Effort((200, 200, 100), 20.0, 200), Effort((60, 60, 12), 5.0, 40)
 
 
 def measure(*, full: bool, report: Report) -> Part:
@@ -167,7 +166,7 @@ class Stage:
     def _ask(self, experiment: str, contestant: Contestant, rule: str, task: Mapping[str, Any]) -> Answers:
         """A contestant's answers; none where it cannot run."""
         seconds = self.effort.seconds_of(contestant)
-        timeout = STARTING_SECONDS + seconds
+        timeout = STARTING_SECONDS + 2.0 * seconds
         try:
             answers: Answers = run("alarms", contestant, rule, {**task, "seconds": seconds}, timeout=timeout)
         except CannotRunError as error:
@@ -191,11 +190,11 @@ def interval_of(count: int, of: int) -> tuple[float, float]:
 
 def _about() -> str:
     return (
-        "Real flights out of New York in 2013, seven numeric features (minute and delay of departure, distance, planned "
-        "duration, humidity, wind, visibility) and three categorical ones (carrier, origin, destination). One batch, "
-        "one check: an alarm is any feature flagged, or a verdict where that is said. Contender's lines are single "
-        "checks at 5 % without effect floors, to compare like with like; its verdicts need evidence over time as well, "
-        "and stand further below."
+        "Real flights out of New York in 2013, seven numeric features (minute and delay of departure, distance, "
+        "planned duration, humidity, wind, visibility) and three categorical ones (carrier, origin, destination). "
+        "One batch, one check: an alarm is any feature flagged, or a verdict where that is said. Contender's lines "
+        "are single checks at 5 % without effect floors, to compare like with like; its verdicts need evidence over "
+        "time as well, and stand further below."
     )
 
 
@@ -209,8 +208,9 @@ def _iid_table(iid: Mapping[int, Experiment]) -> str:
         "**Independent rows.** Alarms in % for batches of 500 / 5,000 / 50,000 rows against five times as many, drawn "
         "from the whole year without replacement. Something changes in one feature: humidity moves by 0.1 of its "
         "standard deviation; 2 rows in 100 change carrier; or delays are dealt to other flights of the batch, which "
-        "leaves every single feature as it was. A dash: no trial was finished in the time given.\n\n"
-        + markdown_table(["", *SCENARIOS, "trials"], lines)
+        "leaves every single feature as it was. A dash: no trial was finished in the time given. "
+        "NannyML's domain classifier is left out: it fits five models for every chunk, the reference's too, and took "
+        "minutes for one trial.\n\n" + markdown_table(["", *SCENARIOS, "trials"], lines)
     )
 
 
@@ -226,9 +226,9 @@ def _days_table(days: Experiment, rolling: Experiment) -> str:
     alarms = alarms_of(rolling, ROLLING)
     low, high = _expected(len(alarms), 1.0 / 60.0)
     return (
-        "**Real days.** January and February are the reference, each of the next 60 days is a batch. Days differ from "
-        f"each other, drift or not; at 5 % a check that knows it alarms {_span(*_expected(60, RATE))} times in 60 (95 % "
-        "of the binomial distribution). Contender's days and NannyML's are chunks of one day each.\n\n"
+        "**Real days.** January and February are the reference, each of the next 60 days is a batch. Days differ "
+        f"from each other, drift or not; at 5 % a check that knows it alarms {_span(*_expected(60, RATE))} times in 60 "
+        "(95 % of the binomial distribution). Contender's days and NannyML's are chunks of one day each.\n\n"
         + markdown_table(["", "alarms"], lines)
         + f"\n\nOver the whole year, each day against the 59 before it at a rate of 1/60: {sum(alarms)} alarms in "
         f"{len(alarms)} days, where {_span(low, high)} are to be expected."

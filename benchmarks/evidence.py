@@ -1,4 +1,4 @@
-"""docs/evidence.md: a section for each part, each with the command, the day, the versions and the machine it came from."""
+"""docs/evidence.md: a section for each part, with the command, the day, the versions and the machine it came from."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def section(part: Part) -> str:
     versions = ", ".join(f"{peer.name} {peer.version}" for peer in CONTESTANTS if peer.version)
     ours = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "pandas", "scikit-learn"))
     measured = (
-        f"*Measured with `{part.command}` on {date.today():%-d %B %Y}: {machine()}; {ours}; peers where they take part: "
-        f"{versions}.*"
+        f"*Measured with `{part.command}` on {date.today():%-d %B %Y}: {machine()}; {ours}; peers where they take "
+        f"part: {versions}.*"
     )
     return f"## {part.title}\n\n{part.text.strip()}\n\n{figures}\n\n{measured}\n"
 

@@ -60,7 +60,7 @@ def flight_frame() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Edit:
-    """What a scenario does to one column of a batch: `source` are the rows that its values come from, `add` is added."""
+    """What a scenario does to one column: `source` are the rows that its values come from, `add` is added."""
 
     column: str
     source: Rows

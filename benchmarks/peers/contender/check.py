@@ -99,7 +99,9 @@ class WithClassifier(IndependentRows):
             np.where(np.isnan(frame[name]), MISSING, np.searchsorted(self.edges[name], frame[name]))
             for name in self.columns.numeric
         ]
-        codes += [frame[name].cat.codes.to_numpy() % (MISSING + 1) for name in self.columns.categorical]
+        codes += [
+            np.where(frame[name].isna(), MISSING, frame[name].cat.codes.to_numpy()) for name in self.columns.categorical
+        ]
         return np.stack(codes, axis=1).astype(np.uint8)
 
 

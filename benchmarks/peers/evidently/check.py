@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 os.environ["DO_NOT_TRACK"] = "1"
 
@@ -13,7 +13,7 @@ from evidently.presets import DataDriftPreset
 
 
 class Default:
-    methods: dict[str, str] = {}
+    methods: ClassVar[dict[str, str]] = {}
 
     def __init__(self, reference: Dataset, columns: Any) -> None:
         self.reference = reference
@@ -33,7 +33,7 @@ class Default:
 
 
 class KsAndChiSquare(Default):
-    methods = {"num_method": "ks", "cat_method": "chisquare"}
+    methods: ClassVar[dict[str, str]] = {"num_method": "ks", "cat_method": "chisquare"}
 
 
 RULES = {"default": Default, "KS + chi-square": KsAndChiSquare}
