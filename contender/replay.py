@@ -21,15 +21,15 @@ import numpy as np
 
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.datasets import BLOCK, ORDER, newest
-from contender.drift import detect_drift
 from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
 from contender.evaluation import Candidate, holdout_rows, judge
 from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
+from contender.monitoring import Reference, check_batch, observe
 from contender.prequential import Difference, Scored, mean_difference, score
-from contender.profile import Profile, count
+from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
 from contender.spending import earlier_comparisons
 from contender.table import Table
@@ -50,10 +50,10 @@ FARGATE_MINIMUM_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training leaves: the model as it is served, its reference profile, and the seconds that it took."""
+    """What one training leaves: the model as it is served, what batches are checked against, and its seconds."""
 
     candidate: Candidate
-    profile: Profile
+    reference: Reference
     seconds: float
 
 
@@ -407,7 +407,7 @@ class _Moment:
     def profile(self, config: PipelineConfig, model: Trained) -> Profile:
         """Today's rows as the drift check sees them."""
         if id(model) not in self._profiles:
-            self._profiles[id(model)] = observed(config, model, self.table)
+            self._profiles[id(model)] = observe(config, model.reference.profile.grid, self.table, model.candidate)
         return self._profiles[id(model)]
 
 
@@ -423,26 +423,6 @@ def training_part(config: PipelineConfig) -> PipelineConfig:
         schedule=SchedulePolicy(),
         alarms=AlarmPolicy(),
         notify=NotifyPolicy(),
-    )
-
-
-def observed(config: PipelineConfig, model: Trained, table: Table) -> Profile:
-    """A batch counted on a model's grid, with the model's predictions, as DetectDrift counts it."""
-    return count(model.profile.grid, table, prediction=model.candidate.predict(table), label=table[config.target])
-
-
-def drift_seen(
-    config: PipelineConfig, model: Trained, current: Profile, earlier: Sequence[Profile], answered: int
-) -> DriftSeen:
-    """The drift check as DetectDrift makes it."""
-    report = detect_drift(model.profile, current, config.drift, earlier=earlier, answered=answered)
-    over_time = report.evidence
-    return DriftSeen(
-        report.drifted,
-        report.reason,
-        report.drifted_features,
-        level=over_time.level if over_time else 0.0,
-        threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
     )
 
 
@@ -484,7 +464,7 @@ class _Runner:
         config, drift = self.arm.config, None
         if self.serving is not None:
             current = moment.profile(config, self.serving.trained)
-            drift = drift_seen(config, self.serving.trained, current, self.earlier, self.answered)
+            drift = self._check(moment, self.serving.trained, current)
             self.earlier.append(current)
             if not drift.drifted:
                 return Step(moment.position, "skipped", drift.reason, drift=drift)
@@ -506,6 +486,27 @@ class _Runner:
             seconds=challenger.seconds,
             drift=drift,
             judged=judged,
+        )
+
+    def _check(self, moment: _Moment, model: Trained, current: Profile) -> DriftSeen:
+        """DetectDrift, with the batches since the champion was trained."""
+        config = self.arm.config
+        report = check_batch(
+            config,
+            model.reference,
+            moment.table,
+            model.candidate,
+            current,
+            earlier=self.earlier,
+            answered=self.answered,
+        ).report
+        over_time = report.evidence
+        return DriftSeen(
+            report.drifted,
+            report.reason,
+            report.drifted_features,
+            level=over_time.level if over_time else 0.0,
+            threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
         )
 
     def _judge(self, moment: _Moment, challenger: Trained) -> Judged:

@@ -37,6 +37,6 @@ def real_training(elapsed: Callable[[], float]) -> Train:
         served = OnnxModel(manifest, encodings, open_session(model.onnx))
         milliseconds = time_per_row(served.predict, table, clock=elapsed)
         manifest["files"] = {MODEL: {"bytes": len(model.onnx)}}
-        return Trained(Candidate(manifest, served.predict, milliseconds), model.profile, seconds)
+        return Trained(Candidate(manifest, served.predict, milliseconds), model.reference, seconds)
 
     return trained

@@ -21,7 +21,7 @@ from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, TrainingFailedError
 from contender.evaluation import Candidate
 from contender.history import History, HistoryBatch
-from contender.profile import fit_profile
+from contender.monitoring import reference_of
 from contender.promotion_policy import PromotionPolicy
 from contender.replay import Arm, Replay, Trained, arms_of, fargate_usd, replay, training_part
 from contender.table import Table
@@ -75,8 +75,8 @@ class Levels:
             },
             "trained_through": float(training[ORDER].max()),
         }
-        profile = fit_profile(training, numeric=config.numeric, categorical=config.categorical)
-        return Trained(Candidate(manifest, predict), profile, self.seconds)
+        candidate = Candidate(manifest, predict)
+        return Trained(candidate, reference_of(config, table, held, candidate), self.seconds)
 
 
 def batch(number: int, level: float, *, refused: bool = False) -> HistoryBatch:
