@@ -13,7 +13,8 @@ import scipy.stats  # noqa: F401  # as the others import theirs, before anything
 
 from contender.drift import DriftReport, detect_drift
 from contender.drift_policy import DriftPolicy
-from contender.joint import MISSING, detect_joint
+from contender.joint import Kind, detect_joint
+from contender.monitoring import CURRENT_ROWS, SAMPLE_ROWS, RowSample, sample_rows
 from contender.profile import Profile, count, fit_profile
 from contender.table import Categories, Table
 
@@ -24,7 +25,6 @@ NO_FLOORS: dict[str, Any] = {
     "min_effect_missing": 0.0,
     "min_effect_joint": 0.5,
 }
-CELLS = 250
 
 
 def table_of(frame: pd.DataFrame, numeric: tuple[str, ...], categorical: tuple[str, ...]) -> Table:
@@ -75,34 +75,27 @@ class IndependentRows:
 
 
 class WithClassifier(IndependentRows):
-    """The same at half of the 5 %, and the domain classifier at the other half."""
+    """The same at half of the 5 %, and the domain classifier at the other half, on as many rows as a pipeline's."""
 
     policy = DriftPolicy(null="rows", alpha=ALPHA / 2.0, **NO_FLOORS)
 
     def __init__(self, reference: pd.DataFrame, columns: Any) -> None:
         super().__init__(reference, columns)
-        shares = np.linspace(0.0, 1.0, CELLS + 1)[1:-1]
-        self.edges = {name: np.unique(np.nanquantile(reference[name], shares)) for name in columns.numeric}
-        self.codes = self._codes(reference)
+        self.sample = self._sample(reference, SAMPLE_ROWS)
 
     def check(self, batch: pd.DataFrame) -> tuple[list[str], bool | None]:
         flagged, _ = super().check(batch)
-        kinds = ["numeric"] * len(self.columns.numeric) + ["categorical"] * len(self.columns.categorical)
-        joint = detect_joint(self.codes, self._codes(batch), kinds=kinds, names=self.columns.features)
+        current = self._sample(batch, CURRENT_ROWS)
+        kinds: list[Kind] = ["numeric" if name in self.columns.numeric else "categorical" for name in current.names]
+        joint = detect_joint(self.sample.codes, current.codes, kinds=kinds, names=current.names)
         if joint.p_value is not None and joint.p_value <= ALPHA / 2.0:
             flagged.append("all together")
         return flagged, bool(flagged)
 
-    def _codes(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """(n, d) quantile cells and levels; these frames have fewer levels than a byte has values."""
-        codes = [
-            np.where(np.isnan(frame[name]), MISSING, np.searchsorted(self.edges[name], frame[name]))
-            for name in self.columns.numeric
-        ]
-        codes += [
-            np.where(frame[name].isna(), MISSING, frame[name].cat.codes.to_numpy()) for name in self.columns.categorical
-        ]
-        return np.stack(codes, axis=1).astype(np.uint8)
+    def _sample(self, frame: pd.DataFrame, rows: int) -> RowSample:
+        """So many rows, evenly spread."""
+        places = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), rows)).astype(np.int64))
+        return sample_rows(self.profile.grid, self.table(frame.take(places)), None)
 
 
 class Days(IndependentRows):
