@@ -42,7 +42,7 @@ from benchmarks.tables import markdown_table
 
 SIZES = (500, 5_000, 50_000)
 RATE = 0.05
-STARTING_SECONDS = 150.0
+STARTING_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Effort:
     Attributes
     ----------
     trials : of each size, where a contestant is fast enough.
-    seconds : for each rule and size; whoever is slower makes fewer trials, and the tables say how many.
+    seconds : of the processor, for each rule and size; whoever is slower makes fewer trials, and the tables say how many.
     sequences : repetitions of what happens over time.
     """
 
@@ -166,7 +166,7 @@ class Stage:
     def _ask(self, experiment: str, contestant: Contestant, rule: str, task: Mapping[str, Any]) -> Answers:
         """A contestant's answers; none where it cannot run."""
         seconds = self.effort.seconds_of(contestant)
-        timeout = STARTING_SECONDS + 2.0 * seconds
+        timeout = STARTING_SECONDS + 4.0 * seconds
         try:
             answers: Answers = run("alarms", contestant, rule, {**task, "seconds": seconds}, timeout=timeout)
         except CannotRunError as error:

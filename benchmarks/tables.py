@@ -20,5 +20,5 @@ def seconds(value: float) -> str:
     """A duration with two or three digits."""
     if value < 0.0005:
         return "–"
-    digits = 4 if value < 0.01 else 3 if value < 1 else 1 if value < 20 else 0
+    digits = 4 if value < 0.01 else 3 if value < 1 else 2 if value < 10 else 0
     return f"{value:.{digits}f} s"

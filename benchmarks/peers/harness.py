@@ -137,7 +137,7 @@ def count_alarms(rule: type[Rule], task: Mapping[str, Any]) -> list[dict[str, An
     """The answer on every batch of every group, as far as the task's seconds reach."""
     columns = _columns(task)
     frame = pd.read_parquet(task["frame"])
-    deadline = time.monotonic() + task["seconds"]
+    deadline = time.process_time() + task["seconds"]  # the processor's, which a busy machine does not shorten
     answers = []
     for number, group in enumerate(task["groups"]):
         rows = np.load(group["rows"])
@@ -146,9 +146,9 @@ def count_alarms(rule: type[Rule], task: Mapping[str, Any]) -> list[dict[str, An
             answer = Answer(*fitted.check(rule.prepare(_batch(frame, rows, place, batch), columns)))
             said = {"flagged": len(answer.flagged), "verdict": answer.verdict}
             answers.append({"group": number, "batch": batch["name"], **said})
-            if time.monotonic() > deadline and len(task["groups"]) == 1:
+            if time.process_time() > deadline and len(task["groups"]) == 1:
                 return answers
-        if time.monotonic() > deadline:
+        if time.process_time() > deadline:
             break
     return answers
 

@@ -111,7 +111,7 @@ def test_numbers_are_short() -> None:
         "–",
         "0.0052 s",
         "0.123 s",
-        "2.5 s",
+        "2.51 s",
         "121 s",
     ]
 
