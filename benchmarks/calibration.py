@@ -93,7 +93,8 @@ class Effort:
     Attributes
     ----------
     trials : of each size, where a contestant is fast enough.
-    seconds : of the processor, for each rule and size; whoever is slower makes fewer trials, and the tables say how many.
+    seconds : of the processor, for each rule and size; whoever is slower makes fewer trials (the tables say how
+        many).
     sequences : repetitions of what happens over time.
     """
 
