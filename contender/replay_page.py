@@ -103,9 +103,9 @@ def _second_sentence(found: Replay) -> str:
 def _summary(found: Replay) -> str:
     better = "more" if found.greater_is_better else "less"
     rows = "".join(
-        f"<tr><th scope=row>{_swatch(style)}{escape(arm.name)}</th><td>{arm.retrains}</td>"
-        f"<td>{arm.replacements if arm.kind == 'policy' else '<i>unjudged</i>'}</td><td>{arm.mean:.4f}</td>"
-        f"<td>{_interval(arm)}</td><td>{arm.worst:.4f} <small>{escape(arm.worst_batch)}</small></td>"
+        f"<tr><th scope=row class=named>{_swatch(style)}{escape(arm.name)}</th><td>{arm.retrains}</td>"
+        f"<td>{arm.replacements if arm.kind == 'policy' else '<i>unjudged</i>'}</td><td>{_interval(arm)}</td>"
+        f"<td>{arm.mean:.4f}</td><td>{arm.worst:.4f} <small>{escape(arm.worst_batch)}</small></td>"
         f"<td>${arm.cost_usd:.4f}</td></tr>"
         for arm, style in _styled(found)
     )
@@ -114,8 +114,8 @@ def _summary(found: Replay) -> str:
         f"Mean {escape(found.metric_title)} over the scored batches, weighted by rows; {better} is better. Retrains "
         "and cost count from the first champion on.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
-        f"<th scope=col>promoted</th><th scope=col>mean {escape(found.metric)}</th>"
-        "<th scope=col>less always, 95&nbsp;%</th><th scope=col>worst batch</th><th scope=col>cost</th></tr></thead>"
+        "<th scope=col>promoted</th><th scope=col>less always, 95&nbsp;%</th>"
+        f"<th scope=col>mean {escape(found.metric)}</th><th scope=col>worst batch</th><th scope=col>cost</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>",
     )
 
@@ -302,7 +302,7 @@ def _evidence(found: Replay, arm: ArmResult, style: str, identity: str, width: f
     known = [(days, name) for days, name in LANDMARKS if days < alarm / 2.5]
     marks = [0.0, *(log1p(days) for days, _ in known), log1p(alarm)]
     labels = ["0", *(name for _, name in known), "alarm"]
-    plot = _plot(found, width, 0.0, top, marks, labels, right=16.0, height=190.0)
+    plot = _plot(found, width, 0.0, top, marks, labels, right=32.0, height=190.0)
     content = plot.axes() + plot.across(log1p(alarm), "alarm")
     thick = min(26.0, 0.62 * (plot.x(1) - plot.x(0)))
     for step, drift in seen:

@@ -1,0 +1,107 @@
+"""Replays of two real histories: what the loop would have done, beside always, scheduled and never retraining.
+
+    python -m benchmarks.replays [--full]
+
+Flights out of New York in 2013 by month, and in full by week too; Washington's bike rides of 2011 by month.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.parts import Figure, Part, Report
+from contender.adapters.readers import parse_frame
+from contender.cli.replay_training import real_training
+from contender.config import load_pipeline
+from contender.history import cut_history
+from contender.replay import ArmResult, Replay, arms_of, replay
+from demo_data import bikeshare, flights
+
+COMMAND = "python -m benchmarks.replays --full"
+PROJECT = Path(__file__).resolve().parents[1]
+FLIGHTS = PROJECT / "pipelines" / "flights.toml"
+BIKES = PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml"
+
+LARGEST_GAP = 0.002
+"""AUC that the loop may score less than always retraining on the flights."""
+LARGEST_SHARE = 0.5
+"""Of always-retraining's retrains that it may need."""
+
+
+def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, schedule: int, report: Report) -> Replay:
+    """A pipeline's own policy over a history, with the real training."""
+    config = load_pipeline(pipeline)
+    started = time.monotonic()
+    found = replay(
+        cut_history(parse_frame(rows, config), config, every),
+        arms_of(config, schedule=schedule),
+        train=real_training(time.perf_counter),
+        report=lambda done, total, name: report(f"{config.name} by {every}: {done}/{total} {name}"),
+    )
+    report(f"{config.name} by {every}: {time.monotonic() - started:.0f} s. {found.headline}")
+    return found
+
+
+def measure(*, full: bool, report: Report) -> Part:
+    """Replay the histories; the figures are of the flights by month."""
+    months = replayed(FLIGHTS, flights.flights(), every="month", schedule=3, report=report)
+    told = [_section("Flights by month", months)]
+    told.append(
+        _section(
+            "Bike rides by month",
+            replayed(BIKES, bikeshare.bikeshare(), every="month", schedule=3, report=report),
+        )
+    )
+    figures = [*_figures("flights by month", months)]
+    if full:
+        weeks = replayed(FLIGHTS, flights.flights(), every="week", schedule=4, report=report)
+        told.append(_section("Flights by week", weeks))
+        figures += _figures("flights by week", weeks)
+    return Part("Replay of real histories", COMMAND, "\n\n".join(told), figures)
+
+
+def _figures(name: str, found: Replay) -> list[Figure]:
+    ours, always = found.arms[0], found.arm("always")
+    share = ours.retrains / max(1, always.retrains)
+    return [
+        Figure(f"{name}: AUC less than always retraining", always.mean - ours.mean, LARGEST_GAP, "at most"),
+        Figure(f"{name}: retrains as a share of always retraining's", share, LARGEST_SHARE, "at most"),
+    ]
+
+
+def _section(title: str, found: Replay) -> str:
+    head = f"| policy | retrains | promoted | mean {found.metric} | less always (95 %) | worst batch | training |"
+    lines = [f"**{title}.** {found.headline}", "", head, "|---|---|---|---|---|---|---|"]
+    lines += [_row(arm) for arm in found.arms]
+    return "\n".join(lines)
+
+
+def _row(arm: ArmResult) -> str:
+    gap = "–"
+    if arm.difference is not None and arm.difference.low is not None and arm.difference.high is not None:
+        gap = f"{arm.difference.value:+.4f} ({arm.difference.low:+.4f} to {arm.difference.high:+.4f})"
+    promoted = str(arm.replacements) if arm.kind == "policy" else "unjudged"
+    cells = (
+        arm.name, str(arm.retrains), promoted, f"{arm.mean:.4f}", gap, f"{arm.worst:.4f} in {arm.worst_batch}",
+        f"{arm.training_seconds:.0f} s",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the flights by week as well")
+    part = measure(full=parser.parse_args().full, report=lambda line: print(line, file=sys.stderr, flush=True))
+    print(part.text)
+    for figure in part.figures:
+        print(figure.sentence)
+    sys.exit(int(any(not figure.holds for figure in part.figures)))
+
+
+if __name__ == "__main__":
+    main()
