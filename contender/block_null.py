@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import pi
+from itertools import combinations
+from math import comb, pi
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -102,6 +103,18 @@ class BlockColumn:
         usable = (rows > 0) & (rows < rows.sum())
         return np.where(usable, np.sqrt(np.maximum(distance**2 - spread / np.maximum(rows, 1.0), 0.0)), 0.0)
 
+    def distances_of(self, chosen: NDArray[np.bool_]) -> Floats:
+        """(choices,) how far the chosen blocks together are from the others together; `chosen` is (choices, blocks)."""
+        rows, heights = chosen @ self.rows, chosen @ self._heights
+        total, rest = self._heights.sum(axis=0), self.rows.sum() - rows
+        usable = (rows > 0) & (rest > 0)
+        own, others = np.maximum(rows, 1.0)[:, None], np.maximum(rest, 1.0)[:, None]
+        gaps = heights / own - (total - heights) / others
+        if self.values is not None:
+            return np.where(usable, np.maximum(gaps @ self.values, 0.0), 0.0)
+        distance = np.abs(gaps).max(axis=1) if self.kind == "ordered" else np.abs(gaps).sum(axis=1) / 2.0
+        return np.where(usable, distance, 0.0)
+
 
 @dataclass(frozen=True)
 class BlockRanks:
@@ -109,14 +122,12 @@ class BlockRanks:
 
     Attributes
     ----------
-    overall : (new blocks,) over all columns at once.
     distance : (new blocks, columns) how far each column is from the others.
     up, down : (new blocks, columns) how much higher, or lower, each column's mean is; 1 for unordered cells.
     units : (new blocks,) how many blocks each was ranked among, itself included.
     visible : (columns,) the distance from which on the newest block would have been the most unusual in this column.
     """
 
-    overall: Floats
     distance: Floats
     up: Floats
     down: Floats
@@ -128,9 +139,7 @@ def rank_blocks(columns: Sequence[BlockColumn], *, known: int) -> BlockRanks:
     """Rank every block from number `known` on among all blocks up to it.
 
     A p-value is the rank of a block's figure among those of all blocks: if blocks are exchangeable, it is at most u
-    with probability u at most, for each new block whatever came before it [1]_. The figure over all columns is the
-    largest distance, each in units of the one that a block in ten exceeds, so that a column's usual restlessness does
-    not count against it [2]_.
+    with probability u at most, for each new block whatever came before it [1]_.
 
     Parameters
     ----------
@@ -140,58 +149,92 @@ def rank_blocks(columns: Sequence[BlockColumn], *, known: int) -> BlockRanks:
     References
     ----------
     .. [1] Vovk, Gammerman & Shafer (2022), "Algorithmic Learning in a Random World", 2nd ed., theorem 8.2.
-    .. [2] Westfall & Young (1993), "Resampling-Based Multiple Testing", section 2.3 (single-step maxT).
 
     Examples
     --------
     >>> alike = np.tile([[60, 40], [50, 50], [40, 60]], (7, 1))
     >>> other = np.array([[5, 95]])
     >>> ranks = rank_blocks([BlockColumn(np.concatenate((alike, other)), "ordered")], known=20)
-    >>> ranks.overall.round(3).tolist(), ranks.up.round(3).tolist(), ranks.units.tolist()
-    ([0.667, 0.045], [[0.333], [0.045]], [21, 22])
+    >>> ranks.distance.round(3).tolist(), ranks.up.round(3).tolist(), ranks.units.tolist()
+    ([[0.667], [0.045]], [[0.333], [0.045]], [21, 22])
     """
     blocks = len(columns[0].counts)
     new = list(range(known, blocks))
-    overall = np.ones(len(new))
     distance, up, down = (np.ones((len(new), len(columns))) for _ in range(3))
     visible = np.ones(len(columns))
     for row, last in enumerate(new):
         distances = np.stack([column.distances(last + 1) for column in columns], axis=1)
-        units = np.array([_unit(column, found) for column, found in zip(columns, distances.T, strict=True)])
         distance[row] = _rank_of_last(distances)
-        overall[row] = _rank_of_last((distances / units).max(axis=1, keepdims=True))[0]
         for place, column in enumerate(columns):
             if column.kind != "unordered":
                 rises = column.rises(last + 1)[:, None]
                 up[row, place], down[row, place] = _rank_of_last(rises)[0], _rank_of_last(-rises)[0]
         visible = distances[:-1].max(axis=0, initial=0.0)
-    return BlockRanks(overall, distance, up, down, np.array(new, dtype=np.int64) + 1, visible)
+    return BlockRanks(distance, up, down, np.array(new, dtype=np.int64) + 1, visible)
 
 
-def combined(p_values: Floats) -> float:
-    """One p-value of several independent ones [1]_.
+@dataclass(frozen=True)
+class Exchanged:
+    """How unusual some blocks are together.
+
+    Attributes
+    ----------
+    p_value : over all columns at once.
+    of_columns : (columns,) of each column on its own, not corrected for their number.
+    exchanges : how many ways of choosing as many blocks were looked at; no p-value is below 1 / exchanges.
+    """
+
+    p_value: float
+    of_columns: Floats
+    exchanges: int
+
+
+def exchange_blocks(columns: Sequence[BlockColumn], *, window: int, draws: int = 999, seed: int = 0) -> Exchanged:
+    """Compare the newest blocks, taken together, with all others, and with what as many other blocks would show.
+
+    If blocks are exchangeable, any of them could have been the newest: all ways of choosing them are looked at where
+    these are few (for one block it is its rank among all), else random ones and the actual one [1]_. Over all columns,
+    what counts is the largest distance, each in units of the one that one choice in ten exceeds, so that a column's
+    usual restlessness does not count against it [2]_.
+
+    Parameters
+    ----------
+    window : how many of the blocks are the newest.
+    draws, seed : how many random choices, and which.
 
     References
     ----------
-    .. [1] Fisher (1932), "Statistical Methods for Research Workers", 4th ed., section 21.1.
+    .. [1] Phipson & Smyth (2010), "Permutation p-values should never be zero", Statistical Applications in Genetics
+       and Molecular Biology 9(1), 39.
+    .. [2] Westfall & Young (1993), "Resampling-Based Multiple Testing", section 2.3 (single-step maxT).
 
     Examples
     --------
-    >>> round(combined(np.array([0.04, 0.2, 0.1])), 4)
-    0.0268
+    >>> alike, other = np.tile([[60, 40], [50, 50], [40, 60]], (7, 1)), np.array([[5, 95]] * 3)
+    >>> exchange_blocks([BlockColumn(np.concatenate((alike, other)), "ordered")], window=3).p_value
+    0.002
     """
-    from scipy.special import chdtrc  # noqa: PLC0415  # importing the policies must not load scipy
+    chosen = _choices(len(columns[0].counts), window, draws, seed)
+    distances = np.stack([column.distances_of(chosen) for column in columns], axis=1)
+    usual = np.quantile(distances, TYPICAL_LARGE, axis=0)
+    floors = np.array([column.floor / 2.0 for column in columns])
+    largest = (distances / np.maximum(np.maximum(usual, floors), 1e-12)).max(axis=1)
+    of_columns = (distances >= distances[0] - 1e-12).mean(axis=0)
+    return Exchanged(float((largest >= largest[0] - 1e-12).mean()), of_columns, len(chosen))
 
-    if len(p_values) == 0:
-        return 1.0
-    statistic = -2.0 * float(np.log(np.maximum(p_values, 1e-300)).sum())
-    return min(1.0, max(0.0, float(chdtrc(2 * len(p_values), statistic))))
 
-
-def _unit(column: BlockColumn, distances: Floats) -> float:
-    present = column.rows[: len(distances)] > 0
-    usual = float(np.quantile(distances[present], TYPICAL_LARGE)) if present.any() else 0.0
-    return max(usual, column.floor / 2.0, 1e-12)
+def _choices(blocks: int, window: int, draws: int, seed: int) -> NDArray[np.bool_]:
+    """(choices, blocks) which blocks are taken for the newest; in the first row, those that are."""
+    actual = np.arange(blocks) >= blocks - window
+    if window == 1:
+        return np.eye(blocks, dtype=np.bool_)[::-1]
+    if comb(blocks, window) <= draws:
+        every = np.zeros((comb(blocks, window), blocks), dtype=np.bool_)
+        for row, places in enumerate(combinations(range(blocks - 1, -1, -1), window)):
+            every[row, list(places)] = True
+        return every
+    random = np.random.default_rng(seed).random((draws, blocks)).argsort(axis=1) < window
+    return np.concatenate((actual[None], random))
 
 
 def _rank_of_last(figures: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from contender.block_null import BlockColumn, BlockRanks, combined, rank_blocks
+from contender.block_null import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
 from contender.distances import (
     ks_distance,
     ks_distance_error,
@@ -55,7 +55,7 @@ class FeatureDrift:
     Attributes
     ----------
     feature, role, aspect : what was tested: its values, or its share of missing values.
-    test : "block ranks"; or where rows are independent "ks", "chi2" (with "+unseen" where an exact test of unseen
+    test : "block exchange"; or where rows are independent "ks", "chi2" (with "+unseen" where an exact test of unseen
         levels joined it), "fisher", or for a loss "welch".
     reference_rows, current_rows : rows that took part.
     effect, distance : the effect's name and size: "ks distance", "total variation", "missing rate difference", or for
@@ -182,10 +182,10 @@ def detect_drift(
 ) -> DriftReport:
     """Compare a batch with the reference, and add it to what was seen since.
 
-    *Is it unusual?* Where both profiles have blocks, each block of the batch is ranked among all known blocks
-    (`rank_blocks`); where rows are independent, numbers are tested by Kolmogorov-Smirnov, categories by chi-square
-    joined by Fisher's exact test of unseen levels, and missing rates by the same on two cells, corrected together
-    (Holm).
+    *Is it unusual?* Where both profiles have blocks, the batch's blocks are compared with all known ones
+    (`rank_blocks`, `exchange_blocks`); where rows are independent, numbers are tested by Kolmogorov-Smirnov, categories
+    by chi-square joined by Fisher's exact test of unseen levels, and missing rates by the same on two cells. Tests are
+    corrected for their number (Holm).
 
     *Has it lasted?* Every block (or batch) is a look, and the looks since the champion was trained are weighed
     together (`weigh`). The verdict is "drifted" when the evidence reaches what `false_retrains_per_year` asks for in a
@@ -366,10 +366,11 @@ class _Check:
         lasted = newest if alarm is None else slice(evidence.since[alarm], None)
         window = self.current if alarm is None else _window(self.batches[batch[lasted.start] :])
         found = []
+        exchanged = {group: ranks.exchanged(lasted) for group, ranks in ranked.items()}
         for plan, measured in zip(plans, self.measured(window), strict=True):
             ranks = ranked.get(plan.group)
-            found.append(measured if ranks is None else ranks.judged(measured, plan, lasted))
-        p_value = ranked["features"].overall(newest) if "features" in ranked else 1.0
+            found.append(ranks.judged(measured, plan, exchanged[plan.group]) if ranks else measured)
+        p_value = ranked["features"].exchanged(newest).p_value if "features" in ranked else 1.0
         return self.conclude(holm(found), evidence, labels, batch, p_value)
 
     def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
@@ -452,6 +453,7 @@ class _GroupRanks:
     """
 
     plans: tuple[_Plan, ...]
+    columns: tuple[BlockColumn, ...]
     ranks: BlockRanks
     place: Integers
 
@@ -475,23 +477,18 @@ class _GroupRanks:
             aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
         return aspects
 
-    def overall(self, units: slice) -> float:
-        return combined(self.ranks.overall[self._places(units)])
+    def exchanged(self, units: slice) -> Exchanged:
+        """How unusual these units are together, among all up to the newest."""
+        return exchange_blocks(self.columns, window=max(1, int(np.count_nonzero(self.place[units] >= 0))))
 
-    def judged(self, measured: FeatureDrift, plan: _Plan, units: slice) -> FeatureDrift:
-        """With the p-value over these units: the smallest of its aspects', times their number (Bonferroni)."""
-        column, places = self.plans.index(plan), self._places(units)
-        p_values = [combined(aspect[places]) for aspect in self._aspects(column).values()]
+    def judged(self, measured: FeatureDrift, plan: _Plan, found: Exchanged) -> FeatureDrift:
+        column = self.plans.index(plan)
         return replace(
             measured,
-            test="block ranks",
-            p_value=min(1.0, min(p_values) * len(p_values)),
+            test="block exchange",
+            p_value=float(found.of_columns[column]),
             smallest_visible_effect=float(self.ranks.visible[column]),
         )
-
-    def _places(self, units: slice) -> Integers:
-        places = self.place[units]
-        return places[places >= 0]
 
 
 def _ranked(units: Units, plans: Sequence[_Plan], policy: DriftPolicy) -> dict[str, _GroupRanks]:
@@ -502,9 +499,9 @@ def _ranked(units: Units, plans: Sequence[_Plan], policy: DriftPolicy) -> dict[s
         has_values = np.any([units.counts[plan.grid.name][:, :-1].any(axis=1) for plan in members], axis=0)
         known = int(np.count_nonzero(has_values[: units.known]))
         if known >= MIN_GROUP_BLOCKS:
-            columns = [_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members]
+            columns = tuple(_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members)
             place = np.where(has_values, np.cumsum(has_values) - 1 - known, -1)[units.known :]
-            ranked[group] = _GroupRanks(members, rank_blocks(columns, known=known), place)
+            ranked[group] = _GroupRanks(members, columns, rank_blocks(columns, known=known), place)
     return ranked
 
 

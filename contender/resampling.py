@@ -26,8 +26,8 @@ class Interval:
     ----------
     difference, low, high : the improvement, and the ends of its interval.
     standard_error : by the block bootstrap.
-    skewness : of the mean block's influence on the difference (jackknife), unbiased for equal blocks, over
-        sqrt(units): what the interval is corrected for.
+    skewness : of the difference, as that of the blocks' influence on it (jackknife) over sqrt(units): what the
+        interval is corrected for.
     units : how many blocks, or pooled groups of blocks, were resampled: one more than the degrees of freedom.
     level : the chance that one end is wrong.
     """
@@ -196,14 +196,12 @@ class Holdout:
 
 
 def _skewness(values: Floats) -> float:
-    """Skewness of a mean of so many independent units: the sample's (G1 of Joanes & Gill 1998) over sqrt(n)."""
-    n = len(values)
+    """Skewness of the mean of so many independent units: the sample's, as Hall (1992) has it, over sqrt(n)."""
     centred = values - values.mean()
     variance = float((centred**2).mean())
-    if n < 3 or variance <= (1e-12 * float(np.abs(values).max())) ** 2:
+    if variance <= (1e-12 * float(np.abs(values).max())) ** 2:
         return 0.0
-    sample = float((centred**3).mean()) / variance**1.5
-    return float(sample * sqrt(n - 1) / (n - 2))
+    return float((centred**3).mean()) / variance**1.5 / sqrt(len(values))
 
 
 def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import boto3
@@ -15,9 +16,11 @@ from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import parse_pipeline
 from contender.datasets import DatasetManifest, DatasetStore
-from contender.drift import DriftReport, detect_drift
+from contender.evaluation import Candidate
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
-from contender.profile import count, from_bytes
+from contender.monitoring import BatchCheck, Reference, check_batch, observe
+from contender.observations import Observations
+from contender.profile import Profile
 from contender.promotion import read_pointer
 from contender.registry import REFERENCE, ModelRegistry, ModelVersion
 from contender.runs import DRIFT, RunFolder
@@ -53,8 +56,11 @@ def detect(state: RunState) -> Drift:
     if not window:
         asked = f", but a new model was asked for ({state.request.trigger})" if forced else ""
         return Drift(forced, drifted=False, reason=f"nothing has come since the champion was trained{asked}")
-    report = compare_with_reference(state, registry, version, [store.part(manifest) for manifest in window])
+    check = check_window(state, registry, version, manifests, window)
+    report = check.report
     emit("FeaturesDrifted", len(report.drifted_features))
+    if report.evidence is not None:
+        emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
     return Drift(
         retrain=report.drifted or forced,
         drifted=report.drifted,
@@ -70,27 +76,62 @@ def current_window(
     """The run's own dataset versions; without any, all that came since the champion was trained."""
     if state.validation is not None and state.validation.dataset_versions:
         return [manifest for manifest in manifests if manifest.version in state.validation.dataset_versions]
-    trained_on = champion.manifest["datasets"]
-    newest = max((m.sequence for m in manifests if m.version in trained_on), default=0)
+    newest = newest_sequence(champion, manifests)
     return [manifest for manifest in manifests if manifest.sequence > newest]
 
 
-def compare_with_reference(
-    state: RunState, registry: ModelRegistry, champion: ModelVersion, parts: Sequence[bytes]
-) -> DriftReport:
+def newest_sequence(model: ModelVersion, manifests: Sequence[DatasetManifest]) -> int:
+    """The number of the newest dataset version that a model was trained on."""
+    trained_on = model.manifest["datasets"]
+    return max((manifest.sequence for manifest in manifests if manifest.version in trained_on), default=0)
+
+
+def check_window(
+    state: RunState,
+    registry: ModelRegistry,
+    champion: ModelVersion,
+    manifests: Sequence[DatasetManifest],
+    window: Sequence[DatasetManifest],
+) -> BatchCheck:
+    """Check the window's rows, with all that was observed between the champion's training and them."""
     folder = RunFolder(data, registry.pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
-    reference = from_bytes(registry.file(champion, REFERENCE))
-    table = Table.concatenate([read_parquet(part) for part in parts])
-    current = count(
-        reference.grid,
-        table,
-        prediction=load_model(registry, champion).predict(table),
-        label=table[config.target],
+    reference = Reference.from_bytes(registry.file(champion, REFERENCE))
+    model = Candidate(champion.manifest, load_model(registry, champion).predict)
+    store = DatasetStore(data, registry.pipeline)
+    observations = Observations(data, registry.pipeline, champion.version)
+    tables = {manifest.version: read_parquet(store.part(manifest)) for manifest in window}
+
+    def observed(manifest: DatasetManifest) -> Profile:
+        profile = observations.read(manifest.version)
+        if profile is None or profile.grid != reference.profile.grid:
+            table = tables.get(manifest.version) or read_parquet(store.part(manifest))
+            profile = observe(config, reference.profile.grid, table, model)
+            observations.write(manifest.version, profile)
+        return profile
+
+    earlier = between(champion, manifests, window)
+    newest_model = registry.read(registry.versions()[-1])
+    answered = newest_sequence(newest_model, manifests)
+    check = check_batch(
+        config,
+        reference,
+        Table.concatenate([tables[manifest.version] for manifest in window]),
+        model,
+        reduce(Profile.merge, map(observed, window)),
+        earlier=list(map(observed, earlier)),
+        answered=sum(manifest.sequence <= answered for manifest in earlier),
     )
-    report = detect_drift(reference, current, config.drift)
-    folder.write(DRIFT, report.to_dict() | {"champion": champion.version})
-    return report
+    folder.write(DRIFT, check.to_dict() | {"champion": champion.version})
+    return check
+
+
+def between(
+    champion: ModelVersion, manifests: Sequence[DatasetManifest], window: Sequence[DatasetManifest]
+) -> Sequence[DatasetManifest]:
+    """The dataset versions newer than the champion's training and older than the window."""
+    since, until = newest_sequence(champion, manifests), min(manifest.sequence for manifest in window)
+    return [manifest for manifest in manifests if since < manifest.sequence < until]
 
 
 handler: Any = step(detect)

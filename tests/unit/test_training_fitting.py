@@ -129,13 +129,17 @@ def test_the_baseline_ignores_the_features(task: str, columns: int) -> None:
 
 
 @pytest.mark.parametrize(("task", "predictions"), [("binary", 1), ("multiclass", 3), ("regression", 1)])
-def test_the_profile_is_of_the_training_rows_with_their_predictions_and_labels(task: str, predictions: int) -> None:
-    profile = train_on(task).profile
-    roles = [column.role for column in profile.grid.columns]
+def test_the_profile_is_of_all_rows_by_day_with_predictions_and_losses_of_the_holdout(
+    task: str, predictions: int
+) -> None:
+    model = train_on(task)
+    roles = [column.role for column in model.profile.grid.columns]
 
-    assert profile.rows == 9 * ROWS_A_DAY
-    assert len(profile.counts) == len(roles)
-    assert [roles.count(role) for role in ("feature", "prediction", "label")] == [3, predictions, 1]
+    assert model.profile.rows == model.trained_rows + model.holdout.rows
+    assert len(model.profile.counts) == len(roles)
+    assert [roles.count(role) for role in ("feature", "prediction", "loss", "label")] == [3, predictions, 1, 1]
+    assert model.profile.counts["(loss)"].present == model.holdout.rows
+    assert model.profile.counts["(loss)"].missing == model.trained_rows
 
 
 def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
