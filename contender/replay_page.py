@@ -115,8 +115,8 @@ def _summary(found: Replay) -> str:
         "and cost count from the first champion on.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
         "<th scope=col>promoted</th><th scope=col>less always, 95&nbsp;%</th>"
-        f"<th scope=col>mean {escape(found.metric)}</th><th scope=col>worst batch</th><th scope=col>cost</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>",
+        f"<th scope=col>mean {escape(found.metric)}</th><th scope=col>worst batch</th><th scope=col>cost</th></tr>"
+        f"</thead><tbody>{rows}</tbody></table></div>",
     )
 
 

@@ -6,8 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from contender.cli.main import run
 from demo_data import flights
 from tests.e2e.loop import PROJECT, LocalLoop
 from tests.e2e.shop import visits
@@ -37,7 +39,7 @@ def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: Local
 
 @pytest.mark.emulator
 def test_the_commands_to_look_around_answer_for_the_flights(loop: LocalLoop) -> None:
-    looking = contender_commands(with_word="flights")
+    looking = [arguments for arguments in contender_commands(with_word="flights") if arguments[0] != "replay"]
     assert {arguments[0] for arguments in looking} == {"runs", "champion"}
     if loop.pipeline("flights").champion is None:
         path = loop.root / "june.csv"
@@ -45,6 +47,23 @@ def test_the_commands_to_look_around_answer_for_the_flights(loop: LocalLoop) -> 
         loop.contender("upload", str(path), "--pipeline", "flights")
     for arguments in looking:
         assert loop.contender(*arguments).strip()
+
+
+def test_the_replay_of_a_short_history_writes_its_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (written,) = [shlex.split(line) for line in COMMANDS if "-m demo_data" in line]
+    (arguments,) = contender_commands(with_word="replay")
+    assert written[3:] == ["flights", arguments[1]]
+
+    monkeypatch.chdir(tmp_path)
+    short = pd.concat([flights.month(number)[::8] for number in (1, 2, 3)], ignore_index=True)
+    short.to_parquet(arguments[1], index=False)
+    monkeypatch.setattr("sys.argv", ["contender", *arguments])
+    with pytest.raises(SystemExit) as end:
+        run()
+    assert end.value.code in (0, None), capsys.readouterr().err
+    assert (tmp_path / arguments[arguments.index("--html") + 1]).is_file()
 
 
 @pytest.mark.parametrize("target", [line.split()[1] for line in COMMANDS if line.startswith("make ")])
