@@ -140,14 +140,22 @@ class Stage:
         return self._run(f"{size:,} rows", groups, (ROWS, CLASSIFIER, *PEERS), chunk_rows=size, day="")
 
     def days(self) -> Experiment:
-        return self._run("60 days", [next_days(self.frame)], (ROWS, DAYS, *PEERS), chunk_rows=0, day=DAY)
+        return self._run("60 days", [next_days(self.frame)], (ROWS, DAYS, *PEERS), chunk_rows=0, day=DAY, patience=4.0)
 
     def rolling(self) -> Experiment:
         return self._run("rolling", list(rolling_days(self.frame)), (ROLLING,), chunk_rows=0, day=DAY)
 
     def _run(
-        self, name: str, groups: Sequence[Group], entrants: Sequence[Entrant], *, chunk_rows: int, day: str
+        self,
+        name: str,
+        groups: Sequence[Group],
+        entrants: Sequence[Entrant],
+        *,
+        chunk_rows: int,
+        day: str,
+        patience: float = 1.0,
     ) -> Experiment:
+        """Two contestants at a time, each with its seconds (times `patience`)."""
         frame = self.folder / "frame.parquet"
         if not frame.exists():
             self.frame.to_parquet(frame, index=False)
@@ -161,12 +169,14 @@ class Stage:
         }
         asked = dict.fromkeys((entrant.contestant, entrant.rule) for entrant in entrants)
         with ThreadPoolExecutor(2) as pool:
-            answers = pool.map(lambda pair: self._ask(name, *pair, task), asked)
+            answers = pool.map(lambda pair: self._ask(name, *pair, task, patience), asked)
             return dict(zip(asked, answers, strict=True))
 
-    def _ask(self, experiment: str, contestant: Contestant, rule: str, task: Mapping[str, Any]) -> Answers:
+    def _ask(
+        self, experiment: str, contestant: Contestant, rule: str, task: Mapping[str, Any], patience: float
+    ) -> Answers:
         """A contestant's answers; none where it cannot run."""
-        seconds = self.effort.seconds_of(contestant)
+        seconds = patience * self.effort.seconds_of(contestant)
         timeout = STARTING_SECONDS + 4.0 * seconds
         try:
             answers: Answers = run("alarms", contestant, rule, {**task, "seconds": seconds}, timeout=timeout)

@@ -254,7 +254,7 @@ def tails_part(draws: int, report: Report) -> tuple[str, list[Figure]]:
             values = draw(np.random.default_rng(units), (draws, units))
             centred = values - values.mean(axis=1, keepdims=True)
             variance = (centred**2).mean(axis=1)
-            skewness = (centred**3).mean(axis=1) / variance**1.5 * sqrt(units - 1) / (units - 2)
+            skewness = (centred**3).mean(axis=1) / variance**1.5 / sqrt(units)
             distance = values.mean(axis=1) / np.sqrt(variance / (units - 1))
             limits = -stats.t.ppf(levels, units - 1)
             plain, used = (_above(each, limits) for each in (distance, corrected(distance, skewness)))
