@@ -61,9 +61,9 @@ def reach(level: float, units: int, skewness: float) -> float:
     inverse of Hall's cubic transformation [1]_ of it, when that is farther. A challenger that is a little better on
     most days and much worse on rare ones shows too small a standard error whenever the rare day is missing. Measured
     (benchmarks/promotions.py): with 7 blocks of skewness -1, what 50 comparisons of a sequence may spend in all, 4.9 %,
-    becomes 16 % with plain t and 10.5 % so corrected; of normal blocks 3.5 %, of blocks with heavy but even tails (t with
-    3 degrees of freedom) 2.5 %. It costs power: 0.80 becomes 0.70 with 7 normal blocks, 0.77 with 14. No method is valid
-    for every distribution [2]_.
+    becomes 16 % with plain t and 10.5 % so corrected; of normal blocks 3.5 %, of blocks with heavy but even tails (t
+    with 3 degrees of freedom) 2.5 %. It costs power: 0.80 becomes 0.70 with 7 normal blocks, 0.77 with 14. No method
+    is valid for every distribution [2]_.
 
     References
     ----------
