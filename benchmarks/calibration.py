@@ -107,7 +107,7 @@ class Effort:
         return 20.0 * self.seconds if contestant is CONTENDER else self.seconds
 
 
-FULL, QUICK = Effort((200, 200, 100), 20.0, 200), Effort((60, 60, 12), 5.0, 40)
+FULL, QUICK = Effort((200, 200, 100), 30.0, 200), Effort((60, 60, 12), 5.0, 40)
 
 
 def measure(*, full: bool, report: Report) -> Part:

@@ -155,9 +155,10 @@ def _profile_bytes(rows: int) -> int:
 def _about(sizes: Sizes) -> str:
     return (
         f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted beforehand where a "
-        f"contestant keeps something of it; then the check of a batch, p-values and distances of all features. Best of "
-        f"up to seven, in a process of its own, by the clock, or by the processor where other processes were in the way. Memory is how far resident memory rose during the checks. Contender's "
-        f"check starts at the pandas frame; the others' frames were brought into the shape they like beforehand."
+        "contestant keeps something of it; then the check of a batch, p-values and distances of all features. Best of "
+        "up to seven, in a process of its own, by the clock, or by the processor where other processes were in the "
+        "way. Memory is how far resident memory rose during the checks. Contender's check starts at the pandas frame; "
+        "the others' frames were brought into the shape they like beforehand."
     )
 
 
