@@ -202,7 +202,7 @@ def _skewness(values: Floats) -> float:
     variance = float((centred**2).mean())
     if variance <= (1e-12 * float(np.abs(values).max())) ** 2:
         return 0.0
-    return float((centred**3).mean()) / variance**1.5 / sqrt(len(values))
+    return float((centred**3).mean() / variance**1.5 / sqrt(len(values)))
 
 
 def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:
