@@ -83,6 +83,13 @@ class TrainingPolicy:
         "The newest blocks, kept from training: champion and challenger are compared on them.", 7, minimum=1
     )
     window_batches: int = key("Train on the newest so many dataset versions; 0 is all of them.", 0, minimum=0)
+    retrain_growth: float = key(
+        "Train a challenger, drift or no drift, once there are so many times as many rows as when the newest model was "
+        "trained: more data is a reason of its own. 0 waits for drift.",
+        3.0,
+        minimum=0.0,
+        maximum=1000.0,
+    )
     min_level_rows: int = key(
         "A category seen in fewer training rows is treated as unseen, so that the model learns what unseen means.",
         20,

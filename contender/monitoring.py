@@ -219,6 +219,23 @@ def check_batch(
     return BatchCheck(report, estimated, realised)
 
 
+def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
+    """Why there is so much more data than the newest model had that a new one is due; empty when there is not.
+
+    Examples
+    --------
+    >>> from contender.config import parse_pipeline
+    >>> config = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
+    >>> grown(config, rows=30_000, rows_before=10_000)
+    'There are 30,000 rows to train on, 3 times the 10,000 that the newest model had.'
+    """
+    times = config.training.retrain_growth
+    if times == 0.0 or rows < times * rows_before:
+        return ""
+    ratio = rows / max(rows_before, 1)
+    return f"There are {rows:,} rows to train on, {ratio:.2g} times the {rows_before:,} that the newest model had."
+
+
 def losses(asked: Answers) -> Floats:
     """(n,) what each answer of the first model cost: the log loss of a class, the absolute error of a number."""
     predictions = asked.predictions[0]

@@ -27,7 +27,7 @@ from contender.evaluation import Candidate, holdout_rows, judge
 from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
-from contender.monitoring import Reference, check_batch, observe
+from contender.monitoring import Reference, check_batch, grown, observe
 from contender.prequential import Difference, Scored, mean_difference, score
 from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
@@ -435,6 +435,7 @@ class _Runner:
     serving: _Serving | None = None
     earlier: list[Profile] = field(default_factory=list)
     answered: int = 0
+    rows: int = 0
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
@@ -466,13 +467,14 @@ class _Runner:
             current = moment.profile(config, self.serving.trained)
             drift = self._check(moment, self.serving.trained, current)
             self.earlier.append(current)
-            if not drift.drifted:
+            more = grown(config, rows=len(moment.window(config)), rows_before=self.rows)
+            if not drift.drifted and not more:
                 return Step(moment.position, "skipped", drift.reason, drift=drift)
         try:
             challenger = moment.training(config)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
-        self.answered = len(self.earlier)
+        self.answered, self.rows = len(self.earlier), len(moment.window(config))
         judged = self._judge(moment, challenger)
         verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
         if judged.verdict == "wins":

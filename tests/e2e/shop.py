@@ -22,7 +22,7 @@ categorical = ["kind"]
 
 [training]
 estimator = "linear"
-holdout_blocks = 3
+holdout_blocks = 5
 min_level_rows = 5
 window_batches = 1   # what was true of older visits may be true no more
 {f"parameters = {parameters}" if parameters else ""}
