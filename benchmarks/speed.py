@@ -28,7 +28,7 @@ from benchmarks.frames import WIDE_CATEGORICAL, WIDE_NUMERIC, wide_frame
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.peers.contender.check import table_of
 from benchmarks.tables import markdown_table, number, seconds
-from contender.drift import ks_distance
+from contender.distances import ks_distance
 from contender.profile import count, fit_profile, to_bytes
 from contender.table import Table
 

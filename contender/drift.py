@@ -2,172 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from math import sqrt
-from typing import Any, Literal
 
-import numpy as np
-
-from contender.block_null import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
-from contender.distances import (
-    ks_distance,
-    ks_distance_error,
-    mean,
-    spread,
-    total_variation,
-    wasserstein_distance,
-    wasserstein_distance_error,
-)
+from contender.drift_measures import holm, judged, measure, row_test
 from contender.drift_policy import DriftPolicy
-from contender.drift_words import categorical_direction, display_name, loss_direction, numeric_direction, reason_of
+from contender.drift_ranks import Plan, rank_groups
+from contender.drift_report import DriftReport, EvidenceOverTime, FeatureDrift, Null, Verdict
+from contender.drift_words import display_name, reason_of
 from contender.errors import InvalidInputError
 from contender.evidence import DAYS_PER_YEAR, Evidence, Surprise, e_value, threshold_days, weigh
-from contender.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid, Role
+from contender.grid import Grid
 from contender.joint import JointDrift
-from contender.profile import Blocks, Counts, Profile
-from contender.two_sample import (
-    Outcome,
-    holm_adjusted,
-    ks_p_value,
-    levels_test,
-    mean_rise_test,
-    two_cells_test,
-    visible_ks_distance,
-    visible_mean_rise,
-    visible_share,
-)
-from contender.units import Units, in_units
+from contender.profile import Blocks, Profile
+from contender.units import in_units
 
-Verdict = Literal["drifted", "stable", "too few rows"]
-Aspect = Literal["values", "missing"]
-Null = Literal["blocks", "rows"]
-
-MIN_GROUP_BLOCKS = 5
-"""Predictions and losses are known of the holdout only; with fewer blocks of them, nothing is ranked."""
-
-
-@dataclass(frozen=True)
-class FeatureDrift:
-    """What one column's values, or its share of missing values, did.
-
-    Attributes
-    ----------
-    feature, role, aspect : what was tested: its values, or its share of missing values.
-    test : "block exchange"; or where rows are independent "ks", "chi2" (with "+unseen" where an exact test of unseen
-        levels joined it), "fisher", or for a loss "welch".
-    reference_rows, current_rows : rows that took part.
-    effect, distance : the effect's name and size: "ks distance", "total variation", "missing rate difference", or for
-        a loss "relative rise", negative where it fell.
-    distance_error : the distance on the raw values is larger by at most this; 0 when the grid is exact.
-    wasserstein, wasserstein_scaled : how far values moved on average, in the feature's own units and in the
-        reference's standard deviations, values clipped to the reference's 0.1 % to 99.9 % range; None for
-        categories.
-    wasserstein_error : the distance on the raw values is larger or smaller by at most this.
-    p_value, adjusted_p_value : of the test alone, and corrected for all tests of the report.
-    effect_floor : the distance that counts.
-    significant : whether the adjusted p-value is at most alpha.
-    drifted : significant, and the distance reaches the floor.
-    direction : what changed, in words.
-    smallest_visible_effect : a distance that is always significant with these numbers of rows and tests
-        (among categories, a distance between cells that the test did not have to pool); with block ranks, one that
-        makes the newest block the most unusual of all.
-    """
-
-    feature: str
-    role: Role
-    aspect: Aspect
-    reference_rows: int
-    current_rows: int
-    effect: str
-    distance: float
-    effect_floor: float
-    direction: str
-    test: str = ""
-    p_value: float = 1.0
-    smallest_visible_effect: float = 1.0
-    distance_error: float = 0.0
-    wasserstein: float | None = None
-    wasserstein_scaled: float | None = None
-    wasserstein_error: float | None = None
-    adjusted_p_value: float = 1.0
-    significant: bool = False
-    drifted: bool = False
-
-
-@dataclass(frozen=True)
-class EvidenceOverTime:
-    """What has added up since the champion was trained, or since it last led to a retrain.
-
-    Attributes
-    ----------
-    level : in days: chance alone would take at least so long, on average, to show as much.
-    threshold : the level that starts a retrain, from `false_retrains_per_year`.
-    since : the block or batch with which the change seems to have begun; empty when nothing was seen.
-    strongest : what carries most of it: a feature with the way it moved, "loss up", or "joint".
-    path : each block or batch since the champion was trained with the level after it.
-    """
-
-    level: float
-    threshold: float
-    false_retrains_per_year: float
-    since: str
-    strongest: str
-    path: tuple[tuple[str, float], ...]
-
-    @property
-    def reached(self) -> bool:
-        return self.level >= self.threshold
-
-
-@dataclass(frozen=True)
-class DriftReport:
-    """What a drift check found.
-
-    Attributes
-    ----------
-    verdict : "drifted", "stable", or "too few rows", which is no statement about the world.
-    reason : a few sentences with the figures.
-    null : what was taken as alike: whole "blocks", or single "rows".
-    p_value : of this batch alone, over all tests of features and labels: the chance of any so unusual.
-    tests : how many tests were corrected for.
-    features : every test made, the strongest evidence first.
-    joint : what the domain classifier found; None where it was not asked.
-    joint_drifted : whether features go together differently, surely and far enough.
-    evidence : what adds up over time; None with too few rows.
-    not_checked : why each feature was left out that could not be tested.
-    """
-
-    verdict: Verdict
-    reason: str
-    null: Null
-    alpha: float
-    min_rows: int
-    reference_rows: int
-    current_rows: int
-    p_value: float
-    tests: int
-    features: tuple[FeatureDrift, ...]
-    joint: JointDrift | None
-    joint_drifted: bool
-    evidence: EvidenceOverTime | None
-    not_checked: Mapping[str, str]
-
-    @property
-    def drifted(self) -> bool:
-        return self.verdict == "drifted"
-
-    @property
-    def drifted_features(self) -> tuple[str, ...]:
-        """Names of the features that drifted, each once, the strongest evidence first."""
-        return tuple(dict.fromkeys(found.feature for found in self.features if found.drifted))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        joint = self.joint.to_dict() if self.joint else None
-        plain = asdict(replace(self, joint=None))
-        return {**plain, "joint": joint, "drifted": self.drifted, "drifted_features": list(self.drifted_features)}
+__all__ = ["DriftReport", "EvidenceOverTime", "FeatureDrift", "detect_drift"]
 
 
 def detect_drift(
@@ -232,24 +83,6 @@ def detect_drift(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One test to make."""
-
-    grid: Grid
-    aspect: Aspect
-
-    @property
-    def group(self) -> str:
-        """Predictions and losses are known of other blocks than features and labels are."""
-        return {"prediction": "predictions", "loss": "loss"}.get(self.grid.role, "features")
-
-    @property
-    def name(self) -> str:
-        name = display_name(self.grid.name)
-        return f"{name} (missing)" if self.aspect == "missing" else name
-
-
-@dataclass(frozen=True)
 class _Check:
     """One drift check: what `detect_drift` was given, and what follows from it."""
 
@@ -289,7 +122,7 @@ class _Check:
         reasons = {grid.name: self._cannot_check(grid, self.current) for grid in self.reference.grid.columns}
         return {display_name(name): reason for name, reason in reasons.items() if reason}
 
-    def plans(self, batch: Profile) -> list[_Plan]:
+    def plans(self, batch: Profile) -> list[Plan]:
         """The tests to make of a batch: of values, and of missing values where there are any."""
         plans = []
         for grid in self.reference.grid.columns:
@@ -297,11 +130,11 @@ class _Check:
             if grid.name in self.policy.ignore or grid.name not in both:
                 continue
             if not self._cannot_check(grid, batch):
-                plans.append(_Plan(grid, "values"))
+                plans.append(Plan(grid, "values"))
             missing = self.reference.counts[grid.name].missing + batch.counts[grid.name].missing
             # Where neither side misses anything there is nothing to test: no other outcome was possible.
             if missing and grid.role == "feature" and self.reference.rows and batch.rows:
-                plans.append(_Plan(grid, "missing"))
+                plans.append(Plan(grid, "missing"))
         return plans
 
     def _cannot_check(self, grid: Grid, batch: Profile) -> str:
@@ -353,7 +186,7 @@ class _Check:
         """Blocks are alike: each block is one look, ranked among all blocks known before it."""
         plans = self.plans(self.current)
         units = in_units(self.reference, self.batches, list(dict.fromkeys(plan.grid.name for plan in plans)))
-        ranked = _ranked(units, plans, self.policy)
+        ranked = rank_groups(units, plans, self.policy)
         new = len(units.labels) - units.known
         if not ranked or new == 0:
             return self.report("too few rows", self.measured(), 1.0, None)
@@ -389,7 +222,7 @@ class _Check:
         alarm = self._open_alarm(evidence, batch)
         look = len(evidence.levels) - 1 if alarm is None else alarm
         level, strongest = evidence.levels[look], evidence.strongest[look]
-        features = _judged(found, self.policy)
+        features = judged(found, self.policy)
         joint_level = self._joint_level(sum(1 for number in batch if number == batch[-1]))
         joint_drifted = joint_level >= self.threshold
         if joint_level > level:
@@ -445,96 +278,6 @@ class _Check:
         return replace(report, reason=reason_of(report))
 
 
-@dataclass(frozen=True)
-class _GroupRanks:
-    """The ranks of new units, over the columns that are known of the same units.
-
-    `place` has each new unit's number among those that have values, or -1.
-    """
-
-    plans: tuple[_Plan, ...]
-    columns: tuple[BlockColumn, ...]
-    ranks: BlockRanks
-    place: Integers
-
-    def streams(self) -> dict[str, list[Surprise | None]]:
-        """What to bet on: that a column is far from the others; that it is higher, or lower, day after day."""
-        streams = {}
-        for column, plan in enumerate(self.plans):
-            for words, p_values in self._aspects(column).items():
-                streams[f"{plan.name} {words}".strip()] = [
-                    None if place < 0 else Surprise(float(p_values[place]), int(self.ranks.units[place]))
-                    for place in self.place.tolist()
-                ]
-        return streams
-
-    def _aspects(self, column: int) -> dict[str, Floats]:
-        plan, ranks = self.plans[column], self.ranks
-        if plan.grid.role == "loss":
-            return {"up": ranks.up[:, column]}
-        aspects = {"": ranks.distance[:, column]}
-        if plan.aspect == "values" and isinstance(plan.grid, NumericGrid):
-            aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
-        return aspects
-
-    def exchanged(self, units: slice) -> Exchanged:
-        """How unusual these units are together, among all up to the newest."""
-        return exchange_blocks(self.columns, window=max(1, int(np.count_nonzero(self.place[units] >= 0))))
-
-    def judged(self, measured: FeatureDrift, plan: _Plan, found: Exchanged) -> FeatureDrift:
-        column = self.plans.index(plan)
-        return replace(
-            measured,
-            test="block exchange",
-            p_value=float(found.of_columns[column]),
-            smallest_visible_effect=float(self.ranks.visible[column]),
-        )
-
-
-def _ranked(units: Units, plans: Sequence[_Plan], policy: DriftPolicy) -> dict[str, _GroupRanks]:
-    """Rank the new units among those that have values, where there are enough of these in the reference."""
-    ranked = {}
-    for group in dict.fromkeys(plan.group for plan in plans):
-        members = tuple(plan for plan in plans if plan.group == group)
-        has_values = np.any([units.counts[plan.grid.name][:, :-1].any(axis=1) for plan in members], axis=0)
-        known = int(np.count_nonzero(has_values[: units.known]))
-        if known >= MIN_GROUP_BLOCKS:
-            columns = tuple(_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members)
-            place = np.where(has_values, np.cumsum(has_values) - 1 - known, -1)[units.known :]
-            ranked[group] = _GroupRanks(members, columns, rank_blocks(columns, known=known), place)
-    return ranked
-
-
-def _block_column(plan: _Plan, counts: Integers, policy: DriftPolicy) -> BlockColumn:
-    cells, missing = counts[:, :-1], counts[:, -1:]
-    if plan.aspect == "missing":
-        both = np.concatenate((cells.sum(axis=1, keepdims=True), missing), axis=1)
-        return BlockColumn(both, "unordered", policy.min_effect_missing)
-    if isinstance(plan.grid, CategoricalGrid):
-        return BlockColumn(cells, "unordered", policy.floor_of(plan.grid))
-    if plan.grid.role == "loss":
-        return BlockColumn(cells, "valued", 0.0, plan.grid.block_values)
-    return BlockColumn(cells, "ordered", policy.floor_of(plan.grid))
-
-
-def holm(found: Sequence[FeatureDrift]) -> list[FeatureDrift]:
-    """The tests with their p-values corrected for their number."""
-    adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
-    return [replace(test, adjusted_p_value=p_value) for test, p_value in zip(found, adjusted, strict=True)]
-
-
-def _judged(found: Sequence[FeatureDrift], policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
-    """The tests with their flags, the strongest evidence first."""
-    judged = []
-    for test in found:
-        significant = test.adjusted_p_value <= policy.alpha
-        judged.append(
-            replace(test, significant=significant, drifted=significant and test.distance >= test.effect_floor)
-        )
-    judged.sort(key=lambda test: (not test.drifted, not test.significant, -test.distance, test.feature, test.aspect))
-    return tuple(judged)
-
-
 def _window(batches: Sequence[Profile]) -> Profile:
     """Several batches as one, without blocks."""
     window = without_blocks(batches[-1])
@@ -554,79 +297,3 @@ def _pooled_rows(first: Profile, second: Profile) -> Profile:
         for name, counts in first.counts.items()
     }
     return Profile(first.grid, first.rows + second.rows, merged)
-
-
-def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: DriftPolicy) -> FeatureDrift:
-    """How far one column has moved, and where."""
-    rows = (before.rows, after.rows) if aspect == "missing" else (before.present, after.present)
-    base = FeatureDrift(display_name(grid.name), grid.role, aspect, *rows, "", 0.0, 0.0, "")
-    if aspect == "missing":
-        rates = before.missing / max(before.rows, 1), after.missing / max(after.rows, 1)
-        return replace(
-            base,
-            effect="missing rate difference",
-            distance=abs(rates[1] - rates[0]),
-            effect_floor=policy.min_effect_missing,
-            direction=f"missing values went from {rates[0]:.1%} to {rates[1]:.1%} of the rows",
-        )
-    if isinstance(grid, CategoricalGrid):
-        return replace(
-            base,
-            effect="total variation",
-            distance=total_variation(before, after),
-            effect_floor=policy.floor_of(grid),
-            direction=categorical_direction(grid, before, after),
-        )
-    if grid.role == "loss":
-        means = mean(grid, before), mean(grid, after)
-        return replace(
-            base,
-            effect="relative rise",
-            distance=_relative_rise(*means),
-            effect_floor=policy.min_effect_loss,
-            direction=loss_direction(*means),
-        )
-    return _measured_numbers(base, grid, before, after, policy)
-
-
-def _measured_numbers(
-    base: FeatureDrift, grid: NumericGrid, before: Counts, after: Counts, policy: DriftPolicy
-) -> FeatureDrift:
-    moved, deviation = wasserstein_distance(grid, before, after), spread(grid, before)
-    return replace(
-        base,
-        effect="ks distance",
-        distance=ks_distance(before, after),
-        distance_error=ks_distance_error(grid, before, after),
-        wasserstein=moved,
-        wasserstein_error=wasserstein_distance_error(grid, before, after),
-        wasserstein_scaled=moved / deviation if moved is not None and deviation else None,
-        effect_floor=policy.floor_of(grid),
-        direction=numeric_direction(grid, before, after),
-    )
-
-
-def _relative_rise(before: float, after: float) -> float:
-    return (after - before) / before if before > 0.0 else after - before
-
-
-def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level: float) -> tuple[Outcome, float]:
-    """One test for independent rows, and the smallest effect that it is sure to see at this level."""
-    if aspect == "missing":
-        cells = np.array([before.present, before.missing]), np.array([after.present, after.missing])
-        return two_cells_test(*cells), visible_share(before.rows, after.rows, 1, level)
-    if isinstance(grid, CategoricalGrid):
-        outcome = levels_test(grid, before, after)
-        return outcome, visible_share(before.present, after.present, outcome.freedom, level)
-    if grid.role == "loss":
-        start, end = mean(grid, before), mean(grid, after)
-        deviations = (
-            (spread(grid, before) or 0.0) ** 2 / before.present,
-            (spread(grid, after) or 0.0) ** 2 / after.present,
-        )
-        error = sqrt(sum(deviations))
-        visible = visible_mean_rise(error, level)
-        return mean_rise_test(end - start, error), visible / start if start > 0.0 else visible
-    distance = ks_distance(before, after)
-    outcome = Outcome("ks", ks_p_value(distance, before.present, after.present))
-    return outcome, visible_ks_distance(before.present, after.present, level)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import floor, isfinite, log10
-from typing import TYPE_CHECKING
 
 from contender.distances import mean, spread, wasserstein_distance
+from contender.drift_report import DriftReport, EvidenceOverTime, FeatureDrift
 from contender.grid import UNSEEN, CategoricalGrid, NumericGrid
 from contender.profile import Counts
-
-if TYPE_CHECKING:
-    from contender.drift import DriftReport, EvidenceOverTime, FeatureDrift
 
 
 def display_name(column: str) -> str:
