@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erfc, sqrt
+from math import erfc, gcd, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -30,13 +30,14 @@ class Outcome:
 def ks_p_value(distance: float, before: int, after: int) -> float:
     """Chance of a Kolmogorov-Smirnov distance of two samples at least as large, when both are of one distribution.
 
-    Kolmogorov's limit [1]_ at the number of pairs n m / (n + m), as scipy's `ks_2samp` takes it, with a correction for
-    finite numbers [2]_: from 100 pairs on within 1 % of the exact value down to p = 0.01, and above it (never below)
-    further out.
+    Kolmogorov's limit at the number of pairs n m / (n + m), with Hodges' correction for two finite samples [1]_ and one
+    of second order [2]_. From 100 rows each on, within 1.5 % of the exact value down to p = 0.01, and further out at
+    most 0.5 % below it.
 
     References
     ----------
-    .. [1] Hodges (1958), "The significance probability of the Smirnov two-sample test", Arkiv för Matematik 3, 469-486.
+    .. [1] Hodges (1958), "The significance probability of the Smirnov two-sample test", Arkiv för Matematik 3, 469-486,
+       equation 5.3.
     .. [2] Vrbik (2018), "Small-sample corrections to Kolmogorov-Smirnov test statistic", Pioneer Journal of
        Theoretical and Applied Statistics 15, 15-23.
 
@@ -50,7 +51,7 @@ def ks_p_value(distance: float, before: int, after: int) -> float:
 
     pairs = max(1.0, effective_rows(before, after))
     place = sqrt(pairs) * distance
-    return probability(kolmogorov(place + 1.0 / (6.0 * sqrt(pairs)) + (place - 1.0) / (4.0 * pairs)))
+    return probability(kolmogorov(place + _ks_correction(before, after) + (place - 1.0) / (4.0 * pairs)))
 
 
 def visible_ks_distance(before: int, after: int, level: float) -> float:
@@ -58,8 +59,16 @@ def visible_ks_distance(before: int, after: int, level: float) -> float:
     from scipy.special import kolmogi  # noqa: PLC0415  # as in `ks_p_value`
 
     pairs = max(1.0, effective_rows(before, after))
-    place = (float(kolmogi(level)) - 1.0 / (6.0 * sqrt(pairs)) + 1.0 / (4.0 * pairs)) / (1.0 + 1.0 / (4.0 * pairs))
-    return min(1.0, place / sqrt(pairs))
+    place = float(kolmogi(level)) - _ks_correction(before, after) + 1.0 / (4.0 * pairs)
+    return min(1.0, place / (1.0 + 1.0 / (4.0 * pairs)) / sqrt(pairs))
+
+
+def _ks_correction(before: int, after: int) -> float:
+    """Hodges' correction, less half a step of the lattice that distances of so many rows are on: a distance counts as
+    "at least as large" itself, and with equal numbers the limit needs no correction at all."""
+    few, many = sorted((before, after))
+    hodges = (many + 2.0 * few) / (6.0 * sqrt(few * many * (few + many)))
+    return hodges - sqrt(effective_rows(before, after)) * gcd(before, after) / (2.0 * before * after)
 
 
 def levels_test(grid: CategoricalGrid, before: Counts, after: Counts) -> Outcome:

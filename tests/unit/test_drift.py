@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from contender.distances import ks_distance, ks_distance_error, total_variation, wasserstein_distance
 from contender.drift import DriftReport, detect_drift
 from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError
-from contender.grid import NumericGrid
-from contender.profile import Counts, Profile, count, fit_profile
+from contender.profile import Profile, count, fit_profile
 from contender.table import Table
-from contender.two_sample import holm_adjusted
 
 
 def categories(levels: list[str | None]) -> np.ndarray:
     column = np.empty(len(levels), dtype=object)
     column[:] = levels
     return column
-
-
-def numbers(reference: np.ndarray, current: np.ndarray, max_cells: int = 1000) -> tuple[NumericGrid, Counts, Counts]:
-    fitted = fit_profile(Table({"x": reference}), numeric=["x"], max_cells=max_cells)
-    grid = fitted.grid.columns[0]
-    assert isinstance(grid, NumericGrid)
-    return grid, fitted.counts["x"], count(fitted.grid, Table({"x": current})).counts["x"]
 
 
 def check(
@@ -46,86 +33,12 @@ def check(
     return detect_drift(fitted, count(fitted.grid, Table(current)), policy)
 
 
-SOME_NUMBERS = st.lists(st.integers(-30, 30).map(float), min_size=1, max_size=80).map(np.array)
-
-
-@given(SOME_NUMBERS, SOME_NUMBERS)
-def test_the_ks_distance_is_exact_when_each_reference_value_has_its_cell(before: np.ndarray, after: np.ndarray) -> None:
-    grid, *counts = numbers(before, after)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # about scipy's p-value of so few values, not its distance
-        exact = stats.ks_2samp(before, after, method="asymp").statistic
-    assert ks_distance(*counts) == pytest.approx(exact, abs=1e-12)
-    assert ks_distance_error(grid, *counts) == pytest.approx(0.0, abs=1e-12)
-
-
-@settings(max_examples=40)
-@given(
-    st.integers(0, 2**32 - 1),
-    st.sampled_from(["normal", "standard_cauchy", "lognormal"]),
-    st.floats(-1.0, 1.0),
-    st.integers(3, 50),
-)
-def test_the_exact_ks_distance_lies_within_the_stated_error_on_any_grid(
-    seed: int, kind: str, shift: float, max_cells: int
-) -> None:
-    generator = np.random.default_rng(seed)
-    before = getattr(generator, kind)(size=400)
-    after = np.round(getattr(generator, kind)(size=300) + shift, 1)
-    grid, *counts = numbers(before, after, max_cells)
-    exact = stats.ks_2samp(before, after, method="asymp").statistic
-    found, error = ks_distance(*counts), ks_distance_error(grid, *counts)
-    assert found - 1e-12 <= exact <= found + error + 1e-12
-
-
-@pytest.mark.parametrize("shape", ["normal", "standard_cauchy", "lognormal", "outlier"])
-def test_grid_distances_of_large_samples_are_within_2e_4_of_the_exact_ones(shape: str) -> None:
-    generator = np.random.default_rng(5)
-    draw = {
-        "normal": lambda n: generator.normal(size=n),
-        "standard_cauchy": lambda n: generator.standard_cauchy(size=n),
-        "lognormal": lambda n: generator.lognormal(sigma=3.0, size=n),
-        "outlier": lambda n: np.append(generator.normal(size=n - 1), 1e9),
-    }[shape]
-    before, after = draw(300_000), draw(100_000) * 1.05
-    _, *counts = numbers(before, after)
-    assert ks_distance(*counts) == pytest.approx(stats.ks_2samp(before, after, method="asymp").statistic, abs=2e-4)
-
-
-@settings(max_examples=30)
-@given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.0, 5.0), min_size=2, max_size=6))
-def test_a_larger_planted_shift_never_lowers_the_ks_distance(seed: int, shifts: list[float]) -> None:
-    values = np.random.default_rng(seed).normal(size=300)
-    found = [ks_distance(*numbers(values, values + shift)[1:]) for shift in sorted(shifts)]
-    assert found == sorted(found)
-
-
-@given(SOME_NUMBERS, SOME_NUMBERS, st.integers(-8, 8), st.sampled_from([-1.0, 1.0]))
-def test_the_ks_distance_does_not_depend_on_units(
-    before: np.ndarray, after: np.ndarray, power: int, sign: float
-) -> None:
-    # Powers of two, so that floating-point numbers scale exactly; a negative factor turns the axis round.
-    scaled = ks_distance(*numbers(before * sign * 2.0**power, after * sign * 2.0**power)[1:])
-    assert scaled == pytest.approx(ks_distance(*numbers(before, after)[1:]), abs=1e-12)
-
-
-@given(SOME_NUMBERS, st.data())
-def test_the_wasserstein_distance_of_known_values_is_that_of_the_clipped_ones(
-    before: np.ndarray, data: st.DataObject
-) -> None:
-    after = np.array(data.draw(st.lists(st.sampled_from(before.tolist()), min_size=1)))
-    grid, *counts = numbers(before, after)
-    clipped = (np.clip(values, grid.low, grid.high) for values in (before, after))
-    assert wasserstein_distance(grid, *counts) == pytest.approx(stats.wasserstein_distance(*clipped), abs=1e-9)
-
-
 def test_the_ks_p_value_is_that_of_scipy() -> None:
     generator = np.random.default_rng(1)
     before, after = generator.normal(size=900), generator.normal(0.1, size=500)
     found = check({"x": before}, {"x": after}).features[0]
-    expected = stats.ks_2samp(before, after, method="asymp")
+    expected = stats.ks_2samp(before, after, method="exact")
     assert found.distance == pytest.approx(expected.statistic, rel=1e-9)
-    # scipy rounds the number of pairs, n m / (n + m), and has the exact distribution for it.
     assert found.p_value == pytest.approx(expected.pvalue, rel=0.01)
 
 
@@ -175,13 +88,6 @@ def test_label_names_do_not_change_distances_or_p_values() -> None:
         {"x": categories([names[v] for v in before])}, {"x": categories([names[v] for v in after])}
     ).features[0]
     assert (plain.distance, plain.p_value) == pytest.approx((renamed.distance, renamed.p_value), rel=1e-12)
-
-
-def test_holm_is_that_of_r() -> None:
-    # p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm") in R 4.3
-    adjusted = holm_adjusted(np.array([0.01, 0.02, 0.03, 0.04, 0.05]))
-    assert adjusted.tolist() == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
-    assert holm_adjusted(np.zeros(0)).tolist() == []
 
 
 def drifting_frame(generator: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
@@ -364,8 +270,3 @@ def test_predictions_and_labels_are_checked_where_both_sides_have_them() -> None
 def test_an_unusable_argument_is_named_with_its_bound_and_value(call: object, words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         call()  # type: ignore[operator]
-
-
-def test_total_variation_is_half_the_sum_of_differences() -> None:
-    before, after = Counts(np.array([6, 4, 0])), Counts(np.array([1, 2, 1]))
-    assert total_variation(before, after) == pytest.approx((0.35 + 0.1 + 0.25) / 2)
