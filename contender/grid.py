@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.lookup import CellLookup, fit_lookup
-from contender.packing import canonical
+from contender.packing import canonical, numbers_from_text, numbers_to_text
 from contender.table import Categories
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -124,16 +124,10 @@ class NumericGrid:
         return codes
 
     def to_dict(self) -> dict[str, Any]:
-        # The edge just below a single value is left out, and said by the value's place. In a chain of
-        # neighbouring numbers only the lowest is: the others are values themselves.
-        below = np.append(self.single[1:-1], False)
-        left_out = below & ~np.concatenate(([False], below[:-1]))
-        restored = np.concatenate(([False], left_out[:-1]))[~left_out]
         return {
             "name": self.name,
             "role": self.role,
-            "edges": self.edges[~left_out].tolist(),
-            "single": np.flatnonzero(restored).tolist(),
+            "edges": numbers_to_text(self.edges),
             "low": self.low,
             "high": self.high,
             "block_starts": list(self.block_starts),
@@ -141,9 +135,7 @@ class NumericGrid:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> NumericGrid:
-        values = np.array(content["edges"], dtype=np.float64)
-        below = np.nextafter(values[np.array(content["single"], dtype=np.int64)], -np.inf)
-        edges = np.union1d(values, below)
+        edges = numbers_from_text(content["edges"])
         starts = tuple(content["block_starts"])
         return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"], starts)
 

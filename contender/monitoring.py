@@ -30,7 +30,7 @@ from contender.table import Column, Table
 
 Floats: TypeAlias = NDArray[np.float64]
 
-FORMAT, VERSION = "contender-reference", 1
+FORMAT, VERSION = "contender-reference", 2
 SAMPLE_ROWS = 4_000
 """Rows of training that the domain classifier learns from."""
 CURRENT_ROWS = 10_000

@@ -28,7 +28,7 @@ from contender.table import Categories, Table
 
 Values: TypeAlias = Floats | Categories
 
-FORMAT, VERSION = "contender-profile", 2
+FORMAT, VERSION = "contender-profile", 3
 PREDICTION, LABEL, LOSS = "(prediction)", "(label)", "(loss)"
 MAX_CELLS = 5500
 OTHER_EXAMPLES = 5
@@ -330,8 +330,8 @@ def count(
         if order is not None:
             by_block[column.name] = np.array(
                 [[*column.block_cells(part.cells).tolist(), part.missing] for part in parts], dtype=np.int64
-            ).reshape(len(parts), -1)
-    return Profile(grid, len(table), counts, Blocks(order.labels, by_block) if order else Blocks())
+            )
+    return Profile(grid, len(table), counts, Blocks(order.labels, by_block) if order and order.labels else Blocks())
 
 
 def to_bytes(profile: Profile) -> bytes:

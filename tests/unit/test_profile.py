@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from contender.errors import IntegrityError, InvalidInputError
-from contender.grid import CategoricalGrid, NumericGrid
+from contender.grid import CategoricalGrid, NumericGrid, ProfileGrid
 from contender.profile import Profile, count, fit_profile, from_bytes, to_bytes
-from contender.table import Table
+from contender.table import Categories, Table
 
 ANY_NUMBERS = arrays(np.float64, st.integers(1, 60), elements=st.floats(allow_nan=True, allow_infinity=True))
 ANY_LEVELS = st.lists(st.one_of(st.none(), st.sampled_from("abcdefgh")), min_size=1, max_size=60)
@@ -42,6 +42,78 @@ def test_merged_categories_are_the_profile_of_both_tables_together(
     grid = fit_profile(Table({"x": categories(fitted)}), categorical=["x"], max_levels=3, frequent_share=0.2).grid
     apart = count(grid, Table({"x": categories(first)})).merge(count(grid, Table({"x": categories(second)})))
     assert apart == count(grid, Table({"x": categories(first + second)}))
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.floats(allow_nan=True, allow_infinity=True),
+        st.one_of(st.none(), st.sampled_from("abcdefgh")),
+        st.sampled_from(["monday", "tuesday", "wednesday"]),
+    ),
+    max_size=40,
+)
+
+
+def table_of(rows: list[tuple[float, str | None, str]]) -> tuple[Table, np.ndarray]:
+    """A number, a category, and each row's block."""
+    columns = [[row[place] for row in rows] for place in range(3)]
+    return Table({"x": np.array(columns[0], dtype=np.float64), "kind": categories(columns[1])}), np.array(columns[2])
+
+
+def counted(grid: ProfileGrid, rows: list[tuple[float, str | None, str]]) -> Profile:
+    """With all that a profile can count: features, predictions, losses, labels and blocks."""
+    table, blocks = table_of(rows)
+    return count(grid, table, prediction=table["x"], loss=table["x"], label=table["kind"], blocks=blocks)
+
+
+def grid_of(rows: list[tuple[float, str | None, str]], max_cells: int) -> ProfileGrid:
+    table, _ = table_of(rows)
+    extra = {"prediction": table["x"], "loss": table["x"], "label": table["kind"]}
+    return fit_profile(table, numeric=["x"], categorical=["kind"], max_cells=max_cells, max_levels=4, **extra).grid
+
+
+@given(ROWS.filter(bool), ROWS, ROWS, st.integers(1, 30))
+def test_merged_profiles_with_blocks_are_the_profile_of_both_tables_together(
+    fitted: list[tuple[float, str | None, str]],
+    first: list[tuple[float, str | None, str]],
+    second: list[tuple[float, str | None, str]],
+    max_cells: int,
+) -> None:
+    grid = grid_of(fitted, max_cells)
+    together = counted(grid, first + second)
+    assert counted(grid, first).merge(counted(grid, second)) == together
+    assert from_bytes(to_bytes(together)) == together
+
+
+@given(ROWS.filter(bool), st.randoms())
+def test_the_order_of_rows_changes_no_count_of_any_block(
+    rows: list[tuple[float, str | None, str]], random: object
+) -> None:
+    grid, shuffled = grid_of(rows, 20), list(rows)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    plain, other = counted(grid, rows), counted(grid, shuffled)
+    assert other.counts == plain.counts
+    assert set(other.blocks.labels) == set(plain.blocks.labels)
+    places = [other.blocks.labels.index(label) for label in plain.blocks.labels]
+    for name, by_block in plain.blocks.counts.items():
+        assert other.blocks.counts[name][places].tolist() == by_block.tolist()
+
+
+@given(ROWS.filter(bool))
+def test_blocks_add_up_to_the_whole(rows: list[tuple[float, str | None, str]]) -> None:
+    profile = counted(grid_of(rows, 20), rows)
+    for grid in profile.grid.columns:
+        total = profile.blocks.counts[grid.name].sum(axis=0)
+        assert total[:-1].tolist() == grid.block_cells(profile.counts[grid.name].cells).tolist()
+        assert total[-1] == profile.counts[grid.name].missing
+
+
+def test_merging_three_profiles_does_not_depend_on_how_they_are_grouped() -> None:
+    random = np.random.default_rng(4)
+    parts = [random.standard_cauchy(size=size) * 1e3 for size in (1, 10, 5000)]
+    grid = fit_profile(Table({"x": parts[2]}), numeric=["x"]).grid
+    first, second, third = (count(grid, Table({"x": part})) for part in parts)
+    assert first.merge(second).merge(third) == first.merge(second.merge(third)) == third.merge(first).merge(second)
 
 
 @given(ANY_NUMBERS, st.integers(1, 20), st.randoms())
@@ -113,13 +185,22 @@ def test_a_constant_an_all_missing_and_an_infinite_column_are_profiled() -> None
     assert (counts["none"].present, counts["none"].missing) == (0, 4)
 
 
-def test_twenty_five_features_are_stored_in_less_than_a_megabyte() -> None:
-    generator = np.random.default_rng(3)
-    columns = {f"n{i}": generator.normal(size=20_000) for i in range(20)}
-    levels = [f"level {i}" for i in range(20_000)]
-    columns |= {f"c{i}": categories(generator.choice(levels, 20_000).tolist()) for i in range(5)}
-    numeric, categorical = [n for n in columns if n[0] == "n"], [n for n in columns if n[0] == "c"]
-    assert len(to_bytes(fit_profile(Table(columns), numeric=numeric, categorical=categorical))) < 1_000_000
+def test_twenty_five_features_of_sixty_days_are_stored_in_less_than_a_megabyte() -> None:
+    random, rows = np.random.default_rng(3), 60_000
+    columns: dict[str, np.ndarray | Categories] = {f"n{i}": random.normal(size=rows) for i in range(20)}
+    levels = tuple(f"level {i}" for i in range(20_000))
+    columns |= {f"c{i}": Categories(levels, random.integers(0, 20_000, rows)) for i in range(5)}
+    profile = fit_profile(
+        Table(columns),
+        numeric=[f"n{i}" for i in range(20)],
+        categorical=[f"c{i}" for i in range(5)],
+        prediction=random.random(rows),
+        loss=random.random(rows),
+        label=np.arange(rows) % 2,
+        blocks=np.arange(rows) // 1000,
+    )
+    assert len(profile.blocks) == 60
+    assert len(to_bytes(profile)) < 1_000_000
 
 
 def test_few_levels_all_have_a_cell_and_of_many_only_the_frequent_ones() -> None:
@@ -166,8 +247,11 @@ def test_predictions_and_labels_are_columns_of_their_own_and_may_be_absent_later
 
 
 def test_a_table_without_rows_is_counted_and_cannot_be_fitted() -> None:
-    reference = fit_profile(Table({"x": np.arange(4.0)}), numeric=["x"])
-    assert count(reference.grid, Table({"x": np.zeros(0)})).rows == 0
+    reference = fit_profile(Table({"x": np.arange(4.0)}), numeric=["x"], blocks=[1, 1, 2, 2])
+    empty = count(reference.grid, Table({"x": np.zeros(0)}), blocks=[])
+    assert (empty.rows, len(empty.blocks)) == (0, 0)
+    assert reference.merge(empty) == reference == empty.merge(reference)
+    assert count(reference.grid, Table({"x": np.zeros(0)})).merge(reference) == reference
     with pytest.raises(InvalidInputError, match="at least one row"):
         fit_profile(Table({"x": np.zeros(0)}), numeric=["x"])
 
@@ -178,6 +262,11 @@ NUMBERS, NAMES = Table({"x": np.arange(4.0)}), Table({"x": categories(list("abca
 def both_with_and_without_label() -> Profile:
     labelled = fit_profile(NUMBERS, numeric=["x"], label=np.arange(4.0))
     return labelled.merge(count(labelled.grid, NUMBERS))
+
+
+def both_with_and_without_blocks() -> Profile:
+    in_days = fit_profile(NUMBERS, numeric=["x"], blocks=[1, 1, 2, 2])
+    return in_days.merge(count(in_days.grid, NUMBERS))
 
 
 @pytest.mark.parametrize(
@@ -202,6 +291,9 @@ def both_with_and_without_label() -> Profile:
             "share a grid",
         ),
         (both_with_and_without_label, "same columns"),
+        (both_with_and_without_blocks, "must both have blocks"),
+        (lambda: fit_profile(NUMBERS, numeric=["x"], blocks=["monday"]), r"blocks must have shape \(4,\)"),
+        (lambda: fit_profile(NUMBERS, numeric=["x"], loss=np.zeros(3)), r"loss must have shape \(4,\)"),
     ],
 )
 def test_an_unusable_argument_is_named_with_its_bound_and_value(call: object, words: str) -> None:
@@ -223,5 +315,23 @@ def test_a_changed_byte_another_format_and_another_version_are_refused() -> None
     for damaged in (b"", text.encode(), stored(text)[:-9]):
         with pytest.raises(IntegrityError, match="not a contender-profile file"):
             from_bytes(damaged)
-    with pytest.raises(InvalidInputError, match="version must be 2, but got 3"):
-        from_bytes(stored(json.dumps({**json.loads(text), "version": 3})))
+    with pytest.raises(InvalidInputError, match="version must be 3, but got 4"):
+        from_bytes(stored(json.dumps({**json.loads(text), "version": 4})))
+
+
+@pytest.mark.parametrize("blocks", [None, [1, 1, 2, 2]])
+def test_any_flipped_bit_of_a_stored_profile_is_an_error_or_leaves_the_profile_as_it_was(
+    blocks: list[int] | None,
+) -> None:
+    profile = fit_profile(NUMBERS, numeric=["x"], blocks=blocks)
+    content = to_bytes(profile)
+    refused = 0
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place % 8)
+        try:
+            # Some bits of gzip's header say nothing about the content.
+            assert from_bytes(bytes(flipped)) == profile
+        except IntegrityError:
+            refused += 1
+    assert refused > 0.95 * len(content)
