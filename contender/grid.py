@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.lookup import CellLookup, fit_lookup
+from contender.lookup import OUTERMOST, CellLookup, Ruler, Scale, bucket_ends, counted, fit_lookup, rulers
 from contender.packing import canonical, numbers_from_text, numbers_to_text
 from contender.table import Categories
 
@@ -21,10 +22,10 @@ Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
 
 UNSEEN, OTHER = "(unseen)", "(other)"
 TAIL = 0.001
-RESOLUTION = 2.0**30
-MAX_RANGES = 10.0
-CHUNK_ROWS = 65_536
-"""Values counted at once: few enough that the arrays in between stay in the processor's cache."""
+CHUNK_ROWS = 131_072
+"""Values counted at once: few enough that the arrays in between take little memory."""
+FEW_ROWS = 4_096
+"""So few values are sorted: that takes less time than going through all buckets."""
 BLOCK_CELLS = 64
 """A block is counted on so many cells at most: a day of a thousand rows knows its distribution no better."""
 
@@ -33,9 +34,9 @@ BLOCK_CELLS = 64
 class NumericGrid:
     """Cells (-inf, e0], (e0, e1], …, (em, inf) of one numeric column.
 
-    Every edge is a value of the reference (or the number just below one), so the grid follows any change of
-    units and no outlier can stretch it. A value that alone fills a cell's worth of rows has a cell of its
-    own, and so has every value where there are few of them.
+    Every edge is a value of the reference, the number just below one, or the end of the bucket that holds one (see
+    `contender.lookup`), so the grid follows any change of units and no outlier can stretch it. A value that alone
+    fills a cell's worth of rows has a cell of its own, and so has every value where there are few of them.
 
     Attributes
     ----------
@@ -62,14 +63,12 @@ class NumericGrid:
         return len(self.edges) + 1
 
     @property
-    def step(self) -> float:
-        """Resolution of sums: a billionth of the reference's range, or of its value where there is but one."""
-        reach = self.high / RESOLUTION - self.low / RESOLUTION
-        return reach or max(abs(self.low), 1.0) / RESOLUTION
+    def scale(self) -> Scale:
+        return Scale(self.low, self.high)
 
     def mean(self, total: int, present: int) -> float:
-        """Mean of values whose `tally` had this total, each limited to `MAX_RANGES` ranges beyond the reference's."""
-        return self.low + total / present * self.step
+        """Mean of values whose `tally` had this total, each limited to ten ranges beyond the reference's."""
+        return self.low + total / present * self.scale.step
 
     def tally(self, values: Floats) -> tuple[Integers, int]:
         """Where finite values lie.
@@ -77,32 +76,23 @@ class NumericGrid:
         Returns
         -------
         cells : (m + 1,) how many values are in each cell.
-        total : the sum of the values above `low` in whole steps, each limited to `MAX_RANGES` ranges away: whole,
-            so that sums of parts add up exactly in any order.
+        total : the sum of the values above `low` in whole steps, each limited to ten ranges away: whole, so that sums
+            of parts add up exactly in any order.
         """
         cells, total = np.zeros(self.size, dtype=np.int64), 0
         for start in range(0, len(values), CHUNK_ROWS):
             chunk = values[start : start + CHUNK_ROWS]
-            with np.errstate(over="ignore"):
-                above = chunk - self.low
-            cells += self._lookup.count(chunk, above) if self._lookup else self._search(chunk)
-            total += self._total(above)
+            places = self.scale.place(chunk)
+            total += int(places.steps.sum(dtype=np.int64))
+            if self._lookup and len(chunk) > FEW_ROWS:
+                cells += self._lookup.count(chunk, places)
+            else:
+                cells += counted(chunk, self.edges)
         return cells, total
-
-    def _total(self, above: Floats) -> int:
-        """Overwrites its argument."""
-        with np.errstate(over="ignore"):
-            above /= self.step
-        np.clip(above, -MAX_RANGES * RESOLUTION, MAX_RANGES * RESOLUTION, out=above)
-        # Whole numbers whose sum is below 2**53 for any chunk: floating-point addition is exact.
-        return int(np.rint(above, out=above).sum())
-
-    def _search(self, values: Floats) -> Integers:
-        return np.bincount(np.searchsorted(self.edges, values, side="left"), minlength=self.size)
 
     @cached_property
     def _lookup(self) -> CellLookup | None:
-        return fit_lookup(self.edges, self.low, self.high)
+        return fit_lookup(self.edges, self.scale)
 
     def block_cells(self, cells: Integers) -> Integers:
         """Counts (…, m + 1) summed to the coarser cells of blocks."""
@@ -256,11 +246,12 @@ def fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> Numeri
     if len(distinct) == 0:
         return NumericGrid(name, role, np.zeros(1), 0.0, 0.0)
     total, up_to = int(times.sum()), np.cumsum(times)
+    low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
     if len(distinct) <= max_cells:
         edges = alone = distinct
     else:
-        edges, alone = _last_of_shares(distinct, up_to, max_cells), distinct[times * max_cells >= total]
-    low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
+        edges = _quantile_edges(distinct, times, Scale(low, high), max_cells)
+        alone = distinct[times * max_cells >= total]
     with np.errstate(over="ignore"):
         just_below = np.nextafter(alone, -np.inf)
     ends = np.array([distinct[0], low, high])
@@ -269,6 +260,35 @@ def fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> Numeri
     # A frequent value closes a block cell; the next one begins with the cell after it.
     starts = np.unique(np.concatenate(([0], coarse[coarse <= len(edges)])))[:BLOCK_CELLS]
     return NumericGrid(name, role, edges, low, high, tuple(starts.tolist()))
+
+
+def _quantile_edges(distinct: Floats, times: Integers, scale: Scale, max_cells: int) -> Floats:
+    """Edges between which lies one cell's share of the values.
+
+    They are at ends of the buckets by which values are found again, as far as these have less than a cell's share.
+    """
+    up_to = np.cumsum(times)
+    found = [_fine_buckets(ruler, distinct, times, scale, max_cells) for ruler in rulers(scale)]
+    if not found:
+        return distinct[_ends_of_pieces(up_to, max_cells)]
+    ruler, bucket, fine = max(found, key=lambda candidate: int(times[candidate[2]].sum()))
+    # Of a fine bucket only the last value counts.
+    last = np.flatnonzero(~fine | np.append(bucket[1:] != bucket[:-1], True))
+    chosen = last[_ends_of_pieces(up_to[last], max_cells)]
+    edges = distinct[chosen]
+    moved = fine[chosen]
+    edges[moved] = bucket_ends(scale, ruler, edges[moved], distinct[chosen[moved] + 1])
+    return edges
+
+
+def _fine_buckets(
+    ruler: Ruler, distinct: Floats, times: Integers, scale: Scale, max_cells: int
+) -> tuple[Ruler, NDArray[np.int32], NDArray[np.bool_]]:
+    """The bucket of each value, and whether it is inside the range and has less than a cell's share."""
+    bucket = ruler.buckets(scale.place(distinct))
+    inside = (bucket >= OUTERMOST) & (bucket <= ruler.last - OUTERMOST)
+    share = np.bincount(bucket, times, minlength=ruler.last + 1)
+    return ruler, bucket, inside & (share * max_cells < times.sum())[bucket]
 
 
 def fit_categorical(
@@ -292,3 +312,15 @@ def _last_of_shares(distinct: Floats, up_to: Integers, shares: int) -> Floats:
     interval = -(-up_to * shares // int(up_to[-1]))
     last: Floats = distinct[np.append(interval[1:] != interval[:-1], True)]
     return last
+
+
+def _ends_of_pieces(up_to: Integers, pieces: int) -> Integers:
+    """The places that cut cumulated counts into pieces of at most a share each, or of one place that has more."""
+    counts, reached = up_to.tolist(), 0
+    places: list[int] = []
+    share = -(-counts[-1] // pieces)
+    while reached < counts[-1]:
+        first = places[-1] + 1 if places else 0
+        places.append(max(first, bisect_right(counts, reached + share, first) - 1))
+        reached = counts[places[-1]]
+    return np.array(places, dtype=np.int64)

@@ -1,123 +1,231 @@
-"""Which cell of a grid a value is in, for whole arrays: a few passes over them instead of a binary search a value."""
+"""Which cell of a grid a value is in, for whole arrays: buckets of numbers in place of a binary search a value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
-Buckets: TypeAlias = Callable[[Floats], Integers]
+Steps: TypeAlias = NDArray[np.int32]
+Flags: TypeAlias = NDArray[np.bool_]
 
-EQUAL_WIDTH_BUCKETS = 16_384
-OCTAVES = 24
-BITS = 13
-"""Buckets by size: so many octaves below the range's width, each cut into 2 ** BITS parts."""
+RESOLUTION_BITS = 27
+MAX_RANGES = 10.0
+EQUAL_WIDTH_BITS = 16
+OCTAVES, OCTAVE_BITS = 24, 12
+OUTERMOST = 2
+"""So many buckets on each side hold what is beyond the range or right at its ends."""
 SMALLEST_WIDTH = float(np.finfo(np.float32).tiny) * 2.0**OCTAVES
 LARGEST_WIDTH = float(np.finfo(np.float32).max) / 4.0
 
-MAX_PASSES = 3
-TOLERATED_SHARE = 0.02
+
+class Places(NamedTuple):
+    """Where values are: how far each is above the range's lower end, and the same in whole steps."""
+
+    above: Floats
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where values are within a column's usual range [low, high]."""
+
+    low: float
+    high: float
+
+    @property
+    def step(self) -> float:
+        """Resolution: 2 ** -RESOLUTION_BITS of the range, or of its value where there is but one."""
+        reach = self.high / 2.0**RESOLUTION_BITS - self.low / 2.0**RESOLUTION_BITS
+        return reach or max(abs(self.low), 1.0) / 2.0**RESOLUTION_BITS
+
+    def place(self, values: Floats) -> Places:
+        """Where finite values are; steps go as far as MAX_RANGES ranges."""
+        limit = MAX_RANGES * 2.0**RESOLUTION_BITS
+        with np.errstate(over="ignore"):
+            above = values - self.low
+            steps = above / self.step
+        # Most often nothing is out of bounds, and looking takes less time than limiting.
+        if len(steps) and (steps.min() < -limit or steps.max() > limit):
+            np.clip(steps, -limit, limit, out=steps)
+        return Places(above, steps.astype(np.int32))
+
+
+class Ruler(Protocol):
+    """Puts values into buckets 0 to `last` by a non-decreasing function; the first and the last go on without end."""
+
+    @property
+    def last(self) -> int: ...
+
+    def buckets(self, places: Places) -> Steps:
+        """(n,) bucket of each value."""
+
+
+@dataclass(frozen=True)
+class EqualWidths:
+    """Suits a compact distribution."""
+
+    last: int = 2**EQUAL_WIDTH_BITS + 1
+
+    def buckets(self, places: Places) -> Steps:
+        buckets = places.steps >> (RESOLUTION_BITS - EQUAL_WIDTH_BITS)
+        buckets += 1
+        return np.clip(buckets, 0, self.last, out=buckets)
+
+
+@dataclass(frozen=True)
+class GrowingWidths:
+    """Suits a skewed distribution: narrow near the range's lower end, then so many buckets an octave.
+
+    A bucket is the leading bits of a floating-point number, its exponent and the first bits of its mantissa, which for
+    positive numbers are ordered as the numbers are.
+    """
+
+    width: float
+    last: int = (OCTAVES << OCTAVE_BITS) + 1
+
+    @cached_property
+    def _start(self) -> int:
+        return int(self._bits(np.array([self.width]))[0]) - (OCTAVES << OCTAVE_BITS)
+
+    def _bits(self, above: Floats) -> Steps:
+        with np.errstate(over="ignore"):
+            bits: Steps = above.astype(np.float32).view(np.int32)
+        bits >>= 23 - OCTAVE_BITS
+        return bits
+
+    def buckets(self, places: Places) -> Steps:
+        bits = self._bits(places.above)
+        bits -= self._start
+        return np.clip(bits, 0, self.last, out=bits)
+
+
+def rulers(scale: Scale) -> Iterator[Ruler]:
+    """The ways to divide a range; none where it cannot be divided in floating-point numbers."""
+    with np.errstate(all="ignore"):
+        width = float(np.float64(scale.high) - np.float64(scale.low))
+    if SMALLEST_WIDTH < width < LARGEST_WIDTH:
+        yield EqualWidths()
+        yield GrowingWidths(width)
+
+
+def bucket_ends(scale: Scale, ruler: Ruler, inside: Floats, beyond: Floats) -> Floats:
+    """(k,) the largest number in the bucket of each value `inside`, by bisection; `beyond` are larger values in other
+    buckets."""
+    low, high = _ordered(inside), _ordered(beyond)
+    of_value = ruler.buckets(scale.place(inside))
+    while (high > low + 1).any():
+        middle = (low >> 1) + (high >> 1) + (low & high & 1)
+        within = ruler.buckets(scale.place(_unordered(middle))) == of_value
+        low, high = np.where(within, middle, low), np.where(within, high, middle)
+    return _unordered(low)
+
+
+def _ordered(values: Floats) -> Integers:
+    """Floating-point numbers as integers in the same order, neighbours one apart."""
+    bits = (values + 0.0).view(np.int64)  # -0.0 becomes 0.0
+    return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
+
+
+def _unordered(integers: Integers) -> Floats:
+    bits = np.where(integers < 0, np.iinfo(np.int64).min - integers, integers)
+    return bits.view(np.float64)
 
 
 @dataclass(frozen=True)
 class CellLookup:
-    """Finds cells by buckets: a value's bucket is a non-decreasing function of it.
+    """Counts values by bucket; buckets are then added up to cells.
 
-    Edges in lower buckets are therefore below the value and edges in higher ones are not, and only those in its own
-    bucket have to be compared, one a pass. Buckets with more edges than passes are crowded; their values are sorted.
+    Where an edge divides a bucket, its values are sorted. But around a value that has a cell of its own it is expected
+    to hold nothing else, and only the exceptions are.
 
     Attributes
     ----------
-    first : how many edges are in lower buckets, by bucket; `crowded` where a bucket is.
-    edges : (m + 3,) the edges, then infinities that no value exceeds.
-    crowded : m + 2, which is no cell.
+    ruler : what tells the bucket.
+    edges : (m,) of the cells.
+    starts, cells : runs of buckets, by their first, and the cell each run is in.
+    divided : (buckets,) whether an edge divides it; None where only the outermost two on each side may be, which are
+        few values' and take no looking up.
+    expected : (buckets,) the value expected in each divided bucket, NaN where there is none; None where there are no
+        such buckets.
     """
 
-    bucket: Buckets
-    first: Integers
+    ruler: Ruler
     edges: Floats
-    passes: int
+    starts: Integers
+    cells: Integers
+    divided: Flags | None
+    expected: Floats | None
 
-    @property
-    def crowded(self) -> int:
-        return len(self.edges) - 1
+    def count(self, values: Floats, places: Places) -> Integers:
+        """(m + 1,) how many of the values are in each cell; `places` is where the scale has them."""
+        small = self.ruler.buckets(places)
+        buckets = small.astype(np.int64)
+        hits = np.bincount(buckets, minlength=self.ruler.last + 1)
+        exceptions = np.flatnonzero(self._exceptional(values, small, buckets))
+        counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
+        if len(exceptions):
+            hits -= np.bincount(buckets[exceptions], minlength=len(hits))
+            counts += counted(values[exceptions], self.edges)
+        counts[self.cells] += np.add.reduceat(hits, self.starts)
+        return counts
 
-    def count(self, values: Floats, above: Floats) -> Integers:
-        """(m + 1,) how many finite values are in each cell; `above` is the values less the grid's `low`."""
-        cells = self.first.take(self.bucket(above))
-        for _ in range(self.passes):
-            cells += values > self.edges.take(cells)
-        counts = np.bincount(cells, minlength=len(self.edges))
-        if counts[-1]:
-            counts[:-2] += counted(values[cells == self.crowded], self.edges[:-3])
-        return counts[:-2]
+    def _exceptional(self, values: Floats, small: Steps, buckets: Integers) -> Flags:
+        """(n,) whether a value's bucket does not tell its cell."""
+        if self.expected is not None:
+            other: Flags = values != self.expected.take(buckets)
+            return other if self.divided is None else other & self.divided.take(buckets)
+        if self.divided is not None:
+            return self.divided.take(buckets)
+        small -= OUTERMOST
+        # Negative numbers are large ones when taken as unsigned: one comparison tells both ends.
+        return small.view(np.uint32) > self.ruler.last - 2 * OUTERMOST
+
+
+def fit_lookup(edges: Floats, scale: Scale) -> CellLookup | None:
+    """The lookup whose edges divide the fewest buckets unexpectedly; None where the range cannot be divided."""
+    found = [_lookup_by(ruler, edges, scale) for ruler in rulers(scale)]
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _lookup_by(ruler: Ruler, edges: Floats, scale: Scale) -> tuple[int, CellLookup]:
+    """A lookup, and how many buckets are divided in it without a value that is expected there."""
+    bucket = ruler.buckets(scale.place(edges))
+    with np.errstate(over="ignore"):
+        above = np.nextafter(edges, np.inf)
+    divided = np.zeros(ruler.last + 1, dtype=np.bool_)
+    divided[bucket[ruler.buckets(scale.place(above)) == bucket]] = True
+    cell = np.searchsorted(bucket, np.arange(ruler.last + 1), side="left")
+    alone = np.flatnonzero(above[:-1] == edges[1:]) + 1
+    alone = alone[divided[bucket[alone]]]
+    expected = np.full(ruler.last + 1, np.nan)
+    expected[bucket[alone]] = edges[alone]
+    cell[bucket[alone]] = alone
+    unexpected = int(np.count_nonzero(divided & np.isnan(expected)))
+    starts = np.flatnonzero(np.diff(cell, prepend=-1))
+    # Where almost every edge belongs to a value of its own, values anywhere else are exceptions, too.
+    nothing_else = 2 * len(alone) + 3 >= len(edges)
+    none_inside = nothing_else or not divided[OUTERMOST:-OUTERMOST].any()
+    lookup = CellLookup(
+        ruler,
+        edges,
+        starts,
+        cell[starts],
+        None if none_inside else divided,
+        expected if len(alone) else None,
+    )
+    return unexpected, lookup
 
 
 def counted(values: Floats, edges: Floats) -> Integers:
     """(m + 1,) how many values are in each cell between m edges, by sorting the values."""
+    if len(values) < len(edges):
+        return np.bincount(np.searchsorted(edges, np.sort(values), side="left"), minlength=len(edges) + 1)
     below = np.searchsorted(np.sort(values), edges, side="right")
     return np.diff(below, prepend=0, append=len(values))
-
-
-def fit_lookup(edges: Floats, low: float, high: float) -> CellLookup | None:
-    """The lookup that leaves the fewest edges in crowded buckets; None where the range [low, high] cannot be divided.
-
-    Equal widths suit a compact distribution, widths that grow with the distance from `low` a skewed one.
-    """
-    with np.errstate(all="ignore"):  # ranges too wide or too narrow for a number are told apart right below
-        width = float(np.float64(high) - np.float64(low))
-        scale = float(np.float64(EQUAL_WIDTH_BUCKETS) / np.float64(width))
-        above = edges - low
-    if not (SMALLEST_WIDTH < width < LARGEST_WIDTH and 0.0 < scale < np.inf):
-        return None
-    best: CellLookup | None = None
-    fewest = np.inf
-    for bucket, buckets in ((_equal_widths(scale), EQUAL_WIDTH_BUCKETS), _growing_widths(width)):
-        place = bucket(above)
-        held = np.bincount(place, minlength=buckets)
-        passes, crowded_edges = _passes(held)
-        cost = passes + 8.0 * crowded_edges / len(edges)  # sorting costs about eight passes
-        if cost < fewest:
-            first = np.searchsorted(place, np.arange(buckets), side="left")
-            first[held > passes] = len(edges) + 2
-            best, fewest = CellLookup(bucket, first, np.concatenate((edges, np.full(3, np.inf))), passes), cost
-    return best
-
-
-def _passes(held: Integers) -> tuple[int, int]:
-    """How many edges of a bucket to compare with, and how many edges are in buckets that have more."""
-    left = [int(held[held > passes].sum()) for passes in range(1, MAX_PASSES + 1)]
-    enough = next((i for i, edges in enumerate(left) if edges <= TOLERATED_SHARE * held.sum()), MAX_PASSES - 1)
-    return enough + 1, left[enough]
-
-
-def _equal_widths(scale: float) -> Buckets:
-    def bucket(above: Floats) -> Integers:
-        with np.errstate(over="ignore"):
-            place = above * scale
-        np.clip(place, 0.0, EQUAL_WIDTH_BUCKETS - 1.0, out=place)
-        return place.astype(np.int64)
-
-    return bucket
-
-
-def _growing_widths(width: float) -> tuple[Buckets, int]:
-    """Buckets from the leading bits of a floating-point number: its exponent and the first bits of its mantissa, which
-    for positive numbers are ordered as the numbers are."""
-    shift = 23 - BITS
-    last = int(np.float32(width).view(np.int32)) >> shift
-    start = last - (OCTAVES << BITS)
-
-    def bucket(above: Floats) -> Integers:
-        with np.errstate(over="ignore"):
-            place = above.astype(np.float32).view(np.int32)
-        place >>= shift
-        place -= start
-        return np.clip(place, 0, last - start, out=place).astype(np.int64)
-
-    return bucket, last - start + 1

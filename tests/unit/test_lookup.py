@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.grid import CHUNK_ROWS, NumericGrid, fit_numeric
-from contender.lookup import CellLookup, counted, fit_lookup
+from contender.lookup import CellLookup, Scale, bucket_ends, counted, fit_lookup, rulers
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODEST = st.floats(-1e6, 1e6)
@@ -64,9 +64,10 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_each_shape_of_data_is_counted_as_by_a_binary_search(shape: str) -> None:
+@pytest.mark.parametrize("max_cells", [1000, 5500])
+def test_each_shape_of_data_is_counted_as_by_a_binary_search(shape: str, max_cells: int) -> None:
     random = np.random.default_rng(1)
-    grid = fitted(SHAPES[shape](random, 20_000))
+    grid = fitted(SHAPES[shape](random, 20_000), max_cells)
     asked = np.concatenate([SHAPES[shape](random, 20_000), around(grid.edges)])
     assert grid.tally(asked)[0].tolist() == searched(grid.edges, asked)
 
@@ -79,29 +80,64 @@ def test_more_values_than_a_chunk_are_all_counted() -> None:
     assert grid.tally(np.zeros(0)) == (pytest.approx(np.zeros(grid.size)), 0)
 
 
-def test_values_in_crowded_buckets_are_sorted_and_counted_all_the_same() -> None:
+def looked_up(lookup: CellLookup, scale: Scale, asked: np.ndarray) -> list[int]:
+    return lookup.count(asked, scale.place(asked)).tolist()
+
+
+def test_values_in_divided_buckets_are_sorted_and_counted_all_the_same() -> None:
     # A thousand edges in a billionth of the range: no bucket of either kind can part them.
     edges = np.unique(np.concatenate([np.linspace(500.0, 500.0 + 1e-6, 1000), np.linspace(0.0, 1000.0, 50)]))
-    lookup = fit_lookup(edges, 0.0, 1000.0)
+    scale = Scale(0.0, 1000.0)
+    lookup = fit_lookup(edges, scale)
     assert isinstance(lookup, CellLookup)
-    assert (lookup.first == lookup.crowded).any()
+    assert lookup.divided is not None
+    assert lookup.divided.any()
     asked = np.concatenate([np.random.default_rng(3).uniform(0.0, 1000.0, 1000), around(edges)])
-    with np.errstate(over="ignore"):
-        above = asked - 0.0
-    assert lookup.count(asked, above).tolist() == searched(edges, asked)
+    assert looked_up(lookup, scale, asked) == searched(edges, asked)
 
 
 @pytest.mark.parametrize(
     ("low", "high"), [(0.0, 0.0), (0.0, 1e-300), (-1.7e308, 1.7e308), (1.0, np.nextafter(1.0, 2.0))]
 )
 def test_a_range_that_cannot_be_divided_has_no_lookup_or_a_right_one(low: float, high: float) -> None:
-    edges = np.unique(np.array([low, high]))
-    lookup, asked = fit_lookup(edges, low, high), around(edges)
-    with np.errstate(over="ignore"):
-        above = asked - low
-    found = searched(edges, asked) if lookup is None else lookup.count(asked, above).tolist()
-    assert found == searched(edges, asked)
+    edges, scale = np.unique(np.array([low, high])), Scale(low, high)
+    lookup, asked = fit_lookup(edges, scale), around(edges)
+    assert lookup is None or looked_up(lookup, scale, asked) == searched(edges, asked)
     assert NumericGrid("x", "feature", edges, low, high).tally(asked)[0].tolist() == searched(edges, asked)
+
+
+@settings(max_examples=300)
+@given(LISTS, LISTS, st.integers(1, 30))
+def test_buckets_alone_find_the_cell_that_a_binary_search_finds(
+    reference: list[float], values: list[float], max_cells: int
+) -> None:
+    grid = fitted(np.array(reference), max_cells)
+    asked = np.concatenate([np.array(values), around(grid.edges)])
+    lookup = fit_lookup(grid.edges, grid.scale)
+    assert lookup is None or looked_up(lookup, grid.scale, asked) == searched(grid.edges, asked)
+
+
+@pytest.mark.parametrize("shape", ["normal", "lognormal", "whole numbers", "far from zero", "Cauchy"])
+def test_the_end_of_a_bucket_is_the_largest_number_in_it(shape: str) -> None:
+    values = np.unique(SHAPES[shape](np.random.default_rng(4), 500))
+    scale = Scale(float(values[5]), float(values[-5]))
+    for ruler in rulers(scale):
+        bucket = ruler.buckets(scale.place(values))
+        last = np.flatnonzero(bucket[1:] != bucket[:-1])
+        ends = bucket_ends(scale, ruler, values[last], values[last + 1])
+        assert (ends >= values[last]).all()
+        assert ruler.buckets(scale.place(ends)).tolist() == bucket[last].tolist()
+        assert (ruler.buckets(scale.place(np.nextafter(ends, np.inf))) > bucket[last]).all()
+
+
+def test_continuous_values_are_sorted_only_at_the_ends_of_the_range() -> None:
+    random = np.random.default_rng(5)
+    for values in (random.normal(size=50_000), random.lognormal(sigma=3.0, size=50_000)):
+        grid = fitted(values, max_cells=5500)
+        lookup = fit_lookup(grid.edges, grid.scale)
+        assert lookup is not None
+        assert lookup.divided is None
+        assert lookup.expected is None
 
 
 @given(st.lists(TIED), st.lists(TIED, unique=True))

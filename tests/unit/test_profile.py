@@ -219,7 +219,7 @@ def test_few_levels_all_have_a_cell_and_of_many_only_the_frequent_ones() -> None
 
 
 @given(ANY_NUMBERS)
-def test_the_mean_of_values_near_the_reference_is_kept_to_a_billionth_of_its_range(
+def test_the_mean_of_values_near_the_reference_is_kept_to_a_hundred_millionth_of_its_range(
     values: np.ndarray,
 ) -> None:
     finite = values[np.isfinite(values) & (np.abs(values) < 1e6)]
