@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from contender.drift_measures import holm, judged, measure, row_test
+from contender.drift_measures import judged, measure, row_test
 from contender.drift_policy import DriftPolicy
 from contender.drift_ranks import Plan, rank_groups
 from contender.drift_report import DriftReport, EvidenceOverTime, FeatureDrift, Null, Verdict
@@ -16,6 +16,7 @@ from contender.evidence import DAYS_PER_YEAR, Evidence, Surprise, e_value, thres
 from contender.grid import Grid
 from contender.joint import JointDrift
 from contender.profile import Blocks, Profile
+from contender.two_sample import Outcome
 from contender.units import in_units
 
 __all__ = ["DriftReport", "EvidenceOverTime", "FeatureDrift", "detect_drift"]
@@ -161,26 +162,27 @@ class _Check:
 
     def by_rows(self) -> DriftReport:
         """Rows are independent: each batch is one look, tested against all rows known before it."""
-        tested = self._tested(self.reference, self.current)
+        tests = self._row_tests(self.reference, self.current)
         p_values, pool = [], without_blocks(self.reference)
-        for batch in self.batches:
-            tests = tested if pool.rows == self.reference.rows and batch is self.current else self._tested(pool, batch)
-            p_values.append(min((test.adjusted_p_value for test in tests), default=1.0))
+        for batch in self.batches[:-1]:
+            p_values.append(_smallest(self._row_tests(pool, batch)))
             pool = _pooled_rows(pool, without_blocks(batch))
+        p_values.append(_smallest(self._row_tests(pool, self.current) if p_values else tests))
+        found = [
+            replace(moved, test=outcome.name, p_value=outcome.p_value, smallest_visible_effect=visible)
+            for (outcome, visible), moved in zip(tests, self.measured(), strict=True)
+        ]
         days = [DAYS_PER_YEAR / self.policy.batches_per_year] * len(self.batches)
         evidence = weigh(days, {"features": [Surprise(p) for p in p_values]}, threshold=self.threshold)
         labels = [f"batch {number}" for number in range(1, len(self.batches) + 1)]
-        return self.conclude(tested, evidence, labels, list(range(len(self.batches))), p_values[-1])
+        return self.conclude(found, evidence, labels, list(range(len(self.batches))), p_values[-1])
 
-    def _tested(self, reference: Profile, batch: Profile) -> list[FeatureDrift]:
+    def _row_tests(self, reference: Profile, batch: Profile) -> list[tuple[Outcome, float]]:
+        """Each test's outcome, and the smallest effect it is sure to see."""
         plans = self.plans(batch)
-        found = []
-        for plan in plans:
-            before, after = reference.counts[plan.grid.name], batch.counts[plan.grid.name]
-            outcome, visible = row_test(plan.grid, plan.aspect, before, after, level=self.policy.alpha / len(plans))
-            measured = measure(plan.grid, plan.aspect, before, after, self.policy)
-            found.append(replace(measured, test=outcome.name, p_value=outcome.p_value, smallest_visible_effect=visible))
-        return holm(found)
+        level = self.policy.alpha / max(1, len(plans))
+        counts = [(reference.counts[plan.grid.name], batch.counts[plan.grid.name]) for plan in plans]
+        return [row_test(plan.grid, plan.aspect, *pair, level=level) for plan, pair in zip(plans, counts, strict=True)]
 
     def by_blocks(self) -> DriftReport:
         """Blocks are alike: each block is one look, ranked among all blocks known before it."""
@@ -204,7 +206,7 @@ class _Check:
             ranks = ranked.get(plan.group)
             found.append(ranks.judged(measured, plan, exchanged[plan.group]) if ranks else measured)
         p_value = ranked["features"].exchanged(newest).p_value if "features" in ranked else 1.0
-        return self.conclude(holm(found), evidence, labels, batch, p_value)
+        return self.conclude(found, evidence, labels, batch, p_value)
 
     def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
         """The newest alarm that no retrain has answered."""
@@ -276,6 +278,11 @@ class _Check:
             not_checked=self.not_checked,
         )
         return replace(report, reason=reason_of(report))
+
+
+def _smallest(tests: Sequence[tuple[Outcome, float]]) -> float:
+    """The smallest p-value, corrected for the number of tests."""
+    return min(1.0, len(tests) * min((outcome.p_value for outcome, _ in tests), default=1.0))
 
 
 def _window(batches: Sequence[Profile]) -> Profile:

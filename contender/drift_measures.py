@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -20,7 +21,7 @@ from contender.distances import (
 from contender.drift_policy import DriftPolicy
 from contender.drift_report import Aspect, FeatureDrift
 from contender.drift_words import categorical_direction, display_name, loss_direction, numeric_direction
-from contender.grid import CategoricalGrid, Grid, NumericGrid
+from contender.grid import CategoricalGrid, Grid
 from contender.profile import Counts
 from contender.two_sample import (
     Outcome,
@@ -37,20 +38,21 @@ from contender.two_sample import (
 
 def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: DriftPolicy) -> FeatureDrift:
     """How far one column has moved, and where."""
-    rows = (before.rows, after.rows) if aspect == "missing" else (before.present, after.present)
-    base = FeatureDrift(display_name(grid.name), grid.role, aspect, *rows, "", 0.0, 0.0, "")
+    of_column = partial(FeatureDrift, display_name(grid.name), grid.role, aspect)
     if aspect == "missing":
         rates = before.missing / max(before.rows, 1), after.missing / max(after.rows, 1)
-        return replace(
-            base,
+        return of_column(
+            before.rows,
+            after.rows,
             effect="missing rate difference",
             distance=abs(rates[1] - rates[0]),
             effect_floor=policy.min_effect_missing,
             direction=f"missing values went from {rates[0]:.1%} to {rates[1]:.1%} of the rows",
         )
     if isinstance(grid, CategoricalGrid):
-        return replace(
-            base,
+        return of_column(
+            before.present,
+            after.present,
             effect="total variation",
             distance=total_variation(before, after),
             effect_floor=policy.floor_of(grid),
@@ -58,22 +60,18 @@ def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: D
         )
     if grid.role == "loss":
         means = mean(grid, before), mean(grid, after)
-        return replace(
-            base,
+        return of_column(
+            before.present,
+            after.present,
             effect="relative rise",
             distance=_relative_rise(*means),
             effect_floor=policy.min_effect_loss,
             direction=loss_direction(*means),
         )
-    return _measured_numbers(base, grid, before, after, policy)
-
-
-def _measured_numbers(
-    base: FeatureDrift, grid: NumericGrid, before: Counts, after: Counts, policy: DriftPolicy
-) -> FeatureDrift:
     moved, deviation = wasserstein_distance(grid, before, after), spread(grid, before)
-    return replace(
-        base,
+    return of_column(
+        before.present,
+        after.present,
         effect="ks distance",
         distance=ks_distance(before, after),
         distance_error=ks_distance_error(grid, before, after),
@@ -81,7 +79,7 @@ def _measured_numbers(
         wasserstein_error=wasserstein_distance_error(grid, before, after),
         wasserstein_scaled=moved / deviation if moved is not None and deviation else None,
         effect_floor=policy.floor_of(grid),
-        direction=numeric_direction(grid, before, after),
+        direction=numeric_direction(grid, before, after, moved),
     )
 
 
@@ -111,19 +109,13 @@ def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level
     return outcome, visible_ks_distance(before.present, after.present, level)
 
 
-def holm(found: Sequence[FeatureDrift]) -> list[FeatureDrift]:
-    """The tests with their p-values corrected for their number."""
-    adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
-    return [replace(test, adjusted_p_value=p_value) for test, p_value in zip(found, adjusted, strict=True)]
-
-
 def judged(found: Sequence[FeatureDrift], policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
-    """The tests with their flags, the strongest evidence first."""
+    """The tests, corrected for their number and with their flags, the strongest evidence first."""
+    adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
     marked = []
-    for test in found:
-        significant = test.adjusted_p_value <= policy.alpha
-        marked.append(
-            replace(test, significant=significant, drifted=significant and test.distance >= test.effect_floor)
-        )
+    for test, p_value in zip(found, adjusted, strict=True):
+        significant = p_value <= policy.alpha
+        drifted = significant and test.distance >= test.effect_floor
+        marked.append(replace(test, adjusted_p_value=p_value, significant=significant, drifted=drifted))
     marked.sort(key=lambda test: (not test.drifted, not test.significant, -test.distance, test.feature, test.aspect))
     return tuple(marked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import floor, isfinite, log10
 
-from contender.distances import mean, spread, wasserstein_distance
+from contender.distances import mean, spread
 from contender.drift_report import DriftReport, EvidenceOverTime, FeatureDrift
 from contender.grid import UNSEEN, CategoricalGrid, NumericGrid
 from contender.profile import Counts
@@ -16,10 +16,10 @@ def display_name(column: str) -> str:
     return column.strip("()") if column.startswith("(") else column
 
 
-def numeric_direction(grid: NumericGrid, before: Counts, after: Counts) -> str:
-    """Where numbers moved, in their own units."""
+def numeric_direction(grid: NumericGrid, before: Counts, after: Counts, moved: float | None) -> str:
+    """Where numbers moved, in their own units; `moved` is their Wasserstein distance."""
     start, end = mean(grid, before), mean(grid, after)
-    shift, moved = end - start, wasserstein_distance(grid, before, after)
+    shift = end - start
     if moved is None or not isfinite(shift):
         return "moved, within a range too wide for a mean"
     # When less than half of the movement is in one direction, the values spread or gathered rather than

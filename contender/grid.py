@@ -58,11 +58,28 @@ class NumericGrid:
         """(m + 1,) whether a cell can hold one value only, so that distances within it are exact."""
         return np.concatenate(([False], np.nextafter(self.edges[:-1], np.inf) == self.edges[1:], [False]))
 
+    @cached_property
+    def middles(self) -> Floats:
+        """(m + 1,) the middle of each cell within [low, high]; of a cell of one value, the value."""
+        ends = np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
+        return np.where(self.single, ends[1:], ends[:-1] / 2.0 + ends[1:] / 2.0)
+
+    @cached_property
+    def inside(self) -> slice:
+        """The edges from `low` to `high`."""
+        return slice(*np.searchsorted(self.edges, [self.low, np.nextafter(self.high, np.inf)]).tolist())
+
+    @cached_property
+    def widths(self) -> Floats:
+        """(k - 1,) of the cells between the k edges inside."""
+        with np.errstate(over="ignore"):
+            return np.diff(self.edges[self.inside])
+
     @property
     def size(self) -> int:
         return len(self.edges) + 1
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         return Scale(self.low, self.high)
 

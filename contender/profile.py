@@ -64,6 +64,16 @@ class Counts:
     def rows(self) -> int:
         return self.present + self.missing
 
+    @cached_property
+    def shares(self) -> Floats:
+        """Of the rows that have a value, by cell."""
+        return self.cells / self.present
+
+    @cached_property
+    def heights(self) -> Floats:
+        """The distribution function at each edge, and 1 at the end."""
+        return np.cumsum(self.cells) / self.present
+
     def merge(self, other: Counts) -> Counts:
         """Counts of both sets of rows together."""
         lows = [value for value in (self.minimum, other.minimum) if value is not None]

@@ -127,13 +127,15 @@ def _pooled(before: Integers, after: Integers, least: float) -> tuple[Integers, 
 def _chi_square(before: Integers, after: Integers) -> Outcome:
     from scipy.special import chdtrc  # noqa: PLC0415  # as in `ks_p_value`
 
-    kept = before + after > 0
-    table = np.stack([before[kept], after[kept]]).astype(np.float64)
-    freedom = table.shape[1] - 1
+    both = before + after
+    kept = both > 0
+    freedom = int(np.count_nonzero(kept)) - 1
     if freedom < 1:
         return Outcome("chi2", 1.0, 0)
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    statistic = float(((table - expected) ** 2 / expected).sum())
+    # The sum of (observed - expected)**2 / expected over both rows of a table, as one sum over its columns.
+    first, second = float(before.sum()), float(after.sum())
+    gaps = before[kept] / first - after[kept] / second
+    statistic = first * second * float((gaps**2 / both[kept]).sum())
     return Outcome("chi2", probability(chdtrc(freedom, statistic)), freedom)
 
 
