@@ -36,7 +36,8 @@ class Units:
 
 
 def in_units(reference: Profile, batches: Sequence[Profile], columns: Sequence[str]) -> Units:
-    """The blocks of all, small ones joined with what follows.
+    """The blocks of all; those of a day that came in several batches are one, and small ones are joined with what
+    follows.
 
     A block at the very end that is too small waits, and is not among the units: what comes next will be joined to it.
     A column that a batch does not have is counted as rows without a value.
@@ -45,7 +46,7 @@ def in_units(reference: Profile, batches: Sequence[Profile], columns: Sequence[s
     labels = [label for profile in profiles for label in profile.blocks.labels]
     batch = np.repeat(np.arange(-1, len(batches)), [len(profile.blocks) for profile in profiles])
     rows = np.concatenate([_rows(profile) for profile in profiles])
-    starts = _starts(rows, batch)
+    starts = _starts(labels, rows, batch)
     complete = _complete(rows, starts)
     counts = {
         name: np.add.reduceat(np.concatenate([_counts(p, reference, name) for p in profiles]), starts)[complete]
@@ -74,12 +75,14 @@ def _counts(profile: Profile, reference: Profile, name: str) -> Integers:
     return absent
 
 
-def _starts(rows: Integers, batch: Integers) -> Integers:
-    """Where each unit begins: a block starts a new one when the one before is large enough."""
+def _starts(labels: Sequence[str], rows: Integers, batch: Integers) -> Integers:
+    """Where each unit begins: with a block of another name, when what came before is large enough."""
     least = SMALLEST_SHARE * float(np.median(rows[batch < 0])) if (batch < 0).any() else 0.0
     starts, filled = [], 0
     for place, size in enumerate(rows.tolist()):
-        if place == 0 or filled >= least or (batch[place] >= 0 > batch[place - 1]):
+        first_since = place > 0 and batch[place] >= 0 > batch[place - 1]
+        another = place > 0 and labels[place] != labels[place - 1]
+        if place == 0 or first_since or (another and filled >= least):
             starts.append(place)
             filled = 0
         filled += size

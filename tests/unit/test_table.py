@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.errors import InvalidInputError
-from contender.table import Table, as_categories, as_category
+from contender.table import Categories, Table, as_categories, as_category
 
 TABLE = Table({"amount": np.array([1.0, 2.0, np.nan]), "carrier": np.array(["UA", None, "AA"], dtype=object)})
 
@@ -83,3 +83,59 @@ def test_a_column_of_anything_becomes_a_column_of_text() -> None:
     column = as_categories([1, "b", None, [1, 2]])
     assert column.dtype == object
     assert column.tolist() == ["1", "b", None, "[1, 2]"]
+
+
+LEVELS = st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=30)
+
+
+def objects(levels: list[str | None]) -> np.ndarray:
+    column = np.empty(len(levels), dtype=object)
+    column[:] = levels
+    return column
+
+
+@given(LEVELS)
+def test_numbered_levels_give_back_the_column(levels: list[str | None]) -> None:
+    numbered = Categories.of(objects(levels))
+    assert numbered.to_objects().tolist() == levels
+    assert numbered.levels == tuple(sorted({level for level in levels if level is not None}))
+    assert len(numbered) == len(levels)
+
+
+@given(LEVELS, st.data())
+def test_rows_of_numbered_levels_are_taken_as_those_of_a_column(levels: list[str | None], data: st.DataObject) -> None:
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(levels), max_size=len(levels))), dtype=bool)
+    numbered = Table({"x": Categories.of(objects(levels))})
+    assert numbered.take(mask)["x"].tolist() == objects(levels)[mask].tolist()
+
+
+def test_a_table_numbers_the_levels_of_an_object_column_and_leaves_numbered_ones_alone() -> None:
+    numbered = TABLE.categories("carrier")
+    assert (numbered.levels, numbered.codes.tolist()) == (("AA", "UA"), [1, -1, 0])
+    assert Table({"carrier": numbered}).categories("carrier") is numbered
+    assert Table({"carrier": numbered})["carrier"].tolist() == ["UA", None, "AA"]
+    both = Table.concatenate([Table({"carrier": numbered}), TABLE.select(["carrier"])])
+    assert both["carrier"].tolist() == ["UA", None, "AA"] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Categories(("a", 1), np.array([0])), "levels must be text, but got 1"),  # type: ignore[arg-type]
+        (lambda: Categories(("a", "a"), np.array([0])), "levels must differ from each other"),
+        (lambda: Categories(("a",), np.array([0, 1])), "codes must be from -1 to 0, but got 0 to 1"),
+        (lambda: Categories(("a",), np.array([-2])), "codes must be from -1 to 0, but got -2 to -2"),
+        (lambda: TABLE.categories("amount"), "'amount' must hold strings, but got dtype float64"),
+        (lambda: Categories.of(objects(["a", 2])), "must hold strings or None, but got 2"),  # type: ignore[list-item]
+    ],
+)
+def test_levels_and_codes_that_do_not_fit_are_named(call: Any, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        call()
+
+
+def test_a_hundred_thousand_levels_are_numbered() -> None:
+    levels = [f"user {number}" for number in range(100_000)]
+    numbered = Categories.of(objects([*levels, *levels]))
+    assert len(numbered.levels) == 100_000
+    assert (np.bincount(numbered.codes) == 2).all()
