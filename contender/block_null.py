@@ -181,11 +181,13 @@ class Exchanged:
     ----------
     p_value : over all columns at once.
     of_columns : (columns,) of each column on its own, not corrected for their number.
+    adjusted : (columns,) corrected for it, by how often any column at all is so unusual.
     exchanges : how many ways of choosing as many blocks were looked at; no p-value is below 1 / exchanges.
     """
 
     p_value: float
     of_columns: Floats
+    adjusted: Floats
     exchanges: int
 
 
@@ -195,7 +197,8 @@ def exchange_blocks(columns: Sequence[BlockColumn], *, window: int, draws: int =
     If blocks are exchangeable, any of them could have been the newest: all ways of choosing them are looked at where
     these are few (for one block it is its rank among all), else random ones and the actual one [1]_. Over all columns,
     what counts is the largest distance, each in units of the one that one choice in ten exceeds, so that a column's
-    usual restlessness does not count against it [2]_.
+    usual restlessness does not count against it [2]_. So no correction multiplies a p-value: with fewer exchanges than
+    columns, none would ever be significant.
 
     Parameters
     ----------
@@ -218,9 +221,10 @@ def exchange_blocks(columns: Sequence[BlockColumn], *, window: int, draws: int =
     distances = np.stack([column.distances_of(chosen) for column in columns], axis=1)
     usual = np.quantile(distances, TYPICAL_LARGE, axis=0)
     floors = np.array([column.floor / 2.0 for column in columns])
-    largest = (distances / np.maximum(np.maximum(usual, floors), 1e-12)).max(axis=1)
+    scaled = distances / np.maximum(np.maximum(usual, floors), 1e-12)
     of_columns = (distances >= distances[0] - 1e-12).mean(axis=0)
-    return Exchanged(float((largest >= largest[0] - 1e-12).mean()), of_columns, len(chosen))
+    adjusted = (scaled.max(axis=1)[:, None] >= scaled[0] - 1e-12).mean(axis=0)
+    return Exchanged(float(adjusted.min()), of_columns, adjusted, len(chosen))
 
 
 def _choices(blocks: int, window: int, draws: int, seed: int) -> NDArray[np.bool_]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from contender.drift_measures import judged, measure, row_test
 from contender.drift_policy import DriftPolicy
 from contender.drift_ranks import Plan, rank_groups
@@ -16,7 +18,7 @@ from contender.evidence import DAYS_PER_YEAR, Evidence, Surprise, e_value, thres
 from contender.grid import Grid
 from contender.joint import JointDrift
 from contender.profile import Blocks, Profile
-from contender.two_sample import Outcome
+from contender.two_sample import Outcome, holm_adjusted
 from contender.units import in_units
 
 __all__ = ["DriftReport", "EvidenceOverTime", "FeatureDrift", "detect_drift"]
@@ -37,7 +39,7 @@ def detect_drift(
     *Is it unusual?* Where both profiles have blocks, the batch's blocks are compared with all known ones
     (`rank_blocks`, `exchange_blocks`); where rows are independent, numbers are tested by Kolmogorov-Smirnov, categories
     by chi-square joined by Fisher's exact test of unseen levels, and missing rates by the same on two cells. Tests are
-    corrected for their number (Holm).
+    corrected for their number: exchanged blocks by the largest distance of any column, the others by Holm.
 
     *Has it lasted?* Every block (or batch) is a look, and the looks since the champion was trained are weighed
     together (`weigh`). The verdict is "drifted" when the evidence reaches what `false_retrains_per_year` asks for in a
@@ -168,9 +170,16 @@ class _Check:
             p_values.append(_smallest(self._row_tests(pool, batch)))
             pool = _pooled_rows(pool, without_blocks(batch))
         p_values.append(_smallest(self._row_tests(pool, self.current) if p_values else tests))
+        adjusted = holm_adjusted(np.array([outcome.p_value for outcome, _ in tests])).tolist()
         found = [
-            replace(moved, test=outcome.name, p_value=outcome.p_value, smallest_visible_effect=visible)
-            for (outcome, visible), moved in zip(tests, self.measured(), strict=True)
+            replace(
+                moved,
+                test=outcome.name,
+                p_value=outcome.p_value,
+                adjusted_p_value=p_value,
+                smallest_visible_effect=visible,
+            )
+            for (outcome, visible), p_value, moved in zip(tests, adjusted, self.measured(), strict=True)
         ]
         days = [DAYS_PER_YEAR / self.policy.batches_per_year] * len(self.batches)
         evidence = weigh(days, {"features": [Surprise(p) for p in p_values]}, threshold=self.threshold)
@@ -204,7 +213,7 @@ class _Check:
         exchanged = {group: ranks.exchanged(lasted) for group, ranks in ranked.items()}
         for plan, measured in zip(plans, self.measured(window), strict=True):
             ranks = ranked.get(plan.group)
-            found.append(ranks.judged(measured, plan, exchanged[plan.group]) if ranks else measured)
+            found.append(ranks.judged(measured, plan, exchanged[plan.group], groups=len(ranked)) if ranks else measured)
         p_value = ranked["features"].exchanged(newest).p_value if "features" in ranked else 1.0
         return self.conclude(found, evidence, labels, batch, p_value)
 

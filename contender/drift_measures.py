@@ -25,7 +25,6 @@ from contender.grid import CategoricalGrid, Grid
 from contender.profile import Counts
 from contender.two_sample import (
     Outcome,
-    holm_adjusted,
     ks_p_value,
     levels_test,
     mean_rise_test,
@@ -110,12 +109,11 @@ def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level
 
 
 def judged(found: Sequence[FeatureDrift], policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
-    """The tests, corrected for their number and with their flags, the strongest evidence first."""
-    adjusted = holm_adjusted(np.array([test.p_value for test in found], dtype=np.float64)).tolist()
+    """The tests with their flags, the strongest evidence first."""
     marked = []
-    for test, p_value in zip(found, adjusted, strict=True):
-        significant = p_value <= policy.alpha
+    for test in found:
+        significant = test.adjusted_p_value <= policy.alpha
         drifted = significant and test.distance >= test.effect_floor
-        marked.append(replace(test, adjusted_p_value=p_value, significant=significant, drifted=drifted))
+        marked.append(replace(test, significant=significant, drifted=drifted))
     marked.sort(key=lambda test: (not test.drifted, not test.significant, -test.distance, test.feature, test.aspect))
     return tuple(marked)

@@ -73,12 +73,14 @@ class GroupRanks:
         """How unusual these units are together, among all up to the newest."""
         return exchange_blocks(self.columns, window=max(1, int(np.count_nonzero(self.place[units] >= 0))))
 
-    def judged(self, measured: FeatureDrift, plan: Plan, found: Exchanged) -> FeatureDrift:
+    def judged(self, measured: FeatureDrift, plan: Plan, found: Exchanged, *, groups: int) -> FeatureDrift:
+        """The test of one column, corrected for all columns of this group and for the number of groups."""
         column = self.plans.index(plan)
         return replace(
             measured,
             test="block exchange",
             p_value=float(found.of_columns[column]),
+            adjusted_p_value=min(1.0, groups * float(found.adjusted[column])),
             smallest_visible_effect=float(self.ranks.visible[column]),
         )
 

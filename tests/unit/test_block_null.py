@@ -165,6 +165,18 @@ def test_exchanged_days_have_uniform_p_values_over_columns_and_of_each(window: i
     holds(np.array(of_one), exactly=True)
 
 
+def test_adjusted_p_values_are_at_least_those_of_single_columns_and_the_smallest_is_that_over_all() -> None:
+    random = np.random.default_rng(6)
+    days = random.multinomial(200, np.full(CELLS, 1 / CELLS), 20)
+    days[-3:] = [shifted(day, 0.8) for day in days[-3:]]
+    columns = [BlockColumn(days, "ordered"), *(BlockColumn(restless_days(random, 20), "ordered") for _ in range(200))]
+    found = exchange_blocks(columns, window=3)
+    assert (found.adjusted >= found.of_columns).all()
+    assert found.p_value == found.adjusted.min()
+    # One column of 201 is far out: a thousand exchanges show it, which 201 times its p-value could not.
+    assert found.adjusted[0] < 0.05 < 201 * found.of_columns[0]
+
+
 def test_few_ways_of_choosing_blocks_are_all_looked_at_and_many_are_drawn() -> None:
     days = restless_days(np.random.default_rng(4), 12)
     column = BlockColumn(days, "ordered")
