@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -87,8 +88,12 @@ class NumericGrid:
         """Mean of values whose `tally` had this total, each limited to ten ranges beyond the reference's."""
         return self.low + total / present * self.scale.step
 
-    def tally(self, values: Floats) -> tuple[Integers, int]:
+    def tally(self, values: Floats, ends: tuple[float, float] | None = None) -> tuple[Integers, int]:
         """Where finite values lie.
+
+        Parameters
+        ----------
+        ends : the smallest and the largest of them, if known.
 
         Returns
         -------
@@ -97,9 +102,11 @@ class NumericGrid:
             of parts add up exactly in any order.
         """
         cells, total = np.zeros(self.size, dtype=np.int64), 0
+        lowest, highest = self.scale.limits
+        within = ends is not None and -inf < lowest <= ends[0] and ends[1] <= highest < inf
         for start in range(0, len(values), CHUNK_ROWS):
             chunk = values[start : start + CHUNK_ROWS]
-            places = self.scale.place(chunk)
+            places = self.scale.place(chunk, within_limits=within)
             total += int(places.steps.sum(dtype=np.int64))
             if self._lookup and len(chunk) > FEW_ROWS:
                 cells += self._lookup.count(chunk, places)

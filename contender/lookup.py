@@ -45,15 +45,20 @@ class Scale:
         reach = self.high / 2.0**RESOLUTION_BITS - self.low / 2.0**RESOLUTION_BITS
         return reach or max(abs(self.low), 1.0) / 2.0**RESOLUTION_BITS
 
-    def place(self, values: Floats) -> Places:
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Between these no steps have to be cut; a hair less than MAX_RANGES ranges away."""
+        reach = 0.999 * MAX_RANGES * 2.0**RESOLUTION_BITS * self.step
+        return self.low - reach, self.low + reach
+
+    def place(self, values: Floats, *, within_limits: bool = False) -> Places:
         """Where finite values are; steps go as far as MAX_RANGES ranges."""
-        limit = MAX_RANGES * 2.0**RESOLUTION_BITS
         with np.errstate(over="ignore"):
             above = values - self.low
             steps = above / self.step
-        # Most often nothing is out of bounds, and looking takes less time than limiting.
-        if len(steps) and (steps.min() < -limit or steps.max() > limit):
-            np.clip(steps, -limit, limit, out=steps)
+        if not within_limits:
+            most = MAX_RANGES * 2.0**RESOLUTION_BITS
+            np.clip(steps, -most, most, out=steps)
         return Places(above, steps.astype(np.int32))
 
 

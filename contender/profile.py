@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -416,15 +417,20 @@ def _count(grid: Grid, values: Values) -> Counts:
 
 def _count_numeric(grid: NumericGrid, values: Floats) -> Counts:
     finite, missing, infinite = values, 0, 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum()  # one pass, and no array in between
-    if not np.isfinite(total):
+    # Any value that is not a number makes both of them not a number, and infinities are at the ends.
+    ends = _ends(values)
+    if not isfinite(sum(ends)):
         finite = values[np.isfinite(values)]
         missing, infinite = len(values) - len(finite), int(np.isinf(values).sum())
+        ends = _ends(finite)
     if len(finite) == 0:
         return Counts(np.zeros(grid.size, dtype=np.int64), missing, infinite)
-    cells, steps = grid.tally(finite)
-    return Counts(cells, missing, infinite, float(finite.min()), float(finite.max()), total=steps)
+    cells, steps = grid.tally(finite, ends)
+    return Counts(cells, missing, infinite, *ends, total=steps)
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
 
 
 def _count_categorical(grid: CategoricalGrid, values: Categories) -> Counts:

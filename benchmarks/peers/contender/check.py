@@ -29,7 +29,7 @@ NO_FLOORS: dict[str, Any] = {
 
 def table_of(frame: pd.DataFrame, numeric: tuple[str, ...], categorical: tuple[str, ...]) -> Table:
     """A frame as a table; categories keep their codes."""
-    columns: dict[str, Any] = {name: frame[name].to_numpy(np.float64) for name in numeric}
+    columns: dict[str, Any] = {name: frame[name].to_numpy() for name in numeric}
     for name in categorical:
         values = frame[name].cat
         columns[name] = Categories(tuple(values.categories), values.codes.to_numpy())
