@@ -106,6 +106,7 @@ def _block_column(plan: Plan, counts: Integers, policy: DriftPolicy) -> BlockCol
         return BlockColumn(both, "unordered", policy.min_effect_missing)
     if isinstance(plan.grid, CategoricalGrid):
         return BlockColumn(cells, "unordered", policy.floor_of(plan.grid))
-    if plan.grid.role == "loss":
+    # Where all losses were the same there are no values to tell higher ones by, only ranks.
+    if plan.grid.role == "loss" and plan.grid.low < plan.grid.high:
         return BlockColumn(cells, "valued", 0.0, plan.grid.block_values)
     return BlockColumn(cells, "ordered", policy.floor_of(plan.grid))
