@@ -8,29 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from contender.drift import DriftReport, detect_drift
+from contender.drift import detect_drift
 from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError
 from contender.profile import Profile, count, fit_profile
 from contender.table import Table
-
-
-def categories(levels: list[str | None]) -> np.ndarray:
-    column = np.empty(len(levels), dtype=object)
-    column[:] = levels
-    return column
-
-
-def check(
-    reference: dict[str, np.ndarray], current: dict[str, np.ndarray], policy: DriftPolicy | None = None
-) -> DriftReport:
-    kinds = {name: values.dtype.kind for name, values in reference.items()}
-    fitted = fit_profile(
-        Table(reference),
-        numeric=[name for name, kind in kinds.items() if kind == "f"],
-        categorical=[name for name, kind in kinds.items() if kind == "O"],
-    )
-    return detect_drift(fitted, count(fitted.grid, Table(current)), policy)
+from tests.unit.drifting import categories, check
 
 
 def test_the_ks_p_value_is_that_of_scipy() -> None:
