@@ -27,12 +27,16 @@ from contender.grid import (
 from contender.packing import packed, unpacked
 from contender.table import Categories, Table
 
-Values: TypeAlias = Floats | Categories
+Numbers: TypeAlias = NDArray[Any]
+"""Floats, or signed whole numbers as they came."""
+Values: TypeAlias = Numbers | Categories
 
 FORMAT, VERSION = "contender-profile", 3
 PREDICTION, LABEL, LOSS = "(prediction)", "(label)", "(loss)"
 MAX_CELLS = 5500
 OTHER_EXAMPLES = 5
+SHORT_RANGE = 65_536
+"""Whole numbers within so short a range are counted one by one, and looked up once each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +290,7 @@ def fit_profile(
     grids: list[Grid] = [
         fit_categorical(name, role, values, max_levels=max_levels, frequent_share=frequent_share)
         if isinstance(values, Categories)
-        else fit_numeric(name, role, values, max_cells)
+        else fit_numeric(name, role, values.astype(np.float64, copy=False), max_cells)
         for name, (role, values) in columns.items()
     ]
     return count(ProfileGrid(tuple(grids)), table, prediction=prediction, label=label, loss=loss, blocks=blocks)
@@ -409,13 +413,23 @@ def _check_kind(grid: Grid, values: Values) -> None:
 
 def _count(grid: Grid, values: Values) -> Counts:
     if isinstance(grid, NumericGrid) and not isinstance(values, Categories):
-        return _count_numeric(grid, values)
+        return _count_floats(grid, values) if values.dtype.kind == "f" else _count_whole(grid, values)
     assert isinstance(grid, CategoricalGrid)
     assert isinstance(values, Categories)
     return _count_categorical(grid, values)
 
 
-def _count_numeric(grid: NumericGrid, values: Floats) -> Counts:
+def _count_whole(grid: NumericGrid, values: Numbers) -> Counts:
+    lowest, highest = (int(values.min()), int(values.max())) if len(values) else (0, SHORT_RANGE)
+    if highest - lowest >= SHORT_RANGE:
+        return _count_floats(grid, values.astype(np.float64))
+    times = np.bincount(np.subtract(values, lowest, dtype=np.int64))
+    hit = np.flatnonzero(times)
+    cells, total = grid.tally_of_few((hit + lowest).astype(np.float64), times[hit])
+    return Counts(cells, minimum=float(lowest), maximum=float(highest), total=total)
+
+
+def _count_floats(grid: NumericGrid, values: Floats) -> Counts:
     finite, missing, infinite = values, 0, 0
     # Any value that is not a number makes both of them not a number, and infinities are at the ends.
     ends = _ends(values)
@@ -443,12 +457,12 @@ def _count_categorical(grid: CategoricalGrid, values: Categories) -> Counts:
     return Counts(cells, int(times[0]), other_examples=tuple(sorted(others)[:OTHER_EXAMPLES]))
 
 
-def _numeric(table: Table, name: str) -> Floats:
+def _numeric(table: Table, name: str) -> Numbers:
     values = _column(table, name)
     if isinstance(values, Categories) or values.dtype.kind not in "fiu":
         kind = "object" if isinstance(values, Categories) else values.dtype
         raise InvalidInputError(f"numeric column {name!r} must hold numbers, but got dtype {kind}")
-    return values.astype(np.float64, copy=False)
+    return values if values.dtype.kind == "i" else values.astype(np.float64, copy=False)
 
 
 def _categorical(table: Table, name: str) -> Categories:

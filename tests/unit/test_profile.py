@@ -335,3 +335,26 @@ def test_any_flipped_bit_of_a_stored_profile_is_an_error_or_leaves_the_profile_a
         except IntegrityError:
             refused += 1
     assert refused > 0.95 * len(content)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8])
+@pytest.mark.parametrize("high", [5, 127, 10**6])
+def test_whole_numbers_are_counted_as_the_same_floats(dtype: type, high: int) -> None:
+    high = min(high, int(np.iinfo(dtype).max))
+    low = max(-high - 1, int(np.iinfo(dtype).min))
+    random = np.random.default_rng(6)
+    reference, batch = (random.integers(low, high, size, endpoint=True).astype(dtype) for size in (9000, 3000))
+    fitted = fit_profile(Table({"x": reference}), numeric=["x"], max_cells=1000)
+    assert fitted == fit_profile(Table({"x": reference.astype(np.float64)}), numeric=["x"], max_cells=1000)
+    for rows in (batch, batch[:0], np.array([low, high, low], dtype=dtype)):
+        assert count(fitted.grid, Table({"x": rows})) == count(fitted.grid, Table({"x": rows.astype(np.float64)}))
+
+
+def test_whole_numbers_that_no_float_can_tell_apart_are_counted_as_floats_are() -> None:
+    wide = np.array([2**62, 2**62 + 1, -(2**62)])
+    near = np.array([2**60, 2**60 + 1, 2**60 + 9])
+    for values in (wide, near):
+        assert fit_profile(Table({"x": values}), numeric=["x"]).counts["x"].cells.sum() == 3
+        assert fit_profile(Table({"x": values}), numeric=["x"]) == fit_profile(
+            Table({"x": values.astype(np.float64)}), numeric=["x"]
+        )
