@@ -220,7 +220,7 @@ def check_batch(
 
 
 def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
-    """Why there is so much more data than the newest model had that a new one is due; empty when there is not.
+    r"""Why there is so much more data than the newest model had that a new one is due; empty when there is not.
 
     Examples
     --------
