@@ -371,8 +371,11 @@ def _needed(holdout: Holdout, interval: Interval, min_effect: float) -> tuple[in
 
 def _sentence(verdict: Verdict, figures: str, min_effect: float, needed: tuple[int, int] | None) -> str:
     asked = f"an improvement of {figure(min_effect)}" if min_effect > 0.0 else "an improvement"
+    above = f", above the {figure(min_effect)} asked for" if min_effect > 0.0 else ""
+    if min_effect < 0.0:
+        asked = f"that it is worse by less than {figure(-min_effect)}"
+        above = f", so not worse by the {figure(-min_effect)} that is allowed"
     if verdict == "wins":
-        above = f", above the {figure(min_effect)} asked for" if min_effect > 0.0 else ""
         return f"The challenger wins: {figures}{above}."
     if verdict == "loses":
         return f"The challenger loses: {figures}, which rules out {asked}."

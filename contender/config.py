@@ -86,7 +86,7 @@ class TrainingPolicy:
     retrain_growth: float = key(
         "Train a challenger, drift or no drift, once there are so many times as many rows as when the newest model was "
         "trained: more data is a reason of its own. 0 waits for drift.",
-        3.0,
+        10.0,
         minimum=0.0,
         maximum=1000.0,
     )

@@ -49,12 +49,14 @@ class PromotionPolicy:
     min_effect: float = _setting(
         0.002,
         "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction of the champion's "
-        "error.",
-        minimum=0.0,
+        "error. Below 0 it is how much worse a challenger may be: who prefers the newer model takes it once it is shown "
+        "not to be worse by as much.",
+        minimum=-1.0,
     )
     false_promotion_rate: float = _setting(
         0.05,
-        "Chance that any challenger that is no better is promoted, of all those between one promotion and the next, "
+        "Chance that any challenger that is no better (by `min_effect`) is promoted, of all those between one "
+        "promotion and the next, "
         "however many. The first may use half of it, the second a sixth, the k-th 1/(k(k+1)); rows that were judged "
         "on before cost a factor of 3 each time.",
         minimum=0.0001,

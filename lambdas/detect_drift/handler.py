@@ -15,10 +15,10 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import parse_pipeline
-from contender.datasets import DatasetManifest, DatasetStore
+from contender.datasets import DatasetManifest, DatasetStore, newest
 from contender.evaluation import Candidate
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
-from contender.monitoring import BatchCheck, Reference, check_batch, observe
+from contender.monitoring import BatchCheck, Reference, check_batch, grown, observe
 from contender.observations import Observations
 from contender.profile import Profile
 from contender.promotion import read_pointer
@@ -61,10 +61,11 @@ def detect(state: RunState) -> Drift:
     emit("FeaturesDrifted", len(report.drifted_features))
     if report.evidence is not None:
         emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
+    more = grown_since_training(state, registry, manifests)
     return Drift(
-        retrain=report.drifted or forced,
+        retrain=report.drifted or forced or bool(more),
         drifted=report.drifted,
-        reason=report.reason,
+        reason=f"{more} {report.reason}".strip(),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
     )
@@ -84,6 +85,17 @@ def newest_sequence(model: ModelVersion, manifests: Sequence[DatasetManifest]) -
     """The number of the newest dataset version that a model was trained on."""
     trained_on = model.manifest["datasets"]
     return max((manifest.sequence for manifest in manifests if manifest.version in trained_on), default=0)
+
+
+def grown_since_training(state: RunState, registry: ModelRegistry, manifests: Sequence[DatasetManifest]) -> str:
+    """Why so many rows more than the newest model had ask for a new one; empty when they do not."""
+    config = parse_pipeline(RunFolder(data, registry.pipeline, state.run_id).pipeline_file())
+    trained_on = registry.read(registry.versions()[-1]).manifest["datasets"]
+    return grown(
+        config,
+        rows=sum(manifest.rows for manifest in newest(manifests, config.training.window_batches)),
+        rows_before=sum(manifest.rows for manifest in manifests if manifest.version in trained_on),
+    )
 
 
 def check_window(

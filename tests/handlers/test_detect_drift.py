@@ -50,6 +50,15 @@ def test_a_person_who_asks_gets_a_training_without_drift(crowned: Cloud) -> None
     assert (drift["retrain"], drift["drifted"]) == (True, False)
 
 
+def test_ten_times_the_rows_are_a_reason_of_their_own(crowned: Cloud) -> None:
+    for number in range(1, 10):
+        request = crowned.upload(f"{number}.csv", orders(first_day=1 + 24 * number, seed=number))
+        drift = follow(crowned, request, "detect_drift", run_id=f"run-{number + 1}")["drift"]
+        crowned.ledger.release_lease("shop", f"run-{number + 1}")
+        assert drift["retrain"] == (number == 9), drift["reason"]
+    assert drift["reason"].startswith("There are 2,400 rows to train on, 10 times the 240 that the newest model had.")
+
+
 def test_a_schedule_looks_at_what_came_since_the_champion(crowned: Cloud) -> None:
     drift = follow(crowned, SCHEDULE, "detect_drift", run_id="run-2")["drift"]
     assert (drift["retrain"], drift["reason"]) == (False, "nothing has come since the champion was trained")
