@@ -49,8 +49,8 @@ class PromotionPolicy:
     min_effect: float = _setting(
         0.002,
         "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction of the champion's "
-        "error. Below 0 it is how much worse a challenger may be: who prefers the newer model takes it once it is shown "
-        "not to be worse by as much.",
+        "error. Below 0 it is how much worse a challenger may be: who prefers the newer model takes it once it is "
+        "shown not to be worse by as much.",
         minimum=-1.0,
     )
     false_promotion_rate: float = _setting(
