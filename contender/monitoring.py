@@ -226,14 +226,15 @@ def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
     --------
     >>> from contender.config import parse_pipeline
     >>> config = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
-    >>> grown(config, rows=30_000, rows_before=10_000)
-    'There are 30,000 rows to train on, 3 times the 10,000 that the newest model had.'
+    >>> grown(config, rows=120_000, rows_before=10_000)
+    'There are 120,000 rows to train on, 12 times the 10,000 that the newest model had.'
     """
     times = config.training.retrain_growth
     if times == 0.0 or rows < times * rows_before:
         return ""
     ratio = rows / max(rows_before, 1)
-    return f"There are {rows:,} rows to train on, {ratio:.2g} times the {rows_before:,} that the newest model had."
+    figure = f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.2g}"
+    return f"There are {rows:,} rows to train on, {figure} times the {rows_before:,} that the newest model had."
 
 
 def losses(asked: Answers) -> Floats:

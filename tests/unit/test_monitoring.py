@@ -244,3 +244,9 @@ def test_rows_survive_as_text() -> None:
 def test_a_model_is_due_when_there_is_so_much_more_data(times: float, rows: int, before: int, due: bool) -> None:
     config: Any = replace(REGRESSION, training=replace(REGRESSION.training, retrain_growth=times))
     assert bool(grown(config, rows=rows, rows_before=before)) is due
+
+
+def test_how_many_times_as_much_data_is_said_in_plain_figures() -> None:
+    config: Any = replace(REGRESSION, training=replace(REGRESSION.training, retrain_growth=1.5))
+    assert "1.7 times the 10 that" in grown(config, rows=17, rows_before=10)
+    assert "1,234 times the 10 that" in grown(config, rows=12_340, rows_before=10)
