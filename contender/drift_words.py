@@ -8,6 +8,7 @@ from math import floor, isfinite, log10
 from contender.distances import mean, spread
 from contender.drift_report import DriftReport, EvidenceOverTime, FeatureDrift
 from contender.grid import UNSEEN, CategoricalGrid, NumericGrid
+from contender.joint import JointDrift
 from contender.profile import Counts
 
 
@@ -73,7 +74,7 @@ def reason_of(report: DriftReport) -> str:
         return "Nothing could be checked: " + "; ".join(f"{k}: {v}" for k, v in report.not_checked.items()) + "."
     sentences = [_drifted(report) if report.drifted else _stable(report)]
     if report.joint is not None and report.joint_drifted:
-        sentences.append(report.joint.reason)
+        sentences.append(_joint_sentence(report.joint))
     if report.evidence is not None:
         sentences.append(_evidence_sentence(report, report.evidence))
     sentences.append(_harm(report))
@@ -110,6 +111,13 @@ def _stable(report: DriftReport) -> str:
         worst = max(test.smallest_visible_effect for test in report.features)
         caution = f" With {report.current_rows:,} rows an effect is only sure to show from {worst:.2g} on."
     return f"Nothing drifted in {checked} features: {figure}, {found}.{caution}"
+
+
+def _joint_sentence(joint: JointDrift) -> str:
+    """The classifier's finding in short; the report of the joint test has the rest."""
+    pair = f", most by {joint.pairs[0].sentence}" if joint.pairs else ""
+    p_value = "" if joint.p_value is None else f" ({_p_words(joint.p_value)})"
+    return f"A classifier tells the batch from the reference in {joint.auc:.0%} of pairs of rows{p_value}{pair}."
 
 
 def _evidence_sentence(report: DriftReport, evidence: EvidenceOverTime) -> str:

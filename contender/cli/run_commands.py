@@ -68,14 +68,29 @@ class RunView:
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
         drift = reports.get("drift", {})
         if drift.get("features"):
-            console.print(Text("\nDrift", style="bold"), drift["reason"], markup=False)
+            console.print("\n[bold]Drift[/bold]")
+            console.print(drift["reason"], markup=False)
             print_table(
                 ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
             )
+            print_fields(_drift_fields(drift))
         comparison = reports.get("comparison", {})
         if comparison:
             console.print("\n[bold]Comparison[/bold]")
             print_fields(_comparison_fields(comparison))
+
+
+def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """What the table of features does not tell: how all go together, how long, and what it means for the champion."""
+    fields = {}
+    evidence = found.get("evidence")
+    if evidence:
+        began = f", most by {evidence['strongest']} since {evidence['since']}" if evidence["since"] else ""
+        fields["evidence"] = f"{evidence['level']:,.0f} of {evidence['threshold']:,.0f} days{began}"
+    for name, about in (("joint", "together"), ("estimated", "estimated"), ("realised", "realised")):
+        if found.get(name):  # runs from before it existed say nothing of it
+            fields[about] = found[name]["reason"]
+    return fields
 
 
 def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
