@@ -44,6 +44,7 @@ ENTRANTS: tuple[tuple[Contestant, str], ...] = (
     (ALIBI_DETECT, "tabular, Bonferroni"),
     (EVIDENTLY, "default"),
 )
+COMPARED = ENTRANTS[:2]
 SLOWEST_SECONDS = 1_200.0
 SHIFTED_BY = 0.1
 
@@ -63,7 +64,7 @@ class Sizes:
 
 
 FULL = Sizes(1_000_000, 100_000, 1_000_000, large_for_all=True)
-QUICK = Sizes(200_000, 100_000, 1_000_000, large_for_all=False)
+QUICK = Sizes(1_000_000, 100_000, 1_000_000, large_for_all=False)
 
 
 def measure(*, full: bool, report: Report) -> Part:
@@ -71,7 +72,9 @@ def measure(*, full: bool, report: Report) -> Part:
     sizes = FULL if full else QUICK
     with tempfile.TemporaryDirectory() as folder:
         task = _write_frames(Path(folder), sizes, report)
-        found = dict(_contest(task, sizes, report))
+        found: dict[str, dict[str, Any] | str] = {}
+        for name, answer in _contest(task, sizes, report):
+            found[name] = _better(found[name], answer) if name in found else answer
     report("distances against exact ones")
     errors = dict(_distance_errors(sizes.reference))
     bytes_ = _profile_bytes(sizes.reference)
@@ -97,8 +100,8 @@ def _write_frames(folder: Path, sizes: Sizes, report: Report) -> dict[str, Any]:
 
 
 def _contest(task: Mapping[str, Any], sizes: Sizes, report: Report) -> Iterator[tuple[str, dict[str, Any] | str]]:
-    """What each contestant needed, or why it could not run."""
-    for contestant, rule in ENTRANTS:
+    """What each contestant needed, or why it could not run; the two that a figure compares, once more at the end."""
+    for contestant, rule in (*ENTRANTS, *COMPARED):
         name = f"{contestant.name}, {rule}"
         report(name)
         try:
@@ -108,6 +111,18 @@ def _contest(task: Mapping[str, Any], sizes: Sizes, report: Report) -> Iterator[
             yield name, run("speed", contestant, rule, asked, timeout=SLOWEST_SECONDS)
         except CannotRunError as error:
             yield name, str(error)
+
+
+def _better(first: dict[str, Any] | str, second: dict[str, Any] | str) -> dict[str, Any] | str:
+    """Of two measurements of one contestant the best times, for the machine may have been busy, and the most memory."""
+    if isinstance(first, str) or isinstance(second, str):
+        return second if isinstance(first, str) else first
+    batches = {}
+    for name, batch in first["batches"].items():
+        other = second["batches"][name]
+        pick = {"check_s": min, "rss_mb": max, "traced_mb": max, "times": max}
+        batches[name] = {key: pick[key](value, other[key]) for key, value in batch.items()}
+    return {"fit_s": min(first["fit_s"], second["fit_s"]), "batches": batches}
 
 
 def _distance_errors(rows: int) -> Iterator[tuple[str, Floats]]:
@@ -157,8 +172,9 @@ def _about(sizes: Sizes) -> str:
         f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted beforehand where a "
         "contestant keeps something of it; then the check of a batch, p-values and distances of all features. Best of "
         "up to seven, in a process of its own, by the clock, or by the processor where other processes were in the "
-        "way. Memory is how far resident memory rose during the checks. Contender's check starts at the pandas frame; "
-        "the others' frames were brought into the shape they like beforehand."
+        "way; Contender and NannyML at the start of the run and once more at its end. Memory is how far resident "
+        "memory rose during the checks. Contender's check starts at the pandas frame; the others' frames were brought "
+        "into the shape they like beforehand."
     )
 
 
@@ -196,7 +212,7 @@ def _exactness_table(errors: Mapping[str, Floats], bytes_: int) -> str:
 def _figures(
     found: Mapping[str, dict[str, Any] | str], errors: Mapping[str, Floats], bytes_: int, sizes: Sizes
 ) -> list[Figure]:
-    ours, nannyml = (found[f"{contestant.name}, {rule}"] for contestant, rule in ENTRANTS[:2])
+    ours, nannyml = (found[f"{contestant.name}, {rule}"] for contestant, rule in COMPARED)
     figures = [
         Figure("largest error of a KS distance", max(float(error.max()) for error in errors.values()), 2e-4, "at most"),
         Figure("profile of 25 features, MB", bytes_ / 2**20, 1.0, "at most"),

@@ -31,8 +31,8 @@ def table_of(frame: pd.DataFrame, numeric: tuple[str, ...], categorical: tuple[s
     """A frame as a table; categories keep their codes."""
     columns: dict[str, Any] = {name: frame[name].to_numpy() for name in numeric}
     for name in categorical:
-        values = frame[name].cat
-        columns[name] = Categories(tuple(values.categories), values.codes.to_numpy())
+        values = frame[name].array
+        columns[name] = Categories(tuple(values.categories), values.codes)
     return Table(columns)
 
 
