@@ -76,10 +76,17 @@ def time_per_row(predict: Predict, table: Table, *, clock: Callable[[], float]) 
     return 1000.0 * median(seconds)
 
 
-def holdout_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[str, Any] | None) -> NDArray[np.bool_]:
-    """The rows that the challenger held out and that are newer than everything the champion was trained on."""
+def unseen_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[str, Any] | None) -> NDArray[np.bool_]:
+    """The rows that neither was trained on: those that the challenger held out and those that came after them, as far
+    as they are newer than everything the champion was trained on.
+
+    Parameters
+    ----------
+    table : rows of the challenger's dataset versions and of newer ones.
+    """
     held = np.isin(table[BLOCK].astype(str), challenger["holdout"]["blocks"])
     held &= table[ORDER] >= challenger["holdout"]["from_order"]
+    held |= table[ORDER] > challenger["holdout"].get("through_order", np.inf)  # a version from before it was kept
     if champion is not None:
         held &= table[ORDER] > champion["trained_through"]
     return held
@@ -124,7 +131,7 @@ def judge(
     metric: Metric | None = None,
     seed: int,
 ) -> Comparison:
-    """Compare the models on holdout rows as `holdout_rows` finds them.
+    """Compare the models on rows as `unseen_rows` finds them.
 
     A class that a model has never seen has probability 0 in its answers: a champion from before the class existed is
     compared as it would answer today.

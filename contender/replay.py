@@ -23,7 +23,7 @@ from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, Schedule
 from contender.datasets import BLOCK, ORDER, newest
 from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
-from contender.evaluation import Candidate, holdout_rows, judge
+from contender.evaluation import Candidate, judge, unseen_rows
 from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
@@ -520,7 +520,7 @@ class _Runner:
         table = moment.window(config)
         found = judge(
             config,
-            table.take(holdout_rows(table, manifest, before)),
+            table.take(unseen_rows(table, manifest, before)),
             challenger.candidate,
             champion,
             earlier=earlier_comparisons(self.challengers, before, manifest),

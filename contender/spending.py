@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contender.errors import InvalidInputError
+from contender.waiting import Judgement
 from contender.wording import ordinal, percent
 
 OUTCOMES = 3
@@ -18,11 +19,12 @@ SMALLEST_LEVEL = 1e-9
 
 @dataclass(frozen=True)
 class Earlier:
-    """The comparisons before this one that it has to pay for, by their challengers' versions.
+    """The comparisons before this one that it has to pay for, by their challengers' versions, each as often as it was
+    judged.
 
     Attributes
     ----------
-    since_promotion : those since the champion was promoted; they share one rate.
+    since_promotion : those since the champion was promoted, the challenger's own too; they share one rate.
     on_same_rows : those, before or after that promotion, that were judged on some of this comparison's rows.
     """
 
@@ -109,30 +111,49 @@ def spend(false_promotion_rate: float, earlier: Earlier = NOTHING_EARLIER) -> Sp
 
 
 def earlier_comparisons(
-    manifests: Iterable[Mapping[str, Any]], champion: Mapping[str, Any] | None, challenger: Mapping[str, Any]
+    manifests: Iterable[Mapping[str, Any]],
+    champion: Mapping[str, Any] | None,
+    challenger: Mapping[str, Any],
+    *,
+    judgements: Iterable[Judgement] = (),
+    run_id: str = "",
 ) -> Earlier:
-    """What was compared before this challenger, read off the registry: every version was a challenger once.
+    """What was compared before this challenger, read off the registry and the judgements that are kept.
 
-    A version counts whether or not its comparison came to an end; it counts once, however often it was judged, and
-    never as an earlier challenger of itself. After a rollback the champion is older than the versions that were made
-    since, the one that was rolled back included, and all of them count: more than there were, never fewer. A
-    challenger that is older than the champion lost a race and is judged again: it belongs to the sequence that it was
-    made in, whose beginning the manifests do not tell, so every other version counts.
+    Every version was a challenger once and counts as often as it was judged, once at least, whether or not its
+    comparison came to an end. A run judges a version once, however often it repeats that. Earlier looks at the
+    challenger itself have their places in the sequence, and no more: it is the same model as then, so that it was not
+    chosen in their light, and the union bound over the looks is all there is to pay.
+
+    After a rollback the champion is older than the versions that were made since, the one that was rolled back
+    included, and all of them count: more than there were, never fewer. A challenger that is older than the champion
+    lost a race and is judged again: it belongs to the sequence that it was made in, whose beginning the manifests do
+    not tell, so every other version counts.
 
     Parameters
     ----------
     manifests : of all versions of the pipeline, in any order; the two below may be among them.
     champion : None before the first promotion.
     challenger : the one to be judged.
+    judgements : of all versions, in any order.
+    run_id : the run that judges; what it judged already is this comparison.
 
     Examples
     --------
     >>> def version(day):
     ...     holdout = {"blocks": [f"day {day}", f"day {day + 1}"], "from_order": day, "through_order": day + 1.9}
     ...     return {"version": f"v{day}", "created_at": f"{day}", "trained_through": day - 0.1, "holdout": holdout}
-    >>> earlier_comparisons([version(day) for day in range(1, 6)], version(2), version(5))
+    >>> versions = [version(day) for day in range(1, 6)]
+    >>> earlier_comparisons(versions, version(2), version(5))
     Earlier(since_promotion=('v3', 'v4'), on_same_rows=('v4',))
+    >>> looks = [Judgement("v5", "a run", "inconclusive", rows=900, through_order=6.9)]
+    >>> earlier_comparisons(versions, version(2), version(5), judgements=looks)
+    Earlier(since_promotion=('v3', 'v4', 'v5'), on_same_rows=('v4',))
     """
+    looks: dict[str, list[Judgement]] = {}
+    for judgement in judgements:
+        if judgement.run_id != run_id:
+            looks.setdefault(judgement.version, []).append(judgement)
     others = sorted((each for each in manifests if each["version"] != challenger["version"]), key=_age)
     before = [each for each in others if _age(each) < _age(challenger)]
     sequence = before
@@ -140,25 +161,46 @@ def earlier_comparisons(
         before = sequence = others
     elif champion is not None:
         sequence = [each for each in before if _age(each) > _age(champion)]
+    own = [str(challenger["version"])] * len(looks.get(challenger["version"], ()))
     return Earlier(
-        tuple(str(each["version"]) for each in sequence),
-        tuple(str(each["version"]) for each in before if _shares_rows(each, champion, challenger)),
+        tuple(str(each["version"]) for each in sequence for _ in _ends(each, looks)) + tuple(own),
+        tuple(
+            str(each["version"])
+            for each in before
+            for through in _ends(each, looks)
+            if _shares_rows(each, through, champion, challenger)
+        ),
     )
+
+
+def _ends(version: Mapping[str, Any], looks: Mapping[str, Sequence[Judgement]]) -> list[float | None]:
+    """How far each look at a version reached in time; without any, the one that there may have been at its holdout.
+
+    None for a version from before that was kept.
+    """
+    found = looks.get(str(version["version"]), ())
+    return [look.through_order for look in found] or [version["holdout"].get("through_order")]
 
 
 def _age(manifest: Mapping[str, Any]) -> tuple[str, str]:
     return str(manifest["created_at"]), str(manifest["version"])
 
 
-def _shares_rows(earlier: Mapping[str, Any], champion: Mapping[str, Any] | None, challenger: Mapping[str, Any]) -> bool:
-    """Whether an earlier version held out rows that the challenger is judged on, as `holdout_rows` finds them.
+def _shares_rows(
+    earlier: Mapping[str, Any],
+    through: float | None,
+    champion: Mapping[str, Any] | None,
+    challenger: Mapping[str, Any],
+) -> bool:
+    """Whether a look at an earlier version had rows that the challenger is judged on, as `unseen_rows` finds them.
 
-    A block's name alone does not tell where blocks come back (a user): an earlier holdout that ended before these
-    rows began shares none of them.
+    A block's name alone does not tell where blocks come back (a user): a look that ended before these rows began
+    shares none of them. One that went on after the version's own holdout had all blocks that came.
     """
-    if not set(earlier["holdout"]["blocks"]) & set(challenger["holdout"]["blocks"]):
+    held_through = earlier["holdout"].get("through_order")
+    went_on = through is not None and held_through is not None and through > held_through
+    if not went_on and not set(earlier["holdout"]["blocks"]) & set(challenger["holdout"]["blocks"]):
         return False
-    through = earlier["holdout"].get("through_order")
     if through is None:  # a version from before it was kept: it may share them
         return True
     seen_by_champion = champion is not None and through <= champion["trained_through"]

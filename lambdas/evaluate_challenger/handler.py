@@ -17,7 +17,7 @@ from contender.adapters.s3 import S3Objects
 from contender.config import parse_pipeline
 from contender.datasets import DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.evaluation import Candidate, holdout_rows, judge, time_per_row
+from contender.evaluation import Candidate, judge, time_per_row, unseen_rows
 from contender.messages import Comparison, RunState
 from contender.promotion import read_pointer
 from contender.registry import ModelRegistry, ModelVersion
@@ -98,7 +98,7 @@ def read_holdout(pipeline: str, challenger: ModelVersion, champion: ModelVersion
     manifests = [store.manifest(version) for version in challenger.manifest["datasets"]]
     tables = [read_parquet(store.part(manifest)) for manifest in manifests if manifest.order_to >= since]
     table = Table.concatenate(tables)
-    return table.take(holdout_rows(table, challenger.manifest, before))
+    return table.take(unseen_rows(table, challenger.manifest, before))
 
 
 def served(registry: ModelRegistry, version: ModelVersion, holdout: Table) -> Candidate:
