@@ -1,14 +1,15 @@
-"""Bringing data: `init` writes a pipeline file for it, `upload` sends it into the loop."""
+"""Starting runs: `init` writes a pipeline file, `upload` sends data into the loop, `retrain` asks for a model."""
 
 from __future__ import annotations
 
-import re
+import json
 import shlex
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -36,6 +37,7 @@ START_SECONDS = 60.0
 def add_to(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(upload)
+    app.command()(retrain)
 
 
 def init(
@@ -92,10 +94,35 @@ def upload(
         return
     if not as_json:
         console.print(f"[bold]{escape(data.name)}[/bold] → {pipeline}")
+    _tell_outcome(bench, lambda: follow_upload(bench, sent, quiet=as_json), as_json=as_json)
+
+
+def retrain(
+    pipeline: PipelineOption,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a challenger trained now, drift or no drift, and follow the run to its end. It serves only if it wins.
+
+    Example: contender retrain --pipeline flights
+    """
+    bench = workbench(pipeline, environment)
+    execution = start_by_hand(bench)
+    if wait:
+        _tell_outcome(bench, lambda: follow_execution(bench, execution, quiet=as_json), as_json=as_json)
+    elif as_json:
+        print_json({"run_id": run_of(execution)})
+    else:
+        console.print(f"run {run_of(execution)} has started; see contender runs --pipeline {pipeline}", markup=False)
+
+
+def _tell_outcome(bench: Workbench, followed: Callable[[], Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print the record of a run that is followed to its end; a failed run fails the command."""
     try:
-        record = follow_upload(bench, sent, quiet=as_json)
+        record = followed()
     except KeyboardInterrupt:
-        errors.print(f"the run goes on without you; see contender runs --pipeline {pipeline}")
+        errors.print(f"the run goes on without you; see contender runs --pipeline {bench.pipeline}")
         raise
     if as_json:
         print_json(record)
@@ -137,20 +164,35 @@ def send(bench: Workbench, path: Path) -> Sent:
     return Sent(key, answer["ETag"].strip('"'), answer.get("VersionId"))
 
 
+def start_by_hand(bench: Workbench) -> str:
+    """Start a run that trains whether or not anything drifted; answers its execution."""
+    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline})
+    answer = bench.cloud.client("stepfunctions").start_execution(stateMachineArn=bench.state_machine_arn, input=asked)
+    return str(answer["executionArn"])
+
+
+def run_of(execution: str) -> str:
+    """A run's id is the name of its execution."""
+    return execution.rpartition(":")[2]
+
+
 def follow_upload(bench: Workbench, sent: Sent, *, quiet: bool) -> dict[str, object]:
     """Wait for the run that the upload starts, show it state by state, and answer its record."""
-    step_functions = bench.cloud.client("stepfunctions")
     execution = wait_for_execution(
-        step_functions,
+        bench.cloud.client("stepfunctions"),
         bench.state_machine_arn,
         is_mine=lambda content: content.get("key") == sent.key,
         seconds=START_SECONDS,
     )
-    follow(step_functions, execution, console, quiet=quiet)
-    run_id = re.sub(r".*:", "", execution)
+    return follow_execution(bench, execution, quiet=quiet)
+
+
+def follow_execution(bench: Workbench, execution: str, *, quiet: bool) -> dict[str, object]:
+    """Show a run state by state, and answer its record."""
+    follow(bench.cloud.client("stepfunctions"), execution, console, quiet=quiet)
     try:
-        return record_of(bench, run_id)
+        return record_of(bench, run_of(execution))
     except ContenderError:
         raise ContenderError(
-            f"run {run_id} ended without a record: see its execution {execution} and `contender status`"
+            f"run {run_of(execution)} ended without a record: see its execution {execution} and `contender status`"
         ) from None

@@ -16,12 +16,11 @@ from rich.text import Text
 from contender.cli.cloud_commands import start_cloud
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.console import console, print_table, styled_verdict
-from contender.cli.data_commands import Sent, follow_upload, send
-from contender.cli.following import follow
+from contender.cli.data_commands import Sent, follow_execution, follow_upload, send, start_by_hand
 from contender.cli.fresh_start import begin_afresh
 from contender.cli.model_commands import put_back
 from contender.cli.options import pipeline_config, project_root, workbench
-from contender.cli.run_commands import RunView, record_of
+from contender.cli.run_commands import RunView
 from contender.following import LOOK_AGAIN_SECONDS
 from contender.promotion import read_pointer
 from demo_data import flights
@@ -47,7 +46,7 @@ STORY = (
     Month(7, "csv", "Is July so different from June that a new model is worth training?"),
     Month(8, "parquet", "The same question for August, this time from a Parquet file."),
     Month(9, "csv", "September: the holidays are over, flights leave on time. Does the champion's world still exist?"),
-    Month(10, "csv", "October keeps the new habits. Is a third model better than the second?"),
+    Month(10, "csv", "October keeps the new habits. Is anything new enough for a third model?"),
 )
 NEXT_MONTH = 11
 MALFORMED_ROWS = 5000
@@ -82,6 +81,7 @@ def demo() -> None:
         sent = send(bench, write_month(month, folder))
         _tell(follow_upload(bench, sent, quiet=False))
         first = first or sent
+    ask_for_another(bench)
     if first is not None:
         deliver_twice(bench, first)
     send_malformed(bench, folder)
@@ -100,6 +100,12 @@ def write_month(month: Month, folder: Path) -> Path:
     return path
 
 
+def ask_for_another(bench: Workbench) -> None:
+    """Have a challenger trained although nothing asks for it."""
+    _heading("somebody wants a new model all the same", "Whoever asks for it, it has to be better to serve.")
+    _tell(follow_execution(bench, start_by_hand(bench), quiet=False))
+
+
 def deliver_twice(bench: Workbench, sent: Sent) -> None:
     """Start the run of an upload again with the very event that EventBridge delivered."""
     _heading("the same event again", "EventBridge delivers at least once: June's event comes a second time.")
@@ -108,8 +114,7 @@ def deliver_twice(bench: Workbench, sent: Sent) -> None:
         text for text in _inputs(step_functions, bench.state_machine_arn) if json.loads(text).get("key") == sent.key
     )
     started = step_functions.start_execution(stateMachineArn=bench.state_machine_arn, input=delivered)
-    follow(step_functions, started["executionArn"], console)
-    _tell(record_of(bench, started["executionArn"].rpartition(":")[2]))
+    _tell(follow_execution(bench, started["executionArn"], quiet=False))
 
 
 def _inputs(step_functions: Any, state_machine_arn: str) -> list[str]:
@@ -178,7 +183,7 @@ def _close(bench: Workbench, seconds: float) -> None:
         ("run", "file", "verdict"),
         [(r["run_id"][:8], _file(r), styled_verdict(r["verdict"])) for r in records],
     )
-    told = next((r for r in reversed(records) if r["challenger"]), records[-1])
+    told = next((r for r in reversed(records) if r["verdict"] == "promoted"), records[-1])
     console.print(
         f"\n{seconds:.0f} s. The report of a run, figures and reasons: "
         f"[bold]contender show {told['run_id'][:8]}[/bold]\n"
@@ -188,4 +193,4 @@ def _close(bench: Workbench, seconds: float) -> None:
 
 
 def _file(record: Mapping[str, Any]) -> str:
-    return str(record["source_key"]).rpartition("/")[2]
+    return str(record["source_key"] or "by hand").rpartition("/")[2]
