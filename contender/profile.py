@@ -328,7 +328,7 @@ def count(
             f"{sorted(table.columns)}"
         )
     extra = _extra_columns(prediction, label, loss, len(table))
-    order = None if blocks is None else _BlockOrder.of(blocks, len(table))
+    numbered = None if blocks is None else _NumberedBlocks.of(blocks, len(table))
     counts: dict[str, Counts] = {}
     by_block: dict[str, Integers] = {}
     for column in grid.columns:
@@ -340,13 +340,10 @@ def count(
         else:
             continue
         _check_kind(column, values)
-        parts = [_count(column, values)] if order is None else [_count(column, part) for part in order.parts(values)]
-        counts[column.name] = _sum(parts, column.size)
-        if order is not None:
-            by_block[column.name] = np.array(
-                [[*column.block_cells(part.cells).tolist(), part.missing] for part in parts], dtype=np.int64
-            )
-    return Profile(grid, len(table), counts, Blocks(order.labels, by_block) if order and order.labels else Blocks())
+        counts[column.name] = _count(column, values)
+        if numbered is not None and numbered.labels:
+            by_block[column.name] = numbered.count(column, values)
+    return Profile(grid, len(table), counts, Blocks(numbered.labels, by_block) if by_block and numbered else Blocks())
 
 
 def to_bytes(profile: Profile) -> bytes:
@@ -369,40 +366,27 @@ def from_bytes(content: bytes) -> Profile:
 
 
 @dataclass(frozen=True)
-class _BlockOrder:
-    """Which rows are in which block: `order` sorts the rows by block, None where they are sorted already."""
+class _NumberedBlocks:
+    """The blocks in the order in which they came, and which of them each row is in."""
 
     labels: tuple[str, ...]
-    order: NDArray[np.int64] | None
-    ends: Integers
+    of_row: Integers
 
     @staticmethod
-    def of(blocks: ArrayLike, rows: int) -> _BlockOrder:
+    def of(blocks: ArrayLike, rows: int) -> _NumberedBlocks:
         listed = np.asarray(blocks)
         if listed.shape != (rows,):
             raise InvalidInputError(f"blocks must have shape ({rows},), one label for each row, but got {listed.shape}")
         numbers: dict[Any, int] = {}
-        codes = np.array([numbers.setdefault(label, len(numbers)) for label in listed.tolist()], dtype=np.int64)
-        sorted_already = bool(np.all(codes[1:] >= codes[:-1]))
-        order = None if sorted_already else np.argsort(codes, kind="stable")
-        return _BlockOrder(tuple(map(str, numbers)), order, np.cumsum(np.bincount(codes, minlength=len(numbers))))
+        of_row = np.array([numbers.setdefault(label, len(numbers)) for label in listed.tolist()], dtype=np.int64)
+        return _NumberedBlocks(tuple(map(str, numbers)), of_row)
 
-    def parts(self, values: Values) -> list[Values]:
-        """A column's values by block."""
-        if isinstance(values, Categories):
-            codes = values.codes if self.order is None else values.codes[self.order]
-            return (
-                [Categories(values.levels, part) for part in np.split(codes, self.ends[:-1])] if len(self.ends) else []
-            )
-        ordered = values if self.order is None else values[self.order]
-        return list(np.split(ordered, self.ends[:-1])) if len(self.ends) else []
-
-
-def _sum(parts: Sequence[Counts], size: int) -> Counts:
-    total = Counts(np.zeros(size, dtype=np.int64))
-    for part in parts:
-        total = total.merge(part)
-    return total
+    def count(self, grid: Grid, values: Values) -> Integers:
+        """(blocks, block cells + 1) how often each cell was hit; the last is rows without a value."""
+        width = len(grid.block_starts) + 1
+        # A missing value's code is the largest of all, above the cells.
+        places = np.minimum(_codes(grid, values), width - 1) + self.of_row * width
+        return np.bincount(places, minlength=len(self.labels) * width).reshape(-1, width)
 
 
 def _check_kind(grid: Grid, values: Values) -> None:
@@ -417,6 +401,14 @@ def _count(grid: Grid, values: Values) -> Counts:
     assert isinstance(grid, CategoricalGrid)
     assert isinstance(values, Categories)
     return _count_categorical(grid, values)
+
+
+def _codes(grid: Grid, values: Values) -> NDArray[np.uint8]:
+    if isinstance(grid, CategoricalGrid):
+        assert isinstance(values, Categories)
+        return grid.codes(values)
+    assert not isinstance(values, Categories)
+    return grid.codes(values)
 
 
 def _count_whole(grid: NumericGrid, values: Numbers) -> Counts:
