@@ -84,13 +84,14 @@ class Validation(Message):
 
 @dataclass(frozen=True)
 class Drift(Message):
-    """Whether to retrain, and why."""
+    """Whether to retrain, and why. `waiting` is a challenger of an earlier run that is to be judged again; or empty."""
 
     retrain: bool
     drifted: bool
     reason: str
     drifted_features: tuple[str, ...] = ()
     rows: int = 0
+    waiting: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,18 @@ class RunState:
     claim: Claim | None = None
     validation: Validation | None = None
     drift: Drift | None = None
+    waiting_failure: Failure | None = None
     training_failure: Failure | None = None
     comparison: Comparison | None = None
     promotion: Promotion | None = None
     failure: Failure | None = None
     record: Record | None = None
+
+    @property
+    def to_judge_again(self) -> str:
+        """The challenger of an earlier run that is to be judged now; empty where that was done, or there is none."""
+        judged = self.comparison is not None or self.waiting_failure is not None
+        return self.drift.waiting if self.drift is not None and not judged else ""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -192,6 +200,7 @@ class RunState:
             claim=section(Claim, "claim"),
             validation=section(Validation, "validation"),
             drift=section(Drift, "drift"),
+            waiting_failure=section(Failure, "waiting_failure"),
             training_failure=section(Failure, "training_failure"),
             comparison=section(Comparison, "comparison"),
             promotion=section(Promotion, "promotion"),

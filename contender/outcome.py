@@ -8,7 +8,8 @@ from typing import Any
 from contender.messages import RunState, Verdict
 
 WORTH_A_MAIL: frozenset[str] = frozenset({"promoted", "inconclusive", "quarantined", "failed"})
-"""A run that kept everything as it was, as it should, wakes nobody."""
+"""A run that kept everything as it was, as it should, wakes nobody. Nor does one that trained nothing and found that a
+waiting challenger has to wait on: the run that trained it has told."""
 
 
 def conclude(state: RunState) -> tuple[Verdict, str]:
@@ -33,6 +34,8 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
         return "promoted", f"{state.promotion.reason} {why}".strip()
     if state.comparison is not None:
         return ("inconclusive" if state.comparison.verdict == "inconclusive" else "retained"), state.comparison.reason
+    if state.waiting_failure is not None:
+        return "failed", f"the challenger that waits could not be judged again: {state.waiting_failure.reason}"
     if state.drift is not None and not state.drift.retrain:
         return "skipped", state.drift.reason
     return "failed", "the run ended before it came to a verdict; see its execution history"
@@ -79,7 +82,8 @@ class Mail:
 
 _NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
-    "inconclusive": "The champion keeps serving. More labelled rows would decide; upload them when they arrive.",
+    "inconclusive": "The champion keeps serving. More labelled rows would decide; upload them when they arrive. "
+    "The challenger waits and is judged again when half as many again have come, unless a newer one is trained first.",
     "quarantined": "The champion keeps serving. Correct the file as the reason says and upload it again.",
     "failed": "The champion keeps serving. Open the execution in the Step Functions console; "
     "details: contender show {run_id}",
@@ -92,7 +96,7 @@ def compose_mail(state: RunState) -> Mail | None:
     if state.record is None:
         return None
     given_up = state.claim is not None and bool(state.claim.given_up)
-    if state.record.verdict not in WORTH_A_MAIL and not given_up:
+    if not _worth_a_mail(state.record.verdict, state) and not given_up:
         return None
     record, pipeline = state.record, state.request.pipeline
     body = "\n".join(
@@ -108,3 +112,8 @@ def compose_mail(state: RunState) -> Mail | None:
         )
     )
     return Mail(f"[contender] {pipeline}: {record.verdict}"[:100], body)
+
+
+def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
+    waits_on = verdict == "inconclusive" and state.drift is not None and not state.drift.retrain
+    return verdict in WORTH_A_MAIL and not waits_on

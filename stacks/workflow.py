@@ -53,7 +53,9 @@ class FunctionSpec:
 
 def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
     """The functions of the loop, in the order of their states."""
-    datasets, runs, profiles = (f"{prefix}/{pipeline}/*" for prefix in ("datasets", "runs", "profiles"))
+    datasets, runs, profiles, judgements = (
+        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "runs", "profiles", "judgements")
+    )
     models, pointer = f"models/{pipeline}/*", f"models/{pipeline}/champion.json"
     return (
         FunctionSpec(
@@ -80,7 +82,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="DetectDrift",
             folder="detect_drift",
             description="Compares the new data with what the champion was trained on",
-            access=Access(read_data=(datasets,), write_data=(profiles, runs), read_models=(models,)),
+            access=Access(read_data=(datasets, judgements), write_data=(profiles, runs), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=10,
             needs_scipy=True,
@@ -89,7 +91,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="EvaluateChallenger",
             folder="evaluate_challenger",
             description="Scores champion and challenger on rows that neither has seen",
-            access=Access(read_data=(datasets,), write_data=(runs,), read_models=(models,)),
+            access=Access(read_data=(datasets,), write_data=(judgements, runs), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=15,
             needs_scipy=True,

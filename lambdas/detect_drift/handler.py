@@ -25,6 +25,7 @@ from contender.promotion import read_pointer
 from contender.registry import REFERENCE, ModelRegistry, ModelVersion
 from contender.runs import DRIFT, RunFolder
 from contender.table import Table
+from contender.waiting import Judgements, due_version
 from lambdas.step import emit, step
 
 
@@ -68,7 +69,16 @@ def detect(state: RunState) -> Drift:
         reason=f"{more} {report.reason}".strip(),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
+        # Who asked for a new model gets one, and it supersedes the one that waits.
+        waiting="" if forced else waiting_challenger(registry, version, manifests),
     )
+
+
+def waiting_challenger(registry: ModelRegistry, champion: ModelVersion, manifests: Sequence[DatasetManifest]) -> str:
+    """The challenger that is to be judged again, now that more rows have come; empty when there is none."""
+    newest_version = registry.versions()[-1]
+    judgements = Judgements(data, registry.pipeline).read(newest_version)
+    return due_version(newest_version, champion.version, judgements, manifests)
 
 
 def current_window(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from contender.adapters.own_metric import import_metric
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import parse_pipeline
-from contender.datasets import DatasetStore
+from contender.datasets import ORDER, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.evaluation import Candidate, judge, time_per_row, unseen_rows
 from contender.messages import Comparison, RunState
@@ -24,6 +25,7 @@ from contender.registry import ModelRegistry, ModelVersion
 from contender.runs import COMPARISON, TRAINING, RunFolder
 from contender.spending import earlier_comparisons
 from contender.table import Table
+from contender.waiting import Judgement, Judgements, judged_again, last_of
 from lambdas.step import emit, step
 
 
@@ -44,29 +46,39 @@ def evaluate(state: RunState) -> Comparison:
     folder = RunFolder(data, pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
     registry = ModelRegistry(models, pipeline)
-    challenger = registry.read(trained_version(state, folder))
+    challenger = registry.read(challenger_version(state, folder))
     current = read_pointer(models, pipeline)
     champion = (
         registry.read(current.pointer.champion, manifest_sha256=current.pointer.manifest_sha256) if current else None
     )
-    holdout = read_holdout(pipeline, challenger, champion)
+    holdout = read_unseen(pipeline, challenger, champion)
+    judgements = Judgements(data, pipeline)
+    looks = judgements.read()
     manifests = [registry.read(version).manifest for version in registry.versions()]
     comparison = judge(
         config,
         holdout,
         served(registry, challenger, holdout),
         served(registry, champion, holdout) if champion else None,
-        earlier=earlier_comparisons(manifests, champion.manifest if champion else None, challenger.manifest),
+        earlier=earlier_comparisons(
+            manifests,
+            champion.manifest if champion else None,
+            challenger.manifest,
+            judgements=looks,
+            run_id=state.run_id,
+        ),
         metric=import_metric(config),
         seed=config.training.seed,
     )
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
     folder.write(COMPARISON, comparison.to_dict() | versions)
+    through = float(holdout[ORDER].max()) if len(holdout) else challenger.manifest["holdout"]["through_order"]
+    judgements.write(Judgement(challenger.version, state.run_id, comparison.verdict, len(holdout), through))
     if comparison.difference is not None:
         emit("Improvement", comparison.difference)
     return Comparison(
         verdict=comparison.verdict,
-        reason=comparison.reason,
+        reason=f"{said_before(state, challenger, looks, len(holdout))} {comparison.reason}".strip(),
         challenger=challenger.version,
         challenger_manifest_sha256=challenger.manifest_sha256,
         champion=champion.version if champion else None,
@@ -76,6 +88,24 @@ def evaluate(state: RunState) -> Comparison:
         low=comparison.low,
         high=comparison.high,
     )
+
+
+def challenger_version(state: RunState, folder: RunFolder) -> str:
+    """The one that waits, or the run's own; after a lost race the same one again."""
+    if state.promotion is not None:
+        return state.promotion.version
+    return state.to_judge_again or trained_version(state, folder)
+
+
+def said_before(state: RunState, challenger: ModelVersion, looks: Sequence[Judgement], rows: int) -> str:
+    """What came before this look: at the same challenger in an earlier run, or in this run at one that waits on."""
+    last = last_of(look for look in looks if look.version == challenger.version and look.run_id != state.run_id)
+    if last is not None:
+        return judged_again(last, rows)
+    of_this_run = state.comparison
+    if of_this_run is None or of_this_run.challenger == challenger.version:
+        return ""
+    return f"Before it, {of_this_run.challenger}, which waited for more rows, was judged again: {of_this_run.verdict}."
 
 
 def trained_version(state: RunState, folder: RunFolder) -> str:
@@ -90,13 +120,15 @@ def trained_version(state: RunState, folder: RunFolder) -> str:
     return str(training["model_version"])
 
 
-def read_holdout(pipeline: str, challenger: ModelVersion, champion: ModelVersion | None) -> Table:
-    """The rows that neither model has seen, from the dataset versions of the challenger."""
+def read_unseen(pipeline: str, challenger: ModelVersion, champion: ModelVersion | None) -> Table:
+    """The rows that neither model has seen, from the dataset versions of the challenger and those that came after."""
     store = DatasetStore(data, pipeline)
     before = champion.manifest if champion else None
     since = challenger.manifest["holdout"]["from_order"]
-    manifests = [store.manifest(version) for version in challenger.manifest["datasets"]]
-    tables = [read_parquet(store.part(manifest)) for manifest in manifests if manifest.order_to >= since]
+    own = [store.manifest(version) for version in challenger.manifest["datasets"]]
+    newest = max(manifest.sequence for manifest in own)
+    later = [manifest for manifest in store.manifests() if manifest.sequence > newest]
+    tables = [read_parquet(store.part(manifest)) for manifest in (*own, *later) if manifest.order_to >= since]
     table = Table.concatenate(tables)
     return table.take(unseen_rows(table, challenger.manifest, before))
 

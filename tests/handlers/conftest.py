@@ -198,7 +198,10 @@ def train(cloud: Cloud, run_id: str = "run-1") -> bool:
 
 
 def follow(cloud: Cloud, request: dict[str, Any], until: str, *, run_id: str = "run-1") -> dict[str, Any]:
-    """The state after a run's functions up to this one, each having answered."""
+    """The state after a run's functions up to this one, each having answered.
+
+    It trains whatever DetectDrift says, unless a challenger waits: then as the state machine does.
+    """
     sections = {
         "claim": "claim",
         "validate_batch": "validation",
@@ -209,6 +212,11 @@ def follow(cloud: Cloud, request: dict[str, Any], until: str, *, run_id: str = "
     }
     state = dict(request)
     for name, section in sections.items():
+        if name == "evaluate_challenger" and state["drift"]["waiting"]:
+            state[section] = cloud.call(name, state, run_id=run_id)  # JudgeWaiting
+        over = "comparison" in state and (state["comparison"]["verdict"] == "wins" or not state["drift"]["retrain"])
+        if name == "evaluate_challenger" and over:
+            continue
         if name == "evaluate_challenger":
             train(cloud, run_id)
         if name == "promote" and state["comparison"]["verdict"] != "wins":

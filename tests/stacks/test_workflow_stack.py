@@ -51,14 +51,14 @@ def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     anywhere: Synthesised,
 ) -> None:
     bound = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
-    lambda_states = {
-        name
+    called = {
+        name: state["Resource"]
         for name, state in json.loads(DEFINITION)["States"].items()
         if state["Type"] == "Task" and state["Resource"].startswith("${")
     }
-    assert lambda_states == {spec.state for spec in function_specs(PIPELINE)}
-    for state in lambda_states:
-        assert json.loads(DEFINITION)["States"][state]["Resource"] == f"${{{state}FunctionArn}}"
+    assert called.pop("JudgeWaiting") == called["EvaluateChallenger"]
+    assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in function_specs(PIPELINE)}
+    for state in called:
         assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]}
 
 
@@ -119,11 +119,17 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     run, model = f"/runs/{PIPELINE}/*", f"/models/{PIPELINE}"
     assert writes(anywhere, "Claim") == {run}
     assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", f"/datasets/{PIPELINE}/*"}
-    assert writes(anywhere, "DetectDrift") == {run}
-    assert writes(anywhere, "EvaluateChallenger") == {run}
+    assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*"}
+    assert writes(anywhere, "EvaluateChallenger") == {run, f"/judgements/{PIPELINE}/*"}
     assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
     assert writes(anywhere, "Record") == set()
     assert writes(anywhere, "Notify") == set()
+
+
+def test_who_decides_about_a_waiting_challenger_reads_its_judgements(anywhere: Synthesised) -> None:
+    for state in ("DetectDrift", "EvaluateChallenger"):
+        read = {resource for action, resource in allowed(anywhere, f"Functions{state}Role") if action == "s3:GetObject"}
+        assert any(resource.endswith(f"/judgements/{PIPELINE}/*") for resource in read)
 
 
 def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_both(

@@ -60,6 +60,12 @@ def functions(definition: Definition) -> dict[str, Mapping[str, Any]]:
     return {name: task for name, task in tasks(definition).items() if task["Resource"] == f"${{{name}FunctionArn}}"}
 
 
+def function_of(task: Mapping[str, Any]) -> str | None:
+    """The state that a task's function is named after; None for a task that is none of ours."""
+    found = re.fullmatch(r"\$\{(\w+)FunctionArn\}", task["Resource"])
+    return found[1] if found else None
+
+
 def substitutions(definition: Definition) -> set[str]:
     return set(re.findall(r"\$\{(\w+)\}", json.dumps(definition)))
 

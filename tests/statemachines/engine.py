@@ -33,6 +33,8 @@ from tests.conftest import REGION, create_runs_table
 from tests.statemachines import definition as asl
 
 TRAINING = ("Train", "TrainOnDemand")
+AGAIN = "JudgeWaiting"
+"""Calls EvaluateChallenger; here a function of its own, so that each state has its own answers."""
 ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/anything"
 
 
@@ -90,7 +92,7 @@ class Engine:
         values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
         values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
         values |= {"RunsTableName": "runs", "Pipeline": "flights"}
-        for name in TRAINING:
+        for name in (*TRAINING, AGAIN):
             definition["States"][name]["Resource"] = function_arn(name)
         machine = boto3.client("stepfunctions").create_state_machine(
             name="contender-test-flights-continuous-training",

@@ -42,6 +42,11 @@ def test_a_task_has_a_timeout_retries_with_jitter_and_a_catch(name: str) -> None
     assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
+def test_a_waiting_challenger_is_judged_as_a_new_one_is() -> None:
+    again, first = (dict(TASKS[name]) for name in ("JudgeWaiting", "EvaluateChallenger"))
+    assert {name for name in first if again[name] != first[name]} == {"Comment", "Catch", "Next"}
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_no_task_and_no_catch_overwrites_the_state(name: str) -> None:
     task = TASKS[name]
@@ -49,10 +54,10 @@ def test_no_task_and_no_catch_overwrites_the_state(name: str) -> None:
     assert all(result is None or re.fullmatch(r"\$\.\w+", result) for result in results)
 
 
-def test_a_result_and_a_failure_never_share_a_name() -> None:
-    results = [asl.section(task["ResultPath"]) for task in TASKS.values()]
+def test_a_result_and_a_failure_never_share_a_name_nor_do_results_of_two_functions() -> None:
+    results = {(asl.section(task["ResultPath"]), asl.function_of(task)) for task in TASKS.values()}
     failures = {asl.section(catch["ResultPath"]) for task in TASKS.values() for catch in task["Catch"]}
-    kept = [result for result in results if result]
+    kept = [result for result, _ in results if result]
     assert len(set(kept)) == len(kept)
     assert not failures & set(kept)
 
@@ -108,6 +113,7 @@ def test_every_substitution_is_known_to_the_stack() -> None:
 def test_every_task_is_one_of_ours_or_an_integration_that_is_known() -> None:
     others = {name: task["Resource"] for name, task in TASKS.items() if name not in FUNCTIONS}
     assert others == {
+        "JudgeWaiting": "${EvaluateChallengerFunctionArn}",
         "Train": "arn:aws:states:::ecs:runTask.sync",
         "TrainOnDemand": "arn:aws:states:::ecs:runTask.sync",
         "ReleaseLease": "arn:aws:states:::dynamodb:updateItem",
@@ -127,7 +133,7 @@ def test_one_name_in_five_places() -> None:
     expected = {folder(name) for name in FUNCTIONS}
     assert folders("lambdas") - {"serve"} == expected
     tests = {found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")}
-    assert tests - {"serve"} == expected
+    assert expected < tests
     stack = Path(asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
     for name in FUNCTIONS:
         assert f'state="{name}"' in stack
@@ -143,12 +149,12 @@ def test_spot_comes_first_and_on_demand_after_it() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(name for name, task in TASKS.items() if asl.function_of(task)))
 def test_a_function_is_told_the_run_and_the_whole_state(name: str) -> None:
     expected = {"run_id.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime", "state.$": "$"}
     if name == "Claim":
         expected["execution_arn.$"] = "$$.Execution.Id"
-    assert FUNCTIONS[name]["Parameters"] == expected
+    assert TASKS[name]["Parameters"] == expected
 
 
 @pytest.mark.parametrize("name", ["Claim", "Record"])

@@ -20,6 +20,7 @@ from contender.messages import (
     RunState,
     Validation,
 )
+from contender.outcome import conclude
 from tests.statemachines import definition as asl
 from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
 
@@ -33,6 +34,7 @@ ALL_GOOD: dict[str, Answer | list[Answer]] = {
     "Claim": CLAIMED.to_dict(),
     "ValidateBatch": Validation("accepted", "10 rows accepted", ("d1",), rows=10).to_dict(),
     "DetectDrift": Drift(True, True, "the world changed", ("delay",)).to_dict(),
+    "JudgeWaiting": WINS.to_dict(),
     "Train": {},
     "TrainOnDemand": {},
     "EvaluateChallenger": WINS.to_dict(),
@@ -49,9 +51,12 @@ NO_CAPACITY = FunctionError("AmazonECS.Unknown", "no Spot capacity")
 
 BEGIN = ["Claim", "WasClaimed"]
 VALIDATED = [*BEGIN, "ValidateBatch", "IsDataUsable"]
-DRIFTED = [*VALIDATED, "DetectDrift", "HasDrifted"]
+LOOKED_AT = [*VALIDATED, "DetectDrift", "IsChallengerWaiting"]
+DRIFTED = [*LOOKED_AT, "HasDrifted"]
 JUDGED = [*DRIFTED, "Train", "EvaluateChallenger", "ChallengerWins"]
 PROMOTED = [*JUDGED, "Promote", "HasLostRace"]
+AGAIN = [*LOOKED_AT, "JudgeWaiting"]
+WAITED = [*AGAIN, "WaitingWins"]
 END = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "Done"]
 FAIL = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "RunFailed"]
 
@@ -78,6 +83,10 @@ def judged(verdict: Any) -> dict[str, Any]:
     return Comparison(verdict, "a reason", "v2", "sha").to_dict()
 
 
+def waits(*, retrain: bool) -> dict[str, Answer]:
+    return {"DetectDrift": Drift(retrain, retrain, "a reason", waiting="v2").to_dict()}
+
+
 WAYS: dict[str, Way] = {
     "a better challenger is promoted": Way([*PROMOTED, *END]),
     "an event told twice ends at once": Way([*BEGIN, *END], {"Claim": DUPLICATE.to_dict()}),
@@ -94,6 +103,32 @@ WAYS: dict[str, Way] = {
     "a lost race is judged again and lost": Way(
         [*PROMOTED, "EvaluateChallenger", "ChallengerWins", *END],
         {"Promote": LOST, "EvaluateChallenger": [WINS.to_dict(), judged("loses")]},
+    ),
+    "a waiting challenger wins and nothing is trained": Way(
+        [*WAITED, "Promote", "HasLostRace", *END], waits(retrain=True)
+    ),
+    "a waiting challenger waits on and there is no drift": Way(
+        [*WAITED, "HasDrifted", *END], waits(retrain=False) | {"JudgeWaiting": judged("inconclusive")}
+    ),
+    "a waiting challenger waits on and a newer one is trained": Way(
+        [*WAITED, "HasDrifted", *PROMOTED[len(DRIFTED) :], *END],
+        waits(retrain=True) | {"JudgeWaiting": judged("inconclusive")},
+    ),
+    "a waiting challenger loses and is forgotten": Way(
+        [*WAITED, "HasDrifted", *END], waits(retrain=False) | {"JudgeWaiting": judged("loses")}
+    ),
+    "a waiting challenger loses a race and is judged again": Way(
+        [*WAITED, "Promote", "HasLostRace", "EvaluateChallenger", "ChallengerWins", "Promote", "HasLostRace", *END],
+        waits(retrain=False) | {"Promote": [LOST, ALL_GOOD["Promote"]]},
+    ),
+    "a waiting challenger that cannot be judged is in the way of no training": Way(
+        [*AGAIN, "HasDrifted", *PROMOTED[len(DRIFTED) :], *END],
+        waits(retrain=True) | {"JudgeWaiting": BROKEN},
+    ),
+    "a waiting challenger that cannot be judged fails the run": Way(
+        [*AGAIN, "HasDrifted", *FAIL],
+        waits(retrain=False) | {"JudgeWaiting": BROKEN, "Record": FAILED},
+        "FAILED",
     ),
     "Claim breaks": failing([], "Claim"),
     "ValidateBatch breaks": failing(BEGIN, "ValidateBatch"),
@@ -225,6 +260,21 @@ def test_a_training_that_broke_twice_is_told_to_evaluate_challenger(engine: Engi
     assert state.failure is None
 
 
+def test_a_newer_challenger_takes_the_place_of_the_one_that_waits_on(engine: Engine) -> None:
+    engine.script(ALL_GOOD | waits(retrain=True) | {"JudgeWaiting": judged("inconclusive")})
+    engine.run(UPLOAD)
+    told = [RunState.from_dict(engine.calls[name][0]) for name in ("JudgeWaiting", "EvaluateChallenger", "Promote")]
+    assert [state.to_judge_again for state in told] == ["v2", "", ""]
+    assert [state.comparison.verdict if state.comparison else None for state in told] == [None, "inconclusive", "wins"]
+
+
+def test_what_kept_a_waiting_challenger_from_being_judged_is_told_to_record(engine: Engine) -> None:
+    engine.script(ALL_GOOD | waits(retrain=False) | {"JudgeWaiting": FunctionError("IntegrityError", "it was changed")})
+    engine.run(UPLOAD)
+    state = RunState.from_dict(engine.calls["Record"][0])
+    assert conclude(state) == ("failed", "the challenger that waits could not be judged again: it was changed")
+
+
 def test_the_training_task_is_told_its_run_and_pipeline(engine: Engine) -> None:
     engine.script(ALL_GOOD)
     engine.run(UPLOAD)
@@ -241,10 +291,11 @@ def test_claim_is_told_its_execution(engine: Engine) -> None:
     assert set(event) == {"run_id", "started_at", "execution_arn", "state"}
 
 
-@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote"])
+@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote", "JudgeWaiting"])
 def test_a_throttled_function_is_tried_again_and_then_goes_on(engine: Engine, name: str) -> None:
     throttled = FunctionError("Lambda.TooManyRequestsException")
-    engine.script(ALL_GOOD | {name: [throttled, throttled, ALL_GOOD[name]]})
+    asked = waits(retrain=False) if name == "JudgeWaiting" else {}
+    engine.script(ALL_GOOD | asked | {name: [throttled, throttled, ALL_GOOD[name]]})
     assert engine.run(UPLOAD).status == "SUCCEEDED"
     assert len(engine.calls[name]) == 3
     assert all(0 <= wait <= most for wait, most in zip(engine.waits, [2, 4], strict=True))
