@@ -78,7 +78,8 @@ def measure(*, full: bool, report: Report) -> Part:
     report("distances against exact ones")
     errors = dict(_distance_errors(sizes.reference))
     bytes_ = _profile_bytes(sizes.reference)
-    text = "\n\n".join([_about(sizes), _speed_table(found, sizes), _exactness_table(errors, bytes_)])
+    tables = [_speed_table(found, sizes), _better_peers(found), _exactness_table(errors, bytes_)]
+    text = "\n\n".join([_about(sizes), *tables])
     command = "python -m benchmarks --only speed" + (" --full" if full else "")
     return Part("(a) Speed and memory of a drift check", command, text, _figures(found, errors, bytes_, sizes))
 
@@ -184,6 +185,24 @@ def _speed_table(found: Mapping[str, dict[str, Any] | str], sizes: Sizes) -> str
         header += [f"{rows:,} rows", "memory"]
     lines = [_speed_line(name, answer, sizes) for name, answer in found.items()]
     return markdown_table(header, lines)
+
+
+def _better_peers(found: Mapping[str, dict[str, Any] | str]) -> str:
+    """Who is ahead of Contender in anything that was measured."""
+    ours, *others = found.items()
+    if isinstance(ours[1], str):
+        return ""
+    ahead = []
+    for name, answer in others:
+        if isinstance(answer, str):
+            continue
+        if answer["fit_s"] < ours[1]["fit_s"]:
+            ahead.append(f"{name} (fit)")
+        for batch, measured in answer["batches"].items():
+            for key, what in (("check_s", "check"), ("rss_mb", "memory")):
+                if measured[key] < ours[1]["batches"][batch][key]:
+                    ahead.append(f"{name} ({what} of the {batch} batch)")
+    return f"Ahead of Contender: {'; '.join(ahead) if ahead else 'nobody'}."
 
 
 def _speed_line(name: str, answer: dict[str, Any] | str, sizes: Sizes) -> list[str]:
