@@ -242,8 +242,8 @@ def _better_peers(iid: Mapping[int, Experiment]) -> str:
                 found.append(f"{peer.name} ({name}, {size:,} rows: {_percent(alarms)} % against {100.0 * ours:.3g} %)")
     told = "; ".join(found) if found else "nobody"
     return (
-        f"Who has at least {LEAST_TRIALS} trials, alarms without drift that agree with 5 %, and sees more than the better "
-        f"of Contender's two lines: {told}."
+        f"Who has at least {LEAST_TRIALS} trials, alarms without drift that agree with 5 %, and sees more than the "
+        f"better of Contender's two lines: {told}."
     )
 
 
