@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import calibration, speed
 from benchmarks.__main__ import PARTS, main
 from benchmarks.calibration import Entrant, interval_of
-from benchmarks.environments import CONTENDER, CONTESTANTS, PEERS, SCIPY, Contestant
+from benchmarks.environments import CONTENDER, CONTESTANTS, EVIDENTLY, PEERS, SCIPY, WHYLOGS, Contestant
 from benchmarks.evidence import write_section
-from benchmarks.frames import Batch, Edit, Group
+from benchmarks.frames import SCENARIOS, Batch, Edit, Group
 from benchmarks.parts import Figure, Part
 from benchmarks.peers import harness
 from benchmarks.tables import markdown_table, number, seconds
@@ -165,3 +166,47 @@ def test_an_alarm_is_any_feature_or_the_verdict() -> None:
 def test_the_interval_of_a_rate_is_clopper_and_pearsons() -> None:
     # With no event in n trials the upper end is 1 - 0.025 ** (1 / n).
     assert interval_of(0, 60) == pytest.approx((0.0, 1.0 - 0.025 ** (1.0 / 60.0)))
+
+
+def test_of_two_measurements_the_best_times_and_the_most_memory_count() -> None:
+    first = {"fit_s": 2.0, "batches": {"small": {"check_s": 0.3, "times": 7, "rss_mb": 1.0}}}
+    second = {"fit_s": 1.0, "batches": {"small": {"check_s": 0.4, "times": 3, "rss_mb": 5.0}}}
+    best = {"fit_s": 1.0, "batches": {"small": {"check_s": 0.3, "times": 7, "rss_mb": 5.0}}}
+    assert speed._better(first, second) == best
+    assert speed._better("failed", second) == second
+    assert speed._better(first, "failed") == first
+
+
+def test_who_is_ahead_of_contender_is_named() -> None:
+    measured = {"check_s": 0.3, "times": 7, "rss_mb": 5.0}
+    ours = {"fit_s": 1.0, "batches": {"small": measured}}
+    faster = {"fit_s": 1.5, "batches": {"small": {**measured, "check_s": 0.2}}}
+    keeps_rows = {"fit_s": 0.0, "batches": {"small": {**measured, "rss_mb": 6.0}}}
+    found = {"Contender": ours, "faster": faster, "keeps rows": keeps_rows, "broken": "failed"}
+    assert speed._better_peers(found) == "Ahead of Contender: faster (check of the small batch)."
+    assert speed._better_peers({"Contender": ours, "keeps rows": keeps_rows}) == "Ahead of Contender: nobody."
+    assert speed._better_peers({"Contender": "failed", "faster": faster}) == ""
+
+
+def answers(experiment: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    """So many alarms of so many trials, by scenario."""
+    return [
+        {"batch": name, "flagged": int(trial < alarms), "verdict": trial < alarms}
+        for name, (alarms, trials) in experiment.items()
+        for trial in range(trials)
+    ]
+
+
+def test_a_peer_that_sees_more_and_keeps_the_rate_is_named_and_one_that_always_alarms_is_not() -> None:
+    calm, shift = SCENARIOS[0], SCENARIOS[1]
+    experiment = {
+        (CONTENDER, "independent rows"): answers({calm: (1, 40), shift: (20, 40)}),
+        (CONTENDER, "with the domain classifier"): answers({calm: (1, 40), shift: (10, 40)}),
+        (EVIDENTLY, "default"): answers({calm: (40, 40), shift: (40, 40)}),
+        (SCIPY, "KS + chi-square, Holm"): answers({calm: (2, 40), shift: (30, 40)}),
+        (WHYLOGS, "default"): answers({calm: (0, 2), shift: (2, 2)}),
+    }
+    told = calibration._better_peers({500: experiment})
+    assert told.endswith(f": scipy, KS + chi-square, Holm ({shift}, 500 rows: 75 % against 50 %).")
+    del experiment[SCIPY, "KS + chi-square, Holm"]
+    assert calibration._better_peers({500: experiment}).endswith(": nobody.")
