@@ -33,6 +33,7 @@ from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
 from contender.spending import earlier_comparisons
 from contender.table import Table
+from contender.waiting import Judgement, is_due, judged_again, last_of, superseded
 
 Verdict = Literal[
     "waiting", "quarantined", "first", "skipped", "promoted", "retained", "inconclusive", "failed", "replaced", "kept"
@@ -330,12 +331,28 @@ def replay(
 
 
 @dataclass(frozen=True)
-class _Serving:
-    """A model in an arm's hands; `made` is the last batch it was trained with."""
+class _Model:
+    """A model in an arm's hands.
+
+    Attributes
+    ----------
+    window : the batches that it was trained with.
+    arrived : how many batches had come by then.
+    """
 
     trained: Trained
-    made: str
-    position: int
+    window: Sequence[HistoryBatch]
+    arrived: int
+
+    @property
+    def made(self) -> str:
+        """The last batch that it was trained with."""
+        return self.window[-1].name
+
+    @property
+    def named(self) -> str:
+        """As a challenger, in words."""
+        return f"{self.made}'s challenger"
 
 
 @dataclass
@@ -362,12 +379,15 @@ class _Moment:
             raise InvalidInputError(f"batch {self.batch.name} is in quarantine")
         return self.batch.table
 
-    def window(self, config: PipelineConfig) -> Table:
-        """The rows that the loop would train on today."""
-        chosen = newest(self.arrived, config.training.window_batches)
-        return Table.concatenate([batch.table for batch in chosen if batch.table is not None])
+    def window(self, config: PipelineConfig) -> Sequence[HistoryBatch]:
+        """The batches that the loop would train on today."""
+        return newest(self.arrived, config.training.window_batches)
 
-    def training(self, config: PipelineConfig) -> Trained:
+    def since(self, model: _Model) -> Sequence[HistoryBatch]:
+        """The batches that came after a model's training, today's too."""
+        return self.arrived[model.arrived :]
+
+    def training(self, config: PipelineConfig) -> _Model:
         """The model that a training today gives.
 
         Raises
@@ -380,15 +400,14 @@ class _Moment:
         if key not in self.trainings:
             columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
             try:
-                self.trainings[key] = self._dated(
-                    self.train(needed, self.window(config).select(columns)), len(self.trainings)
-                )
+                rows = _rows_of(self.window(config)).select(columns)
+                self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))
             except ContenderError as error:
                 self.trainings[key] = error
         found = self.trainings[key]
         if isinstance(found, ContenderError):
             raise found
-        return found
+        return _Model(found, self.window(config), len(self.arrived))
 
     def _dated(self, model: Trained, number: int) -> Trained:
         """The model with a version and a date in its manifest that sort in the order of the history."""
@@ -409,6 +428,14 @@ class _Moment:
         if id(model) not in self._profiles:
             self._profiles[id(model)] = observe(config, model.reference.profile.grid, self.table, model.candidate)
         return self._profiles[id(model)]
+
+
+def _rows_of(batches: Sequence[HistoryBatch]) -> Table:
+    return Table.concatenate([batch.table for batch in batches if batch.table is not None])
+
+
+def _count(batches: Sequence[HistoryBatch]) -> int:
+    return sum(len(batch.table) for batch in batches if batch.table is not None)
 
 
 def training_part(config: PipelineConfig) -> PipelineConfig:
@@ -432,11 +459,13 @@ class _Runner:
 
     arm: Arm
     metric: Metric
-    serving: _Serving | None = None
+    serving: _Model | None = None
+    waiting: _Model | None = None
     earlier: list[Profile] = field(default_factory=list)
     answered: int = 0
     rows: int = 0
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
+    looks: list[Judgement] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
 
@@ -444,7 +473,7 @@ class _Runner:
         """Nothing can be done with this batch."""
         self.steps.append(Step(position, verdict, reason, model=self.serving.made if self.serving else None))
 
-    def take(self, moment: _Moment, *, first: _Serving | None) -> None:
+    def take(self, moment: _Moment, *, first: _Model | None) -> None:
         """Answer the batch with the model that serves, then let the arm decide."""
         before = self.serving
         score = None
@@ -461,34 +490,60 @@ class _Runner:
         self.steps.append(replace(step, score=score, model=before.made if before else None))
 
     def _loop(self, moment: _Moment) -> Step:
-        """DetectDrift, Train, EvaluateChallenger, Promote."""
-        config, drift = self.arm.config, None
-        if self.serving is not None:
-            current = moment.profile(config, self.serving.trained)
-            drift = self._check(moment, self.serving.trained, current)
-            self.earlier.append(current)
-            more = grown(config, rows=len(moment.window(config)), rows_before=self.rows)
-            if not drift.drifted and not more:
-                return Step(moment.position, "skipped", drift.reason, drift=drift)
+        """DetectDrift, JudgeWaiting, and a training if one is wanted."""
+        config = self.arm.config
+        if self.serving is None:
+            return self._train(moment, None)
+        current = moment.profile(config, self.serving.trained)
+        drift = self._check(moment, self.serving.trained, current)
+        self.earlier.append(current)
+        wanted = drift.drifted or grown(config, rows=_count(moment.window(config)), rows_before=self.rows)
+        waited, again = self.waiting, self._judge_waiting(moment, drift)
+        if again is not None and (again.verdict == "promoted" or not wanted):
+            return again
+        if not wanted:
+            return Step(moment.position, "skipped", drift.reason, drift=drift)
+        step = self._train(moment, drift)
+        if again is None or again.judged is None or waited is None:
+            return step
+        return replace(step, reason=f"{superseded(waited.named, again.judged.verdict)} {step.reason}")
+
+    def _train(self, moment: _Moment, drift: DriftSeen | None) -> Step:
+        """Train, EvaluateChallenger, Promote."""
         try:
-            challenger = moment.training(config)
+            challenger = moment.training(self.arm.config)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
-        self.answered, self.rows = len(self.earlier), len(moment.window(config))
+        self.answered, self.rows = len(self.earlier), _count(challenger.window)
+        self.challengers.append(challenger.trained.candidate.manifest)
+        step = self._decide(moment, challenger, drift)
+        return replace(step, trained=True, seconds=challenger.trained.seconds)
+
+    def _judge_waiting(self, moment: _Moment, drift: DriftSeen) -> Step | None:
+        """What comes of the challenger that waits, if enough rows have come since it was judged."""
+        if self.waiting is None:
+            return None
+        last = self._last_look(self.waiting)
+        newer = sum(
+            int((batch.table[ORDER] > last.through_order).sum())
+            for batch in moment.since(self.waiting)
+            if last is not None and batch.table is not None
+        )
+        return self._decide(moment, self.waiting, drift) if is_due(last, newer) else None
+
+    def _decide(self, moment: _Moment, challenger: _Model, drift: DriftSeen | None) -> Step:
+        """EvaluateChallenger, and what follows from its verdict."""
         judged = self._judge(moment, challenger)
         verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
+        self.waiting = challenger if judged.verdict == "inconclusive" and self.serving is not None else None
         if judged.verdict == "wins":
             verdict = "promoted" if self.serving else "first"
             self._serve(challenger, moment)
-        return Step(
-            moment.position,
-            verdict,
-            judged.reason,
-            trained=True,
-            seconds=challenger.seconds,
-            drift=drift,
-            judged=judged,
-        )
+        return Step(moment.position, verdict, judged.reason, drift=drift, judged=judged)
+
+    def _last_look(self, challenger: _Model) -> Judgement | None:
+        version = challenger.trained.candidate.manifest["version"]
+        return last_of(look for look in self.looks if look.version == version)
 
     def _check(self, moment: _Moment, model: Trained, current: Profile) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
@@ -511,25 +566,29 @@ class _Runner:
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
         )
 
-    def _judge(self, moment: _Moment, challenger: Trained) -> Judged:
-        """EvaluateChallenger, with the comparisons of this arm that came before."""
-        config, manifest = self.arm.config, challenger.candidate.manifest
+    def _judge(self, moment: _Moment, challenger: _Model) -> Judged:
+        """The comparison on all rows that neither model has seen, paying for the comparisons of this arm before it."""
+        config, manifest = self.arm.config, challenger.trained.candidate.manifest
         champion = self.serving.trained.candidate if self.serving else None
         before = champion.manifest if champion else None
-        self.challengers.append(manifest)
-        table = moment.window(config)
+        table = _rows_of([*challenger.window, *moment.since(challenger)])
+        unseen = table.take(unseen_rows(table, manifest, before))
         found = judge(
             config,
-            table.take(unseen_rows(table, manifest, before)),
-            challenger.candidate,
+            unseen,
+            challenger.trained.candidate,
             champion,
-            earlier=earlier_comparisons(self.challengers, before, manifest),
+            earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
             metric=self.arm.metric,
             seed=config.training.seed,
         )
-        return Judged(found.verdict, found.reason, found.difference, found.low, found.high, found.min_effect)
+        last = self._last_look(challenger)
+        reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
+        through = float(unseen[ORDER].max()) if len(unseen) else manifest["holdout"]["through_order"]
+        self.looks.append(Judgement(manifest["version"], moment.batch.name, found.verdict, len(unseen), through))
+        return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
 
-    def _begin(self, moment: _Moment, first: _Serving | None) -> Step:
+    def _begin(self, moment: _Moment, first: _Model | None) -> Step:
         """An arm that judges nothing begins with the first champion of the pipeline's own policy."""
         if first is None:
             return Step(moment.position, "waiting", "there is no first champion yet")
@@ -546,7 +605,7 @@ class _Runner:
         except ContenderError as error:
             return Step(moment.position, "failed", str(error))
         self._serve(model, moment)
-        return Step(moment.position, "replaced", "retrained, unjudged", trained=True, seconds=model.seconds)
+        return Step(moment.position, "replaced", "retrained, unjudged", trained=True, seconds=model.trained.seconds)
 
     def _is_due(self) -> bool:
         if self.arm.kind == "never":
@@ -554,9 +613,15 @@ class _Runner:
         since = sum(step.verdict in ("kept", "failed", "replaced") for step in self.steps) + 1
         return self.arm.kind == "always" or since % self.arm.each == 0
 
-    def _serve(self, model: Trained, moment: _Moment) -> None:
-        self.serving = _Serving(model, moment.batch.name, moment.position)
-        self.earlier, self.answered = [], 0
+    def _serve(self, model: _Model, moment: _Moment) -> None:
+        """Hand over to a model, with the batches since its training as its own drift check sees them."""
+        self.serving, self.answered = model, 0
+        grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
+        self.earlier = [
+            observe(self.arm.config, grid, batch.table, candidate)
+            for batch in moment.since(model)
+            if batch.table is not None
+        ]
 
 
 # --- summing up

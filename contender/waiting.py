@@ -95,12 +95,23 @@ def due_version(
     return newest if is_due(last, rows_after(datasets, last.through_order)) else ""
 
 
-def judged_again(before: Judgement, rows: int) -> str:
-    """What a run's record says of it.
+def judged_again(challenger: str, before: Judgement, rows: int) -> str:
+    """What a run's record says first when it judged a challenger that waited.
 
     Examples
     --------
-    >>> judged_again(Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0), 1500)
+    >>> judged_again("v2", Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0), 1500)
     'v2, which waited for more rows, was judged again: on 1,500 instead of 600.'
     """
-    return f"{before.version}, which waited for more rows, was judged again: on {rows:,} instead of {before.rows:,}."
+    return f"{challenger}, which waited for more rows, was judged again: on {rows:,} instead of {before.rows:,}."
+
+
+def superseded(challenger: str, verdict: str) -> str:
+    """What it says first when that did not promote the challenger, and a newer one was trained and judged after it.
+
+    Examples
+    --------
+    >>> superseded("v2", "inconclusive")
+    'Before it v2, which waited for more rows, was judged again: inconclusive.'
+    """
+    return f"Before it {challenger}, which waited for more rows, was judged again: {verdict}."

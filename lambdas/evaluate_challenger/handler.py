@@ -25,7 +25,7 @@ from contender.registry import ModelRegistry, ModelVersion
 from contender.runs import COMPARISON, TRAINING, RunFolder
 from contender.spending import earlier_comparisons
 from contender.table import Table
-from contender.waiting import Judgement, Judgements, judged_again, last_of
+from contender.waiting import Judgement, Judgements, judged_again, last_of, superseded
 from lambdas.step import emit, step
 
 
@@ -101,11 +101,11 @@ def said_before(state: RunState, challenger: ModelVersion, looks: Sequence[Judge
     """What came before this look: at the same challenger in an earlier run, or in this run at one that waits on."""
     last = last_of(look for look in looks if look.version == challenger.version and look.run_id != state.run_id)
     if last is not None:
-        return judged_again(last, rows)
+        return judged_again(challenger.version, last, rows)
     of_this_run = state.comparison
     if of_this_run is None or of_this_run.challenger == challenger.version:
         return ""
-    return f"Before it, {of_this_run.challenger}, which waited for more rows, was judged again: {of_this_run.verdict}."
+    return superseded(of_this_run.challenger, of_this_run.verdict)
 
 
 def trained_version(state: RunState, folder: RunFolder) -> str:
