@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf, log
 from typing import TypeAlias
 
@@ -135,7 +136,7 @@ def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]
 def _gains(surprise: Surprise, played: Floats) -> Floats:
     """(starts, bets) what one unit of money on each bet becomes, for gamblers who have played so many looks."""
     extremes = [on_extremes(surprise, played + slack) for slack in SLACKS]
-    small = [np.full(len(played), on_small(surprise.p_value, exponent)) for exponent in EXPONENTS]
+    small = [np.full(len(played), on_small(surprise.p_value, exponent, surprise.units)) for exponent in EXPONENTS]
     return np.stack([*extremes, *small], axis=1)
 
 
@@ -149,16 +150,32 @@ def on_extremes(surprise: Surprise, places: Floats) -> Floats:
     return KEPT + (1.0 - KEPT) * np.where(hit, 1.0 / chance, 0.0)
 
 
-def on_small(p_value: float, exponent: float) -> float:
+def on_small(p_value: float, exponent: float, units: int = 0) -> float:
     """What one unit of money becomes that is bet on small p-values: the density of Beta(exponent, 1), whose mean over
-    uniform p-values is 1 [1]_.
+    uniform p-values is 1 [1]_. A rank among `units` is no smaller than 1 / units, so that the mean would be less; the
+    bet pays the more for it.
 
     References
     ----------
     .. [1] Sellke, Bayarri & Berger (2001), "Calibration of p values for testing precise null hypotheses", The American
        Statistician 55(1), 62-71.
+
+    Examples
+    --------
+    >>> ranks = [1 / 4, 2 / 4, 3 / 4, 4 / 4]
+    >>> round(sum(on_small(p_value, 0.5, units=4) for p_value in ranks) / 4, 12)
+    1.0
     """
-    return float(exponent * max(p_value, SMALLEST_P_VALUE) ** (exponent - 1.0))
+    return float(exponent * max(p_value, SMALLEST_P_VALUE) ** (exponent - 1.0)) / _mean_of_ranks(exponent, units)
+
+
+@cache
+def _mean_of_ranks(exponent: float, units: int) -> float:
+    """What `on_small` would be worth on average, were it to pay for ranks what it pays for p-values of any size."""
+    if units == 0:
+        return 1.0
+    ranks = np.arange(1, units + 1) / units
+    return float(np.mean(exponent * ranks ** (exponent - 1.0)))
 
 
 def e_value(p_value: float) -> float:
