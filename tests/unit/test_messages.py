@@ -16,7 +16,7 @@ EXAMPLES: list[Message] = [
     Request("shop", "upload", "data", "a b ü.csv", "v", "e", "s", 3, "now"),
     messages.Claim("claimed", "run-1", "shop", "upload", "now", "1 upload", 4, 1, "v1"),
     Validation("accepted", "ok", ("d1", "d2"), 10, 1, 0),
-    messages.Drift(True, True, "moved", ("amount", "carrier"), 10),
+    messages.Drift(True, True, "moved", ("amount", "carrier"), 10, waiting="v2"),
     messages.Comparison("wins", "better", "v2", "sha", "v1", "etag", "auc", 0.1, 0.05, 0.15),
     messages.Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap"),
     Failure("ValueError", "{}"),
@@ -51,7 +51,16 @@ class TestARunsState:
 
     def test_has_every_section_that_the_states_add(self) -> None:
         sections = {field.name for field in dataclasses.fields(RunState)}
-        assert sections >= {"claim", "validation", "drift", "training_failure", "comparison", "promotion", "failure"}
+        assert sections >= {"claim", "validation", "drift", "comparison", "promotion", "failure"}
+        assert sections >= {"waiting_failure", "training_failure"}
+
+    def test_has_a_challenger_to_judge_again_until_that_was_tried(self) -> None:
+        drift = messages.Drift(True, True, "moved", waiting="v2").to_dict()
+        assert RunState.from_dict(self.event()).to_judge_again == ""
+        assert RunState.from_dict(self.event(drift=drift)).to_judge_again == "v2"
+        judged = messages.Comparison("inconclusive", "few rows", "v2", "sha").to_dict()
+        for section in ({"comparison": judged}, {"waiting_failure": {"Error": "E", "Cause": "c"}}):
+            assert RunState.from_dict(self.event(drift=drift, **section)).to_judge_again == ""
 
     @pytest.mark.parametrize("section", [None, "text", [], 3])
     def test_takes_what_is_no_section_for_none(self, section: Any) -> None:

@@ -13,6 +13,7 @@ from contender.outcome import compose_mail, conclude, run_record
 CLAIM = Claim("claimed", "run-1", "shop", "upload", "now", "1 upload", 1, 1, "v1")
 DATA = Validation("accepted", "10 rows", ("d1", "d2"), 10)
 MOVED = Drift(True, True, "amount moved", ("amount",), 10)
+WAITS = Drift(False, False, "same", waiting="v2")
 WINS = Comparison("wins", "auc rose.", "v2", "sha", "v1", "etag", "auc", 0.1, 0.05, 0.15)
 
 
@@ -43,6 +44,18 @@ def judged(verdict: Any) -> Comparison:
             "retained",
             "it loses",
         ),
+        (
+            {"claim": CLAIM, "drift": WAITS, "waiting_failure": Failure("E", "c")},
+            "failed",
+            "the challenger that waits could not be judged again: E: c",
+        ),
+        (
+            {"claim": CLAIM, "drift": MOVED, "waiting_failure": Failure("E", "c"), "comparison": judged("loses")},
+            "retained",
+            "it loses",
+        ),
+        ({"claim": CLAIM, "drift": WAITS, "comparison": judged("inconclusive")}, "inconclusive", "it inconclusive"),
+        ({"claim": CLAIM, "drift": WAITS, "comparison": judged("loses")}, "retained", "it loses"),
         ({"failure": Failure("E", '{"errorMessage": "broke"}')}, "failed", "broke"),
         ({"claim": CLAIM, "validation": DATA, "failure": Failure("E", "c")}, "failed", "E: c"),
         ({"claim": CLAIM}, "failed", "the run ended before it came to a verdict; see its execution history"),
@@ -102,6 +115,13 @@ def test_a_run_worth_a_mail_says_what_happened_and_what_to_do(verdict: Any) -> N
 @pytest.mark.parametrize("verdict", ["retained", "skipped", "duplicate"])
 def test_a_run_that_changed_nothing_is_worth_no_mail(verdict: Any) -> None:
     assert compose_mail(state(record=Record(verdict, "r"))) is None
+
+
+def test_a_challenger_that_has_to_wait_on_is_worth_a_mail_only_when_the_run_trained_one() -> None:
+    record = Record("inconclusive", "r")
+    assert compose_mail(state(drift=WAITS, record=record)) is None
+    assert compose_mail(state(drift=replace(WAITS, retrain=True), record=record)) is not None
+    assert compose_mail(state(drift=WAITS, record=Record("promoted", "r"))) is not None
 
 
 def test_a_run_without_a_record_is_worth_no_mail() -> None:

@@ -21,7 +21,7 @@ from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, TrainingFailedError
 from contender.evaluation import Candidate
 from contender.history import History, HistoryBatch
-from contender.monitoring import reference_of
+from contender.monitoring import check_batch, observe, reference_of
 from contender.promotion_policy import PromotionPolicy
 from contender.replay import Arm, Replay, Trained, arms_of, fargate_usd, replay, training_part
 from contender.table import Table
@@ -42,20 +42,23 @@ CONFIG = config_of(drift=DriftPolicy(ignore=("row",), min_effect_numeric=0.4))
 
 @dataclass
 class Levels:
-    """A fake trainer: it predicts the mean of the target. It keeps what it was asked for, and complains when a model is
-    asked about a row that it was trained on."""
+    """A fake trainer: it predicts the mean of the target. It keeps what it was asked for and made, and complains when a
+    model is asked about a row that it was trained on. After the first training it holds out `later` blocks."""
 
     seconds: float = 120.0
+    later: int = 3
     fails_after: int = 10**9
     asked: list[tuple[PipelineConfig, frozenset[float]]] = field(default_factory=list)
     answered: int = 0
+    made: list[Trained] = field(default_factory=list)
 
     def __call__(self, config: PipelineConfig, table: Table) -> Trained:
         self.asked.append((config, frozenset(table["row"].tolist())))
         if len(self.asked) > self.fails_after:
             raise TrainingFailedError("the estimator refuses; change its parameters")
         blocks = sorted(set(table[BLOCK].tolist()))
-        held = np.isin(table[BLOCK].astype(str), blocks[-config.training.holdout_blocks :])
+        newest = blocks[-(config.training.holdout_blocks if len(self.asked) == 1 else self.later) :]
+        held = np.isin(table[BLOCK].astype(str), newest)
         training = table.take(~held)
         seen, mean = frozenset(training["row"].tolist()), float(training["y"].mean())
 
@@ -69,14 +72,15 @@ class Levels:
             "positive": None,
             "baseline": {"prediction": [100.0]},
             "holdout": {
-                "blocks": blocks[-3:],
+                "blocks": newest,
                 "from_order": float(table[ORDER][held].min()),
                 "through_order": float(table[ORDER][held].max()),
             },
             "trained_through": float(training[ORDER].max()),
         }
         candidate = Candidate(manifest, predict)
-        return Trained(candidate, reference_of(config, table, held, candidate), self.seconds)
+        self.made.append(Trained(candidate, reference_of(config, table, held, candidate), self.seconds))
+        return self.made[-1]
 
 
 def batch(number: int, level: float, *, refused: bool = False) -> HistoryBatch:
@@ -219,6 +223,55 @@ def test_the_start_waits_for_its_batches() -> None:
     assert found.first == 2
     assert verdicts(found, "always")[:4] == ["waiting", "waiting", "first", "replaced"]
     assert found.scored == (3, 4, 5)
+
+
+PATIENT = replace(CONFIG, promotion=replace(PROMOTION, min_rows=60))
+"""A challenger that holds out two days of 25 rows cannot be told from the champion on them alone."""
+
+
+def test_a_challenger_that_could_not_be_told_is_judged_again_with_the_next_batch() -> None:
+    ours = run(past(*SHIFT), Levels(later=2), PATIENT).arms[0]
+    assert [(step.verdict, step.trained) for step in ours.steps[3:5]] == [("inconclusive", True), ("promoted", False)]
+    assert ours.steps[4].reason.startswith(
+        "batch-03's challenger, which waited for more rows, was judged again: on 250 instead of 50. The challenger wins"
+    )
+    assert "Second comparison since the last promotion" in ours.steps[4].reason
+    assert (ours.steps[5].model, ours.replacements) == ("batch-03", 1)
+
+
+def test_a_model_that_waited_serves_with_the_batches_since_its_training_behind_it() -> None:
+    train = Levels(later=2)
+    history = past(*SHIFT)
+    ours = run(history, train, PATIENT).arms[0]
+    model, tables = train.made[3], [batch.table for batch in history.batches]
+    seen = [observe(PATIENT, model.reference.profile.grid, table, model.candidate) for table in tables[4:] if table]
+    assert tables[5] is not None
+    expected = check_batch(
+        PATIENT, model.reference, tables[5], model.candidate, seen[1], earlier=seen[:1], answered=0
+    ).report
+    assert ours.steps[5].drift is not None
+    assert (ours.steps[5].drift.reason, ours.steps[5].drift.drifted) == (expected.reason, expected.drifted)
+
+
+def test_a_newer_challenger_takes_the_place_of_one_that_waits_on() -> None:
+    """Nothing improves the error by the 99 % asked for, and in batch 4 the world moves on."""
+    config = replace(CONFIG, promotion=replace(PROMOTION, min_rows=60, min_effect=0.99))
+    ours = run(past(0.0, 0.0, 0.0, 4.0, 9.0, 9.0), Levels(later=2), config).arms[0]
+    assert [(step.verdict, step.trained) for step in ours.steps[3:5]] == [
+        ("inconclusive", True),
+        ("inconclusive", True),
+    ]
+    assert "batch-03's challenger, which waited for more rows, was judged again" in ours.steps[4].reason
+
+
+@settings(max_examples=10)
+@given(levels=st.lists(st.sampled_from([0.0, 3.0, 6.0]), min_size=4, max_size=8), later=st.integers(1, 3))
+def test_no_row_is_judged_on_by_a_model_trained_on_it_however_long_it_waited(levels: list[float], later: int) -> None:
+    found = run(past(0.0, *levels), Levels(later=later), PATIENT)
+    steps = found.arms[0].steps
+    assert found.arms[0].replacements == sum(step.verdict == "promoted" for step in steps)
+    for before, step in pairwise(steps):
+        assert before.verdict != "promoted" or before.trained or step.model != found.batches[before.batch].name
 
 
 def test_a_failed_training_keeps_the_model_and_says_why() -> None:

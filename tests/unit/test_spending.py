@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contender.errors import InvalidInputError
 from contender.spending import SMALLEST_LEVEL, Earlier, earlier_comparisons, spend
+from contender.waiting import Judgement
 
 Manifest = dict[str, Any]
 
@@ -116,3 +117,60 @@ class TestTheHistory:
         assert earlier_comparisons(versions, version(4), version(3)).since_promotion == ("v001", "v002", "v004")
         # and the next challenger of 4 is the first of its sequence
         assert earlier_comparisons(versions, version(4), version(5)).since_promotion == ()
+
+
+def judged(day: int, *, through: float, run: str) -> Judgement:
+    return Judgement(f"v{day:03d}", run, "inconclusive", 100, through)
+
+
+class TestLooks:
+    def test_of_a_challenger_that_waited_have_their_places_but_are_no_reuse_of_rows(self) -> None:
+        looks = [judged(3, through=3.9, run="a"), judged(3, through=9.0, run="b")]
+        found = earlier_comparisons([version(1), version(2), version(3)], version(1), version(3), judgements=looks)
+        assert found == Earlier(("v002", "v003", "v003"), ())
+
+    def test_of_the_run_that_judges_are_the_comparison_itself(self) -> None:
+        looks = [judged(3, through=3.9, run="a"), judged(3, through=9.0, run="b")]
+        versions = [version(1), version(3)]
+        repeated = earlier_comparisons(versions, version(1), version(3), judgements=looks, run_id="b")
+        assert repeated == earlier_comparisons(versions, version(1), version(3), judgements=looks[:1], run_id="b")
+
+    def test_of_another_challenger_count_each_and_one_at_least(self) -> None:
+        looks = [judged(2, through=2.9, run="a"), judged(2, through=5.0, run="b")]
+        versions = [version(day) for day in (1, 2, 7, 8)]  # 7 was made by a run that broke before its judgement
+        found = earlier_comparisons(versions, version(1), version(8), judgements=looks)
+        assert found.since_promotion == ("v002", "v002", "v007")
+
+    def test_that_reached_into_the_holdout_are_paid_for_and_others_are_not(self) -> None:
+        looks = [judged(2, through=2.9, run="a"), judged(2, through=8.5, run="b"), judged(2, through=9.5, run="c")]
+        found = earlier_comparisons([version(1), version(2)], version(1), version(9), judgements=looks)
+        assert found.on_same_rows == ("v002",)
+
+    def test_of_the_champion_at_rows_that_it_was_not_trained_on_are_paid_for_too(self) -> None:
+        looks = [judged(2, through=2.9, run="a"), judged(2, through=9.5, run="b")]
+        found = earlier_comparisons([version(2)], version(2), version(9), judgements=looks)
+        assert found == Earlier((), ("v002",))
+
+    @given(
+        st.floats(0.0001, 0.5),
+        st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=25),
+    )
+    def test_however_many_there_are_they_spend_no_more_than_the_rate(
+        self, rate: float, steps: list[tuple[bool, int, int]]
+    ) -> None:
+        """A run trains a challenger or judges the last one again, on newer rows, and may repeat its judgement."""
+        champion = version(1) | {"created_at": "0001"}
+        versions, looks, spent, day = [champion], [], 0.0, 1
+        for number, (trains, later, times) in enumerate(steps):
+            day += later
+            if trains or len(versions) == 1:
+                versions.append(version(day, name=f"v{day:03d}") | {"created_at": f"{day:04d}"})
+            challenger, run_id = versions[-1], f"run-{number}"
+            for _ in range(times):
+                paid = earlier_comparisons(versions, champion, challenger, judgements=looks, run_id=run_id)
+                level = spend(rate, paid).level
+                looks = [look for look in looks if look.run_id != run_id]
+                looks.append(judged(int(challenger["version"][1:]), through=day + 0.9, run=run_id))
+            spent += level
+            assert len(paid.since_promotion) == number
+        assert spent < rate
