@@ -37,7 +37,6 @@ from benchmarks.frames import (
     rolling_days,
     scenarios,
 )
-from benchmarks.over_time import over_time
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.tables import markdown_table
 
@@ -96,34 +95,31 @@ class Effort:
     trials : of each size, where a contestant is fast enough.
     seconds : of the processor, for each rule and size; whoever is slower makes fewer trials (the tables say how
         many).
-    sequences : repetitions of what happens over time.
     """
 
     trials: tuple[int, ...]
     seconds: float
-    sequences: int
 
     def seconds_of(self, contestant: Contestant) -> float:
         """The figures that must hold are Contender's, so it makes all its trials."""
         return 20.0 * self.seconds if contestant is CONTENDER else self.seconds
 
 
-FULL, QUICK = Effort((200, 200, 100), 20.0, 200), Effort((60, 60, 12), 4.0, 40)
+FULL, QUICK = Effort((200, 200, 60), 12.0), Effort((60, 60, 12), 4.0)
 
 
 def measure(*, full: bool, report: Report) -> Part:
-    """Independent batches of three sizes, real days, and what becomes of alarms over time."""
+    """Independent batches of three sizes, and real days."""
     effort = FULL if full else QUICK
     frame = flight_frame()
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), frame, effort, report)
         iid = {size: stage.independent(size, trials) for size, trials in zip(SIZES, effort.trials, strict=True)}
         days, rolling = stage.days(), stage.rolling()
-    sequences = over_time(effort.sequences, report)
-    tables = [_iid_table(iid), _better_peers(iid), _days_table(days, rolling), sequences.text]
+    tables = [_iid_table(iid), _better_peers(iid), _days_table(days, rolling)]
     text = "\n\n".join([_about(), *tables])
     command = "python -m benchmarks --only calibration" + (" --full" if full else "")
-    figures = [*_iid_figures(iid), *_days_figures(days, rolling), *sequences.figures]
+    figures = [*_iid_figures(iid), *_days_figures(days, rolling)]
     return Part("(b) Calibration and power of drift checks", command, text, figures)
 
 
@@ -207,7 +203,7 @@ def _about() -> str:
         "planned duration, humidity, wind, visibility) and three categorical ones (carrier, origin, destination). "
         "One batch, one check: an alarm is any feature flagged, or a verdict where that is said. Contender's lines "
         "are single checks at 5 % without effect floors, to compare like with like; its verdicts need evidence over "
-        "time as well, and stand further below."
+        "time as well, and stand in the next section."
     )
 
 

@@ -68,9 +68,9 @@ def alarms(
         if shuffled[0]:
             part = np.arange(int(shuffled[1] * rows))
             after[part, NAMES.index(shuffled[0])] = after[random.permutation(part), NAMES.index(shuffled[0])]
-        started = time.perf_counter()
+        started = time.process_time()  # a busy machine is not what is measured
         found.append(detect_joint(before, after, kinds=KINDS, names=NAMES, seed=trial))
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     share = float(np.mean([drift.p_value is not None and drift.p_value <= ALPHA for drift in found]))
     return share, float(np.median(seconds))
 
@@ -104,7 +104,7 @@ def measure(*, full: bool, report: Report) -> Part:
         f"Alarms at {ALPHA:.0%} with {REFERENCE_ROWS:,} reference rows and {len(NAMES)} features; {null_trials} trials "
         f"without drift, {trials} with.\n\n" + markdown_table(["change", "rows", "alarms", "a test takes"], lines)
     )
-    return Part("Changes that leave every single feature alone", COMMAND, text, figures)
+    return Part("(b) Changes that leave every single feature alone", COMMAND, text, figures)
 
 
 def main() -> int:

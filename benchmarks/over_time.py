@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.frames import FLIGHT_CATEGORICAL, FLIGHT_NUMERIC, Rows, day_rows, flight_frame
-from benchmarks.parts import Figure, Report
+from benchmarks.parts import Figure, Part, Report
 from benchmarks.peers.contender.check import NO_FLOORS, table_of
 from benchmarks.tables import markdown_table
 from contender.drift import detect_drift
@@ -24,14 +24,6 @@ REFERENCE_DAYS = 59
 BATCH_ROWS = 1_000
 CHANGES = (("humid", 0.1), ("humid", 0.3), ("dep_minute", 0.1), ("dep_minute", 0.3))
 NULLS = ("rows", "blocks")
-
-
-@dataclass(frozen=True)
-class OverTime:
-    """Text in Markdown, and the figures in it."""
-
-    text: str
-    figures: Sequence[Figure]
 
 
 @dataclass(frozen=True)
@@ -85,12 +77,13 @@ class Sequence60:
         return np.char.add("0-" if first else "1-", days)
 
 
-def over_time(repetitions: int, report: Report) -> OverTime:
+def measure(*, full: bool, report: Report) -> Part:
     """Sixty looks in a row, with and without a change."""
+    repetitions = 200 if full else 40
     lines, figures = [], []
     with ProcessPoolExecutor(2) as pool:
         for null in NULLS:
-            report(f"over time: {repetitions} sequences of {null}")
+            report(f"{repetitions} sequences of {null}")
             highest = list(pool.map(highest_level, repeat(null), range(repetitions)))
             kept = float(np.mean(np.array(highest) < 1.0))
             what = "60 days" if null == "blocks" else f"60 batches of {BATCH_ROWS:,} rows"
@@ -98,7 +91,8 @@ def over_time(repetitions: int, report: Report) -> OverTime:
             delays = [pool.map(delay, repeat(null), range(repetitions // 5), repeat(change)) for change in CHANGES]
             lines.append([what, f"{kept:.1%}", *(_in_words(list(found)) for found in delays)])
     header = ["default budget (0.25 a year)", "no false retrain", *(f"{name} +{add} sd" for name, add in CHANGES)]
-    return OverTime(_text(repetitions) + markdown_table(header, lines), figures)
+    command = "python -m benchmarks --only over_time" + (" --full" if full else "")
+    return Part("(b) Evidence over time", command, _text(repetitions) + markdown_table(header, lines), figures)
 
 
 def highest_level(null: str, seed: int) -> float:
@@ -122,7 +116,7 @@ def _in_words(delays: Sequence[float]) -> str:
 
 def _text(repetitions: int) -> str:
     return (
-        f"**Over time.** Contender's verdict is about evidence that lasts. {repetitions} times, a reference and sixty "
+        f"Contender's verdict is about evidence that lasts. {repetitions} times, a reference and sixty "
         "looks: batches of rows drawn at random from the year against 5,000 rows, or whole days of the year in random "
         "order against 59 others, so that nothing has changed but days differ as they do. How many of these had no "
         "false retrain; and if one feature moves at the first look, the median look at which the evidence suffices "

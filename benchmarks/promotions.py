@@ -103,11 +103,11 @@ WORLDS = tuple(World(METRICS[name], effects) for effects, name in product((False
 
 @cache
 def sample(number: int) -> Sample:
-    return resample(DAY, len(DAY), n_resamples=RESAMPLES, seed=number % SAMPLES)
+    return resample(DAY, len(DAY), n_resamples=RESAMPLES, seed=number)
 
 
 def improvement(world: World, truth: Floats, champion: Floats, challenger: Floats, seed: int) -> Interval:
-    found = Holdout(truth, sample(seed)).improvement(world.metric, champion, challenger, level=0.025)
+    found = Holdout(truth, sample(seed % SAMPLES)).improvement(world.metric, champion, challenger, level=0.025)
     assert isinstance(found, Interval), found
     return found
 
@@ -283,7 +283,7 @@ def measure(*, full: bool, report: Report) -> Part:
         tails_part(1_000_000 if full else 100_000, report),
     )
     return Part(
-        title="False promotions and power over a sequence of challengers",
+        title="(c) False promotions and power over a sequence of challengers",
         command=COMMAND,
         text="\n\n".join(text for text, _ in parts),
         figures=[figure for _, figures in parts for figure in figures],

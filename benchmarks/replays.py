@@ -62,7 +62,7 @@ def measure(*, full: bool, report: Report) -> Part:
         weeks = replayed(FLIGHTS, flights.flights(), every="week", schedule=4, report=report)
         told.append(_section("Flights by week", weeks))
         figures += _figures("flights by week", weeks)
-    return Part("Replay of real histories", COMMAND, "\n\n".join(told), figures)
+    return Part("(d) Replay of real histories", COMMAND, "\n\n".join(told), figures)
 
 
 def _figures(name: str, found: Replay) -> list[Figure]:

@@ -81,7 +81,7 @@ def measure(*, full: bool, report: Report) -> Part:
         "concept drift).\n\n"
         + markdown_table(["days held out", "AUC", "accuracy", "log loss", "months", "days"], lines)
     )
-    return Part("Metrics estimated without labels", COMMAND, text, ())
+    return Part("(b) Metrics estimated without labels", COMMAND, text, ())
 
 
 def _truth(frame: pd.DataFrame) -> NDArray[np.float64]:
