@@ -78,7 +78,7 @@ def alarms(
 def measure(*, full: bool, report: Report) -> Part:
     """Hundreds of trials in minutes when `full`; else enough to see that it works."""
     frame = flight_frame()
-    trials, null_trials, sizes = (60, 200, (500, 5_000, 50_000)) if full else (10, 40, (500, 5_000))
+    trials, null_trials, sizes = (60, 200, (500, 5_000, 50_000)) if full else (8, 30, (500, 5_000))
     lines: list[list[str]] = []
     figures: list[Figure] = []
 

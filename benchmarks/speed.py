@@ -29,7 +29,7 @@ from benchmarks.parts import Figure, Part, Report
 from benchmarks.peers.contender.check import table_of
 from benchmarks.tables import markdown_table, number, seconds
 from contender.distances import ks_distance
-from contender.profile import count, fit_profile, to_bytes
+from contender.profile import Profile, count, fit_profile, to_bytes
 from contender.table import Table
 
 Floats = NDArray[np.float64]
@@ -131,10 +131,9 @@ def _better(first: dict[str, Any] | str, second: dict[str, Any] | str) -> dict[s
 def _distance_errors(rows: int) -> Iterator[tuple[str, Floats]]:
     """By how much Contender's KS distance is off, by column: (sizes, 2) for a batch from the reference's world and one
     that moved by a tenth of its standard deviation (of its middle half, where the tails have none)."""
-    reference = _columns(rows, seed=1)
-    profile = fit_profile(Table(reference), numeric=list(reference))
     batches = [_columns(size, seed=size) for size in BATCH_SIZES]
-    for name, values in reference.items():
+    for name, values in _columns(rows, seed=1).items():
+        profile = fit_profile(Table({name: values}), numeric=[name])
         step = SHIFTED_BY * float(np.subtract(*np.nanpercentile(values, [75, 25]))) / 1.349
         errors = [[_error(profile, name, values, batch[name] + moved) for moved in (0.0, step)] for batch in batches]
         yield name, np.array(errors)
@@ -143,8 +142,8 @@ def _distance_errors(rows: int) -> Iterator[tuple[str, Floats]]:
 BATCH_SIZES = (500, 5_000, 100_000)
 
 
-def _error(profile: Any, name: str, reference: Floats, batch: Floats) -> float:
-    counted = count(profile.grid, Table({other.name: batch for other in profile.grid.columns})).counts[name]
+def _error(profile: Profile, name: str, reference: Floats, batch: Floats) -> float:
+    counted = count(profile.grid, Table({name: batch})).counts[name]
     exact = stats.ks_2samp(reference[np.isfinite(reference)], batch[np.isfinite(batch)], method="asymp").statistic
     return abs(ks_distance(profile.counts[name], counted) - float(exact))
 
