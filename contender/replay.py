@@ -410,9 +410,9 @@ class _Moment:
         return _Model(found, self.window(config), len(self.arrived))
 
     def _dated(self, model: Trained, number: int) -> Trained:
-        """The model with a version and a date in its manifest that sort in the order of the history."""
+        """The model with a version and a date in its manifest that sort in the order of the history, and its run."""
         version = f"{self.position:06d}-{number}"
-        manifest = {**model.candidate.manifest, "version": version, "created_at": version}
+        manifest = {**model.candidate.manifest, "version": version, "created_at": version, "run_id": self.batch.name}
         return replace(model, candidate=replace(model.candidate, manifest=manifest))
 
     def score(self, config: PipelineConfig, model: Trained) -> Scored:

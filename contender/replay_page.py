@@ -19,11 +19,11 @@ MARKS = {
     "promoted": ("up", "promoted"),
     "replaced": ("up", "replaced without a judgement"),
     "retained": ("cross", "turned away: the challenger lost"),
-    "inconclusive": ("diamond", "turned away: the rows could not tell"),
+    "inconclusive": ("diamond", "not promoted: the rows could not tell"),
     "failed": ("square", "training failed"),
     "first": ("start", "first champion"),
 }
-"""Verdict of a step that trained → the shape of its mark, and what it says."""
+"""Verdict of a step that trained, or judged a challenger again → the shape of its mark, and what it says."""
 
 WORDS = {
     "waiting": "no champion yet",
@@ -345,7 +345,7 @@ def _retrains(found: Replay) -> str:
 
 
 def _marks_of(plot: Plot, found: Replay, arm: ArmResult, style: str, values: dict[float, float | None]) -> str:
-    """A mark at each batch after which the arm trained, and a dot at the others."""
+    """A mark at each batch after which the arm trained or judged, and a dot at the others."""
     pieces = []
     for step in arm.steps:
         value = values.get(float(step.batch))

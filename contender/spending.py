@@ -123,7 +123,8 @@ def earlier_comparisons(
     Every version was a challenger once and counts as often as it was judged, once at least, whether or not its
     comparison came to an end. A run judges a version once, however often it repeats that. Earlier looks at the
     challenger itself have their places in the sequence, and no more: it is the same model as then, so that it was not
-    chosen in their light, and the union bound over the looks is all there is to pay.
+    chosen in their light, and the union bound over the looks is all there is to pay. The same holds of a look at
+    another challenger in the run that then trained this one: that it would be trained was decided before.
 
     After a rollback the champion is older than the versions that were made since, the one that was rolled back
     included, and all of them count: more than there were, never fewer. A challenger that is older than the champion
@@ -152,7 +153,7 @@ def earlier_comparisons(
     """
     looks: dict[str, list[Judgement]] = {}
     for judgement in judgements:
-        if judgement.run_id != run_id:
+        if judgement.version != challenger["version"] or judgement.run_id != run_id:
             looks.setdefault(judgement.version, []).append(judgement)
     others = sorted((each for each in manifests if each["version"] != challenger["version"]), key=_age)
     before = [each for each in others if _age(each) < _age(challenger)]
@@ -163,23 +164,25 @@ def earlier_comparisons(
         sequence = [each for each in before if _age(each) > _age(champion)]
     own = [str(challenger["version"])] * len(looks.get(challenger["version"], ()))
     return Earlier(
-        tuple(str(each["version"]) for each in sequence for _ in _ends(each, looks)) + tuple(own),
+        tuple(str(each["version"]) for each in sequence for _ in _looks_at(each, looks)) + tuple(own),
         tuple(
             str(each["version"])
             for each in before
-            for through in _ends(each, looks)
+            for through, made_in in _looks_at(each, looks)
             if _shares_rows(each, through, champion, challenger)
+            and (made_in is None or made_in != challenger.get("run_id"))
         ),
     )
 
 
-def _ends(version: Mapping[str, Any], looks: Mapping[str, Sequence[Judgement]]) -> list[float | None]:
-    """How far each look at a version reached in time; without any, the one that there may have been at its holdout.
-
-    None for a version from before that was kept.
+def _looks_at(
+    version: Mapping[str, Any], looks: Mapping[str, Sequence[Judgement]]
+) -> list[tuple[float | None, str | None]]:
+    """How far each look at a version reached in time, and its run; where none is kept, the one that there may have been
+    at its holdout, of which a version from before it was kept does not say how far it reached.
     """
     found = looks.get(str(version["version"]), ())
-    return [look.through_order for look in found] or [version["holdout"].get("through_order")]
+    return [(look.through_order, look.run_id) for look in found] or [(version["holdout"].get("through_order"), None)]
 
 
 def _age(manifest: Mapping[str, Any]) -> tuple[str, str]:

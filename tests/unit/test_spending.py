@@ -146,6 +146,13 @@ class TestLooks:
         found = earlier_comparisons([version(1), version(2)], version(1), version(9), judgements=looks)
         assert found.on_same_rows == ("v002",)
 
+    def test_of_the_run_that_trained_the_challenger_have_their_place_and_it_was_not_chosen_in_their_light(self) -> None:
+        looks = [judged(2, through=2.9, run="a"), judged(2, through=9.5, run="b"), judged(2, through=9.5, run="c")]
+        challenger = version(9) | {"run_id": "c"}
+        for run_id in ("c", "d"):  # at once, or after it has waited itself
+            found = earlier_comparisons([version(2)], version(1), challenger, judgements=looks, run_id=run_id)
+            assert found == Earlier(("v002",) * 3, ("v002",))
+
     def test_of_the_champion_at_rows_that_it_was_not_trained_on_are_paid_for_too(self) -> None:
         looks = [judged(2, through=2.9, run="a"), judged(2, through=9.5, run="b")]
         found = earlier_comparisons([version(2)], version(2), version(9), judgements=looks)
@@ -153,24 +160,26 @@ class TestLooks:
 
     @given(
         st.floats(0.0001, 0.5),
-        st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=25),
+        st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 3), st.integers(1, 2)), max_size=20),
     )
     def test_however_many_there_are_they_spend_no_more_than_the_rate(
-        self, rate: float, steps: list[tuple[bool, int, int]]
+        self, rate: float, steps: list[tuple[bool, bool, int, int]]
     ) -> None:
-        """A run trains a challenger or judges the last one again, on newer rows, and may repeat its judgement."""
+        """A run judges the last challenger again on newer rows, trains one, or both, and may repeat a judgement."""
         champion = version(1) | {"created_at": "0001"}
-        versions, looks, spent, day = [champion], [], 0.0, 1
-        for number, (trains, later, times) in enumerate(steps):
+        versions, looks, spent, day = [champion], [], [], 1
+        for number, (trains, again, later, times) in enumerate(steps):
             day += later
-            if trains or len(versions) == 1:
-                versions.append(version(day, name=f"v{day:03d}") | {"created_at": f"{day:04d}"})
-            challenger, run_id = versions[-1], f"run-{number}"
-            for _ in range(times):
-                paid = earlier_comparisons(versions, champion, challenger, judgements=looks, run_id=run_id)
-                level = spend(rate, paid).level
-                looks = [look for look in looks if look.run_id != run_id]
-                looks.append(judged(int(challenger["version"][1:]), through=day + 0.9, run=run_id))
-            spent += level
-            assert len(paid.since_promotion) == number
-        assert spent < rate
+            judging = versions[-1:] if again and len(versions) > 1 else []
+            if trains:
+                versions.append(version(day) | {"created_at": f"{day:04d}", "run_id": f"run-{number}"})
+                judging = [*judging, versions[-1]]
+            for challenger in judging:
+                for _ in range(times):
+                    paid = earlier_comparisons(versions, champion, challenger, judgements=looks, run_id=f"run-{number}")
+                    assert len(paid.since_promotion) == len(spent)
+                    look = judged(int(challenger["version"][1:]), through=day + 0.9, run=f"run-{number}")
+                    looks = [each for each in looks if (each.version, each.run_id) != (look.version, look.run_id)]
+                    looks.append(look)
+                spent.append(spend(rate, paid).level)
+        assert sum(spent) < rate
