@@ -82,8 +82,8 @@ def test_who_asks_for_a_new_model_gets_one_and_nobody_waits(waiting: Cloud) -> N
 
 
 def test_one_that_waits_on_is_superseded_by_what_the_same_run_trains(waiting: Cloud) -> None:
-    """15 rows more do not tell; whatever DetectDrift found, the run goes on to Train here. They are a day and a half: the
-    new holdout of three days has some of February, which the first look had, too."""
+    """15 rows more do not tell, and whatever DetectDrift found, the run goes on to Train here. They are a day and a
+    half: the new holdout of three days has some of February, which the first look had, too."""
     request = waiting.upload("march.csv", turned(73, 15))
     state = follow(waiting, request, "detect_drift", run_id="run-3")
     state["comparison"] = waiting.call("evaluate_challenger", state, run_id="run-3")
