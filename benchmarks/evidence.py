@@ -38,13 +38,13 @@ def write_section(path: Path, name: str, part: Part, *, order: Sequence[str]) ->
 def section(part: Part) -> str:
     """A part as Markdown: what it measured, its figures, and what it was measured with."""
     figures = "\n".join(f"- {figure.sentence}" for figure in part.figures)
-    versions = ", ".join(f"{peer.name} {peer.version}" for peer in CONTESTANTS if peer.version)
-    ours = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "pandas", "scikit-learn"))
-    measured = (
-        f"*Measured with `{part.command}` on {date.today():%-d %B %Y}: {machine()}; {ours}; peers where they take "
-        f"part: {versions}.*"
+    peers = [f"{peer.name} {peer.version}" for peer in CONTESTANTS if peer.version and peer.name in part.text]
+    versions = ", ".join(
+        [*(f"{name} {version(name)}" for name in ("numpy", "scipy", "pandas", "scikit-learn")), *peers]
     )
-    return f"## {part.title}\n\n{part.text.strip()}\n\n{figures}\n\n{measured}\n"
+    measured = f"*Measured with `{part.command}` on {date.today():%-d %B %Y}: {machine()}; {versions}.*"
+    paragraphs = (f"## {part.title}", part.text.strip(), figures, measured)
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
 def _sections(text: str) -> dict[str, str]:
