@@ -317,7 +317,8 @@ def _concluded(duel: _Duel, *, min_effect: float, guards: _Guards, baseline: flo
         guard = guards.in_the_way()
         if verdict == "wins" and guard is not None:
             verdict = "loses" if guard.status == "failed" else "inconclusive"
-            reason = f"Held back, though better overall ({figures}): {lower_first(guard.reason)}"
+            overall = "better" if min_effect >= 0.0 else "not worse"
+            reason = f"Held back, though {overall} overall ({figures}): {lower_first(guard.reason)}"
     known = interval if isinstance(interval, Interval) else None
     return Comparison(
         verdict=verdict,

@@ -122,7 +122,10 @@ def _joint_sentence(joint: JointDrift) -> str:
 
 def _evidence_sentence(report: DriftReport, evidence: EvidenceOverTime) -> str:
     budget = f"at most {evidence.false_retrains_per_year:g} false retrains a year"
-    if not report.drifted and evidence.level < evidence.threshold:
+    if not report.drifted and evidence.reached:
+        changed = f"That something changed ({evidence.strongest}) is beyond chance"
+        return f"{changed}, but nothing has moved as far as its floor."
+    if not report.drifted:
         return (
             f"Evidence {evidence.level:,.2g} of {evidence.threshold:,.0f} days ({budget})."
             if evidence.level < 100.0

@@ -68,6 +68,19 @@ def test_an_identical_challenger_loses_because_no_improvement_is_possible() -> N
     assert "no different" in result.reason
 
 
+def test_who_prefers_the_newer_model_takes_it_unless_it_may_be_worse_by_the_margin() -> None:
+    truth, champion, challenger = binary_case(3, noise=(0.3, 0.31))
+    kept = compare(truth, champion, challenger, blocks=days(2000))
+    taken = compare(truth, champion, challenger, blocks=days(2000), policy=PromotionPolicy(min_effect=-0.05))
+    assert kept.verdict != "wins"
+    assert taken.verdict == "wins"
+    assert taken.reason.endswith(", so not worse by the 0.05 that is allowed.")
+    truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
+    worse = compare(truth, champion, challenger, blocks=days(2000), policy=PromotionPolicy(min_effect=-0.05))
+    assert worse.verdict == "loses"
+    assert worse.reason.endswith("which rules out that it is worse by less than 0.05.")
+
+
 def test_an_undecided_comparison_says_how_many_rows_would_decide() -> None:
     truth, champion, challenger = binary_case(4, rows=400, noise=(0.6, 0.5))
     result = compare(truth, champion, challenger, blocks=days(400))
@@ -311,11 +324,11 @@ TRUTH, GOOD = np.tile([0.0, 1.0], 5), np.tile([[0.8, 0.2], [0.2, 0.8]], (5, 1))
             lambda: PromotionPolicy(false_promotion_rate=1.0),
             "false_promotion_rate must be between 0.0001 and 0.5, but got 1.0",
         ),
-        (lambda: PromotionPolicy(min_effect=-0.1), "min_effect must be at least 0.0, but got -0.1"),
+        (lambda: PromotionPolicy(min_effect=-1.5), "min_effect must be at least -1.0, but got -1.5"),
         (lambda: PromotionPolicy(n_resamples=10), "n_resamples must be between 100 and 100000, but got 10"),
         (lambda: PromotionPolicy(min_blocks=1), "min_blocks must be at least 2, but got 1"),
         (lambda: PromotionPolicy(slice_rule="never"), "slice_rule must be .* but got 'never'"),
-        (lambda: PromotionPolicy(min_effect=float("nan")), "min_effect must be at least 0.0, but got nan"),
+        (lambda: PromotionPolicy(min_effect=float("nan")), "min_effect must be at least -1.0, but got nan"),
         (lambda: compare(TRUTH, GOOD, GOOD[:, :1]), r"challenger_predictions must have shape \(10, 2\)"),
         (
             lambda: compare(TRUTH, GOOD, GOOD, baseline_predictions=GOOD[:3]),
