@@ -211,8 +211,8 @@ def power_part(repetitions: int, report: Report) -> tuple[str, list[Figure]]:
     return (
         f"Share of {repetitions} truly better challengers (AUC 0.80 and so much more, scores correlated at 0.9, day "
         f"effects) that win on fresh rows, {POWER_DAYS} days of {POWER_ROWS} rows, minimum effect "
-        f"{PromotionPolicy().min_effect}. From the second comparison on the interval that forgets earlier ones sees more: "
-        "that is what the false promotions above are the price of.\n\n" + table(columns, rows)
+        f"{PromotionPolicy().min_effect}. From the second comparison on the interval that forgets earlier ones sees "
+        "more: that is what the false promotions above are the price of.\n\n" + table(columns, rows)
     ), []
 
 
