@@ -164,6 +164,8 @@ def test_a_rollback_moves_the_pointer_and_the_next_answer_comes_from_the_old_mod
     first = pipeline.run("first", visits(0))["champion_after"]
     changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
     assert changed["verdict"] == "promoted", changed["reason"]
+    asked = json.loads(loop.contender("retrain", "--pipeline", "shop-swap", "--json"))
+    assert (asked["trigger"], asked["champion_after"]) == ("manual", changed["champion_after"]), asked["reason"]
     row = pipeline.feature_row(visits(0))
     eventually(lambda: pipeline.predict(row)["model_version"] == changed["champion_after"], what="new answer")
 
