@@ -34,11 +34,11 @@ MONTHS = 5
 
 @pytest.fixture
 def history(project: Path) -> Path:
-    """Five months of 20 sales a day; in the fourth, what sells turns round."""
+    """Five months of 20 sales a day; in the third, what sells turns round."""
     (project / "pipelines" / "sales.toml").write_text(PIPELINE)
     random = np.random.default_rng(1)
     days = pd.date_range("2026-01-01", periods=30 * MONTHS, freq="D").repeat(20)
-    turned = days >= pd.Timestamp("2026-03-20")
+    turned = days >= pd.Timestamp("2026-03-02")
     amount = random.normal(size=len(days)) + 3.0 * turned
     likes = np.where(turned, -amount + 3.0, amount)
     frame = pd.DataFrame(
