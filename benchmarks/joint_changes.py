@@ -1,14 +1,11 @@
 """The domain classifier on flights: alarms without drift, power for changes of dependence and for small shifts, speed.
 
-    python -m benchmarks.joint_changes [--full]
-
 Ten features; reference and batch are drawn at random from the same year, so rows are independent of each other. A
 "shuffled" column is permuted among some of the batch's rows: no feature moves, only what goes with what.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 
@@ -20,7 +17,7 @@ from benchmarks.parts import Figure, Part, Report
 from benchmarks.tables import markdown_table
 from contender.joint import Codes, JointDrift, Kind, detect_joint
 
-COMMAND = "python -m benchmarks.joint_changes --full"
+COMMAND = "python -m benchmarks --only joint_changes --full"
 NAMES = (*FLIGHT_NUMERIC, *FLIGHT_CATEGORICAL)
 KINDS: Sequence[Kind] = ("numeric",) * len(FLIGHT_NUMERIC) + ("categorical",) * len(FLIGHT_CATEGORICAL)
 REFERENCE_ROWS = 10_000
@@ -105,16 +102,3 @@ def measure(*, full: bool, report: Report) -> Part:
         f"without drift, {trials} with.\n\n" + markdown_table(["change", "rows", "alarms", "a test takes"], lines)
     )
     return Part("(b) Changes that leave every single feature alone", COMMAND, text, figures)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="more trials, and 50,000 rows")
-    part = measure(full=parser.parse_args().full, report=lambda line: print(f"  {line}", flush=True))
-    print(f"\n{part.text}\n")
-    print("\n".join(figure.sentence for figure in part.figures))
-    return 0 if all(figure.holds for figure in part.figures) else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,13 +1,10 @@
 """False promotions and power over sequences of challengers, beside the rules that peers promote by.
 
-    python -m benchmarks.promotions [--full]
-
 Every challenger of a sequence is as good as the champion, by construction: whatever is promoted is promoted wrongly.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +24,7 @@ from contender.spending import Earlier, spend
 Floats = NDArray[np.float64]
 Level = Callable[[int, bool], float]
 
-COMMAND = "python -m benchmarks.promotions --full"
+COMMAND = "python -m benchmarks --only promotions --full"
 CHALLENGERS = 50
 DAYS, ROWS_A_DAY = 14, 60
 RATE = PromotionPolicy().false_promotion_rate
@@ -289,16 +286,3 @@ def measure(*, full: bool, report: Report) -> Part:
         text="\n\n".join(text for text, _ in parts),
         figures=[figure for _, figures in parts for figure in figures],
     )
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="the figures of docs/evidence.md, in minutes")
-    part = measure(full=parser.parse_args().full, report=lambda line: print(f"  {line}", flush=True))
-    print(f"\n{part.text}\n")
-    print("\n".join(figure.sentence for figure in part.figures))
-    return 0 if all(figure.holds for figure in part.figures) else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,15 +1,11 @@
 """Replays of two real histories: what the loop would have done, beside always, scheduled and never retraining.
 
-    python -m benchmarks.replays [--full]
-
 Flights out of New York in 2013 by week after the first eight weeks, and in full by month too; Washington's bike rides
 of 2011 by month. Beside each pipeline's own policy runs a fresher one, which asks of a challenger that it is not worse.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +19,7 @@ from contender.history import cut_history
 from contender.replay import ArmResult, Replay, arms_of, replay
 from demo_data import bikeshare, flights
 
-COMMAND = "python -m benchmarks.replays --full"
+COMMAND = "python -m benchmarks --only replays --full"
 PROJECT = Path(__file__).resolve().parents[1]
 FLIGHTS = PROJECT / "pipelines" / "flights.toml"
 BIKES = PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml"
@@ -100,17 +96,3 @@ def _row(arm: ArmResult) -> str:
         f"{arm.training_seconds:.0f} s",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="the flights by week as well")
-    part = measure(full=parser.parse_args().full, report=lambda line: print(line, file=sys.stderr, flush=True))
-    print(part.text)
-    for figure in part.figures:
-        print(figure.sentence)
-    sys.exit(int(any(not figure.holds for figure in part.figures)))
-
-
-if __name__ == "__main__":
-    main()

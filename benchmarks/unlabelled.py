@@ -1,7 +1,5 @@
 """Estimated metrics of a flights model against what the labels then said, month by month.
 
-    python -m benchmarks.unlabelled
-
 Trained on January to March, the newest days held out to calibrate on; April to December are estimated without labels.
 """
 
@@ -25,7 +23,7 @@ from demo_data.flights import month
 from training_image.export import score_onnx
 from training_image.fitting import TrainedModel, train
 
-COMMAND = "python -m benchmarks.unlabelled"
+COMMAND = "python -m benchmarks --only unlabelled --full"
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "flights.toml"
 TRAINED, ESTIMATED = (1, 2, 3), tuple(range(4, 13))
 
@@ -91,7 +89,3 @@ def _truth(frame: pd.DataFrame) -> NDArray[np.float64]:
 def _order_and_days(frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
     stamps = pd.to_datetime(frame["scheduled_at"])
     return stamps.astype("int64").to_numpy(dtype=np.float64), frame["scheduled_at"].str[:10].to_numpy(dtype=object)
-
-
-if __name__ == "__main__":
-    print(measure(full=True, report=lambda line: print(f"  {line}", flush=True)).text)
