@@ -16,7 +16,9 @@ from contender.adapters.readers import parse_frame
 from contender.cli.replay_training import real_training
 from contender.config import load_pipeline, overridden
 from contender.history import cut_history
-from contender.replay import ArmResult, Replay, arms_of, replay
+from contender.replay import replay
+from contender.replay_arms import arms_of
+from contender.replay_report import ArmResult, Replay
 from demo_data import bikeshare, flights
 
 COMMAND = "python -m benchmarks --only replays --full"

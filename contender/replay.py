@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,251 +23,20 @@ from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, Schedule
 from contender.datasets import BLOCK, ORDER, newest
 from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
-from contender.evaluation import Candidate, judge, unseen_rows
+from contender.evaluation import judge, unseen_rows
 from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
-from contender.monitoring import Reference, check_batch, grown, observe
-from contender.prequential import Difference, Scored, mean_difference, score
+from contender.monitoring import check_batch, grown, observe
+from contender.prequential import Scored, mean_difference, score
 from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
+from contender.replay_arms import Arm, Train, Trained
+from contender.replay_cost import fargate_usd
+from contender.replay_report import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step, Verdict
 from contender.spending import earlier_comparisons
 from contender.table import Table
 from contender.waiting import Judgement, is_due, judged_again, last_of, superseded
-
-Verdict = Literal[
-    "waiting", "quarantined", "first", "skipped", "promoted", "retained", "inconclusive", "failed", "replaced", "kept"
-]
-"""What became of a batch in an arm. `first` is the first champion; `replaced` and `kept` are of arms that judge
-nothing; the others are the loop's own."""
-
-FARGATE_VCPU_HOUR, FARGATE_GIB_HOUR = 0.04048, 0.004445
-"""US dollars, on demand, us-east-1: the figures of docs/cost.md."""
-FARGATE_MINIMUM_SECONDS = 60.0
-
-
-# --- what is injected, and the arms
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What one training leaves: the model as it is served, what batches are checked against, and its seconds."""
-
-    candidate: Candidate
-    reference: Reference
-    seconds: float
-
-
-Train = Callable[[PipelineConfig, Table], Trained]
-"""Trains on rows with `_order` and `_block`. Raises a ContenderError when no model comes of it."""
-
-OwnMetric = Callable[[PipelineConfig], Metric | None]
-
-
-def _no_own_metric(_config: PipelineConfig) -> Metric | None:
-    """Every metric is one of Contender's."""
-    return None
-
-
-Kind = Literal["policy", "always", "schedule", "never"]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to run the pipeline. `each` is the schedule's number of batches, `metric` a user's own, if it is one."""
-
-    name: str
-    kind: Kind
-    config: PipelineConfig
-    each: int = 1
-    metric: Metric | None = None
-
-
-SHARED_KEYS = (
-    "task", "target", "positive", "time", "row_id", "block", "block_period", "block_rows", "numeric", "categorical",
-    "ignored", "validation",
-)  # fmt: skip
-"""What arms must have in common: they are scored on the same rows."""
-
-
-def arms_of(
-    config: PipelineConfig,
-    *,
-    others: Sequence[tuple[str, PipelineConfig]] = (),
-    schedule: int = 3,
-    own_metric: OwnMetric = _no_own_metric,
-) -> list[Arm]:
-    """The pipeline's own policy first, then the others, then the three that judge nothing.
-
-    `own_metric` finds the metric of a policy that names the user's own.
-
-    Raises
-    ------
-    InvalidInputError
-        When another policy differs in more than its policies, two arms have one name, or `schedule` is below 1.
-    """
-    if schedule < 1:
-        raise InvalidInputError(f"schedule must be at least 1 batch, but got {schedule}")
-    for name, other in others:
-        different = [key for key in SHARED_KEYS if getattr(other, key) != getattr(config, key)]
-        if different:
-            raise InvalidInputError(
-                f"policy {name} differs from {config.name} in {', '.join(different)}, so that the two would not be "
-                "scored on the same rows; let it differ in training, drift, promotion and slices only"
-            )
-    arms = [
-        Arm("contender", "policy", config, metric=own_metric(config)),
-        *(Arm(name, "policy", other, metric=own_metric(other)) for name, other in others),
-        Arm("always", "always", config),
-        Arm("every batch" if schedule == 1 else f"every {schedule}", "schedule", config, schedule),
-        Arm("never", "never", config),
-    ]
-    names = [arm.name for arm in arms]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidInputError(f"policies must differ in name, but {twice[0]!r} is given more than once")
-    return arms
-
-
-# --- the result
-
-
-@dataclass(frozen=True)
-class DriftSeen:
-    """What the drift check said of a batch.
-
-    `level` is the evidence since the champion was trained: chance alone would take so many days to show as much. The
-    alarm is at `threshold`.
-    """
-
-    drifted: bool
-    reason: str
-    features: tuple[str, ...]
-    level: float
-    threshold: float
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the comparison said of a challenger."""
-
-    verdict: str
-    reason: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    min_effect: float
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one arm did with one batch.
-
-    Attributes
-    ----------
-    batch : the batch's position in the history.
-    score : the metric of the model that served when the batch came; None without one, or where it is undefined.
-    model : the last batch that the serving model was trained with; None without a model.
-    trained : whether a training was run; `seconds` is what it took.
-    """
-
-    batch: int
-    verdict: Verdict
-    reason: str
-    score: float | None = None
-    model: str | None = None
-    trained: bool = False
-    seconds: float = 0.0
-    drift: DriftSeen | None = None
-    judged: Judged | None = None
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """One arm over the whole history.
-
-    Attributes
-    ----------
-    retrains : trainings after the first champion; those before it are the same for every arm.
-    replacements : how often the serving model changed after the first: promotions, or unjudged replacements.
-    mean, worst, worst_batch : the metric over the batches that every arm has a score for, weighted by rows.
-    difference : to always-retraining; positive is a larger metric.
-    training_seconds, cost_usd : of the retrains.
-    """
-
-    name: str
-    kind: Kind
-    steps: tuple[Step, ...]
-    retrains: int
-    replacements: int
-    mean: float
-    worst: float
-    worst_batch: str
-    difference: Difference | None
-    training_seconds: float
-    cost_usd: float
-
-
-@dataclass(frozen=True)
-class BatchSeen:
-    """What a batch of the history held; `used` is whether it passed the contract."""
-
-    name: str
-    rows: int
-    left_out: int
-    blocks: int
-    used: bool
-    reason: str
-
-
-@dataclass(frozen=True)
-class Replay:
-    """A whole replay. `first` is the position of the batch that gave the first champion."""
-
-    pipeline: str
-    description: str
-    metric: str
-    metric_title: str
-    greater_is_better: bool
-    every: str
-    first: int
-    scored: tuple[int, ...]
-    unplaced: int
-    batches: tuple[BatchSeen, ...]
-    arms: tuple[ArmResult, ...]
-    distinct_trainings: int
-
-    def arm(self, kind: Kind) -> ArmResult:
-        """The first arm of a kind."""
-        return next(arm for arm in self.arms if arm.kind == kind)
-
-    @property
-    def headline(self) -> str:
-        """The pipeline's own policy against always-retraining, in words."""
-        ours, always = self.arms[0], self.arm("always")
-        retrained = f"Contender {_retrained(ours.retrains)} where always retraining did {_times(always.retrains)}"
-        gap = ours.difference.value if ours.difference is not None else 0.0
-        if not gap:
-            return f"{retrained}, and scored the same."
-        subject = "scored" if self.greater_is_better else f"its {self.metric_title} was"
-        more, less = ("more", "less") if self.greater_is_better else ("larger", "smaller")
-        return f"{retrained}, and {subject} {abs(gap):.4f} {more if gap > 0 else less}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"headline": self.headline, **asdict(self)}
-
-
-def _retrained(number: int) -> str:
-    return f"retrained {_times(number)}" if number else "never retrained"
-
-
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
-
-
-# --- running
-
 
 Report = Callable[[int, int, str], None]
 """Told before each batch: how many are done, of how many, and which is next."""
@@ -624,9 +393,6 @@ class _Runner:
         ]
 
 
-# --- summing up
-
-
 def _result(history: History, runners: Sequence[_Runner], metric: Metric, trainings: int) -> Replay:
     base = runners[0]
     if base.serving is None:
@@ -688,18 +454,3 @@ def _arm_result(
         training_seconds=sum(step.seconds for step in retrains),
         cost_usd=sum(fargate_usd(runner.arm.config, step.seconds) for step in retrains),
     )
-
-
-def fargate_usd(config: PipelineConfig, seconds: float) -> float:
-    """What a training of so many seconds costs on demand, by the prices of docs/cost.md; a minute at least is billed.
-
-    Examples
-    --------
-    >>> from contender.config import parse_pipeline
-    >>> config = parse_pipeline('name = "p"\\ntask = "binary"\\ntarget = "y"\\nnumeric = ["a"]')
-    >>> round(fargate_usd(config, 300.0), 4)  # one vCPU and 4 GiB for five minutes
-    0.0049
-    """
-    gib = config.training.memory_mib / 1024.0
-    hourly = int(config.training.cpu) / 1024.0 * FARGATE_VCPU_HOUR + gib * FARGATE_GIB_HOUR
-    return hourly * max(seconds, FARGATE_MINIMUM_SECONDS) / 3600.0

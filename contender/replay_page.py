@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import log1p
 
 from contender.charts import SHAPES, Plot, Points, ticks
-from contender.replay import ArmResult, Replay, Step
+from contender.replay_report import ArmResult, Replay, Step
 
 MARKS = {
     "promoted": ("up", "promoted"),

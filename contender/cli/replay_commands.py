@@ -21,8 +21,10 @@ from contender.cli.options import JsonOption, pipeline_config, project_root
 from contender.config import PipelineConfig, load_pipeline, overridden
 from contender.errors import BatchRejectedError
 from contender.history import History, cut_history
-from contender.replay import Arm, ArmResult, Replay, arms_of, replay
+from contender.replay import replay
+from contender.replay_arms import Arm, arms_of
 from contender.replay_page import page
+from contender.replay_report import ArmResult, Replay
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from contender.datasets import BLOCK, ORDER
 from contender.encoding import FeatureEncoding
 from contender.evaluation import Candidate, time_per_row
 from contender.registry import MODEL
-from contender.replay import Train, Trained
+from contender.replay_arms import Train, Trained
 from contender.table import Table
 from training_image.fitting import train
 from training_image.manifest import build_manifest

@@ -23,7 +23,10 @@ from contender.evaluation import Candidate
 from contender.history import History, HistoryBatch
 from contender.monitoring import check_batch, observe, reference_of
 from contender.promotion_policy import PromotionPolicy
-from contender.replay import Arm, Replay, Trained, arms_of, fargate_usd, replay, training_part
+from contender.replay import replay, training_part
+from contender.replay_arms import Arm, Trained, arms_of
+from contender.replay_cost import fargate_usd
+from contender.replay_report import Replay
 from contender.table import Table
 
 ROWS, DAYS = 200, 8

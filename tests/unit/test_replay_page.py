@@ -10,8 +10,8 @@ import pytest
 
 from contender.charts import Plot, spread, ticks
 from contender.prequential import Difference
-from contender.replay import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step
 from contender.replay_page import page
+from contender.replay_report import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step
 
 HOSTILE = '"><script>alert(1)</script><b onload=x>&amp;'
 VOID = {"meta", "br", "hr", "input", "col"}

@@ -1,0 +1,24 @@
+"""What the trainings of a replay would cost."""
+
+from __future__ import annotations
+
+from contender.config import PipelineConfig
+
+FARGATE_VCPU_HOUR, FARGATE_GIB_HOUR = 0.04048, 0.004445
+"""US dollars, on demand, us-east-1: the figures of docs/cost.md."""
+FARGATE_MINIMUM_SECONDS = 60.0
+
+
+def fargate_usd(config: PipelineConfig, seconds: float) -> float:
+    """What a training of so many seconds costs on demand, by the prices of docs/cost.md; a minute at least is billed.
+
+    Examples
+    --------
+    >>> from contender.config import parse_pipeline
+    >>> config = parse_pipeline('name = "p"\\ntask = "binary"\\ntarget = "y"\\nnumeric = ["a"]')
+    >>> round(fargate_usd(config, 300.0), 4)  # one vCPU and 4 GiB for five minutes
+    0.0049
+    """
+    gib = config.training.memory_mib / 1024.0
+    hourly = int(config.training.cpu) / 1024.0 * FARGATE_VCPU_HOUR + gib * FARGATE_GIB_HOUR
+    return hourly * max(seconds, FARGATE_MINIMUM_SECONDS) / 3600.0
