@@ -357,4 +357,4 @@ def test_the_pipelines_own_policy_comes_first() -> None:
     assert _arm_names(arms_of(CONFIG, others=[("b", CONFIG)], schedule=1)) == [
         "contender", "b", "always", "every batch", "never",
     ]  # fmt: skip
-    assert replaying.arms_of(CONFIG)[0].kind == "policy"
+    assert arms_of(CONFIG)[0].kind == "policy"
