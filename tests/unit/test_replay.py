@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from contender import replay as replaying
 from contender.config import PipelineConfig, TrainingPolicy
 from contender.datasets import BLOCK, ORDER
 from contender.drift_policy import DriftPolicy
