@@ -215,7 +215,7 @@ def _lookup_by(ruler: Ruler, edges: Floats, scale: Scale) -> tuple[int, CellLook
     unexpected = int(np.count_nonzero(divided & np.isnan(expected)))
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
     # Where almost every edge belongs to a value of its own, values anywhere else are exceptions, too.
-    nothing_else = 2 * len(alone) + 3 >= len(edges)
+    nothing_else = len(alone) > 0 and 2 * len(alone) + 3 >= len(edges)
     none_inside = nothing_else or not divided[OUTERMOST:-OUTERMOST].any()
     lookup = CellLookup(
         ruler,

@@ -106,6 +106,13 @@ def test_a_range_that_cannot_be_divided_has_no_lookup_or_a_right_one(low: float,
     assert NumericGrid("x", "feature", edges, low, high).tally(asked)[0].tolist() == searched(edges, asked)
 
 
+def test_few_edges_inside_the_range_divide_their_buckets() -> None:
+    edges, scale = np.array([-16993.0, 0.0, 69215.0]), Scale(-16993.0, 69215.0)
+    lookup, asked = fit_lookup(edges, scale), around(edges)
+    assert lookup is not None
+    assert looked_up(lookup, scale, asked) == searched(edges, asked)
+
+
 @settings(max_examples=300)
 @given(LISTS, LISTS, st.integers(1, 30))
 def test_buckets_alone_find_the_cell_that_a_binary_search_finds(
