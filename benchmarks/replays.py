@@ -96,8 +96,8 @@ def _ahead(found: Replay) -> list[str]:
         return []
     return [
         "",
-        f"Ahead of fresher: {schedule.name}, unjudged, with {schedule.retrains} retrains. Where the world changes slowly "
-        "and every file is sound, a calendar does as well; it would serve a model of a broken file as readily.",
+        f"Ahead of fresher: {schedule.name}, unjudged, with {schedule.retrains} retrains. Where the world changes "
+        "slowly and every file is sound, a calendar does as well; it would serve a model of a broken file as readily.",
     ]
 
 
