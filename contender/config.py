@@ -20,8 +20,11 @@ from typing import Any, Literal, TypeVar
 from contender.datasets import BLOCK, ORDER
 from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, PipelineFileError
+from contender.keys import key
 from contender.metrics import is_own_metric, metric_names
 from contender.promotion_policy import PromotionPolicy
+from contender.rollout_policy import RolloutPolicy
+from contender.serving_policy import ServingPolicy
 
 Task = Literal["binary", "multiclass", "regression"]
 Section = TypeVar("Section")
@@ -30,21 +33,6 @@ NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
 IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-
-
-def key(
-    doc: str,
-    default: Any = MISSING,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A field of the pipeline file: what it means, its default and its bounds (both inclusive)."""
-    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "choices": choices}
-    if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -175,6 +163,8 @@ class PipelineConfig:
     training: TrainingPolicy = key("How a challenger is made.", TrainingPolicy())
     drift: DriftPolicy = key("When the world counts as changed.", DriftPolicy())
     promotion: PromotionPolicy = key("When a challenger wins.", PromotionPolicy())
+    rollout: RolloutPolicy = key("How a challenger that won comes to serve.", RolloutPolicy())
+    serving: ServingPolicy = key("How predictions are answered and kept.", ServingPolicy())
     schedule: SchedulePolicy = key("When the loop runs without an upload.", SchedulePolicy())
     alarms: AlarmPolicy = key("When on-call is mailed.", AlarmPolicy())
     notify: NotifyPolicy = key("Who is told.", NotifyPolicy())

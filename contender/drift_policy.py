@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from contender.errors import InvalidInputError
 from contender.grid import Grid, NumericGrid
+from contender.keys import key
 
 
 @dataclass(frozen=True)
@@ -18,91 +19,61 @@ class DriftPolicy:
         When a value is outside its bounds.
     """
 
-    alpha: float = field(
-        default=0.05,
-        metadata={
-            "doc": "Chance that a batch from the same world has any feature called significant, shared among "
-            "the features.",
-            "minimum": 1e-12,
-            "maximum": 0.5,
-        },
+    alpha: float = key(
+        "Chance that a batch from the same world has any feature called significant, shared among the features.",
+        0.05,
+        minimum=1e-12,
+        maximum=0.5,
     )
-    false_retrains_per_year: float = field(
-        default=0.25,
-        metadata={
-            "doc": "How many times a year, on average, a world that has not changed may start a retrain; 0.25 is once "
-            "in four years. It holds however often data comes.",
-            "minimum": 0.001,
-            "maximum": 365.0,
-        },
+    false_retrains_per_year: float = key(
+        "How many times a year, on average, a world that has not changed may start a retrain; 0.25 is once "
+        "in four years. It holds however often data comes.",
+        0.25,
+        minimum=0.001,
+        maximum=365.0,
     )
-    batches_per_year: float = field(
-        default=365.0,
-        metadata={
-            "doc": "How many batches a year brings, where rows have no time stamps to tell.",
-            "minimum": 1.0,
-            "maximum": 1e6,
-        },
+    batches_per_year: float = key(
+        "How many batches a year brings, where rows have no time stamps to tell.", 365.0, minimum=1.0, maximum=1e6
     )
-    null: str = field(
-        default="auto",
-        metadata={
-            "doc": "What is taken as alike while nothing changes. `blocks`: whole blocks (days), each ranked among "
-            "those known. `rows`: single rows, independent of each other. `auto`: blocks where the pipeline has "
-            "`time` or `block` and the reference has `min_blocks`, else rows.",
-            "choices": ("auto", "blocks", "rows"),
-        },
+    null: str = key(
+        "What is taken as alike while nothing changes. `blocks`: whole blocks (days), each ranked among "
+        "those known. `rows`: single rows, independent of each other. `auto`: blocks where the pipeline has "
+        "`time` or `block` and the reference has `min_blocks`, else rows.",
+        "auto",
+        choices=("auto", "blocks", "rows"),
     )
-    min_effect_numeric: float = field(
-        default=0.1,
-        metadata={
-            "doc": "Smallest Kolmogorov-Smirnov distance of a numeric feature that counts, from 0 to 1.",
-            "minimum": 0.0,
-            "maximum": 1.0,
-        },
+    min_effect_numeric: float = key(
+        "Smallest Kolmogorov-Smirnov distance of a numeric feature that counts, from 0 to 1.",
+        0.1,
+        minimum=0.0,
+        maximum=1.0,
     )
-    min_effect_categorical: float = field(
-        default=0.1,
-        metadata={
-            "doc": "Smallest share of rows that changed category (total variation) that counts, from 0 to 1.",
-            "minimum": 0.0,
-            "maximum": 1.0,
-        },
+    min_effect_categorical: float = key(
+        "Smallest share of rows that changed category (total variation) that counts, from 0 to 1.",
+        0.1,
+        minimum=0.0,
+        maximum=1.0,
     )
-    min_effect_loss: float = field(
-        default=0.05,
-        metadata={"doc": "Smallest rise of the champion's mean loss that counts, as a fraction of it.", "minimum": 0.0},
+    min_effect_loss: float = key(
+        "Smallest rise of the champion's mean loss that counts, as a fraction of it.", 0.05, minimum=0.0
     )
-    min_effect_joint: float = field(
-        default=0.55,
-        metadata={
-            "doc": "How often a classifier must tell a row of the batch from one of the reference (AUC; 0.5 is never) "
-            "for a change in how features go together to count.",
-            "minimum": 0.5,
-            "maximum": 1.0,
-        },
+    min_effect_joint: float = key(
+        "How often a classifier must tell a row of the batch from one of the reference (AUC; 0.5 is never) "
+        "for a change in how features go together to count.",
+        0.55,
+        minimum=0.5,
+        maximum=1.0,
     )
-    min_effect_missing: float = field(
-        default=0.05,
-        metadata={
-            "doc": "Smallest change of a feature's share of missing values that counts, from 0 to 1.",
-            "minimum": 0.0,
-            "maximum": 1.0,
-        },
+    min_effect_missing: float = key(
+        "Smallest change of a feature's share of missing values that counts, from 0 to 1.",
+        0.05,
+        minimum=0.0,
+        maximum=1.0,
     )
-    min_effect_by_feature: dict[str, float] = field(
-        default_factory=dict,
-        metadata={"doc": "Floors of single features in place of the two above, by name."},
-    )
-    ignore: tuple[str, ...] = field(default=(), metadata={"doc": "Features that are not checked."})
-    min_rows: int = field(
-        default=100,
-        metadata={"doc": "With fewer rows, in the batch or in the reference, nothing is said.", "minimum": 1},
-    )
-    min_blocks: int = field(
-        default=10,
-        metadata={"doc": "With fewer blocks in the reference, they are not ranked among.", "minimum": 2},
-    )
+    min_effect_by_feature: dict[str, float] = key("Floors of single features in place of the two above, by name.", {})
+    ignore: tuple[str, ...] = key("Features that are not checked.", ())
+    min_rows: int = key("With fewer rows, in the batch or in the reference, nothing is said.", 100, minimum=1)
+    min_blocks: int = key("With fewer blocks in the reference, they are not ranked among.", 10, minimum=2)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.alpha <= 0.5:
