@@ -9,6 +9,7 @@ ContenderError
 ├── PreconditionFailedError    a conditional write found another state than expected
 ├── UnknownOutcomeError        a write got no answer and may have happened
 ├── LostRaceError              somebody else moved the champion first
+├── RolledBackError            a version that was taken out of service would serve again
 ├── IntegrityError             stored bytes are not what their manifest says
 ├── TrainingFailedError        no model version came out of a training task
 ├── ParityError                the serving model and the trained one disagree
@@ -52,6 +53,10 @@ class UnknownOutcomeError(ContenderError):
 
 class LostRaceError(ContenderError):
     """Raised when the champion changed between judging and swapping; judge again, against the new champion."""
+
+
+class RolledBackError(ContenderError):
+    """Raised when a version that was rolled back would serve again without a person asking for it."""
 
 
 class IntegrityError(ContenderError):

@@ -7,8 +7,8 @@ the swap id, a conflict is retried, and nothing is ever overwritten blindly.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 from contender.errors import (
     ConflictError,
@@ -16,28 +16,52 @@ from contender.errors import (
     LostRaceError,
     NotFoundError,
     PreconditionFailedError,
+    RolledBackError,
     UnknownOutcomeError,
 )
 from contender.ports import Objects
+
+Mode = Literal["canary", "shadow"]
 
 MAX_ATTEMPTS = 5
 
 REMEMBERED_SWAPS = 8
 """As many swaps may follow one whose answer was lost, and it is still told from a lost race."""
 
+REMEMBERED_ROLLBACKS = 20
+"""So many versions that were rolled back are remembered; those before are older than anything still in training."""
+
 
 @dataclass(frozen=True)
 class Trial:
-    """A challenger that gets a share of the traffic (`canary`) or sees it without answering (`shadow`)."""
+    """A challenger that answers a share of the requests (`canary`), or sees it without answering (`shadow`).
+
+    Attributes
+    ----------
+    weight : the share, above 0 and at most 1.
+    run_id : the run that watches it, or the person that asked for it.
+    since, until : ISO times in UTC. It ends by itself at `until`, so that a canary does not outlive a run that died;
+        empty is never.
+    """
 
     version: str
+    manifest_sha256: str
     weight: float
-    mode: str
+    mode: Mode
+    run_id: str = ""
+    since: str = ""
+    until: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.weight <= 1.0:
+            raise InvalidInputError(f"weight must be above 0 and at most 1, but got {self.weight}")
+        if self.mode not in get_args(Mode):
+            raise InvalidInputError(f"mode must be 'canary' or 'shadow', but got {self.mode!r}")
 
 
 @dataclass(frozen=True)
 class PastSwap:
-    """A swap that happened, and the version that it made champion."""
+    """A swap that happened, and the version that was champion after it."""
 
     swap_id: str
     champion: str
@@ -45,7 +69,16 @@ class PastSwap:
 
 @dataclass(frozen=True)
 class Pointer:
-    """Which model version serves a pipeline, and how it came to. `past` is the swaps before this one, oldest first."""
+    """Which model version serves a pipeline, and how it came to.
+
+    Attributes
+    ----------
+    run_id, swapped_at, reason : of the swap that made the champion what it is; a trial does not change them.
+    swap_id : of the newest swap, that of a trial too.
+    challenger : on trial beside the champion.
+    past : the swaps before this one, oldest first.
+    rolled_back : versions that were taken out of service; only a person puts one of them back.
+    """
 
     pipeline: str
     champion: str
@@ -59,6 +92,7 @@ class Pointer:
     previous_manifest_sha256: str | None = None
     challenger: Trial | None = None
     past: tuple[PastSwap, ...] = ()
+    rolled_back: tuple[str, ...] = ()
 
     @property
     def swaps(self) -> tuple[PastSwap, ...]:
@@ -77,7 +111,8 @@ class Pointer:
         content: dict[str, Any] = json.loads(body)
         trial = content.pop("challenger", None)
         past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
-        return cls(**content, challenger=Trial(**trial) if trial else None, past=past)
+        rolled_back = tuple(content.pop("rolled_back", ()))
+        return cls(**content, challenger=Trial(**trial) if trial else None, past=past, rolled_back=rolled_back)
 
 
 @dataclass(frozen=True)
@@ -145,13 +180,18 @@ def promote(
     fencing_token: int,
     now: str,
     reason: str,
+    by_person: bool = False,
 ) -> Pointer:
     """Make `version` the champion if the pointer is still in the state `judged_against` (an entity tag).
+
+    A trial that is on ends with it. Calling it again for the same run is harmless.
 
     Raises
     ------
     LostRaceError
         When somebody else moved the pointer meanwhile, or a run with a newer fencing token wrote it.
+    RolledBackError
+        When the version was taken out of service before and no person asks for it (`by_person`).
     """
     swap_id = f"{run_id}:{version}"
     current = read_pointer(objects, pipeline)
@@ -162,6 +202,154 @@ def promote(
         position = [swap.swap_id for swap in current.pointer.past].index(swap_id)
         predecessor = current.pointer.past[position - 1].champion if position else None
         return Pointer(pipeline, version, manifest_sha256, run_id, fencing_token, swap_id, now, reason, predecessor)
+    _check_turn(current, pipeline, version, judged_against, run_id, fencing_token)
+    before = current.pointer if current else None
+    pointer = Pointer(
+        pipeline=pipeline,
+        champion=version,
+        manifest_sha256=manifest_sha256,
+        run_id=run_id,
+        fencing_token=fencing_token,
+        swap_id=swap_id,
+        swapped_at=now,
+        reason=reason,
+        previous=before.champion if before else None,
+        previous_manifest_sha256=before.manifest_sha256 if before else None,
+        past=before.swaps[-REMEMBERED_SWAPS:] if before else (),
+        rolled_back=_may_serve(before, version, by_person=by_person),
+    )
+    swap(objects, pointer, based_on=judged_against)
+    return pointer
+
+
+def start_trial(
+    objects: Objects,
+    *,
+    pipeline: str,
+    trial: Trial,
+    judged_against: str,
+    fencing_token: int,
+    by_person: bool = False,
+) -> Pointer:
+    """Put a challenger beside the champion, which stays champion; a trial that is on is replaced.
+
+    Calling it again for the same run and version is harmless.
+
+    Raises
+    ------
+    InvalidInputError
+        When the challenger is the champion.
+    LostRaceError, RolledBackError
+        As `promote`.
+    """
+    swap_id = f"{trial.run_id}:{trial.version}:trial"
+    current = read_pointer(objects, pipeline)
+    if current is not None and current.pointer.has_seen(swap_id):
+        return current.pointer
+    _check_turn(current, pipeline, trial.version, judged_against, trial.run_id, fencing_token)
+    if current is None:
+        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    if trial.version == current.pointer.champion:
+        raise InvalidInputError(f"version must be another than the champion, but {trial.version} is the champion")
+    pointer = replace(
+        _after(current.pointer, swap_id),
+        fencing_token=fencing_token,
+        challenger=trial,
+        rolled_back=_may_serve(current.pointer, trial.version, by_person=by_person),
+    )
+    swap(objects, pointer, based_on=current.etag)
+    return pointer
+
+
+def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swap_id: str, bad: bool) -> Pointer:
+    """Take this run's challenger off; all requests are the champion's again. `bad`: only a person may bring it back.
+
+    Calling it again with the same swap id is harmless.
+
+    Raises
+    ------
+    LostRaceError
+        When it is not on trial (any more), or somebody else moved the pointer meanwhile.
+    """
+    current = read_pointer(objects, pipeline)
+    if current is not None and current.pointer.has_seen(swap_id):
+        return current.pointer
+    trial = current.pointer.challenger if current else None
+    if current is None or trial is None or (trial.version, trial.run_id) != (version, run_id):
+        raise LostRaceError(f"{version} is not on trial for {run_id} (any more); nothing changed")
+    ended = _after(current.pointer, swap_id)
+    pointer = replace(ended, challenger=None, rolled_back=_taken_out(ended.rolled_back, version if bad else None))
+    swap(objects, pointer, based_on=current.etag)
+    return pointer
+
+
+def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str, by_person: bool) -> Pointer:
+    """Undo the newest change: end the trial that is on, or else make the previous version the champion again.
+
+    A person who rolls back twice returns to where it started; an alarm never brings back what was taken out before.
+    Calling it again with the same swap id is harmless.
+
+    Raises
+    ------
+    NotFoundError
+        When the pipeline has no champion.
+    InvalidInputError
+        When the champion has no predecessor.
+    RolledBackError
+        When no person asks (`by_person`) and the previous version was itself rolled back.
+    LostRaceError
+        When somebody else moved the pointer meanwhile.
+    """
+    current = read_pointer(objects, pipeline)
+    if current is None:
+        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    before = current.pointer
+    if before.has_seen(swap_id):
+        return before
+    if before.challenger is not None:
+        undone = replace(
+            _after(before, swap_id),
+            challenger=None,
+            rolled_back=_taken_out(before.rolled_back, before.challenger.version),
+        )
+    else:
+        undone = _predecessor(before, swap_id, now, reason, by_person=by_person)
+    swap(objects, undone, based_on=current.etag)
+    return undone
+
+
+def _predecessor(before: Pointer, swap_id: str, now: str, reason: str, *, by_person: bool) -> Pointer:
+    if before.previous is None or before.previous_manifest_sha256 is None:
+        raise InvalidInputError(
+            f"{before.champion} is the first champion of {before.pipeline}: there is no previous version to roll "
+            "back to"
+        )
+    return replace(
+        _after(before, swap_id),
+        champion=before.previous,
+        manifest_sha256=before.previous_manifest_sha256,
+        swapped_at=now,
+        reason=reason,
+        previous=before.champion,
+        previous_manifest_sha256=before.manifest_sha256,
+        rolled_back=_taken_out(_may_serve(before, before.previous, by_person=by_person), before.champion),
+    )
+
+
+def _after(pointer: Pointer, swap_id: str) -> Pointer:
+    """The same pointer, written by another swap."""
+    return replace(pointer, swap_id=swap_id, past=pointer.swaps[-REMEMBERED_SWAPS:])
+
+
+def _check_turn(
+    current: PointerState | None,
+    pipeline: str,
+    version: str,
+    judged_against: str | None,
+    run_id: str,
+    fencing_token: int,
+) -> None:
+    """Raises LostRaceError when the pointer is not the one that was judged against, or a newer run has written it."""
     if (current.etag if current else None) != judged_against:
         now_champion = current.pointer.champion if current else "gone"
         raise LostRaceError(
@@ -173,59 +361,19 @@ def promote(
             f"run {run_id} holds fencing token {fencing_token}, but the pointer of {pipeline} was written with "
             f"{current.pointer.fencing_token}: a newer run has been here"
         )
-    pointer = Pointer(
-        pipeline=pipeline,
-        champion=version,
-        manifest_sha256=manifest_sha256,
-        run_id=run_id,
-        fencing_token=fencing_token,
-        swap_id=swap_id,
-        swapped_at=now,
-        reason=reason,
-        previous=current.pointer.champion if current else None,
-        previous_manifest_sha256=current.pointer.manifest_sha256 if current else None,
-        past=current.pointer.swaps[-REMEMBERED_SWAPS:] if current else (),
-    )
-    swap(objects, pointer, based_on=judged_against)
-    return pointer
 
 
-def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str) -> Pointer:
-    """Make the previous version the champion again; rolling back twice returns to where it started.
-
-    Calling it again with the same swap id is harmless.
-
-    Raises
-    ------
-    NotFoundError
-        When the pipeline has no champion.
-    InvalidInputError
-        When the champion has no predecessor.
-    LostRaceError
-        When somebody else moved the pointer meanwhile.
-    """
-    current = read_pointer(objects, pipeline)
-    if current is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
-    before = current.pointer
-    if before.swap_id == swap_id:
-        return before
-    if before.previous is None or before.previous_manifest_sha256 is None:
-        raise InvalidInputError(
-            f"{before.champion} is the first champion of {pipeline}: there is no previous version to roll back to"
+def _may_serve(before: Pointer | None, version: str, *, by_person: bool) -> tuple[str, ...]:
+    """What stays rolled back when this version comes to serve."""
+    rolled_back = before.rolled_back if before else ()
+    if version in rolled_back and not by_person:
+        raise RolledBackError(
+            f"{version} was taken out of service before and comes back only when a person asks for it: "
+            f"contender trial start --version {version}"
         )
-    pointer = Pointer(
-        pipeline=pipeline,
-        champion=before.previous,
-        manifest_sha256=before.previous_manifest_sha256,
-        run_id=before.run_id,
-        fencing_token=before.fencing_token,
-        swap_id=swap_id,
-        swapped_at=now,
-        reason=reason,
-        previous=before.champion,
-        previous_manifest_sha256=before.manifest_sha256,
-        past=before.swaps[-REMEMBERED_SWAPS:],
-    )
-    swap(objects, pointer, based_on=current.etag)
-    return pointer
+    return tuple(name for name in rolled_back if name != version)
+
+
+def _taken_out(rolled_back: tuple[str, ...], version: str | None) -> tuple[str, ...]:
+    others = tuple(name for name in rolled_back if name != version)
+    return (*others, version)[-REMEMBERED_ROLLBACKS:] if version else others

@@ -123,6 +123,7 @@ def put_back(bench: Workbench, *, reason: str) -> Pointer:
         swap_id=f"rollback:{uuid.uuid4()}",
         now=datetime.now(UTC).isoformat(),
         reason=f"rolled back: {reason}",
+        by_person=True,
     )
     bench.ledger.append_promotion(bench.pipeline, asdict(pointer) | {"kind": "rollback"})
     return pointer

@@ -77,7 +77,7 @@ def test_a_promotion_repeated_after_a_rollback_is_still_in_the_history_once(clou
     cloud.call("promote", state("v1"))
     second = state("v2", etag(cloud))
     cloud.call("promote", second, run_id="run-2")
-    roll_back(cloud.models, pipeline="shop", swap_id="back", now="2026", reason="bad")
+    roll_back(cloud.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
     assert cloud.call("promote", second, run_id="run-2")["reason"] == "v2 replaces v1."
     assert sorted(entry["champion"] for entry in cloud.ledger.promotions("shop")) == ["v1", "v2"]
     pointer = read_pointer(cloud.models, "shop")

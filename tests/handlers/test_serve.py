@@ -180,7 +180,7 @@ def test_a_new_champion_and_a_rollback_are_followed(serving: Cloud) -> None:
     look_again(serving)
     _, body = predict(serving, row)
     assert (body["model_version"], body["predictions"][0]["probability"]) == ("v2", pytest.approx(0.5))
-    roll_back(serving.models, pipeline="shop", swap_id="back", now="later", reason="bad")
+    roll_back(serving.models, pipeline="shop", swap_id="back", now="later", reason="bad", by_person=True)
     look_again(serving)
     assert predict(serving, row)[1]["model_version"] == "v1"
 
