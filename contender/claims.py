@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from contender.messages import Claim, Request
 from contender.ports import Batch, Ledger
 
-LEASE_SECONDS = 5 * 3600
+LEASE_SECONDS = 11 * 3600
 """Longer than the state machine's own timeout: a lease never ends under a run that is still at work."""
 
 REMEMBER_SECONDS = 30 * 24 * 3600

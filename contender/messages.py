@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 Trigger = Literal["upload", "schedule", "alarm", "manual", "code-change", "pending"]
-Verdict = Literal["promoted", "retained", "inconclusive", "skipped", "quarantined", "duplicate", "failed"]
+Verdict = Literal[
+    "promoted",
+    "retained",
+    "inconclusive",
+    "stopped",
+    "rolled_back",
+    "skipped",
+    "quarantined",
+    "duplicate",
+    "failed",
+]
 
 FORCING_TRIGGERS: frozenset[str] = frozenset({"alarm", "manual", "code-change"})
 """Triggers that retrain whether or not the data has drifted: somebody or something already decided."""
@@ -38,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Request(Message):
-    """What started the run."""
+    """What started the run. `reason` and `by` are those of a rollback that somebody asked for."""
 
     pipeline: str
     trigger: Trigger = "manual"
@@ -49,6 +59,8 @@ class Request(Message):
     sequencer: str | None = None
     size: int = 0
     event_time: str = ""
+    reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,10 @@ class Drift(Message):
 
 @dataclass(frozen=True)
 class Comparison(Message):
-    """The challenger's fate. `champion_etag` is the pointer it was judged against; None: there was none."""
+    """The challenger's fate. `champion_etag` is the pointer it was judged against; None: there was none.
+
+    `needs_approval`: a person decides, within `approval_seconds`.
+    """
 
     verdict: Literal["wins", "loses", "inconclusive"]
     reason: str
@@ -108,16 +123,69 @@ class Comparison(Message):
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    needs_approval: bool = False
+    approval_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class Rehearsal(Message):
+    """Whether the serving function answers with the challenger as its training did, and what that takes."""
+
+    status: Literal["passed", "failed"]
+    reason: str
+    load_ms: float = 0.0
+    p50_ms: float = 0.0
+    memory_mib: float = 0.0
+
+
+@dataclass(frozen=True)
+class Approval(Message):
+    """What a person said."""
+
+    approved: bool
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Promotion(Message):
-    """`lost_race`: the champion changed since the comparison, which has to be done again."""
+    """What became of the swap.
 
-    status: Literal["promoted", "lost_race"]
+    `canary`: the challenger answers a share of the requests; `etag` is the pointer that says so, and `bake_seconds` the
+    wait until Watch looks. `lost_race`: the champion changed since the comparison, which has to be done again.
+    `refused`: the version was rolled back before.
+    """
+
+    status: Literal["promoted", "canary", "lost_race", "refused"]
     reason: str
     version: str
     previous: str | None = None
+    swap_id: str = ""
+    etag: str = ""
+    bake_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class Watch(Message):
+    """What live traffic says of a canary that began at `started_at`, after so many looks.
+
+    `undecided`: it could not be told in the time that it has, so it goes back and is not held to be worse.
+    """
+
+    verdict: Literal["continue", "passed", "worse", "undecided"]
+    reason: str
+    looks: int
+    started_at: str
+
+
+@dataclass(frozen=True)
+class Rollback(Message):
+    """What was taken out of service (`version`), and what serves now. `refused`: nothing changed."""
+
+    status: Literal["rolled_back", "trial_ended", "refused"]
+    reason: str
+    version: str = ""
+    champion: str = ""
     swap_id: str = ""
 
 
@@ -174,7 +242,12 @@ class RunState:
     waiting_failure: Failure | None = None
     training_failure: Failure | None = None
     comparison: Comparison | None = None
+    rehearsal: Rehearsal | None = None
+    approval: Approval | None = None
+    approval_timeout: Failure | None = None
     promotion: Promotion | None = None
+    watch: Watch | None = None
+    rollback: Rollback | None = None
     failure: Failure | None = None
     record: Record | None = None
 
@@ -203,7 +276,12 @@ class RunState:
             waiting_failure=section(Failure, "waiting_failure"),
             training_failure=section(Failure, "training_failure"),
             comparison=section(Comparison, "comparison"),
+            rehearsal=section(Rehearsal, "rehearsal"),
+            approval=section(Approval, "approval"),
+            approval_timeout=section(Failure, "approval_timeout"),
             promotion=section(Promotion, "promotion"),
+            watch=section(Watch, "watch"),
+            rollback=section(Rollback, "rollback"),
             failure=section(Failure, "failure"),
             record=section(Record, "record"),
         )
