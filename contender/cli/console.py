@@ -19,6 +19,8 @@ VERDICT_STYLES = {
     "promoted": "bold green",
     "retained": "cyan",
     "inconclusive": "yellow",
+    "stopped": "bold yellow",
+    "rolled_back": "bold red",
     "skipped": "dim",
     "quarantined": "yellow",
     "duplicate": "dim",

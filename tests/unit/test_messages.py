@@ -18,6 +18,10 @@ EXAMPLES: list[Message] = [
     Validation("accepted", "ok", ("d1", "d2"), 10, 1, 0),
     messages.Drift(True, True, "moved", ("amount", "carrier"), 10, waiting="v2"),
     messages.Comparison("wins", "better", "v2", "sha", "v1", "etag", "auc", 0.1, 0.05, 0.15),
+    messages.Rehearsal("passed", "as in training", 12.0, 0.5, 90.0),
+    messages.Approval(True, "somebody", "looks right"),
+    messages.Watch("continue", "too early", 3, "now"),
+    messages.Rollback("trial_ended", "worse", "v2", "v1", "swap"),
     messages.Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap"),
     Failure("ValueError", "{}"),
     messages.Record("promoted", "v2 replaces v1.", 2, "v2"),
@@ -52,7 +56,8 @@ class TestARunsState:
     def test_has_every_section_that_the_states_add(self) -> None:
         sections = {field.name for field in dataclasses.fields(RunState)}
         assert sections >= {"claim", "validation", "drift", "comparison", "promotion", "failure"}
-        assert sections >= {"waiting_failure", "training_failure"}
+        assert sections >= {"waiting_failure", "training_failure", "rehearsal", "approval", "approval_timeout"}
+        assert sections >= {"watch", "rollback"}
 
     def test_has_a_challenger_to_judge_again_until_that_was_tried(self) -> None:
         drift = messages.Drift(True, True, "moved", waiting="v2").to_dict()
@@ -92,6 +97,8 @@ def test_verdicts_are_those_that_the_command_line_promises() -> None:
         "promoted",
         "retained",
         "inconclusive",
+        "stopped",
+        "rolled_back",
         "skipped",
         "quarantined",
         "duplicate",
