@@ -14,7 +14,7 @@ from contender.adapters.environment import read_environment
 from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
-from contender.config import parse_pipeline
+from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import DatasetManifest, DatasetStore, newest
 from contender.evaluation import Candidate
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
@@ -57,12 +57,17 @@ def detect(state: RunState) -> Drift:
     if not window:
         asked = f", but a new model was asked for ({state.request.trigger})" if forced else ""
         return Drift(forced, drifted=False, reason=f"nothing has come since the champion was trained{asked}")
-    check = check_window(state, registry, version, manifests, window)
+    folder = RunFolder(data, pipeline, state.run_id)
+    config = parse_pipeline(folder.pipeline_file())
+    newest_model = registry.read(registry.versions()[-1])
+    answered = newest_sequence(newest_model, manifests)
+    check = check_window(config, registry, version, manifests, window, answered=answered)
+    folder.write(DRIFT, check.to_dict() | {"champion": version.version})
     report = check.report
     emit("FeaturesDrifted", len(report.drifted_features))
     if report.evidence is not None:
         emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
-    more = grown_since_training(state, registry, manifests)
+    more = grown_since_training(config, newest_model, manifests)
     return Drift(
         retrain=report.drifted or forced or bool(more),
         drifted=report.drifted,
@@ -70,15 +75,16 @@ def detect(state: RunState) -> Drift:
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.
-        waiting="" if forced else waiting_challenger(registry, version, manifests),
+        waiting="" if forced else waiting_challenger(pipeline, newest_model, version, manifests),
     )
 
 
-def waiting_challenger(registry: ModelRegistry, champion: ModelVersion, manifests: Sequence[DatasetManifest]) -> str:
+def waiting_challenger(
+    pipeline: str, newest_model: ModelVersion, champion: ModelVersion, manifests: Sequence[DatasetManifest]
+) -> str:
     """The challenger that is to be judged again, now that more rows have come; empty when there is none."""
-    newest_version = registry.versions()[-1]
-    judgements = Judgements(data, registry.pipeline).read(newest_version)
-    return due_version(newest_version, champion.version, judgements, manifests)
+    judgements = Judgements(data, pipeline).read(newest_model.version)
+    return due_version(newest_model.version, champion.version, judgements, manifests)
 
 
 def current_window(
@@ -97,10 +103,11 @@ def newest_sequence(model: ModelVersion, manifests: Sequence[DatasetManifest]) -
     return max((manifest.sequence for manifest in manifests if manifest.version in trained_on), default=0)
 
 
-def grown_since_training(state: RunState, registry: ModelRegistry, manifests: Sequence[DatasetManifest]) -> str:
+def grown_since_training(
+    config: PipelineConfig, newest_model: ModelVersion, manifests: Sequence[DatasetManifest]
+) -> str:
     """Why so many rows more than the newest model had ask for a new one; empty when they do not."""
-    config = parse_pipeline(RunFolder(data, registry.pipeline, state.run_id).pipeline_file())
-    trained_on = registry.read(registry.versions()[-1]).manifest["datasets"]
+    trained_on = newest_model.manifest["datasets"]
     return grown(
         config,
         rows=sum(manifest.rows for manifest in newest(manifests, config.training.window_batches)),
@@ -109,15 +116,20 @@ def grown_since_training(state: RunState, registry: ModelRegistry, manifests: Se
 
 
 def check_window(
-    state: RunState,
+    config: PipelineConfig,
     registry: ModelRegistry,
     champion: ModelVersion,
     manifests: Sequence[DatasetManifest],
     window: Sequence[DatasetManifest],
+    *,
+    answered: int,
 ) -> BatchCheck:
-    """Check the window's rows, with all that was observed between the champion's training and them."""
-    folder = RunFolder(data, registry.pipeline, state.run_id)
-    config = parse_pipeline(folder.pipeline_file())
+    """Check the window's rows, with all that was observed between the champion's training and them.
+
+    Parameters
+    ----------
+    answered : the number of the newest dataset version that the newest model was trained on.
+    """
     reference = Reference.from_bytes(registry.file(champion, REFERENCE))
     model = Candidate(champion.manifest, load_model(registry, champion).predict)
     store = DatasetStore(data, registry.pipeline)
@@ -133,9 +145,7 @@ def check_window(
         return profile
 
     earlier = between(champion, manifests, window)
-    newest_model = registry.read(registry.versions()[-1])
-    answered = newest_sequence(newest_model, manifests)
-    check = check_batch(
+    return check_batch(
         config,
         reference,
         Table.concatenate([tables[manifest.version] for manifest in window]),
@@ -144,8 +154,6 @@ def check_window(
         earlier=list(map(observed, earlier)),
         answered=sum(manifest.sequence <= answered for manifest in earlier),
     )
-    folder.write(DRIFT, check.to_dict() | {"champion": champion.version})
-    return check
 
 
 def between(
