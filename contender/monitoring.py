@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -124,7 +124,8 @@ class BatchCheck:
     ----------
     report : the verdict and its evidence.
     estimated : what the champion's metrics should be on these rows, going by its probabilities alone.
-    realised : what they were, now that labels have come; both None for a regression.
+    realised : what they were, now that labels have come; None also where there is a class that the model does not know.
+        Both are None for a regression.
     """
 
     report: DriftReport
@@ -149,8 +150,7 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
     held : (n,) which rows were held out.
     model : answers as it will in production.
     """
-    asked = answers(config, table.take(held), [model])
-    own = model.predict(table.take(held))
+    own, asked = _ask(config, table.take(held), model)
     blocks = unit_labels(config, table)
     profile = fit_profile(
         table,
@@ -172,12 +172,13 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
 def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Candidate) -> Profile:
     """A batch (with `_order` and `_block`) counted on a model's grid, with the model's predictions and their losses."""
     table = in_time_order(table)
+    own, asked = _ask(config, table, model)
     return count(
         grid,
         table,
-        prediction=model.predict(table),
+        prediction=own,
         label=table[config.target],
-        loss=losses(answers(config, table, [model])),
+        loss=losses(asked),
         blocks=unit_labels(config, table),
     )
 
@@ -213,9 +214,10 @@ def check_batch(
     )
     estimated = realised = None
     if reference.calibration is not None:
-        own = model.predict(table)
+        own, asked = _ask(config, table, model)
         estimated = estimate(reference.calibration, own, blocks=blocks, seed=config.training.seed)
-        realised = _realised(config, table, model, estimated)
+        if asked.classes == model.classes:
+            realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
     return BatchCheck(report, estimated, realised)
 
 
@@ -305,14 +307,10 @@ def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: C
     )
 
 
-def _realised(
-    config: PipelineConfig, table: Table, model: Candidate, estimated: EstimatedPerformance
-) -> EstimateCheck | None:
-    """The metrics on the rows whose class the model knows; None where there are others."""
-    asked = answers(config, table, [model])
-    if asked.classes != model.classes:
-        return None
-    return check_estimate(estimated, asked.truth, asked.predictions[0], positive=asked.positive)
+def _ask(config: PipelineConfig, table: Table, model: Candidate) -> tuple[Floats, Answers]:
+    """A model's predictions as it gives them, and the same among all classes of these rows: it is asked once."""
+    own = model.predict(table)
+    return own, answers(config, table, [replace(model, predict=lambda _: own)])
 
 
 def _spread_out(values: Floats, held: NDArray[np.bool_]) -> Floats:
