@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -214,7 +214,9 @@ class _Check:
         for plan, measured in zip(plans, self.measured(window), strict=True):
             ranks = ranked.get(plan.group)
             found.append(ranks.judged(measured, plan, exchanged[plan.group], groups=len(ranked)) if ranks else measured)
-        p_value = ranked["features"].exchanged(newest).p_value if "features" in ranked else 1.0
+        p_value = 1.0
+        if features := ranked.get("features"):
+            p_value = (exchanged["features"] if lasted == newest else features.exchanged(newest)).p_value
         return self.conclude(found, evidence, labels, batch, p_value)
 
     def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
@@ -295,11 +297,8 @@ def _smallest(tests: Sequence[tuple[Outcome, float]]) -> float:
 
 
 def _window(batches: Sequence[Profile]) -> Profile:
-    """Several batches as one, without blocks."""
-    window = without_blocks(batches[-1])
-    for batch in batches[:-1]:
-        window = _pooled_rows(window, without_blocks(batch))
-    return window
+    """Several batches as one, without blocks: the columns are the newest batch's."""
+    return reduce(_pooled_rows, map(without_blocks, reversed(batches)))
 
 
 def without_blocks(profile: Profile) -> Profile:
