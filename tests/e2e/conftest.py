@@ -11,7 +11,7 @@ from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
 from tests.e2e.loop import LocalLoop, copy_project
 
-SHOPS = ("shop-input", "shop-burst", "shop-abort", "shop-swap")
+SHOPS = ("shop-live", "shop-input", "shop-burst", "shop-abort", "shop-swap")
 
 
 @pytest.fixture(scope="session")

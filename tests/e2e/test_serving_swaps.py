@@ -1,0 +1,115 @@
+"""The champion changes while clients ask without a pause: no request fails, and nobody is answered by a third model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from contender.following import LOOK_AGAIN_SECONDS
+from tests.e2e.clients import Answer, Road, asking
+from tests.e2e.loop import LivePipeline, LocalLoop, eventually
+from tests.e2e.shop import visits
+
+pytestmark = pytest.mark.emulator
+
+NAME = "shop-live"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A pipeline with two model versions, of which the newer one was promoted while clients asked."""
+
+    pipeline: LivePipeline
+    url: str
+    row: dict[str, Any]
+    old: str
+    new: str
+    during_promotion: list[Answer]
+
+
+@pytest.fixture(scope="module")
+def live(loop: LocalLoop) -> Shop:
+    pipeline = loop.pipeline(NAME)
+    row = pipeline.feature_row(visits(0))
+    url = pipeline.bench.api_url + "/v1/predict"
+    old = pipeline.run("first", visits(0))["champion_after"]
+    with asking(url, row) as clients:
+        changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
+        new = changed["champion_after"]
+        assert changed["verdict"] == "promoted", changed["reason"]
+        eventually(lambda: clients.has_seen(new), what="answer of the new champion")
+        answers = clients.stop()
+    return Shop(pipeline, url, row, old, new, answers)
+
+
+def check(answers: list[Answer], old: str, new: str, swapped_at: str) -> None:
+    """None failed; before the swap the old one answered, and from the stated bound on the new one alone."""
+    assert [answer.error for answer in answers if answer.error] == []
+    assert {answer.version for answer in answers} == {old, new}
+    moment = datetime.fromisoformat(swapped_at).timestamp()
+    early = {answer.version for answer in answers if answer.ended < moment}
+    late = {answer.version for answer in answers if answer.began > moment + LOOK_AGAIN_SECONDS}
+    assert (early, late) == ({old}, {new})
+
+
+def champion(pipeline: LivePipeline) -> Any:
+    found = pipeline.champion()
+    assert found is not None
+    return found
+
+
+def test_a_promotion_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop) -> None:
+    history = live.pipeline.bench.ledger.promotions(NAME)
+    (swapped_at,) = [entry["swapped_at"] for entry in history if entry["champion"] == live.new][:1]
+    assert len(live.during_promotion) > 100
+    check(live.during_promotion, live.old, live.new, swapped_at)
+
+
+def test_a_rollback_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop, loop: LocalLoop) -> None:
+    with asking(live.url, live.row) as clients:
+        eventually(lambda: clients.has_seen(live.new), what="answer before the rollback")
+        pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "a drill", "--json"))
+        eventually(lambda: clients.has_seen(live.old), what="answer after the rollback")
+        answers = clients.stop()
+    assert pointer["champion"] == live.old
+    check(answers, live.new, live.old, pointer["swapped_at"])
+
+
+@pytest.fixture
+def road(live: Shop) -> Iterator[Road]:
+    """The serving function reaches S3 over a road of our own."""
+    bench = live.pipeline.bench
+    functions = bench.cloud.client("lambda")
+    name = bench._output(f"{NAME}-serving", "ServeFunctionName")
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    made = Road(bench.cloud.endpoint_url or "")
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**variables, "AWS_ENDPOINT_URL_S3": made.url}}
+    )
+    yield made
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    made.cut()
+
+
+def test_while_the_model_bucket_is_away_the_last_champion_answers_every_request(
+    live: Shop, road: Road, loop: LocalLoop
+) -> None:
+    before = champion(live.pipeline).champion
+    with asking(live.url, live.row) as clients:
+        eventually(lambda: clients.has_seen(before), what="answer over the road")
+        road.cut()
+        pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "while S3 is away", "--json"))
+        asked = len(clients.answers)
+        eventually(lambda: len(clients.answers) > asked + 100, what="answers without S3")
+        away = list(clients.answers)
+        road.mend()
+        eventually(lambda: clients.has_seen(pointer["champion"]), what="answer of the new champion")
+        answers = clients.stop()
+    assert [answer.error for answer in answers if answer.error] == []
+    assert {answer.version for answer in away} == {before}
+    assert {answer.version for answer in answers} == {before, pointer["champion"]}
