@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import InvalidInputError
 from contender.metrics import METRICS, Metric, metric_for, metric_names, prepared, task_of
+from contender.resampling import block_numbers
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -241,7 +242,7 @@ def fit_calibration(
     """
     truth, predicted = prepared(y, predictions, positive=positive)
     classes = predicted.shape[1]
-    labels = _block_numbers(blocks, len(truth))
+    labels = block_numbers(blocks, len(truth))
     reason = _cannot_calibrate(truth, classes)
     count = None if labels is None else int(labels.max(initial=-1)) + 1
     if reason:
@@ -308,7 +309,7 @@ def estimate(
         raise InvalidInputError(
             f"predictions must have shape (n, {calibration.classes}), as the calibration's, but got {predicted.shape}"
         )
-    labels = _block_numbers(blocks, rows)
+    labels = block_numbers(blocks, rows)
     reason = calibration.reason or ("" if rows else "there are no rows")
     if reason:
         return EstimatedPerformance({}, rows, confidence, f"not estimated: {reason}")
@@ -394,17 +395,6 @@ def _cannot_calibrate(truth: Floats, classes: int) -> str:
     if len(np.unique(truth)) < 2:
         return "the holdout has one class only, so nothing tells how often the other comes"
     return ""
-
-
-def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers | None:
-    if blocks is None:
-        return None
-    labels = np.asarray(blocks)
-    if labels.shape != (rows,):
-        raise InvalidInputError(f"blocks must have shape ({rows},), but got {labels.shape}")
-    if labels.dtype == object:
-        labels = labels.astype(str)
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def _block_spread(truth: Floats, probabilities: Floats, labels: Integers) -> float:

@@ -136,7 +136,8 @@ def resample(blocks: ArrayLike | None, rows: int, *, n_resamples: int, seed: int
     InvalidInputError
         When there is not one block label for each row.
     """
-    block = _block_numbers(blocks, rows)
+    numbers = block_numbers(blocks, rows)
+    block = np.arange(rows) if numbers is None else numbers
     count = int(block.max()) + 1 if rows else 0
     if count == 0:
         return Sample(block, block, np.zeros((n_resamples, 1)))
@@ -205,13 +206,19 @@ def _skewness(values: Floats) -> float:
     return float((centred**3).mean() / variance**1.5 / sqrt(len(values)))
 
 
-def _block_numbers(blocks: ArrayLike | None, rows: int) -> Integers:
-    """Block labels as numbers from 0; every row its own block where there are no labels."""
+def block_numbers(blocks: ArrayLike | None, rows: int) -> Integers | None:
+    """(rows,) each row's block label as a number from 0; None where there are no labels.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is not one block label for each row.
+    """
     if blocks is None:
-        return np.arange(rows)
+        return None
     labels = np.asarray(blocks)
     if labels.shape != (rows,):
-        raise InvalidInputError(f"blocks must have shape ({rows},), one label for each of y, but got {labels.shape}")
+        raise InvalidInputError(f"blocks must have shape ({rows},), but got {labels.shape}; give each row one label")
     if labels.dtype == object:
         labels = labels.astype(str)
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
