@@ -62,8 +62,12 @@ class NumericGrid:
     @cached_property
     def middles(self) -> Floats:
         """(m + 1,) the middle of each cell within [low, high]; of a cell of one value, the value."""
-        ends = np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
-        return np.where(self.single, ends[1:], ends[:-1] / 2.0 + ends[1:] / 2.0)
+        return np.where(self.single, self._ends[1:], self._ends[:-1] / 2.0 + self._ends[1:] / 2.0)
+
+    @cached_property
+    def _ends(self) -> Floats:
+        """(m + 2,) where the cells begin and end, none of it beyond [low, high]."""
+        return np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
 
     @cached_property
     def inside(self) -> slice:
@@ -123,15 +127,10 @@ class NumericGrid:
     def _lookup(self) -> CellLookup | None:
         return fit_lookup(self.edges, self.scale)
 
-    def block_cells(self, cells: Integers) -> Integers:
-        """Counts (…, m + 1) summed to the coarser cells of blocks."""
-        return np.add.reduceat(cells, self.block_starts, axis=-1)
-
     @cached_property
     def block_values(self) -> Floats:
         """(block cells,) the middle of each block cell, none of them beyond [low, high]."""
-        ends = np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
-        lower = ends[list(self.block_starts)]
+        lower = self._ends[list(self.block_starts)]
         upper = np.append(lower[1:], self.high)
         return lower / 2.0 + upper / 2.0
 
@@ -204,10 +203,6 @@ class CategoricalGrid:
     def block_starts(self) -> tuple[int, ...]:
         """The most frequent levels have a block cell of their own, the rest share the last one."""
         return tuple(range(min(self.size, BLOCK_CELLS)))
-
-    def block_cells(self, cells: Integers) -> Integers:
-        """Counts (…, levels + 1) summed to the cells of blocks."""
-        return np.add.reduceat(cells, self.block_starts, axis=-1)
 
     def codes(self, values: Categories) -> NDArray[np.uint8]:
         """(n,) the block cell of each value; 255 where it is missing."""
