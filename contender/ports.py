@@ -18,11 +18,22 @@ class StoredObject:
     etag: str
 
 
-class Objects(Protocol):
-    """One bucket."""
+class ReadObjects(Protocol):
+    """The reading side of one bucket."""
 
     def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
-        """Raises NotFoundError when there is no such object."""
+        """Raises NotFoundError when there is no such object, UnknownOutcomeError when there is no answer."""
+
+
+class FollowedObjects(ReadObjects, Protocol):
+    """A bucket of which one object is looked at again and again."""
+
+    def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
+        """The object; None when it still has this entity tag. Raises as `get` does."""
+
+
+class Objects(ReadObjects, Protocol):
+    """One bucket."""
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """Write and return the new entity tag.
@@ -57,6 +68,24 @@ class Lease:
     owner: str
     fencing_token: int
     expires_at: float
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """A run that asked a person whether its challenger may serve.
+
+    `answer` is empty as long as it waits, else "approved", "rejected" or "not answered"; `by` and `reason` go with it.
+    Who holds the token can answer, so it is forgotten with the answer.
+    """
+
+    run_id: str
+    challenger: str
+    task_token: str
+    asked_at: str
+    until: str
+    answer: str = ""
+    by: str = ""
+    reason: str = ""
 
 
 class Ledger(Protocol):
@@ -94,3 +123,15 @@ class Ledger(Protocol):
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
         """The history of champions, newest first."""
+
+    def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
+        """A run asks a person; a run that asks again takes back what it asked before."""
+
+    def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
+        """What the run asked, answered or not."""
+
+    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+        """What nobody has answered yet, oldest first."""
+
+    def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
+        """Write the answer down; False when there was one already, or the run asked nothing."""

@@ -12,7 +12,7 @@ from threading import RLock
 from typing import Any
 
 from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
-from contender.ports import Batch, Lease, StoredObject
+from contender.ports import ApprovalRequest, Batch, Lease, StoredObject
 
 
 class Fault(Enum):
@@ -39,6 +39,10 @@ class MemoryObjects:
             if version_id is not None and version_id.isdigit() and int(version_id) < len(versions):
                 return versions[int(version_id)]
             raise NotFoundError(f"{key} does not exist")
+
+    def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
+        found = self.get(key)
+        return None if found.etag == etag else found
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         with self._lock:
@@ -84,6 +88,7 @@ class MemoryLedger:
     _tokens: dict[str, int] = field(default_factory=dict)
     _runs: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _promotions: dict[tuple[str, str], str] = field(default_factory=dict)
+    _approvals: dict[tuple[str, str], ApprovalRequest] = field(default_factory=dict)
     _lock: Any = field(default_factory=RLock)
 
     def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
@@ -144,3 +149,22 @@ class MemoryLedger:
         with self._lock:
             found = [json.loads(text) for (owner, _), text in self._promotions.items() if owner == pipeline]
             return sorted(found, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
+
+    def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
+        self._approvals[pipeline, request.run_id] = request
+
+    def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
+        return self._approvals.get((pipeline, run_id))
+
+    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+        with self._lock:
+            found = [one for (owner, _), one in self._approvals.items() if owner == pipeline and not one.answer]
+            return sorted(found, key=lambda one: (one.asked_at, one.run_id))
+
+    def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
+        with self._lock:
+            found = self._approvals.get((pipeline, run_id))
+            if found is None or found.answer:
+                return False
+            self._approvals[pipeline, run_id] = replace(found, answer=answer, by=by, reason=reason, task_token="")
+            return True

@@ -7,20 +7,21 @@ Every item of a pipeline has the partition key `pipeline#<name>`; the sort key t
     pending#<batch id>             an upload waits
     run#<started at>#<run id>      how a run ended
     promotion#<swap id>            one entry of the history of champions
+    approval#<run id>              what a run asked a person, and the answer
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from contender.errors import ConflictError, NotFoundError
-from contender.ports import Batch, Lease
+from contender.ports import ApprovalRequest, Batch, Lease
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,27 @@ class DynamoLedger:
         entries = [json.loads(item["record"]) for item in self._query(pipeline, "promotion#")]
         return sorted(entries, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
 
+    def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
+        self.table.put_item(Item=_key(pipeline, f"approval#{request.run_id}") | asdict(request))
+
+    def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
+        answer = self.table.get_item(Key=_key(pipeline, f"approval#{run_id}"), ConsistentRead=True)
+        return _approval(answer["Item"]) if "Item" in answer else None
+
+    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+        found = [_approval(item) for item in self._query(pipeline, "approval#")]
+        return sorted((one for one in found if not one.answer), key=lambda one: (one.asked_at, one.run_id))
+
+    def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
+        settled = self._update_if(
+            Key=_key(pipeline, f"approval#{run_id}"),
+            UpdateExpression="SET answer = :answer, #by = :by, reason = :reason, task_token = :none",
+            ConditionExpression=Attr("pk").exists() & Attr("answer").eq(""),
+            ExpressionAttributeNames={"#by": "by"},
+            ExpressionAttributeValues={":answer": answer, ":by": by, ":reason": reason, ":none": ""},
+        )
+        return settled is not None
+
     def _query(
         self, pipeline: str, prefix: str, *, newest_first: bool = False, limit: int | None = None
     ) -> list[dict[str, Any]]:
@@ -162,6 +184,10 @@ class DynamoLedger:
 
 def _key(pipeline: str, sort_key: str) -> dict[str, Any]:
     return {"pk": f"pipeline#{pipeline}", "sk": sort_key}
+
+
+def _approval(item: Mapping[str, Any]) -> ApprovalRequest:
+    return ApprovalRequest(**{field.name: str(item[field.name]) for field in fields(ApprovalRequest)})
 
 
 def _lease(item: Mapping[str, Any]) -> Lease:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -20,7 +21,7 @@ from contender.errors import (
     PreconditionFailedError,
     UnknownOutcomeError,
 )
-from contender.ports import Batch, Ledger, Objects
+from contender.ports import ApprovalRequest, Batch, Ledger, Objects
 from tests.conftest import create_bucket, create_runs_table
 from tests.fakes import Fault, MemoryLedger, MemoryObjects
 
@@ -219,6 +220,44 @@ class TestLedger:
         ledger.append_promotion("flights", {"swap_id": "s", "swapped_at": "2026-01-01", "champion": "v"})
         ledger.append_promotion("flights", {"swap_id": "s", "swapped_at": "2026-01-02", "champion": "v"})
         assert [entry["swapped_at"] for entry in ledger.promotions("flights")] == ["2026-01-01"]
+
+    def test_a_question_waits_until_it_is_answered_and_then_has_no_token_any_more(self, ledger: Ledger) -> None:
+        ledger.put_approval("flights", question("r1"))
+        assert ledger.approval("flights", "r1") == question("r1")
+        assert list(ledger.waiting_approvals("flights")) == [question("r1")]
+        assert ledger.settle_approval("flights", "r1", answer="approved", by="Ada", reason="looks right")
+        answered = replace(question("r1"), answer="approved", by="Ada", reason="looks right", task_token="")
+        assert ledger.approval("flights", "r1") == answered
+        assert list(ledger.waiting_approvals("flights")) == []
+
+    def test_the_first_answer_counts(self, ledger: Ledger) -> None:
+        ledger.put_approval("flights", question("r1"))
+        assert ledger.settle_approval("flights", "r1", answer="rejected", by="Ada")
+        assert not ledger.settle_approval("flights", "r1", answer="not answered")
+        found = ledger.approval("flights", "r1")
+        assert found is not None
+        assert (found.answer, found.by) == ("rejected", "Ada")
+
+    def test_what_was_never_asked_has_no_answer(self, ledger: Ledger) -> None:
+        assert not ledger.settle_approval("flights", "r1", answer="approved")
+        assert ledger.approval("flights", "r1") is None
+
+    def test_a_run_that_asks_again_waits_again(self, ledger: Ledger) -> None:
+        ledger.put_approval("flights", question("r1"))
+        ledger.settle_approval("flights", "r1", answer="approved")
+        ledger.put_approval("flights", question("r1", task_token="another"))
+        assert [found.task_token for found in ledger.waiting_approvals("flights")] == ["another"]
+
+    def test_questions_wait_oldest_first_and_by_pipeline(self, ledger: Ledger) -> None:
+        for run, day in (("r1", "03"), ("r2", "01")):
+            ledger.put_approval("flights", question(run, asked_at=f"2026-01-{day}"))
+        ledger.put_approval("flights-2", question("r3"))
+        assert [found.run_id for found in ledger.waiting_approvals("flights")] == ["r2", "r1"]
+
+
+def question(run_id: str, **changes: str) -> ApprovalRequest:
+    asked = ApprovalRequest(run_id, "v2", "token", "2026-01-01T00:00:00Z", "2026-01-01T02:00:00Z")
+    return replace(asked, **changes)
 
 
 @pytest.mark.parametrize(
