@@ -6,19 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from contender.config import PipelineConfig
@@ -26,14 +19,12 @@ from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Stora
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
+from stacks.machines import DefinedMachine, executions_arn, machine_arn
 from stacks.training import CONTAINER_NAME, TrainingStack
+from stacks.triggers import Triggers
 
 DEFINITION_FILE = "statemachines/continuous_training.asl.json"
 REQUIREMENTS = "lambdas/requirements.txt"
-DELIVERY_ATTEMPTS = 8
-DELIVERY_AGE_HOURS = 6
-SCHEDULE_WINDOW_MINUTES = 15
-DEAD_LETTER_DAYS = 14
 # Step Functions' own rule, through which it hears that a task it waits for has stopped.
 TASK_EVENTS_RULE = "StepFunctionsGetEventsForECSTaskRule"
 
@@ -118,7 +109,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
 
 
 class LoopFunctions(Construct):
-    """The functions of a pipeline's loop, by the name of their state.
+    """The functions of a machine of a pipeline, by the name of their state.
 
     Attributes
     ----------
@@ -134,6 +125,7 @@ class LoopFunctions(Construct):
         pipeline: PipelineConfig,
         storage: Storage,
         project_root: Path,
+        specs: Sequence[FunctionSpec],
         variables: dict[str, dict[str, str]],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -158,7 +150,7 @@ class LoopFunctions(Construct):
                 storage=storage,
                 description=spec.description,
             )
-            for spec in function_specs(pipeline.name)
+            for spec in specs
         }
 
 
@@ -192,14 +184,8 @@ def machine_name(environment: Environment, pipeline: PipelineConfig) -> str:
     return f"{environment.stage_name}-{pipeline.name}-continuous-training"
 
 
-class ContinuousTraining(Construct):
-    """The state machine, with its grants written out.
-
-    Attributes
-    ----------
-    machine : aws_stepfunctions.StateMachine
-    role : aws_iam.Role
-    """
+class ContinuousTraining(DefinedMachine):
+    """The loop's state machine, with its grants written out."""
 
     def __init__(
         self,
@@ -213,30 +199,15 @@ class ContinuousTraining(Construct):
         training: TrainingStack,
         project_root: Path,
     ) -> None:
-        super().__init__(scope, construct_id)
         name = machine_name(environment, pipeline)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        self._grant_functions(functions)
-        self._grant_training(training)
-        self._grant_itself(name)
-        # ReleaseLease, when Record itself has failed.
-        storage.runs_table.grant(self.role, "dynamodb:UpdateItem")
-        # Below this prefix log delivery needs no entry in the account's resource policy, which is limited.
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{name}",
-            retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
-        )
-        self.machine = sfn.StateMachine(
-            self,
-            "Machine",
-            state_machine_name=name,
-            role=self.role,
-            definition_body=sfn.DefinitionBody.from_string((project_root / DEFINITION_FILE).read_text("utf-8")),
-            definition_substitutions={
-                **{f"{state}FunctionArn": one.function.function_arn for state, one in functions.by_state.items()},
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            name=name,
+            definition=project_root / DEFINITION_FILE,
+            functions=functions.by_state,
+            substitutions={
                 "ClusterArn": training.cluster.cluster_arn,
                 "TaskDefinitionArn": training.task.family,
                 "TrainContainerName": CONTAINER_NAME,
@@ -246,27 +217,11 @@ class ContinuousTraining(Construct):
                 "RunsTableName": storage.runs_table.table_name,
                 "Pipeline": pipeline.name,
             },
-            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
-            tracing_enabled=True,
         )
-        acknowledge(
-            self.role,
-            {
-                "AwsSolutions-IAM5[Resource::*]": (
-                    "Log delivery (logs:CreateLogDelivery and its siblings) and X-Ray take no resource; "
-                    "IAM accepts only *."
-                )
-            },
-        )
-
-    def _grant_functions(self, functions: LoopFunctions) -> None:
-        self.role.add_to_policy(
-            iam.PolicyStatement(
-                sid="RunStates",
-                actions=["lambda:InvokeFunction"],
-                resources=[one.function.function_arn for one in functions.by_state.values()],
-            )
-        )
+        self._grant_training(training)
+        self._grant_itself(name)
+        # ReleaseLease, when Record itself has failed.
+        storage.runs_table.grant(self.role, "dynamodb:UpdateItem")
 
     def _grant_training(self, training: TrainingStack) -> None:
         stack = Stack.of(self)
@@ -315,102 +270,9 @@ class ContinuousTraining(Construct):
         )
 
     def _grant_itself(self, name: str) -> None:
-        """By name, because its ARN as a reference would make role and machine wait for each other."""
-        machine = Stack.of(self).format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        machine = machine_arn(Stack.of(self), name)
         self.role.add_to_policy(
             iam.PolicyStatement(sid="StartNextRun", actions=["states:StartExecution"], resources=[machine])
-        )
-
-
-class Triggers(Construct):
-    """What starts the machine: an upload, and the schedule. What cannot be delivered waits in one queue.
-
-    Attributes
-    ----------
-    dead_letters : aws_sqs.Queue
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        pipeline: PipelineConfig,
-        machine: sfn.StateMachine,
-        storage: Storage,
-    ) -> None:
-        super().__init__(scope, construct_id)
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(DEAD_LETTER_DAYS),
-        )
-        acknowledge(
-            self.dead_letters,
-            {"AwsSolutions-SQS3": "This is the dead-letter queue of the rule and the schedule."},
-        )
-        self._add_upload_rule(pipeline, machine, storage)
-        self._add_schedule(pipeline, machine)
-
-    def _add_upload_rule(self, pipeline: PipelineConfig, machine: sfn.StateMachine, storage: Storage) -> None:
-        rule = events.Rule(
-            self,
-            "Upload",
-            description=f"Starts continuous training of {pipeline.name} when a batch arrives",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [storage.data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": f"incoming/{pipeline.name}/"}]},
-                },
-            ),
-        )
-        field = events.EventField.from_path
-        rule.add_target(
-            event_targets.SfnStateMachine(
-                machine,
-                input=events.RuleTargetInput.from_object(
-                    {
-                        "trigger": "upload",
-                        "pipeline": pipeline.name,
-                        "bucket": field("$.detail.bucket.name"),
-                        "key": field("$.detail.object.key"),
-                        "version_id": field("$.detail.object.version-id"),
-                        "etag": field("$.detail.object.etag"),
-                        "sequencer": field("$.detail.object.sequencer"),
-                        "size": field("$.detail.object.size"),
-                        "event_time": field("$.time"),
-                    }
-                ),
-                dead_letter_queue=self.dead_letters,
-                retry_attempts=DELIVERY_ATTEMPTS,
-                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
-            )
-        )
-
-    def _add_schedule(self, pipeline: PipelineConfig, machine: sfn.StateMachine) -> None:
-        scheduler.Schedule(
-            self,
-            "Schedule",
-            description=f"Starts continuous training of {pipeline.name} when nothing was uploaded",
-            schedule=scheduler.ScheduleExpression.expression(pipeline.schedule.expression),
-            enabled=pipeline.schedule.enabled,
-            time_window=scheduler.TimeWindow.flexible(Duration.minutes(SCHEDULE_WINDOW_MINUTES)),
-            target=scheduler_targets.StepFunctionsStartExecution(
-                machine,
-                input=scheduler.ScheduleTargetInput.from_object({"trigger": "schedule", "pipeline": pipeline.name}),
-                dead_letter_queue=self.dead_letters,
-                retry_attempts=DELIVERY_ATTEMPTS,
-                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
-            ),
         )
 
 
@@ -442,6 +304,7 @@ class WorkflowStack(Stack):
             pipeline=pipeline,
             storage=storage,
             project_root=project_root,
+            specs=function_specs(pipeline.name),
             variables={
                 "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
                 "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
@@ -461,7 +324,17 @@ class WorkflowStack(Stack):
             project_root=project_root,
         )
         self.machine = self.training_loop.machine
-        self.triggers = Triggers(self, "Triggers", pipeline=pipeline, machine=self.machine, storage=storage)
+        self.triggers = Triggers(self, "Triggers", pipeline=pipeline.name, machine=self.machine)
+        self.triggers.add_upload_rule(
+            description=f"Starts continuous training of {pipeline.name} when a batch arrives",
+            storage=storage,
+            prefix=f"incoming/{pipeline.name}/",
+        )
+        self.triggers.add_schedule(
+            description=f"Starts continuous training of {pipeline.name} when nothing was uploaded",
+            expression=pipeline.schedule.expression,
+            enabled=pipeline.schedule.enabled,
+        )
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
@@ -477,12 +350,7 @@ class WorkflowStack(Stack):
     def _grant_look_at_runs(self, name: str) -> None:
         """Claim asks whether the run that holds the lease is still at work."""
         role = self.functions.by_state["Claim"].role
-        executions = self.format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        executions = executions_arn(self, name)
         role.add_to_policy(
             iam.PolicyStatement(sid="LookAtRuns", actions=["states:DescribeExecution"], resources=[executions])
         )

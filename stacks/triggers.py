@@ -1,0 +1,101 @@
+"""What starts a machine: an upload, and a schedule. What cannot be delivered waits in one queue."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.access import Storage
+from stacks.acknowledge import acknowledge
+
+DELIVERY_ATTEMPTS = 8
+DELIVERY_AGE_HOURS = 6
+SCHEDULE_WINDOW_MINUTES = 15
+DEAD_LETTER_DAYS = 14
+
+
+class Triggers(Construct):
+    """Starts a machine of a pipeline, and keeps what could not start it.
+
+    Attributes
+    ----------
+    dead_letters : aws_sqs.Queue
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, pipeline: str, machine: sfn.StateMachine) -> None:
+        super().__init__(scope, construct_id)
+        self._pipeline = pipeline
+        self._machine = machine
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(DEAD_LETTER_DAYS),
+        )
+        acknowledge(
+            self.dead_letters,
+            {"AwsSolutions-SQS3": "This is the dead-letter queue of the rule and the schedule."},
+        )
+
+    def add_upload_rule(self, *, description: str, storage: Storage, prefix: str) -> None:
+        """Start the machine for each object that is created below `prefix` of the data bucket."""
+        rule = events.Rule(
+            self,
+            "Upload",
+            description=description,
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [storage.data_bucket.bucket_name]},
+                    "object": {"key": [{"prefix": prefix}]},
+                },
+            ),
+        )
+        field = events.EventField.from_path
+        rule.add_target(
+            event_targets.SfnStateMachine(
+                self._machine,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "trigger": "upload",
+                        "pipeline": self._pipeline,
+                        "bucket": field("$.detail.bucket.name"),
+                        "key": field("$.detail.object.key"),
+                        "version_id": field("$.detail.object.version-id"),
+                        "etag": field("$.detail.object.etag"),
+                        "sequencer": field("$.detail.object.sequencer"),
+                        "size": field("$.detail.object.size"),
+                        "event_time": field("$.time"),
+                    }
+                ),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            )
+        )
+
+    def add_schedule(self, *, description: str, expression: str, enabled: bool = True) -> None:
+        """Start the machine at the times of an EventBridge Scheduler expression."""
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            description=description,
+            schedule=scheduler.ScheduleExpression.expression(expression),
+            enabled=enabled,
+            time_window=scheduler.TimeWindow.flexible(Duration.minutes(SCHEDULE_WINDOW_MINUTES)),
+            target=scheduler_targets.StepFunctionsStartExecution(
+                self._machine,
+                input=scheduler.ScheduleTargetInput.from_object({"trigger": "schedule", "pipeline": self._pipeline}),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            ),
+        )
