@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from contender.messages import RunState, Verdict
+from contender.messages import Approval, Comparison, Promotion, Rollback, RunState, Verdict
 
-WORTH_A_MAIL: frozenset[str] = frozenset({"promoted", "inconclusive", "quarantined", "failed"})
+WORTH_A_MAIL: frozenset[str] = frozenset(
+    {"promoted", "inconclusive", "stopped", "rolled_back", "quarantined", "failed"}
+)
 """A run that kept everything as it was, as it should, wakes nobody. Nor does one that trained nothing and found that a
-waiting challenger has to wait on: the run that trained it has told."""
+waiting challenger has to wait on: the run that trained it has told. Whoever was asked hears what came of it."""
 
 
 def conclude(state: RunState) -> tuple[Verdict, str]:
@@ -23,22 +25,81 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
     ('duplicate', 'delivered before')
     """
     if state.failure is not None:
-        return "failed", state.failure.reason
+        undone = f" {state.rollback.reason}" if state.rollback is not None else ""
+        return "failed", f"{state.failure.reason}{undone}"
+    if state.rollback is not None:
+        return _taken_back(state, state.rollback)
     if state.claim is None or state.claim.status == "duplicate":
         return "duplicate", state.claim.reason if state.claim else "nothing was claimed"
     if state.validation is not None and state.validation.status in ("quarantined", "duplicate"):
         verdict: Verdict = "quarantined" if state.validation.status == "quarantined" else "duplicate"
         return verdict, state.validation.reason
-    if state.promotion is not None and state.promotion.status == "promoted":
-        why = state.comparison.reason if state.comparison else ""
-        return "promoted", f"{state.promotion.reason} {why}".strip()
+    if state.promotion is not None and state.promotion.status in ("promoted", "refused"):
+        return _moved(state, state.promotion)
+    if state.promotion is not None and state.watch is not None:
+        # PromoteFully lost the race: who moved the pointer while the challenger baked has decided otherwise.
+        return "retained", f"{state.watch.reason} {state.promotion.reason}"
+    if state.rehearsal is not None and state.rehearsal.status == "failed":
+        return "stopped", state.rehearsal.reason
     if state.comparison is not None:
-        return ("inconclusive" if state.comparison.verdict == "inconclusive" else "retained"), state.comparison.reason
+        return _kept(state, state.comparison)
     if state.waiting_failure is not None:
         return "failed", f"the challenger that waits could not be judged again: {state.waiting_failure.reason}"
     if state.drift is not None and not state.drift.retrain:
         return "skipped", state.drift.reason
     return "failed", "the run ended before it came to a verdict; see its execution history"
+
+
+def _taken_back(state: RunState, rollback: Rollback) -> tuple[Verdict, str]:
+    """What became of a rollback: Watch's, or one that a person or an alarm asked for."""
+    seen = f"{state.watch.reason} " if state.watch is not None else ""
+    if rollback.status != "refused":
+        return "rolled_back", f"{seen}{rollback.reason}"
+    # Where Watch asked, somebody has moved the pointer already; where a person or an alarm did, nobody has.
+    return ("retained" if state.watch is not None else "failed"), f"{seen}{rollback.reason}"
+
+
+def _moved(state: RunState, promotion: Promotion) -> tuple[Verdict, str]:
+    if promotion.status == "refused":
+        return "retained", promotion.reason
+    answered = state.approval is not None and state.approval.approved
+    said = [
+        promotion.reason,
+        _in_words(state.approval) if answered and state.approval is not None else "",
+        state.comparison.reason if state.comparison else "",
+        state.watch.reason if state.watch else "",
+    ]
+    return "promoted", " ".join(filter(None, said))
+
+
+def _kept(state: RunState, comparison: Comparison) -> tuple[Verdict, str]:
+    """The champion stays: the challenger lost, could not be told from it, or was not approved."""
+    if state.approval_timeout is not None:
+        minutes = comparison.approval_seconds // 60
+        waited = f"Nobody answered within {minutes} minute{'s' if minutes != 1 else ''}, so the champion stays."
+        return ("inconclusive" if comparison.verdict == "inconclusive" else "retained"), f"{waited} {comparison.reason}"
+    if state.approval is not None and not state.approval.approved:
+        return "retained", f"{_in_words(state.approval)} {comparison.reason}"
+    return ("inconclusive" if comparison.verdict == "inconclusive" else "retained"), comparison.reason
+
+
+def _in_words(approval: Approval) -> str:
+    """
+    >>> _in_words(Approval(False, "Ada", "the holdout had a strike in it"))
+    'Rejected by Ada: the holdout had a strike in it.'
+    """
+    said = f": {approval.reason.rstrip('.')}" if approval.reason else ""
+    return f"{'Approved' if approval.approved else 'Rejected'} by {approval.by or 'somebody'}{said}."
+
+
+def champion_before(state: RunState) -> str | None:
+    """The champion when the run began. A rollback asked for by a person or an alarm claims nothing."""
+    if state.claim is not None:
+        return state.claim.champion_before
+    if state.rollback is not None:
+        out = state.rollback.version if state.rollback.status == "rolled_back" else state.rollback.champion
+        return out or None
+    return None
 
 
 def run_record(state: RunState, *, seconds: float, champion_after: str | None) -> dict[str, Any]:
@@ -57,7 +118,7 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
         "reason": reason,
         "dataset_version": versions[-1] if versions else None,
         "dataset_versions": list(versions),
-        "champion_before": state.claim.champion_before if state.claim else None,
+        "champion_before": champion_before(state),
         "champion_after": champion_after,
         "challenger": comparison.challenger if comparison else None,
         "metric": comparison.metric if comparison else None,
@@ -82,38 +143,71 @@ class Mail:
 
 _NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
+    "retained": "The champion keeps serving, and there is nothing to do.",
     "inconclusive": "The champion keeps serving. More labelled rows would decide; upload them when they arrive. "
     "The challenger waits and is judged again when half as many again have come, unless a newer one is trained first.",
+    "stopped": "The champion keeps serving. What was asked and answered: contender show {run_id}. Mend what the reason "
+    "names, deploy, and train anew: contender retrain --pipeline {pipeline}",
+    "rolled_back": "What was taken out of service is not promoted again unless a person does it. What was seen: "
+    "contender show {run_id}",
     "quarantined": "The champion keeps serving. Correct the file as the reason says and upload it again.",
     "failed": "The champion keeps serving. Open the execution in the Step Functions console; "
     "details: contender show {run_id}",
 }
 _UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
+_NOT_ROLLED_BACK = (
+    "Nothing was changed. Look at what serves (contender champion --pipeline {pipeline}) and decide: a person may do "
+    "what an alarm may not (contender rollback --pipeline {pipeline})."
+)
+_NOT_HELD_AGAINST_IT = (
+    "The champion serves all requests again. The challenger is not held to be worse and may come again: "
+    "contender retrain --pipeline {pipeline}. Where traffic is thin, give it more time (rollout.max_bake_seconds)."
+)
+_WAS_ROLLED_BACK = (
+    "The champion keeps serving. That very version was rolled back before, so it takes a person's approval."
+)
 
 
 def compose_mail(state: RunState) -> Mail | None:
     """The mail that a finished run is worth; None when it is worth none."""
-    if state.record is None:
-        return None
-    given_up = state.claim is not None and bool(state.claim.given_up)
-    if not _worth_a_mail(state.record.verdict, state) and not given_up:
+    if state.record is None or not _worth_a_mail(state.record.verdict, state):
         return None
     record, pipeline = state.record, state.request.pipeline
     body = "\n".join(
         (
             f"Pipeline  {pipeline}",
             f"Run       {state.run_id} ({state.request.trigger}, started {state.started_at})",
-            f"Verdict   {record.verdict}",
+            f"Verdict   {record.verdict.replace('_', ' ')}",
             f"Champion  {record.champion_after or 'none yet'}",
             "",
             record.reason,
             "",
-            (_UPLOAD_AGAIN if given_up else _NEXT_STEPS[record.verdict]).format(pipeline=pipeline, run_id=state.run_id),
+            _next_step(record.verdict, state).format(pipeline=pipeline, run_id=state.run_id),
         )
     )
-    return Mail(f"[contender] {pipeline}: {record.verdict}"[:100], body)
+    return Mail(f"[contender] {pipeline}: {record.verdict.replace('_', ' ')}"[:100], body)
 
 
 def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
+    if _gave_up(state) or state.approval is not None or state.approval_timeout is not None:
+        return True
+    if verdict == "retained":
+        return state.watch is not None or (state.promotion is not None and state.promotion.status == "refused")
     waits_on = verdict == "inconclusive" and state.drift is not None and not state.drift.retrain
     return verdict in WORTH_A_MAIL and not waits_on
+
+
+def _gave_up(state: RunState) -> bool:
+    return state.claim is not None and bool(state.claim.given_up)
+
+
+def _next_step(verdict: Verdict, state: RunState) -> str:
+    if _gave_up(state):
+        return _UPLOAD_AGAIN
+    if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
+        return _NOT_ROLLED_BACK
+    if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":
+        return _NOT_HELD_AGAINST_IT
+    if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
+        return _WAS_ROLLED_BACK
+    return _NEXT_STEPS[verdict]

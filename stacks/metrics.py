@@ -4,4 +4,14 @@ NAMESPACE = "Contender"
 SERVICE = "record"
 RUNS_FINISHED = "RunsFinished"
 CHAMPION_AGE_HOURS = "ChampionAgeHours"
-VERDICTS = ("promoted", "retained", "inconclusive", "skipped", "quarantined", "duplicate", "failed")
+VERDICTS = (
+    "promoted",
+    "retained",
+    "inconclusive",
+    "stopped",
+    "rolled_back",
+    "skipped",
+    "quarantined",
+    "duplicate",
+    "failed",
+)

@@ -7,7 +7,21 @@ from typing import Any
 
 import pytest
 
-from contender.messages import Claim, Comparison, Drift, Failure, Promotion, Record, Request, RunState, Validation
+from contender.messages import (
+    Approval,
+    Claim,
+    Comparison,
+    Drift,
+    Failure,
+    Promotion,
+    Record,
+    Rehearsal,
+    Request,
+    Rollback,
+    RunState,
+    Validation,
+    Watch,
+)
 from contender.outcome import compose_mail, conclude, run_record
 
 CLAIM = Claim("claimed", "run-1", "shop", "upload", "now", "1 upload", 1, 1, "v1")
@@ -15,6 +29,17 @@ DATA = Validation("accepted", "10 rows", ("d1", "d2"), 10)
 MOVED = Drift(True, True, "amount moved", ("amount",), 10)
 WAITS = Drift(False, False, "same", waiting="v2")
 WINS = Comparison("wins", "auc rose.", "v2", "sha", "v1", "etag", "auc", 0.1, 0.05, 0.15)
+UNCLEAR = Comparison("inconclusive", "Too few rows.", "v2", "sha", needs_approval=True, approval_seconds=7200)
+ASKED = {"claim": CLAIM, "comparison": UNCLEAR, "rehearsal": Rehearsal("passed", "as in training")}
+NO_ANSWER = Failure("States.Timeout", "")
+CANARY = Promotion("canary", "v2 answers 10 %.", "v2", "v1", "swap", "etag", 60)
+PROMOTED = Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap")
+LOST = Promotion("lost_race", "v3 is champion by now.", "v2")
+REFUSED = Promotion("refused", "v2 was rolled back before.", "v2")
+BAKED = {"claim": CLAIM, "comparison": WINS, "promotion": CANARY}
+ENDED = Rollback("trial_ended", "v1 answers all requests again.", "v2", "v1", "swap")
+BACK = Rollback("rolled_back", "v1 serves again: asked for by Ada.", "v2", "v1", "swap")
+NOT_BACK = Rollback("refused", "v1 was rolled back before.", "", "v2")
 
 
 def state(**sections: Any) -> RunState:
@@ -23,6 +48,83 @@ def state(**sections: Any) -> RunState:
 
 def judged(verdict: Any) -> Comparison:
     return Comparison(verdict, f"it {verdict}", "v2", "sha")
+
+
+def watched(verdict: Any) -> Watch:
+    return Watch(verdict, f"It {verdict}.", 3, "now")
+
+
+ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
+    "bad in serving": (
+        {"claim": CLAIM, "comparison": WINS, "rehearsal": Rehearsal("failed", "v2 fails parity.")},
+        "stopped",
+        "v2 fails parity.",
+    ),
+    "nobody answered about one that could not be told": (
+        ASKED | {"approval_timeout": NO_ANSWER},
+        "inconclusive",
+        "Nobody answered within 120 minutes, so the champion stays. Too few rows.",
+    ),
+    "nobody answered about a winner": (
+        {"claim": CLAIM, "comparison": replace(WINS, approval_seconds=60), "approval_timeout": NO_ANSWER},
+        "retained",
+        "Nobody answered within 1 minute, so the champion stays. auc rose.",
+    ),
+    "a person said no": (
+        ASKED | {"approval": Approval(False, "Ada", "a strike.")},
+        "retained",
+        "Rejected by Ada: a strike. Too few rows.",
+    ),
+    "a person said yes": (
+        ASKED | {"approval": Approval(True, "Ada"), "promotion": PROMOTED},
+        "promoted",
+        "v2 replaces v1. Approved by Ada. Too few rows.",
+    ),
+    "a person said yes and the race was lost for good": (
+        {"claim": CLAIM, "approval": Approval(True, "Ada"), "promotion": LOST, "comparison": judged("loses")},
+        "retained",
+        "it loses",
+    ),
+    "a yes to the first question is none to the second": (
+        ASKED | {"approval": Approval(True, "Ada"), "promotion": LOST, "approval_timeout": NO_ANSWER},
+        "inconclusive",
+        "Nobody answered",
+    ),
+    "a canary that passed": (
+        BAKED | {"watch": watched("passed"), "promotion": PROMOTED},
+        "promoted",
+        "v2 replaces v1. auc rose. It passed.",
+    ),
+    "a canary that was worse": (
+        BAKED | {"watch": watched("worse"), "rollback": ENDED},
+        "rolled_back",
+        "It worse. v1 answers all requests again.",
+    ),
+    "a canary that saw no traffic": (
+        BAKED | {"watch": watched("undecided"), "rollback": ENDED},
+        "rolled_back",
+        "It undecided. v1 answers",
+    ),
+    "a canary that somebody took out before Watch": (
+        BAKED | {"watch": watched("worse"), "rollback": NOT_BACK},
+        "retained",
+        "It worse. v1 was rolled back before.",
+    ),
+    "a canary that passed and lost the race": (
+        BAKED | {"watch": watched("passed"), "promotion": LOST},
+        "retained",
+        "It passed. v3 is champion by now.",
+    ),
+    "Watch broke and the trial was ended": (
+        BAKED | {"failure": Failure("E", "c"), "rollback": ENDED},
+        "failed",
+        "E: c v1 answers all requests again.",
+    ),
+    "rolled back before": ({"claim": CLAIM, "comparison": WINS, "promotion": REFUSED}, "retained", "v2 was rolled"),
+    "a rollback that somebody asked for": ({"rollback": BACK}, "rolled_back", "v1 serves again: asked for by Ada."),
+    "a trial that somebody ended": ({"rollback": ENDED}, "rolled_back", "v1 answers all requests again."),
+    "a rollback that was refused": ({"rollback": NOT_BACK}, "failed", "v1 was rolled back before."),
+}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +168,55 @@ def test_a_run_ends_with_one_verdict_and_its_reason(sections: dict[str, Any], ve
     found, said = conclude(state(**sections))
     assert found == verdict
     assert said.startswith(reason)
+
+
+@pytest.mark.parametrize("case", ROLLOUT)
+def test_the_way_to_production_ends_with_one_verdict_and_its_reason(case: str) -> None:
+    sections, verdict, reason = ROLLOUT[case]
+    found, said = conclude(state(**sections))
+    assert found == verdict
+    assert said.startswith(reason)
+
+
+@pytest.mark.parametrize("case", ROLLOUT)
+def test_whatever_ends_on_the_way_to_production_is_worth_a_mail(case: str) -> None:
+    sections, verdict, reason = ROLLOUT[case]
+    mail = compose_mail(state(**sections, record=Record(verdict, reason, champion_after="v1")))  # type: ignore[arg-type]
+    assert mail is not None
+    assert mail.subject == f"[contender] shop: {verdict.replace('_', ' ')}"
+    assert reason in mail.body
+    assert "{" not in mail.body
+
+
+NEXT_STEPS = {
+    "bad in serving": "contender retrain --pipeline shop",
+    "a canary that was worse": "not promoted again unless a person does it",
+    "a canary that saw no traffic": "not held to be worse",
+    "rolled back before": "takes a person's approval",
+    "a rollback that was refused": "Nothing was changed",
+    "a rollback that somebody asked for": "contender show run-1",
+    "a person said no": "there is nothing to do",
+}
+
+
+@pytest.mark.parametrize("case", NEXT_STEPS)
+def test_the_mail_says_what_to_do_in_each_case(case: str) -> None:
+    sections, verdict, reason = ROLLOUT[case]
+    mail = compose_mail(state(**sections, record=Record(verdict, reason)))  # type: ignore[arg-type]
+    assert mail is not None
+    assert NEXT_STEPS[case] in mail.body
+
+
+def test_a_rollback_without_a_claim_says_who_was_champion_before() -> None:
+    before = {
+        case: run_record(state(rollback=one), seconds=1, champion_after="v1")["champion_before"]
+        for case, one in {
+            "rolled back": BACK,
+            "trial ended": ENDED,
+            "refused": NOT_BACK,
+        }.items()
+    }
+    assert before == {"rolled back": "v2", "trial ended": "v1", "refused": "v2"}
 
 
 def test_a_record_has_what_the_command_line_promises() -> None:
