@@ -144,6 +144,7 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "RUNS_TABLE": "runs",
         "PIPELINE_FILE": "s3://assets/pipeline.toml",
         "ALERTS_TOPIC_ARN": topic,
+        "ROLLOUT_POLICY": "{}",
         "POWERTOOLS_METRICS_NAMESPACE": "Contender",
         "POWERTOOLS_SERVICE_NAME": f"function-{next(_starts)}",
         "POWERTOOLS_TRACE_DISABLED": "true",

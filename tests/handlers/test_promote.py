@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from contender.errors import InvalidInputError
-from contender.promotion import read_pointer, roll_back
+from contender.promotion import end_trial, read_pointer, roll_back
 from tests.handlers.conftest import Cloud
 
 
@@ -91,3 +92,87 @@ def test_a_state_without_what_it_needs_is_refused(cloud: Cloud, section: str) ->
     del incomplete[section]
     with pytest.raises(InvalidInputError, match="Promote needs the sections claim and comparison"):
         cloud.call("promote", incomplete)
+
+
+@pytest.fixture
+def baking(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """A pipeline that bakes its champions, with its first one."""
+    policy = {"canary_weight": 0.2, "bake_seconds": 600, "max_bake_seconds": 1200}
+    monkeypatch.setenv("ROLLOUT_POLICY", json.dumps(policy))
+    cloud.call("promote", state("v1"))
+    return cloud
+
+
+def watched(verdict: str, begun: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """The state after Watch has said so of the canary that Promote began."""
+    watch = {"verdict": verdict, "reason": "1,000 requests", "looks": 10, "started_at": "2026"}
+    return content | {"promotion": begun, "watch": watch}
+
+
+def test_the_first_champion_of_a_pipeline_that_bakes_has_nobody_to_bake_beside(baking: Cloud) -> None:
+    pointer = read_pointer(baking.models, "shop")
+    assert pointer is not None
+    assert (pointer.pointer.champion, pointer.pointer.challenger) == ("v1", None)
+
+
+def test_the_next_one_begins_as_a_canary(baking: Cloud) -> None:
+    begun = baking.call("promote", state("v2", etag(baking)), run_id="run-2")
+    assert (begun["status"], begun["bake_seconds"], begun["etag"]) == ("canary", 60, etag(baking))
+    assert begun["reason"] == "v2 answers 20 % of the requests beside v1."
+    found = read_pointer(baking.models, "shop")
+    assert found is not None
+    trial = found.pointer.challenger
+    assert trial is not None
+    assert (found.pointer.champion, trial.version, trial.weight, trial.run_id) == ("v1", "v2", 0.2, "run-2")
+    assert trial.since < trial.until
+    assert [(entry["kind"], entry["champion"]) for entry in baking.ledger.promotions("shop")] == [
+        ("canary", "v1"),
+        ("promotion", "v1"),
+    ]
+
+
+def test_a_canary_begun_twice_is_one(baking: Cloud) -> None:
+    second = state("v2", etag(baking))
+    first = baking.call("promote", second, run_id="run-2")
+    assert baking.call("promote", second, run_id="run-2") == first
+    assert len(baking.ledger.promotions("shop")) == 2
+
+
+def test_a_canary_that_passed_becomes_champion(baking: Cloud) -> None:
+    second = state("v2", etag(baking))
+    begun = baking.call("promote", second, run_id="run-2")
+    done = baking.call("promote", watched("passed", begun, second), run_id="run-2")
+    assert (done["status"], done["reason"]) == ("promoted", "v2 replaces v1.")
+    found = read_pointer(baking.models, "shop")
+    assert found is not None
+    assert (found.pointer.champion, found.pointer.challenger) == ("v2", None)
+    assert [entry["kind"] for entry in baking.ledger.promotions("shop")] == ["promotion", "canary", "promotion"]
+
+
+def test_a_canary_that_a_person_took_back_meanwhile_is_not_promoted_nor_begun_again(baking: Cloud) -> None:
+    second = state("v2", etag(baking))
+    begun = baking.call("promote", second, run_id="run-2")
+    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
+    lost = baking.call("promote", watched("passed", begun, second), run_id="run-2")
+    assert lost["status"] == "lost_race"
+    judged_again = state("v2", etag(baking)) | {"promotion": lost, "watch": {"verdict": "passed", "reason": ""}}
+    judged_again["watch"] |= {"looks": 10, "started_at": "2026"}
+    assert baking.call("promote", judged_again, run_id="run-2")["status"] == "refused"
+
+
+def test_a_version_that_was_rolled_back_is_refused_and_by_a_persons_approval_it_is_not(baking: Cloud) -> None:
+    begun = baking.call("promote", state("v2", etag(baking)), run_id="run-2")
+    assert begun["status"] == "canary"
+    end_trial(baking.models, pipeline="shop", version="v2", run_id="run-2", swap_id="end", bad=True)
+    again = state("v2", etag(baking))
+    refused = baking.call("promote", again, run_id="run-3")
+    assert (refused["status"], "comes back only when a person asks for it" in refused["reason"]) == ("refused", True)
+    approved = again | {"approval": {"approved": True, "by": "ann", "reason": "mended"}}
+    begun = baking.call("promote", approved, run_id="run-3")
+    assert begun["status"] == "canary"
+    assert baking.call("promote", watched("passed", begun, approved), run_id="run-3")["status"] == "promoted"
+    assert baking.ledger.promotions("shop")[0]["by"] == "ann"
+
+
+def test_what_moved_the_pointer_before_the_canary_is_a_lost_race(baking: Cloud) -> None:
+    assert baking.call("promote", state("v2", "another"), run_id="run-2")["status"] == "lost_race"

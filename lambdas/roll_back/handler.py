@@ -1,0 +1,64 @@
+"""RollBack: takes a version out of service, for a run whose canary failed, for a person, or for an alarm."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.environment import read_environment
+from contender.adapters.s3 import S3Objects
+from contender.messages import Rollback, RunState
+from contender.rollback import take_back, undo_newest
+from contender.rollout_policy import RolloutPolicy
+from lambdas.step import step
+
+
+@dataclass(frozen=True)
+class Environment:
+    model_bucket: str
+    runs_table: str
+    rollout_policy: str
+
+
+environment = read_environment(Environment, os.environ)
+policy = RolloutPolicy.from_json(environment.rollout_policy)
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+models = S3Objects(boto3.client("s3"), environment.model_bucket)
+
+
+def put_back(state: RunState) -> Rollback:
+    """A run of the loop ends its own trial; without a claim it is the rollback machine, which undoes the newest."""
+    pipeline, now = state.request.pipeline, datetime.now(UTC)
+    if state.claim is not None and state.comparison is not None:
+        told = state.watch.reason if state.watch else state.failure.reason if state.failure else "the run broke off"
+        return take_back(
+            models,
+            ledger,
+            pipeline=pipeline,
+            version=state.comparison.challenger,
+            run_id=state.run_id,
+            # Watch that broke, or could not tell, is no evidence against the challenger.
+            bad=state.watch is not None and state.watch.verdict == "worse" and state.failure is None,
+            reason=told,
+            now=now.isoformat(),
+        )
+    return undo_newest(
+        models,
+        ledger,
+        pipeline=pipeline,
+        swap_id=f"rollback:{state.run_id}",
+        run_id=state.run_id,
+        reason=state.request.reason or "no reason was given",
+        by=state.request.by or state.request.trigger,
+        by_person=state.request.trigger == "manual",
+        within_hours=policy.rollback_within_hours,
+        now=now,
+    ).rollback
+
+
+handler: Any = step(put_back)
