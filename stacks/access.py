@@ -28,6 +28,8 @@ WHY_A_PREFIX = {
     "profiles": "A profile is named by its champion and its dataset version, which are not known before.",
     "judgements": "A judgement is named by its model version and its run, which are not known before.",
     "runs": "A run is named by its execution, which is not known before it starts.",
+    "predictions": "A file is named by the messages in it, which are not known before they come.",
+    "feedback": "A file is named by the messages in it, which are not known before they come.",
     "models": "A model version is named by its training, which is not known before it ends.",
 }
 

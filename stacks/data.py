@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -9,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from contender.config import PipelineConfig
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment
@@ -112,7 +115,13 @@ class DataStack(Stack):
     """Buckets, the runs table, and the key that alerts are encrypted with."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, environment: Environment, **stack_settings: object
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipelines: Sequence[PipelineConfig],
+        **stack_settings: object,
     ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
         access_logs = AccessLogBucket(self, "AccessLogs", environment=environment).bucket
@@ -121,12 +130,28 @@ class DataStack(Stack):
         models = PrivateBucket(self, "Models", environment=environment, access_logs=access_logs, expire=expire)
         runs = RunsTable(self, "Runs", environment=environment)
         announce_uploads(data.bucket)
+        for pipeline in pipelines:
+            expire_predictions(data.bucket, pipeline)
         require_conditional_writes(models.bucket)
         self.storage = Storage(data_bucket=data.bucket, model_bucket=models.bucket, runs_table=runs.table)
         self.alerts_key = _alerts_key(self, environment)
         CfnOutput(self, "DataBucketName", value=data.bucket.bucket_name)
         CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
         CfnOutput(self, "RunsTableName", value=runs.table.table_name)
+
+
+def expire_predictions(bucket: s3.Bucket, pipeline: PipelineConfig) -> None:
+    """Remove a pipeline's kept predictions and ground truth when their time is over.
+
+    The noncurrent version goes a day later, and not with the rest of the bucket: they hold what callers sent.
+    """
+    for prefix in (f"predictions/{pipeline.name}/", f"feedback/{pipeline.name}/"):
+        bucket.add_lifecycle_rule(
+            id=f"expire-{prefix.replace('/', '-').rstrip('-')}",
+            prefix=prefix,
+            expiration=Duration.days(pipeline.serving.keep_days),
+            noncurrent_version_expiration=Duration.days(1),
+        )
 
 
 def announce_uploads(bucket: s3.Bucket) -> None:

@@ -29,6 +29,9 @@ class Environment:
         Docker, so locally they are zips.
     on_aws : bool
         Whether the target is an account: bootstrapped by the CDK, and worth checking a template for.
+    redelivery_seconds : int
+        When a queue delivers a message again that could not be handled. AWS asks for six times the function's
+        timeout; locally nobody waits that long.
     bundle_dependencies : bool
         Whether zips carry their dependencies. The emulator imports from the interpreter's own packages.
     """
@@ -45,6 +48,7 @@ class Environment:
     image_functions: bool
     bundle_dependencies: bool
     tracing: bool
+    redelivery_seconds: int
     on_aws: bool
 
     @property
@@ -73,6 +77,7 @@ def local(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=False,
         bundle_dependencies=False,
         tracing=False,
+        redelivery_seconds=10,
         on_aws=False,
     )
 
@@ -92,6 +97,7 @@ def dev(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=True,
         bundle_dependencies=True,
         tracing=True,
+        redelivery_seconds=360,
         on_aws=True,
     )
 
@@ -111,6 +117,7 @@ def prod(prefix: str = DEFAULT_PREFIX) -> Environment:
         image_functions=True,
         bundle_dependencies=True,
         tracing=True,
+        redelivery_seconds=360,
         on_aws=True,
     )
 

@@ -16,6 +16,7 @@ from contender.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
+from stacks.prediction_log import PredictionStore
 
 REQUIREMENTS = "lambdas/serve/requirements.txt"
 MEMORY_MIB = 1024
@@ -98,6 +99,7 @@ class ServingStack(Stack):
         environment: Environment,
         pipeline: PipelineConfig,
         storage: Storage,
+        predictions: PredictionStore,
         project_root: Path,
         **stack_settings: object,
     ) -> None:
@@ -111,11 +113,16 @@ class ServingStack(Stack):
             code=source.zip(),
             memory_mib=MEMORY_MIB,
             timeout=Duration.seconds(TIMEOUT_SECONDS),
-            variables={"PIPELINE": pipeline.name, "MODEL_BUCKET": storage.model_bucket.bucket_name},
+            variables={
+                "PIPELINE": pipeline.name,
+                "MODEL_BUCKET": storage.model_bucket.bucket_name,
+                **predictions.variables,
+            },
             access=Access(read_models=(f"models/{pipeline.name}/*",)),
             storage=storage,
             description="Answers predictions with the champion, and says which model answered",
         )
+        predictions.grant_serving(self.serve.role)
         self.prediction_api = PredictionApi(
             self,
             "Prediction",

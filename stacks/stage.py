@@ -1,4 +1,4 @@
-"""One environment as one CDK stage: the shared stacks, and three stacks for each pipeline."""
+"""One environment as one CDK stage: the shared stacks, and four stacks for each pipeline."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contender.config import PipelineConfig
 from stacks.data import DataStack
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
+from stacks.prediction_log import PredictionStore
 from stacks.serving import ServingStack
 from stacks.training import TrainingStack
 from stacks.workflow import WorkflowStack
@@ -36,7 +37,7 @@ class ContenderStage(Stage):
     ----------
     data : DataStack
     training : TrainingStack
-    workflows, serving, monitoring : dict
+    workflows, predictions, serving, monitoring : dict
         The stacks of each pipeline, by its name.
     """
 
@@ -54,7 +55,9 @@ class ContenderStage(Stage):
         self._environment = environment
         Tags.of(self).add("project", environment.prefix)
         Tags.of(self).add("environment", environment.name)
-        self.data = DataStack(self, "data", environment=environment, **self._settings("Data and models"))
+        self.data = DataStack(
+            self, "data", environment=environment, pipelines=pipelines, **self._settings("Data and models")
+        )
         self.training = TrainingStack(
             self,
             "training",
@@ -65,6 +68,7 @@ class ContenderStage(Stage):
             **self._settings("Network and training task"),
         )
         self.workflows: dict[str, WorkflowStack] = {}
+        self.predictions: dict[str, PredictionStore] = {}
         self.serving: dict[str, ServingStack] = {}
         self.monitoring: dict[str, MonitoringStack] = {}
         for pipeline in pipelines:
@@ -83,12 +87,22 @@ class ContenderStage(Stage):
             project_root=project_root,
             **self._settings(f"Continuous training of {pipeline.name}"),
         )
+        predictions = PredictionStore(
+            self,
+            f"{pipeline.name}-predictions",
+            environment=self._environment,
+            pipeline=pipeline,
+            storage=self.data.storage,
+            project_root=project_root,
+            **self._settings(f"Kept predictions of {pipeline.name}"),
+        )
         serving = ServingStack(
             self,
             f"{pipeline.name}-serving",
             environment=self._environment,
             pipeline=pipeline,
             storage=self.data.storage,
+            predictions=predictions,
             project_root=project_root,
             **self._settings(f"Predictions of {pipeline.name}"),
         )
@@ -105,6 +119,7 @@ class ContenderStage(Stage):
             **self._settings(f"Alarms and dashboard of {pipeline.name}"),
         )
         self.workflows[pipeline.name] = workflow
+        self.predictions[pipeline.name] = predictions
         self.serving[pipeline.name] = serving
 
     def _settings(self, description: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def test_serving_may_read_its_own_models_and_nothing_else(anywhere: Synthesised)
     reads = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObject"}
     assert reads == {f"/models/{PIPELINE}/*"}
     services = {action.split(":")[0] for action, _ in pairs}
-    assert services <= {"s3", "logs", "xray"}
+    assert services <= {"s3", "logs", "xray", "dynamodb", "sqs"}
     assert {action for action, _ in pairs if action.startswith("s3:")} == {
         "s3:GetObject",
         "s3:GetObjectVersion",

@@ -1,0 +1,306 @@
+"""The predictions stack of a pipeline: where answers, ground truth and asynchronous requests wait and are kept.
+
+Serving only sends: three queues take what it says after an answer is out, and three functions work them off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from contender.config import PipelineConfig
+from stacks.access import Access, Storage
+from stacks.acknowledge import acknowledge
+from stacks.environment import Environment
+from stacks.functions import CodeSource, FunctionCode, LoopFunction
+
+REQUIREMENTS = "lambdas/requirements.txt"
+SERVING_REQUIREMENTS = "lambdas/serve/requirements.txt"
+
+MAX_RECEIVES = 4
+"""Deliveries of a message before it is a dead letter. A label waits for its prediction through the first three."""
+
+DEAD_LETTER_DAYS = 14
+FUNCTION_SECONDS = 60
+# Files of a log are as large as what comes in while a batch is gathered; live metrics are as old.
+GATHER_SECONDS = 20
+GATHER_MESSAGES = 1_000
+FIFO_MESSAGES = 10
+# The pollers start no more instances than this: a backlog is worked off without starving the account.
+LOG_CONCURRENCY = 5
+ASYNC_CONCURRENCY = 10
+
+SEND = "sqs:SendMessage"
+TABLE_ACTIONS_OF_SERVING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+TABLE_ACTIONS_OF_KEEPING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
+
+
+class QueueWithDeadLetters(Construct):
+    """A queue, and the one that takes what could not be handled.
+
+    Attributes
+    ----------
+    queue, dead_letters : aws_sqs.Queue
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, fifo: bool = False) -> None:
+        super().__init__(scope, construct_id)
+        # SQS refuses `fifo=False`: a standard queue has no such property.
+        ordered = {"fifo": True, "content_based_deduplication": False} if fifo else {}
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(DEAD_LETTER_DAYS),
+            removal_policy=environment.removal_policy,
+            **ordered,
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(DEAD_LETTER_DAYS),
+            visibility_timeout=Duration.seconds(environment.redelivery_seconds),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=MAX_RECEIVES, queue=self.dead_letters),
+            removal_policy=environment.removal_policy,
+            **ordered,
+        )
+        acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This is the dead-letter queue of the queue beside it."})
+
+
+class PredictionsTable(Construct):
+    """Predictions by id, ground truth, asynchronous answers and live counts, each until it expires."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            deletion_protection=environment.keeps_data,
+            removal_policy=environment.removal_policy,
+        )
+        acknowledge(
+            self.table,
+            {
+                "AwsSolutions-DDB3": (
+                    "Every item expires by itself, and what it holds is in the data bucket as Parquet, too: a backup "
+                    "of the busiest table would cost more than writing it again."
+                )
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackQueue:
+    """The caller's own queue that is told of finished asynchronous predictions."""
+
+    arn: str
+    url: str
+
+    @staticmethod
+    def of(arn: str) -> CallbackQueue | None:
+        """The queue of that ARN; None for an empty text.
+
+        Raises
+        ------
+        ValueError
+            When it is the ARN of something else.
+        """
+        if not arn:
+            return None
+        parts = arn.split(":")
+        if len(parts) != 6 or (parts[0], parts[2]) != ("arn", "sqs") or not all(parts):
+            raise ValueError(
+                f"serving.callback_queue_arn must be arn:aws:sqs:<region>:<account>:<name>, but got {arn!r}; "
+                "the console shows it beside the queue"
+            )
+        _, partition, _, region, account, name = parts
+        suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+        return CallbackQueue(arn=arn, url=f"https://sqs.{region}.{suffix}/{account}/{name}")
+
+
+class PredictionStore(Stack):
+    """Keeps one pipeline's predictions.
+
+    Attributes
+    ----------
+    table : aws_dynamodb.Table
+    log_queue, feedback_queue, async_queue : aws_sqs.Queue
+    dead_letters : dict of str to aws_sqs.Queue
+        By what they are the dead letters of: "log", "feedback", "async".
+    functions : dict of str to LoopFunction
+        By name: KeepPredictions, KeepFeedback, PredictQueued.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        storage: Storage,
+        project_root: Path,
+        **stack_settings: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
+        self._environment, self._pipeline, self._storage = environment, pipeline, storage
+        self.table = PredictionsTable(self, "Predictions", environment=environment).table
+        log = QueueWithDeadLetters(self, "Log", environment=environment)
+        feedback = QueueWithDeadLetters(self, "Feedback", environment=environment)
+        ordered = QueueWithDeadLetters(self, "Async", environment=environment, fifo=True)
+        self.log_queue, self.feedback_queue, self.async_queue = log.queue, feedback.queue, ordered.queue
+        self.dead_letters = {
+            "log": log.dead_letters,
+            "feedback": feedback.dead_letters,
+            "async": ordered.dead_letters,
+        }
+        self.functions = self._functions(project_root)
+        self._grant()
+        self._connect()
+        CfnOutput(self, "PredictionsTableName", value=self.table.table_name)
+        for name, one in {"Log": log, "Feedback": feedback, "Async": ordered}.items():
+            CfnOutput(self, f"{name}QueueUrl", value=one.queue.queue_url)
+            CfnOutput(self, f"{name}DeadLettersUrl", value=one.dead_letters.queue_url)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What serving's environment says of this stack."""
+        return {
+            "PREDICTIONS_TABLE": self.table.table_name,
+            "PREDICTION_LOG_URL": self.log_queue.queue_url,
+            "FEEDBACK_URL": self.feedback_queue.queue_url,
+            "ASYNC_URL": self.async_queue.queue_url,
+            "SERVING_POLICY": self._pipeline.serving.to_json(),
+        }
+
+    def grant_serving(self, role: iam.Role) -> None:
+        """Let serving send to the queues, and read and write single items: it never updates or deletes one."""
+        self.table.grant(role, *TABLE_ACTIONS_OF_SERVING)
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="SendWhatIsKept",
+                actions=[SEND],
+                resources=[queue.queue_arn for queue in (self.log_queue, self.feedback_queue, self.async_queue)],
+            )
+        )
+
+    def _functions(self, project_root: Path) -> dict[str, LoopFunction]:
+        loop = CodeSource(
+            self, "Code", environment=self._environment, project_root=project_root, requirements=REQUIREMENTS
+        )
+        serving = CodeSource(
+            self,
+            "ServingCode",
+            environment=self._environment,
+            project_root=project_root,
+            requirements=SERVING_REQUIREMENTS,
+        )
+        name, callback = self._pipeline.name, CallbackQueue.of(self._pipeline.serving.callback_queue_arn)
+        shared = {
+            "PIPELINE": name,
+            "MODEL_BUCKET": self._storage.model_bucket.bucket_name,
+            "PREDICTIONS_TABLE": self.table.table_name,
+            "SERVING_POLICY": self._pipeline.serving.to_json(),
+            "MAX_RECEIVES": str(MAX_RECEIVES),
+        }
+        data_bucket = {"DATA_BUCKET": self._storage.data_bucket.bucket_name}
+        models = (f"models/{name}/*",)
+        return {
+            "KeepPredictions": self._function(
+                "KeepPredictions",
+                "keep_predictions",
+                code=loop.image(),
+                variables=shared | data_bucket,
+                access=Access(write_data=(f"predictions/{name}/*",), read_models=models),
+                description="Writes down what was predicted: as Parquet, by id, and in live metrics",
+            ),
+            "KeepFeedback": self._function(
+                "KeepFeedback",
+                "keep_feedback",
+                code=loop.image(),
+                variables=shared | data_bucket,
+                access=Access(write_data=(f"feedback/{name}/*",), read_models=models),
+                description="Joins ground truth to the predictions that it is about",
+            ),
+            "PredictQueued": self._function(
+                "PredictQueued",
+                "predict_queued",
+                code=serving.zip(),
+                variables={
+                    **shared,
+                    "PREDICTION_LOG_URL": self.log_queue.queue_url,
+                    **({"CALLBACK_QUEUE_URL": callback.url} if callback else {}),
+                },
+                access=Access(read_models=models),
+                description="Answers the asynchronous requests that wait in the queue",
+            ),
+        }
+
+    def _function(
+        self,
+        construct_id: str,
+        folder: str,
+        *,
+        code: FunctionCode,
+        variables: dict[str, str],
+        access: Access,
+        description: str,
+    ) -> LoopFunction:
+        return LoopFunction(
+            self,
+            construct_id,
+            environment=self._environment,
+            folder=folder,
+            code=code,
+            memory_mib=1024,
+            timeout=Duration.seconds(FUNCTION_SECONDS),
+            variables=variables,
+            access=access,
+            storage=self._storage,
+            description=description,
+        )
+
+    def _grant(self) -> None:
+        for name in ("KeepPredictions", "KeepFeedback"):
+            self.table.grant(self.functions[name].role, *TABLE_ACTIONS_OF_KEEPING)
+        role = self.functions["PredictQueued"].role
+        self.table.grant(role, "dynamodb:GetItem", "dynamodb:PutItem")
+        callback = CallbackQueue.of(self._pipeline.serving.callback_queue_arn)
+        queues = [self.log_queue.queue_arn, *([callback.arn] if callback else [])]
+        role.add_to_policy(iam.PolicyStatement(sid="SayWhatWasPredicted", actions=[SEND], resources=queues))
+
+    def _connect(self) -> None:
+        """A batch in which a message fails is not failed as a whole: the function names those to deliver again."""
+        for name, queue in (("KeepPredictions", self.log_queue), ("KeepFeedback", self.feedback_queue)):
+            self.functions[name].function.add_event_source(
+                event_sources.SqsEventSource(
+                    queue,
+                    batch_size=GATHER_MESSAGES,
+                    max_batching_window=Duration.seconds(GATHER_SECONDS),
+                    max_concurrency=LOG_CONCURRENCY,
+                    report_batch_item_failures=True,
+                )
+            )
+        self.functions["PredictQueued"].function.add_event_source(
+            event_sources.SqsEventSource(
+                self.async_queue,
+                batch_size=FIFO_MESSAGES,
+                max_concurrency=ASYNC_CONCURRENCY,
+                report_batch_item_failures=True,
+            )
+        )
