@@ -32,6 +32,22 @@ class FollowedObjects(ReadObjects, Protocol):
         """The object; None when it still has this entity tag. Raises as `get` does."""
 
 
+class WarmStore(Protocol):
+    """What outlives a process beside it, on a disk that may be wiped at any time. Nothing here raises."""
+
+    def get(self, sha256: str) -> bytes | None:
+        """The bytes with this digest, checked; None where they are not kept."""
+
+    def put(self, sha256: str, body: bytes) -> None:
+        """Keep bytes, if there is room."""
+
+    def remembered(self, key: str) -> StoredObject | None:
+        """The object that was last seen under a key; None where nothing is kept."""
+
+    def remember(self, key: str, stored: StoredObject) -> None:
+        """Keep the object that was seen under a key."""
+
+
 class Objects(ReadObjects, Protocol):
     """One bucket."""
 

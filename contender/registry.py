@@ -15,7 +15,7 @@ from contender.errors import (
     PreconditionFailedError,
     UnknownOutcomeError,
 )
-from contender.ports import Objects
+from contender.ports import Objects, ReadObjects, WarmStore
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
@@ -69,14 +69,74 @@ class ModelVersion:
 
 
 @dataclass(frozen=True)
-class ModelRegistry:
-    """The versions of one pipeline."""
+class ModelReader:
+    """The versions of one pipeline, to read. What `warm` keeps is not asked for again: it is named by its digest."""
 
-    objects: Objects
+    objects: ReadObjects
     pipeline: str
+    warm: WarmStore | None = None
 
     def key(self, version: str, name: str) -> str:
         return f"models/{self.pipeline}/{version}/{name}"
+
+    def read(self, version: str, *, manifest_sha256: str | None = None) -> ModelVersion:
+        """Read a version's manifest, checked against the digest that the pointer names.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such version, or its training never finished.
+        IntegrityError
+            When the manifest is not the one that was named.
+        """
+        kept = self._kept(manifest_sha256)
+        body = self.objects.get(self.key(version, MANIFEST)).body if kept is None else kept
+        found = sha256(body)
+        if manifest_sha256 is not None and found != manifest_sha256:
+            raise IntegrityError(
+                f"the manifest of {version} has sha256 {found}, but {manifest_sha256} was promoted; "
+                "it was changed since and is not used"
+            )
+        if kept is None:
+            self._keep(found, body)
+        return ModelVersion(json.loads(body), found)
+
+    def file(self, model: ModelVersion, name: str) -> bytes:
+        """Read one of a version's files, checked against its manifest.
+
+        Raises
+        ------
+        NotFoundError
+            When the version has no such file.
+        IntegrityError
+            When the bytes are not those that were written.
+        """
+        expected = model.manifest["files"].get(name)
+        if expected is None:
+            raise NotFoundError(f"{model.version} has no {name}; it has {', '.join(sorted(model.manifest['files']))}")
+        body = self._kept(expected["sha256"])
+        if body is not None:
+            return body
+        body = self.objects.get(self.key(model.version, name)).body
+        found = sha256(body)
+        if found != expected["sha256"]:
+            raise IntegrityError(f"{name} of {model.version} has sha256 {found}, not {expected['sha256']}")
+        self._keep(found, body)
+        return body
+
+    def _kept(self, digest: str | None) -> bytes | None:
+        return self.warm.get(digest) if self.warm is not None and digest is not None else None
+
+    def _keep(self, digest: str, body: bytes) -> None:
+        if self.warm is not None:
+            self.warm.put(digest, body)
+
+
+@dataclass(frozen=True)
+class ModelRegistry(ModelReader):
+    """The versions of one pipeline."""
+
+    objects: Objects
 
     def write(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> ModelVersion:
         """Write a version: its files first, its manifest (completed with their digests) last.
@@ -93,43 +153,6 @@ class ModelRegistry:
         body = json.dumps({**manifest, "files": digests}, indent=2, sort_keys=True).encode()
         write_once(self.objects, self.key(version, MANIFEST), body)
         return ModelVersion(json.loads(body), sha256(body))
-
-    def read(self, version: str, *, manifest_sha256: str | None = None) -> ModelVersion:
-        """Read a version's manifest, checked against the digest that the pointer names.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such version, or its training never finished.
-        IntegrityError
-            When the manifest is not the one that was named.
-        """
-        body = self.objects.get(self.key(version, MANIFEST)).body
-        found = sha256(body)
-        if manifest_sha256 is not None and found != manifest_sha256:
-            raise IntegrityError(
-                f"the manifest of {version} has sha256 {found}, but {manifest_sha256} was promoted; "
-                "it was changed since and is not used"
-            )
-        return ModelVersion(json.loads(body), found)
-
-    def file(self, model: ModelVersion, name: str) -> bytes:
-        """Read one of a version's files, checked against its manifest.
-
-        Raises
-        ------
-        NotFoundError
-            When the version has no such file.
-        IntegrityError
-            When the bytes are not those that were written.
-        """
-        expected = model.manifest["files"].get(name)
-        if expected is None:
-            raise NotFoundError(f"{model.version} has no {name}; it has {', '.join(sorted(model.manifest['files']))}")
-        body = self.objects.get(self.key(model.version, name)).body
-        if sha256(body) != expected["sha256"]:
-            raise IntegrityError(f"{name} of {model.version} has sha256 {sha256(body)}, not {expected['sha256']}")
-        return body
 
     def versions(self) -> tuple[str, ...]:
         """Every finished version, oldest first."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contender.encoding import FeatureEncoding, encode
-from contender.registry import MODEL, ModelRegistry, ModelVersion
+from contender.registry import MODEL, ModelReader, ModelVersion
+from contender.serving import RowReader
 from contender.table import Table
 
 # Read when the library is loaded: without it, the published Linux builds (1.29 on) report model names and hashes to
@@ -35,6 +37,11 @@ class OnnxModel:
     @property
     def version(self) -> str:
         return str(self.manifest["version"])
+
+    @cached_property
+    def reader(self) -> RowReader:
+        """What reads the rows of requests for this version."""
+        return RowReader(self.encodings)
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         """Predictions of shape (rows, k): k is 1 for a regression, else one probability for each class."""
@@ -62,7 +69,7 @@ def score(session: Any, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)
 
 
-def load_model(registry: ModelRegistry, model: ModelVersion) -> OnnxModel:
+def load_model(registry: ModelReader, model: ModelVersion) -> OnnxModel:
     """Load a version, its model file checked against the manifest.
 
     Raises

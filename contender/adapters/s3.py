@@ -36,6 +36,16 @@ class S3Objects:
             raise self._translated(error, key) from error
         return StoredObject(answer["Body"].read(), answer["ETag"])
 
+    def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
+        condition = {"IfNoneMatch": etag} if etag else {}
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=key, **condition)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
+                return None
+            raise self._translated(error, key) from error
+        return StoredObject(answer["Body"].read(), answer["ETag"])
+
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         conditions = {"IfMatch": if_match} if if_match else {"IfNoneMatch": "*"} if if_none_match else {}
         try:

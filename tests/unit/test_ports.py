@@ -92,6 +92,15 @@ class TestObjects:
     def test_the_same_bytes_have_the_same_entity_tag(self, objects: Objects) -> None:
         assert objects.put("one", b"same") == objects.put("two", b"same")
 
+    def test_an_object_that_did_not_change_is_not_read_again(self, objects: Any) -> None:
+        first = objects.put("k", b"1")
+        assert objects.get_if_changed("k", None).body == b"1"
+        assert objects.get_if_changed("k", first) is None
+        objects.put("k", b"2")
+        assert objects.get_if_changed("k", first).body == b"2"
+        with pytest.raises(NotFoundError):
+            objects.get_if_changed("nowhere", first)
+
     def test_an_old_version_can_still_be_read_and_copied(self, objects: Objects) -> None:
         objects.put("k", b"1")
         old = version_ids(objects, "k")[0]
