@@ -64,7 +64,7 @@ class TrainingPolicy:
     estimator: str = key(
         "Which estimator to train; `linear` is logistic or ridge regression.",
         "hist_gradient_boosting",
-        choices=("hist_gradient_boosting", "random_forest", "linear"),
+        choices=("hist_gradient_boosting", "lightgbm", "random_forest", "linear"),
     )
     parameters: dict[str, Any] = key("Passed to the estimator as they are.", {})
     holdout_blocks: int = key(

@@ -1,7 +1,7 @@
 """The estimators that a pipeline file can name, each a scikit-learn pipeline on the encoded float32 matrix.
 
 Missing and unseen values arrive as not-a-number. Each pipeline handles them in a way that survives the
-conversion to ONNX: histogram gradient boosting learns a direction for them, the others replace them first.
+conversion to ONNX: gradient boosting learns a direction for them, the others replace them first.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contender.config import PipelineConfig
 from contender.errors import TrainingFailedError
+from training_image.convertible import check_convertible
+from training_image.lightgbm_onnx import register
 
 UNKNOWN_LEVEL = -1.0
 """What stands for a missing or unseen category where not-a-number cannot; known levels start at 0."""
@@ -36,11 +38,19 @@ UNKNOWN_LEVEL = -1.0
 
 @dataclass(frozen=True)
 class EstimatorKind:
-    """What scikit-learn calls an estimator, and where Contender's defaults differ from scikit-learn's."""
+    """What an estimator is called, and where Contender's defaults differ from its library's.
+
+    Attributes
+    ----------
+    more : parameters that it takes without listing them.
+    errors : how it refuses, beside ValueError and TypeError.
+    """
 
     classifier: type[BaseEstimator]
     regressor: type[BaseEstimator]
     defaults: Mapping[str, Any]
+    more: tuple[str, ...] = ()
+    errors: tuple[type[Exception], ...] = ()
 
 
 KINDS: Mapping[str, EstimatorKind] = {
@@ -53,6 +63,51 @@ KINDS: Mapping[str, EstimatorKind] = {
     "random_forest": EstimatorKind(RandomForestClassifier, RandomForestRegressor, {"min_samples_leaf": 10}),
     "linear": EstimatorKind(LogisticRegression, Ridge, {}),
 }
+
+
+def kind_of(estimator: str) -> EstimatorKind:
+    """What a pipeline file's `estimator` is.
+
+    LightGBM is loaded only when it is asked for: it needs a system library that not every machine has.
+
+    Raises
+    ------
+    TrainingFailedError
+        When LightGBM cannot be loaded.
+    """
+    if estimator != "lightgbm":
+        return KINDS[estimator]
+    try:
+        from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
+        from lightgbm.basic import LightGBMError  # noqa: PLC0415
+    except OSError as error:
+        raise TrainingFailedError(
+            f"LightGBM cannot be loaded: {error}; install the system library that it names (Debian: libgomp1), "
+            'or set estimator = "hist_gradient_boosting"'
+        ) from error
+    register(LGBMClassifier, LGBMRegressor)
+    # One summation order, so that the same rows give the same trees; OpenMP's own number of threads (0) is the one
+    # that `own_threads` sets.
+    defaults = {"deterministic": True, "force_row_wise": True, "n_jobs": 0, "verbose": -1}
+    return EstimatorKind(LGBMClassifier, LGBMRegressor, defaults, LIGHTGBM_MORE, (LightGBMError,))
+
+
+LIGHTGBM_MORE = (
+    "alpha",
+    "deterministic",
+    "extra_trees",
+    "feature_fraction_bynode",
+    "force_row_wise",
+    "is_unbalance",
+    "max_bin",
+    "max_delta_step",
+    "min_data_in_bin",
+    "monotone_constraints",
+    "path_smooth",
+    "scale_pos_weight",
+    "verbose",
+)
+"""Of the parameters that LightGBM takes by name only, those that survive the conversion to ONNX."""
 
 LOGISTIC_ITERATIONS = 1000
 """scikit-learn's 100 are too few for one-hot columns."""
@@ -80,7 +135,7 @@ def build_estimator(config: PipelineConfig) -> Pipeline:
         When `training.parameters` names a parameter that the estimator does not have.
     """
     model = _model(config)
-    if config.training.estimator == "hist_gradient_boosting":
+    if config.training.estimator in ("hist_gradient_boosting", "lightgbm"):
         return Pipeline([("model", model)])
     prepare = _prepare_forest if config.training.estimator == "random_forest" else _prepare_linear
     return Pipeline([("prepare", prepare(config)), ("model", model)])
@@ -100,6 +155,7 @@ def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: N
         When the estimator refuses a parameter or the rows; the message carries its reason.
     """
     pipeline = build_estimator(config)
+    check_convertible(pipeline, matrix)
     empty = np.isnan(matrix).all(axis=0)
     if empty.any():
         # Histogram boosting cannot bin a column without values (a category without a frequent level is one).
@@ -108,15 +164,15 @@ def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: N
     try:
         with own_threads():
             return pipeline.fit(matrix, target)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, *kind_of(config.training.estimator).errors) as error:
         reason = " ".join(str(error).split())
         raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
 
 
 def _model(config: PipelineConfig) -> BaseEstimator:
-    kind = KINDS[config.training.estimator]
+    kind = kind_of(config.training.estimator)
     make = kind.regressor if config.task == "regression" else kind.classifier
-    known = make().get_params(deep=False)
+    known = {*make().get_params(deep=False), *kind.more}
     unknown = sorted(set(config.training.parameters) - set(known))
     if unknown:
         raise TrainingFailedError(

@@ -8,6 +8,7 @@ pipeline's own answers on real rows, missing and unseen values among them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline
 
 from contender.adapters.onnx_model import open_session, score
-from contender.errors import ParityError
+from contender.errors import ParityError, TrainingFailedError
 from training_image.estimators import own_threads
+from training_image.rounding import round_down
 
 INPUT = "features"
 PROBABILITIES = "probabilities"
@@ -34,6 +36,7 @@ TOLERANCE = 1e-5
 """Largest difference that counts as agreement: in probability, or as a share of the typical prediction."""
 
 LISTED_ROWS = 5
+LISTED_REASON = 300
 
 Matrix = NDArray[np.float32]
 Predictions = NDArray[np.float64]
@@ -52,23 +55,41 @@ def to_onnx(pipeline: Pipeline, features: int) -> bytes:
     `value` (n, k).
 
     The same pipeline gives the same bytes.
+
+    Raises
+    ------
+    TrainingFailedError
+        When a step has no conversion; the message carries the converter's reason.
     """
     round_thresholds(pipeline)
     is_classifier = hasattr(pipeline, "predict_proba")
+    try:
+        model = _converted(pipeline, features, is_classifier)
+    except TrainingFailedError:
+        raise
+    except Exception as error:  # the converter refuses with whatever its steps happened to raise
+        reason = " ".join(str(error).split())[:LISTED_REASON]
+        raise TrainingFailedError(
+            f"{type(pipeline[-1]).__name__} with these parameters cannot be converted to ONNX: {reason}; take the "
+            "newest of training.parameters out again, or choose another estimator"
+        ) from error
+    outputs = [output.name for output in model.graph.output]
+    _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _converted(pipeline: Pipeline, features: int, is_classifier: bool) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # The converter writes booleans where protobuf wants integers; protobuf 7 refuses, 6 warns for each of
         # them.
         warnings.filterwarnings("ignore", message="Field onnx", category=DeprecationWarning)
-        model = convert_sklearn(
+        return convert_sklearn(
             pipeline,
             name="contender",
             initial_types=[(INPUT, FloatTensorType([None, features]))],
             target_opset=OPSETS,
             options={id(pipeline): {"zipmap": False}} if is_classifier else None,
         )
-    outputs = [output.name for output in model.graph.output]
-    _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 def round_thresholds(pipeline: Pipeline) -> None:
@@ -82,17 +103,16 @@ def round_thresholds(pipeline: Pipeline) -> None:
     for predictors in getattr(model, "_predictors", ()):
         for predictor in predictors:
             nodes = predictor.nodes
-            nodes["num_threshold"] = _round_down(nodes["num_threshold"])
-    for tree in getattr(model, "estimators_", ()):
-        thresholds = tree.tree_.threshold
-        thresholds[:] = _round_down(thresholds)
+            nodes["num_threshold"] = round_down(nodes["num_threshold"])
+    for tree in _members(model):
+        if hasattr(tree, "tree_"):
+            tree.tree_.threshold[:] = round_down(tree.tree_.threshold)
 
 
-def _round_down(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(over="ignore"):
-        nearest = values.astype(np.float32)
-        lower = np.nextafter(nearest, np.float32(-np.inf))
-    return np.where(nearest > values, lower, nearest).astype(np.float64)
+def _members(model: Any) -> Iterator[Any]:
+    """The models of an ensemble; gradient boosting keeps them in an array of rounds and classes."""
+    for member in getattr(model, "estimators_", ()):
+        yield from member if isinstance(member, np.ndarray) else (member,)
 
 
 def _keep_output(model: onnx.ModelProto, name: str, new_name: str) -> None:
@@ -151,10 +171,15 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     Raises
     ------
     ParityError
-        When a prediction differs by more than `TOLERANCE`; the message names the rows and both predictions.
+        When a prediction differs by more than `TOLERANCE`; the message names the rows and both predictions. Or when
+        the graph cannot be run on these rows at all.
     """
     rows = with_missing_values(matrix)
-    expected, found = predict(pipeline, rows), score_onnx(graph, rows)
+    expected = predict(pipeline, rows)
+    try:
+        found = score_onnx(graph, rows)
+    except Exception as error:  # ONNX Runtime has a class of its own for each status
+        raise ParityError(f"the ONNX model fails where the trained pipeline answers: {error}") from error
     if found.shape != expected.shape:
         raise ParityError(f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}")
     is_classifier = hasattr(pipeline, "predict_proba")

@@ -18,7 +18,18 @@ CODE_FOLDERS = ("contender", "training_image")
 UNRELATED = "contender/cli"
 """Not in the image, and without influence on a model."""
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "skl2onnx", "onnx", "onnxruntime", "skops")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "lightgbm",
+    "pandas",
+    "pyarrow",
+    "skl2onnx",
+    "onnx",
+    "onnxruntime",
+    "skops",
+)
 
 
 def code_sha256(root: Path) -> str:

@@ -24,9 +24,22 @@ from training_image.export import (
     with_missing_values,
 )
 
-ESTIMATORS = ("hist_gradient_boosting", "random_forest", "linear")
+try:
+    import lightgbm  # noqa: F401
+
+    LIGHTGBM_MISSING = ""
+except OSError as error:  # its system library (Debian: libgomp1)
+    LIGHTGBM_MISSING = str(error)
+
+LIGHTGBM = pytest.param("lightgbm", marks=pytest.mark.skipif(bool(LIGHTGBM_MISSING), reason=LIGHTGBM_MISSING))
+ESTIMATORS = ("hist_gradient_boosting", LIGHTGBM, "random_forest", "linear")
 TASKS = ("binary", "multiclass", "regression")
-SMALL = {"hist_gradient_boosting": {"max_iter": 15}, "random_forest": {"n_estimators": 15}, "linear": {}}
+SMALL = {
+    "hist_gradient_boosting": {"max_iter": 15},
+    "lightgbm": {"n_estimators": 15},
+    "random_forest": {"n_estimators": 15},
+    "linear": {},
+}
 
 
 def config_of(estimator: str, task: str, **changes: Any) -> PipelineConfig:
@@ -233,4 +246,66 @@ def test_a_parameter_that_the_estimator_refuses_is_a_training_error_in_one_line(
     config = config_of("hist_gradient_boosting", "binary", parameters={"learning_rate": -1.0})
 
     with pytest.raises(TrainingFailedError, match=r"^hist_gradient_boosting cannot be trained: .*learning_rate.*$"):
+        fit_estimator(config, matrix, target)
+
+
+@pytest.mark.skipif(bool(LIGHTGBM_MISSING), reason=LIGHTGBM_MISSING)
+@pytest.mark.parametrize(
+    ("task", "parameters"),
+    [
+        ("binary", {"boosting_type": "rf", "subsample": 0.6, "subsample_freq": 1}),
+        ("multiclass", {"boosting_type": "dart"}),
+        ("regression", {"objective": "regression_l1"}),
+        ("regression", {"objective": "poisson"}),
+        ("regression", {"objective": "quantile", "alpha": 0.9}),
+        ("binary", {"is_unbalance": True, "max_bin": 31, "monotone_constraints": [1, 0, 0, 0, 0]}),
+        ("regression", {"extra_trees": True, "min_child_samples": 500}),
+    ],
+    ids=str,
+)
+def test_lightgbm_answers_the_same_as_onnx_with_other_parameters(task: str, parameters: dict[str, Any]) -> None:
+    matrix, target = rows_of(task)
+    target = np.abs(target) / 1e5 if task == "regression" else target
+    pipeline = fit_estimator(config_of("lightgbm", task, parameters={"n_estimators": 15} | parameters), matrix, target)
+    unseen, _ = rows_of(task, seed=4)
+
+    check_parity(pipeline, to_onnx(pipeline, 5), np.concatenate([matrix, unseen]))
+
+
+@pytest.mark.skipif(bool(LIGHTGBM_MISSING), reason=LIGHTGBM_MISSING)
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"categorical_feature": [3, 4]}, "a split on categories, which ONNX cannot say; leave categorical_feature"),
+        ({"zero_as_missing": True}, "zeros that count as missing, which ONNX cannot say; leave zero_as_missing"),
+        ({"linear_tree": True}, "a linear model in a leaf, which ONNX cannot say; leave linear_tree"),
+        ({"objective": "cross_entropy"}, "objective 'cross_entropy' has no translation to ONNX; leave objective"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:categorical_feature", "ignore:Found .* in params")
+def test_what_an_onnx_tree_cannot_say_is_refused(model: dict[str, Any], said: str) -> None:
+    from training_image.estimators import kind_of
+
+    matrix, target = rows_of("binary")
+    make = kind_of("lightgbm").regressor
+    pipeline = Pipeline([("model", make(n_estimators=5, verbose=-1, **model))]).fit(matrix, target.astype(float))
+
+    with pytest.raises(TrainingFailedError, match=said):
+        to_onnx(pipeline, 5)
+
+
+@pytest.mark.skipif(bool(LIGHTGBM_MISSING), reason=LIGHTGBM_MISSING)
+@pytest.mark.parametrize("name", ["categorical_feature", "zero_as_missing", "linear_tree"])
+def test_parameters_of_lightgbm_that_onnx_cannot_say_are_unknown_ones(name: str) -> None:
+    with pytest.raises(TrainingFailedError, match=rf"training\.parameters\.{name} is not a parameter of lightgbm"):
+        build_estimator(config_of("lightgbm", "binary", parameters={name: True}))
+
+
+@pytest.mark.skipif(bool(LIGHTGBM_MISSING), reason=LIGHTGBM_MISSING)
+def test_what_lightgbm_refuses_is_a_training_error_in_one_line() -> None:
+    matrix, target = rows_of("binary")
+    config = config_of("lightgbm", "binary", parameters={"num_leaves": 1})
+
+    with pytest.raises(TrainingFailedError, match=r"^lightgbm cannot be trained: .*num_leaves.*$"):
         fit_estimator(config, matrix, target)
