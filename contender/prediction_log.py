@@ -153,7 +153,7 @@ def log_record(
 def messages_of(record: Record, policy: ServingPolicy) -> list[str]:
     """A record as messages of at most 200 kB, with the policy's features dropped or hashed."""
     kept = is_kept(record.request_id, policy.log_fraction)
-    rows = [cleaned(row, record.pipeline, policy) for row in record.rows] if kept else []
+    rows = [row and cleaned(row, record.pipeline, policy) for row in record.rows] if kept else []
     whole = dataclasses.replace(record, rows=rows, kept=kept, part_rows=len(record.predictions))
     text = whole.to_json()
     if len(text) <= MAX_MESSAGE_BYTES:

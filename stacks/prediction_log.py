@@ -39,7 +39,7 @@ ASYNC_CONCURRENCY = 10
 
 SEND = "sqs:SendMessage"
 TABLE_ACTIONS_OF_SERVING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
-TABLE_ACTIONS_OF_KEEPING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
+TABLE_ACTIONS_OF_KEEPING = ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
 
 class QueueWithDeadLetters(Construct):
