@@ -230,12 +230,13 @@ class Notification(Message):
 
 @dataclass(frozen=True)
 class RunState:
-    """The execution's state, as far as it has got."""
+    """The execution's state, as far as it has got. With a `task_token` the function answers for a state that waits."""
 
     request: Request
     run_id: str
     started_at: str
     execution_arn: str = ""
+    task_token: str = ""
     claim: Claim | None = None
     validation: Validation | None = None
     drift: Drift | None = None
@@ -270,6 +271,7 @@ class RunState:
             run_id=content["run_id"],
             started_at=content["started_at"],
             execution_arn=content.get("execution_arn", ""),
+            task_token=content.get("task_token", ""),
             claim=section(Claim, "claim"),
             validation=section(Validation, "validation"),
             drift=section(Drift, "drift"),

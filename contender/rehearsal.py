@@ -110,8 +110,17 @@ class RehearsalReport:
         return tuple(check.name for check in self.checks if not check.passed)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
+        """As JSON values; a number that JSON cannot say is None."""
+        content: dict[str, Any] = _sayable(asdict(self))
+        return content
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sayable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def not_answered(version: str, reason: str) -> RehearsalReport:

@@ -16,7 +16,9 @@ VALIDATION = "validation.json"
 DRIFT = "drift.json"
 TRAINING = "training.json"
 COMPARISON = "comparison.json"
-REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON)
+REHEARSAL = "rehearsal.json"
+WATCH = "watch.json"
+REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH)
 
 
 @dataclass(frozen=True)

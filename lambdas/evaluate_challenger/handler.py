@@ -15,6 +15,7 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.own_metric import import_metric
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
+from contender.approval import asks_a_person
 from contender.config import parse_pipeline
 from contender.datasets import ORDER, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
@@ -87,6 +88,10 @@ def evaluate(state: RunState) -> Comparison:
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,
+        needs_approval=asks_a_person(
+            comparison.verdict, config.rollout, drift=state.drift, waited=bool(state.to_judge_again)
+        ),
+        approval_seconds=config.rollout.approval_seconds,
     )
 
 

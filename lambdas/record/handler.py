@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +14,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.environment import read_environment
 from contender.adapters.s3 import S3Objects
+from contender.approval import APPROVED, NOT_ANSWERED, REJECTED
 from contender.claims import give_back
 from contender.errors import NotFoundError
 from contender.messages import Record, RunState
 from contender.outcome import run_record
 from contender.promotion import read_pointer
 from contender.runs import BATCHES, RunFolder
+from contender.waiting import Judgements
 from lambdas.step import emit, step
 
 
@@ -43,6 +45,8 @@ def write_down(state: RunState) -> Record:
     seconds = (datetime.now(UTC) - datetime.fromisoformat(state.started_at)).total_seconds()
     record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
     ledger.put_run(record)
+    close_question(state)
+    forget_challenger(state, record["verdict"])
     looked_at = state.validation is not None
     waiting = give_back(ledger, pipeline, run_id=state.run_id, batch_ids=taken_uploads(state), looked_at=looked_at)
     held = state.claim is not None and state.claim.status == "claimed"
@@ -53,6 +57,25 @@ def write_down(state: RunState) -> Record:
         age = datetime.now(UTC) - datetime.fromisoformat(champion.pointer.swapped_at)
         emit("ChampionAgeHours", age.total_seconds() / 3600)
     return Record(record["verdict"], record["reason"], pending, record["champion_after"])
+
+
+def close_question(state: RunState) -> None:
+    """The run has ended, so nobody can answer any more what it may have asked."""
+    said = state.approval
+    answer = NOT_ANSWERED if said is None else APPROVED if said.approved else REJECTED
+    by, reason = (said.by, said.reason) if said else ("", "")
+    ledger.settle_approval(state.request.pipeline, state.run_id, answer=answer, by=by, reason=reason)
+
+
+def forget_challenger(state: RunState, verdict: str) -> None:
+    """A challenger that serving cannot answer with, or a person did not want, waits for no more rows."""
+    rejected = state.approval is not None and not state.approval.approved
+    if state.comparison is None or not (rejected or verdict == "stopped"):
+        return
+    judgements = Judgements(data, state.request.pipeline)
+    for judgement in judgements.read(state.comparison.challenger):
+        if judgement.run_id == state.run_id:
+            judgements.write(replace(judgement, verdict=REJECTED if rejected else verdict))
 
 
 def emit_verdict(pipeline: str, verdict: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 
 from contender.errors import IntegrityError, TrainingFailedError
 from contender.promotion import read_pointer
 from contender.registry import MODEL
 from contender.runs import COMPARISON, TRAINING
-from tests.handlers.conftest import Cloud, Context, follow, orders, train
+from tests.handlers.conftest import PIPELINE_FILE, Cloud, Context, follow, orders, train
 
 
 def test_the_first_challenger_is_judged_against_the_baseline_and_becomes_champion(cloud: Cloud) -> None:
@@ -89,6 +90,15 @@ def test_the_report_has_the_size_the_latency_and_the_training_metric(cloud: Clou
     assert 0.0 < report["model_size"]["challenger_mib"] < 1.0
     assert report["latency"]["challenger_ms"] > 0.0
     assert 0.5 < report["overfit_gap"]["training"] < 1.0
+
+
+@pytest.mark.parametrize(("approval", "asks"), [("never", False), ("inconclusive", False), ("always", True)])
+def test_a_winner_is_asked_about_where_the_pipeline_file_says_so(cloud: Cloud, approval: str, asks: bool) -> None:
+    text = PIPELINE_FILE + f'\n[rollout]\napproval = "{approval}"\napproval_minutes = 10\n'
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=text.encode())
+    comparison = follow(cloud, cloud.upload("january.csv", orders()), "evaluate_challenger")["comparison"]
+    assert (comparison["verdict"], comparison["needs_approval"]) == ("wins", asks)
+    assert comparison["approval_seconds"] == 600
 
 
 def drifted(cloud: Cloud) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from contender.ports import ApprovalRequest
+from contender.waiting import Judgement, Judgements, is_due, last_of
 from tests.handlers.conftest import STARTED_AT, Cloud, orders
 
 Metrics = Callable[[], list[dict[str, Any]]]
@@ -106,3 +108,58 @@ def test_an_upload_that_is_not_taken_is_settled(cloud: Cloud, verdict: str) -> N
     record = cloud.call("record", state | {"validation": {"status": verdict, "reason": "why"}})
     assert (record["verdict"], record["reason"]) == (verdict, "why")
     assert list(cloud.ledger.pending_batches("shop")) == []
+
+
+ASKED = ApprovalRequest("run-1", "v2", "token", "2026-01-01T10:00:00Z", "2026-01-01T12:00:00Z")
+COMPARED = {"verdict": "inconclusive", "reason": "few rows", "challenger": "v2", "challenger_manifest_sha256": "sha"}
+PASSED, STOPPED = ({"status": status, "reason": "why"} for status in ("passed", "failed"))
+TIMEOUT = {"Error": "States.Timeout", "Cause": ""}
+
+
+@pytest.mark.parametrize(
+    ("sections", "answer", "by"),
+    [
+        ({"approval": {"approved": True, "by": "Ada", "reason": "fine"}}, "approved", "Ada"),
+        ({"approval": {"approved": False, "by": "Ada", "reason": "a strike"}}, "rejected", "Ada"),
+        ({"approval_timeout": TIMEOUT}, "not answered", ""),
+        (FAILURE, "not answered", ""),
+    ],
+)
+def test_a_run_that_has_ended_waits_for_nobody(cloud: Cloud, sections: Any, answer: str, by: str) -> None:
+    cloud.ledger.put_approval("shop", ASKED)
+    state = cloud.claimed(cloud.upload("a.csv", orders())) | ACCEPTED | {"comparison": COMPARED} | sections
+    cloud.call("record", state)
+    found = cloud.ledger.approval("shop", "run-1")
+    assert found is not None
+    assert (found.answer, found.by, found.task_token) == (answer, by, "")
+
+
+def test_the_answer_that_the_command_wrote_down_is_kept(cloud: Cloud) -> None:
+    cloud.ledger.put_approval("shop", ASKED)
+    cloud.ledger.settle_approval("shop", "run-1", answer="rejected", by="Ada", reason="a strike")
+    said = {"approved": False, "by": "somebody else", "reason": ""}
+    cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | {"comparison": COMPARED, "approval": said})
+    found = cloud.ledger.approval("shop", "run-1")
+    assert found is not None
+    assert (found.answer, found.by) == ("rejected", "Ada")
+
+
+@pytest.mark.parametrize(
+    ("sections", "verdict", "waits"),
+    [
+        ({"rehearsal": STOPPED}, "stopped", False),
+        ({"rehearsal": PASSED, "approval": {"approved": False, "by": "Ada", "reason": ""}}, "rejected", False),
+        ({"rehearsal": PASSED, "approval_timeout": TIMEOUT}, "inconclusive", True),
+        ({}, "inconclusive", True),
+    ],
+)
+def test_a_challenger_that_was_stopped_or_rejected_waits_for_no_more_rows(
+    cloud: Cloud, sections: Any, verdict: str, waits: bool
+) -> None:
+    judgements = Judgements(cloud.data, "shop")
+    for run in ("run-0", "run-1"):
+        judgements.write(Judgement("v2", run, "inconclusive", rows=100, through_order=float(run[-1])))
+    state = cloud.claimed(cloud.upload("a.csv", orders())) | ACCEPTED | {"comparison": COMPARED} | sections
+    cloud.call("record", state)
+    assert [each.verdict for each in judgements.read("v2")] == ["inconclusive", verdict]
+    assert is_due(last_of(judgements.read("v2")), newer_rows=1000) is waits
