@@ -65,17 +65,19 @@ def undo_newest(
     by_person: bool,
     within_hours: float,
     now: datetime,
+    rang_at: str = "",
 ) -> Undone:
     """Undo the newest change of who answers: end the trial that is on, or put the previous champion back.
 
     An alarm (not `by_person`) undoes only what is younger than `within_hours`: a champion that was good for longer is
-    not what has changed. Nor does it bring back what was itself taken out of service. What cannot be undone is
-    `refused` with the reason, not an error: asking again would not help.
+    not what has changed. It speaks of what served when it began to ring (`rang_at`, ISO): where Watch, a person or a
+    promotion has moved the pointer since, that is left alone. Nor does it bring back what was itself taken out of
+    service. What cannot be undone is `refused` with the reason, not an error: asking again would not help.
     """
     before = read_pointer(models, pipeline)
     current = before.pointer if before else None
     if current is not None and not by_person and not current.has_seen(swap_id):
-        why_not = _too_old(current, within_hours, now)
+        why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
         if why_not:
             return Undone(Rollback("refused", why_not, champion=current.champion), current)
     try:
@@ -94,6 +96,28 @@ def undo_newest(
     )
     ledger.append_promotion(pipeline, entry)
     return Undone(_what_was_undone(pointer, swap_id, reason), pointer)
+
+
+def _moved_since(ledger: Ledger, current: Pointer, rang_at: str) -> str:
+    """Why an alarm is not about what serves now; empty where it may be."""
+    if not rang_at:
+        return ""
+    moved_at = _time_of_newest_swap(ledger, current)
+    if moved_at is not None and datetime.fromisoformat(moved_at) <= datetime.fromisoformat(rang_at):
+        return ""
+    when = f"at {moved_at}" if moved_at else "a moment ago"
+    return f"The pointer was moved {when}, after the alarm began to ring ({rang_at}): what rang may be out already."
+
+
+def _time_of_newest_swap(ledger: Ledger, current: Pointer) -> str | None:
+    """None when it is not in the history: it has only just happened, and was no promotion."""
+    for entry in ledger.promotions(current.pipeline):
+        if entry["swap_id"] == current.swap_id:
+            return str(entry["swapped_at"])
+    if current.challenger is not None:
+        return current.challenger.since
+    made_champion = not current.past or current.past[-1].champion != current.champion
+    return current.swapped_at if made_champion else None
 
 
 def _too_old(current: Pointer, within_hours: float, now: datetime) -> str:

@@ -17,15 +17,35 @@ from constructs import Construct
 from contender.config import AlarmPolicy, PipelineConfig
 from stacks import metrics
 from stacks.environment import Environment
+from stacks.rollback import champion_alarm_name
 
 FAILED_RUNS_WINDOW = Duration.hours(1)
+ROLLBACK_ERRORS = 5
+"""So many failed predictions in a window show that it is no single bad request; fewer mail, and roll nothing back."""
+THROTTLED_SHARE = 0.5
+"""From so many throttled calls for each failed prediction on, it is not the model that fails."""
+HEAR_OF_THE_OTHER = Duration.minutes(1)
+"""How long a composite alarm holds its mail back, to hear whether the other one tells the same."""
 WIDTH = 24
 
-SERVING_ERRORS = """**Predictions of {pipeline} fail.** More than {rate:.2%} of them answered 5xx.
+CHAMPION_FAILS = """**The champion of {pipeline} fails.** More than {rate:.2%} of the predictions answered 5xx,
+{errors} or more in {minutes} minutes, and not because Lambda throttled.
 
-1. `GET /v1/model` says which version answers, and since when.
-2. If it was promoted shortly before: `contender rollback --pipeline {pipeline} --env {environment}`.
+A canary, or a champion younger than {hours} hours, is being rolled back by itself; a mail says what came of it.
+
+1. `contender champion --pipeline {pipeline} --env {environment}` shows what serves now and what was taken out.
+2. If it fails still: `contender rollback --pipeline {pipeline} --env {environment}` goes one version further back.
+3. Else it is not the model: read the log of the Serve function; a timeout asks for memory, a refused file is named."""
+
+PREDICTIONS_FAIL = """**Predictions of {pipeline} fail.** More than {rate:.2%} of them answered 5xx. Nothing was rolled
+back: there were few, or Lambda throttled.
+
+1. If ServeThrottled rings: raise the account's concurrency, or lower `serving.requests_per_second`.
+2. `GET /v1/model` says which version answers, and since when. If it was promoted shortly before:
+   `contender rollback --pipeline {pipeline} --env {environment}`.
 3. Else read the log of the Serve function: a timeout asks for memory, a refused file is named."""
+
+A_CHILD = "Mails nobody: {alarms} look{s} at it. {says}"
 
 FAILED_RUNS = """**Training runs of {pipeline} fail.** In one hour {count} or more did not reach their end.
 
@@ -40,7 +60,8 @@ DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** Something could
 
 1. Read a message of the dead-letter queue: its attributes carry the error code, its body what was sent.
    Most often it is a permission, or StartExecution was throttled.
-2. Repair, then upload the files that the messages name once more; a missed schedule needs nothing.
+2. Repair, then upload the files that the messages name once more; a missed schedule needs nothing. One with
+   `"trigger": "alarm"` is a rollback that was not done: see ChampionFails.
 3. Purge the queue; the alarm goes back to OK."""
 
 
@@ -66,6 +87,7 @@ class PipelineMetrics:
         self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
         self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
         self.serve_errors = serve.metric_errors(period=period, label="function errors")
+        self.throttles = serve.metric_throttles(period=period, label="throttled")
         self.waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
         self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
             period=period, statistic="Maximum"
@@ -80,6 +102,24 @@ class PipelineMetrics:
             using_metrics={"requests": self.requests, "errors": self.server_errors},
             period=self._period,
             label="error rate",
+        )
+
+    def errors(self) -> cloudwatch.MathExpression:
+        """Requests answered 5xx. The metric is there only when somebody asks, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression="FILL(errors, 0)",
+            using_metrics={"errors": self.server_errors},
+            period=self._period,
+            label="failed predictions",
+        )
+
+    def throttled_share(self) -> cloudwatch.MathExpression:
+        """Calls that Lambda refused for each failed prediction; 0 while none fails."""
+        return cloudwatch.MathExpression(
+            expression="IF(FILL(errors, 0) > 0, FILL(throttles, 0) / errors, 0)",
+            using_metrics={"errors": self.server_errors, "throttles": self.throttles},
+            period=self._period,
+            label="throttled share",
         )
 
     def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:
@@ -127,46 +167,65 @@ class PipelineMetrics:
 
 
 class PipelineAlarms(Construct):
-    """The alarms that mail somebody. All are metric math, so each can carry its own minimum volume."""
+    """The alarms. Those that mail somebody are few; all are metric math, so each can carry its own minimum volume."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        pipeline: str,
-        environment: str,
         policy: AlarmPolicy,
+        pipeline: str,
         shared: PipelineMetrics,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
+        at_least = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        above = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
         self._topic = topic
-        self._add(
+        self.error_rate = self._make(
             "ServingErrorRate",
             metric=shared.error_rate(min_requests=policy.serving_min_requests),
             threshold=policy.serving_error_rate,
-            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            description=SERVING_ERRORS.format(
-                pipeline=pipeline, environment=environment, rate=policy.serving_error_rate
+            operator=above,
+            description=A_CHILD.format(
+                alarms="ChampionFails and PredictionsFail", s="", says="1. See them for what to do."
             ),
         )
-        self._add(
-            "FailedRuns",
-            metric=shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
-            threshold=policy.failed_runs,
-            operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            description=FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
+        self.many_errors = self._make(
+            "ManyServingErrors",
+            metric=shared.errors(),
+            threshold=ROLLBACK_ERRORS,
+            operator=at_least,
+            description=A_CHILD.format(alarms="ChampionFails", s="s", says="1. See it for what to do."),
         )
-        self._add(
-            "UndeliveredTriggers",
-            metric=shared.undelivered(),
-            threshold=0,
-            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            description=DEAD_LETTERS.format(pipeline=pipeline),
+        self.throttled = self._make(
+            "ServeThrottled",
+            metric=shared.throttled_share(),
+            threshold=THROTTLED_SHARE,
+            operator=at_least,
+            description=A_CHILD.format(
+                alarms="ChampionFails",
+                s="s",
+                says="1. Raise the account's concurrency: it is not the model that fails, and nothing is rolled back.",
+            ),
         )
+        for construct_id_, metric, threshold, operator, description in (
+            (
+                "FailedRuns",
+                shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
+                policy.failed_runs,
+                at_least,
+                FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
+            ),
+            ("UndeliveredTriggers", shared.undelivered(), 0, above, DEAD_LETTERS.format(pipeline=pipeline)),
+        ):
+            alarm = self._make(
+                construct_id_, metric=metric, threshold=threshold, operator=operator, description=description
+            )
+            _mail(alarm, topic)
 
-    def _add(
+    def _make(
         self,
         construct_id: str,
         *,
@@ -174,8 +233,8 @@ class PipelineAlarms(Construct):
         threshold: float,
         operator: cloudwatch.ComparisonOperator,
         description: str,
-    ) -> None:
-        alarm = cloudwatch.Alarm(
+    ) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
@@ -185,8 +244,62 @@ class PipelineAlarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))
+
+
+def _mail(alarm: cloudwatch.AlarmBase, topic: sns.ITopic) -> None:
+    """On-call hears when it begins to ring and when it is over."""
+    alarm.add_alarm_action(actions.SnsAction(topic))
+    alarm.add_ok_action(actions.SnsAction(topic))
+
+
+class ChampionAlarms(Construct):
+    """Two alarms about predictions that fail, of which one tells at a time.
+
+    `ChampionFails` is what a rollback may help against; its state change starts the rollback machine. `PredictionsFail`
+    is all else, and keeps silent while the other rings.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        children: PipelineAlarms,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        rule, ringing = cloudwatch.AlarmRule, cloudwatch.AlarmState.ALARM
+        fails = rule.from_alarm(children.error_rate, ringing)
+        many = rule.from_alarm(children.many_errors, ringing)
+        throttled = rule.from_alarm(children.throttled, ringing)
+        told = {
+            "pipeline": pipeline.name,
+            "environment": environment.name,
+            "rate": pipeline.alarms.serving_error_rate,
+            "errors": ROLLBACK_ERRORS,
+            "minutes": pipeline.alarms.period_minutes,
+            "hours": pipeline.rollout.rollback_within_hours,
+        }
+        champion = cloudwatch.CompositeAlarm(
+            self,
+            "ChampionFails",
+            composite_alarm_name=champion_alarm_name(environment, pipeline),
+            alarm_rule=rule.all_of(fails, many, rule.not_(throttled)),
+            alarm_description=CHAMPION_FAILS.format(**told),
+        )
+        others = cloudwatch.CompositeAlarm(
+            self,
+            "PredictionsFail",
+            alarm_rule=fails,
+            alarm_description=PREDICTIONS_FAIL.format(**told),
+            actions_suppressor=champion,
+            actions_suppressor_wait_period=HEAR_OF_THE_OTHER,
+            actions_suppressor_extension_period=HEAR_OF_THE_OTHER,
+        )
+        for alarm in (champion, others):
+            _mail(alarm, topic)
 
 
 class PipelineDashboard(Construct):
@@ -260,15 +373,10 @@ class MonitoringStack(Stack):
             serve=serve,
             dead_letters=dead_letters,
         )
-        PipelineAlarms(
-            self,
-            "Alarms",
-            pipeline=pipeline.name,
-            environment=environment.name,
-            policy=pipeline.alarms,
-            shared=shared,
-            topic=topic,
+        alarms = PipelineAlarms(
+            self, "Alarms", pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic
         )
+        ChampionAlarms(self, "Serving", environment=environment, pipeline=pipeline, children=alarms, topic=topic)
         PipelineDashboard(
             self,
             "Overview",

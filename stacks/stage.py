@@ -75,18 +75,6 @@ class ContenderStage(Stage):
             self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
 
     def _add_pipeline(self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]) -> None:
-        workflow = WorkflowStack(
-            self,
-            f"{pipeline.name}-workflow",
-            environment=self._environment,
-            pipeline=pipeline,
-            storage=self.data.storage,
-            alerts_key=self.data.alerts_key,
-            training=self.training,
-            alarm_emails=alarm_emails,
-            project_root=project_root,
-            **self._settings(f"Continuous training of {pipeline.name}"),
-        )
         predictions = PredictionStore(
             self,
             f"{pipeline.name}-predictions",
@@ -95,6 +83,19 @@ class ContenderStage(Stage):
             storage=self.data.storage,
             project_root=project_root,
             **self._settings(f"Kept predictions of {pipeline.name}"),
+        )
+        workflow = WorkflowStack(
+            self,
+            f"{pipeline.name}-workflow",
+            environment=self._environment,
+            pipeline=pipeline,
+            storage=self.data.storage,
+            alerts_key=self.data.alerts_key,
+            training=self.training,
+            predictions=predictions,
+            alarm_emails=alarm_emails,
+            project_root=project_root,
+            **self._settings(f"Continuous training of {pipeline.name}"),
         )
         serving = ServingStack(
             self,

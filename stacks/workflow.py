@@ -20,6 +20,8 @@ from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
 from stacks.machines import DefinedMachine, executions_arn, machine_arn
+from stacks.prediction_log import PredictionStore
+from stacks.rollback import RollbackMachine, champion_alarm_name
 from stacks.training import CONTAINER_NAME, TrainingStack
 from stacks.triggers import Triggers
 
@@ -92,6 +94,18 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="promote",
             description="Moves the champion pointer by one compare-and-swap",
             access=Access(read_models=(models,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
+        ),
+        FunctionSpec(
+            state="Watch",
+            folder="watch",
+            description="Looks at what a canary answered, and at the alarms, and says whether it may go on",
+            access=Access(write_data=(runs,), read_models=(pointer,)),
+        ),
+        FunctionSpec(
+            state="RollBack",
+            folder="roll_back",
+            description="Takes a version out of service by one compare-and-swap",
+            access=Access(read_models=(pointer,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Record",
@@ -289,6 +303,7 @@ class WorkflowStack(Stack):
         storage: Storage,
         alerts_key: kms.IKey,
         training: TrainingStack,
+        predictions: PredictionStore,
         alarm_emails: Sequence[str],
         project_root: Path,
         **stack_settings: object,
@@ -297,6 +312,7 @@ class WorkflowStack(Stack):
         emails = (*pipeline.notify.emails, *alarm_emails)
         self.alerts = AlertsTopic(self, "Alerts", key=alerts_key, emails=emails).topic
         pipeline_file = s3_assets.Asset(self, "PipelineFile", path=pipeline.path)
+        rollout = pipeline.rollout.to_json()
         self.functions = LoopFunctions(
             self,
             "Functions",
@@ -308,11 +324,20 @@ class WorkflowStack(Stack):
             variables={
                 "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
                 "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
+                "Promote": {"ROLLOUT_POLICY": rollout},
+                "RollBack": {"ROLLOUT_POLICY": rollout},
+                "Watch": {
+                    "ROLLOUT_POLICY": rollout,
+                    "TASK": pipeline.task,
+                    "PREDICTIONS_TABLE": predictions.table.table_name,
+                    "ALARM": champion_alarm_name(environment, pipeline),
+                },
             },
         )
         self._grant_pipeline_file(pipeline_file)
         self._grant_look_at_runs(machine_name(environment, pipeline))
         self._grant_mail(alerts_key)
+        self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(
             self,
             "ContinuousTraining",
@@ -335,6 +360,18 @@ class WorkflowStack(Stack):
             expression=pipeline.schedule.expression,
             enabled=pipeline.schedule.enabled,
         )
+        self.rollback = RollbackMachine(
+            self,
+            "Rollback",
+            environment=environment,
+            pipeline=pipeline,
+            functions=self.functions.by_state,
+            project_root=project_root,
+        )
+        self.rollback.start_on_alarm(
+            champion_alarm_name(environment, pipeline), dead_letters=self.triggers.dead_letters
+        )
+        CfnOutput(self, "RollbackMachineArn", value=self.rollback.machine.state_machine_arn)
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
@@ -368,4 +405,20 @@ class WorkflowStack(Stack):
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=[alerts_key.key_arn],
             )
+        )
+
+    def _grant_watch(self, predictions: PredictionStore) -> None:
+        role = self.functions.by_state["Watch"].role
+        predictions.table.grant(role, *TABLE_READ_ACTIONS)
+        role.add_to_policy(
+            iam.PolicyStatement(sid="LookAtAlarms", actions=["cloudwatch:DescribeAlarms"], resources=["*"])
+        )
+        acknowledge(
+            role,
+            {
+                "AwsSolutions-IAM5[Resource::*]": (
+                    "cloudwatch:DescribeAlarms answers with composite alarms only to who may ask for all; the function "
+                    "asks for one by its name and reads its state. X-Ray takes no resource either."
+                )
+            },
         )

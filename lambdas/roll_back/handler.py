@@ -47,17 +47,20 @@ def put_back(state: RunState) -> Rollback:
             reason=told,
             now=now.isoformat(),
         )
+    by_person, rang_at = state.request.trigger == "manual", state.request.event_time
     return undo_newest(
         models,
         ledger,
         pipeline=pipeline,
-        swap_id=f"rollback:{state.run_id}",
+        # EventBridge delivers at least once: an alarm that begins to ring undoes one change, however often it is told.
+        swap_id=f"rollback:{state.run_id}" if by_person or not rang_at else f"rollback:alarm:{rang_at}",
         run_id=state.run_id,
         reason=state.request.reason or "no reason was given",
         by=state.request.by or state.request.trigger,
-        by_person=state.request.trigger == "manual",
+        by_person=by_person,
         within_hours=policy.rollback_within_hours,
         now=now,
+        rang_at="" if by_person else rang_at,
     ).rollback
 
 

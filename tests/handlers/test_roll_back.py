@@ -83,3 +83,14 @@ def test_an_alarm_with_nothing_to_go_back_to_is_refused_and_not_an_error(cloud: 
     cloud.call("promote", state("v1"))
     done = cloud.call("roll_back", request("alarm"), run_id="back-1")
     assert (done["status"], "no previous version" in done["reason"]) == ("refused", True)
+
+
+def test_an_alarm_told_twice_undoes_one_change(cloud: Cloud) -> None:
+    for version in ("v0", "v1", "v2"):
+        against = etag(cloud) if version != "v0" else None
+        cloud.call("promote", state(version, against), run_id=f"run of {version}")
+    rings = request("alarm", event_time="2999-01-01T00:00:00Z")
+    first = cloud.call("roll_back", rings, run_id="back-1")
+    assert (first["status"], first["champion"]) == ("rolled_back", "v1")
+    assert cloud.call("roll_back", rings, run_id="back-2") == first
+    assert pointer(cloud).champion == "v1"

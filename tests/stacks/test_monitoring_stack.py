@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -27,17 +29,86 @@ def expression(properties: dict[str, Any]) -> str:
     return str(found)
 
 
-def test_every_alarm_is_metric_math_tells_somebody_and_says_what_to_do(anywhere: Synthesised) -> None:
+def composite(synthesised: Synthesised, name: str) -> dict[str, Any]:
+    alarms = synthesised.resources(MONITORING, "AWS::CloudWatch::CompositeAlarm")
+    (found,) = [a for a in alarms if a["LogicalId"].startswith(f"Serving{name}")]
+    return found
+
+
+def rings(synthesised: Synthesised, name: str, states: dict[str, str]) -> bool:
+    """Whether a composite alarm rings while its children, by the names of their constructs, are in these states."""
+    rule = flat(composite(synthesised, name)["Properties"]["AlarmRule"])
+
+    def holds(found: re.Match[str]) -> str:
+        (state,) = [state for child, state in states.items() if found[2].startswith(f"<Alarms{child}")]
+        return str(state == found[1])
+
+    said = re.sub(r'(ALARM|OK|INSUFFICIENT_DATA)\("(<[^"]+>)"\)', holds, rule)
+    assert set(re.findall(r"[A-Za-z]+", said)) <= {"AND", "OR", "NOT", "True", "False"}
+    return bool(eval(said.replace("AND", "and").replace("OR", "or").replace("NOT", "not")))
+
+
+CHILDREN = ("ServingErrorRate", "ManyServingErrors", "ServeThrottled")
+STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
+
+
+def test_every_alarm_is_metric_math_and_says_what_to_do(anywhere: Synthesised) -> None:
     alarms = anywhere.resources(MONITORING, "AWS::CloudWatch::Alarm")
-    assert len(alarms) == 3
+    assert len(alarms) == 5
     for one in alarms:
         properties = one["Properties"]
         assert "MetricName" not in properties
         assert sum("Expression" in metric for metric in properties["Metrics"]) == 1
-        assert len(properties["AlarmActions"]) == len(properties["OKActions"]) == 1
         assert properties["TreatMissingData"] == "notBreaching"
         assert "1. " in properties["AlarmDescription"]
         assert len(properties["AlarmDescription"]) <= 1024
+
+
+def test_every_alarm_tells_somebody_by_itself_or_through_a_composite_one(anywhere: Synthesised) -> None:
+    composites = anywhere.resources(MONITORING, "AWS::CloudWatch::CompositeAlarm")
+    rules = " ".join(flat(one["Properties"]["AlarmRule"]) for one in composites)
+    for one in [*anywhere.resources(MONITORING, "AWS::CloudWatch::Alarm"), *composites]:
+        properties = one["Properties"]
+        if f"<{one['LogicalId']}.Arn>" in rules:
+            assert properties["AlarmDescription"].startswith("Mails nobody: ")
+            assert "AlarmActions" not in properties
+        else:
+            assert len(properties["AlarmActions"]) == len(properties["OKActions"]) == 1
+    for one in composites:
+        assert "1. " in one["Properties"]["AlarmDescription"]
+        assert len(one["Properties"]["AlarmDescription"]) <= 1024
+
+
+@pytest.mark.parametrize(("rate", "many", "throttled"), list(itertools.product(STATES, repeat=3)))
+def test_the_champion_fails_when_many_predictions_do_and_lambda_did_not_throttle(
+    local: Synthesised, rate: str, many: str, throttled: str
+) -> None:
+    states = dict(zip(CHILDREN, (rate, many, throttled), strict=True))
+    fails = rate == many == "ALARM" and throttled != "ALARM"
+    assert rings(local, "ChampionFails", states) is fails
+    assert rings(local, "PredictionsFail", states) is (rate == "ALARM")
+
+
+def test_of_the_two_alarms_about_failing_predictions_one_tells_at_a_time(anywhere: Synthesised) -> None:
+    champion, others = (composite(anywhere, name) for name in ("ChampionFails", "PredictionsFail"))
+    assert others["Properties"]["ActionsSuppressor"] == {"Fn::GetAtt": [champion["LogicalId"], "Arn"]}
+    assert others["Properties"]["ActionsSuppressorWaitPeriod"] == 60
+    assert "ActionsSuppressor" not in champion["Properties"]
+
+
+def test_the_alarm_that_rolls_back_has_the_name_that_the_rule_listens_to(anywhere: Synthesised) -> None:
+    name = composite(anywhere, "ChampionFails")["Properties"]["AlarmName"]
+    rules = anywhere.resources(f"{PIPELINE}-workflow", "AWS::Events::Rule")
+    patterns = [rule["Properties"]["EventPattern"] for rule in rules]
+    (pattern,) = [found for found in patterns if found["source"] == ["aws.cloudwatch"]]
+    assert pattern["detail"] == {"alarmName": [name], "state": {"value": ["ALARM"]}}
+
+
+def test_a_few_failures_and_failures_that_lambda_causes_roll_nothing_back(anywhere: Synthesised) -> None:
+    many, throttled = alarm(anywhere, "ManyServingErrors"), alarm(anywhere, "ServeThrottled")
+    assert (expression(many), many["Threshold"]) == ("FILL(errors, 0)", 5)
+    assert expression(throttled) == "IF(FILL(errors, 0) > 0, FILL(throttles, 0) / errors, 0)"
+    assert throttled["Threshold"] == 0.5
 
 
 def test_few_requests_do_not_ring_the_serving_alarm(anywhere: Synthesised) -> None:

@@ -20,6 +20,18 @@ def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
     return found
 
 
+def machine(synthesised: Synthesised, construct_id: str = "ContinuousTraining") -> dict[str, Any]:
+    machines = synthesised.resources(WORKFLOW, "AWS::StepFunctions::StateMachine")
+    (found,) = [m["Properties"] for m in machines if m["LogicalId"].startswith(construct_id)]
+    return found
+
+
+def rule(synthesised: Synthesised, construct_id: str) -> dict[str, Any]:
+    rules = synthesised.resources(WORKFLOW, "AWS::Events::Rule")
+    (found,) = [r["Properties"] for r in rules if r["LogicalId"].startswith(construct_id)]
+    return found
+
+
 def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
     """What a role may do, as pairs of action and resource below the bucket, table or machine."""
     policies = synthesised.resources(WORKFLOW, "AWS::IAM::Policy")
@@ -38,25 +50,26 @@ def writes(synthesised: Synthesised, state: str) -> set[str]:
 
 
 def test_the_definition_goes_to_the_machine_as_it_stands_in_its_file(anywhere: Synthesised) -> None:
-    assert anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionString"] == DEFINITION
+    assert machine(anywhere)["DefinitionString"] == DEFINITION
 
 
 def test_every_substitution_is_bound_and_used(anywhere: Synthesised) -> None:
     used = set(re.findall(r"\$\{(\w+)\}", DEFINITION))
-    bound = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    bound = machine(anywhere)["DefinitionSubstitutions"]
     assert set(bound) == used
 
 
 def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     anywhere: Synthesised,
 ) -> None:
-    bound = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    bound = machine(anywhere)["DefinitionSubstitutions"]
     called = {
         name: state["Resource"]
         for name, state in json.loads(DEFINITION)["States"].items()
         if state["Type"] == "Task" and state["Resource"].startswith("${")
     }
     assert called.pop("JudgeWaiting") == called["EvaluateChallenger"]
+    assert called.pop("PromoteFully") == called["Promote"]
     assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in function_specs(PIPELINE)}
     for state in called:
         assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]}
@@ -67,11 +80,12 @@ def test_every_function_has_a_folder_with_a_handler() -> None:
         assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
 
 
-def test_the_machine_logs_everything_and_is_traced(anywhere: Synthesised) -> None:
-    machine = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")
-    assert machine["LoggingConfiguration"]["Level"] == "ALL"
-    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is True
-    assert machine["TracingConfiguration"] == {"Enabled": True}
+def test_each_machine_logs_everything_and_is_traced(anywhere: Synthesised) -> None:
+    for name in ("ContinuousTraining", "Rollback"):
+        found = machine(anywhere, name)
+        assert found["LoggingConfiguration"]["Level"] == "ALL"
+        assert found["LoggingConfiguration"]["IncludeExecutionData"] is True
+        assert found["TracingConfiguration"] == {"Enabled": True}
 
 
 def test_on_aws_functions_that_need_scipy_run_from_the_image(on_aws: Synthesised) -> None:
@@ -111,6 +125,9 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
         assert variables["POWERTOOLS_SERVICE_NAME"] == spec.folder
         assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Contender"
         assert {"DATA_BUCKET", "MODEL_BUCKET", "RUNS_TABLE"} <= set(variables)
+        rolls_out = spec.state in ("Promote", "Watch", "RollBack")
+        assert not rolls_out or json.loads(variables["ROLLOUT_POLICY"])["canary_weight"] == 0.0
+        assert ("ALARM" in variables) == (spec.state == "Watch")
         assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
         assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state == "Notify")
 
@@ -122,6 +139,8 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*"}
     assert writes(anywhere, "EvaluateChallenger") == {run, f"/judgements/{PIPELINE}/*"}
     assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
+    assert writes(anywhere, "RollBack") == {f"{model}/champion.json"}
+    assert writes(anywhere, "Watch") == {run}
     assert writes(anywhere, "Record") == set()
     assert writes(anywhere, "Notify") == set()
 
@@ -169,9 +188,9 @@ def test_the_machine_may_start_and_follow_training_and_pass_only_its_two_roles(a
 
 
 def test_the_machine_may_start_itself_and_nothing_else(anywhere: Synthesised) -> None:
-    name = anywhere.only(WORKFLOW, "AWS::StepFunctions::StateMachine")["StateMachineName"]
-    (machine,) = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "states:StartExecution"}
-    assert machine.endswith(f":stateMachine:{name}")
+    name = machine(anywhere)["StateMachineName"]
+    (started,) = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "states:StartExecution"}
+    assert started.endswith(f":stateMachine:{name}")
 
 
 def test_the_machine_invokes_its_own_functions_only(anywhere: Synthesised) -> None:
@@ -180,16 +199,59 @@ def test_the_machine_invokes_its_own_functions_only(anywhere: Synthesised) -> No
     assert invoked == {f"<{function['LogicalId']}.Arn>" for function in functions}
 
 
-def test_an_upload_starts_a_run_with_the_event_as_the_loop_expects_it(anywhere: Synthesised) -> None:
-    rule = anywhere.only(WORKFLOW, "AWS::Events::Rule")
-    assert rule["EventPattern"]["source"] == ["aws.s3"]
-    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
-    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": f"incoming/{PIPELINE}/"}]}
-    (target,) = rule["Targets"]
+def sent_by(found: dict[str, Any]) -> Any:
+    """What a rule's target gets, with the path in the event in place of what stands there."""
+    (target,) = found["Targets"]
     transformer = target["InputTransformer"]
     values = {name: json.dumps(path) for name, path in transformer["InputPathsMap"].items()}
-    sent = json.loads(re.sub(r"<([\w-]+)>", lambda match: values[match[1]], transformer["InputTemplate"]))
-    assert sent == {
+    return json.loads(re.sub(r"<([\w-]+)>", lambda match: values[match[1]], transformer["InputTemplate"]))
+
+
+def test_an_alarm_starts_a_rollback_that_says_which_ringing_it_was(anywhere: Synthesised) -> None:
+    alarm = rule(anywhere, "RollbackAlarm")
+    (name,) = alarm["EventPattern"]["detail"]["alarmName"]
+    assert alarm["EventPattern"]["detail-type"] == ["CloudWatch Alarm State Change"]
+    assert sent_by(alarm) == {
+        "trigger": "alarm",
+        "pipeline": PIPELINE,
+        "reason": f"the alarm {name} rings",
+        "by": name,
+        "event_time": "$.time",
+    }
+    (target,) = alarm["Targets"]
+    (queue,) = anywhere.resources(WORKFLOW, "AWS::SQS::Queue")
+    assert flat(target["Arn"]).startswith("<RollbackMachine")
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue["LogicalId"], "Arn"]}}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 1800, "MaximumRetryAttempts": 8}
+
+
+def test_the_rollback_machine_runs_its_definition_with_functions_of_the_loop_and_may_do_nothing_else(
+    anywhere: Synthesised,
+) -> None:
+    found = machine(anywhere, "Rollback")
+    definition = (PROJECT_ROOT / "statemachines/rollback.asl.json").read_text("utf-8")
+    assert found["DefinitionString"] == definition
+    states = {"RollBack", "Record", "Notify"}
+    assert found["DefinitionSubstitutions"] == {
+        f"{state}FunctionArn": {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]} for state in states
+    }
+    pairs = allowed(anywhere, "RollbackRole")
+    assert {action for action, resource in pairs if resource != "*"} == {"lambda:InvokeFunction"}
+    assert len({resource for action, resource in pairs if action == "lambda:InvokeFunction"}) == len(states)
+
+
+def test_watch_may_read_predictions_and_alarms_and_changes_neither(anywhere: Synthesised) -> None:
+    actions = {action for action, _ in allowed(anywhere, "FunctionsWatchRole")}
+    assert "cloudwatch:DescribeAlarms" in actions
+    assert {action for action in actions if action.startswith("dynamodb:")} == {"dynamodb:GetItem", "dynamodb:Query"}
+
+
+def test_an_upload_starts_a_run_with_the_event_as_the_loop_expects_it(anywhere: Synthesised) -> None:
+    upload = rule(anywhere, "TriggersUpload")
+    assert upload["EventPattern"]["source"] == ["aws.s3"]
+    assert upload["EventPattern"]["detail-type"] == ["Object Created"]
+    assert upload["EventPattern"]["detail"]["object"] == {"key": [{"prefix": f"incoming/{PIPELINE}/"}]}
+    assert sent_by(upload) == {
         "trigger": "upload",
         "pipeline": PIPELINE,
         "bucket": "$.detail.bucket.name",
@@ -204,7 +266,7 @@ def test_an_upload_starts_a_run_with_the_event_as_the_loop_expects_it(anywhere: 
 
 def test_rule_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anywhere: Synthesised) -> None:
     (queue,) = anywhere.resources(WORKFLOW, "AWS::SQS::Queue")
-    (rule_target,) = anywhere.only(WORKFLOW, "AWS::Events::Rule")["Targets"]
+    (rule_target,) = rule(anywhere, "TriggersUpload")["Targets"]
     schedule_target = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")["Target"]
     for target in (rule_target, schedule_target):
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 8}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contender.messages import Rollback
-from contender.promotion import Trial, promote, read_pointer, start_trial
+from contender.promotion import Trial, end_trial, promote, read_pointer, start_trial
 from contender.rollback import take_back, undo_newest
 from tests.fakes import Fault, MemoryLedger, MemoryObjects
 
@@ -58,19 +58,19 @@ class Shop:
     def history(self) -> list[Any]:
         return list(self.ledger.promotions("shop"))
 
-    def take_back(self, *, bad: bool, version: str = "v2") -> Rollback:
+    def take_back(self, *, bad: bool, hour: float = 0.0) -> Rollback:
         return take_back(
             self.objects,
             self.ledger,
             pipeline="shop",
-            version=version,
+            version="v2",
             run_id="run",
             bad=bad,
             reason="it fails more often",
-            now=NOON.isoformat(),
+            now=(NOON + timedelta(hours=hour)).isoformat(),
         )
 
-    def undo(self, *, by_person: bool, hour: float = 2.0, run: str = "r1") -> Rollback:
+    def undo(self, *, by_person: bool, hour: float = 2.0, run: str = "r1", rang: float | None = None) -> Rollback:
         return undo_newest(
             self.objects,
             self.ledger,
@@ -82,6 +82,7 @@ class Shop:
             by_person=by_person,
             within_hours=24,
             now=NOON + timedelta(hours=hour),
+            rang_at="" if rang is None else (NOON + timedelta(hours=rang)).isoformat(),
         ).rollback
 
 
@@ -156,6 +157,34 @@ def test_an_alarm_undoes_what_is_young_and_leaves_what_was_good_for_long() -> No
     )
     assert (shop.pointer.champion, shop.history) == ("v2", [])
     assert shop.undo(by_person=False, hour=24.9, run="r2").status == "rolled_back"
+
+
+def test_an_alarm_that_rang_since_the_promotion_undoes_it() -> None:
+    assert Shop("v1", "v2").undo(by_person=False, rang=1.5).status == "rolled_back"
+
+
+def test_an_alarm_that_rang_before_the_promotion_is_not_about_it() -> None:
+    shop = Shop("v1", "v2")
+    refused = shop.undo(by_person=False, rang=0.5)
+    assert (refused.status, shop.pointer.champion) == ("refused", "v2")
+    assert "moved at 2026-01-01T13:00:00+00:00, after the alarm began to ring" in refused.reason
+
+
+def test_when_watch_has_ended_the_trial_that_rang_the_champion_is_left_alone() -> None:
+    """Both hear of the alarm; whoever is second must not take out the champion, which is young as well."""
+    shop = Shop("v0", "v1")
+    shop.begin_trial("v2", 2)
+    shop.take_back(bad=True, hour=3.1)
+    refused = shop.undo(by_person=False, hour=3.2, rang=3.0)
+    assert (refused.status, shop.pointer.champion) == ("refused", "v1")
+    assert shop.undo(by_person=False, hour=3.9, rang=3.5, run="r2").status == "rolled_back"
+
+
+def test_nor_is_it_touched_when_the_end_of_the_trial_is_not_written_down_yet() -> None:
+    shop = Shop("v0", "v1")
+    shop.begin_trial("v2", 2)
+    end_trial(shop.objects, pipeline="shop", version="v2", run_id="run", swap_id="run:v2:end", bad=True)
+    assert shop.undo(by_person=False, hour=3.2, rang=3.0).status == "refused"
 
 
 def test_a_person_undoes_what_is_old_as_well() -> None:

@@ -1,0 +1,88 @@
+"""The rollback machine of a pipeline: what a person's command starts, and the alarm that says the champion fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from contender.config import PipelineConfig
+from stacks.environment import Environment
+from stacks.functions import LoopFunction
+from stacks.machines import DefinedMachine
+from stacks.triggers import DELIVERY_ATTEMPTS
+
+DEFINITION_FILE = "statemachines/rollback.asl.json"
+STATES = ("RollBack", "Record", "Notify")
+DELIVERY_AGE_MINUTES = 30
+"""A rollback that comes later than this would undo something else than what rang."""
+
+
+def rollback_machine_name(environment: Environment, pipeline: PipelineConfig) -> str:
+    return f"{environment.stage_name}-{pipeline.name}-rollback"
+
+
+def champion_alarm_name(environment: Environment, pipeline: PipelineConfig) -> str:
+    """The alarm that rolls back, by a name that is fixed: it is made in a later stack than what listens to it."""
+    return f"{environment.stage_name}-{pipeline.name}-champion-fails"
+
+
+class RollbackMachine(DefinedMachine):
+    """Runs three functions of the loop, and may do nothing else: what is swapped is the function's to know."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        functions: Mapping[str, LoopFunction],
+        project_root: Path,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            name=rollback_machine_name(environment, pipeline),
+            definition=project_root / DEFINITION_FILE,
+            functions={state: functions[state] for state in STATES},
+            substitutions={},
+        )
+        self._pipeline = pipeline.name
+
+    def start_on_alarm(self, alarm_name: str, *, dead_letters: sqs.Queue) -> None:
+        """Roll back when this alarm begins to ring."""
+        rule = events.Rule(
+            self,
+            "Alarm",
+            description=f"Undoes the newest change of {self._pipeline} when {alarm_name} begins to ring",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                detail={"alarmName": [alarm_name], "state": {"value": ["ALARM"]}},
+            ),
+        )
+        rule.add_target(
+            event_targets.SfnStateMachine(
+                self.machine,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "trigger": "alarm",
+                        "pipeline": self._pipeline,
+                        "reason": f"the alarm {alarm_name} rings",
+                        "by": alarm_name,
+                        # Says which ringing it was, so that an event that is delivered twice undoes one change.
+                        "event_time": events.EventField.from_path("$.time"),
+                    }
+                ),
+                dead_letter_queue=dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.minutes(DELIVERY_AGE_MINUTES),
+            )
+        )
