@@ -16,6 +16,8 @@ from tests.stacks.synthesis import PROJECT_ROOT
 ZIP_FUNCTIONS = {
     "claim": "lambdas/requirements.txt",
     "promote": "lambdas/requirements.txt",
+    "watch": "lambdas/requirements.txt",
+    "roll_back": "lambdas/requirements.txt",
     "record": "lambdas/requirements.txt",
     "notify": "lambdas/requirements.txt",
     "serve": "lambdas/serve/requirements.txt",
@@ -84,9 +86,20 @@ def test_zips_carry_the_versions_that_the_tests_run_with(file: str) -> None:
 def test_a_zip_functions_handler_imports_only_what_its_bundle_or_the_runtime_has(
     folder: str, requirements: str
 ) -> None:
-    variables = ("DATA_BUCKET", "MODEL_BUCKET", "RUNS_TABLE", "PIPELINE", "ALERTS_TOPIC_ARN", "PIPELINE_FILE")
+    variables = (
+        "DATA_BUCKET",
+        "MODEL_BUCKET",
+        "RUNS_TABLE",
+        "PREDICTIONS_TABLE",
+        "PIPELINE",
+        "ALERTS_TOPIC_ARN",
+        "PIPELINE_FILE",
+        "TASK",
+        "ALARM",
+    )
     environment = {
         **dict.fromkeys(variables, "s3://a/b"),
+        "ROLLOUT_POLICY": "{}",
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": "aq-south-1",
         "POWERTOOLS_TRACE_DISABLED": "true",
