@@ -23,6 +23,7 @@ from contender.profile import Profile
 from contender.table import Table
 from training_image.estimators import fit_estimator
 from training_image.export import check_parity, score_onnx, to_onnx, to_skops
+from training_image.golden import golden_file, typical_row
 
 PARITY_ROWS = 10_000
 """Rows on which the exported model is compared with the trained one, spread over training and holdout."""
@@ -58,6 +59,7 @@ class TrainedModel:
     trained_through : the largest order (time) among the training rows.
     metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
     baseline : the constant prediction that ignores the features.
+    typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
     parameters : all of the estimator's, defaults too.
     """
 
@@ -73,6 +75,8 @@ class TrainedModel:
     metrics: dict[str, float | None]
     metrics_training: dict[str, float | None]
     baseline: tuple[float, ...]
+    typical: dict[str, Any]
+    golden: bytes
     parameters: dict[str, Any]
 
     @property
@@ -129,6 +133,7 @@ def train(
     difference = check_parity(pipeline, graph, checked)
     report(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
 
+    typical = typical_row(training, encodings)
     predictions = score_onnx(graph, matrix)
     everything = Table({**table.columns, ORDER: order, BLOCK: blocks})
     served = Candidate(
@@ -155,6 +160,8 @@ def train(
         metrics=metrics,
         metrics_training=_metrics(training[config.target], predictions, classes, positive),
         baseline=tuple(naive_predictions(target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
+        typical=typical,
+        golden=golden_file(newest, encodings, typical, pipeline),
         parameters=_plain(pipeline[-1].get_params(deep=False)),
     )
 

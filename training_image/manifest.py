@@ -93,4 +93,5 @@ def build_manifest(
         "metrics": model.metrics,
         "metrics_training": model.metrics_training,
         "baseline": {"prediction": list(model.baseline)},
+        "typical": model.typical,
     }

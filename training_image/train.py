@@ -30,6 +30,7 @@ from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, newe
 from contender.errors import TrainingFailedError
 from contender.ports import Objects
 from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, ModelVersion
+from contender.rehearsal import GOLDEN
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from training_image.fitting import Report, train
@@ -97,7 +98,12 @@ class TrainingTask:
             code=self.code,
             image=self.image,
         )
-        files = {MODEL: model.onnx, PIPELINE: model.skops(), REFERENCE: model.reference.to_bytes()}
+        files = {
+            MODEL: model.onnx,
+            PIPELINE: model.skops(),
+            REFERENCE: model.reference.to_bytes(),
+            GOLDEN: model.golden,
+        }
         return registry.write(manifest, files), datasets
 
     def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:

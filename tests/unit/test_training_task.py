@@ -19,9 +19,11 @@ from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.monitoring import Reference
 from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, sha256
+from contender.rehearsal import GOLDEN, Golden
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
+from training_image.golden import table_of
 from training_image.manifest import code_sha256
 from training_image.train import TrainingTask, image_digest, main, one_line
 
@@ -140,7 +142,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert set(manifest) == {
         "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "estimator",
-        "metrics", "metrics_training", "baseline", "files",
+        "metrics", "metrics_training", "baseline", "typical", "files",
     }  # fmt: skip
     assert manifest["created_at"] == "2026-01-02T06:05:06Z"
     assert manifest["classes"] == ["no", "yes"]
@@ -157,7 +159,8 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert manifest["estimator"]["name"] == "hist_gradient_boosting"
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
     assert len(manifest["baseline"]["prediction"]) == 2
-    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE}
+    assert set(manifest["typical"]) == {"a", "kind"}
+    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE, GOLDEN}
 
 
 def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
@@ -170,6 +173,18 @@ def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-6)
     reference = Reference.from_bytes(world.registry.file(version, REFERENCE))
     assert reference.profile.rows == version.manifest["trained_rows"] + version.manifest["holdout"]["rows"]
+
+
+def test_the_golden_requests_of_a_version_are_answered_by_what_is_served(world: World) -> None:
+    world.add_dataset(0)
+    version = world.registry.read(world.run()["model_version"])
+    golden = Golden.from_json(world.registry.file(version, GOLDEN))
+    served = load_model(world.registry, version)
+
+    rows = [request["rows"][0] for request in golden.requests]
+    answers = served.predict(table_of(rows, served.encodings))
+    np.testing.assert_allclose(answers, np.array(golden.predictions), atol=1e-5)
+    assert version.manifest["typical"] == rows[0]
 
 
 def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: World) -> None:
@@ -259,7 +274,7 @@ def test_no_manifest_is_written_before_its_files(world: World) -> None:
     world.run()
 
     assert written[-1] == "manifest.json"
-    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE])
+    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE, GOLDEN])
 
 
 def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:
