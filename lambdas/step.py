@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
@@ -19,14 +19,21 @@ metrics = Metrics()
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def step(work: Callable[[RunState], Message]) -> Handler:
-    """A Lambda handler from a function of the run's state."""
+class State(Protocol):
+    """The state of an execution, as a machine's functions are told it."""
+
+    run_id: str
+    request: Any
+
+
+def step(work: Callable[[Any], Message], read: Callable[[dict[str, Any]], State] = RunState.from_dict) -> Handler:
+    """A Lambda handler from a function of the run's state, or of another machine's, which `read` makes of the event."""
 
     @logger.inject_lambda_context
     @tracer.capture_lambda_handler
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-        state = RunState.from_dict(event)
+        state = read(event)
         logger.append_keys(run_id=state.run_id, pipeline=state.request.pipeline)
         metrics.add_dimension(name="pipeline", value=state.request.pipeline)
         started = time.perf_counter()

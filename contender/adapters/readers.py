@@ -103,7 +103,7 @@ def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
         When a column holds lists, bytes or the like, as Parquet columns may.
     """
     for name in config.columns:
-        _refuse_nested(frame[name])
+        refuse_nested(frame[name])
     numeric = [*config.numeric, *([config.target] if config.task == "regression" else [])]
     columns: dict[str, Column] = {}
     unreadable: dict[str, dict[int, str]] = {}
@@ -118,8 +118,9 @@ def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
     return ParsedBatch(Table(columns), unreadable, time, is_timestamp)
 
 
-def _refuse_nested(series: pd.Series) -> None:
-    """Parquet columns are of one type: the first value tells."""
+def refuse_nested(series: pd.Series) -> None:
+    """Raise BatchRejectedError for a column of lists, bytes or the like. Parquet columns are of one type: the first
+    value tells."""
     position = series.first_valid_index()
     value = None if position is None else series.loc[position]
     if isinstance(value, bytes | list | dict | np.ndarray | pd.Series):

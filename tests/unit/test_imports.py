@@ -29,6 +29,9 @@ FORBIDDEN = {
     "validate_batch": DATA_LOADS_NO | {"onnxruntime"},
     "detect_drift": DATA_LOADS_NO,
     "evaluate_challenger": DATA_LOADS_NO,
+    "plan_batch": DATA_LOADS_NO | {"onnxruntime"},
+    "predict_part": DATA_LOADS_NO | {"scipy"},
+    "finish_batch": LOOP_LOADS_NO | DATA_LOADS_NO,
 }
 
 ENVIRONMENT = {
