@@ -49,7 +49,7 @@ class Golden:
         """
         try:
             content = json.loads(body)
-            requests = tuple({"rows": list(request["rows"])} for request in content["requests"])
+            requests = tuple({**request, "rows": list(request["rows"])} for request in content["requests"])
             predictions = tuple(tuple(float(value) for value in row) for row in content["predictions"])
         except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"{GOLDEN} cannot be read: {error!r}; train the version again") from None

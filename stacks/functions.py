@@ -80,7 +80,7 @@ class CodeSource(Construct):
 
 
 class LoopFunction(Construct):
-    """A function of the loop, named after its state.
+    """A function of the loop, named after its state. `name` is for one that others have to know without a reference.
 
     Attributes
     ----------
@@ -103,6 +103,7 @@ class LoopFunction(Construct):
         access: Access,
         storage: Storage,
         description: str,
+        name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -114,6 +115,7 @@ class LoopFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
+            function_name=name,
             **code.arguments(f"lambdas.{folder}.handler.handler"),  # type: ignore[arg-type]
             architecture=lambda_.Architecture.X86_64,
             description=description,

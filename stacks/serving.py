@@ -40,6 +40,11 @@ _ACCESS_LOG_FIELDS = {
 }
 
 
+def serve_function_name(environment: Environment, pipeline: PipelineConfig) -> str:
+    """Fixed, because the workflow's stack calls the function and neither stack is to need the other."""
+    return f"{environment.stage_name}-{pipeline.name}-serve"
+
+
 class PredictionApi(Construct):
     """An HTTP API over one function: signed requests only, throttled, every request logged.
 
@@ -110,6 +115,7 @@ class ServingStack(Stack):
             "Serve",
             environment=environment,
             folder="serve",
+            name=serve_function_name(environment, pipeline),
             code=source.zip(),
             memory_mib=MEMORY_MIB,
             timeout=Duration.seconds(TIMEOUT_SECONDS),

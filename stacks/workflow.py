@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
@@ -22,6 +22,7 @@ from stacks.functions import CodeSource, LoopFunction
 from stacks.machines import DefinedMachine, executions_arn, machine_arn
 from stacks.prediction_log import PredictionStore
 from stacks.rollback import RollbackMachine, champion_alarm_name
+from stacks.serving import serve_function_name
 from stacks.training import CONTAINER_NAME, TrainingStack
 from stacks.triggers import Triggers
 
@@ -90,6 +91,19 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             needs_scipy=True,
         ),
         FunctionSpec(
+            state="Rehearse",
+            folder="rehearse",
+            description="Has the serving function answer golden requests with the challenger before it serves",
+            access=Access(write_data=(runs,), read_models=(models,)),
+            timeout_minutes=5,
+        ),
+        FunctionSpec(
+            state="Approval",
+            folder="approval",
+            description="Asks a person whether the challenger may serve",
+            access=Access(read_data=(runs,), table_actions=TABLE_WRITE_ACTIONS),
+        ),
+        FunctionSpec(
             state="Promote",
             folder="promote",
             description="Moves the champion pointer by one compare-and-swap",
@@ -111,7 +125,12 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Record",
             folder="record",
             description="Writes down what happened and on what evidence, and releases the lease",
-            access=Access(read_data=(runs,), read_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
+            access=Access(
+                read_data=(runs,),
+                write_data=(judgements,),
+                read_models=(pointer,),
+                table_actions=TABLE_WRITE_ACTIONS,
+            ),
         ),
         FunctionSpec(
             state="Notify",
@@ -324,6 +343,12 @@ class WorkflowStack(Stack):
             variables={
                 "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
                 "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
+                "Rehearse": {
+                    "ROLLOUT_POLICY": rollout,
+                    "MAX_MODEL_MIB": str(pipeline.promotion.max_model_mib),
+                    "SERVE_FUNCTION_NAME": serve_function_name(environment, pipeline),
+                },
+                "Approval": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
                 "Promote": {"ROLLOUT_POLICY": rollout},
                 "RollBack": {"ROLLOUT_POLICY": rollout},
                 "Watch": {
@@ -337,6 +362,7 @@ class WorkflowStack(Stack):
         self._grant_pipeline_file(pipeline_file)
         self._grant_look_at_runs(machine_name(environment, pipeline))
         self._grant_mail(alerts_key)
+        self._grant_rehearsal(serve_function_name(environment, pipeline))
         self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(
             self,
@@ -397,14 +423,28 @@ class WorkflowStack(Stack):
         )
 
     def _grant_mail(self, alerts_key: kms.IKey) -> None:
-        role = self.functions.by_state["Notify"].role
-        role.add_to_policy(iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn]))
-        role.add_to_policy(
-            iam.PolicyStatement(
-                sid="EncryptMail",
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=[alerts_key.key_arn],
+        for state in ("Approval", "Notify"):
+            role = self.functions.by_state[state].role
+            role.add_to_policy(
+                iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[self.alerts.topic_arn])
             )
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    sid="EncryptMail",
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=[alerts_key.key_arn],
+                )
+            )
+
+    def _grant_rehearsal(self, serve_function: str) -> None:
+        function = self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=serve_function,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.functions.by_state["Rehearse"].role.add_to_policy(
+            iam.PolicyStatement(sid="AskServe", actions=["lambda:InvokeFunction"], resources=[function])
         )
 
     def _grant_watch(self, predictions: PredictionStore) -> None:

@@ -63,11 +63,9 @@ def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     anywhere: Synthesised,
 ) -> None:
     bound = machine(anywhere)["DefinitionSubstitutions"]
-    called = {
-        name: state["Resource"]
-        for name, state in json.loads(DEFINITION)["States"].items()
-        if state["Type"] == "Task" and state["Resource"].startswith("${")
-    }
+    tasks = {name: state for name, state in json.loads(DEFINITION)["States"].items() if state["Type"] == "Task"}
+    resources = {name: task["Parameters"].get("FunctionName", task["Resource"]) for name, task in tasks.items()}
+    called = {name: resource for name, resource in resources.items() if resource.startswith("${")}
     assert called.pop("JudgeWaiting") == called["EvaluateChallenger"]
     assert called.pop("PromoteFully") == called["Promote"]
     assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in function_specs(PIPELINE)}
@@ -129,7 +127,7 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
         assert not rolls_out or json.loads(variables["ROLLOUT_POLICY"])["canary_weight"] == 0.0
         assert ("ALARM" in variables) == (spec.state == "Watch")
         assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
-        assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state == "Notify")
+        assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state in ("Approval", "Notify"))
 
 
 def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None:
@@ -141,7 +139,9 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
     assert writes(anywhere, "RollBack") == {f"{model}/champion.json"}
     assert writes(anywhere, "Watch") == {run}
-    assert writes(anywhere, "Record") == set()
+    assert writes(anywhere, "Rehearse") == {run}
+    assert writes(anywhere, "Approval") == set()
+    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*"}
     assert writes(anywhere, "Notify") == set()
 
 
@@ -165,14 +165,35 @@ def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_
         assert written <= {resource for action, resource in pairs if action == "s3:GetObject"}
 
 
-def test_only_notify_may_publish(anywhere: Synthesised) -> None:
+def test_only_who_mails_may_publish(anywhere: Synthesised) -> None:
     publishers = {
         policy["LogicalId"]
         for policy in anywhere.resources(WORKFLOW, "AWS::IAM::Policy")
         for statement in statements(policy["Properties"]["PolicyDocument"])
         if "sns:Publish" in statement["Action"]
     }
-    assert [name.startswith("FunctionsNotifyRole") for name in publishers] == [True]
+    roles = ("FunctionsApprovalRole", "FunctionsNotifyRole")
+    assert [name.startswith(role) for name, role in zip(sorted(publishers), roles, strict=True)] == [True, True]
+
+
+def test_rehearse_may_ask_the_serving_function_of_its_pipeline_and_knows_its_name(anywhere: Synthesised) -> None:
+    serve = next(
+        properties
+        for properties in (
+            one["Properties"] for one in anywhere.resources(f"{PIPELINE}-serving", "AWS::Lambda::Function")
+        )
+        if properties["Handler"] == "lambdas.serve.handler.handler"
+    )
+    variables = function_named(anywhere, "Rehearse")["Properties"]["Environment"]["Variables"]
+    assert variables["SERVE_FUNCTION_NAME"] == serve["FunctionName"]
+    invoked = {r for a, r in allowed(anywhere, "FunctionsRehearseRole") if a == "lambda:InvokeFunction"}
+    assert [arn.endswith(f":function:{serve['FunctionName']}") for arn in invoked] == [True]
+
+
+def test_nothing_of_the_loop_may_answer_what_a_person_is_asked(anywhere: Synthesised) -> None:
+    policies = anywhere.resources(WORKFLOW, "AWS::IAM::Policy")
+    actions = {a for p in policies for s in statements(p["Properties"]["PolicyDocument"]) for a in s["Action"]}
+    assert not {action for action in actions if action.startswith("states:SendTask")}
 
 
 def test_the_machine_may_start_and_follow_training_and_pass_only_its_two_roles(anywhere: Synthesised) -> None:
