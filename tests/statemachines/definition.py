@@ -14,12 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from contender import messages
+from contender.rollout_policy import RolloutPolicy
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "statemachines" / "continuous_training.asl.json"
 
 Definition = Mapping[str, Any]
 Edge = tuple[str, str]
+
+
+def most(setting: str) -> int:
+    """The upper bound of a key of `[rollout]`."""
+    (found,) = [field for field in dataclasses.fields(RolloutPolicy) if field.name == setting]
+    return int(found.metadata["maximum"])
+
 
 INPUT = frozenset({"trigger", "pipeline"})
 """What every event that starts a run carries."""
@@ -29,7 +37,11 @@ SECTIONS: Mapping[str, type[messages.Message]] = {
     "validation": messages.Validation,
     "drift": messages.Drift,
     "comparison": messages.Comparison,
+    "rehearsal": messages.Rehearsal,
+    "approval": messages.Approval,
     "promotion": messages.Promotion,
+    "watch": messages.Watch,
+    "rollback": messages.Rollback,
     "record": messages.Record,
     "notification": messages.Notification,
 }
@@ -41,6 +53,21 @@ CONTEXT = {
     "$$.StateMachine.Id",
 }
 """Names of the context object that AWS and the emulators agree on."""
+
+CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+"""A function that is called with a token, and a state that waits until somebody answers with it."""
+
+TOKEN = "$$.Task.Token"
+
+PATHS = ("SecondsPath", "TimeoutSecondsPath")
+"""Where a state says that its seconds are in the run's state."""
+
+MOST_SECONDS = {
+    "$.comparison.approval_seconds": 60 * most("approval_minutes"),
+    "$.promotion.bake_seconds": most("max_bake_seconds"),
+}
+"""What the pipeline file allows at most, where a state reads its seconds from the run's state. All waits of a canary
+together bake it no longer than that."""
 
 
 def load() -> dict[str, Any]:
@@ -57,12 +84,13 @@ def tasks(definition: Definition) -> dict[str, Mapping[str, Any]]:
 
 def functions(definition: Definition) -> dict[str, Mapping[str, Any]]:
     """The tasks that are our functions."""
-    return {name: task for name, task in tasks(definition).items() if task["Resource"] == f"${{{name}FunctionArn}}"}
+    return {name: task for name, task in tasks(definition).items() if function_of(task) == name}
 
 
 def function_of(task: Mapping[str, Any]) -> str | None:
     """The state that a task's function is named after; None for a task that is none of ours."""
-    found = re.fullmatch(r"\$\{(\w+)FunctionArn\}", task["Resource"])
+    called = task["Parameters"]["FunctionName"] if task["Resource"] == CALLBACK else task["Resource"]
+    found = re.fullmatch(r"\$\{(\w+)FunctionArn\}", called)
     return found[1] if found else None
 
 
@@ -139,8 +167,11 @@ def unsafe_paths(definition: Definition) -> list[str]:
     for name, sections in known.items():
         state = states(definition)[name]
         read = [*_paths(state.get("Parameters", {})), *_paths(state.get("ResultSelector", {}))]
+        read += [state[path] for path in PATHS if path in state]
         for choice in state.get("Choices", ()):
             read += _variables(choice)
+        if state.get("Resource") == CALLBACK:
+            read.remove(TOKEN)
         found += [f"{name} reads {path}" for path in read if not _is_certain(path, sections)]
     return found
 
@@ -158,11 +189,12 @@ def _is_certain(path: str, sections: frozenset[str]) -> bool:
 
 
 def longest_way_seconds(definition: Definition) -> int:
-    """The most that a run takes when each task takes all its time, once, without repeats."""
+    """The most that a run takes when each state takes all its time, once, without repeats."""
 
     def longest(name: str, seen: frozenset[str]) -> int:
         state = states(definition)[name]
         after = [longest(following, seen | {name}) for following, _ in _leaving(name, state) if following not in seen]
-        return state.get("TimeoutSeconds", 0) + max(after, default=0)
+        mine = state.get("TimeoutSeconds", 0) + sum(MOST_SECONDS[state[path]] for path in PATHS if path in state)
+        return mine + max(after, default=0)
 
     return longest(definition["StartAt"], frozenset())

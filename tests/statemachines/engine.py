@@ -5,8 +5,9 @@ instead of those of ECS (`cluster`). So in the copy that is deployed here the `R
 and nothing else of them, is a function, which is called with the parameters that ECS would get. The rest is as it is
 in the file: DynamoDB and the machine's start of itself are moto's (the latter with its parameters renamed here).
 
-moto's stand-in for Lambda can only succeed, so here it asks a script what to answer; and the engine's own waiting
-between two attempts is noted instead of waited for. moto keeps no time for `TimeoutSeconds`.
+moto's stand-in for Lambda can only succeed, so here it asks a script what to answer. A function that is called with a
+task's token has its answer sent to that token, as a person's would be. The engine's own waiting between two attempts
+and in a Wait state is noted instead of waited for. moto keeps no time for `TimeoutSeconds`.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
     StateTaskServiceSfn,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from tests.conftest import REGION, create_runs_table
 from tests.statemachines import definition as asl
 
 TRAINING = ("Train", "TrainOnDemand")
-AGAIN = "JudgeWaiting"
-"""Calls EvaluateChallenger; here a function of its own, so that each state has its own answers."""
+AGAIN = ("JudgeWaiting", "PromoteFully")
+"""Call another state's function; here a function of their own, so that each state has its own answers."""
 ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/anything"
 
 
@@ -85,6 +87,9 @@ class Engine:
 
     def deploy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self.waits.append))
+        monkeypatch.setattr(
+            WaitFunction, "_wait_interval", lambda _, env, wait_seconds: self.waits.append(wait_seconds)
+        )
         monkeypatch.setattr(LambdaSimpleBackend, "invoke", lambda backend, *told: self._invoke(*told))
         monkeypatch.setattr(StateTaskServiceSfn, "_normalise_parameters", with_names_of_the_api)
         create_runs_table()
@@ -92,7 +97,7 @@ class Engine:
         values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
         values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
         values |= {"RunsTableName": "runs", "Pipeline": "flights"}
-        for name in (*TRAINING, AGAIN):
+        for name in (*TRAINING, *AGAIN):
             definition["States"][name]["Resource"] = function_arn(name)
         machine = boto3.client("stepfunctions").create_state_machine(
             name="contender-test-flights-continuous-training",
@@ -110,6 +115,9 @@ class Engine:
         if isinstance(answer, FunctionError):
             response_headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorMessage": answer.message, "errorType": answer.name}).encode()
+        token = self.calls[name][-1].get("task_token")
+        if token:
+            boto3.client("stepfunctions").send_task_success(taskToken=token, output=json.dumps(answer))
         return json.dumps(answer).encode()
 
     def _next(self, name: str) -> Answer:

@@ -32,7 +32,7 @@ def test_every_state_that_is_named_exists_and_every_state_is_reached() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_has_a_timeout_retries_with_jitter_and_a_catch(name: str) -> None:
     task = TASKS[name]
-    assert task["TimeoutSeconds"] > 0
+    assert task.get("TimeoutSeconds", 0) > 0 or task["TimeoutSecondsPath"] in asl.MOST_SECONDS
     assert task["Retry"]
     for retry in task["Retry"]:
         assert retry["JitterStrategy"] == "FULL"
@@ -45,6 +45,22 @@ def test_a_task_has_a_timeout_retries_with_jitter_and_a_catch(name: str) -> None
 def test_a_waiting_challenger_is_judged_as_a_new_one_is() -> None:
     again, first = (dict(TASKS[name]) for name in ("JudgeWaiting", "EvaluateChallenger"))
     assert {name for name in first if again[name] != first[name]} == {"Comment", "Catch", "Next"}
+
+
+def test_a_canary_that_passed_is_promoted_by_the_function_that_began_it() -> None:
+    fully, first = (dict(TASKS[name]) for name in ("PromoteFully", "Promote"))
+    assert {name for name in first if fully[name] != first[name]} == {"Comment", "Catch", "Next"}
+
+
+def test_approval_waits_for_an_answer_as_long_as_the_run_says_and_goes_on_without_one() -> None:
+    approval = TASKS["Approval"]
+    assert approval["Resource"] == asl.CALLBACK
+    assert approval["TimeoutSecondsPath"] == "$.comparison.approval_seconds"
+    assert approval["Catch"][0] == {
+        "ErrorEquals": ["States.Timeout"],
+        "ResultPath": "$.approval_timeout",
+        "Next": "Record",
+    }
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -85,6 +101,9 @@ def test_whatever_a_state_reads_is_there_on_every_path_that_leads_to_it() -> Non
         ),
         ("Notify", "Parameters", {"x": [{"y.$": "$.validation"}]}, "Notify reads $.validation"),
         ("Notify", "Parameters", {"x.$": "$$.Execution.Nmae"}, "Notify reads $$.Execution.Nmae"),
+        ("Notify", "Parameters", {"x.$": "$$.Task.Token"}, "Notify reads $$.Task.Token"),
+        ("Bake", "SecondsPath", "$.promotion.seconds", "Bake reads $.promotion.seconds"),
+        ("Approval", "TimeoutSecondsPath", "$.approval.seconds", "Approval reads $.approval.seconds"),
     ],
 )
 def test_a_path_that_might_be_missing_is_found(
@@ -114,6 +133,7 @@ def test_every_task_is_one_of_ours_or_an_integration_that_is_known() -> None:
     others = {name: task["Resource"] for name, task in TASKS.items() if name not in FUNCTIONS}
     assert others == {
         "JudgeWaiting": "${EvaluateChallengerFunctionArn}",
+        "PromoteFully": "${PromoteFunctionArn}",
         "Train": "arn:aws:states:::ecs:runTask.sync",
         "TrainOnDemand": "arn:aws:states:::ecs:runTask.sync",
         "ReleaseLease": "arn:aws:states:::dynamodb:updateItem",
@@ -131,13 +151,18 @@ def folders(path: str) -> set[str]:
 
 def test_one_name_in_five_places() -> None:
     expected = {folder(name) for name in FUNCTIONS}
-    assert folders("lambdas") - {"serve"} == expected
+    assert expected < folders("lambdas")
     tests = {found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")}
     assert expected < tests
     stack = Path(asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
     for name in FUNCTIONS:
         assert f'state="{name}"' in stack
         assert f'folder="{folder(name)}"' in stack
+
+
+def test_every_function_belongs_to_a_stack() -> None:
+    stacks = "".join(path.read_text(encoding="utf-8") for path in (asl.ROOT / "stacks").glob("*.py"))
+    assert {name for name in folders("lambdas") if f'"{name}"' not in stacks} == set()
 
 
 def test_spot_comes_first_and_on_demand_after_it() -> None:
@@ -151,9 +176,16 @@ def test_spot_comes_first_and_on_demand_after_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name, task in TASKS.items() if asl.function_of(task)))
 def test_a_function_is_told_the_run_and_the_whole_state(name: str) -> None:
-    expected = {"run_id.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime", "state.$": "$"}
+    expected: dict[str, Any] = {
+        "run_id.$": "$$.Execution.Name",
+        "started_at.$": "$$.Execution.StartTime",
+        "state.$": "$",
+    }
     if name == "Claim":
         expected["execution_arn.$"] = "$$.Execution.Id"
+    if name == "Approval":
+        expected["task_token.$"] = asl.TOKEN
+        expected = {"FunctionName": "${ApprovalFunctionArn}", "Payload": expected}
     assert TASKS[name]["Parameters"] == expected
 
 

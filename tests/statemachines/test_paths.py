@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,14 +11,18 @@ import boto3
 import pytest
 
 from contender.messages import (
+    Approval,
     Claim,
     Comparison,
     Drift,
     Notification,
     Promotion,
     Record,
+    Rehearsal,
+    Rollback,
     RunState,
     Validation,
+    Watch,
 )
 from contender.outcome import conclude
 from tests.statemachines import definition as asl
@@ -38,12 +42,21 @@ ALL_GOOD: dict[str, Answer | list[Answer]] = {
     "Train": {},
     "TrainOnDemand": {},
     "EvaluateChallenger": WINS.to_dict(),
+    "Rehearse": Rehearsal("passed", "as in training", 40.0, 0.5, 120.0).to_dict(),
+    "Approval": Approval(True, "Ada", "looks right").to_dict(),
     "Promote": Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap").to_dict(),
+    "Watch": Watch("passed", "no worse", 1, "2026-01-01T00:00:00Z").to_dict(),
+    "PromoteFully": Promotion("promoted", "v2 replaces v1.", "v2", "v1", "swap-2").to_dict(),
+    "RollBack": Rollback("trial_ended", "v1 answers all requests again.", "v2", "v1", "swap-3").to_dict(),
     "Record": Record("promoted", "v2 replaces v1.").to_dict(),
     "Notify": Notification("sent", "flights: promoted").to_dict(),
 }
 
 LOST = Promotion("lost_race", "somebody else was faster", "v2").to_dict()
+CANARY = Promotion("canary", "v2 answers 10 %.", "v2", "v1", "swap", '"e2"', 60).to_dict()
+ASKS = replace(WINS, needs_approval=True, approval_seconds=7200).to_dict()
+UNCLEAR = replace(WINS, verdict="inconclusive", needs_approval=True, approval_seconds=7200).to_dict()
+NO = Approval(False, "Ada", "a strike").to_dict()
 FAILED = Record("failed", "it broke").to_dict()
 WAITING = Record("promoted", "v2 replaces v1.", pending=3).to_dict()
 BROKEN = FunctionError()
@@ -54,9 +67,14 @@ VALIDATED = [*BEGIN, "ValidateBatch", "IsDataUsable"]
 LOOKED_AT = [*VALIDATED, "DetectDrift", "IsChallengerWaiting"]
 DRIFTED = [*LOOKED_AT, "HasDrifted"]
 JUDGED = [*DRIFTED, "Train", "EvaluateChallenger", "ChallengerWins"]
-PROMOTED = [*JUDGED, "Promote", "HasLostRace"]
+REHEARSED = ["Rehearse", "HasRehearsed", "NeedsApproval"]
+PROMOTE = [*REHEARSED, "Promote", "HasLostRace"]
+APPROVE = [*REHEARSED, "Approval", "IsApproved"]
+PROMOTED = [*JUDGED, *PROMOTE]
+LOOK = ["Bake", "Watch", "WatchSays"]
 AGAIN = [*LOOKED_AT, "JudgeWaiting"]
 WAITED = [*AGAIN, "WaitingWins"]
+AGAIN_AFTER_RACE = ["EvaluateChallenger", "ChallengerWins"]
 END = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "Done"]
 FAIL = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "RunFailed"]
 
@@ -83,6 +101,10 @@ def judged(verdict: Any) -> dict[str, Any]:
     return Comparison(verdict, "a reason", "v2", "sha").to_dict()
 
 
+def watched(verdict: Any) -> dict[str, Any]:
+    return Watch(verdict, f"It {verdict}.", 1, "2026-01-01T00:00:00Z").to_dict()
+
+
 def waits(*, retrain: bool) -> dict[str, Answer]:
     return {"DetectDrift": Drift(retrain, retrain, "a reason", waiting="v2").to_dict()}
 
@@ -97,15 +119,16 @@ WAYS: dict[str, Way] = {
     "a worse challenger is not promoted": Way([*JUDGED, *END], {"EvaluateChallenger": judged("loses")}),
     "too few rows promote nobody": Way([*JUDGED, *END], {"EvaluateChallenger": judged("inconclusive")}),
     "a lost race is judged again and won": Way(
-        [*PROMOTED, "EvaluateChallenger", "ChallengerWins", "Promote", "HasLostRace", *END],
+        [*PROMOTED, *AGAIN_AFTER_RACE, *PROMOTE, *END],
         {"Promote": [LOST, ALL_GOOD["Promote"]]},
     ),
     "a lost race is judged again and lost": Way(
-        [*PROMOTED, "EvaluateChallenger", "ChallengerWins", *END],
+        [*PROMOTED, *AGAIN_AFTER_RACE, *END],
         {"Promote": LOST, "EvaluateChallenger": [WINS.to_dict(), judged("loses")]},
     ),
-    "a waiting challenger wins and nothing is trained": Way(
-        [*WAITED, "Promote", "HasLostRace", *END], waits(retrain=True)
+    "a waiting challenger wins and nothing is trained": Way([*WAITED, *PROMOTE, *END], waits(retrain=True)),
+    "a waiting challenger that cannot be told is asked about": Way(
+        [*WAITED, *APPROVE, "Promote", "HasLostRace", *END], waits(retrain=False) | {"JudgeWaiting": UNCLEAR}
     ),
     "a waiting challenger waits on and there is no drift": Way(
         [*WAITED, "HasDrifted", *END], waits(retrain=False) | {"JudgeWaiting": judged("inconclusive")}
@@ -118,7 +141,7 @@ WAYS: dict[str, Way] = {
         [*WAITED, "HasDrifted", *END], waits(retrain=False) | {"JudgeWaiting": judged("loses")}
     ),
     "a waiting challenger loses a race and is judged again": Way(
-        [*WAITED, "Promote", "HasLostRace", "EvaluateChallenger", "ChallengerWins", "Promote", "HasLostRace", *END],
+        [*WAITED, *PROMOTE, *AGAIN_AFTER_RACE, *PROMOTE, *END],
         waits(retrain=False) | {"Promote": [LOST, ALL_GOOD["Promote"]]},
     ),
     "a waiting challenger that cannot be judged is in the way of no training": Way(
@@ -135,7 +158,62 @@ WAYS: dict[str, Way] = {
     "ValidateBatch takes too long": failing(BEGIN, "ValidateBatch", Timeout()),
     "DetectDrift breaks": failing(VALIDATED, "DetectDrift"),
     "EvaluateChallenger breaks": failing([*DRIFTED, "Train"], "EvaluateChallenger"),
-    "Promote breaks": failing(JUDGED, "Promote"),
+    "Rehearse breaks": failing(JUDGED, "Rehearse"),
+    "Rehearse takes too long": failing(JUDGED, "Rehearse", Timeout()),
+    "Approval breaks": Way(
+        [*JUDGED, *REHEARSED, "Approval", *FAIL],
+        {"EvaluateChallenger": ASKS, "Approval": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "Promote breaks": failing([*JUDGED, *REHEARSED], "Promote"),
+    "a challenger that serves otherwise than it was trained is stopped": Way(
+        [*JUDGED, "Rehearse", "HasRehearsed", *END], {"Rehearse": Rehearsal("failed", "v2 fails parity.").to_dict()}
+    ),
+    "a person approves a winner": Way(
+        [*JUDGED, *APPROVE, "Promote", "HasLostRace", *END], {"EvaluateChallenger": ASKS}
+    ),
+    "a person approves what rows cannot tell": Way(
+        [*JUDGED, *APPROVE, "Promote", "HasLostRace", *END], {"EvaluateChallenger": UNCLEAR}
+    ),
+    "a person rejects": Way([*JUDGED, *APPROVE, *END], {"EvaluateChallenger": UNCLEAR, "Approval": NO}),
+    "nobody answers in time": Way(
+        [*JUDGED, *REHEARSED, "Approval", *END], {"EvaluateChallenger": UNCLEAR, "Approval": Timeout()}
+    ),
+    "a race lost after the approval is judged and approved again": Way(
+        [*JUDGED, *APPROVE, "Promote", "HasLostRace", *AGAIN_AFTER_RACE, *APPROVE, "Promote", "HasLostRace", *END],
+        {"EvaluateChallenger": ASKS, "Promote": [LOST, ALL_GOOD["Promote"]]},
+    ),
+    "a version that was rolled back before is refused": Way(
+        [*PROMOTED, *END], {"Promote": Promotion("refused", "v2 was rolled back before.", "v2").to_dict()}
+    ),
+    "a canary bakes until it may pass": Way(
+        [*PROMOTED, *LOOK, *LOOK, "PromoteFully", *END],
+        {"Promote": CANARY, "Watch": [watched("continue"), watched("passed")]},
+    ),
+    "a canary that is worse is taken back": Way(
+        [*PROMOTED, *LOOK, "RollBack", *END], {"Promote": CANARY, "Watch": watched("worse")}
+    ),
+    "a canary that cannot be told from the champion goes back": Way(
+        [*PROMOTED, *LOOK, "RollBack", *END], {"Promote": CANARY, "Watch": watched("undecided")}
+    ),
+    "a canary that passed and lost the race is left as others left it": Way(
+        [*PROMOTED, *LOOK, "PromoteFully", *END], {"Promote": CANARY, "PromoteFully": LOST}
+    ),
+    "Watch breaks and the canary is taken back": Way(
+        [*PROMOTED, "Bake", "Watch", "RollBack", *FAIL],
+        {"Promote": CANARY, "Watch": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "PromoteFully breaks and the canary is taken back": Way(
+        [*PROMOTED, *LOOK, "PromoteFully", "RollBack", *FAIL],
+        {"Promote": CANARY, "PromoteFully": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "RollBack breaks": Way(
+        [*PROMOTED, *LOOK, "RollBack", *FAIL],
+        {"Promote": CANARY, "Watch": watched("worse"), "RollBack": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
     "spot capacity is gone and the training goes on demand": Way(
         [
             *DRIFTED,
@@ -143,8 +221,7 @@ WAYS: dict[str, Way] = {
             "TrainOnDemand",
             "EvaluateChallenger",
             "ChallengerWins",
-            "Promote",
-            "HasLostRace",
+            *PROMOTE,
             *END,
         ],
         {"Train": NO_CAPACITY},
@@ -179,7 +256,7 @@ def test_a_run_takes_the_way_that_its_tasks_answers_say(engine: Engine, way: Way
     assert (outcome.status, outcome.states) == (way.status, way.states)
     assert_input_is_kept(engine)
     expected = {asl.section(catch["ResultPath"]) for catch in caught(way)}
-    assert {name for name in outcome.output if name.endswith("failure")} == expected
+    assert {name for name in outcome.output if name.endswith(("failure", "timeout"))} == expected
 
 
 def test_the_ways_take_every_branch_and_every_catch() -> None:
@@ -188,13 +265,22 @@ def test_the_ways_take_every_branch_and_every_catch() -> None:
 
 
 def caught(way: Way) -> list[Mapping[str, Any]]:
-    """The catches that this way takes: of each task whose last answer breaks, the one that leads to the next state."""
+    """The catches that this way takes: of each task whose answer breaks, the first that names its error."""
     found = []
     for name, answer in way.answers.items():
         if isinstance(answer, FunctionError | Timeout) and name in way.states:
-            after = way.states[way.states.index(name) + 1]
-            found.append(next(c for c in asl.tasks(asl.load())[name]["Catch"] if c["Next"] == after))
+            catch = next(
+                catch for catch in asl.tasks(asl.load())[name]["Catch"] if names(answer) & {*catch["ErrorEquals"]}
+            )
+            assert catch["Next"] == way.states[way.states.index(name) + 1]
+            found.append(catch)
     return found
+
+
+def names(answer: FunctionError | Timeout) -> set[str]:
+    """What Step Functions calls an error."""
+    own = {"States.Timeout"} if isinstance(answer, Timeout) else {answer.name, "States.TaskFailed"}
+    return {*own, "States.ALL"}
 
 
 def assert_input_is_kept(engine: Engine) -> None:
@@ -291,17 +377,81 @@ def test_claim_is_told_its_execution(engine: Engine) -> None:
     assert set(event) == {"run_id", "started_at", "execution_arn", "state"}
 
 
-@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote", "JudgeWaiting"])
+THROTTLED = ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Rehearse", "Promote", "JudgeWaiting", "Watch"]
+ON_THE_WAY: dict[str, dict[str, Any]] = {
+    "JudgeWaiting": waits(retrain=False),
+    "Watch": {"Promote": CANARY},
+    "PromoteFully": {"Promote": CANARY},
+    "RollBack": {"Promote": CANARY, "Watch": watched("worse")},
+    "Approval": {"EvaluateChallenger": ASKS},
+}
+"""What makes a run come to a state that it otherwise does not."""
+
+
+@pytest.mark.parametrize("name", [*THROTTLED, "PromoteFully", "RollBack", "Approval"])
 def test_a_throttled_function_is_tried_again_and_then_goes_on(engine: Engine, name: str) -> None:
     throttled = FunctionError("Lambda.TooManyRequestsException")
-    asked = waits(retrain=False) if name == "JudgeWaiting" else {}
-    engine.script(ALL_GOOD | asked | {name: [throttled, throttled, ALL_GOOD[name]]})
+    engine.script(ALL_GOOD | ON_THE_WAY.get(name, {}) | {name: [throttled, throttled, ALL_GOOD[name]]})
     assert engine.run(UPLOAD).status == "SUCCEEDED"
     assert len(engine.calls[name]) == 3
-    assert all(0 <= wait <= most for wait, most in zip(engine.waits, [2, 4], strict=True))
+    between = [wait for wait in engine.waits if wait != CANARY["bake_seconds"]]
+    assert all(0 <= wait <= most for wait, most in zip(between, [2, 4], strict=True))
 
 
-@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Promote"])
+def test_rehearse_is_tried_again_when_it_could_not_ask_the_serving_function(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Rehearse": [FunctionError("TooManyRequestsException"), ALL_GOOD["Rehearse"]]})
+    assert engine.run(UPLOAD).states == [*PROMOTED, *END]
+
+
+def test_a_question_asked_again_has_a_token_of_its_own(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"EvaluateChallenger": ASKS, "Promote": [LOST, ALL_GOOD["Promote"]]})
+    engine.run(UPLOAD)
+    first, second = (call["task_token"] for call in engine.calls["Approval"])
+    assert first
+    assert second not in ("", first)
+
+
+def test_a_canary_waits_as_long_as_promote_says_before_each_look(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Promote": CANARY, "Watch": [watched("continue")] * 3 + [watched("passed")]})
+    engine.run(UPLOAD)
+    assert engine.waits == [60, 60, 60, 60]
+    told = RunState.from_dict(engine.calls["Watch"][-1])
+    assert told.watch is not None
+    assert told.watch.verdict == "continue"
+
+
+def test_promote_is_told_of_the_approval_and_then_that_the_canary_passed(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"EvaluateChallenger": ASKS, "Promote": CANARY})
+    engine.run(UPLOAD)
+    began, fully = (RunState.from_dict(engine.calls[name][0]) for name in ("Promote", "PromoteFully"))
+    assert (began.approval, began.watch) == (Approval(True, "Ada", "looks right"), None)
+    assert fully.watch is not None
+    assert fully.promotion is not None
+    assert (fully.watch.verdict, fully.promotion.status, fully.promotion.etag) == ("passed", "canary", '"e2"')
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict"),
+    [
+        ("a challenger that serves otherwise than it was trained is stopped", "stopped"),
+        ("a person rejects", "retained"),
+        ("a person approves what rows cannot tell", "promoted"),
+        ("nobody answers in time", "inconclusive"),
+        ("a version that was rolled back before is refused", "retained"),
+        ("a canary bakes until it may pass", "promoted"),
+        ("a canary that is worse is taken back", "rolled_back"),
+        ("a canary that passed and lost the race is left as others left it", "retained"),
+        ("Watch breaks and the canary is taken back", "failed"),
+        ("RollBack breaks", "failed"),
+    ],
+)
+def test_record_reads_the_verdict_off_the_way_that_was_taken(engine: Engine, way: str, verdict: str) -> None:
+    engine.script(ALL_GOOD | dict(WAYS[way].answers))
+    engine.run(UPLOAD)
+    assert conclude(RunState.from_dict(engine.calls["Record"][0]))[0] == verdict
+
+
+@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Rehearse", "Promote"])
 def test_a_function_that_says_what_is_wrong_is_not_asked_again(engine: Engine, name: str) -> None:
     engine.script(ALL_GOOD | {name: BROKEN, "Record": FAILED})
     engine.run(UPLOAD)
