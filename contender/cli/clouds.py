@@ -105,6 +105,10 @@ class Workbench:
         return self._output(f"{self.pipeline}-workflow", "StateMachineArn")
 
     @cached_property
+    def rollback_machine_arn(self) -> str:
+        return self._output(f"{self.pipeline}-workflow", "RollbackMachineArn")
+
+    @cached_property
     def api_url(self) -> str:
         return self.cloud.callable_url(self._output(f"{self.pipeline}-serving", "ApiUrl"))
 

@@ -18,8 +18,8 @@ from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.console import console, print_table, styled_verdict
 from contender.cli.data_commands import Sent, follow_execution, follow_upload, send, start_by_hand
 from contender.cli.fresh_start import begin_afresh
-from contender.cli.model_commands import put_back
 from contender.cli.options import pipeline_config, project_root, workbench
+from contender.cli.rollout_commands import put_back
 from contender.cli.run_commands import RunView
 from contender.following import LOOK_AGAIN_SECONDS
 from contender.promotion import read_pointer

@@ -9,7 +9,15 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from contender.cli import cloud_commands, data_commands, demo, model_commands, replay_commands, run_commands
+from contender.cli import (
+    cloud_commands,
+    data_commands,
+    demo,
+    model_commands,
+    replay_commands,
+    rollout_commands,
+    run_commands,
+)
 from contender.cli.console import errors
 from contender.errors import ContenderError
 
@@ -25,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (cloud_commands, data_commands, run_commands, model_commands, replay_commands, demo):
+for commands in (cloud_commands, data_commands, run_commands, model_commands, rollout_commands, replay_commands, demo):
     commands.add_to(app)
 
 

@@ -1,17 +1,14 @@
-"""The model in production: `champion` shows it, `predict` asks it, `rollback` puts the previous one back."""
+"""The model in production: `champion` shows it, `predict` asks it."""
 
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -21,15 +18,15 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
+from contender.cli.rollout_commands import trial_in_words
 from contender.config import PipelineConfig
 from contender.errors import InvalidInputError, NotFoundError
-from contender.promotion import Pointer, read_pointer, roll_back
+from contender.promotion import read_pointer
 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(champion)
     app.command()(predict)
-    app.command()(rollback)
 
 
 def champion(
@@ -54,6 +51,8 @@ def champion(
             "reason": pointer.reason,
             "run": pointer.run_id,
             "manifest sha256": pointer.manifest_sha256,
+            "on trial": trial_in_words(pointer.challenger) if pointer.challenger else None,
+            "rolled back": ", ".join(reversed(pointer.rolled_back)),
         }
     )
 
@@ -96,34 +95,3 @@ def without_features(config: PipelineConfig) -> frozenset[str]:
 
 def _without(row: Any, names: frozenset[str]) -> Any:
     return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row
-
-
-def rollback(
-    pipeline: PipelineOption,
-    reason: Annotated[str, typer.Option(help="Why; kept in the history of champions.")] = "asked for by a person",
-    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
-    as_json: JsonOption = False,
-) -> None:
-    """Make the previous version the champion again, by the same compare-and-swap that promotes.
-
-    Example: contender rollback --pipeline flights --reason "predictions too high since noon"
-    """
-    pointer = put_back(workbench(pipeline, environment), reason=reason)
-    if as_json:
-        print_json(asdict(pointer))
-    else:
-        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
-
-
-def put_back(bench: Workbench, *, reason: str) -> Pointer:
-    """Swap the pointer to the previous version and write it down in the history of champions."""
-    pointer = roll_back(
-        bench.models,
-        pipeline=bench.pipeline,
-        swap_id=f"rollback:{uuid.uuid4()}",
-        now=datetime.now(UTC).isoformat(),
-        reason=f"rolled back: {reason}",
-        by_person=True,
-    )
-    bench.ledger.append_promotion(bench.pipeline, asdict(pointer) | {"kind": "rollback"})
-    return pointer
