@@ -78,6 +78,9 @@ class RunView:
         if comparison:
             console.print("\n[bold]Comparison[/bold]")
             print_fields(_comparison_fields(comparison))
+        if reports.get("watch", {}).get("looks"):
+            console.print("\n[bold]Watch[/bold]")
+            print_fields(_watch_fields(reports["watch"]))
 
 
 def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
@@ -112,6 +115,24 @@ def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
     for name in GUARDS:
         if name in found:  # runs from before a guard existed say nothing of it
             fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
+    return fields
+
+
+def _watch_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """What the last look at a canary saw."""
+    looks = found["looks"]
+    last = looks[-1]
+    fields = {
+        "canary": f"{found['challenger']} beside {found['champion']} since {found['since'][:16].replace('T', ' ')}",
+        "looks": f"{len(looks)}, the last after {last['seconds']:,.0f} s: {last['verdict']}",
+    }
+    for signal in last["signals"]:
+        figures = ""
+        if signal["status"] == "fine":  # the other reasons say it
+            figures = f" p {_number(signal['p_value'], 2)}, worse from {_number(signal['level'], 2)} down"
+        fields[signal["name"]] = f"{signal['status']}: {signal['reason']}{figures}"
+    alarms = last["alarms"]
+    fields["alarms"] = ", ".join(alarms["ringing"]) or alarms["note"] or "quiet"
     return fields
 
 
