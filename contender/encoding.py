@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -57,10 +58,14 @@ class FeatureEncoding:
     def encode(self, column: Column) -> NDArray[np.float32]:
         """The column as float32, row by row."""
         if self.kind == "numeric":
-            return _finite(np.asarray(column, dtype=np.float64))
-        positions = {level: float(position) for position, level in enumerate(self.levels)}
-        found = map(positions.get, column.tolist(), repeat(np.nan))
+            return narrow(np.asarray(column, dtype=np.float64))
+        found = map(self.positions.get, column.tolist(), repeat(np.nan))
         return np.fromiter(found, dtype=np.float32, count=len(column))
+
+    @cached_property
+    def positions(self) -> Mapping[str, float]:
+        """The number that each level becomes."""
+        return {level: float(position) for position, level in enumerate(self.levels)}
 
     def to_dict(self) -> dict[str, Any]:
         return {"name": self.name, "kind": self.kind, "levels": list(self.levels)}
@@ -70,12 +75,12 @@ class FeatureEncoding:
         return cls(content["name"], content["kind"], tuple(content.get("levels", ())))
 
 
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """As float32, where a number too large for it is infinite too, and every infinity is missing."""
+def narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Numbers as float32, where a number too large for it is infinite too, and every infinity is missing."""
     with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
-    narrow[np.isinf(narrow)] = np.nan
-    return narrow
+        narrowed = values.astype(np.float32)
+    narrowed[np.isinf(narrowed)] = np.nan
+    return narrowed
 
 
 def fit_encoding(table: Table, config: PipelineConfig) -> tuple[FeatureEncoding, ...]:

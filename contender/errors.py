@@ -2,6 +2,8 @@
 
 ContenderError
 ├── InvalidInputError          an argument is outside its bounds
+├── TooLargeError              a request or its answer is larger than can be passed on
+├── NoAnswerError              a model has no finite prediction for a row
 ├── PipelineFileError          pipelines/<name>.toml is not usable
 ├── BatchRejectedError         a whole upload cannot be read
 ├── NotFoundError              an object, version or run does not exist
@@ -25,6 +27,14 @@ class ContenderError(Exception):
 
 class InvalidInputError(ContenderError, ValueError):
     """Raised when an argument is outside its bounds; the message names the parameter, the bound and the value."""
+
+
+class TooLargeError(ContenderError):
+    """Raised when a request, or the answer that it asks for, is larger than can be passed on; ask for less at once."""
+
+
+class NoAnswerError(ContenderError):
+    """Raised when a model's prediction is no finite number, because a row is far from all that it was trained on."""
 
 
 class PipelineFileError(ContenderError):

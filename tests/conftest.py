@@ -44,6 +44,11 @@ def aws(no_account: None) -> Iterator[None]:
 
 def create_runs_table(name: str = "runs") -> None:
     """The runs table as the data stack makes it."""
+    create_table(name)
+
+
+def create_table(name: str) -> None:
+    """A table with the keys that all of ours have."""
     boto3.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],

@@ -2,95 +2,128 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
-from contender.adapters.onnx_model import load_model
-from contender.adapters.s3 import S3Objects
-from contender.errors import InvalidInputError, NotFoundError
+from contender.adapters.light_aws import LightAws
+from contender.adapters.onnx_model import OnnxModel, load_model
+from contender.adapters.warm_files import WarmFiles
 from contender.following import Follower
-from contender.serving import answer, describe_model, parse_rows
+from contender.prediction_log import CHALLENGER
+from contender.registry import ModelReader
+from contender.serving_policy import ServingPolicy
+from lambdas.serve.after_answer import AfterAnswer
+from lambdas.serve.http import Request
+from lambdas.serve.looking_up import KeptPredictions
+from lambdas.serve.predicting import Predictor, answer_with
+from lambdas.serve.queueing import Waiting
+from lambdas.serve.rehearsal import is_rehearsal, rehearse
+from lambdas.serve.routes import Routes
 
 
 @dataclass(frozen=True)
 class Environment:
     pipeline: str
     model_bucket: str
+    predictions_table: str
+    prediction_log_url: str
+    feedback_url: str
+    async_url: str
+    serving_policy: str
 
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 environment = read_environment(Environment, os.environ)
+policy = ServingPolicy.from_json(environment.serving_policy)
+aws = LightAws(os.environ)
+
+
+def report(message: str, error: Exception) -> None:
+    logger.error(message, exc_info=error)
+
+
+def measure(name: str, unit: str, value: float) -> None:
+    metrics.add_metric(name=name, unit=unit, value=value)
+
+
+def read_manifest(version: str) -> Mapping[str, Any]:
+    return ModelReader(aws.objects(environment.model_bucket), environment.pipeline).read(version).manifest
+
+
+after_answer = AfterAnswer(os.environ, report=lambda error: report("work after an answer failed", error))
 follower = Follower(
-    S3Objects(boto3.client("s3"), environment.model_bucket),
+    aws.objects(environment.model_bucket),
     environment.pipeline,
     load=load_model,
-    clock=time.monotonic,
-    report=lambda error: logger.error("the last good model serves on", exc_info=error),
+    clock=time.time,
+    report=lambda error: report("the last good model serves on", error),
+    warm=WarmFiles(Path(os.environ.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
 )
-app = APIGatewayHttpResolver()
+table = aws.table(environment.predictions_table)
+routes = Routes(
+    follower=follower,
+    policy=policy,
+    predictor=Predictor(
+        pipeline=environment.pipeline,
+        policy=policy,
+        log_queue=aws.queue(environment.prediction_log_url),
+        after=after_answer.run,
+        measure=measure,
+        report=report,
+        clock=time.time,
+        timer=time.perf_counter,
+        random=os.urandom,
+    ),
+    waiting=Waiting(
+        pipeline=environment.pipeline,
+        policy=policy,
+        table=table,
+        async_queue=aws.queue(environment.async_url),
+        feedback_queue=aws.queue(environment.feedback_url),
+        report=report,
+        clock=time.time,
+    ),
+    kept=KeptPredictions(policy=policy, table=table, read_manifest=read_manifest, report=report),
+    report=report,
+    timer=time.perf_counter,
+)
 
 
-@app.post("/v1/predict")
-def predict() -> dict[str, Any]:
-    started = time.perf_counter()
-    serving = follower.current()
-    table = parse_rows(parse_body(), serving.model.manifest)
-    body = answer(serving.model.predict(table), serving.model.manifest, str(uuid.uuid4()))
-    metrics.add_metric(name="Predictions", unit=MetricUnit.Count, value=len(table))
-    metrics.add_metric(
-        name="PredictLatency", unit=MetricUnit.Milliseconds, value=(time.perf_counter() - started) * 1000
-    )
-    return body
-
-
-@app.get("/v1/model")
-def model() -> dict[str, Any]:
-    serving = follower.current()
-    return describe_model(serving.model.manifest, since=serving.pointer.swapped_at, previous=serving.pointer.previous)
-
-
-@app.get("/health")
-def health() -> dict[str, Any]:
-    return {"status": "ok", "model_version": follower.current().model.version}
-
-
-def parse_body() -> Any:
-    try:
-        return json.loads(app.current_event.decoded_body or "")
-    except (ValueError, RecursionError) as error:  # bad JSON, bad text, bad base64, a number of 5,000 digits
-        raise InvalidInputError(f"the body is not JSON: {error}") from None
-
-
-@app.exception_handler(InvalidInputError)
-def refuse(error: InvalidInputError) -> Response[str]:
-    return problem(400, str(error))
-
-
-@app.exception_handler(NotFoundError)
-def not_ready(error: NotFoundError) -> Response[str]:
-    return problem(503, str(error))
-
-
-def problem(status: int, message: str) -> Response[str]:
-    return Response(status, content_types.APPLICATION_JSON, json.dumps({"error": message}))
+def rehearsed(model: OnnxModel, body: Any) -> str:
+    """The answer that callers would get from this model."""
+    most = policy.max_rows
+    return answer_with(
+        model, body, request_id="rehearsal", variant=CHALLENGER, max_rows=most, timer=time.perf_counter
+    ).text
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 @metrics.log_metrics(default_dimensions={"pipeline": environment.pipeline})
+def answer_request(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    metrics.add_metric(name="Requests", unit="Count", value=1)
+    after_answer.run(follower.look_ahead)
+    return routes.reply(Request.of_event(event)).to_event()
+
+
+@after_answer.around
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    metrics.add_metric(name="Requests", unit=MetricUnit.Count, value=1)
-    return app.resolve(event, context)
+    if is_rehearsal(event):
+        return rehearse(
+            event, rehearsed, follower.load_version, remaining_ms=context.get_remaining_time_in_millis
+        )  # fmt: skip
+    return dict(answer_request(event, context))
+
+
+try:  # a warm start: the first request finds the champion loaded, and a look at S3 behind it
+    follower.current()
+except Exception as error:
+    logger.warning("there is no model to start with; requests look again", exc_info=error)

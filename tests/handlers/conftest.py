@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,11 +17,13 @@ import boto3
 import numpy as np
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.server import ThreadedMotoServer
 
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.s3 import S3Objects
 from contender.runs import BATCHES, RunFolder
-from tests.conftest import REGION, create_bucket, create_runs_table
+from contender.serving_policy import ServingPolicy
+from tests.conftest import REGION, create_bucket, create_runs_table, create_table
 
 PIPELINE = "shop"
 PIPELINE_FILE = """
@@ -153,6 +156,31 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     yield Cloud(topic)
     for name in [name for name in sys.modules if name.startswith("lambdas.")]:
         del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of AWS in this process, for what does not speak to it through boto3."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def kept(cloud: Cloud, endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    """A cloud with the queues and the table of predictions, where the serving function finds them."""
+    sqs = boto3.client("sqs")
+    create_table("predictions")
+    queues = {"PREDICTION_LOG_URL": "log", "FEEDBACK_URL": "feedback", "ASYNC_URL": "async.fifo"}
+    for variable, name in queues.items():
+        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        monkeypatch.setenv(variable, sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+    monkeypatch.setenv("PREDICTIONS_TABLE", "predictions")
+    monkeypatch.setenv("SERVING_POLICY", ServingPolicy().to_json())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return cloud
 
 
 @pytest.fixture

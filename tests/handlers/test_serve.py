@@ -1,123 +1,99 @@
-"""Serve as API Gateway calls it, with a real graph."""
+"""Serve as API Gateway calls it, with a real graph: predictions, the model that answers, and what is kept of them."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
+import boto3
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from contender.promotion import promote, read_pointer, roll_back
-from contender.registry import MODEL, ModelRegistry
-from tests.handlers.conftest import Cloud, Context
+from contender.prediction_ids import parse_prediction_id
+from contender.prediction_log import Record
+from contender.promotion import Mode, Trial, end_trial, read_pointer, roll_back, start_trial
+from contender.registry import MODEL
+from contender.serving_policy import ServingPolicy
+from tests.handlers.conftest import Cloud
+from tests.handlers.serving import (
+    FEATURES,
+    ROW,
+    ask,
+    call,
+    crown,
+    event,
+    graph,
+    look_again,
+    predict,
+    publish,
+    taken,
+)
 
 Metrics = Callable[[], list[dict[str, Any]]]
 
 
-def graph(slope: float) -> bytes:
-    """P(true) = slope × amount, whatever the carrier."""
-    weights = np.array([[-slope, slope]], dtype=np.float32)
-    nodes = [
-        helper.make_node("Gather", ["input", "first"], ["amount"], axis=1),
-        helper.make_node("MatMul", ["amount", "weights"], ["product"]),
-        helper.make_node("Add", ["product", "offset"], ["probabilities"]),
-    ]
-    content = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, 2])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
-        [
-            numpy_helper.from_array(np.array([0]), "first"),
-            numpy_helper.from_array(weights, "weights"),
-            numpy_helper.from_array(np.array([1.0, 0.0], dtype=np.float32), "offset"),
-        ],
-    )
-    return helper.make_model(content, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-
-def crown(cloud: Cloud, version: str, slope: float) -> None:
-    manifest = {
-        "version": version,
-        "pipeline": "shop",
-        "task": "binary",
-        "target": "late",
-        "positive": "true",
-        "classes": ["false", "true"],
-        "features": [
-            {"name": "amount", "kind": "numeric", "levels": []},
-            {"name": "carrier", "kind": "categorical", "levels": ["A", "B"]},
-        ],
-        "metrics": {"auc": 0.7},
-        "trained_rows": 100,
-        "datasets": ["d1"],
-    }
-    model = ModelRegistry(cloud.models, "shop").write(manifest, {MODEL: graph(slope)})
-    current = read_pointer(cloud.models, "shop")
-    promote(
-        cloud.models,
-        pipeline="shop",
-        version=version,
-        manifest_sha256=model.manifest_sha256,
-        judged_against=current.etag if current else None,
-        run_id=version,
-        fencing_token=1,
-        now="2026-01-01T00:00:00+00:00",
-        reason="better",
-    )
-
-
 @pytest.fixture
-def serving(cloud: Cloud) -> Cloud:
-    crown(cloud, "v1", 0.01)
-    return cloud
+def serving(kept: Cloud) -> Cloud:
+    crown(kept, "v1", 0.01)
+    return kept
 
 
-def ask(cloud: Cloud, method: str, path: str, body: str | None = None, *, encoded: bool = False) -> tuple[int, Any]:
-    event = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json"},
-        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default", "requestId": "r"},
-        "body": body,
-        "isBase64Encoded": encoded,
-    }
-    answer = cloud.function("serve").handler(event, Context())
-    return answer["statusCode"], json.loads(answer["body"])
+def records() -> list[Record]:
+    """What was sent to the log."""
+    found = taken("log")
+    for message in found:
+        del message["attributes"]
+    return [Record.from_json(json.dumps(message)) for message in found]
 
 
-def predict(cloud: Cloud, *rows: dict[str, Any]) -> tuple[int, Any]:
-    return ask(cloud, "POST", "/v1/predict", json.dumps({"rows": rows}))
+def try_out(cloud: Cloud, version: str, mode: Mode, *, weight: float = 1.0, digest: str | None = None) -> None:
+    """Put a version on trial beside the champion."""
+    state = read_pointer(cloud.models, "shop")
+    assert state is not None
+    now = datetime.now(UTC)
+    trial = Trial(
+        version,
+        digest or "0" * 64,
+        weight,
+        mode,
+        run_id="trial",
+        since=now.isoformat(),
+        until=(now + timedelta(hours=1)).isoformat(),
+    )
+    start_trial(cloud.models, pipeline="shop", trial=trial, judged_against=state.etag, fencing_token=2)
+    look_again(cloud)
 
 
-def look_again(cloud: Cloud) -> None:
-    """As if the time between two looks at the pointer had passed."""
-    follower = cloud.function("serve").follower
-    follower._looked_at = float("-inf")
+# Answers
 
 
-def test_a_prediction_carries_the_model_version_and_an_id(serving: Cloud, emitted: Metrics) -> None:
+def test_a_prediction_carries_the_model_version_the_variant_and_an_id(serving: Cloud, emitted: Metrics) -> None:
     status, body = predict(serving, {"amount": 70, "carrier": "A"}, {"amount": 20, "carrier": None})
     assert status == 200
-    assert body["model_version"] == "v1"
+    assert (body["model_version"], body["variant"]) == ("v1", "champion")
     first, second = body["predictions"]
     assert (first["prediction"], first["probability"]) == ("true", pytest.approx(0.7))
     assert (second["prediction"], second["probability"]) == ("false", pytest.approx(0.2))
-    assert first["prediction_id"] == body["prediction_id"] + "-0"
+    assert [row["prediction_id"] for row in (first, second)] == [f"{body['request_id']}-0", f"{body['request_id']}-1"]
+    assert parse_prediction_id(second["prediction_id"]).row == 1
     metrics = emitted()[-1]
-    assert (metrics["Predictions"], metrics["pipeline"]) == ([2.0], "shop")
+    assert (metrics["Requests"], metrics["Predictions"], metrics["pipeline"]) == ([1.0], [2.0], "shop")
+    assert metrics["PredictLatency"][0] > 0
 
 
-def test_two_requests_have_two_prediction_ids(serving: Cloud) -> None:
-    ids = {predict(serving, {"amount": 1, "carrier": "A"})[1]["prediction_id"] for _ in range(2)}
-    assert len(ids) == 2
+def test_two_requests_have_two_ids(serving: Cloud) -> None:
+    assert len({predict(serving, ROW)[1]["request_id"] for _ in range(2)}) == 2
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/json;"])
+def test_json_is_read_however_its_type_is_written(serving: Cloud, content_type: str) -> None:
+    body = json.dumps({"rows": [ROW]})
+    assert (
+        call(serving, event("POST", "/v1/predict", body, headers={"Content-Type": content_type}))["statusCode"] == 200
+    )
 
 
 def test_an_encoded_body_is_read(serving: Cloud) -> None:
@@ -125,35 +101,122 @@ def test_an_encoded_body_is_read(serving: Cloud) -> None:
     assert ask(serving, "POST", "/v1/predict", body, encoded=True)[0] == 200
 
 
+def test_contributions_add_up_to_the_difference_from_the_typical_row(serving: Cloud) -> None:
+    _, body = predict(serving, {"amount": 70, "carrier": "A"}, contributions=True)
+    (row,) = body["predictions"]
+    assert row["contributions"] == {
+        "to_probability_of": "true",
+        "typical": pytest.approx(0.5),
+        "exact": True,
+        "values": {"amount": pytest.approx(0.2), "carrier": pytest.approx(0.0)},
+    }
+
+
+def test_a_version_without_a_typical_row_gives_no_contributions_and_says_so(kept: Cloud) -> None:
+    crown(kept, "v1", 0.01, typical=None)
+    status, body = predict(kept, ROW, contributions=True)
+    assert status == 409
+    assert "model version v1 has no typical row" in body["error"]
+    assert predict(kept, ROW)[0] == 200
+
+
+# Bad input
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (None, "the body is not JSON"),
-        ("", "the body is not JSON"),
+        (None, "the body is empty; it must be JSON"),
+        ("", "the body is empty; it must be JSON"),
         ("{", "the body is not JSON"),
         ("[" * 100_000, "the body is not JSON"),
+        ('{"rows": [' + '{"amount": ' * 900 + "1" + "}" * 900 + "]}", "rows[0].carrier is missing"),
         ("9" * 5_000, "the body is not JSON"),
         ("[]", 'the body must be {"rows": [{…}, …]}'),
         ('{"rows": []}', "rows must hold 1 to 5000 rows, but got 0"),
+        ({"rows": [ROW] * 10_000}, "rows must hold 1 to 5000 rows, but got 10000"),
         ('{"rows": [{"amount": 1}]}', "rows[0].carrier is missing; send null when it is not known"),
-        ('{"rows": [{"amount": NaN, "carrier": "A"}]}', "rows[0].amount must be a finite number, but got nan"),
+        ('{"rows": [{"amount": NaN, "carrier": "A"}]}', "the body is not JSON"),
+        ('{"rows": [{"amount": -Infinity, "carrier": "A"}]}', "the body is not JSON"),
+        ('{"rows": [{"amount": 1e400, "carrier": "A"}]}', "the body is not JSON"),
+        ('{"rows": [{"amount": "NaN", "carrier": "A"}]}', "rows[0].amount must be a number or null, but got 'NaN'"),
         ('{"rows": [{"amount": "1", "carrier": "A"}]}', "rows[0].amount must be a number or null, but got '1'"),
+        ('{"rows": [{"amount": true, "carrier": "A"}]}', "rows[0].amount must be a number or null, but got True"),
+        ('{"rows": [{"amount": [[1]], "carrier": "A"}]}', "rows[0].amount must be a number or null, but got a list"),
+        ('{"rows": [{"amount": 1, "carrier": {}}]}', "rows[0].carrier must be text, a number, a boolean or null"),
+        ('{"rows": [{"amount": 1, "carrier": "A", "colour": 1}]}', "rows[0].'colour' is not a feature"),
+        ({"rows": [ROW], "explain": True}, "'explain' is no field of a request"),
+        ({"rows": [ROW] * 101, "contributions": True}, "rows must hold 1 to 100 rows when contributions are asked for"),
+        ({"rows": [ROW], "key": "k" * 129}, "key must have 1 to 128 characters, but got 129"),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong(serving: Cloud, body: str | None, said: str) -> None:
+def test_a_bad_request_is_told_what_is_wrong(serving: Cloud, body: Any, said: str) -> None:
     status, answer = ask(serving, "POST", "/v1/predict", body)
     assert status == 400
     assert said in answer["error"]
+    assert records() == []
+
+
+@pytest.mark.parametrize("amount", [1e38, -1e38, 1e-320, 5e-324, 2**62, 10**25, 1e300, -0.0])
+def test_huge_and_tiny_numbers_are_answered_or_said_to_be_too_far_off(serving: Cloud, amount: float) -> None:
+    status, body = predict(serving, {"amount": amount, "carrier": "A"})
+    assert status in (200, 422)
+    if status == 422:
+        assert "rows[0]: the model has no finite prediction for these values" in body["error"]
 
 
 def test_a_body_that_is_not_what_its_encoding_says_is_a_bad_request(serving: Cloud) -> None:
     assert ask(serving, "POST", "/v1/predict", "é%%%", encoded=True)[0] == 400
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_body_of_seven_megabytes_is_too_large(serving: Cloud, encoded: bool) -> None:
+    body = json.dumps({"rows": [{"amount": 1, "carrier": "x" * 7_000_000}]})
+    sent = base64.b64encode(body.encode()).decode() if encoded else body
+    status, answer = ask(serving, "POST", "/v1/predict", sent, encoded=encoded)
+    assert status == 413
+    assert "6,000,000 are taken" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "application/json; charset=latin-1"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict-async", "/v1/feedback"])
+def test_another_content_type_is_refused(serving: Cloud, headers: dict[str, str], path: str) -> None:
+    status, answer = ask(serving, "POST", path, {"rows": [ROW]}, headers=headers)
+    assert status == 415
+    assert "the content type must be application/json in UTF-8" in answer["error"]
+
+
+def test_an_answer_that_would_be_too_large_says_how_many_rows_to_ask_for(
+    kept: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(kept, "v1", 0.01, classes=["f" * 500, "t" * 500], positive="t" * 500)
+    status, answer = predict(kept, *[ROW] * 5_000)
+    assert status == 413
+    assert "ask for at most" in answer["error"]
+
+
+def test_the_pipeline_file_says_how_many_rows_a_request_may_have(kept: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVING_POLICY", ServingPolicy(max_rows=2).to_json())
+    crown(kept, "v1", 0.01)
+    assert predict(kept, ROW, ROW)[0] == 200
+    assert predict(kept, ROW, ROW, ROW) == (400, {"error": "rows must hold 1 to 2 rows, but got 3"})
+
+
+# The model
+
+
 def test_the_model_says_what_it_is(serving: Cloud) -> None:
     status, body = ask(serving, "GET", "/v1/model")
     assert status == 200
-    assert (body["model_version"], body["task"], body["previous"]) == ("v1", "binary", None)
+    assert (body["model_version"], body["task"], body["previous"], body["challenger"]) == ("v1", "binary", None, None)
     assert body["serving_since"] == "2026-01-01T00:00:00+00:00"
     assert [feature["name"] for feature in body["features"]] == ["amount", "carrier"]
 
@@ -162,33 +225,183 @@ def test_health_names_the_version(serving: Cloud) -> None:
     assert ask(serving, "GET", "/health") == (200, {"status": "ok", "model_version": "v1"})
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v2/predict"), ("GET", "/v1/predict"), ("POST", "/health")])
-def test_an_unknown_route_is_not_found(serving: Cloud, method: str, path: str) -> None:
-    assert ask(serving, method, path)[0] == 404
+def test_an_unknown_path_is_not_found(serving: Cloud) -> None:
+    assert ask(serving, "GET", "/v2/predict")[0] == 404
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("GET", "/v1/model"), ("POST", "/v1/predict")])
-def test_before_the_first_champion_nobody_is_served(cloud: Cloud, method: str, path: str) -> None:
-    status, body = ask(cloud, method, path, '{"rows": [{}]}')
+@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", "/v1/predict", "POST"), ("POST", "/health", "GET")])
+def test_another_method_is_told_which_is_taken(serving: Cloud, method: str, path: str, allowed: str) -> None:
+    answer = call(serving, event(method, path))
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/health"),
+        ("GET", "/v1/model"),
+        ("GET", "/docs"),
+        ("POST", "/v1/predict"),
+        ("POST", "/v1/predict-async"),
+    ],
+)
+def test_before_the_first_champion_nobody_is_served(kept: Cloud, method: str, path: str) -> None:
+    status, body = ask(kept, method, path, '{"rows": [{}]}')
     assert (status, body) == (503, {"error": "shop has no champion yet; upload data to train the first one"})
+    assert records() == []
+
+
+def test_a_first_champion_that_cannot_be_loaded_is_unavailable_and_not_a_failure(
+    kept: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crown(kept, "v1", 0.01)
+    kept.models.put("models/shop/v1/" + MODEL, b"changed")
+    status, body = predict(kept, ROW)
+    assert (status, body) == (503, {"error": "no model could be loaded yet; try again in a few seconds"})
+    assert "sha256" in capsys.readouterr().out
 
 
 def test_a_new_champion_and_a_rollback_are_followed(serving: Cloud) -> None:
-    row = {"amount": 10, "carrier": "A"}
-    assert predict(serving, row)[1]["model_version"] == "v1"
+    assert predict(serving, ROW)[1]["model_version"] == "v1"
     crown(serving, "v2", 0.05)
     look_again(serving)
-    _, body = predict(serving, row)
+    _, body = predict(serving, ROW)
     assert (body["model_version"], body["predictions"][0]["probability"]) == ("v2", pytest.approx(0.5))
     roll_back(serving.models, pipeline="shop", swap_id="back", now="later", reason="bad", by_person=True)
     look_again(serving)
-    assert predict(serving, row)[1]["model_version"] == "v1"
+    assert predict(serving, ROW)[1]["model_version"] == "v1"
 
 
 def test_a_model_that_was_tampered_with_is_not_served(serving: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    assert predict(serving, {"amount": 10, "carrier": "A"})[0] == 200
+    assert predict(serving, ROW)[0] == 200
     crown(serving, "v2", 0.05)
     serving.models.put("models/shop/v2/" + MODEL, onnx.ModelProto().SerializeToString() + graph(0.9))
     look_again(serving)
-    assert predict(serving, {"amount": 10, "carrier": "A"})[1]["model_version"] == "v1"
+    assert predict(serving, ROW)[1]["model_version"] == "v1"
     assert "the last good model serves on" in capsys.readouterr().out
+
+
+def test_a_restarted_function_serves_while_the_model_bucket_is_away(
+    serving: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert predict(serving, ROW)[0] == 200
+    serving.modules.clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    assert predict(serving, ROW)[1]["model_version"] == "v1"
+
+
+# Trials
+
+
+def test_a_canary_answers_its_share_and_a_key_stays_with_its_variant(serving: Cloud) -> None:
+    try_out(serving, "v2", "canary", weight=0.5, digest=publish(serving, "v2", 0.05).manifest_sha256)
+    first = {key: predict(serving, ROW, key=key)[1]["variant"] for key in map(str, range(20))}
+    assert set(first.values()) == {"champion", "challenger"}
+    assert {key: predict(serving, ROW, key=key)[1]["variant"] for key in first} == first
+    assert {(record.variant, record.version) for record in records()} == {("champion", "v1"), ("challenger", "v2")}
+    assert ask(serving, "GET", "/v1/model")[1]["challenger"]["weight"] == 0.5
+
+
+def test_a_challenger_in_the_shadow_is_asked_after_the_answer_and_logged_beside_it(serving: Cloud) -> None:
+    try_out(serving, "v2", "shadow", digest=publish(serving, "v2", 0.05).manifest_sha256)
+    assert predict(serving, ROW)[1]["variant"] == "champion"
+    (record,) = records()
+    assert record.shadow is not None
+    assert (record.shadow.version, record.shadow.error) == ("v2", None)
+    assert record.shadow.predictions == [[pytest.approx(0.5), pytest.approx(0.5)]]
+
+
+def test_a_canary_that_has_no_answer_is_counted_and_the_champion_answers(serving: Cloud) -> None:
+    more = [*FEATURES, {"name": "weight", "kind": "numeric", "levels": []}]
+    try_out(serving, "v2", "canary", digest=publish(serving, "v2", 0.05, features=more).manifest_sha256)
+    status, body = predict(serving, ROW)
+    assert (status, body["variant"], body["model_version"]) == (200, "champion", "v1")
+    failed, answered = sorted(records(), key=lambda record: record.variant == "champion")
+    assert (failed.variant, failed.version) == ("challenger", "v2")
+    assert "rows[0].weight is missing" in str(failed.error)
+    assert (answered.variant, answered.error) == ("champion", None)
+    assert failed.request_id != answered.request_id
+
+
+def test_a_request_that_is_wrong_for_the_champion_too_is_not_the_canarys_fault(serving: Cloud) -> None:
+    try_out(serving, "v2", "canary", digest=publish(serving, "v2", 0.05).manifest_sha256)
+    assert predict(serving, {"amount": "x", "carrier": "A"})[0] == 400
+    assert records() == []
+
+
+def test_a_shadow_that_fails_is_logged_and_harms_no_answer(serving: Cloud) -> None:
+    more = [*FEATURES, {"name": "weight", "kind": "numeric", "levels": []}]
+    try_out(serving, "v2", "shadow", digest=publish(serving, "v2", 0.05, features=more).manifest_sha256)
+    assert predict(serving, ROW)[0] == 200
+    (record,) = records()
+    assert record.shadow is not None
+    assert "rows[0].weight is missing" in str(record.shadow.error)
+
+
+def test_a_canary_that_cannot_be_loaded_answers_nothing(serving: Cloud) -> None:
+    try_out(serving, "v2", "canary")
+    assert predict(serving, ROW)[1]["variant"] == "champion"
+    end_trial(serving.models, pipeline="shop", version="v2", run_id="trial", swap_id="end", bad=True)
+    look_again(serving)
+    assert predict(serving, ROW)[0] == 200
+
+
+# The log
+
+
+def test_a_prediction_is_sent_to_the_log_when_its_answer_is_out(serving: Cloud) -> None:
+    _, body = predict(serving, ROW, {"amount": 5, "carrier": "ü\u0000"})
+    (record,) = records()
+    assert (record.request_id, record.version, record.variant) == (body["request_id"], "v1", "champion")
+    assert record.rows == [ROW, {"amount": 5, "carrier": "ü\u0000"}]
+    said = [[row["probabilities"]["false"], row["probabilities"]["true"]] for row in body["predictions"]]
+    assert record.predictions == said
+    assert record.latency_ms > 0
+
+
+def test_a_log_that_is_away_fails_no_answer(serving: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=boto3.client("sqs").get_queue_url(QueueName="log")["QueueUrl"])
+    assert predict(serving, ROW)[0] == 200
+    assert "a prediction is missing in the log" in capsys.readouterr().out
+
+
+def test_a_defect_of_ours_is_a_500_that_is_counted_against_the_model(
+    serving: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(serving, ROW)[0] == 200
+    taken("log")
+    follower = serving.function("serve").follower
+    broken = follower.current().model
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("the graph is gone")
+
+    monkeypatch.setitem(vars(broken), "session", Broken())
+    status, body = predict(serving, ROW)
+    assert status == 500
+    assert "the graph is gone" not in body["error"]
+    assert "the graph is gone" in capsys.readouterr().out
+    (record,) = records()
+    assert record.error == "RuntimeError: the graph is gone"
+    assert (record.rows, record.variant, record.version) == ([], "champion", "v1")
+
+
+# Rehearsals
+
+
+def test_a_rehearsal_is_answered_as_callers_are_and_leaves_no_trace(serving: Cloud, emitted: Metrics) -> None:
+    version = publish(serving, "v2", 0.05)
+    asked = {"version": "v2", "manifest_sha256": version.manifest_sha256, "requests": [{"rows": [ROW]}, {"rows": []}]}
+    answer = call(serving, {"rehearse": asked})
+    good, bad = answer["answers"]
+    assert good["predictions"][0]["probability"] == pytest.approx(0.5)
+    assert good["model_version"] == "v2"
+    assert "rows must hold 1 to 5000 rows" in bad["error"]
+    assert records() == []
+    assert emitted() == []
+    assert predict(serving, ROW)[1]["model_version"] == "v1"
+
+
+def test_a_body_cannot_ask_for_a_rehearsal(serving: Cloud) -> None:
+    assert ask(serving, "POST", "/v1/predict", {"rehearse": {}})[0] == 400

@@ -1,0 +1,125 @@
+"""The routes of the prediction API: which request is answered by what, and what a problem looks like.
+
+Routes are few and known, so a dictionary finds them: importing Powertools' resolver takes a third of the function's
+start. No request of a caller's ends in a 500: a 4xx says what is wrong with it, and 503 what is away and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from contender.adapters.fast_json import to_json
+from contender.adapters.onnx_model import OnnxModel
+from contender.errors import InvalidInputError, NoAnswerError, NotFoundError, TooLargeError
+from contender.following import Follower, Serving
+from contender.serving import check_answer_size, describe_model
+from contender.serving_policy import ServingPolicy
+from lambdas.serve.documents import docs_reply, openapi_reply
+from lambdas.serve.http import ProblemError, Reply, Report, Request
+from lambdas.serve.looking_up import KeptPredictions
+from lambdas.serve.predicting import Predictor
+from lambdas.serve.queueing import Waiting
+
+_PREDICTIONS = "/v1/predictions/"
+_STATUS: Mapping[type[Exception], int] = {InvalidInputError: 400, TooLargeError: 413, NoAnswerError: 422}
+
+
+class Routes:
+    """Answers requests. `timer` is in seconds and only goes forward."""
+
+    def __init__(
+        self,
+        *,
+        follower: Follower[OnnxModel],
+        policy: ServingPolicy,
+        predictor: Predictor,
+        waiting: Waiting,
+        kept: KeptPredictions,
+        report: Report,
+        timer: Callable[[], float],
+    ) -> None:
+        self._follower, self._policy, self._predictor = follower, policy, predictor
+        self._waiting, self._kept = waiting, kept
+        self._report, self._timer = report, timer
+        self._routes: Mapping[str, Mapping[str, Callable[[Request], Reply]]] = {
+            "/v1/predict": {"POST": self._predict},
+            "/v1/predict-async": {"POST": self._predict_async},
+            _PREDICTIONS: {"GET": self._look_up},
+            "/v1/feedback": {"POST": self._feedback},
+            "/v1/model": {"GET": self._model},
+            "/health": {"GET": self._health},
+            "/openapi.json": {"GET": self._openapi},
+            "/docs": {"GET": self._docs},
+        }
+
+    def reply(self, request: Request) -> Reply:
+        """The answer to a request, whatever it is."""
+        try:
+            return self._route(request)(request)
+        except ProblemError as problem:
+            return problem.to_reply()
+        except (InvalidInputError, TooLargeError, NoAnswerError) as error:
+            return ProblemError(_STATUS[type(error)], str(error)).to_reply()
+        except Exception as error:
+            self._report("a request failed", error)
+            return ProblemError(
+                500, "the request failed in here; try again, and tell who runs this if it fails again"
+            ).to_reply()
+
+    def _route(self, request: Request) -> Callable[[Request], Reply]:
+        path = _PREDICTIONS if request.path.startswith(_PREDICTIONS) else request.path
+        methods = self._routes.get(path)
+        if methods is None:
+            raise ProblemError(404, f"there is no {request.path[:100]}; GET /openapi.json lists what there is")
+        route = methods.get(request.method)
+        if route is None:
+            allowed = ", ".join(methods)
+            raise ProblemError(405, f"{request.path[:100]} takes {allowed} only", headers={"allow": allowed})
+        return route
+
+    def _serving(self) -> Serving[OnnxModel]:
+        try:
+            return self._follower.current()
+        except NotFoundError as error:
+            raise ProblemError(503, str(error)) from error
+        except Exception as error:
+            self._report("no model could be loaded", error)
+            raise ProblemError(
+                503, "no model could be loaded yet; try again in a few seconds", headers={"retry-after": "5"}
+            ) from error
+
+    def _predict(self, request: Request) -> Reply:
+        started = self._timer()
+        body = request.json()
+        return Reply(200, self._predictor.predict(body, self._serving(), started))
+
+    def _predict_async(self, request: Request) -> Reply:
+        taken = self._waiting.predict_later(request.json(), self._serving().model)
+        return _json(taken, status=202, headers={"location": f"{_PREDICTIONS}{taken['request_id']}"})
+
+    def _look_up(self, request: Request) -> Reply:
+        found = self._kept.find(request.path.removeprefix(_PREDICTIONS))
+        reply = _json(found)
+        check_answer_size(reply.body, len(found["predictions"]))
+        return reply
+
+    def _feedback(self, request: Request) -> Reply:
+        return _json(self._waiting.take_feedback(request.json(), self._serving().model), status=202)
+
+    def _model(self, _: Request) -> Reply:
+        serving = self._serving()
+        return _json(describe_model(serving.model.manifest, serving.pointer))
+
+    def _health(self, _: Request) -> Reply:
+        return _json({"status": "ok", "model_version": self._serving().model.version})
+
+    def _openapi(self, _: Request) -> Reply:
+        return openapi_reply(self._serving().model.manifest, self._policy)
+
+    def _docs(self, _: Request) -> Reply:
+        return docs_reply(self._serving().model.manifest, self._policy)
+
+
+def _json(content: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(status, to_json(content), headers=headers or {})
