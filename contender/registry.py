@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 PIPELINE = "pipeline.skops"
 REFERENCE = "reference.json.gz"
+SIGNATURE = "manifest.sig"
+"""Over the manifest's sha256, beside it; see `contender.signatures`."""
 
 MAX_ATTEMPTS = 5
 
@@ -138,8 +141,16 @@ class ModelRegistry(ModelReader):
 
     objects: Objects
 
-    def write(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> ModelVersion:
+    def write(
+        self,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, bytes],
+        *,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> ModelVersion:
         """Write a version: its files first, its manifest (completed with their digests) last.
+
+        `sign` makes a signature over a sha256 digest; without it the version is not signed.
 
         Raises
         ------
@@ -151,8 +162,23 @@ class ModelRegistry(ModelReader):
             write_once(self.objects, self.key(version, name), body)
         digests = {name: {"sha256": sha256(body), "bytes": len(body)} for name, body in files.items()}
         body = json.dumps({**manifest, "files": digests}, indent=2, sort_keys=True).encode()
+        model = ModelVersion(json.loads(body), sha256(body))
+        if sign is not None:  # before the manifest, which makes the version count
+            self.write_signature(model, sign)
         write_once(self.objects, self.key(version, MANIFEST), body)
-        return ModelVersion(json.loads(body), sha256(body))
+        return model
+
+    def write_signature(self, model: ModelVersion, sign: Callable[[bytes], bytes]) -> None:
+        """Sign a version; one that is signed already keeps its signature.
+
+        Raises
+        ------
+        ConflictError
+            When S3 gives no clear answer in several attempts.
+        """
+        # Another signature over the same digest has other bytes, and is as good.
+        with suppress(IntegrityError):
+            write_once(self.objects, self.key(model.version, SIGNATURE), sign(bytes.fromhex(model.manifest_sha256)))
 
     def versions(self) -> tuple[str, ...]:
         """Every finished version, oldest first."""

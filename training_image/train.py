@@ -1,5 +1,5 @@
 """The training task's entry point: `python -m training_image.train`, with RUN_ID, PIPELINE and the two
-buckets set.
+buckets set; SIGNING_KEY_ID names the key that signs the version.
 
 It leaves an immutable model version in the model bucket and `training.json` in the run's folder, which says
 what came of it. A second attempt for the same run finds the first one's model version and does not train
@@ -23,6 +23,7 @@ from typing import Any
 import boto3
 
 from contender.adapters.environment import read_environment
+from contender.adapters.kms import KmsSigner
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
@@ -50,7 +51,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """A run's training. `now` and `elapsed` (seconds) are its clocks; `report` is told a line a step."""
+    """A run's training. `now` and `elapsed` (seconds) are its clocks; `report` is told a line a step.
+
+    `sign` makes the version's signature over a sha256 digest; None leaves it unsigned.
+    """
 
     run_id: str
     pipeline: str
@@ -61,6 +65,7 @@ class TrainingTask:
     now: Callable[[], datetime]
     elapsed: Callable[[], float]
     report: Report
+    sign: Callable[[bytes], bytes] | None = None
 
     def run(self) -> bool:
         """Train, and write what came of it to the run's folder; whether there is a model version."""
@@ -104,7 +109,7 @@ class TrainingTask:
             REFERENCE: model.reference.to_bytes(),
             GOLDEN: model.golden,
         }
-        return registry.write(manifest, files), datasets
+        return registry.write(manifest, files, sign=self.sign), datasets
 
     def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:
         """The model version of an earlier attempt of this run that was stopped before it could say so."""
@@ -178,6 +183,12 @@ def image_digest(variables: Mapping[str, str]) -> str | None:
         return None
 
 
+def signer(variables: Mapping[str, str]) -> Callable[[bytes], bytes] | None:
+    """What signs versions with the key that SIGNING_KEY_ID names; None where it names none."""
+    key_id = variables.get("SIGNING_KEY_ID", "")
+    return KmsSigner(boto3.client("kms"), key_id).sign if key_id else None
+
+
 def main() -> int:
     """Run the task of the environment; the exit code says whether there is a model version."""
     signal.signal(signal.SIGTERM, _stopped)  # a stopped task, or a reclaimed Spot instance, still leaves its reason
@@ -193,6 +204,7 @@ def main() -> int:
         now=lambda: datetime.now(UTC),
         elapsed=time.monotonic,
         report=lambda line: print(line, flush=True),
+        sign=signer(os.environ),
     )
     return 0 if task.run() else 1
 

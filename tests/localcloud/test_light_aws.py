@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from contender.adapters.kms import KmsSigner
 from contender.adapters.light_aws import LightAws
 from contender.errors import NotFoundError, UnknownOutcomeError
+from contender.registry import MANIFEST, SIGNATURE, ModelRegistry
 from localcloud import emulator
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS, REGION
+from tests.fakes import MemoryObjects
 
 pytestmark = pytest.mark.emulator
 
@@ -92,6 +99,16 @@ def test_a_signature_is_checked(emulated: CloudConnection, light: LightAws) -> N
     assert light.kms().verify(key, digest, b"no signature") is False
     with pytest.raises(NotFoundError):
         light.kms().verify(str(uuid.uuid4()), digest, signed)
+
+
+def test_a_signed_manifest_can_be_checked_by_anybody_with_the_public_key(emulated: CloudConnection) -> None:
+    client = emulated.client("kms")
+    key = client.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    objects = MemoryObjects()
+    ModelRegistry(objects, "shop").write({"version": "v1"}, {}, sign=KmsSigner(client, key).sign)
+    public: Any = load_der_public_key(client.get_public_key(KeyId=key)["PublicKey"])
+    manifest = objects.get("models/shop/v1/" + MANIFEST).body
+    public.verify(objects.get("models/shop/v1/" + SIGNATURE).body, manifest, ec.ECDSA(hashes.SHA256()))
 
 
 def test_a_service_that_is_away_is_told_from_one_that_refuses(light: LightAws) -> None:
