@@ -11,6 +11,7 @@ from aws_cdk import Environment as Target
 from constructs import Construct
 
 from contender.config import PipelineConfig
+from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
@@ -37,7 +38,7 @@ class ContenderStage(Stage):
     ----------
     data : DataStack
     training : TrainingStack
-    workflows, predictions, serving, monitoring : dict
+    workflows, predictions, serving, batch, monitoring : dict
         The stacks of each pipeline, by its name.
     """
 
@@ -70,6 +71,7 @@ class ContenderStage(Stage):
         self.workflows: dict[str, WorkflowStack] = {}
         self.predictions: dict[str, PredictionStore] = {}
         self.serving: dict[str, ServingStack] = {}
+        self.batch: dict[str, BatchStack] = {}
         self.monitoring: dict[str, MonitoringStack] = {}
         for pipeline in pipelines:
             self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
@@ -106,6 +108,17 @@ class ContenderStage(Stage):
             predictions=predictions,
             project_root=project_root,
             **self._settings(f"Predictions of {pipeline.name}"),
+        )
+        self.batch[pipeline.name] = BatchStack(
+            self,
+            f"{pipeline.name}-batch",
+            environment=self._environment,
+            pipeline=pipeline,
+            storage=self.data.storage,
+            alerts=workflow.alerts,
+            alerts_key=self.data.alerts_key,
+            project_root=project_root,
+            **self._settings(f"Batch predictions of {pipeline.name}"),
         )
         self.monitoring[pipeline.name] = MonitoringStack(
             self,

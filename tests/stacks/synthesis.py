@@ -69,10 +69,10 @@ class Synthesised:
         return properties
 
 
-def synthesise(name: str, folder: Path) -> Synthesised:
+def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesised:
     """What `app.py` does, but for the wheels: no template depends on what is inside a zip."""
     pipeline_file = folder / f"{PIPELINE}.toml"
-    pipeline_file.write_text(PIPELINE_FILE, "utf-8")
+    pipeline_file.write_text(PIPELINE_FILE + more_settings, "utf-8")
     environment = dataclasses.replace(environment_named(name), bundle_dependencies=False)
     app = cdk.App(
         outdir=str(folder / "cdk.out"),

@@ -1,0 +1,262 @@
+"""The batch stack of a pipeline: files that are put into a folder are predicted, side by side, part by part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from contender.config import PipelineConfig
+from stacks.access import Access, Storage
+from stacks.acknowledge import acknowledge, imported, wildcard_finding
+from stacks.environment import Environment
+from stacks.machines import DefinedMachine, executions_arn, machine_arn
+from stacks.triggers import Triggers
+from stacks.workflow import FunctionSpec, LoopFunctions
+
+DEFINITION_FILE = "statemachines/batch_prediction.asl.json"
+
+UNFINISHED = """**Batch predictions of {pipeline} were stopped or timed out.** A failed job mails why; these could not.
+
+1. Open the newest execution that was stopped or timed out: the Map state shows which parts are missing.
+2. Start it again with the same input: what is done is kept. A job that is too long for one execution goes on the
+   same way."""
+
+UNDELIVERED = """**Files to predict for {pipeline} started nothing.** The trigger could not be delivered.
+
+1. Read a message of the dead-letter queue: its attributes carry the error code, its body names the file.
+2. Repair, then start the machine with the message's input, or upload the file once more.
+3. Purge the queue; the alarm goes back to OK."""
+
+
+def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
+    """The functions of a batch job, in the order of their states."""
+    files, jobs, models = f"batch/{pipeline}/in/*", f"batch/{pipeline}/out/*", f"models/{pipeline}/*"
+    return (
+        FunctionSpec(
+            state="PlanBatch",
+            folder="plan_batch",
+            description="Makes a job of a file: which model version, which parts; or lists the files that wait",
+            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
+            memory_mib=2048,
+            timeout_minutes=15,
+            needs_scipy=True,
+        ),
+        FunctionSpec(
+            state="PredictPart",
+            folder="predict_part",
+            description="Predicts a part of a file and puts aside the rows that cannot be predicted",
+            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
+            memory_mib=3008,
+            timeout_minutes=15,
+            needs_scipy=True,
+        ),
+        FunctionSpec(
+            state="FinishBatch",
+            folder="finish_batch",
+            description="Gathers what the parts left into the job's manifest, or says why there is none",
+            access=Access(write_data=(jobs,), read_models=(models,)),
+            timeout_minutes=5,
+        ),
+    )
+
+
+class BatchMachine(DefinedMachine):
+    """The state machine, with its grants written out."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        functions: LoopFunctions,
+        storage: Storage,
+        alerts: sns.ITopic,
+        alerts_key: kms.IKey,
+        project_root: Path,
+    ) -> None:
+        name = f"{environment.stage_name}-{pipeline.name}-batch-prediction"
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            name=name,
+            definition=project_root / DEFINITION_FILE,
+            functions=functions.by_state,
+            substitutions={"Pipeline": pipeline.name, "AlertsTopicArn": alerts.topic_arn},
+        )
+        self._grant_maps(name)
+        self._grant_lists(storage, pipeline.name)
+        self._grant_mail(alerts, alerts_key)
+
+    def _grant_maps(self, name: str) -> None:
+        """A distributed map runs each item as an execution of the machine itself, as StartJobs does each file."""
+        stack = Stack.of(self)
+        executions, items = executions_arn(stack, name), executions_arn(stack, f"{name}/*")
+        for statement in (
+            iam.PolicyStatement(
+                sid="StartItems", actions=["states:StartExecution"], resources=[machine_arn(stack, name)]
+            ),
+            iam.PolicyStatement(
+                sid="FollowItems",
+                actions=["states:DescribeExecution", "states:StopExecution"],
+                resources=[executions],
+            ),
+            iam.PolicyStatement(sid="RedriveItems", actions=["states:RedriveExecution"], resources=[items]),
+        ):
+            self.role.add_to_policy(statement)
+        acknowledge(
+            self.role,
+            {
+                wildcard_finding(self.role, executions): "An execution is named when it starts.",
+                wildcard_finding(self.role, items): "An item's execution and its map are named when they start.",
+            },
+        )
+
+    def _grant_lists(self, storage: Storage, pipeline: str) -> None:
+        """What the maps go over lies in S3."""
+        lists = f"batch/{pipeline}/out/*"
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="ReadLists", actions=["s3:GetObject"], resources=[storage.data_bucket.arn_for_objects(lists)]
+            )
+        )
+        bucket = imported(storage.data_bucket, storage.data_bucket.bucket_arn)
+        acknowledge(
+            self.role,
+            {wildcard_finding(self.role, f"{bucket}/{lists}"): "A list is named by its job and its content."},
+        )
+
+    def _grant_mail(self, alerts: sns.ITopic, alerts_key: kms.IKey) -> None:
+        for statement in (
+            iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[alerts.topic_arn]),
+            iam.PolicyStatement(
+                sid="EncryptMail", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[alerts_key.key_arn]
+            ),
+        ):
+            self.role.add_to_policy(statement)
+
+
+class BatchStack(Stack):
+    """Predicts whole files.
+
+    Attributes
+    ----------
+    machine : BatchMachine
+    triggers : Triggers
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        storage: Storage,
+        alerts: sns.ITopic,
+        alerts_key: kms.IKey,
+        project_root: Path,
+        **stack_settings: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
+        named = {"ROW_ID": pipeline.row_id} if pipeline.row_id else {}
+        self.functions = LoopFunctions(
+            self,
+            "Functions",
+            environment=environment,
+            pipeline=pipeline,
+            storage=storage,
+            project_root=project_root,
+            specs=batch_function_specs(pipeline.name),
+            variables={"PlanBatch": named},
+        )
+        self.machine = BatchMachine(
+            self,
+            "BatchPrediction",
+            environment=environment,
+            pipeline=pipeline,
+            functions=self.functions,
+            storage=storage,
+            alerts=alerts,
+            alerts_key=alerts_key,
+            project_root=project_root,
+        )
+        self.triggers = self._triggers(pipeline, storage)
+        self._watch(pipeline.name, alerts)
+        CfnOutput(self, "StateMachineArn", value=self.machine.machine.state_machine_arn)
+
+    def _triggers(self, pipeline: PipelineConfig, storage: Storage) -> Triggers:
+        """Each file when it arrives; or, with a schedule, those that wait by then."""
+        triggers = Triggers(self, "Triggers", pipeline=pipeline.name, machine=self.machine.machine)
+        if pipeline.serving.batch_schedule:
+            triggers.add_schedule(
+                description=f"Starts batch prediction of the files that wait for {pipeline.name}",
+                expression=pipeline.serving.batch_schedule,
+            )
+        else:
+            triggers.add_upload_rule(
+                description=f"Starts batch prediction of {pipeline.name} when a file arrives",
+                storage=storage,
+                prefix=f"batch/{pipeline.name}/in/",
+            )
+        return triggers
+
+    def _watch(self, pipeline: str, alerts: sns.ITopic) -> None:
+        """Alarms for what the machine cannot tell by itself."""
+        period = Duration.minutes(5)
+        machine, queue = self.machine.machine, self.triggers.dead_letters
+        self._add_alarm(
+            "UnfinishedJobs",
+            cloudwatch.MathExpression(
+                expression="FILL(timedOut, 0) + FILL(aborted, 0)",
+                using_metrics={
+                    "timedOut": machine.metric_timed_out(period=period),
+                    "aborted": machine.metric_aborted(period=period),
+                },
+                period=period,
+                label="unfinished jobs",
+            ),
+            description=UNFINISHED.format(pipeline=pipeline),
+            alerts=alerts,
+        )
+        self._add_alarm(
+            "UndeliveredFiles",
+            cloudwatch.MathExpression(
+                expression="waiting + inFlight",
+                using_metrics={
+                    "waiting": queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum"),
+                    "inFlight": queue.metric_approximate_number_of_messages_not_visible(
+                        period=period, statistic="Maximum"
+                    ),
+                },
+                period=period,
+                label="dead letters",
+            ),
+            description=UNDELIVERED.format(pipeline=pipeline),
+            alerts=alerts,
+        )
+
+    def _add_alarm(
+        self, construct_id: str, metric: cloudwatch.MathExpression, *, description: str, alerts: sns.ITopic
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
+        alarm.add_alarm_action(actions.SnsAction(alerts))
+        alarm.add_ok_action(actions.SnsAction(alerts))

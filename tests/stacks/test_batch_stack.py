@@ -1,0 +1,131 @@
+"""The batch stack: a machine that may run itself, functions that touch their own folders, and what starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from contender.batch import UNDER_WAY_SECONDS
+from stacks.batch import batch_function_specs
+from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat, statements, synthesise
+
+BATCH = f"{PIPELINE}-batch"
+SPECS = batch_function_specs(PIPELINE)
+DEFINITION = (PROJECT_ROOT / "statemachines/batch_prediction.asl.json").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    settings = '\n[serving]\nbatch_schedule = "cron(0 3 * * ? *)"\n'
+    return synthesise("local", tmp_path_factory.mktemp("scheduled"), more_settings=settings)
+
+
+def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
+    policies = synthesised.resources(BATCH, "AWS::IAM::Policy")
+    (policy,) = [p["Properties"] for p in policies if p["LogicalId"].startswith(role_prefix)]
+    return {
+        (action, flat(resource))
+        for statement in statements(policy["PolicyDocument"])
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
+    functions = synthesised.resources(BATCH, "AWS::Lambda::Function")
+    (found,) = [f for f in functions if f["LogicalId"].startswith(f"Functions{state}Function")]
+    return found
+
+
+def test_the_definition_goes_to_the_machine_with_every_substitution_bound(anywhere: Synthesised) -> None:
+    machine = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")
+    assert machine["DefinitionString"] == DEFINITION
+    bound = machine["DefinitionSubstitutions"]
+    assert set(bound) == set(re.findall(r"\$\{(\w+)\}", DEFINITION))
+    for spec in SPECS:
+        function = function_named(anywhere, spec.state)
+        assert bound[f"{spec.state}FunctionArn"] == {"Fn::GetAtt": [function["LogicalId"], "Arn"]}
+        assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
+
+
+def test_a_job_counts_as_under_way_as_long_as_its_machine_may_run() -> None:
+    assert json.loads(DEFINITION)["TimeoutSeconds"] == UNDER_WAY_SECONDS
+
+
+def test_what_reads_files_runs_from_the_image_on_aws(on_aws: Synthesised) -> None:
+    packages = {spec.state: function_named(on_aws, spec.state)["Properties"].get("PackageType") for spec in SPECS}
+    assert packages == {"PlanBatch": "Image", "PredictPart": "Image", "FinishBatch": None}
+
+
+def test_functions_write_into_the_jobs_folder_and_nowhere_else(anywhere: Synthesised) -> None:
+    for spec in SPECS:
+        pairs = allowed(anywhere, f"Functions{spec.state}Role")
+        written = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
+        assert written == {f"/batch/{PIPELINE}/out/*"}
+
+
+def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthesised) -> None:
+    for state in ("PlanBatch", "PredictPart"):
+        pairs = allowed(anywhere, f"Functions{state}Role")
+        read = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObjectVersion"}
+        assert {f"/batch/{PIPELINE}/in/*", f"/models/{PIPELINE}/*"} <= read
+
+
+def test_the_machine_may_run_itself_and_its_functions_and_read_its_lists(anywhere: Synthesised) -> None:
+    pairs = allowed(anywhere, "BatchPredictionRole")
+    name = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")["StateMachineName"]
+    (started,) = {r for a, r in pairs if a == "states:StartExecution"}
+    assert started.endswith(f":stateMachine:{name}")
+    for action in ("states:DescribeExecution", "states:StopExecution"):
+        (followed,) = {r for a, r in pairs if a == action}
+        assert followed.endswith(f":execution:{name}:*")
+    (redriven,) = {r for a, r in pairs if a == "states:RedriveExecution"}
+    assert redriven.endswith(f":execution:{name}/*:*")
+    (lists,) = {r for a, r in pairs if a == "s3:GetObject"}
+    assert lists.endswith(f"/batch/{PIPELINE}/out/*")
+    invoked = {r for a, r in pairs if a == "lambda:InvokeFunction"}
+    functions = anywhere.resources(BATCH, "AWS::Lambda::Function")
+    assert invoked == {f"<{function['LogicalId']}.Arn>" for function in functions}
+
+
+def test_the_machine_mails_to_the_pipelines_topic(anywhere: Synthesised) -> None:
+    pairs = allowed(anywhere, "BatchPredictionRole")
+    bound = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    assert {r for a, r in pairs if a == "sns:Publish"} == {flat(bound["AlertsTopicArn"])}
+    assert "kms:GenerateDataKey" in {a for a, _ in pairs}
+
+
+def test_a_file_that_arrives_starts_a_job_and_what_is_not_delivered_is_kept(anywhere: Synthesised) -> None:
+    rule = anywhere.only(BATCH, "AWS::Events::Rule")
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": f"batch/{PIPELINE}/in/"}]}
+    (target,) = rule["Targets"]
+    values = {name: json.dumps(path) for name, path in target["InputTransformer"]["InputPathsMap"].items()}
+    template = target["InputTransformer"]["InputTemplate"]
+    sent = json.loads(re.sub(r"<([\w-]+)>", lambda match: values[match[1]], template))
+    assert (sent["trigger"], sent["pipeline"], sent["key"]) == ("upload", PIPELINE, "$.detail.object.key")
+    (queue,) = anywhere.resources(BATCH, "AWS::SQS::Queue")
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue["LogicalId"], "Arn"]}}
+    assert anywhere.resources(BATCH, "AWS::Scheduler::Schedule") == []
+
+
+def test_with_a_schedule_files_wait_for_it(scheduled: Synthesised) -> None:
+    schedule = scheduled.only(BATCH, "AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "cron(0 3 * * ? *)"
+    assert json.loads(schedule["Target"]["Input"]) == {"trigger": "schedule", "pipeline": PIPELINE}
+    assert scheduled.resources(BATCH, "AWS::Events::Rule") == []
+
+
+def test_alarms_say_what_to_do(anywhere: Synthesised) -> None:
+    alarms = {alarm["LogicalId"]: alarm["Properties"] for alarm in anywhere.resources(BATCH, "AWS::CloudWatch::Alarm")}
+    assert len(alarms) == 2
+    for alarm in alarms.values():
+        assert "\n1. " in alarm["AlarmDescription"]
+        assert len(alarm["AlarmDescription"]) <= 1024
+        assert alarm["AlarmActions"]
+
+
+def test_the_name_that_the_command_line_reads_is_an_output(anywhere: Synthesised) -> None:
+    assert "StateMachineArn" in anywhere.templates[BATCH]["Outputs"]
