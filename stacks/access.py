@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
@@ -30,6 +31,7 @@ WHY_A_PREFIX = {
     "runs": "A run is named by its execution, which is not known before it starts.",
     "predictions": "A file is named by the messages in it, which are not known before they come.",
     "feedback": "A file is named by the messages in it, which are not known before they come.",
+    "batch": "Whoever uploads chooses the file's name, and a job's folder is named after it.",
     "models": "A model version is named by its training, which is not known before it ends.",
 }
 
@@ -39,7 +41,8 @@ class Access:
     """Key patterns that a role may read and write, and what it may do with the runs table.
 
     What a role may write it may also read, because a conditional write needs both. `copies`: it copies
-    objects within the data bucket, and their tags with them.
+    objects within the data bucket, and their tags with them. `signs` and `verifies`: it makes signatures of model
+    versions, or checks them.
     """
 
     read_data: tuple[str, ...] = ()
@@ -48,6 +51,8 @@ class Access:
     write_models: tuple[str, ...] = ()
     table_actions: tuple[str, ...] = ()
     copies: bool = False
+    signs: bool = False
+    verifies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,7 @@ class Storage:
     data_bucket: s3.IBucket
     model_bucket: s3.IBucket
     runs_table: dynamodb.ITable
+    signing_key: kms.IKey
 
 
 def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
@@ -67,6 +73,9 @@ def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
         _grant_tags(role, storage.data_bucket, source=access.read_data, target=access.write_data)
     if access.table_actions:
         storage.runs_table.grant(role, *access.table_actions)
+    signing = [action for action, wanted in (("kms:Sign", access.signs), ("kms:Verify", access.verifies)) if wanted]
+    if signing:
+        role.add_to_policy(iam.PolicyStatement(actions=signing, resources=[storage.signing_key.key_arn]))
 
 
 def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], write: Sequence[str]) -> None:

@@ -112,7 +112,7 @@ class RunsTable(Construct):
 
 
 class DataStack(Stack):
-    """Buckets, the runs table, and the key that alerts are encrypted with."""
+    """Buckets, the runs table, the key that alerts are encrypted with, and the one that signs model versions."""
 
     def __init__(
         self,
@@ -133,11 +133,17 @@ class DataStack(Stack):
         for pipeline in pipelines:
             expire_predictions(data.bucket, pipeline)
         require_conditional_writes(models.bucket)
-        self.storage = Storage(data_bucket=data.bucket, model_bucket=models.bucket, runs_table=runs.table)
+        self.storage = Storage(
+            data_bucket=data.bucket,
+            model_bucket=models.bucket,
+            runs_table=runs.table,
+            signing_key=_signing_key(self, environment),
+        )
         self.alerts_key = _alerts_key(self, environment)
         CfnOutput(self, "DataBucketName", value=data.bucket.bucket_name)
         CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
         CfnOutput(self, "RunsTableName", value=runs.table.table_name)
+        CfnOutput(self, "SigningKeyArn", value=self.storage.signing_key.key_arn)
 
 
 def expire_predictions(bucket: s3.Bucket, pipeline: PipelineConfig) -> None:
@@ -192,6 +198,23 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
             resources=[bucket.arn_for_objects(POINTER_PATTERN)],
             conditions={"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}, **creates_object},
         )
+    )
+
+
+def _signing_key(stack: DataStack, environment: Environment) -> kms.Key:
+    """The key that training signs model versions with, and nobody else: serving may only check.
+
+    Asymmetric, so that a check needs no right to sign. KMS does not rotate such keys; versions signed by a former key
+    would have to be signed again.
+    """
+    return kms.Key(
+        stack,
+        "SigningKey",
+        description="Signs the model versions of every pipeline",
+        key_spec=kms.KeySpec.ECC_NIST_P256,
+        key_usage=kms.KeyUsage.SIGN_VERIFY,
+        removal_policy=environment.removal_policy,
+        pending_window=Duration.days(7) if environment.removal_policy == RemovalPolicy.DESTROY else None,
     )
 
 

@@ -83,6 +83,7 @@ class ClosedNetwork(Construct):
             "EcrApi": services.ECR,
             "EcrDocker": services.ECR_DOCKER,
             "CloudWatchLogs": services.CLOUDWATCH_LOGS,
+            "Kms": services.KMS,
         }.items():
             self.vpc.add_interface_endpoint(
                 name,
@@ -164,12 +165,13 @@ class TrainingTask(Construct):
             environment={
                 "DATA_BUCKET": storage.data_bucket.bucket_name,
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
+                "SIGNING_KEY_ID": storage.signing_key.key_arn,
             },
         )
         container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))
         acknowledge(
             self.definition,
-            {"AwsSolutions-ECS2": "The variables are names of two buckets, which are no secrets."},
+            {"AwsSolutions-ECS2": "The variables are names of two buckets and of a key, which are no secrets."},
         )
         acknowledge(
             self.execution_role,
@@ -177,7 +179,7 @@ class TrainingTask(Construct):
         )
 
     def _grant(self, storage: Storage) -> None:
-        access = Access(read_data=("datasets/*",), write_data=("runs/*",), write_models=("models/*",))
+        access = Access(read_data=("datasets/*",), write_data=("runs/*",), write_models=("models/*",), signs=True)
         grant_access(self.task_role, access=access, storage=storage)
         self.task_role.add_to_policy(
             iam.PolicyStatement(

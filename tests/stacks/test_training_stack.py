@@ -38,7 +38,7 @@ def test_interface_endpoints_are_only_where_they_are_worth_their_price(
         flat(e["Properties"]["ServiceName"]) for e in endpoints if e["Properties"]["VpcEndpointType"] == "Gateway"
     ]
     assert sorted(name.rsplit(".", 1)[-1] for name in gateways) == ["dynamodb", "s3"]
-    assert set(services) == ({"ecr.api", "ecr.dkr", "logs"} if zones else set())
+    assert set(services) == ({"ecr.api", "ecr.dkr", "logs", "kms"} if zones else set())
     assert {len(properties["SubnetIds"]) for properties in services.values()} == ({zones} if zones else set())
 
 
@@ -57,7 +57,11 @@ def test_the_container_cannot_write_but_to_tmp(anywhere: Synthesised) -> None:
     assert container["MountPoints"] == [{"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}]
     assert container["LogConfiguration"]["LogDriver"] == "awslogs"
     assert container["StopTimeout"] == 120
-    assert {variable["Name"] for variable in container["Environment"]} == {"DATA_BUCKET", "MODEL_BUCKET"}
+    assert {variable["Name"] for variable in container["Environment"]} == {
+        "DATA_BUCKET",
+        "MODEL_BUCKET",
+        "SIGNING_KEY_ID",
+    }
 
 
 def test_the_task_is_as_large_as_the_largest_pipeline_asks(anywhere: Synthesised) -> None:
@@ -73,6 +77,29 @@ def test_training_can_write_models_but_never_the_pointer(anywhere: Synthesised) 
         (s["Effect"], flat(r).split(">", 1)[1]) for s in found if "s3:PutObject" in s["Action"] for r in s["Resource"]
     }
     assert writes == {("Allow", "/models/*"), ("Allow", "/runs/*"), ("Deny", "/models/*/champion.json")}
+
+
+def test_training_signs_with_a_key_of_the_data_stack(anywhere: Synthesised) -> None:
+    keys = anywhere.resources("data", "AWS::KMS::Key")
+    (key,) = [k["Properties"] for k in keys if k["LogicalId"].startswith("SigningKey")]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    policies = anywhere.resources("training", "AWS::IAM::Policy")
+    (policy,) = [p["Properties"] for p in policies if "TaskRole" in p["LogicalId"]]
+    (signing,) = [s for s in statements(policy["PolicyDocument"]) if s["Action"] in ("kms:Sign", ["kms:Sign"])]
+    assert "SigningKey" in flat(
+        signing["Resource"][0] if isinstance(signing["Resource"], list) else signing["Resource"]
+    )
+
+
+def test_only_training_may_sign(anywhere: Synthesised) -> None:
+    signers = {
+        (stack, resource["LogicalId"])
+        for stack in anywhere.templates
+        for resource in anywhere.resources(stack, "AWS::IAM::Policy")
+        if any("kms:Sign" in s["Action"] for s in statements(resource["Properties"]["PolicyDocument"]))
+    }
+    assert {stack for stack, _ in signers} == {"training"}
+    assert len(signers) == 1
 
 
 def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
