@@ -40,7 +40,7 @@ check: $(INSTALLED) ## format, lint, types, import law, templates and the state 
 	$(BIN)/ruff check .
 	$(BIN)/mypy contender
 	$(BIN)/lint-imports
-	npx --yes asl-validator@4.0.0 --json-path statemachines/continuous_training.asl.json
+	for machine in statemachines/*.asl.json; do npx --yes asl-validator@4.0.0 --json-path $$machine || exit 1; done
 	npx --yes aws-cdk@2 synth --quiet --output cdk.out/dev -c env=dev '**'
 	npx --yes aws-cdk@2 synth --quiet --output cdk.out/prod -c env=prod '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies

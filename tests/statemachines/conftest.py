@@ -7,16 +7,18 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from tests.statemachines.definition import CONTINUOUS_TRAINING
 from tests.statemachines.engine import Engine
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[Engine]:
+def deployed(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The machine that the test's module names as `MACHINE`."""
     config = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(config=config):
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         engine = Engine()
-        engine.deploy(monkeypatch)
+        engine.deploy(monkeypatch, getattr(request.module, "MACHINE", CONTINUOUS_TRAINING))
         yield engine
 
 

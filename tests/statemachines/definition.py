@@ -17,7 +17,7 @@ from contender import messages
 from contender.rollout_policy import RolloutPolicy
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "statemachines" / "continuous_training.asl.json"
+CONTINUOUS_TRAINING = "continuous_training"
 
 Definition = Mapping[str, Any]
 Edge = tuple[str, str]
@@ -70,8 +70,8 @@ MOST_SECONDS = {
 together bake it no longer than that."""
 
 
-def load() -> dict[str, Any]:
-    return json.loads(FILE.read_text(encoding="utf-8"))
+def load(machine: str = CONTINUOUS_TRAINING) -> dict[str, Any]:
+    return json.loads((ROOT / "statemachines" / f"{machine}.asl.json").read_text(encoding="utf-8"))
 
 
 def states(definition: Definition) -> Mapping[str, Mapping[str, Any]]:

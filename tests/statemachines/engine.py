@@ -85,7 +85,7 @@ class Engine:
             several = answer if isinstance(answer, list) else [answer]
             self.answers[name] = deque(several)  # type: ignore[arg-type]
 
-    def deploy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deploy(self, monkeypatch: pytest.MonkeyPatch, machine: str = asl.CONTINUOUS_TRAINING) -> None:
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self.waits.append))
         monkeypatch.setattr(
             WaitFunction, "_wait_interval", lambda _, env, wait_seconds: self.waits.append(wait_seconds)
@@ -93,18 +93,18 @@ class Engine:
         monkeypatch.setattr(LambdaSimpleBackend, "invoke", lambda backend, *told: self._invoke(*told))
         monkeypatch.setattr(StateTaskServiceSfn, "_normalise_parameters", with_names_of_the_api)
         create_runs_table()
-        definition = asl.load()
+        definition = asl.load(machine)
         values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
         values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
         values |= {"RunsTableName": "runs", "Pipeline": "flights"}
-        for name in (*TRAINING, *AGAIN):
+        for name in {*TRAINING, *AGAIN} & {*definition["States"]}:
             definition["States"][name]["Resource"] = function_arn(name)
-        machine = boto3.client("stepfunctions").create_state_machine(
-            name="contender-test-flights-continuous-training",
+        made = boto3.client("stepfunctions").create_state_machine(
+            name=f"contender-test-flights-{machine.replace('_', '-')}",
             definition=asl.filled(definition, values),
             roleArn=ROLE,
         )
-        self.machine = machine["stateMachineArn"]
+        self.machine = made["stateMachineArn"]
 
     def _invoke(self, function_name: str, qualifier: Any, body: Any, headers: Any, response_headers: Any) -> bytes:
         name = function_name.rpartition(":")[2]

@@ -1,0 +1,125 @@
+"""The rollback machine: what can be seen in its definition, and each way through it, walked on an engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from statelint.linter import Linter
+
+from contender.messages import Notification, Record, Rollback, RunState
+from contender.outcome import conclude
+from tests.statemachines import definition as asl
+from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
+
+MACHINE = "rollback"
+DEFINITION = asl.load(MACHINE)
+TASKS = asl.tasks(DEFINITION)
+ASKED = {"trigger": "manual", "pipeline": "flights", "reason": "too high since noon", "by": "ann"}
+
+ALL_GOOD: dict[str, Answer] = {
+    "RollBack": Rollback("rolled_back", "v1 serves again, v2 is out.", "v2", "v1", "swap").to_dict(),
+    "Record": Record("rolled_back", "v1 serves again, v2 is out.").to_dict(),
+    "Notify": Notification("sent", "flights: rolled back").to_dict(),
+}
+FAILED = Record("failed", "there is no previous version").to_dict()
+BROKEN = FunctionError()
+END = ["Record", "Notify", "HasFailed", "Done"]
+FAIL = ["Record", "Notify", "HasFailed", "RunFailed"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What differs from a rollback in which all goes well, and the states that it then takes."""
+
+    states: list[str]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    status: str = "SUCCEEDED"
+
+
+WAYS = {
+    "the newest change is undone": Way(["RollBack", *END]),
+    "what must not be undone is refused, and the execution fails": Way(
+        ["RollBack", *FAIL],
+        {"RollBack": Rollback("refused", "no previous version").to_dict(), "Record": FAILED},
+        "FAILED",
+    ),
+    "RollBack breaks": Way(["RollBack", *FAIL], {"RollBack": BROKEN, "Record": FAILED}, "FAILED"),
+    "RollBack takes too long": Way(["RollBack", *FAIL], {"RollBack": Timeout(), "Record": FAILED}, "FAILED"),
+    "Record breaks": Way(["RollBack", "Record", "RunFailed"], {"Record": BROKEN}, "FAILED"),
+    "a mail that cannot be sent does not undo the rollback": Way(["RollBack", *END], {"Notify": BROKEN}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+def test_a_rollback_takes_the_way_that_its_tasks_answers_say(engine: Engine, way: Way) -> None:
+    engine.script(ALL_GOOD | dict(way.answers))
+    outcome = engine.run(ASKED)
+    assert (outcome.status, outcome.states) == (way.status, way.states)
+    for event in engine.calls["Record"]:
+        assert {name: event["state"][name] for name in ASKED} == ASKED
+
+
+def test_the_ways_take_every_branch_and_every_catch() -> None:
+    walked = {step for way in WAYS.values() for step in pairwise(way.states)}
+    assert asl.edges(DEFINITION) - walked == set()
+
+
+def test_record_is_told_what_was_asked_by_whom_and_what_was_done(engine: Engine) -> None:
+    engine.script(ALL_GOOD)
+    engine.run(ASKED)
+    state = RunState.from_dict(engine.calls["Record"][0])
+    assert (state.request.reason, state.request.by, state.run_id) == ("too high since noon", "ann", engine.run_id)
+    assert conclude(state) == ("rolled_back", "v1 serves again, v2 is out.")
+
+
+def test_a_rollback_that_broke_is_told_to_record_with_its_reason(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"RollBack": FunctionError("ConflictError", "try again"), "Record": FAILED})
+    engine.run(ASKED)
+    assert conclude(RunState.from_dict(engine.calls["Record"][0])) == ("failed", "try again")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_task_is_tried_again_whatever_the_error_because_repeating_it_does_no_harm(
+    engine: Engine, name: str
+) -> None:
+    engine.script(ALL_GOOD | {name: [BROKEN, BROKEN, ALL_GOOD[name]]})  # type: ignore[dict-item]
+    assert engine.run(ASKED).status == "SUCCEEDED"
+    assert len(engine.calls[name]) == 3
+
+
+def test_every_state_that_is_named_exists_and_every_state_is_reached() -> None:
+    assert set(asl.certain(DEFINITION)) == set(asl.states(DEFINITION))
+
+
+def test_whatever_a_state_reads_is_there_on_every_path_that_leads_to_it() -> None:
+    assert asl.unsafe_paths(DEFINITION) == []
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_a_function_that_is_told_everything_and_overwrites_nothing(name: str) -> None:
+    task = TASKS[name]
+    assert task["Resource"] == f"${{{name}FunctionArn}}"
+    expected = {"run_id.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime", "state.$": "$"}
+    assert task["Parameters"] == expected
+    (retry,), (catch,) = task["Retry"], task["Catch"]
+    assert (retry["JitterStrategy"], retry["ErrorEquals"]) == ("FULL", ["States.TaskFailed", "States.Timeout"])
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    assert task["ResultPath"] != catch["ResultPath"] != "$"
+
+
+def test_the_machine_outlives_its_tasks_with_all_their_repeats() -> None:
+    longest = sum(
+        task["TimeoutSeconds"]
+        + sum(r["MaxAttempts"] * (task["TimeoutSeconds"] + r["MaxDelaySeconds"]) for r in task["Retry"])
+        for task in TASKS.values()
+    )
+    assert longest < DEFINITION["TimeoutSeconds"]
+
+
+def test_statelint_finds_nothing() -> None:
+    values = dict.fromkeys(asl.substitutions(DEFINITION), "arn:aws:lambda:us-east-1:123456789012:function:x")
+    assert Linter.validate(json.loads(asl.filled(DEFINITION, values))) == []
