@@ -17,7 +17,7 @@ LOOP_LOADS_NO = SERVING_LOADS_NO | {"numpy", "onnxruntime"}
 DATA_LOADS_NO = {"sklearn", "skl2onnx", "onnx", "aws_cdk", "typer", "rich", "localcloud", "training_image"}
 
 FORBIDDEN = {
-    "serve": SERVING_LOADS_NO | DATA_LOADS_NO,
+    "serve": SERVING_LOADS_NO | DATA_LOADS_NO | {"boto3", "pydantic"},
     "claim": LOOP_LOADS_NO | DATA_LOADS_NO,
     "promote": LOOP_LOADS_NO | DATA_LOADS_NO,
     "record": LOOP_LOADS_NO | DATA_LOADS_NO,
@@ -45,6 +45,11 @@ ENVIRONMENT = {
     "ALARM": "champion-fails",
     "TASK": "binary",
     "PREDICTIONS_TABLE": "predictions",
+    "PREDICTION_LOG_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/log",
+    "FEEDBACK_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/feedback",
+    "ASYNC_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/async.fifo",
+    "SERVING_POLICY": "{}",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "SERVE_FUNCTION_NAME": "contender-test-shop-serve",
     "MAX_MODEL_MIB": "200.0",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
@@ -56,13 +61,19 @@ ENVIRONMENT = {
 
 def loaded_by(module: str) -> set[str]:
     """The top-level packages in a fresh interpreter after this import."""
-    program = f"import {module}, json, sys; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | ENVIRONMENT
+    return {name.split(".")[0] for name in modules_after(module)}
+
+
+def modules_after(module: str, **variables: str) -> set[str]:
+    """All modules in a fresh interpreter after this import, with these variables beside all functions' own."""
+    program = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= ENVIRONMENT | variables
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stdout.splitlines()[-1]))  # a function may log while it starts
 
 
 def test_every_function_is_looked_at() -> None:
@@ -72,6 +83,13 @@ def test_every_function_is_looked_at() -> None:
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_function_loads_nothing_that_it_does_not_need(name: str) -> None:
     assert loaded_by(f"lambdas.{name}.handler") & FORBIDDEN[name] == set()
+
+
+def test_serving_speaks_to_aws_without_its_sdk_also_where_it_is_traced() -> None:
+    """Powertools loads `botocore` itself, a file of a few lines. The X-Ray SDK would load sessions: Lambda traces the
+    function without it."""
+    modules = modules_after("lambdas.serve.handler", POWERTOOLS_TRACE_DISABLED="")
+    assert modules & {"boto3", "botocore.session", "botocore.credentials", "aws_xray_sdk"} == set()
 
 
 def test_the_core_loads_nothing_of_aws() -> None:
