@@ -113,6 +113,19 @@ class Follower(Generic[Model]):
             assert self._serving is not None
             return self._serving
 
+    def warm_up(self) -> None:
+        """Load what will answer, before the first request: to be called while the process starts.
+
+        So an instance of provisioned concurrency, or a snapshot, has its model loaded. Nothing is raised: the first
+        request tries again, and gets the error.
+        """
+        try:
+            self.current()
+        except NotFoundError:
+            pass  # a pipeline is deployed before it has a champion
+        except Exception as error:
+            self._report(error)
+
     def look_ahead(self) -> None:
         """Look before a request has to wait for it: to be called between requests. Nothing happens too early.
 

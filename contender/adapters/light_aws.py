@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +40,8 @@ _NOT_AS_EXPECTED = "ConditionalCheckFailedException"
 class LightAws:
     """The services of one region, as the environment variables name region, credentials and endpoints.
 
-    `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` lead to other addresses, as in every SDK.
+    `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` lead to other addresses, as in every SDK. `clock` is in epoch
+    seconds.
 
     Raises
     ------
@@ -47,13 +49,19 @@ class LightAws:
         When no region is set.
     """
 
-    def __init__(self, variables: Mapping[str, str], *, http: HttpClient | None = None) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        *,
+        http: HttpClient | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
         if not region:
             raise ContenderError("AWS_REGION is not set; Lambda sets it, elsewhere export AWS_DEFAULT_REGION")
         self._variables = variables
-        http = http or HttpClient()
-        self.signed = SignedHttp(CredentialSource(variables, http), region, http=http)
+        http = http or HttpClient(clock=clock)
+        self.signed = SignedHttp(CredentialSource(variables, http, clock), region, http=http, clock=clock)
 
     def objects(self, bucket: str) -> LightObjects:
         return LightObjects(self, bucket)

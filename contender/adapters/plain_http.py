@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -78,11 +78,18 @@ def split_url(url: str) -> tuple[Origin, str]:
 class HttpClient:
     """Asks, and keeps connections for the next time; safe to use from several threads.
 
-    `read_seconds` None waits for an answer as long as it takes.
+    `read_seconds` None waits for an answer as long as it takes. `clock` is in epoch seconds: one that only counts how
+    long the process ran would not see how long it lay in a snapshot.
     """
 
-    def __init__(self, *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float | None = READ_SECONDS) -> None:
-        self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
+    def __init__(
+        self,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float | None = READ_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._connect_seconds, self._read_seconds, self._clock = connect_seconds, read_seconds, clock
         self._idle: dict[Origin, list[_Connection]] = {}
 
     def request(
@@ -114,6 +121,7 @@ class HttpClient:
         except BaseException:
             connection.close()
             raise
+        connection.rests_since = self._clock()
         idle = self._idle.setdefault(connection.origin, [])
         if connection.stays_open and len(idle) < IDLE_CONNECTIONS:
             idle.append(connection)
@@ -129,7 +137,7 @@ class HttpClient:
                 connection = idle.pop()
             except IndexError:
                 return None
-            if connection.is_usable():
+            if 0 <= self._clock() - connection.rests_since < IDLE_SECONDS and connection.is_quiet():
                 return connection
             connection.close()
 
@@ -140,7 +148,7 @@ class _Connection:
     def __init__(self, origin: Origin, connect_seconds: float, read_seconds: float | None) -> None:
         self.origin = origin
         self.stays_open = True
-        self._rests_since = time.time()
+        self.rests_since = 0.0
         self._socket = socket.create_connection((origin.host, origin.port), timeout=connect_seconds)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -160,10 +168,8 @@ class _Connection:
         if hasattr(self, "_file"):  # a client that nobody holds any more leaves no connection behind
             self.close()
 
-    def is_usable(self) -> bool:
-        """Whether it rested not too long, and nothing came meanwhile: what comes unasked is the end."""
-        if not 0 <= time.time() - self._rests_since < IDLE_SECONDS:
-            return False
+    def is_quiet(self) -> bool:
+        """Whether nothing came while it rested: what comes unasked is the end."""
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
         return not waiting.poll(0)
@@ -182,7 +188,6 @@ class _Connection:
         while 100 <= status < 200:
             status, headers = self._head(self._line())
         body = b"" if method == "HEAD" or status in _NO_BODY else self._body(headers)
-        self._rests_since = time.time()
         return Response(status, headers, body)
 
     def _line(self) -> bytes:

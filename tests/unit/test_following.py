@@ -473,6 +473,30 @@ def test_looking_ahead_spares_the_next_request_the_look_and_the_load(world: Worl
     assert world.bucket.asked == before
 
 
+def test_a_process_that_warmed_up_has_its_model_loaded(world: World) -> None:
+    world.crown("v1")
+    world.follower.warm_up()
+    before = world.bucket.asked
+    assert world.serves() == "v1"
+    assert world.bucket.asked == before
+
+
+def test_warming_up_without_a_champion_is_no_fault(world: World) -> None:
+    world.follower.warm_up()
+    assert world.reported == []
+    world.crown("v1")
+    assert world.serves() == "v1"
+
+
+def test_a_fault_while_warming_up_is_reported_and_tried_again(world: World) -> None:
+    world.crown("v1")
+    world.bucket.away = True
+    world.follower.warm_up()
+    assert [type(error) for error in world.reported] == [UnknownOutcomeError]
+    world.bucket.away = False
+    assert world.serves() == "v1"
+
+
 def test_looking_ahead_before_the_first_request_does_nothing(world: World) -> None:
     world.follower.look_ahead()
     assert world.bucket.asked == 0

@@ -10,8 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from contender.adapters import plain_http
-from contender.adapters.plain_http import BadAnswerError, ClosedError, HttpClient, Origin, Response, split_url
+from contender.adapters.plain_http import (
+    IDLE_SECONDS,
+    BadAnswerError,
+    ClosedError,
+    HttpClient,
+    Origin,
+    Response,
+    split_url,
+)
 from tests.web import Asked, Server, answer, serving
 
 
@@ -84,11 +91,10 @@ def test_a_new_connection_that_closes_is_an_error_and_is_not_tried_again() -> No
         assert len(server.asked) == 1
 
 
-def test_a_connection_that_rested_too_long_is_not_used_again(echo: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_rested_too_long_is_not_used_again(echo: Server) -> None:
     now = [1000.0]
-    monkeypatch.setattr(plain_http.time, "time", lambda: now[0])
-    client = HttpClient()
-    for now[0] in (1000.0, 1000.0 + plain_http.IDLE_SECONDS - 1, 3000.0, 5.0):
+    client = HttpClient(clock=lambda: now[0])
+    for now[0] in (1000.0, 1000.0 + IDLE_SECONDS - 1, 3000.0, 5.0):
         get(echo, client)
     assert [asked.connection for asked in echo.asked] == [1, 1, 2, 3]
 
