@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from contender.messages import Drift, RunState
@@ -14,6 +15,9 @@ from contender.wording import interval_figures, lower_first, percent
 APPROVED, REJECTED, NOT_ANSWERED = "approved", "rejected", "not answered"
 
 LISTED_SLICES = 20
+
+GRACE = timedelta(hours=1)
+"""A run that was stopped by hand leaves its question behind; so long after its time it is not listed any more."""
 
 
 def asks_a_person(verdict: str, policy: RolloutPolicy, *, drift: Drift | None = None, waited: bool = False) -> bool:
@@ -32,6 +36,11 @@ def asks_a_person(verdict: str, policy: RolloutPolicy, *, drift: Drift | None = 
         superseded = waited and drift is not None and drift.retrain
         return policy.approval in ("inconclusive", "always") and not superseded
     return verdict == "wins" and policy.approval == "always"
+
+
+def still_asks(request: ApprovalRequest, now: datetime) -> bool:
+    """Whether somebody may still answer, as far as can be said from here."""
+    return not request.answer and now < datetime.fromisoformat(request.until) + GRACE
 
 
 def compose_question(state: RunState, request: ApprovalRequest, reports: Mapping[str, Any]) -> Mail:

@@ -146,8 +146,8 @@ class Ledger(Protocol):
     def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
         """What the run asked, answered or not."""
 
-    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
-        """What nobody has answered yet, oldest first."""
+    def approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+        """What runs have asked, answered or not, oldest first."""
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
         """Write the answer down; False when there was one already, or the run asked nothing."""

@@ -156,9 +156,9 @@ class MemoryLedger:
     def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
         return self._approvals.get((pipeline, run_id))
 
-    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+    def approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
         with self._lock:
-            found = [one for (owner, _), one in self._approvals.items() if owner == pipeline and not one.answer]
+            found = [one for (owner, _), one in self._approvals.items() if owner == pipeline]
             return sorted(found, key=lambda one: (one.asked_at, one.run_id))
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:

@@ -139,9 +139,9 @@ class DynamoLedger:
         answer = self.table.get_item(Key=_key(pipeline, f"approval#{run_id}"), ConsistentRead=True)
         return _approval(answer["Item"]) if "Item" in answer else None
 
-    def waiting_approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+    def approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
         found = [_approval(item) for item in self._query(pipeline, "approval#")]
-        return sorted((one for one in found if not one.answer), key=lambda one: (one.asked_at, one.run_id))
+        return sorted(found, key=lambda one: (one.asked_at, one.run_id))
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
         settled = self._update_if(

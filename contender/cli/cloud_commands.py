@@ -13,6 +13,7 @@ import localcloud.cloud
 from contender.cli.clouds import LOCAL
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.options import JsonOption, all_pipelines, project_root, workbench
+from contender.cli.run_commands import waiting_runs
 from contender.promotion import read_pointer
 
 
@@ -90,6 +91,7 @@ def _pipelines() -> dict[str, dict[str, object]]:
             "champion": champion.pointer.champion if champion else "none yet",
             "running": lease.owner if lease else "",
             "waiting_uploads": len(bench.ledger.pending_batches(name)),
+            "asks_a_person": [asked["run_id"] for asked in waiting_runs([name], LOCAL)],
             "api": api_url,
         }
     return found

@@ -25,6 +25,7 @@ VERDICT_STYLES = {
     "quarantined": "yellow",
     "duplicate": "dim",
     "failed": "bold red",
+    "waiting": "bold yellow",
 }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from contender.adapters.dynamodb import find_run
+from contender.approval import still_asks
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_fields, print_json, print_table, styled_verdict
 from contender.cli.options import (
@@ -20,7 +22,9 @@ from contender.cli.options import (
     all_pipelines,
     workbench,
 )
+from contender.cli.rollout_view import print_approval, print_rehearsal, question_record
 from contender.errors import NotFoundError
+from contender.ports import ApprovalRequest
 from contender.runs import RunFolder
 from contender.wording import percent
 
@@ -62,7 +66,7 @@ class RunView:
     def print_line(self) -> None:
         console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False)
 
-    def print_whole(self, reports: Mapping[str, Any]) -> None:
+    def print_whole(self, reports: Mapping[str, Any], asked: ApprovalRequest | None = None) -> None:
         self.print_line()
         console.print()
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
@@ -78,6 +82,10 @@ class RunView:
         if comparison:
             console.print("\n[bold]Comparison[/bold]")
             print_fields(_comparison_fields(comparison))
+        if reports.get("rehearsal"):
+            print_rehearsal(reports["rehearsal"])
+        if asked is not None:
+            print_approval(asked)
         if reports.get("watch", {}).get("looks"):
             console.print("\n[bold]Watch[/bold]")
             print_fields(_watch_fields(reports["watch"]))
@@ -168,11 +176,23 @@ def runs(
     if as_json:
         print_json([{name: record[name] for name in PROMISED_KEYS} for record in newest])
         return
+    newest = [*waiting_runs(names, environment), *newest]
     if not newest:
         console.print("no run yet; start one with: contender upload FILE --pipeline NAME")
         return
     several = ("pipeline",) if len(names) > 1 else ()
     print_table(("run", *several, "started", "verdict", "reason"), [_run_row(record, several) for record in newest])
+
+
+def waiting_runs(names: list[str], environment: str) -> list[dict[str, Any]]:
+    """Runs that ask a person: they have no record yet, and come first because somebody has to do something."""
+    benches = [workbench(name, environment) for name in names]
+    return [
+        question_record(bench.pipeline, asked)
+        for bench in benches
+        for asked in bench.ledger.approvals(bench.pipeline)
+        if still_asks(asked, datetime.now(UTC))
+    ]
 
 
 def _run_row(record: Mapping[str, Any], several: tuple[str, ...]) -> tuple[str | Text, ...]:
@@ -199,14 +219,16 @@ def show(
     """
     bench, record = find(run, [pipeline] if pipeline else all_pipelines(), environment)
     reports = RunFolder(bench.data, bench.pipeline, record["run_id"]).reports()
+    asked = bench.ledger.approval(bench.pipeline, record["run_id"])
     if as_json:
-        print_json({**record, **reports})
+        approval = {"approval": asdict(replace(asked, task_token=""))} if asked else {}
+        print_json({**record, **reports, **approval})
     else:
-        RunView(record).print_whole(reports)
+        RunView(record).print_whole(reports, asked)
 
 
 def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, Mapping[str, Any]]:
-    """The run whose id starts with `run`, wherever it is.
+    """The run whose id starts with `run`, wherever it is; one that asks a person is found before it has ended.
 
     Raises
     ------
@@ -215,7 +237,9 @@ def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, M
     """
     benches = {name: workbench(name, environment) for name in pipelines}
     records = [record for name, bench in benches.items() for record in bench.ledger.runs(name, limit=1000)]
-    record = find_run(records, run)
+    ended = {record["run_id"] for record in records}
+    asking = [record for record in waiting_runs(pipelines, environment) if record["run_id"] not in ended]
+    record = find_run([*asking, *records], run)
     return benches[record["pipeline"]], record
 
 

@@ -12,6 +12,8 @@ import pytest
 from contender.cli.run_commands import GUARDS, RunView
 from contender.comparison import compare
 from contender.guards import MIB, ModelFacts
+from contender.ports import ApprovalRequest
+from contender.rehearsal import Golden, rehearse
 from contender.rollout_policy import RolloutPolicy
 from contender.spending import Earlier
 from contender.watch import Alarms, Side, watch
@@ -41,6 +43,30 @@ def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: 
     assert "Third comparison since the last promotion, on rows that 1 earlier one used" in shown
     assert "99.72 % interval" in shown  # 1 - 2 x 0.05 / 12 / 3
     assert "passed: A prediction takes 2 ms; 50 ms are allowed." in shown
+
+
+def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    predictions = ((0.25, 0.75),)
+    golden = Golden(({"rows": [{"amount": 1.5, "carrier": "[A]"}]},), predictions)
+    manifest = {"version": "v2", "task": "binary", "classes": ["no", "yes"], "positive": "yes"}
+    said = {"prediction": "no", "probability": 0.25, "probabilities": {"no": 0.75, "yes": 0.25}}
+    served = {
+        "answers": [{"model_version": "v2", "predictions": [said]}],
+        "load_ms": 40.0,
+        "request_ms": [0.5],
+        "memory_mb": 120.0,
+        "model_bytes": 4096,
+    }
+    rehearsal = rehearse(golden, manifest, served, policy=RolloutPolicy(), max_model_mib=200.0)
+    asked = ApprovalRequest("r1", "v2", "", "2026-01-01", "2026-01-02", "approved", "Ada", "looks right")
+    RunView(RECORD).print_whole({"rehearsal": json.loads(json.dumps(rehearsal.to_dict()))}, asked)
+    shown = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "fails parity",
+        "{'amount': 1.5, 'carrier': '[A]'}: served 0.75/0.25, trained 0.25/0.75",
+        "answer approved by Ada reason looks right",
+    ):
+        assert part in shown
 
 
 def test_show_reads_a_comparison_from_before_guards_and_sequence_were_kept(

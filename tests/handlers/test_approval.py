@@ -48,7 +48,7 @@ def ask(cloud: Cloud, token: str = "token-1", **sections: Any) -> dict[str, Any]
 
 def test_the_token_is_kept_for_the_answer_with_the_time_that_a_person_has(cloud: Cloud, mailbox: Any) -> None:
     ask(cloud)
-    (waiting,) = cloud.ledger.waiting_approvals("shop")
+    (waiting,) = cloud.ledger.approvals("shop")
     assert (waiting.run_id, waiting.challenger, waiting.task_token) == ("run-1", "v2", "token-1")
     asked, until = (datetime.fromisoformat(moment) for moment in (waiting.asked_at, waiting.until))
     assert until - asked == timedelta(hours=2)
@@ -72,7 +72,7 @@ def test_the_mail_has_the_evidence_of_the_runs_reports_and_no_token(cloud: Cloud
 def test_asking_again_takes_the_earlier_token_back(cloud: Cloud, mailbox: Any) -> None:
     ask(cloud)
     ask(cloud, "token-2")
-    assert [waiting.task_token for waiting in cloud.ledger.waiting_approvals("shop")] == ["token-2"]
+    assert [waiting.task_token for waiting in cloud.ledger.approvals("shop")] == ["token-2"]
 
 
 def test_the_token_is_in_no_log(cloud: Cloud, mailbox: Any, capsys: pytest.CaptureFixture[str]) -> None:

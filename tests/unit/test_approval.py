@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from contender.approval import LISTED_SLICES, asks_a_person, compose_question
+from contender.approval import LISTED_SLICES, asks_a_person, compose_question, still_asks
 from contender.messages import Claim, Comparison, Drift, Rehearsal, Request, RunState
 from contender.ports import ApprovalRequest
 from contender.rollout_policy import RolloutPolicy
 
 MOVED, SAME = Drift(True, True, "amount moved"), Drift(False, False, "same")
-ASKED = ApprovalRequest("run-1", "v2", "the token", "2026-01-01T10:00:00+00:00", "2026-01-01 12:00 UTC")
+ASKED = ApprovalRequest("run-1", "v2", "the token", "2026-01-01T10:00:00+00:00", "2026-01-01T12:00:00+00:00")
 STATE = RunState(
     Request("shop", "upload"),
     "run-1",
@@ -66,12 +68,25 @@ def test_a_winner_that_waited_is_asked_about_all_the_same() -> None:
     assert asks_a_person("wins", RolloutPolicy(approval="always"), drift=MOVED, waited=True)
 
 
+@pytest.mark.parametrize(
+    ("answer", "now", "asks"),
+    [
+        ("", "2026-01-01T10:30:00+00:00", True),
+        ("", "2026-01-01T12:30:00+00:00", True),
+        ("", "2026-01-01T13:00:00+00:00", False),
+        ("approved", "2026-01-01T10:30:00+00:00", False),
+    ],
+)
+def test_a_question_is_open_until_it_is_answered_or_long_over(answer: str, now: str, asks: bool) -> None:
+    assert still_asks(replace(ASKED, answer=answer), datetime.fromisoformat(now)) is asks
+
+
 def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one() -> None:
     mail = compose_question(STATE, ASKED, {"comparison": COMPARISON})
     assert mail.subject == "[contender] shop: may a challenger serve?"
     for part in (
         "May v2 serve? It would replace v1.",
-        "2026-01-01 12:00 UTC",
+        "2026-01-01T12:00:00+00:00",
         "Too few rows to tell.",
         "Improvement of auc: 0.012, 95 % interval -0.001 to 0.025, on 1,234 rows",
         "enough data: failed. There are 1,234 rows",

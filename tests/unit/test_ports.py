@@ -233,11 +233,11 @@ class TestLedger:
     def test_a_question_waits_until_it_is_answered_and_then_has_no_token_any_more(self, ledger: Ledger) -> None:
         ledger.put_approval("flights", question("r1"))
         assert ledger.approval("flights", "r1") == question("r1")
-        assert list(ledger.waiting_approvals("flights")) == [question("r1")]
+        assert list(ledger.approvals("flights")) == [question("r1")]
         assert ledger.settle_approval("flights", "r1", answer="approved", by="Ada", reason="looks right")
         answered = replace(question("r1"), answer="approved", by="Ada", reason="looks right", task_token="")
         assert ledger.approval("flights", "r1") == answered
-        assert list(ledger.waiting_approvals("flights")) == []
+        assert list(ledger.approvals("flights")) == [answered]
 
     def test_the_first_answer_counts(self, ledger: Ledger) -> None:
         ledger.put_approval("flights", question("r1"))
@@ -255,13 +255,13 @@ class TestLedger:
         ledger.put_approval("flights", question("r1"))
         ledger.settle_approval("flights", "r1", answer="approved")
         ledger.put_approval("flights", question("r1", task_token="another"))
-        assert [found.task_token for found in ledger.waiting_approvals("flights")] == ["another"]
+        assert [(found.task_token, found.answer) for found in ledger.approvals("flights")] == [("another", "")]
 
-    def test_questions_wait_oldest_first_and_by_pipeline(self, ledger: Ledger) -> None:
+    def test_questions_come_oldest_first_and_by_pipeline(self, ledger: Ledger) -> None:
         for run, day in (("r1", "03"), ("r2", "01")):
             ledger.put_approval("flights", question(run, asked_at=f"2026-01-{day}"))
         ledger.put_approval("flights-2", question("r3"))
-        assert [found.run_id for found in ledger.waiting_approvals("flights")] == ["r2", "r1"]
+        assert [found.run_id for found in ledger.approvals("flights")] == ["r2", "r1"]
 
 
 def question(run_id: str, **changes: str) -> ApprovalRequest:

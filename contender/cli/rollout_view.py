@@ -1,0 +1,65 @@
+"""How a challenger's rehearsal, and what a person was asked about it, are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from contender.cli.console import console, print_fields, print_table
+from contender.ports import ApprovalRequest
+
+
+def question_record(pipeline: str, request: ApprovalRequest) -> dict[str, Any]:
+    """A run that waits for an answer, as the record that it will leave when it ends."""
+    run = request.run_id[:8]
+    return {
+        "run_id": request.run_id,
+        "pipeline": pipeline,
+        "verdict": "waiting",
+        "reason": f"May {request.challenger} serve? contender approve {run} | reject {run}, until {request.until}",
+        "challenger": request.challenger,
+        "started_at": request.asked_at,
+    }
+
+
+def print_rehearsal(found: Mapping[str, Any]) -> None:
+    """The checks of a rehearsal, and the first rows that serving answers otherwise than training."""
+    console.print("\n[bold]Rehearsal[/bold]")
+    console.print(found["reason"], markup=False)
+    print_table(
+        ("check", "found", "bound", "passed"),
+        [
+            (check["name"], _number(check["value"]), _number(check["bound"]), "yes" if check["passed"] else "no")
+            for check in found["checks"]
+        ],
+    )
+    for culprit in found["culprits"]:
+        console.print(
+            Text(
+                f"request {culprit['request']} {culprit['row']}: served {_vector(culprit['served'])}, "
+                f"trained {_vector(culprit['trained'])}"
+            )
+        )
+
+
+def print_approval(request: ApprovalRequest) -> None:
+    console.print("\n[bold]Approval[/bold]")
+    print_fields(
+        {
+            "asked": request.asked_at,
+            "until": request.until,
+            "answer": request.answer or "none yet",
+            "by": request.by,
+            "reason": request.reason,
+        }
+    )
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+
+
+def _vector(values: Any) -> str:
+    return "/".join(_number(value) for value in values) or "nothing"
