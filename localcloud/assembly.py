@@ -19,7 +19,7 @@ Template = dict[str, Any]
 
 # Types that the emulator answers with "Unsupported resource type", and what is lost without each.
 _NO_SUCH_TYPE = {
-    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not evaluated locally",
+    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not evaluated locally: no alarm rolls back here",
     "AWS::EC2::EIP": "tasks are processes of this machine and use its network",
     "AWS::EC2::FlowLog": "there is no network traffic to log",
     "AWS::EC2::NatGateway": "tasks are processes of this machine and use its network",
