@@ -71,6 +71,7 @@ class Record:
     rows : the features as they came, after dropping and hashing; None for a row too big to keep.
     predictions : class probabilities in the order of the model's classes, or one value.
     part, first_row, part_rows : parts but the last hold `part_rows` rows each, from `first_row` on.
+    total_rows : rows of the whole request.
     kept : False when sampling left the request out: it counts in live metrics, and no row of it is kept.
     """
 
@@ -88,6 +89,7 @@ class Record:
     part: int = 0
     first_row: int = 0
     part_rows: int = 0
+    total_rows: int = 0
     kept: bool = True
 
     def to_json(self) -> str:
@@ -154,7 +156,8 @@ def messages_of(record: Record, policy: ServingPolicy) -> list[str]:
     """A record as messages of at most 200 kB, with the policy's features dropped or hashed."""
     kept = is_kept(record.request_id, policy.log_fraction)
     rows = [row and cleaned(row, record.pipeline, policy) for row in record.rows] if kept else []
-    whole = dataclasses.replace(record, rows=rows, kept=kept, part_rows=len(record.predictions))
+    count = len(record.predictions)
+    whole = dataclasses.replace(record, rows=rows, kept=kept, part_rows=count, total_rows=count)
     text = whole.to_json()
     if len(text) <= MAX_MESSAGE_BYTES:
         return [text]
@@ -271,7 +274,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("pipeline", "request_id", "source", "variant", "version"), (str,)),
     **dict.fromkeys(("at", "latency_ms"), (int, float)),
     **dict.fromkeys(("rows", "predictions"), (list,)),
-    **dict.fromkeys(("part", "first_row", "part_rows"), (int,)),
+    **dict.fromkeys(("part", "first_row", "part_rows", "total_rows"), (int,)),
     "error": (str, type(None)),
     "shadow": (dict, type(None)),
     "kept": (bool,),
@@ -303,8 +306,8 @@ def _check_record(record: Record) -> None:
         raise InvalidInputError(f"at must be epoch seconds, but got {record.at}")
     if not (math.isfinite(record.latency_ms) and record.latency_ms >= 0):
         raise InvalidInputError(f"latency_ms must be 0 or more, but got {record.latency_ms}")
-    if min(record.part, record.first_row, record.part_rows) < 0:
-        raise InvalidInputError("part, first_row and part_rows must be 0 or more")
+    if min(record.part, record.first_row, record.part_rows, record.total_rows) < 0:
+        raise InvalidInputError("part, first_row, part_rows and total_rows must be 0 or more")
     if record.kept and len(record.rows) != len(record.predictions):
         raise InvalidInputError(f"there are {len(record.rows)} rows, but {len(record.predictions)} predictions")
     if not all(row is None or isinstance(row, dict) for row in record.rows):

@@ -25,7 +25,7 @@ REQUIREMENTS = "lambdas/requirements.txt"
 SERVING_REQUIREMENTS = "lambdas/serve/requirements.txt"
 
 MAX_RECEIVES = 4
-"""Deliveries of a message before it is a dead letter. A label waits for its prediction through the first three."""
+"""Deliveries of a message before it is a dead letter. A label waits for its prediction through all but two."""
 
 DEAD_LETTER_DAYS = 14
 FUNCTION_SECONDS = 60

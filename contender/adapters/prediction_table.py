@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Key
 from boto3.dynamodb.types import Binary
+from botocore.exceptions import ClientError
 
 from contender.errors import ConflictError
 from contender.live import NOTHING, LiveCounts, total
@@ -26,9 +27,11 @@ OPERATIONS_A_TRANSACTION = 90
 """DynamoDB takes 100."""
 BYTES_A_TRANSACTION = 3_000_000
 """DynamoDB takes 4 MB, the names of attributes included."""
-NUMBERS_AN_UPDATE = 150
+NUMBERS_AN_UPDATE = 100
 """DynamoDB takes an expression of 4 KB and 300 operators; what a minute has more goes into an item beside it."""
 KEYS_A_READ = 100
+_BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_REFUSED = {"ValidationException", "TransactionCanceledException"}
 PAGE, LAST = "#", "~"
 ATTEMPTS = 8
 FIRST_WAIT_SECONDS = 0.05
@@ -76,13 +79,28 @@ class PredictionTable:
     def write(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Write each item that is not there, together with its counts; answers what became of each, in order.
 
-        "not written" are items that collided with other writers until the attempts were used up: try them again.
+        "not written" are items that collided with other writers until the attempts were used up, and those that
+        DynamoDB refuses as they are: it refuses nothing else with them.
         """
         outcomes: list[Outcome] = ["not written"] * len(entries)
         for group in _groups(entries):
-            for position, outcome in self._write_together({number: entries[number] for number in group}).items():
+            try:
+                written = self._write_together({number: entries[number] for number in group})
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _REFUSED:
+                    raise
+                written = {number: self._write_alone(number, entries[number])[number] for number in group}
+            for position, outcome in written.items():
                 outcomes[position] = outcome
         return outcomes
+
+    def _write_alone(self, number: int, entry: Entry) -> dict[int, Outcome]:
+        try:
+            return self._write_together({number: entry})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _REFUSED:
+                raise
+            return {number: "not written"}
 
     def _write_together(self, entries: dict[int, Entry]) -> dict[int, Outcome]:
         client = self.table.meta.client
@@ -103,7 +121,7 @@ class PredictionTable:
                     outcomes[number] = "there already"
                     del entries[number]
                 if not there:
-                    if not {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"} & {*reasons}:
+                    if "ValidationError" in reasons or not _BUSY & {*reasons}:
                         raise
                     self.wait(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1.0))
                 continue

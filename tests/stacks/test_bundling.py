@@ -21,6 +21,7 @@ ZIP_FUNCTIONS = {
     "record": "lambdas/requirements.txt",
     "notify": "lambdas/requirements.txt",
     "serve": "lambdas/serve/requirements.txt",
+    "predict_queued": "lambdas/serve/requirements.txt",
 }
 # What Lambda's Python runtime brings: boto3 and what it needs. botocore uses certifi only where it is there.
 OF_THE_RUNTIME = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
@@ -100,6 +101,9 @@ def test_a_zip_functions_handler_imports_only_what_its_bundle_or_the_runtime_has
     environment = {
         **dict.fromkeys(variables, "s3://a/b"),
         "ROLLOUT_POLICY": "{}",
+        "MAX_RECEIVES": "4",
+        "SERVING_POLICY": "{}",
+        "PREDICTION_LOG_URL": "https://a/b",
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": "aq-south-1",
         "POWERTOOLS_TRACE_DISABLED": "true",

@@ -32,6 +32,9 @@ FORBIDDEN = {
     "plan_batch": DATA_LOADS_NO | {"onnxruntime"},
     "predict_part": DATA_LOADS_NO | {"scipy"},
     "finish_batch": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "keep_predictions": DATA_LOADS_NO | {"onnxruntime", "scipy", "pandas"},
+    "keep_feedback": DATA_LOADS_NO | {"onnxruntime", "scipy", "pandas"},
+    "predict_queued": SERVING_LOADS_NO | DATA_LOADS_NO | {"boto3", "pydantic"},
 }
 
 ENVIRONMENT = {
@@ -45,6 +48,7 @@ ENVIRONMENT = {
     "ALARM": "champion-fails",
     "TASK": "binary",
     "PREDICTIONS_TABLE": "predictions",
+    "MAX_RECEIVES": "4",
     "PREDICTION_LOG_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/log",
     "FEEDBACK_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/feedback",
     "ASYNC_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/async.fifo",
