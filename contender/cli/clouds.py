@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import localcloud.cloud
 from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.prediction_table import PredictionTable
 from contender.adapters.s3 import S3Objects
 from contender.errors import ContenderError, NotFoundError
 from localcloud.connection import CloudConnection
@@ -101,8 +102,16 @@ class Workbench:
         return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")))
 
     @cached_property
+    def predictions(self) -> PredictionTable:
+        return PredictionTable(self.cloud.table(self._output(f"{self.pipeline}-predictions", "PredictionsTableName")))
+
+    @cached_property
     def state_machine_arn(self) -> str:
         return self._output(f"{self.pipeline}-workflow", "StateMachineArn")
+
+    @cached_property
+    def batch_machine_arn(self) -> str:
+        return self._output(f"{self.pipeline}-batch", "StateMachineArn")
 
     @cached_property
     def rollback_machine_arn(self) -> str:

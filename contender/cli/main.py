@@ -10,9 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from contender.cli import (
+    approval_commands,
+    batch_commands,
     cloud_commands,
     data_commands,
     demo,
+    live_commands,
     model_commands,
     replay_commands,
     rollout_commands,
@@ -33,7 +36,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (cloud_commands, data_commands, run_commands, model_commands, rollout_commands, replay_commands, demo):
+for commands in (
+    cloud_commands,
+    data_commands,
+    run_commands,
+    approval_commands,
+    model_commands,
+    batch_commands,
+    rollout_commands,
+    live_commands,
+    replay_commands,
+    demo,
+):
     commands.add_to(app)
 
 

@@ -21,8 +21,10 @@ PROMISED = {
     "show",
     "champion",
     "predict",
+    "batch",
     "rollback",
     "trial",
+    "live",
     "demo",
     "replay",
 }

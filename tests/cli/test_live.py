@@ -1,0 +1,87 @@
+"""`contender live`: one line for each version and variant that answered, with what can be said of it so far."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+
+from contender.adapters.prediction_table import Entry, LiveMinute, PredictionTable
+from contender.cli.live_commands import counted, described, known_versions, row
+from contender.live import LiveCounts
+from contender.promotion import PastSwap, Pointer, Trial
+from tests.conftest import create_runs_table
+
+COUNTS = LiveCounts(
+    requests=200,
+    errors=2,
+    rows=400,
+    labels=10,
+    correct=9,
+    loss_sum=2.5,
+    loss_square_sum=1.0,
+    latencies={100: 199, 200: 1},
+    classes={"a": 50, "b": 40, "c": 5, "d": 4, "e": 1},
+    probabilities={0: 3, 19: 97},
+)
+
+
+def pointer(**changes: object) -> Pointer:
+    settings: dict[str, object] = {
+        "pipeline": "shop",
+        "champion": "v3",
+        "manifest_sha256": "0",
+        "run_id": "r",
+        "fencing_token": 1,
+        "swap_id": "s",
+        "swapped_at": "2026-01-01",
+        "reason": "better",
+        "previous": "v2",
+        "past": (PastSwap("s1", "v1"), PastSwap("s2", "v2")),
+        "rolled_back": ("v0",),
+    }
+    return Pointer(**settings | changes)  # type: ignore[arg-type]
+
+
+def test_every_version_that_the_pointer_knows_is_looked_at_once() -> None:
+    assert known_versions(pointer()) == ["v3", "v2", "v0", "v1"]
+    on_trial = pointer(challenger=Trial("v4", "0", 0.1, "canary", "r", "2026-01-01", ""))
+    assert known_versions(on_trial)[:2] == ["v3", "v4"]
+
+
+def test_only_what_answered_in_the_time_is_shown(aws: None) -> None:
+    create_runs_table("predictions")
+    table = PredictionTable(boto3.resource("dynamodb").Table("predictions"))
+    minute = LiveMinute("shop", "v3", "challenger", "1970-01-01T00:02Z", 9)
+    table.write([Entry({"pk": "a", "sk": "rows#0"}, {minute: COUNTS})])
+
+    class Bench:
+        pipeline, predictions = "shop", table
+
+    assert counted(Bench(), ["v3", "v2"], 0.0, 600.0) == [("v3", "challenger", COUNTS)]  # type: ignore[arg-type]
+    assert counted(Bench(), ["v3", "v2"], 300.0, 600.0) == []  # type: ignore[arg-type]
+
+
+def test_scripts_get_all_figures_as_json() -> None:
+    said = json.loads(json.dumps(described("v3", "champion", COUNTS)))
+    assert (said["version"], said["variant"], said["requests"], said["error_rate"]) == ("v3", "champion", 200, 0.01)
+    assert (said["labels"], said["accuracy"], said["mean_loss"]) == (10, 0.9, 0.25)
+    assert said["class_shares"]["a"] == 0.5
+    assert (said["probabilities"][0], said["probabilities"][19], len(said["probabilities"])) == (3, 97, 20)
+    assert said["p50_ms"] < said["p95_ms"] * 1.01
+    assert said["values"] is None
+
+
+def test_people_get_a_line_that_says_what_is_not_known_yet() -> None:
+    line = [str(cell) for cell in row("v3", "champion", COUNTS)]
+    assert line[-1] == "a 50.0%, b 40.0%, c 5.0%, d 4.0%, 1 more"
+    assert (line[2], line[3], line[6], line[7], line[8]) == ("200", "2", "10", "90.0%", "0.25")
+    fresh = [str(cell) for cell in row("v3", "champion", LiveCounts(requests=1, values={0: 1}))]
+    assert fresh[4:9] == ["–", "–", "0", "–", "–"]
+    assert fresh[-1] == "0 (0 to 0)"
+
+
+@pytest.mark.parametrize("version", ["[red]v3", "v3"])
+def test_a_name_is_never_markup(version: str) -> None:
+    assert str(row(version, "champion", COUNTS)[0]) == version
