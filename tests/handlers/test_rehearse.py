@@ -8,16 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from contender.errors import InvalidInputError, NotFoundError
 from contender.registry import MODEL, ModelRegistry
-from contender.rehearsal import GOLDEN
+from contender.rehearsal import GOLDEN, TOLERANCE
 from contender.rollout_policy import RolloutPolicy
 from contender.runs import REHEARSAL
-from tests.handlers.conftest import PIPELINE, Cloud
+from contender.serving import RowReader
+from tests.handlers.conftest import PIPELINE, Cloud, Context, follow, orders
 
 FACTS = {"task": "binary", "classes": ["false", "true"], "positive": "true"}
 GOLDEN_REQUESTS = {
@@ -227,3 +229,47 @@ def test_rehearsing_again_gives_the_same_answer(cloud: Cloud, serving: Lambda) -
 def test_a_state_without_a_comparison_is_refused(cloud: Cloud, serving: Lambda) -> None:
     with pytest.raises(InvalidInputError, match="Rehearse needs the section comparison"):
         cloud.call("rehearse", {"trigger": "upload", "pipeline": PIPELINE})
+
+
+def asked_of_the_real_function(cloud: Cloud) -> Callable[..., AWSResponse]:
+    """Lambda that runs the serving function in this process."""
+
+    def run(request: Any, **_: Any) -> AWSResponse:
+        answer = cloud.function("serve").handler(json.loads(request.body), Context())
+        return response(answer)()
+
+    return run
+
+
+def trained(cloud: Cloud) -> dict[str, Any]:
+    """The state of a run whose challenger was trained, with its golden requests, and has won."""
+    state = follow(cloud, cloud.upload("january.csv", orders()), "evaluate_challenger")
+    assert state["comparison"]["verdict"] == "wins", state["comparison"]["reason"]
+    return state
+
+
+@pytest.fixture
+def real(kept: Cloud, serving: Lambda) -> Cloud:
+    events = kept.function("rehearse").serving.meta.events
+    events.unregister("before-send.lambda.Invoke", serving)
+    events.register("before-send.lambda.Invoke", asked_of_the_real_function(kept))
+    return kept
+
+
+def test_the_real_serving_function_answers_as_the_real_training_said(real: Cloud) -> None:
+    rehearsal = real.call("rehearse", trained(real))
+    assert rehearsal["status"] == "passed", rehearsal["reason"]
+    report = real.folder().read(REHEARSAL)
+    assert report["requests"] >= 30
+    assert {check["name"]: check["value"] for check in report["checks"]}["parity"] < TOLERANCE
+
+
+def test_a_skew_that_only_serving_has_is_found(real: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = trained(real)
+    as_sent = RowReader.read
+    monkeypatch.setattr(RowReader, "read", lambda reader, rows: np.minimum(as_sent(reader, rows), 60.0))
+    rehearsal = real.call("rehearse", state)
+    assert rehearsal["status"] == "failed"
+    assert "rows are answered otherwise than in training" in rehearsal["reason"]
+    culprits = real.folder().read(REHEARSAL)["culprits"]
+    assert min(culprit["row"]["amount"] for culprit in culprits) > 60.0
