@@ -122,9 +122,10 @@ class ServingStack(Stack):
             variables={
                 "PIPELINE": pipeline.name,
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
+                "SIGNING_KEY_ID": storage.signing_key.key_arn,
                 **predictions.variables,
             },
-            access=Access(read_models=(f"models/{pipeline.name}/*",)),
+            access=Access(read_models=(f"models/{pipeline.name}/*",), verifies=True),
             storage=storage,
             description="Answers predictions with the champion, and says which model answered",
         )

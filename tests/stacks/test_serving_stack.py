@@ -31,7 +31,8 @@ def test_serving_may_read_its_own_models_and_nothing_else(anywhere: Synthesised)
     reads = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObject"}
     assert reads == {f"/models/{PIPELINE}/*"}
     services = {action.split(":")[0] for action, _ in pairs}
-    assert services <= {"s3", "logs", "xray", "dynamodb", "sqs"}
+    assert services <= {"s3", "logs", "xray", "dynamodb", "sqs", "kms"}
+    assert {action for action, _ in pairs if action.startswith("kms:")} == {"kms:Verify"}
     assert {action for action, _ in pairs if action.startswith("s3:")} == {
         "s3:GetObject",
         "s3:GetObjectVersion",
@@ -42,7 +43,7 @@ def test_serving_may_read_its_own_models_and_nothing_else(anywhere: Synthesised)
 def test_serving_is_a_zip_everywhere_and_knows_its_models(anywhere: Synthesised) -> None:
     serve = anywhere.only(SERVING, "AWS::Lambda::Function")
     assert serve["Handler"] == "lambdas.serve.handler.handler"
-    assert {"PIPELINE", "MODEL_BUCKET"} <= set(serve["Environment"]["Variables"])
+    assert {"PIPELINE", "MODEL_BUCKET", "SIGNING_KEY_ID"} <= set(serve["Environment"]["Variables"])
 
 
 def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
