@@ -17,6 +17,12 @@ from contender.errors import ContenderError
 
 POLL_SECONDS = 0.3
 
+ENTERED = ("TaskStateEntered", "MapStateEntered", "WaitStateEntered")
+EXITED = ("TaskStateExited", "MapStateExited", "WaitStateExited")
+
+HINTS = {"Approval": "waits for a person: contender approve {run} | reject {run}"}
+"""What somebody has to do while a state waits."""
+
 
 @dataclass(frozen=True)
 class StateSeen:
@@ -60,7 +66,7 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
     with Live(console=nothing_to_see if quiet else console, refresh_per_second=8) as live:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
-            live.update(_shown(list(states_of(step_functions, execution_arn))))
+            live.update(_shown(list(states_of(step_functions, execution_arn)), execution_arn.rpartition(":")[2][:8]))
             if status != "RUNNING":
                 break
             time.sleep(POLL_SECONDS)
@@ -70,25 +76,26 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
 
 
 def states_of(step_functions: Any, execution_arn: str) -> Iterator[StateSeen]:
-    """The task states entered so far, in order; choices take no time and are left out."""
+    """The task, map and wait states entered so far, in order; choices take no time and are left out."""
     pages = step_functions.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
     entered: StateSeen | None = None
     for page in pages:
         for event in page["events"]:
-            if event["type"] == "TaskStateEntered":
+            if event["type"] in ENTERED:
                 entered = StateSeen(event["stateEnteredEventDetails"]["name"], event["timestamp"].timestamp())
-            elif event["type"] == "TaskStateExited" and entered is not None:
+            elif event["type"] in EXITED and entered is not None:
                 yield StateSeen(entered.name, entered.entered, event["timestamp"].timestamp())
                 entered = None
     if entered is not None:
         yield entered
 
 
-def _shown(states: list[StateSeen]) -> Table:
+def _shown(states: list[StateSeen], run: str) -> Table:
     table = Table.grid(padding=(0, 1))
     for state in states:
         if state.left is None:
-            table.add_row(Spinner("dots"), state.name, f"[dim]{time.time() - state.entered:.0f} s[/dim]")
+            hint = HINTS.get(state.name, "").format(run=run)
+            table.add_row(Spinner("dots"), state.name, f"[dim]{time.time() - state.entered:.0f} s[/dim]", hint)
         else:
             table.add_row("[green]✓[/green]", state.name, f"[dim]{state.left - state.entered:.1f} s[/dim]")
     return table
