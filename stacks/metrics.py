@@ -1,4 +1,4 @@
-"""Names of the metrics that `lambdas/record` emits; a test holds the two together."""
+"""Names of the metrics that `lambdas/record` and `lambdas/queues` emit; a test holds them together."""
 
 NAMESPACE = "Contender"
 SERVICE = "record"
@@ -15,3 +15,15 @@ VERDICTS = (
     "duplicate",
     "failed",
 )
+
+# By pipeline and variant, and by version, too; the last one by class in its place.
+LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (
+    "LiveRequests",
+    "LiveErrors",
+    "LiveLatency",
+    "LiveLabels",
+    "LiveCorrect",
+    "LiveLoss",
+    "LivePredictedClass",
+)
+VARIANTS = ("champion", "challenger")

@@ -151,6 +151,49 @@ class PipelineMetrics:
             for verdict in metrics.VERDICTS
         ]
 
+    def live(self, name: str, *, statistic: str, label: str = "") -> list[cloudwatch.IMetric]:
+        """A live metric of each variant."""
+        return [self._live(name, variant, statistic, f"{variant} {label}".strip()) for variant in metrics.VARIANTS]
+
+    def live_share(self, of: str, among: str) -> list[cloudwatch.IMetric]:
+        """How many of one are among another, of each variant; nothing while there are none."""
+        return [
+            cloudwatch.MathExpression(
+                expression=f"FILL(of{position}, 0) / among{position}",
+                using_metrics={
+                    f"of{position}": self._live(of, variant, "Sum", variant),
+                    f"among{position}": self._live(among, variant, "Sum", variant),
+                },
+                period=self._period,
+                label=variant,
+            )
+            for position, variant in enumerate(metrics.VARIANTS)
+        ]
+
+    def live_classes(self) -> list[cloudwatch.IMetric]:
+        """Rows by predicted class: which classes there are is not known here, so they are searched for."""
+        return [
+            cloudwatch.SearchExpression(
+                expression=(
+                    f'SEARCH(\'{{{metrics.NAMESPACE},pipeline,variant,class}} MetricName="{metrics.LIVE_CLASS}" '
+                    f'pipeline="{self._pipeline}" variant="{variant}"\', \'Sum\', {int(self._period.to_seconds())})'
+                ),
+                label=variant,
+                period=self._period,
+            )
+            for variant in metrics.VARIANTS
+        ]
+
+    def _live(self, name: str, variant: str, statistic: str, label: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=name,
+            dimensions_map={"pipeline": self._pipeline, "variant": variant},
+            statistic=statistic,
+            period=self._period,
+            label=label,
+        )
+
     def champion_age(self) -> cloudwatch.Metric:
         """Hours since the champion was promoted."""
         return self._own(metrics.CHAMPION_AGE_HOURS, statistic="Maximum", label="champion age")
@@ -326,6 +369,30 @@ class PipelineDashboard(Construct):
                     _graph("Requests", left=[shared.requests, shared.client_errors, shared.server_errors]),
                     _graph("Errors", left=[error_rate], right=[shared.serve_errors]),
                     _graph("Latency (ms)", left=shared.latencies),
+                ],
+                [
+                    _graph("Kept requests by variant", left=shared.live(metrics.LIVE_REQUESTS, statistic="Sum")),
+                    _graph(
+                        "Errors by variant (share)",
+                        left=shared.live_share(metrics.LIVE_ERRORS, metrics.LIVE_REQUESTS),
+                    ),
+                    _graph(
+                        "Latency by variant (ms)",
+                        left=[
+                            metric
+                            for p in ("p50", "p95")
+                            for metric in shared.live(metrics.LIVE_LATENCY, statistic=p, label=p)
+                        ],
+                    ),
+                ],
+                [
+                    _graph("Predicted classes (rows)", left=shared.live_classes(), stacked=True),
+                    _graph(
+                        "Right, of those labelled (share)",
+                        left=shared.live_share(metrics.LIVE_CORRECT, metrics.LIVE_LABELS),
+                        right=shared.live(metrics.LIVE_LABELS, statistic="Sum", label="labels"),
+                    ),
+                    _graph("Loss by variant", left=shared.live(metrics.LIVE_LOSS, statistic="Average")),
                 ],
                 [
                     _graph("Undelivered triggers", left=[shared.undelivered()]),

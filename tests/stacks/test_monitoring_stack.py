@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from contender import messages
+from contender import messages, prediction_log
 from stacks import metrics
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
 
@@ -147,6 +147,12 @@ def test_the_dashboard_is_json_with_a_widget_for_each_question(anywhere: Synthes
         "Requests",
         "Errors",
         "Latency (ms)",
+        "Kept requests by variant",
+        "Errors by variant (share)",
+        "Latency by variant (ms)",
+        "Predicted classes (rows)",
+        "Right, of those labelled (share)",
+        "Loss by variant",
         "Undelivered triggers",
         "Age of the champion (hours)",
     ]
@@ -160,3 +166,9 @@ def test_the_dashboard_shows_every_verdict_that_a_run_can_have() -> None:
 def test_record_emits_the_metrics_that_the_dashboard_shows(name: str) -> None:
     source = (PROJECT_ROOT / "lambdas" / metrics.SERVICE / "handler.py").read_text("utf-8")
     assert name in {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+
+
+def test_the_functions_behind_the_queues_emit_the_live_metrics_that_the_dashboard_shows() -> None:
+    source = (PROJECT_ROOT / "lambdas" / "queues.py").read_text("utf-8")
+    assert set(metrics.LIVE) <= {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert metrics.VARIANTS == prediction_log.VARIANTS
