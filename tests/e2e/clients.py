@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+from contender.cli.clouds import Workbench
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Answer:
 class Clients:
     """So many clients, each asking again as soon as it is answered, from `start` to `stop`."""
 
-    url: str
+    bench: Workbench
     row: Mapping[str, Any]
     count: int = 4
     answers: list[Answer] = field(default_factory=list)
@@ -50,27 +50,24 @@ class Clients:
         return any(answer.version == version for answer in list(self.answers))
 
     def _ask_on(self) -> None:
-        body = json.dumps({"rows": [self.row]}).encode()
         while not self._over.is_set():
-            self.answers.append(ask(self.url, body))
+            self.answers.append(ask(self.bench, self.row))
 
 
-def ask(url: str, body: bytes) -> Answer:
+def ask(bench: Workbench, row: Mapping[str, Any]) -> Answer:
     """One prediction over HTTP."""
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")
     began = time.time()
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            version = str(json.load(answer)["model_version"])
+        version = str(bench.request("POST", "/v1/predict", {"rows": [row]})["model_version"])
     except Exception as error:  # whatever it was, it is a request that failed
         return Answer(began, time.time(), "", repr(error))
     return Answer(began, time.time(), version)
 
 
 @contextlib.contextmanager
-def asking(url: str, row: Mapping[str, Any]) -> Iterator[Clients]:
+def asking(bench: Workbench, row: Mapping[str, Any]) -> Iterator[Clients]:
     """Clients that are stopped whatever happens."""
-    clients = Clients(url, row)
+    clients = Clients(bench, row)
     clients.start()
     try:
         yield clients

@@ -34,6 +34,12 @@ class Example:
     shown: Any
 
     @property
+    def file(self) -> str:
+        """The name that its first line gives it, if any: others use it."""
+        named = re.match(r"# ([\w.]+)$", self.code, flags=re.MULTILINE)
+        return named[1] if named else f"example.{ENDINGS[self.language]}"
+
+    @property
     def name(self) -> str:
         return f"{self.language}: {self.code.strip().splitlines()[-1][:60]}"
 
@@ -91,7 +97,7 @@ def shape(value: Any) -> Any:
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
 def test_an_example_runs_and_prints_what_the_page_shows(example: Example, environment: dict[str, str]) -> None:
-    script = Path(environment["PWD"]) / f"example.{ENDINGS[example.language]}"
+    script = Path(environment["PWD"]) / example.file
     script.write_text(example.code, encoding="utf-8")
     done = subprocess.run(
         [*RUNNERS[example.language], str(script)],

@@ -25,7 +25,6 @@ class Shop:
     """A pipeline with two model versions, of which the newer one was promoted while clients asked."""
 
     pipeline: LivePipeline
-    url: str
     row: dict[str, Any]
     old: str
     new: str
@@ -36,15 +35,15 @@ class Shop:
 def live(loop: LocalLoop) -> Shop:
     pipeline = loop.pipeline(NAME)
     row = pipeline.feature_row(visits(0))
-    url = pipeline.bench.api_url + "/v1/predict"
+    _ = pipeline.bench.api_url  # looked up once, before the threads
     old = pipeline.run("first", visits(0))["champion_after"]
-    with asking(url, row) as clients:
+    with asking(pipeline.bench, row) as clients:
         changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
         new = changed["champion_after"]
         assert changed["verdict"] == "promoted", changed["reason"]
         eventually(lambda: clients.has_seen(new), what="answer of the new champion")
         answers = clients.stop()
-    return Shop(pipeline, url, row, old, new, answers)
+    return Shop(pipeline, row, old, new, answers)
 
 
 def check(answers: list[Answer], old: str, new: str, swapped_at: str) -> None:
@@ -71,7 +70,7 @@ def test_a_promotion_fails_no_request_and_is_followed_within_the_stated_bound(li
 
 
 def test_a_rollback_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop, loop: LocalLoop) -> None:
-    with asking(live.url, live.row) as clients:
+    with asking(live.pipeline.bench, live.row) as clients:
         eventually(lambda: clients.has_seen(live.new), what="answer before the rollback")
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "a drill", "--json"))
         eventually(lambda: clients.has_seen(live.old), what="answer after the rollback")
@@ -100,7 +99,7 @@ def test_while_the_model_bucket_is_away_the_last_champion_answers_every_request(
     live: Shop, road: Road, loop: LocalLoop
 ) -> None:
     before = champion(live.pipeline).champion
-    with asking(live.url, live.row) as clients:
+    with asking(live.pipeline.bench, live.row) as clients:
         eventually(lambda: clients.has_seen(before), what="answer over the road")
         road.cut()
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "while S3 is away", "--json"))
