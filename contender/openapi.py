@@ -181,11 +181,14 @@ def _paths(policy: ServingPolicy) -> Schema:
                 "Say what turned out to be true",
                 f"1 to {MAX_ITEMS} items, by prediction id. Late labels are welcome for {policy.keep_days} days, and "
                 "repeated ones: the last one counts. Items that cannot be taken are named with the reason, the others "
-                "are taken; when none can be taken the answer is 400, with the same list. Whether a prediction is "
+                "are taken; when none can be taken the answer is 422, with the same list. Whether a prediction is "
                 "known is found out later.",
                 {202: _answer("Taken.", "FeedbackTaken")},
                 body="FeedbackRequest",
-                problems=no_model | {503: no_model[503] + " Or the queue cannot be reached; send all items again."},
+                problems={
+                    422: "No item can be taken; `refused` says why of each.",
+                    503: no_model[503] + " Or the queue cannot be reached; send all items again.",
+                },
             )
         },
         "/v1/model": {

@@ -102,7 +102,7 @@ class Waiting:
         InvalidInputError
             When the body is not as it must be.
         ProblemError
-            When no item can be taken (400), or the queue is away (503).
+            When no item can be taken (422), or the queue is away (503).
         """
         now = self._clock()
         items, refused = read_feedback(body, model.manifest, self._policy, now=now)
@@ -110,7 +110,7 @@ class Waiting:
         if not items:
             first = refused[0]
             raise ProblemError(
-                400,
+                422,
                 f"none of the {len(refused)} items could be taken; items[{first.index}]: {first.reason}",
                 refused=told,
             )

@@ -270,7 +270,7 @@ def test_items_that_cannot_be_taken_are_named_and_the_others_are_taken(serving: 
 
 def test_when_no_item_can_be_taken_the_request_is_refused_with_the_same_list(serving: Cloud) -> None:
     status, answer = feedback(serving, {"prediction_id": "no id", "label": "true"})
-    assert status == 400
+    assert status == 422
     assert "none of the 1 items could be taken; items[0]: prediction_id must be" in answer["error"]
     assert answer["refused"][0]["prediction_id"] == "no id"
     assert taken("feedback") == []
