@@ -98,6 +98,10 @@ class Workbench:
         return S3Objects(self.cloud.client("s3"), self._output("data", "ModelBucketName"))
 
     @cached_property
+    def signing_key_arn(self) -> str:
+        return self._output("data", "SigningKeyArn")
+
+    @cached_property
     def ledger(self) -> DynamoLedger:
         return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")))
 

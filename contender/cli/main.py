@@ -20,6 +20,7 @@ from contender.cli import (
     replay_commands,
     rollout_commands,
     run_commands,
+    signing_commands,
 )
 from contender.cli.console import errors
 from contender.errors import ContenderError
@@ -46,6 +47,7 @@ for commands in (
     rollout_commands,
     live_commands,
     replay_commands,
+    signing_commands,
     demo,
 ):
     commands.add_to(app)
