@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -64,6 +64,14 @@ DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** Something could
    `"trigger": "alarm"` is a rollback that was not done: see ChampionFails.
 3. Purge the queue; the alarm goes back to OK."""
 
+UNHANDLED_MESSAGES = """**Messages about predictions of {pipeline} could not be handled.** Answers over HTTP are not
+concerned: what is missing is in the log, in the ground truth, or is an asynchronous answer.
+
+1. The outputs of stack {pipeline}-predictions name three dead-letter queues; the one with messages tells the function:
+   log, KeepPredictions; feedback, KeepFeedback; async, PredictQueued. Its log says why, by the message's id.
+2. Repair, then start a redrive in SQS: messages are handled as if they were new, and none counts twice.
+3. What is no message of ours: delete it. The alarm goes back to OK when the queues are empty."""
+
 
 class PipelineMetrics:
     """The metrics of one pipeline that alarms and dashboard share."""
@@ -77,6 +85,7 @@ class PipelineMetrics:
         api: apigateway.HttpApi,
         serve: lambda_.IFunction,
         dead_letters: sqs.Queue,
+        unhandled: Mapping[str, sqs.Queue],
     ) -> None:
         self._pipeline = pipeline
         self.runs_started = machine.metric_started(period=period, label="started")
@@ -92,6 +101,10 @@ class PipelineMetrics:
         self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
             period=period, statistic="Maximum"
         )
+        self._unhandled = {
+            name: queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum", label=name)
+            for name, queue in unhandled.items()
+        }
         self._machine = machine
         self._period = period
 
@@ -142,6 +155,15 @@ class PipelineMetrics:
             using_metrics={"waiting": self.waiting, "inFlight": self.in_flight},
             period=self._period,
             label="dead letters",
+        )
+
+    def unhandled(self) -> cloudwatch.MathExpression:
+        """Dead letters of the queues behind serving. A queue that nothing ever went into has no metric, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression=" + ".join(f"FILL({name}, 0)" for name in self._unhandled),
+            using_metrics=self._unhandled,
+            period=self._period,
+            label="unhandled messages",
         )
 
     def verdicts(self) -> list[cloudwatch.Metric]:
@@ -262,6 +284,7 @@ class PipelineAlarms(Construct):
                 FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
             ),
             ("UndeliveredTriggers", shared.undelivered(), 0, above, DEAD_LETTERS.format(pipeline=pipeline)),
+            ("UnhandledMessages", shared.unhandled(), 0, above, UNHANDLED_MESSAGES.format(pipeline=pipeline)),
         ):
             alarm = self._make(
                 construct_id_, metric=metric, threshold=threshold, operator=operator, description=description
@@ -396,6 +419,7 @@ class PipelineDashboard(Construct):
                 ],
                 [
                     _graph("Undelivered triggers", left=[shared.undelivered()]),
+                    _graph("Unhandled messages about predictions", left=[shared.unhandled()]),
                     _graph("Age of the champion (hours)", left=[shared.champion_age()]),
                 ],
             ],
@@ -426,6 +450,7 @@ class MonitoringStack(Stack):
         pipeline: PipelineConfig,
         machine: sfn.StateMachine,
         dead_letters: sqs.Queue,
+        unhandled: Mapping[str, sqs.Queue],
         topic: sns.ITopic,
         api: apigateway.HttpApi,
         serve: lambda_.IFunction,
@@ -439,6 +464,7 @@ class MonitoringStack(Stack):
             api=api,
             serve=serve,
             dead_letters=dead_letters,
+            unhandled=unhandled,
         )
         alarms = PipelineAlarms(
             self, "Alarms", pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic

@@ -127,6 +127,7 @@ class ContenderStage(Stage):
             pipeline=pipeline,
             machine=workflow.machine,
             dead_letters=workflow.triggers.dead_letters,
+            unhandled=predictions.dead_letters,
             topic=workflow.alerts,
             api=serving.prediction_api.api,
             serve=serving.serve.function,

@@ -54,7 +54,7 @@ STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 
 def test_every_alarm_is_metric_math_and_says_what_to_do(anywhere: Synthesised) -> None:
     alarms = anywhere.resources(MONITORING, "AWS::CloudWatch::Alarm")
-    assert len(alarms) == 5
+    assert len(alarms) == 6
     for one in alarms:
         properties = one["Properties"]
         assert "MetricName" not in properties
@@ -138,6 +138,14 @@ def test_one_undelivered_trigger_rings(anywhere: Synthesised) -> None:
     assert (properties["Threshold"], properties["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
+def test_one_dead_letter_of_the_log_of_feedback_or_of_asynchronous_requests_rings(anywhere: Synthesised) -> None:
+    properties = alarm(anywhere, "UnhandledMessages")
+    assert expression(properties) == "FILL(log, 0) + FILL(feedback, 0) + FILL(async, 0)"
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    names = [m["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for m in properties["Metrics"] if "MetricStat" in m]
+    assert len({flat(name) for name in names}) == 3
+
+
 def test_the_dashboard_is_json_with_a_widget_for_each_question(anywhere: Synthesised) -> None:
     body = json.loads(flat(anywhere.only(MONITORING, "AWS::CloudWatch::Dashboard")["DashboardBody"]))
     assert [widget["properties"]["title"] for widget in body["widgets"]] == [
@@ -154,6 +162,7 @@ def test_the_dashboard_is_json_with_a_widget_for_each_question(anywhere: Synthes
         "Right, of those labelled (share)",
         "Loss by variant",
         "Undelivered triggers",
+        "Unhandled messages about predictions",
         "Age of the champion (hours)",
     ]
 
