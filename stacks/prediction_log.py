@@ -244,9 +244,10 @@ class PredictionStore(Stack):
                 variables={
                     **shared,
                     "PREDICTION_LOG_URL": self.log_queue.queue_url,
+                    "SIGNING_KEY_ID": self._storage.signing_key.key_arn,
                     **({"CALLBACK_QUEUE_URL": callback.url} if callback else {}),
                 },
-                access=Access(read_models=models),
+                access=Access(read_models=models, verifies=True),
                 description="Answers the asynchronous requests that wait in the queue",
             ),
         }

@@ -120,6 +120,15 @@ def test_without_a_champion_a_request_is_tried_again_and_at_last_given_up(
     assert status("a").status == "done"
 
 
+def test_a_model_that_is_not_signed_predicts_nothing_where_a_key_is_set(
+    queued: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = boto3.client("kms").create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("SIGNING_KEY_ID", key)
+    assert deliver(queued, "predict_queued", message("a")) == [0]
+    assert logged() == []
+
+
 def test_an_answer_that_could_not_be_logged_is_logged_when_it_comes_again(
     queued: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

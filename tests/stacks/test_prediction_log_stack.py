@@ -110,6 +110,9 @@ def test_the_asynchronous_function_reads_models_and_says_what_it_predicted(anywh
     log = named(anywhere, "AWS::SQS::Queue", "LogQueue")["LogicalId"]
     assert {resource for action, resource in pairs if action == "sqs:SendMessage"} == {f"<{log}.Arn>"}
     assert not [action for action, _ in pairs if action == "s3:PutObject"]
+    assert {action for action, _ in pairs if action.startswith("kms:")} == {"kms:Verify"}
+    predict = named(anywhere, "AWS::Lambda::Function", "PredictQueued")["Properties"]
+    assert "SIGNING_KEY_ID" in predict["Environment"]["Variables"]
 
 
 def test_serving_sends_and_keeps_but_never_changes_or_deletes(anywhere: Synthesised) -> None:
