@@ -13,12 +13,12 @@ from contender.ports import ApprovalRequest
 
 def question_record(pipeline: str, request: ApprovalRequest) -> dict[str, Any]:
     """A run that waits for an answer, as the record that it will leave when it ends."""
-    run = request.run_id[:8]
+    run, until = request.run_id[:8], request.until[:16].replace("T", " ")
     return {
         "run_id": request.run_id,
         "pipeline": pipeline,
         "verdict": "waiting",
-        "reason": f"May {request.challenger} serve? contender approve {run} | reject {run}, until {request.until}",
+        "reason": f"contender approve {run} or reject, until {until} UTC: may {request.challenger} serve?",
         "challenger": request.challenger,
         "started_at": request.asked_at,
     }

@@ -146,7 +146,7 @@ def test_runs_and_show_tell_of_a_run_that_asks_before_it_has_a_record(
 ) -> None:
     ledger.put_approval("sales", replace(ASKED, task_token="secret"))
     listed = " ".join(contender("runs").out.split())
-    assert "waiting May v2 serve? contender approve 8b2e41c7" in listed
+    assert "waiting contender approve 8b2e41c7 or reject, until 2099-01-01 12:00 UTC" in listed
     assert contender("runs", "--json").out.strip() == "[]"  # a run has its keys when it has ended
     shown = json.loads(contender("show", "8b2e", "--json").out)
     assert (shown["verdict"], shown["approval"]["until"], shown["approval"]["task_token"]) == (
