@@ -188,5 +188,6 @@ def test_every_answer_to_made_up_requests_is_as_the_document_says(url: str, tmp_
     config.write_text(CONFIG, "utf-8")
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{url}/openapi.json"]
     command += ["--no-color", "--continue-on-failure", "--header", "authorization:signed"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "120"})
+    environment = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
