@@ -1,0 +1,283 @@
+"""Whole files are predicted: with the answers of the serving API, once, and again where a job was cut short."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from contender.adapters.batch_source import find_source
+from contender.batch import JobFolder, in_prefix
+from contender.cli.following import wait_for_execution
+from contender.registry import sha256
+from tests.e2e import shop
+from tests.e2e.loop import START_SECONDS, LivePipeline, LocalLoop, csv, eventually
+
+pytestmark = pytest.mark.emulator
+
+ROWS = 230
+PART_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batch side of a deployed pipeline."""
+
+    loop: LocalLoop
+    live: LivePipeline
+
+    @property
+    def machine(self) -> str:
+        return self.live.bench.batch_machine_arn
+
+    def upload(self, name: str, body: bytes) -> str:
+        key = in_prefix(self.live.name) + name
+        self.live.s3.put_object(Bucket=self.live.bench.data.bucket, Key=key, Body=body)
+        return key
+
+    def started_by(self, key: str, *, trigger: str = "upload") -> str:
+        return wait_for_execution(
+            self.live.step_functions,
+            self.machine,
+            is_mine=lambda content: (content.get("key"), content["trigger"]) == (key, trigger),
+            seconds=START_SECONDS,
+        )
+
+    def start(self, content: Mapping[str, Any]) -> str:
+        asked = json.dumps({"trigger": "manual", "pipeline": self.live.name, **content})
+        return str(self.live.step_functions.start_execution(stateMachineArn=self.machine, input=asked)["executionArn"])
+
+    def finish(self, execution: str, folder: JobFolder) -> None:
+        """Wait for the end of a job that is to succeed."""
+        status = self.live.end_of(execution)
+        assert status == "SUCCEEDED", (folder.find("_job/failure.json") or b"no reason").decode()
+
+    def predict(self, name: str, body: bytes) -> tuple[str, JobFolder]:
+        """Upload a file and wait for the end of the job that it starts; answers how that ended."""
+        key = self.upload(name, body)
+        return self.live.end_of(self.started_by(key)), self.folder(key)
+
+    def folder(self, key: str) -> JobFolder:
+        source = find_source(self.live.s3, self.live.bench.data.bucket, key)
+        return JobFolder(self.live.bench.data, self.live.name, source.job)
+
+    def written(self, folder: JobFolder) -> dict[str, bytes]:
+        """The result's objects, without those that tell when it was made."""
+        keys = self.live.bench.data.keys(folder.prefix)
+        names = [key.removeprefix(folder.prefix) for key in keys]
+        return {name: folder.objects.get(folder.key(name)).body for name in names if name.startswith(("part", "rej"))}
+
+    def versions(self, folder: JobFolder) -> list[tuple[str, str]]:
+        """Every version of every object that the job has ever written."""
+        answer = self.live.s3.list_object_versions(Bucket=self.live.bench.data.bucket, Prefix=folder.prefix)
+        return sorted((one["Key"], one["VersionId"]) for one in answer["Versions"])
+
+    def forget(self, folder: JobFolder, *names: str) -> None:
+        for name in names:
+            self.live.s3.delete_object(Bucket=self.live.bench.data.bucket, Key=folder.key(name))
+
+
+def manifest(folder: JobFolder) -> dict[str, Any]:
+    body = folder.find("manifest.json")
+    assert body is not None, "the job has no manifest"
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def predictions(folder: JobFolder) -> pd.DataFrame:
+    names = [part["name"] for part in manifest(folder)["parts"]]
+    tables = [pq.read_table(io.BytesIO(folder.objects.get(folder.key(name)).body)) for name in names]
+    return pd.concat([table.to_pandas() for table in tables], ignore_index=True)
+
+
+def mails_about(loop: LocalLoop, key: str) -> list[Any]:
+    return loop.mails(key)
+
+
+@pytest.fixture(scope="module")
+def too_early(loop: LocalLoop) -> tuple[str, str, JobFolder]:
+    """A file that comes before there is a champion: its key, and how its job ended."""
+    batches = Batches(loop, loop.pipeline("shop-batch"))
+    key = batches.upload("early.csv", csv(visits(20)))
+    return key, batches.live.end_of(batches.started_by(key)), batches.folder(key)
+
+
+@pytest.fixture(scope="module")
+def batches(loop: LocalLoop, too_early: object) -> Batches:
+    """The shop with a champion."""
+    live = loop.pipeline("shop-batch")
+    assert live.run("first", shop.visits(0))["verdict"] == "promoted"
+    return Batches(loop, live)
+
+
+def visits(rows: int = ROWS) -> pd.DataFrame:
+    """Visits of another time, of which nobody knows whether they bought."""
+    return shop.visits(40, rows=rows, shift=0.3).drop(columns="bought")
+
+
+def test_before_the_first_champion_the_job_fails_and_says_so(
+    loop: LocalLoop, too_early: tuple[str, str, JobFolder]
+) -> None:
+    key, status, folder = too_early
+    assert status == "FAILED"
+    assert "has no champion yet" in json.loads(folder.find("_job/failure.json") or b"")["reason"]
+    (told,) = eventually(lambda: mails_about(loop, key), what="mail about the early file")
+    assert told.subject == "[contender] shop-batch: a batch prediction failed"
+    assert "shop-batch has no champion yet; upload data to train the first one" in told.body
+
+
+def test_once_there_is_a_champion_the_same_job_can_be_started_again(
+    batches: Batches, too_early: tuple[str, str, JobFolder]
+) -> None:
+    key, _, folder = too_early
+    batches.finish(batches.start({"key": key}), folder)
+    assert manifest(folder)["predicted"] == 20
+
+
+@pytest.fixture(scope="module")
+def mixed(batches: Batches) -> tuple[str, JobFolder]:
+    """A file with two bad rows, predicted."""
+    lines = csv(visits()).decode().splitlines()
+    lines[11] = lines[11].replace(",boat", "").replace(",bike", "").replace(",car", "")
+    cells = lines[31].split(",")
+    lines[31] = ",".join([*cells[:2], "plenty", *cells[3:]])
+    key = batches.upload("mixed ü.csv", "\n".join(lines).encode())
+    batches.finish(batches.started_by(key), batches.folder(key))
+    return key, batches.folder(key)
+
+
+def test_the_good_rows_have_the_answers_of_the_serving_api(batches: Batches, mixed: tuple[str, JobFolder]) -> None:
+    found = predictions(mixed[1]).set_index("row")
+    frame = visits()
+    expected = [number for number in range(1, ROWS + 1) if number not in (11, 31)]
+    assert found.index.tolist() == expected
+    rows = [batches.live.feature_row(frame, number - 1) for number in expected]
+    answer = batches.live.predict(*rows)
+    assert set(found["model_version"]) == {answer["model_version"]}
+    for number, said in zip(expected, answer["predictions"], strict=True):
+        row = found.loc[number]
+        assert row["row_id"] == frame["visit"][number - 1]
+        assert row["prediction"] == said["prediction"]
+        for label, probability in said["probabilities"].items():
+            assert row[f"probability_{label}"] == pytest.approx(probability, abs=1e-6)
+    assert found["prediction_id"].is_unique
+
+
+def test_the_bad_rows_are_put_aside_and_told(batches: Batches, mixed: tuple[str, JobFolder]) -> None:
+    key, folder = mixed
+    rejected = [json.loads(line) for line in folder.objects.get(folder.key("rejected-00000.jsonl")).body.splitlines()]
+    assert [(one["row"], one["reason"]) for one in rejected] == [
+        (11, "has 3 cells, but the header has 4"),
+        (31, "amount is 'plenty', which is not a number"),
+    ]
+    (told,) = eventually(lambda: mails_about(batches.loop, key), what="mail about the bad rows")
+    assert told.subject == "[contender] shop-batch: 2 rows of a batch rejected"
+    assert "228 of 230 rows predicted" in told.body
+
+
+def test_the_manifest_says_what_is_there(batches: Batches, mixed: tuple[str, JobFolder]) -> None:
+    key, folder = mixed
+    found = manifest(folder)
+    assert (found["rows"], found["predicted"], found["rejected"]["rows"]) == (230, 228, 2)
+    assert found["source"]["key"] == key
+    champion = batches.live.champion()
+    assert champion is not None
+    assert found["model_version"] == champion.champion
+    digests = {name: sha256(body) for name, body in batches.written(folder).items()}
+    listed = [*found["parts"], *found["rejected"]["parts"]]
+    assert {one["name"]: one["sha256"] for one in listed} == digests
+
+
+def test_the_same_event_again_does_nothing_new(batches: Batches, mixed: tuple[str, JobFolder]) -> None:
+    key, folder = mixed
+    before = batches.versions(folder)
+    again = batches.start(json.loads(batches.live.input_of(batches.started_by(key))))
+    assert batches.live.end_of(again) == "SUCCEEDED"
+    assert batches.versions(folder) == before
+    assert len(mails_about(batches.loop, key)) == 1
+
+
+def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(batches: Batches) -> None:
+    key = "by hand/stopped.csv"
+    body = csv(visits())
+    batches.live.s3.put_object(Bucket=batches.live.bench.data.bucket, Key=in_prefix(batches.live.name) + key, Body=b"")
+    key = batches.upload(key, body)
+    folder = batches.folder(key)
+    asked = {"key": key, "part_rows": PART_ROWS}
+
+    def first_part() -> bool:
+        return folder.find("_job/part-00000.json") is not None
+
+    batches.live.end_of(batches.started_by(key))
+    names = [name.removeprefix(folder.prefix) for name in batches.live.bench.data.keys(folder.prefix)]
+    batches.forget(folder, *names)
+
+    first = batches.start(asked)
+    eventually(first_part, what="first part")
+    batches.live.step_functions.stop_execution(executionArn=first)
+    batches.finish(batches.start(asked), folder)
+    once = batches.written(folder)
+    assert len(manifest(folder)["parts"]) == 5
+
+    # As a job that was killed between its parts leaves its folder.
+    batches.forget(folder, "manifest.json", "part-00001.parquet", "_job/part-00003.json")
+    kept = {name: version for name, version in batches.versions(folder) if "part-00002" in name}
+    batches.finish(batches.start(asked), folder)
+    assert batches.written(folder) == once
+    assert {name: version for name, version in batches.versions(folder) if "part-00002" in name} == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("empty.csv", b"", "the file is empty (0 bytes)"),
+        ("narrow.csv", b"visit,kind\nv1,boat\n", "column amount missing, which the model needs"),
+        ("broken.parquet", b"PAR1 and no more", "not a Parquet file, or cut off"),
+    ],
+)
+def test_a_file_that_cannot_be_predicted_fails_with_its_reason(
+    batches: Batches, name: str, body: bytes, reason: str
+) -> None:
+    status, folder = batches.predict(name, body)
+    assert status == "FAILED"
+    failure = json.loads(folder.find("_job/failure.json") or b"{}")
+    assert reason in failure["reason"]
+    key = in_prefix(batches.live.name) + name
+    (told,) = eventually(lambda: mails_about(batches.loop, key), what=f"mail about {name}")
+    assert reason in told.body
+
+
+def test_the_schedule_starts_a_job_for_each_file_that_waits(loop: LocalLoop) -> None:
+    nightly = Batches(loop, loop.pipeline("shop-nightly"))
+    keys = [nightly.upload(f"{name} ü.csv", csv(visits(5))) for name in ("a", "b")]
+    asked = json.dumps({"trigger": "schedule", "pipeline": "shop-nightly"})
+    sweep = nightly.live.step_functions.start_execution(stateMachineArn=nightly.machine, input=asked)["executionArn"]
+    assert nightly.live.end_of(sweep) == "SUCCEEDED"
+    for key in keys:
+        assert nightly.live.end_of(nightly.started_by(key, trigger="sweep")) == "FAILED"
+        assert "has no champion yet" in json.loads(nightly.folder(key).find("_job/failure.json") or b"{}")["reason"]
+
+
+def test_the_command_predicts_a_parquet_file_and_fetches_the_result(batches: Batches, tmp_path: Path) -> None:
+    file, result = tmp_path / "june.parquet", tmp_path / "result"
+    shop.visits(60, rows=30).to_parquet(file, index=False)
+    told = json.loads(
+        batches.loop.contender("batch", str(file), "-p", "shop-batch", "--json", "--download", str(result))
+    )
+    assert (told["rows"], told["predicted"]) == (30, 30)
+    fetched = pq.read_table(result / "part-00000.parquet").to_pandas()
+    assert fetched["row_id"].tolist() == shop.visits(60, rows=30)["visit"].tolist()
+    assert json.loads((result / "manifest.json").read_text("utf-8"))["job"] == told["job"]
+
+
+def test_the_command_says_why_a_file_is_not_predicted(batches: Batches, tmp_path: Path) -> None:
+    file = tmp_path / "empty.csv"
+    file.touch()
+    assert "the file is empty (0 bytes)" in batches.loop.contender("batch", str(file), "-p", "shop-batch", code=1)
