@@ -34,6 +34,8 @@ from lambdas.serve.predicting import answer_with
 
 FIFO = ".fifo"
 MAX_CALLBACK_BYTES = 200_000
+MAX_KEPT_BYTES = 390_000
+"""Of an answer and its log, packed: an item of the table takes 400 KB in all."""
 _CALLERS_FAULTS = (InvalidInputError, TooLargeError, NoAnswerError, ProblemError)
 
 
@@ -133,7 +135,7 @@ def predict(asked: AsyncRequest, body: Any) -> AsyncRequest:
         rows=answered.asked.rows,
         predictions=answered.predictions.tolist(),
     )
-    return replace(
+    done = replace(
         asked,
         status="done",
         answer=json.loads(answered.text),
@@ -141,6 +143,11 @@ def predict(asked: AsyncRequest, body: Any) -> AsyncRequest:
         finished_at=now,
         messages=messages_of(record, policy),
     )
+    if len(done.to_item(policy.keep_days)["body"]) <= MAX_KEPT_BYTES:
+        return done
+    many = len(answered.asked.rows)
+    reason = f"the answer to {many} rows is too large to be kept; send fewer at once, or a file to the batch folder"
+    return replace(asked, status="failed", error=reason, finished_at=now)
 
 
 def callback_message(settled: AsyncRequest) -> str:

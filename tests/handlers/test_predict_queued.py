@@ -155,6 +155,15 @@ def test_the_callback_queue_is_told_of_answers_and_refusals(queued: Cloud, monke
     assert first["attributes"]["MessageGroupId"] == "g"
 
 
+def test_an_answer_too_large_for_the_table_is_refused_with_the_way_out(
+    queued: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued.function("predict_queued"), "MAX_KEPT_BYTES", 100)
+    assert deliver(queued, "predict_queued", message("a")) == []
+    assert status("a").status == "failed"
+    assert "1 rows is too large" in (status("a").error or "")
+
+
 def test_an_answer_too_large_for_the_callback_is_left_out(queued: Cloud) -> None:
     module = queued.function("predict_queued")
     settled = AsyncRequest("r", "k", "0", 1.0, "done", {"predictions": ["x" * 300_000]})
