@@ -9,25 +9,41 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from contender.config import PipelineConfig
+from contender.serving_policy import ServingPolicy
 from stacks.access import Access, Storage
+from stacks.acknowledge import acknowledge
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
 from stacks.prediction_log import PredictionStore
 
 REQUIREMENTS = "lambdas/serve/requirements.txt"
+AUTHORIZER_REQUIREMENTS = "lambdas/requirements.txt"
 MEMORY_MIB = 1024
 TIMEOUT_SECONDS = 10
-REQUESTS_PER_SECOND = 100
-BURST_REQUESTS = 200
 ROUTES = {
     "/v1/predict": apigateway.HttpMethod.POST,
+    "/v1/predict-async": apigateway.HttpMethod.POST,
+    "/v1/predictions/{id}": apigateway.HttpMethod.GET,
+    "/v1/feedback": apigateway.HttpMethod.POST,
     "/v1/model": apigateway.HttpMethod.GET,
     "/health": apigateway.HttpMethod.GET,
+    "/openapi.json": apigateway.HttpMethod.GET,
+    "/docs": apigateway.HttpMethod.GET,
 }
+# People read the page, and each copy of it is 1.7 MB: nobody needs many.
+DOCS_ROUTE = "GET /docs"
+DOCS_REQUESTS_PER_SECOND, DOCS_BURST = 2, 10
+
+API_KEY_HEADER = "x-api-key"
+API_KEY_CHARACTERS = 40
+AUTHORIZATION_KEPT = Duration.minutes(5)
 _ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
     "requestTime": "$context.requestTime",
@@ -45,8 +61,67 @@ def serve_function_name(environment: Environment, pipeline: PipelineConfig) -> s
     return f"{environment.stage_name}-{pipeline.name}-serve"
 
 
+class ApiKey(Construct):
+    """A secret key that callers send, and the function that compares it.
+
+    Attributes
+    ----------
+    secret : aws_secretsmanager.Secret
+    authorizer : aws_apigatewayv2_authorizers.HttpLambdaAuthorizer
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, storage: Storage, project_root: Path
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            description="Callers of the prediction API send it as x-api-key",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                exclude_punctuation=True, password_length=API_KEY_CHARACTERS
+            ),
+            removal_policy=environment.removal_policy,
+        )
+        acknowledge(
+            self.secret,
+            {
+                "AwsSolutions-SMG4": (
+                    "Callers have to be told of a new key, which no function here can do; put a new value into the "
+                    "secret when they are ready, and it is taken within seconds."
+                )
+            },
+        )
+        source = CodeSource(
+            self, "Code", environment=environment, project_root=project_root, requirements=AUTHORIZER_REQUIREMENTS
+        )
+        authorize = LoopFunction(
+            self,
+            "Authorize",
+            environment=environment,
+            folder="authorize",
+            code=source.zip(),
+            memory_mib=256,
+            timeout=Duration.seconds(5),
+            variables={"API_KEY_SECRET_ARN": self.secret.secret_arn},
+            access=Access(),
+            storage=storage,
+            description="Lets requests through that carry the API key",
+        )
+        authorize.role.add_to_policy(
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.secret.secret_arn])
+        )
+        self.authorizer = authorizers.HttpLambdaAuthorizer(
+            "ApiKey",
+            authorize.function,
+            identity_source=[f"$request.header.{API_KEY_HEADER}"],
+            response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
+            results_cache_ttl=AUTHORIZATION_KEPT,
+        )
+
+
 class PredictionApi(Construct):
-    """An HTTP API over one function: signed requests only, throttled, every request logged.
+    """An HTTP API over one function: authorised requests only, throttled, every request logged.
 
     Attributes
     ----------
@@ -61,7 +136,9 @@ class PredictionApi(Construct):
         *,
         environment: Environment,
         name: str,
-        function: LoopFunction,
+        policy: ServingPolicy,
+        authorizer: apigateway.IHttpRouteAuthorizer,
+        function: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -72,7 +149,7 @@ class PredictionApi(Construct):
             "Api",
             api_name=name,
             create_default_stage=False,
-            default_authorizer=authorizers.HttpIamAuthorizer(),
+            default_authorizer=authorizer,
         )
         stage = apigateway.HttpStage(
             self,
@@ -80,21 +157,34 @@ class PredictionApi(Construct):
             http_api=self.api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS),
+            throttle=apigateway.ThrottleSettings(rate_limit=policy.requests_per_second, burst_limit=policy.burst),
         )
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=log_group.log_group_arn, format=json.dumps(_ACCESS_LOG_FIELDS)
         )
-        integration = integrations.HttpLambdaIntegration("Serve", function.function)
+        integration = integrations.HttpLambdaIntegration("Serve", function)
         for path, method in ROUTES.items():
-            self.api.add_routes(path=path, methods=[method], integration=integration)
+            for route in self.api.add_routes(path=path, methods=[method], integration=integration):
+                stage.node.add_dependency(route)  # whose settings it names
+        resource.route_settings = {
+            DOCS_ROUTE: {
+                "ThrottlingRateLimit": min(DOCS_REQUESTS_PER_SECOND, policy.requests_per_second),
+                "ThrottlingBurstLimit": min(DOCS_BURST, policy.burst),
+            }
+        }
         self.url = self.api.api_endpoint
 
 
 class ServingStack(Stack):
-    """Answers with the champion."""
+    """Answers with the champion.
+
+    Attributes
+    ----------
+    serve : LoopFunction
+    prediction_api : PredictionApi
+    """
 
     def __init__(
         self,
@@ -130,12 +220,31 @@ class ServingStack(Stack):
             description="Answers predictions with the champion, and says which model answered",
         )
         predictions.grant_serving(self.serve.role)
+        authorizer: apigateway.IHttpRouteAuthorizer = authorizers.HttpIamAuthorizer()
+        if pipeline.serving.auth == "api_key":
+            key = ApiKey(self, "ApiKey", environment=environment, storage=storage, project_root=project_root)
+            authorizer = key.authorizer
+            CfnOutput(self, "ApiKeySecretName", value=key.secret.secret_name)
         self.prediction_api = PredictionApi(
             self,
             "Prediction",
             environment=environment,
             name=f"{environment.stage_name}-{pipeline.name}",
-            function=self.serve,
+            policy=pipeline.serving,
+            authorizer=authorizer,
+            function=self._answering(environment, pipeline.serving),
         )
         CfnOutput(self, "ApiUrl", value=self.prediction_api.url)
         CfnOutput(self, "ServeFunctionName", value=self.serve.function.function_name)
+
+    def _answering(self, environment: Environment, policy: ServingPolicy) -> lambda_.IFunction:
+        """What the API calls: the function itself, or an alias of which some instances are always warm."""
+        if not policy.provisioned or not environment.on_aws:
+            return self.serve.function
+        return lambda_.Alias(
+            self,
+            "Live",
+            alias_name="live",
+            version=self.serve.function.current_version,
+            provisioned_concurrent_executions=policy.provisioned,
+        )

@@ -1,15 +1,29 @@
-"""The serving stack: three signed, throttled routes to a function that reads its own models only."""
+"""The serving stack: authorised, throttled routes to a function that reads its own models only."""
 
 from __future__ import annotations
 
-from tests.stacks.synthesis import PIPELINE, Synthesised, flat, statements
+import pytest
+
+from contender.openapi import document
+from contender.serving_policy import ServingPolicy
+from stacks.serving import ROUTES
+from tests.stacks.synthesis import PIPELINE, Synthesised, flat, statements, synthesise
 
 SERVING = f"{PIPELINE}-serving"
 
 
-def test_the_three_routes_ask_for_signed_requests(anywhere: Synthesised) -> None:
+def test_all_routes_ask_for_signed_requests(anywhere: Synthesised) -> None:
     routes = [route["Properties"] for route in anywhere.resources(SERVING, "AWS::ApiGatewayV2::Route")]
-    assert {route["RouteKey"] for route in routes} == {"POST /v1/predict", "GET /v1/model", "GET /health"}
+    assert {route["RouteKey"] for route in routes} == {
+        "POST /v1/predict",
+        "POST /v1/predict-async",
+        "GET /v1/predictions/{id}",
+        "POST /v1/feedback",
+        "GET /v1/model",
+        "GET /health",
+        "GET /openapi.json",
+        "GET /docs",
+    }
     assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
 
 
@@ -48,3 +62,84 @@ def test_serving_is_a_zip_everywhere_and_knows_its_models(anywhere: Synthesised)
 
 def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
     assert {"ApiUrl", "ServeFunctionName"} <= set(anywhere.templates[SERVING]["Outputs"])
+
+
+def test_the_routes_are_those_of_the_document() -> None:
+    manifest = {"version": "v", "pipeline": "p", "task": "regression", "target": "t", "classes": None, "features": []}
+    documented = {
+        (path, method.upper())
+        for path, methods in document(manifest, ServingPolicy())["paths"].items()
+        for method in methods
+    }
+    assert documented == {(path, method.value) for path, method in ROUTES.items()}
+
+
+def test_the_page_is_not_given_out_as_often_as_predictions_are(anywhere: Synthesised) -> None:
+    (stage,) = anywhere.resources(SERVING, "AWS::ApiGatewayV2::Stage")
+    settings = stage["Properties"]["RouteSettings"]
+    assert settings == {"GET /docs": {"ThrottlingRateLimit": 2, "ThrottlingBurstLimit": 10}}
+    docs = [
+        route["LogicalId"]
+        for route in anywhere.resources(SERVING, "AWS::ApiGatewayV2::Route")
+        if route["Properties"]["RouteKey"] in settings
+    ]
+    assert set(docs) <= set(stage["DependsOn"])  # a stage cannot name a route that is not there yet
+
+
+def test_no_instance_is_kept_warm_unless_the_pipeline_file_says_so(anywhere: Synthesised) -> None:
+    assert anywhere.resources(SERVING, "AWS::Lambda::Alias") == []
+
+
+SETTINGS = """
+[serving]
+auth = "api_key"
+provisioned = 3
+requests_per_second = 1
+burst = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def by_key(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """An account where callers send a key and some instances are kept warm."""
+    return synthesise("dev", tmp_path_factory.mktemp("by_key"), more_settings=SETTINGS)
+
+
+def test_with_an_api_key_every_route_asks_the_authorizer(by_key: Synthesised) -> None:
+    routes = [route["Properties"] for route in by_key.resources(SERVING, "AWS::ApiGatewayV2::Route")]
+    (authorizer,) = by_key.resources(SERVING, "AWS::ApiGatewayV2::Authorizer")
+    assert {route["AuthorizationType"] for route in routes} == {"CUSTOM"}
+    assert {route["AuthorizerId"]["Ref"] for route in routes} == {authorizer["LogicalId"]}
+    settings = authorizer["Properties"]
+    assert settings["IdentitySource"] == ["$request.header.x-api-key"]
+    assert (settings["AuthorizerResultTtlInSeconds"], settings["EnableSimpleResponses"]) == (300, True)
+    assert "ApiKeySecretName" in by_key.templates[SERVING]["Outputs"]
+
+
+def test_only_the_authorizer_may_read_the_key(by_key: Synthesised) -> None:
+    readers = {
+        (policy["LogicalId"], flat(resource))
+        for policy in by_key.resources(SERVING, "AWS::IAM::Policy")
+        for statement in statements(policy["Properties"]["PolicyDocument"])
+        if "secretsmanager:GetSecretValue" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    (secret,) = by_key.resources(SERVING, "AWS::SecretsManager::Secret")
+    ((reader, resource),) = readers
+    assert reader.startswith("ApiKeyAuthorize")
+    assert resource == f"<{secret['LogicalId']}>"
+    assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] == 40
+
+
+def test_warm_instances_answer_the_api_behind_an_alias(by_key: Synthesised) -> None:
+    alias = by_key.only(SERVING, "AWS::Lambda::Alias")
+    assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 3}
+    (logical_id,) = (one["LogicalId"] for one in by_key.resources(SERVING, "AWS::Lambda::Alias"))
+    assert by_key.only(SERVING, "AWS::ApiGatewayV2::Integration")["IntegrationUri"] == {"Ref": logical_id}
+
+
+def test_limits_are_those_of_the_pipeline_file(by_key: Synthesised) -> None:
+    stage = by_key.only(SERVING, "AWS::ApiGatewayV2::Stage")
+    settings = stage["DefaultRouteSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (1, 5)
+    assert stage["RouteSettings"]["GET /docs"] == {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 5}
