@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 ROWS = 480
 ROWS_A_DAY = 48
+
+CANARY = """
+[rollout]
+canary_weight = 0.5
+bake_seconds = 30
+max_bake_seconds = 90
+min_requests = 60
+min_labels = 15
+"""
+"""The end of a pipeline file whose champions bake for a few moments."""
+
+ASKS = """
+[rollout]
+approval = "always"
+approval_minutes = 5
+"""
+"""The end of a pipeline file whose challengers serve when a person says so."""
+
+SKEW = """
+
+import os
+
+if os.environ.get("PIPELINE") == "shop-skew":
+    _as_sent = RowReader.read
+    RowReader.read = lambda reader, rows: np.minimum(_as_sent(reader, rows), 4.0)
+"""
+"""What a mistake in serving may be like: amounts above 4 arrive as 4. Training and comparison do not go this way."""
+
+
+def plant_skew(root: Path) -> None:
+    """Make that mistake in a copy of the project, for the pipeline `shop-skew` alone."""
+    with (root / "contender" / "serving.py").open("a", encoding="utf-8") as file:
+        file.write(SKEW)
 
 
 def pipeline_file(name: str, *, parameters: str = "") -> str:
