@@ -11,7 +11,7 @@ from contender.errors import NotFoundError
 from contender.ports import FollowedObjects, WarmStore
 from contender.promotion import Pointer, PointerState, Trial, pointer_key
 from contender.registry import ModelReader, ModelVersion
-from contender.routing import Variant, choose_variant, is_on, is_shadowed
+from contender.routing import Variant, choose_variant, is_shadowed
 
 Model = TypeVar("Model")
 
@@ -211,7 +211,7 @@ class Follower(Generic[Model]):
         trial = pointer.challenger
         named = {champion}
         challenger = None
-        if trial is not None and is_on(trial, now):
+        if trial is not None and trial.is_on(now):
             named.add((trial.version, trial.manifest_sha256))
             challenger = self._model((trial.version, trial.manifest_sha256), now)
         self._serving = Serving(pointer, state.etag, model, trial if challenger is not None else None, challenger)

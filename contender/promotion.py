@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from contender.errors import (
@@ -57,6 +58,16 @@ class Trial:
             raise InvalidInputError(f"weight must be above 0 and at most 1, but got {self.weight}")
         if self.mode not in get_args(Mode):
             raise InvalidInputError(f"mode must be 'canary' or 'shadow', but got {self.mode!r}")
+
+    def is_on(self, now: float) -> bool:
+        """Whether its time is not over at `now`, in epoch seconds. An end that cannot be read is over."""
+        if not self.until:
+            return True
+        try:
+            until = datetime.fromisoformat(self.until)
+        except ValueError:
+            return False
+        return now < (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True)
@@ -286,6 +297,8 @@ def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swa
 def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str, by_person: bool) -> Pointer:
     """Undo the newest change: end the trial that is on, or else make the previous version the champion again.
 
+    A trial whose time is over at `now` (ISO) answers nothing any more: it is cleared away, and undoes nothing.
+
     A person who rolls back twice returns to where it started; an alarm never brings back what was taken out before.
     Calling it again with the same swap id is harmless.
 
@@ -306,7 +319,7 @@ def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason
     before = current.pointer
     if before.has_seen(swap_id):
         return before
-    if before.challenger is not None:
+    if before.challenger is not None and before.challenger.is_on(datetime.fromisoformat(now).timestamp()):
         undone = replace(
             _after(before, swap_id),
             challenger=None,
@@ -332,6 +345,7 @@ def _predecessor(before: Pointer, swap_id: str, now: str, reason: str, *, by_per
         reason=reason,
         previous=before.champion,
         previous_manifest_sha256=before.manifest_sha256,
+        challenger=None,
         rolled_back=_taken_out(_may_serve(before, before.previous, by_person=by_person), before.champion),
     )
 

@@ -123,7 +123,8 @@ def _time_of_newest_swap(ledger: Ledger, current: Pointer) -> str | None:
 def _too_old(current: Pointer, within_hours: float, now: datetime) -> str:
     """Why an alarm is not about the newest change; empty where it may be."""
     trial = current.challenger
-    newest, since = (trial.version, trial.since) if trial else (current.champion, current.swapped_at)
+    on_trial = trial is not None and trial.is_on(now.timestamp())
+    newest, since = (trial.version, trial.since) if trial and on_trial else (current.champion, current.swapped_at)
     age = now - datetime.fromisoformat(since)
     if age <= timedelta(hours=within_hours):
         return ""

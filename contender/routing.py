@@ -7,7 +7,6 @@ draws other callers, and a larger weight only adds callers to those that were dr
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Literal
 
 from contender.promotion import Pointer, Trial
@@ -26,25 +25,14 @@ def choose_variant(pointer: Pointer, key: str, now: float) -> Variant:
     now : epoch seconds.
     """
     trial = pointer.challenger
-    drawn = trial is not None and trial.mode == "canary" and is_on(trial, now) and is_drawn(trial, key)
+    drawn = trial is not None and trial.mode == "canary" and trial.is_on(now) and is_drawn(trial, key)
     return "challenger" if drawn else "champion"
 
 
 def is_shadowed(pointer: Pointer, key: str, now: float) -> bool:
     """Whether the challenger sees a request without answering it: the same draw, in mode shadow."""
     trial = pointer.challenger
-    return trial is not None and trial.mode == "shadow" and is_on(trial, now) and is_drawn(trial, key)
-
-
-def is_on(trial: Trial, now: float) -> bool:
-    """Whether a trial's time is not over at `now`, in epoch seconds. An end that cannot be read is over."""
-    if not trial.until:
-        return True
-    try:
-        until = datetime.fromisoformat(trial.until)
-    except ValueError:
-        return False
-    return now < (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp()
+    return trial is not None and trial.mode == "shadow" and trial.is_on(now) and is_drawn(trial, key)
 
 
 def is_drawn(trial: Trial, key: str) -> bool:

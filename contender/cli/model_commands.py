@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -43,6 +44,8 @@ def champion(
     if as_json:
         print_json(asdict(pointer))
         return
+    trial = pointer.challenger
+    on_trial = trial_in_words(trial) if trial is not None and trial.is_on(time.time()) else None
     print_fields(
         {
             "champion": pointer.champion,
@@ -51,7 +54,7 @@ def champion(
             "reason": pointer.reason,
             "run": pointer.run_id,
             "manifest sha256": pointer.manifest_sha256,
-            "on trial": trial_in_words(pointer.challenger) if pointer.challenger else None,
+            "on trial": on_trial,
             "rolled back": ", ".join(reversed(pointer.rolled_back)),
         }
     )

@@ -187,7 +187,7 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
         raise InvalidInputError(f"--hours must be above 0 and at most {MAX_TRIAL_HOURS}, but got {hours:g}")
     found, now, by = _pointer(bench), datetime.now(UTC), who(bench)
     on = found.pointer.challenger
-    if on is not None and (not on.until or datetime.fromisoformat(on.until) > now):
+    if on is not None and on.is_on(now.timestamp()):
         raise InvalidInputError(f"{on.version} is on trial; end that first: contender trial end -p {bench.pipeline}")
     pointer = start_trial(
         bench.models,

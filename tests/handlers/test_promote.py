@@ -78,7 +78,7 @@ def test_a_promotion_repeated_after_a_rollback_is_still_in_the_history_once(clou
     cloud.call("promote", state("v1"))
     second = state("v2", etag(cloud))
     cloud.call("promote", second, run_id="run-2")
-    roll_back(cloud.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
+    roll_back(cloud.models, pipeline="shop", swap_id="back", now="2026-01-01", reason="bad", by_person=True)
     assert cloud.call("promote", second, run_id="run-2")["reason"] == "v2 replaces v1."
     assert sorted(entry["champion"] for entry in cloud.ledger.promotions("shop")) == ["v1", "v2"]
     pointer = read_pointer(cloud.models, "shop")
@@ -152,7 +152,7 @@ def test_a_canary_that_passed_becomes_champion(baking: Cloud) -> None:
 def test_a_canary_that_a_person_took_back_meanwhile_is_not_promoted_nor_begun_again(baking: Cloud) -> None:
     second = state("v2", etag(baking))
     begun = baking.call("promote", second, run_id="run-2")
-    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
+    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026-01-01", reason="bad", by_person=True)
     lost = baking.call("promote", watched("passed", begun, second), run_id="run-2")
     assert lost["status"] == "lost_race"
     judged_again = state("v2", etag(baking)) | {"promotion": lost, "watch": {"verdict": "passed", "reason": ""}}

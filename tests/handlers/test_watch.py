@@ -44,7 +44,7 @@ def begin(cloud: Cloud, *, minutes_ago: float) -> None:
     start_trial(
         cloud.models,
         pipeline="shop",
-        trial=Trial("v2", "sha", 0.2, "canary", run_id="run-2", since=since.isoformat(), until="2999"),
+        trial=Trial("v2", "sha", 0.2, "canary", run_id="run-2", since=since.isoformat(), until="2999-01-01T00:00:00+00:00"),
         judged_against=etag(cloud),
         fencing_token=1,
     )
@@ -125,7 +125,7 @@ def test_what_was_answered_before_the_trial_does_not_count(baking: Cloud) -> Non
 
 
 def test_a_trial_that_a_person_has_ended_is_not_looked_at(baking: Cloud) -> None:
-    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
+    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026-01-01", reason="bad", by_person=True)
     said = look(baking)
     assert (said["verdict"], "was ended by a person" in said["reason"]) == ("undecided", True)
     before = etag(baking)
@@ -160,7 +160,7 @@ def test_an_alarm_that_is_quiet_decides_nothing(baking: Cloud) -> None:
 
 def test_an_alarm_that_rang_before_is_not_held_against_it(baking: Cloud) -> None:
     ring("ALARM")
-    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026", reason="bad", by_person=True)
+    roll_back(baking.models, pipeline="shop", swap_id="back", now="2026-01-01", reason="bad", by_person=True)
     found = read_pointer(baking.models, "shop")
     assert found is not None
     start_trial(

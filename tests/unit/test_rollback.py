@@ -38,9 +38,9 @@ class Shop:
             by_person=by_person,
         )
 
-    def begin_trial(self, version: str, hour: int) -> None:
-        since = (NOON + timedelta(hours=hour)).isoformat()
-        trial = Trial(version, "sha", 0.1, "canary", run_id="run", since=since)
+    def begin_trial(self, version: str, hour: int, *, hours: float = 48) -> None:
+        since, until = ((NOON + timedelta(hours=each)).isoformat() for each in (hour, hour + hours))
+        trial = Trial(version, "sha", 0.1, "canary", run_id="run", since=since, until=until)
         assert self.etag is not None
         start_trial(self.objects, pipeline="shop", trial=trial, judged_against=self.etag, fencing_token=1)
 
@@ -133,6 +133,14 @@ def test_a_trial_that_is_on_is_the_newest_change(by_person: bool) -> None:
     done = shop.undo(by_person=by_person)
     assert (done.status, done.version, done.champion) == ("trial_ended", "v2", "v1")
     assert (shop.pointer.champion, shop.pointer.challenger, shop.pointer.rolled_back) == ("v1", None, ("v2",))
+
+
+def test_a_trial_whose_time_is_over_answers_nobody_and_is_not_what_is_undone() -> None:
+    shop = Shop("v1", "v2")
+    shop.begin_trial("v3", 2, hours=1)
+    done = shop.undo(by_person=True, hour=4)
+    assert (done.status, done.version, done.champion) == ("rolled_back", "v2", "v1")
+    assert (shop.pointer.challenger, shop.pointer.rolled_back) == (None, ("v2",))
 
 
 def test_asking_twice_is_asking_once() -> None:

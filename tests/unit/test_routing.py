@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.promotion import Pointer, Trial
-from contender.routing import choose_variant, is_drawn, is_on, is_shadowed
+from contender.routing import choose_variant, is_drawn, is_shadowed
 
 TRIAL = Trial("v2", "0" * 64, 0.1, "canary", run_id="run-1")
 POINTER = Pointer("shop", "v1", "0" * 64, "run-0", 1, "run-0:v1", "now", "better", challenger=TRIAL)
@@ -76,6 +76,6 @@ def test_without_a_trial_or_in_its_shadow_the_champion_answers(key: str) -> None
 )
 def test_a_trial_is_on_until_its_end_and_not_at_it(until: str, on: bool) -> None:
     trial = replace(TRIAL, weight=1.0, until=until)
-    assert is_on(trial, 100.0) is on
+    assert trial.is_on(100.0) is on
     assert choose_variant(replace(POINTER, challenger=trial), "any", 100.0) == ("challenger" if on else "champion")
     assert is_shadowed(replace(POINTER, challenger=replace(trial, mode="shadow")), "any", 100.0) is on
