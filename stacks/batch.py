@@ -52,7 +52,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="PredictPart",
             folder="predict_part",
             description="Predicts a part of a file and puts aside the rows that cannot be predicted",
-            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
+            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,), verifies=True),
             memory_mib=3008,
             timeout_minutes=15,
             needs_scipy=True,
@@ -177,7 +177,7 @@ class BatchStack(Stack):
             storage=storage,
             project_root=project_root,
             specs=batch_function_specs(pipeline.name),
-            variables={"PlanBatch": named},
+            variables={"PlanBatch": named, "PredictPart": {"SIGNING_KEY_ID": storage.signing_key.key_arn}},
         )
         self.machine = BatchMachine(
             self,

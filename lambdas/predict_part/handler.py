@@ -16,6 +16,7 @@ import boto3
 from contender.adapters.batch_rows import read_part, write_predictions, write_rejected
 from contender.adapters.batch_source import SourceReader
 from contender.adapters.environment import read_environment
+from contender.adapters.light_aws import LightAws
 from contender.adapters.onnx_model import OnnxModel, load_model
 from contender.adapters.s3 import S3Objects
 from contender.batch import (
@@ -33,6 +34,7 @@ from contender.batch import (
 )
 from contender.messages import MAX_REASON_CHARACTERS
 from contender.registry import ModelRegistry
+from contender.signatures import require_signature
 from lambdas.step import emit, logger, step
 
 
@@ -47,11 +49,16 @@ environment = read_environment(Environment, os.environ)
 s3 = boto3.client("s3")
 data = S3Objects(s3, environment.data_bucket)
 registry = ModelRegistry(S3Objects(s3, environment.model_bucket), environment.pipeline)
+signing_key = os.environ.get("SIGNING_KEY_ID", "")  # without one, digests are all that is checked
+check_signature = require_signature(signing_key, LightAws(os.environ).kms().verify) if signing_key else None
 
 
 @lru_cache(maxsize=2)
 def model_of(version: str, manifest_sha256: str) -> OnnxModel:
-    return load_model(registry, registry.read(version, manifest_sha256=manifest_sha256))
+    model = registry.read(version, manifest_sha256=manifest_sha256)
+    if check_signature is not None:
+        check_signature(registry, model)
+    return load_model(registry, model)
 
 
 def predict(state: BatchState) -> PartDone:

@@ -45,6 +45,14 @@ def test_each_row_has_its_number_its_name_all_probabilities_and_an_id(crowned: C
     assert [parse_prediction_id(text).row for text in rows["prediction_id"]] == [0, 1]
 
 
+def test_where_versions_are_signed_one_that_is_not_predicts_nothing(
+    crowned: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNING_KEY_ID", "arn:aws:kms:us-east-1:123456789012:key/training")
+    with pytest.raises(IntegrityError, match="v1 is not signed"):
+        job(crowned, b"amount,order,carrier\n10,a,A\n").predict(0)
+
+
 def test_csv_and_parquet_files_of_the_same_rows_give_the_same_predictions(crowned: Cloud) -> None:
     text = job(crowned, FRAME.to_csv(index=False).encode())
     columns = job(crowned, parquet(FRAME), name="a.parquet")

@@ -34,6 +34,10 @@ def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
     }
 
 
+def _functions(synthesised: Synthesised) -> list[dict[str, Any]]:
+    return synthesised.resources(BATCH, "AWS::Lambda::Function")
+
+
 def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
     functions = synthesised.resources(BATCH, "AWS::Lambda::Function")
     (found,) = [f for f in functions if f["LogicalId"].startswith(f"Functions{state}Function")]
@@ -72,6 +76,23 @@ def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthes
         pairs = allowed(anywhere, f"Functions{state}Role")
         read = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObjectVersion"}
         assert {f"/batch/{PIPELINE}/in/*", f"/models/{PIPELINE}/*"} <= read
+
+
+def test_who_predicts_may_check_signatures_and_knows_the_key(anywhere: Synthesised) -> None:
+    for spec in SPECS:
+        predicts = spec.state == "PredictPart"
+        verifies = {a for a, _ in allowed(anywhere, f"Functions{spec.state}Role") if a.startswith("kms:")}
+        assert verifies == ({"kms:Verify"} if predicts else set())
+        variables = function_named(anywhere, spec.state)["Properties"]["Environment"]["Variables"]
+        assert ("SIGNING_KEY_ID" in variables) is predicts
+
+
+def test_who_predicts_checks_signatures_and_makes_none(anywhere: Synthesised) -> None:
+    actions = {action for action, _ in allowed(anywhere, "FunctionsPredictPartRole")}
+    assert "kms:Verify" in actions
+    assert "kms:Sign" not in actions
+    told = {f["LogicalId"] for f in _functions(anywhere) if "SIGNING_KEY_ID" in f["Properties"]["Environment"]["Variables"]}
+    assert told == {function_named(anywhere, "PredictPart")["LogicalId"]}
 
 
 def test_the_machine_may_run_itself_and_its_functions_and_read_its_lists(anywhere: Synthesised) -> None:
