@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from contender.cli import (
+    api_commands,
     approval_commands,
     batch_commands,
     cloud_commands,
@@ -43,6 +44,7 @@ for commands in (
     run_commands,
     approval_commands,
     model_commands,
+    api_commands,
     batch_commands,
     rollout_commands,
     live_commands,

@@ -21,6 +21,7 @@ PROMISED = {
     "show",
     "champion",
     "predict",
+    "openapi",
     "batch",
     "rollback",
     "trial",

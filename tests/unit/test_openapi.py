@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from contender.adapters.swagger_ui import swagger_ui
 from contender.errors import InvalidInputError
 from contender.openapi import document, example_row, page
 from contender.serving import RowReader, read_request
 from contender.serving_policy import ServingPolicy
-from lambdas.serve.documents import swagger_ui
 
 BINARY: dict[str, Any] = {
     "version": "v1",
