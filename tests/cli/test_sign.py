@@ -12,11 +12,11 @@ from contender.adapters.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.signing_commands import sign_versions
 from contender.errors import IntegrityError, NotFoundError
-from contender.promotion import promote, read_pointer
 from contender.registry import MODEL, SIGNATURE, ModelRegistry, ModelVersion
 from contender.signatures import require_signature
 from tests.cli.conftest import Contender
 from tests.conftest import REGION, create_bucket
+from tests.models import crown
 
 
 @dataclass
@@ -33,18 +33,7 @@ class Deployed:
         return self.registry.write({"version": version, "pipeline": "sales"}, {MODEL: version.encode()})
 
     def crown(self, model: ModelVersion) -> None:
-        current = read_pointer(self.registry.objects, "sales")
-        promote(
-            self.registry.objects,
-            pipeline="sales",
-            version=model.version,
-            manifest_sha256=model.manifest_sha256,
-            judged_against=current.etag if current else None,
-            run_id=model.version,
-            fencing_token=1,
-            now="now",
-            reason="better",
-        )
+        crown(self.registry.objects, model, pipeline="sales")
 
     def is_signed(self, model: ModelVersion) -> bool:
         return self.registry.key(model.version, SIGNATURE) in self.registry.objects.keys("models/")

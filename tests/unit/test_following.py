@@ -17,9 +17,10 @@ from contender.following import (
     Serving,
 )
 from contender.ports import StoredObject
-from contender.promotion import Mode, Trial, end_trial, promote, read_pointer, roll_back, start_trial
+from contender.promotion import Mode, end_trial, roll_back
 from contender.registry import MODEL, ModelReader, ModelRegistry, ModelVersion
 from tests.fakes import MemoryObjects
+from tests.models import crown, try_out
 
 
 @dataclass
@@ -95,32 +96,11 @@ class World:
         return ModelRegistry(self.bucket, "shop").write({"version": version}, {MODEL: version.encode()})
 
     def crown(self, version: str) -> None:
-        model = self.train(version)
-        current = read_pointer(self.bucket, "shop")
-        promote(
-            self.bucket,
-            pipeline="shop",
-            version=version,
-            manifest_sha256=model.manifest_sha256,
-            judged_against=current.etag if current else None,
-            run_id=version,
-            fencing_token=1,
-            now="now",
-            reason="better",
-        )
+        crown(self.bucket, self.train(version))
 
     def try_out(self, version: str, *, until: str = "", mode: Mode = "canary", weight: float = 1.0) -> None:
         """Put a challenger on trial beside the champion."""
-        model = self.train(version)
-        current = read_pointer(self.bucket, "shop")
-        assert current is not None
-        start_trial(
-            self.bucket,
-            pipeline="shop",
-            trial=Trial(version, model.manifest_sha256, weight, mode, run_id="run", until=until),
-            judged_against=current.etag,
-            fencing_token=1,
-        )
+        try_out(self.bucket, self.train(version), until=until, mode=mode, weight=weight)
 
     def later(self, seconds: float = LOOK_AGAIN_SECONDS) -> Serving[bytes]:
         self.now += seconds

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from contender.adapters.warm_files import WarmFiles
 from contender.errors import IntegrityError, NotFoundError
 from contender.following import Follower
-from contender.promotion import Trial, promote, read_pointer, start_trial
 from contender.registry import MANIFEST, MODEL, SIGNATURE, ModelReader, ModelRegistry, ModelVersion
 from contender.signatures import require_signature
 from tests.fakes import MemoryObjects
+from tests.models import crown, try_out
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/training"
 DIGEST = utils.Prehashed(hashes.SHA256())
@@ -69,18 +69,7 @@ class World:
         return self.registry.write(manifest, {MODEL: version.encode()}, sign=sign)
 
     def crown(self, model: ModelVersion) -> None:
-        current = read_pointer(self.bucket, "shop")
-        promote(
-            self.bucket,
-            pipeline="shop",
-            version=model.version,
-            manifest_sha256=model.manifest_sha256,
-            judged_against=current.etag if current else None,
-            run_id=model.manifest_sha256,
-            fencing_token=1,
-            now="now",
-            reason="better",
-        )
+        crown(self.bucket, model)
 
     def serves(self) -> bytes:
         self.now += 100
@@ -153,11 +142,7 @@ def test_a_signed_version_of_another_pipeline_is_refused(world: World) -> None:
 
 def test_a_challenger_that_is_not_signed_is_not_tried_on_anybody(world: World) -> None:
     world.crown(world.train("v1", sign=world.keys.sign))
-    model = world.train("v2")
-    current = read_pointer(world.bucket, "shop")
-    assert current is not None
-    trial = Trial("v2", model.manifest_sha256, 1.0, "canary", run_id="run")
-    start_trial(world.bucket, pipeline="shop", trial=trial, judged_against=current.etag, fencing_token=1)
+    try_out(world.bucket, world.train("v2"))
     assert world.serves() == b"v1"
     assert world.follower.current().challenger is None
 

@@ -12,9 +12,9 @@ import pytest
 from contender.adapters.light_aws import LightAws
 from contender.errors import NotFoundError
 from contender.following import Follower
-from contender.promotion import Trial, promote, read_pointer, start_trial
-from contender.registry import MODEL, ModelRegistry
+from contender.registry import MODEL, ModelRegistry, ModelVersion
 from tests.fakes import MemoryObjects
+from tests.models import crown, try_out
 from tests.web import Asked, Server, answer
 
 DAY = 86_400.0
@@ -65,22 +65,11 @@ class Restored:
         self.now += after
         del self.variables["AWS_ACCESS_KEY_ID"], self.variables["AWS_SECRET_ACCESS_KEY"]
 
-    def train(self, version: str) -> str:
-        return ModelRegistry(self.bucket, "shop").write({"version": version}, {MODEL: version.encode()}).manifest_sha256
+    def train(self, version: str) -> ModelVersion:
+        return ModelRegistry(self.bucket, "shop").write({"version": version}, {MODEL: version.encode()})
 
     def crown(self, version: str) -> None:
-        current = read_pointer(self.bucket, "shop")
-        promote(
-            self.bucket,
-            pipeline="shop",
-            version=version,
-            manifest_sha256=self.train(version),
-            judged_against=current.etag if current else None,
-            run_id=version,
-            fencing_token=1,
-            now="now",
-            reason="better",
-        )
+        crown(self.bucket, self.train(version))
 
 
 @pytest.fixture
@@ -113,10 +102,7 @@ def test_after_a_restore_requests_are_signed_with_the_keys_and_the_time_of_then(
 
 def test_a_trial_that_ended_while_the_snapshot_lay_is_not_served(process: Restored) -> None:
     process.crown("v1")
-    current = read_pointer(process.bucket, "shop")
-    assert current is not None
-    trial = Trial("v2", process.train("v2"), 1.0, "canary", run_id="run", until="2026-03-01T13:00:00+00:00")
-    start_trial(process.bucket, pipeline="shop", trial=trial, judged_against=current.etag, fencing_token=1)
+    try_out(process.bucket, process.train("v2"), until="2026-03-01T13:00:00+00:00")
     process.follower.warm_up()
     assert process.follower.current().variant("any", process.now) == "challenger"
     process.restore(after=DAY)

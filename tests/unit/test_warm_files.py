@@ -15,9 +15,9 @@ from contender.adapters.warm_files import WarmFiles
 from contender.errors import UnknownOutcomeError
 from contender.following import Follower
 from contender.ports import StoredObject, WarmStore
-from contender.promotion import promote
 from contender.registry import MODEL, ModelReader, ModelRegistry, ModelVersion
 from tests.fakes import MemoryObjects
+from tests.models import crown
 
 
 def named(body: bytes) -> str:
@@ -129,17 +129,7 @@ class Away:
 def test_a_process_that_starts_again_serves_without_the_bucket(tmp_path: Path) -> None:
     bucket, reported = MemoryObjects(), []
     model = ModelRegistry(bucket, "shop").write({"version": "v1"}, {MODEL: b"graph"})
-    promote(
-        bucket,
-        pipeline="shop",
-        version="v1",
-        manifest_sha256=model.manifest_sha256,
-        judged_against=None,
-        run_id="run",
-        fencing_token=1,
-        now="now",
-        reason="better",
-    )
+    crown(bucket, model)
 
     def load(reader: ModelReader, version: ModelVersion) -> bytes:
         return reader.file(version, MODEL)

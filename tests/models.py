@@ -1,0 +1,39 @@
+"""Model versions that are champions or on trial, without the run that would have made them so."""
+
+from __future__ import annotations
+
+from contender.ports import Objects
+from contender.promotion import Mode, Trial, promote, read_pointer, start_trial
+from contender.registry import ModelVersion
+
+
+def crown(objects: Objects, model: ModelVersion, *, pipeline: str = "shop") -> None:
+    """Make a version the champion."""
+    current = read_pointer(objects, pipeline)
+    promote(
+        objects,
+        pipeline=pipeline,
+        version=model.version,
+        manifest_sha256=model.manifest_sha256,
+        judged_against=current.etag if current else None,
+        run_id=model.manifest_sha256,
+        fencing_token=1,
+        now="now",
+        reason="better",
+    )
+
+
+def try_out(
+    objects: Objects,
+    model: ModelVersion,
+    *,
+    until: str = "",
+    mode: Mode = "canary",
+    weight: float = 1.0,
+    pipeline: str = "shop",
+) -> None:
+    """Put a version on trial beside the champion, by a run named `run`."""
+    current = read_pointer(objects, pipeline)
+    assert current is not None
+    trial = Trial(model.version, model.manifest_sha256, weight, mode, run_id="run", until=until)
+    start_trial(objects, pipeline=pipeline, trial=trial, judged_against=current.etag, fencing_token=1)
