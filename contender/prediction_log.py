@@ -44,6 +44,7 @@ MAX_ERROR_CHARACTERS = 1_000
 HASH_PREFIX = "sha256:"
 _SECONDS_A_DAY = 86_400
 _HASH_DIGITS = 32
+_encoded = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make an encoder for each call
 
 Row = Mapping[str, Any]
 Prediction = Sequence[float]
@@ -94,7 +95,7 @@ class Record:
 
     def to_json(self) -> str:
         """As one message. ASCII only: SQS refuses some characters that a category may hold."""
-        return json.dumps({"format": FORMAT, **_as_dict(self)}, separators=(",", ":"))
+        return _encoded({"format": FORMAT, **_as_dict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> Record:
@@ -251,7 +252,7 @@ def _rows_a_part(sizes: Sequence[int], room: int) -> int:
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, separators=(",", ":")))
+    return len(_encoded(value))
 
 
 def _slice(shadow: Shadow | None, start: int, end: int) -> Shadow | None:
