@@ -8,10 +8,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
-.PHONY: help install demo down test bench check format lock clean
+.PHONY: help install demo down test bench bench-serving check format lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED) ## set up .venv with everything pinned in requirements.txt
 
@@ -34,6 +34,9 @@ test: $(INSTALLED) ## all tests, the local cloud's included
 
 bench: $(INSTALLED) ## measure speed and error rates beside the peers; fails where a stated figure is missed
 	$(BIN)/python -m benchmarks
+
+bench-serving: $(INSTALLED) ## the served model beside its peers: start, answers, memory, size; fails likewise
+	$(BIN)/python -m benchmarks --only serving
 
 check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
 	$(BIN)/ruff format --check .

@@ -17,12 +17,12 @@ FOLDER = Path(__file__).parent.parent / ".contender" / "bench"
 
 @dataclass(frozen=True)
 class Contestant:
-    """A library that checks for drift.
+    """A library that checks for drift, or serves predictions.
 
     Attributes
     ----------
     name : as people write it.
-    folder : of its check under `peers/`.
+    folder : of its code under `peers/`.
     package : its name among its pins; empty for those that live in our own environment.
     """
 
@@ -72,3 +72,10 @@ WHYLOGS = Contestant("whylogs", "whylogs", "whylogs")
 FROUROS = Contestant("Frouros", "frouros", "frouros")
 DEEPCHECKS = Contestant("deepchecks", "deepchecks", "deepchecks")
 CONTESTANTS = (CONTENDER, SCIPY, NANNYML, EVIDENTLY, ALIBI_DETECT, WHYLOGS, FROUROS, DEEPCHECKS)
+
+LAMBDA_RUNTIME = Contestant("Contender's function", "lambda_runtime", "awslambdaric")
+LAMBDA_SKLEARN = Contestant("the same handler with scikit-learn", "lambda_sklearn", "scikit-learn")
+FASTAPI = Contestant("FastAPI", "fastapi_sklearn", "fastapi")
+MLFLOW = Contestant("MLflow", "mlflow_server", "mlflow")
+SERVERS = (LAMBDA_RUNTIME, LAMBDA_SKLEARN, FASTAPI, MLFLOW)
+"""Those that serve predictions; the first is what Lambda brings for Contender's own bundle."""

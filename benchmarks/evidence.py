@@ -10,7 +10,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.environments import CONTESTANTS
+from benchmarks.environments import CONTESTANTS, SERVERS
 from benchmarks.parts import Part
 
 EVIDENCE = Path(__file__).parent.parent / "docs" / "evidence.md"
@@ -38,7 +38,9 @@ def write_section(path: Path, name: str, part: Part, *, order: Sequence[str]) ->
 def section(part: Part) -> str:
     """A part as Markdown: what it measured, its figures, and what it was measured with."""
     figures = "\n".join(f"- {figure.sentence}" for figure in part.figures)
-    peers = [f"{peer.name} {peer.version}" for peer in CONTESTANTS if peer.version and peer.name in part.text]
+    peers = [
+        f"{peer.name} {peer.version}" for peer in (*CONTESTANTS, *SERVERS) if peer.version and peer.name in part.text
+    ]
     versions = ", ".join(
         [*(f"{name} {version(name)}" for name in ("numpy", "scipy", "pandas", "scikit-learn")), *peers]
     )

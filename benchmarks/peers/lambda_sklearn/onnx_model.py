@@ -1,0 +1,55 @@
+"""The same handler with scikit-learn in the place of ONNX Runtime: takes the place of contender/adapters/onnx_model.py.
+
+Validation is the handler's own; then rows become a pandas frame, as the trained pipeline takes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from contender.encoding import FeatureEncoding
+from contender.serving import RowReader
+
+
+class FrameReader:
+    """Reads rows as the handler's reader does, and hands on the frame."""
+
+    def __init__(self, encodings: tuple[FeatureEncoding, ...]) -> None:
+        self._reader = RowReader(encodings)
+        self._numeric = {each.name: np.float32 for each in encodings if each.kind == "numeric"}
+        self._names = [each.name for each in encodings]
+
+    def read(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        self._reader.read(rows)
+        return pd.DataFrame(rows, columns=self._names).astype(self._numeric)
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    manifest: Mapping[str, Any]
+    encodings: tuple[FeatureEncoding, ...]
+    pipeline: Any
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest["version"])
+
+    @cached_property
+    def reader(self) -> FrameReader:
+        return FrameReader(self.encodings)
+
+    def predict_encoded(self, frame: pd.DataFrame) -> Any:
+        return self.pipeline.predict_proba(frame)
+
+
+def load_model(_registry: Any, model: Any) -> OnnxModel:
+    encodings = tuple(FeatureEncoding.from_dict(feature) for feature in model.manifest["features"])
+    return OnnxModel(model.manifest, encodings, joblib.load(os.environ["MODEL_FILE"]))

@@ -1,0 +1,298 @@
+"""(e) How fast a served model starts and answers, what it weighs, and whether it answers as scikit-learn does."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN
+from benchmarks.function_bundle import contender_folder, shipped_bytes, sklearn_folder
+from benchmarks.lambda_api import FunctionFailedError
+from benchmarks.parts import Figure, Part, Report
+from benchmarks.served_model import ServedModel, as_frame, as_json, as_table, serve_files, split, train, with_gaps
+from benchmarks.servers import FastApi, Function, MlflowServer, Server
+from benchmarks.tables import markdown_table
+from contender.encoding import encode
+from training_image.export import score_onnx
+
+CONTENDER = "Contender's function"
+SAME_HANDLER = "the same handler, scikit-learn"
+FASTAPI = "FastAPI, scikit-learn"
+MLFLOW = "MLflow models serve"
+
+BATCH_ROWS = 1_000
+MAX_MB = 150.0
+TOLERANCE = 1e-5
+
+ESTIMATORS = ("hist_gradient_boosting", "lightgbm", "random_forest", "linear")
+TASKS = ("binary", "multiclass", "regression")
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How often contestants start, and for how many rounds they are asked in turn."""
+
+    training_rows: int
+    parity_rows: int
+    starts: int
+    rounds: int
+    single_calls: int
+    batch_calls: int
+
+
+FULL = Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3)
+QUICK = Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2)
+
+
+@dataclass
+class Measured:
+    """What one contestant took: a number a start, or a round; seconds and bytes."""
+
+    starts: list[float] = field(default_factory=list)
+    single: list[float] = field(default_factory=list)
+    single_ready: list[float] = field(default_factory=list)
+    batch: list[float] = field(default_factory=list)
+    peak: float = np.nan
+    failed: str = ""
+
+
+def measure(*, full: bool, report: Report) -> Part:
+    """All contestants on the same model and rows, in turn, in one run."""
+    sizes = FULL if full else QUICK
+    with tempfile.TemporaryDirectory() as folder:
+        report(f"training on {sizes.training_rows:,} flights")
+        model = serve_files(Path(folder), rows=sizes.training_rows)
+        rows = as_json(split()[1].sample(2 * BATCH_ROWS, random_state=1))
+        contestants = _contestants(model, report)
+        found = {name: Measured() for name in contestants}
+        _time_starts(contestants, found, rows, sizes, report)
+        _time_calls(contestants, found, rows, sizes, report)
+        report("every row of the test set through Contender's function")
+        served = _served_difference(contestants[CONTENDER], model)
+        report("building the function as it is shipped")
+        megabytes = shipped_bytes(Path(folder) / "shipped") / 1e6
+    report("every estimator against scikit-learn on the test set")
+    differences = dict(_differences(sizes, report))
+    text = "\n\n".join([_about(), _speed_table(found), _ahead(found), _parity_table(differences)])
+    command = "python -m benchmarks --only serving" + (" --full" if full else "")
+    figures = _figures(found, megabytes, served, max(differences.values()))
+    return Part("(e) Serving: start, answers, size, and the same predictions", command, text, figures)
+
+
+def _contestants(model: ServedModel, report: Report) -> dict[str, Callable[[], Server]]:
+    """How to start each one; making their environments takes minutes the first time."""
+    report("environments and bundles")
+    ours, same = contender_folder(), sklearn_folder()
+    variables = {"MODEL_FILE": str(model.joblib_file)}
+    return {
+        CONTENDER: partial(Function, LAMBDA_RUNTIME.python(), ours, model),
+        SAME_HANDLER: partial(Function, LAMBDA_SKLEARN.python(), same, model, variables),
+        FASTAPI: partial(FastApi, model),
+        MLFLOW: partial(MlflowServer, model),
+    }
+
+
+def _time_starts(
+    contestants: Mapping[str, Callable[[], Server]],
+    found: Mapping[str, Measured],
+    rows: Rows,
+    sizes: Sizes,
+    report: Report,
+) -> None:
+    """From the start of the process to its first answer; once before the clock counts, to have files in memory."""
+    for number in range(sizes.starts + 1):
+        report(f"starts, {number} of {sizes.starts}")
+        for name, start in contestants.items():
+            if found[name].failed:
+                continue
+            try:
+                with start() as server:
+                    seconds = server.first(rows[:1])
+            except (FunctionFailedError, OSError, subprocess.SubprocessError) as error:
+                found[name].failed = " ".join(str(error).split())[:200]
+                report(f"{name} failed: {found[name].failed}")
+                continue
+            if number:
+                found[name].starts.append(seconds)
+
+
+def _time_calls(
+    contestants: Mapping[str, Callable[[], Server]],
+    found: Mapping[str, Measured],
+    rows: Rows,
+    sizes: Sizes,
+    report: Report,
+) -> None:
+    """All of them run; in each round each is asked some single rows and some large requests, one after the other."""
+    with ExitStack() as running:
+        servers = {}
+        for name, start in contestants.items():
+            if not found[name].failed:
+                servers[name] = running.enter_context(start())
+                servers[name].first(rows[:1])
+                for place in range(20):
+                    servers[name].ask(rows[place : place + 1])
+        for number in range(sizes.rounds):
+            report(f"requests, round {number + 1} of {sizes.rounds}")
+            for name, server in servers.items():
+                single = [server.ask(rows[place : place + 1])[0] for place in range(sizes.single_calls)]
+                found[name].single.append(float(np.median(single)))
+                if isinstance(server, Function):
+                    found[name].single_ready.append(float(np.median(server.ready_seconds[-sizes.single_calls :])))
+            for name, server in servers.items():
+                batch = [server.ask(rows[:BATCH_ROWS])[0] for _ in range(sizes.batch_calls)]
+                found[name].batch.append(float(np.median(batch)))
+        for name, server in servers.items():
+            found[name].peak = server.peak_bytes()
+
+
+def _served_difference(start: Callable[[], Server], model: ServedModel) -> float:
+    """The largest difference in probability from scikit-learn on every row of the test set, as it is answered."""
+    test = with_gaps(split()[1])
+    expected = model.trained.whole.predict_proba(as_frame(test))
+    rows, answered = as_json(test), []
+    with start() as server:
+        server.first(rows[:1])
+        for place in range(0, len(rows), BATCH_ROWS):
+            answered += server.ask(rows[place : place + BATCH_ROWS])[1]
+    return float(np.abs(np.array(answered) - expected).max())
+
+
+def _differences(sizes: Sizes, report: Report) -> Iterator[tuple[tuple[str, str], float]]:
+    """For each estimator and task the largest difference on the whole test set, in units of a typical prediction."""
+    past, newest = split()
+    past, test = with_gaps(past.tail(sizes.parity_rows), seed=2), with_gaps(newest)
+    for task in TASKS:
+        target = _target(past, task)
+        for estimator in ESTIMATORS:
+            report(f"{estimator}, {task}")
+            parameters = {"n_estimators": 40} if estimator == "random_forest" else {}
+            trained = train(past, target, task=task, estimator=estimator, parameters=parameters)
+            found = score_onnx(trained.onnx(), encode(as_table(test), trained.encodings))
+            if task == "regression":
+                expected = trained.whole.predict(as_frame(test)).reshape(-1, 1)
+                scale = float(np.sqrt(np.mean(expected**2)))
+            else:
+                expected, scale = trained.whole.predict_proba(as_frame(test)), 1.0
+            yield (estimator, task), float(np.abs(found - expected).max()) / scale
+
+
+def _target(rows: pd.DataFrame, task: str) -> Any:
+    """Late or not; in time, somewhat late or very late when it leaves; the wind of the hour with the delay."""
+    if task == "binary":
+        return (rows["late"] == "yes").to_numpy(np.int64)
+    signal = rows["dep_delay"].fillna(0.0).to_numpy(np.float64) + rows["wind_speed"].fillna(0.0).to_numpy(np.float64)
+    return np.digitize(signal, [5.0, 30.0]) if task == "multiclass" else signal
+
+
+def _about() -> str:
+    return (
+        "One gradient boosting (100 trees, 7 numeric and 3 text features, real flights), served by each contestant in "
+        "processes of its own, everybody with one thread. The first two are functions behind Lambda's runtime client, "
+        "with the Runtime API, the Extensions API, S3 and SQS on loopback: signed requests, validation, the "
+        "prediction log and metrics are on. *Start* is from the start of the process to the first answer, its files in "
+        "the system's memory. Contestants take turns; times are medians, and figures are medians of the ratios of a "
+        "round, so that other work on the machine falls on both sides. *Billed* adds what a function does after the "
+        "answer (the prediction log). Memory is the most that was resident, workers included."
+    )
+
+
+def _speed_table(found: Mapping[str, Measured]) -> str:
+    header = ["", "start", "one row", "billed", "1,000 rows", "rows/s", "memory"]
+    lines = []
+    for name, measured in found.items():
+        if measured.failed:
+            lines.append([name, f"failed: {measured.failed}", *[""] * 5])
+            continue
+        batch = float(np.median(measured.batch))
+        billed = f"{np.median(measured.single_ready) * 1e3:.2f} ms" if measured.single_ready else ""
+        lines.append(
+            [
+                name,
+                f"{np.median(measured.starts) * 1e3:.0f} ms",
+                f"{np.median(measured.single) * 1e3:.2f} ms",
+                billed,
+                f"{batch * 1e3:.1f} ms",
+                f"{BATCH_ROWS / batch:,.0f}",
+                f"{measured.peak / 2**20:.0f} MB",
+            ]
+        )
+    return markdown_table(header, lines)
+
+
+def _ahead(found: Mapping[str, Measured]) -> str:
+    """Who is ahead of Contender in anything that was measured."""
+    ours = found[CONTENDER]
+    ahead = []
+    for name, other in found.items():
+        for key, what in (("starts", "start"), ("single", "one row"), ("batch", "1,000 rows"), ("peak", "memory")):
+            if (
+                name != CONTENDER
+                and not other.failed
+                and np.median(getattr(other, key)) < np.median(getattr(ours, key))
+            ):
+                ahead.append(f"{name} ({what})")
+    return f"Ahead of Contender: {'; '.join(ahead) if ahead else 'nobody'}."
+
+
+def _parity_table(differences: Mapping[tuple[str, str], float]) -> str:
+    lines = [
+        [estimator, *(f"{differences[estimator, task]:.1e}" for task in TASKS)]
+        for estimator in dict.fromkeys(estimator for estimator, _ in differences)
+    ]
+    rows = len(split()[1])
+    return (
+        f"The largest difference between the served graph and scikit-learn on all {rows:,} rows of the test set (the "
+        "flights of December), 2 % of the values of each feature missing and 2 % of each category unseen; in "
+        "probability, or as a share of the typical prediction. scikit-learn reads the text with its own encoder.\n\n"
+        + markdown_table(["", *TASKS], lines)
+    )
+
+
+def _figures(found: Mapping[str, Measured], megabytes: float, served: float, difference: float) -> list[Figure]:
+    ours = found[CONTENDER]
+
+    def share(other: str, key: str) -> float:
+        theirs = getattr(found[other], key)
+        return float(np.median(np.divide(getattr(ours, key), theirs))) if theirs and getattr(ours, key) else np.nan
+
+    return [
+        Figure(
+            "start to first answer, as a share of scikit-learn with FastAPI", share(FASTAPI, "starts"), 1 / 4, "at most"
+        ),
+        Figure(
+            "start to first answer, as a share of MLflow's scoring server", share(MLFLOW, "starts"), 1 / 5, "at most"
+        ),
+        Figure(
+            "one row, as a share of scikit-learn behind the same handler",
+            share(SAME_HANDLER, "single"),
+            1 / 8,
+            "at most",
+        ),
+        Figure(
+            "rows a second in requests of 1,000, times scikit-learn's behind the same handler",
+            1.0 / share(SAME_HANDLER, "batch"),
+            3.0,
+            "at least",
+        ),
+        Figure("unzipped function, MB", megabytes, MAX_MB, "at most"),
+        Figure(
+            "peak memory, as a share of scikit-learn behind the same handler",
+            ours.peak / found[SAME_HANDLER].peak,
+            1 / 2,
+            "at most",
+        ),
+        Figure("answers against scikit-learn's, largest difference on the test set", served, TOLERANCE, "at most"),
+        Figure("every estimator against scikit-learn's, largest difference", difference, TOLERANCE, "at most"),
+    ]
