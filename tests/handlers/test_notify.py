@@ -31,10 +31,10 @@ def mailbox(cloud: Cloud) -> Any:
     return read
 
 
-@pytest.mark.parametrize("verdict", ["promoted", "inconclusive", "quarantined", "failed"])
+@pytest.mark.parametrize("verdict", ["promoted", "inconclusive", "stopped", "rolled_back", "quarantined", "failed"])
 def test_a_run_worth_a_mail_is_mailed(cloud: Cloud, mailbox: Any, verdict: str) -> None:
     answer = cloud.call("notify", state(verdict))
-    assert answer == {"status": "sent", "subject": f"[contender] shop: {verdict}"}
+    assert answer == {"status": "sent", "subject": f"[contender] shop: {verdict.replace('_', ' ')}"}
     (mail,) = mailbox()
     assert mail["Subject"] == answer["subject"]
     assert "because" in mail["Message"]
