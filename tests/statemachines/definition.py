@@ -59,6 +59,12 @@ CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 
 TOKEN = "$$.Task.Token"
 
+ITEM = "$$.Map.Item.Value"
+"""What a map's item is called where its input is made."""
+
+READING = ("Parameters", "ResultSelector", "ItemReader", "ItemSelector")
+"""The parts of a state that name paths."""
+
 PATHS = ("SecondsPath", "TimeoutSecondsPath")
 """Where a state says that its seconds are in the run's state."""
 
@@ -83,8 +89,11 @@ def tasks(definition: Definition) -> dict[str, Mapping[str, Any]]:
 
 
 def functions(definition: Definition) -> dict[str, Mapping[str, Any]]:
-    """The tasks that are our functions."""
-    return {name: task for name, task in tasks(definition).items() if function_of(task) == name}
+    """The tasks that are our functions, those within maps too."""
+    found = dict(tasks(definition))
+    for state in states(definition).values():
+        found |= tasks(state["ItemProcessor"]) if state["Type"] == "Map" else {}
+    return {name: task for name, task in found.items() if function_of(task) == name}
 
 
 def function_of(task: Mapping[str, Any]) -> str | None:
@@ -106,7 +115,7 @@ def filled(definition: Definition, values: Mapping[str, str]) -> str:
 def _leaving(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Each following state, and the section that exists by then because of this state."""
     if "Next" in state:
-        yield state["Next"], section(state.get("ResultPath", "$") if state["Type"] == "Task" else None)
+        yield state["Next"], section(state.get("ResultPath", "$") if state["Type"] in ("Task", "Map") else None)
     for choice in state.get("Choices", ()):
         yield choice["Next"], None
     if "Default" in state:
@@ -140,17 +149,17 @@ def certain(definition: Definition, given: frozenset[str] = INPUT) -> dict[str, 
     return known
 
 
-def _paths(value: Any) -> Iterator[str]:
-    """Every path that parameters name."""
+def paths(value: Any) -> Iterator[str]:
+    """Every path that parameters name, within a call of a function of the language too."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key.endswith(".$"):
-                yield inner
+                yield from re.findall(r"\$\$?(?:\.\w+)+|\$", inner) if inner.startswith("States.") else [inner]
             else:
-                yield from _paths(inner)
+                yield from paths(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _paths(inner)
+            yield from paths(inner)
 
 
 def _variables(choice: Mapping[str, Any]) -> Iterator[str]:
@@ -160,23 +169,25 @@ def _variables(choice: Mapping[str, Any]) -> Iterator[str]:
         yield from _variables(inner)
 
 
-def unsafe_paths(definition: Definition) -> list[str]:
-    """What a state reads although it is not certain to be there, as sentences."""
+def unsafe_paths(definition: Definition, typed: Mapping[str, type[messages.Message]] = SECTIONS) -> list[str]:
+    """What a state reads although it is not certain to be there, as sentences; `typed` are the sections' types."""
     found = []
     known = certain(definition)
     for name, sections in known.items():
         state = states(definition)[name]
-        read = [*_paths(state.get("Parameters", {})), *_paths(state.get("ResultSelector", {}))]
+        read = [path for part in READING for path in paths(state.get(part, {}))]
         read += [state[path] for path in PATHS if path in state]
         for choice in state.get("Choices", ()):
             read += _variables(choice)
         if state.get("Resource") == CALLBACK:
             read.remove(TOKEN)
-        found += [f"{name} reads {path}" for path in read if not _is_certain(path, sections)]
+        if state["Type"] == "Map":
+            read = [path for path in read if path != ITEM]
+        found += [f"{name} reads {path}" for path in read if not _is_certain(path, sections, typed)]
     return found
 
 
-def _is_certain(path: str, sections: frozenset[str]) -> bool:
+def _is_certain(path: str, sections: frozenset[str], typed: Mapping[str, type[messages.Message]]) -> bool:
     if path.startswith("$$."):
         return path in CONTEXT
     if path == "$":
@@ -184,7 +195,7 @@ def _is_certain(path: str, sections: frozenset[str]) -> bool:
     head, *rest = path.removeprefix("$.").split(".")
     if head not in sections:
         return False
-    fields = {field.name for field in dataclasses.fields(SECTIONS[head])} if head in SECTIONS else set()
+    fields = {field.name for field in dataclasses.fields(typed[head])} if head in typed else set()
     return not rest or (len(rest) == 1 and rest[0] in fields)
 
 

@@ -35,7 +35,7 @@ from tests.conftest import REGION, create_runs_table
 from tests.statemachines import definition as asl
 
 TRAINING = ("Train", "TrainOnDemand")
-AGAIN = ("JudgeWaiting", "PromoteFully")
+AGAIN = ("JudgeWaiting", "PromoteFully", "FindFiles")
 """Call another state's function; here a function of their own, so that each state has its own answers."""
 ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/anything"
 
@@ -72,6 +72,7 @@ class Engine:
     calls: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     waits: list[float] = field(default_factory=list)
     machine: str = ""
+    inbox: str = ""
     run_id: str = "run-0"
 
     def begin(self) -> None:
@@ -96,7 +97,7 @@ class Engine:
         definition = asl.load(machine)
         values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
         values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
-        values |= {"RunsTableName": "runs", "Pipeline": "flights"}
+        values |= {"RunsTableName": "runs", "Pipeline": "flights", "AlertsTopicArn": self._topic()}
         for name in {*TRAINING, *AGAIN} & {*definition["States"]}:
             definition["States"][name]["Resource"] = function_arn(name)
         made = boto3.client("stepfunctions").create_state_machine(
@@ -105,6 +106,15 @@ class Engine:
             roleArn=ROLE,
         )
         self.machine = made["stateMachineArn"]
+
+    def _topic(self) -> str:
+        """A topic for mails, and the queue `inbox` that gets them."""
+        sqs, sns = boto3.client("sqs"), boto3.client("sns")
+        self.inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        queue = sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = str(sns.create_topic(Name="alerts")["TopicArn"])
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        return topic
 
     def _invoke(self, function_name: str, qualifier: Any, body: Any, headers: Any, response_headers: Any) -> bytes:
         name = function_name.rpartition(":")[2]
