@@ -288,17 +288,17 @@ def _schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
         "Value": _value(manifest),
         "Prediction": _object(
             {
-                "request_id": _text(REQUEST_ID),
+                "prediction_id": _text(REQUEST_ID),
                 "model_version": {"type": "string"},
                 "variant": {"enum": ["champion", "challenger"]},
                 "predictions": {"type": "array", "items": _one(manifest, contributions=True)},
             }
         ),
         "Contributions": _contributions(manifest),
-        "Queued": _object({"request_id": _text(REQUEST_ID), "status": {"enum": ["queued", "done", "failed"]}}),
+        "Queued": _object({"prediction_id": _text(REQUEST_ID), "status": {"enum": ["queued", "done", "failed"]}}),
         "Kept": _object(
             {
-                "request_id": _text(REQUEST_ID),
+                "prediction_id": _text(REQUEST_ID),
                 "status": {"enum": ["queued", "done", "failed"]},
                 "at": _or_null({"type": "string", "description": "When it was answered, ISO 8601 in UTC."}),
                 "model_version": _or_null({"type": "string"}),

@@ -276,7 +276,7 @@ def answer(
         for row, shares in zip(described, contributions, strict=True):
             row["contributions"] = shares
     return {
-        "request_id": request_id,
+        "prediction_id": request_id,
         "model_version": manifest["version"],
         "variant": variant,
         "predictions": described,

@@ -88,7 +88,7 @@ def predict(
     for prediction in answer["predictions"]:
         likelihood = f"  (probability {prediction['probability']:.3f})" if "probability" in prediction else ""
         console.print(f"[bold]{escape(str(prediction['prediction']))}[/bold]{likelihood}")
-    console.print(f"[dim]model {answer['model_version']}, request {answer['request_id']}[/dim]")
+    console.print(f"[dim]model {answer['model_version']}, prediction {answer['prediction_id']}[/dim]")
 
 
 def without_features(config: PipelineConfig) -> frozenset[str]:

@@ -154,7 +154,7 @@ def callback_message(settled: AsyncRequest) -> str:
     """What the callback queue is told: the answer itself where it fits, else only where to get it."""
     content = {
         "pipeline": environment.pipeline,
-        "request_id": settled.request_id,
+        "prediction_id": settled.request_id,
         "key": settled.key,
         "status": settled.status,
         "error": settled.error,

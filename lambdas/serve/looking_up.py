@@ -79,7 +79,7 @@ class KeptPredictions:
         if not predictions and first.error is None:
             return None  # the request had fewer rows
         return {
-            "request_id": wanted.request_id,
+            "prediction_id": wanted.request_id,
             "status": "done" if first.error is None else "failed",
             "at": _iso(first.at),
             "model_version": first.version,
@@ -121,7 +121,7 @@ class KeptPredictions:
         if queued.status == "done" and not predictions:
             return None
         return {
-            "request_id": wanted.request_id,
+            "prediction_id": wanted.request_id,
             "status": queued.status,
             "at": None if queued.finished_at is None else _iso(queued.finished_at),
             "model_version": said.get("model_version"),

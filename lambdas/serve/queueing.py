@@ -73,7 +73,7 @@ class Waiting:
         mine = AsyncRequest(request_id, asked.key, body_sha256(content), now)
         with reaching("the queue of asynchronous requests", "send the request again with the same key", self._report):
             status = self._queue_once(mine, message, asked.group or asked.key)
-        return {"request_id": request_id, "status": status}
+        return {"prediction_id": request_id, "status": status}
 
     def _queue_once(self, mine: AsyncRequest, message: str, group: str) -> str:
         """Put a request into the table, then into the queue. One that is in the table and waits is put into the queue

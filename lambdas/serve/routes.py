@@ -96,7 +96,7 @@ class Routes:
 
     def _predict_async(self, request: Request) -> Reply:
         taken = self._waiting.predict_later(request.json(), self._serving().model)
-        return _json(taken, status=202, headers={"location": f"{_PREDICTIONS}{taken['request_id']}"})
+        return _json(taken, status=202, headers={"location": f"{_PREDICTIONS}{taken['prediction_id']}"})
 
     def _look_up(self, request: Request) -> Reply:
         found = self._kept.find(request.path.removeprefix(_PREDICTIONS))

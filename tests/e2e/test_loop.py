@@ -114,7 +114,7 @@ def test_predictions_over_http_carry_the_champions_version(story: Story) -> None
     answer = story.pipeline.predict(*rows)
     assert answer["model_version"] == champion.champion == story.changed["champion_after"]
     assert len(answer["predictions"]) == 5
-    assert answer["request_id"]
+    assert answer["prediction_id"]
     assert story.pipeline.bench.request("GET", "/v1/model")["model_version"] == champion.champion
     assert story.pipeline.bench.request("GET", "/health")["status"] == "ok"
 

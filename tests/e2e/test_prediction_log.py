@@ -84,7 +84,7 @@ def test_a_prediction_is_kept_and_the_truth_joins_it(shop: LivePipeline, loop: L
 def test_an_asynchronous_request_is_answered_once_for_its_key(shop: LivePipeline) -> None:
     row, other = (shop.feature_row(visits(0), number) for number in (3, 4))
     body = {"rows": [row], "key": "order-17"}
-    ids = {shop.bench.request("POST", "/v1/predict-async", body)["request_id"] for _ in range(3)}
+    ids = {shop.bench.request("POST", "/v1/predict-async", body)["prediction_id"] for _ in range(3)}
     assert len(ids) == 1
     (request_id,) = ids
 

@@ -52,12 +52,12 @@ def test_an_asynchronous_request_is_answered_logged_and_found_by_its_id(queued: 
     del sent["attributes"]
     assert deliver(queued, "predict_queued", json.dumps(sent), group="g") == []
     done = status("order-1")
-    assert (done.status, done.request_id) == ("done", accepted["request_id"])
+    assert (done.status, done.request_id) == ("done", accepted["prediction_id"])
     assert done.answer is not None
     assert done.answer["model_version"] == "v1"
     (record,) = logged()
     assert (record.source, record.version, record.rows, record.request_id) == ("async", "v1", [ROW], done.request_id)
-    code, found = ask(queued, "GET", f"/v1/predictions/{accepted['request_id']}")
+    code, found = ask(queued, "GET", f"/v1/predictions/{accepted['prediction_id']}")
     assert (code, found["status"], found["model_version"]) == (200, "done", "v1")
 
 

@@ -77,7 +77,7 @@ def test_a_prediction_carries_the_model_version_the_variant_and_an_id(serving: C
     first, second = body["predictions"]
     assert (first["prediction"], first["probability"]) == ("true", pytest.approx(0.7))
     assert (second["prediction"], second["probability"]) == ("false", pytest.approx(0.2))
-    assert [row["prediction_id"] for row in (first, second)] == [f"{body['request_id']}-0", f"{body['request_id']}-1"]
+    assert [row["prediction_id"] for row in (first, second)] == [f"{body['prediction_id']}-0", f"{body['prediction_id']}-1"]
     assert parse_prediction_id(second["prediction_id"]).row == 1
     metrics = emitted()[-1]
     assert (metrics["Requests"], metrics["Predictions"], metrics["pipeline"]) == ([1.0], [2.0], "shop")
@@ -85,7 +85,7 @@ def test_a_prediction_carries_the_model_version_the_variant_and_an_id(serving: C
 
 
 def test_two_requests_have_two_ids(serving: Cloud) -> None:
-    assert len({predict(serving, ROW)[1]["request_id"] for _ in range(2)}) == 2
+    assert len({predict(serving, ROW)[1]["prediction_id"] for _ in range(2)}) == 2
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/json;"])
@@ -352,7 +352,7 @@ def test_a_canary_that_cannot_be_loaded_answers_nothing(serving: Cloud) -> None:
 def test_a_prediction_is_sent_to_the_log_when_its_answer_is_out(serving: Cloud) -> None:
     _, body = predict(serving, ROW, {"amount": 5, "carrier": "ü\u0000"})
     (record,) = records()
-    assert (record.request_id, record.version, record.variant) == (body["request_id"], "v1", "champion")
+    assert (record.request_id, record.version, record.variant) == (body["prediction_id"], "v1", "champion")
     assert record.rows == [ROW, {"amount": 5, "carrier": "ü\u0000"}]
     said = [[row["probabilities"]["false"], row["probabilities"]["true"]] for row in body["predictions"]]
     assert record.predictions == said

@@ -65,7 +65,7 @@ def keep(
 def test_an_asynchronous_request_is_queued_under_the_id_of_its_key(serving: Cloud) -> None:
     answer = call(serving, event("POST", "/v1/predict-async", json.dumps({"rows": [ROW], "key": "order-17"})))
     request_id = request_id_of_key("shop", "order-17")
-    assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"request_id": request_id, "status": "queued"})
+    assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"prediction_id": request_id, "status": "queued"})
     assert answer["headers"]["location"] == f"/v1/predictions/{request_id}"
     (message,) = taken("async.fifo")
     assert (message["pipeline"], message["request_id"], message["key"]) == ("shop", request_id, "order-17")
@@ -121,7 +121,7 @@ def test_a_request_that_is_done_is_not_queued_again(serving: Cloud, endpoint: st
         "predictions": [{"prediction_id": f"{request_id}-0", "prediction": "false"}],
     }
     put(endpoint, replace(AsyncRequest.from_item(item), status="done", answer=answer, finished_at=1.0).to_item(30))
-    assert later(serving) == (202, {"request_id": request_id, "status": "done"})
+    assert later(serving) == (202, {"prediction_id": request_id, "status": "done"})
     assert taken("async.fifo") == []
     _, found = ask(serving, "GET", f"/v1/predictions/{request_id}-0")
     assert (found["status"], found["model_version"], found["at"]) == ("done", "v1", "1970-01-01T00:00:01.000+00:00")

@@ -186,7 +186,7 @@ def test_an_answer_is_compact_json() -> None:
 def test_a_binary_answer_has_the_probability_of_the_positive_class() -> None:
     body = answer(np.array([[0.7, 0.3], [0.2, 0.8]]), MANIFEST, request_id="r", variant="challenger")
     assert body == {
-        "request_id": "r",
+        "prediction_id": "r",
         "model_version": "v1",
         "variant": "challenger",
         "predictions": [
