@@ -1,4 +1,4 @@
-"""The prediction API for those who call it: `openapi` writes down what it takes and answers."""
+"""The prediction API for those who call it: `url` says where it is, `openapi` what it takes and answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,22 @@ from contender.registry import ModelRegistry
 
 
 def add_to(app: typer.Typer) -> None:
+    app.command()(url)
     app.command()(openapi)
+
+
+def url(
+    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+) -> None:
+    """Print the address of a pipeline's prediction API, for scripts.
+
+    Example: export API=$(contender url --pipeline flights)
+    """
+    address = workbench(pipeline, environment).api_url
+    if as_json:
+        print_json({"url": address})
+    else:
+        console.print(Text(address), soft_wrap=True)
 
 
 def openapi(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from contender.cli.console import console, print_table, styled_verdict
 from contender.cli.data_commands import Sent, follow_execution, follow_upload, send, start_by_hand
 from contender.cli.fresh_start import begin_afresh
 from contender.cli.options import pipeline_config, project_root, workbench
-from contender.cli.rollout_commands import put_back
+from contender.cli.rollout_commands import begin_trial, put_back, stop_trial, trial_in_words
 from contender.cli.run_commands import RunView
 from contender.following import LOOK_AGAIN_SECONDS
 from contender.promotion import read_pointer
@@ -50,6 +51,7 @@ STORY = (
 )
 NEXT_MONTH = 11
 MALFORMED_ROWS = 5000
+CALLERS = 20
 
 
 def add_to(app: typer.Typer) -> None:
@@ -146,6 +148,29 @@ def ask_and_roll_back(bench: Workbench) -> None:
     console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
     time.sleep(LOOK_AGAIN_SECONDS)  # a warm function looks at the pointer once in so many seconds
     _ask(bench, row)
+    if pointer.previous is not None:
+        try_again(bench, pointer.previous, row)
+
+
+def try_again(bench: Workbench, version: str, row: Mapping[str, Any]) -> None:
+    """Let the version that is out answer a share of the requests beside the champion."""
+    _heading("on trial", "It may show what it can with half of the callers, each of whom stays with one of the two.")
+    trial = begin_trial(bench, version=version, weight=0.5, mode="canary", hours=1.0).challenger
+    console.print(trial_in_words(trial) if trial else "")
+    time.sleep(LOOK_AGAIN_SECONDS)
+    answers = [ask_as(bench, row, f"passenger-{number % CALLERS}") for number in range(2 * CALLERS)]
+    told = Counter(variant for _, variant in answers)
+    stayed = len(set(answers)) == CALLERS
+    console.print(
+        f"{CALLERS} callers asked twice: {told['challenger']} answers by the challenger, {told['champion']} by the "
+        f"champion; {'each stayed with one' if stayed else 'some were answered by both'}"
+    )
+    stop_trial(bench, bad=False)
+
+
+def ask_as(bench: Workbench, row: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """Who asks, and which variant answers."""
+    return key, str(bench.request("POST", "/v1/predict", {"rows": [row], "key": key})["variant"])
 
 
 def real_flight() -> Any:
