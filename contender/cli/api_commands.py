@@ -35,7 +35,7 @@ def url(
 ) -> None:
     """Print the address of a pipeline's prediction API, for scripts.
 
-    Example: export API=$(contender url --pipeline flights)
+    Example: contender url --pipeline flights
     """
     address = workbench(pipeline, environment).api_url
     if as_json:
