@@ -1,0 +1,206 @@
+"""A challenger that won on its holdout meets real requests: good it stays, worse it goes, unasked it goes back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from contender.errors import RolledBackError
+from contender.promotion import Pointer, promote, read_pointer
+from tests.e2e.loop import LivePipeline, LocalLoop, eventually
+from tests.e2e.shop import visits
+
+pytestmark = pytest.mark.emulator
+
+NAME = "shop-canary"
+VISITORS = 4
+TURNED = {"shift": 2.0, "turned": True}
+
+
+@dataclass
+class Visitors:
+    """People whose visits are asked about, one by one, and who then buy or do not: each answer gets its truth."""
+
+    pipeline: LivePipeline
+    frame: pd.DataFrame
+    variants: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def come(self, first: int) -> None:
+        number = first
+        while not self._over.is_set():
+            row = json.loads(self.frame.iloc[[number % len(self.frame)]].to_json(orient="records"))[0]
+            number += VISITORS
+            try:
+                asked = {
+                    "rows": [{name: row[name] for name in self.pipeline.config.features}],
+                    "key": str(uuid.uuid4()),
+                }
+                answer = self.pipeline.bench.request("POST", "/v1/predict", asked)
+                self.variants.append(answer["variant"])
+                (prediction,) = answer["predictions"]
+                label = {"prediction_id": prediction["prediction_id"], "label": row["bought"]}
+                self.pipeline.bench.request("POST", "/v1/feedback", {"items": [label]})
+            except Exception as error:  # whatever it was, a visitor was not served
+                self.failures.append(repr(error))
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+@contextlib.contextmanager
+def visiting(pipeline: LivePipeline, frame: pd.DataFrame) -> Iterator[Visitors]:
+    visitors = Visitors(pipeline, frame)
+    _ = pipeline.bench.api_url  # looked up once, before the threads
+    threads = [threading.Thread(target=visitors.come, args=(first,), daemon=True) for first in range(VISITORS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield visitors
+    finally:
+        visitors.stop()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def pipeline(loop: LocalLoop) -> LivePipeline:
+    """A pipeline that bakes its champions, with its first one."""
+    found = loop.pipeline(NAME)
+    assert found.run("first", visits(0))["verdict"] == "promoted"
+    return found
+
+
+def champion(pipeline: LivePipeline) -> Pointer:
+    found = pipeline.champion()
+    assert found is not None
+    return found
+
+
+def canary_of(pipeline: LivePipeline, execution: str) -> str:
+    """The version that a run puts on trial, as soon as it does."""
+    run_id = execution.rpartition(":")[2]
+
+    def on_trial() -> str | None:
+        trial = champion(pipeline).challenger
+        if trial is None and execution not in pipeline.running():
+            raise AssertionError(f"no canary: {pipeline.record_of(execution)['reason']}")
+        return trial.version if trial and trial.run_id == run_id else None
+
+    return eventually(on_trial, what="canary")
+
+
+def baked(pipeline: LivePipeline, execution: str, visitors_from: pd.DataFrame) -> dict[str, Any]:
+    """The record of a run whose canary meets these visitors."""
+    version = canary_of(pipeline, execution)
+    with visiting(pipeline, visitors_from) as visitors:
+        record = pipeline.record_of(execution)
+    assert visitors.failures == []
+    assert {"champion", "challenger"} == set(visitors.variants)
+    assert record["challenger"] == version
+    return record
+
+
+def last_look(pipeline: LivePipeline, run_id: str) -> dict[str, Any]:
+    look: dict[str, Any] = pipeline.reports(run_id)["watch"]["looks"][-1]
+    return look
+
+
+@pytest.fixture(scope="module")
+def better(pipeline: LivePipeline) -> dict[str, Any]:
+    """The record of a run whose challenger learnt of the world that has turned, where the visitors come from."""
+    execution = pipeline.execution_of(pipeline.upload_frame("turned", visits(20, **TURNED)))
+    return baked(pipeline, execution, visits(100, rows=2000, **TURNED))
+
+
+def test_a_challenger_that_is_as_good_live_becomes_champion(pipeline: LivePipeline, better: dict[str, Any]) -> None:
+    assert (better["verdict"], better["champion_after"]) == ("promoted", better["challenger"]), better["reason"]
+    assert "not shown to be worse" in better["reason"]
+    found = champion(pipeline)
+    assert (found.champion, found.challenger) == (better["challenger"], None)
+    look = last_look(pipeline, better["run_id"])
+    assert look["verdict"] == "passed"
+    assert look["challenger"]["requests"] >= pipeline.config.rollout.min_requests
+    kinds = [entry["kind"] for entry in pipeline.bench.ledger.promotions(NAME)]
+    assert kinds == ["promotion", "canary", "promotion"]
+
+
+@pytest.fixture(scope="module")
+def worse(pipeline: LivePipeline, better: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run whose challenger learnt of the world as it was, while the visitors come from the new one."""
+    execution = pipeline.execution_of(pipeline.upload_frame("as it was", visits(40)))
+    return baked(pipeline, execution, visits(200, rows=2000, **TURNED))
+
+
+def test_a_challenger_that_is_worse_live_is_rolled_back_by_watch(pipeline: LivePipeline, worse: dict[str, Any]) -> None:
+    assert (worse["verdict"], worse["champion_after"]) == ("rolled_back", worse["champion_before"]), worse["reason"]
+    assert "Its loss is larger" in worse["reason"]
+    found = champion(pipeline)
+    assert (found.champion, found.challenger) == (worse["champion_before"], None)
+    assert found.rolled_back == (worse["challenger"],)
+    (loss,) = [signal for signal in last_look(pipeline, worse["run_id"])["signals"] if signal["name"] == "loss"]
+    assert (loss["status"], loss["p_value"] <= loss["level"]) == ("worse", True)
+
+
+def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(
+    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
+) -> None:
+    runs = json.loads(loop.contender("runs", "--pipeline", NAME, "--json"))
+    assert [run["verdict"] for run in runs if run["run_id"] == worse["run_id"]] == ["rolled_back"]
+    shown = loop.contender("show", worse["run_id"])
+    assert "Watch" in shown
+    assert "Its loss is larger" in shown
+    (sent,) = loop.mails(worse["run_id"])
+    assert sent.subject == f"[contender] {NAME}: rolled back"
+    assert worse["reason"] in sent.body
+    kinds = [entry["kind"] for entry in pipeline.bench.ledger.promotions(NAME)]
+    assert kinds == ["rollback", "canary", "promotion", "canary", "promotion"]
+    assert worse["challenger"] in loop.contender("champion", "--pipeline", NAME)
+
+
+def test_it_is_not_promoted_again_unless_a_person_says_so(
+    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
+) -> None:
+    found = read_pointer(pipeline.bench.models, NAME)
+    assert found is not None
+    with pytest.raises(RolledBackError, match="comes back only when a person asks for it"):
+        promote(
+            pipeline.bench.models,
+            pipeline=NAME,
+            version=worse["challenger"],
+            manifest_sha256="sha",
+            judged_against=found.etag,
+            run_id="another run",
+            fencing_token=found.pointer.fencing_token,
+            now=datetime.now(UTC).isoformat(),
+            reason="it wins",
+        )
+    asked = ("--version", worse["challenger"], "--weight", "0.5", "--mode", "shadow", "--json")
+    tried = json.loads(loop.contender("trial", "start", "--pipeline", NAME, *asked))
+    assert (tried["challenger"]["version"], tried["rolled_back"]) == (worse["challenger"], [])
+    assert "sees 50 % of the requests without answering" in loop.contender("champion", "--pipeline", NAME)
+    ended = json.loads(loop.contender("trial", "end", "--pipeline", NAME, "--bad", "--json"))
+    assert (ended["challenger"], ended["rolled_back"]) == (None, [worse["challenger"]])
+
+
+def test_a_challenger_that_nobody_asks_goes_back_and_is_not_held_to_be_worse(
+    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
+) -> None:
+    back = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
+    assert (back["verdict"], back["champion_after"]) == ("rolled_back", worse["champion_after"]), back["reason"]
+    assert "no traffic is no success" in back["reason"]
+    found = champion(pipeline)
+    assert (found.challenger, found.rolled_back) == (None, (worse["challenger"],))
+    assert last_look(pipeline, back["run_id"])["verdict"] == "undecided"
+    (sent,) = loop.mails(back["run_id"])
+    assert "not held to be worse" in sent.body
