@@ -12,6 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contender.cli.clouds import Workbench
+from contender.following import LOOK_AGAIN_SECONDS
+from contender.promotion import read_pointer
+
+LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Clients:
     def has_seen(self, version: str) -> bool:
         return any(answer.version == version for answer in list(self.answers))
 
+    def have_begun_after(self, landed: float | None) -> bool:
+        """Whether all of them asked, and were answered, when the bound after a swap was over."""
+        since = [a for a in list(self.answers) if landed is not None and a.began > landed + LOOK_AGAIN_SECONDS]
+        return len(since) >= 2 * self.count
+
     def _ask_on(self) -> None:
         while not self._over.is_set():
             self.answers.append(ask(self.bench, self.row))
@@ -73,6 +82,40 @@ def asking(bench: Workbench, row: Mapping[str, Any]) -> Iterator[Clients]:
         yield clients
     finally:
         clients.stop()
+
+
+@dataclass
+class Landed:
+    """When each champion was first read from the pointer, in epoch seconds: the swap had landed by then.
+
+    A pointer's own time is taken before it is written, on a busy machine long before.
+    """
+
+    bench: Workbench
+    at: dict[str, float] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def look_on(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            state = read_pointer(self.bench.models, self.bench.pipeline)
+            if state is not None:
+                self.at[state.pointer.champion] = self.at.get(state.pointer.champion, time.time())
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+@contextlib.contextmanager
+def landing(bench: Workbench) -> Iterator[Landed]:
+    """What champions land while the block runs."""
+    landed = Landed(bench)
+    thread = threading.Thread(target=landed.look_on, daemon=True)
+    thread.start()
+    try:
+        yield landed
+    finally:
+        landed.stop()
+        thread.join()
 
 
 class Road:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contender.following import LOOK_AGAIN_SECONDS
-from tests.e2e.clients import Answer, Road, asking
+from tests.e2e.clients import Answer, Road, asking, landing
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
@@ -29,6 +29,7 @@ class Shop:
     old: str
     new: str
     during_promotion: list[Answer]
+    landed: float
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +38,21 @@ def live(loop: LocalLoop) -> Shop:
     row = pipeline.feature_row(visits(0))
     _ = pipeline.bench.api_url  # looked up once, before the threads
     old = pipeline.run("first", visits(0))["champion_after"]
-    with asking(pipeline.bench, row) as clients:
+    with asking(pipeline.bench, row) as clients, landing(pipeline.bench) as swaps:
         changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
         new = changed["champion_after"]
         assert changed["verdict"] == "promoted", changed["reason"]
-        eventually(lambda: clients.has_seen(new), what="answer of the new champion")
+        eventually(lambda: clients.have_begun_after(swaps.at.get(new)), what="answer after the bound")
         answers = clients.stop()
-    return Shop(pipeline, row, old, new, answers)
+    return Shop(pipeline, row, old, new, answers, swaps.at[new])
 
 
-def check(answers: list[Answer], old: str, new: str, swapped_at: str) -> None:
+def check(answers: list[Answer], old: str, new: str, *, swapped_at: str, landed: float) -> None:
     """None failed; before the swap the old one answered, and from the stated bound on the new one alone."""
     assert [answer.error for answer in answers if answer.error] == []
     assert {answer.version for answer in answers} == {old, new}
-    moment = datetime.fromisoformat(swapped_at).timestamp()
-    early = {answer.version for answer in answers if answer.ended < moment}
-    late = {answer.version for answer in answers if answer.began > moment + LOOK_AGAIN_SECONDS}
+    early = {answer.version for answer in answers if answer.ended < datetime.fromisoformat(swapped_at).timestamp()}
+    late = {answer.version for answer in answers if answer.began > landed + LOOK_AGAIN_SECONDS}
     assert (early, late) == ({old}, {new})
 
 
@@ -66,17 +66,17 @@ def test_a_promotion_fails_no_request_and_is_followed_within_the_stated_bound(li
     history = live.pipeline.bench.ledger.promotions(NAME)
     (swapped_at,) = [entry["swapped_at"] for entry in history if entry["champion"] == live.new][:1]
     assert len(live.during_promotion) > 100
-    check(live.during_promotion, live.old, live.new, swapped_at)
+    check(live.during_promotion, live.old, live.new, swapped_at=swapped_at, landed=live.landed)
 
 
 def test_a_rollback_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop, loop: LocalLoop) -> None:
-    with asking(live.pipeline.bench, live.row) as clients:
+    with asking(live.pipeline.bench, live.row) as clients, landing(live.pipeline.bench) as swaps:
         eventually(lambda: clients.has_seen(live.new), what="answer before the rollback")
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "a drill", "--json"))
-        eventually(lambda: clients.has_seen(live.old), what="answer after the rollback")
+        eventually(lambda: clients.have_begun_after(swaps.at.get(live.old)), what="answer after the rollback")
         answers = clients.stop()
     assert pointer["champion"] == live.old
-    check(answers, live.new, live.old, pointer["swapped_at"])
+    check(answers, live.new, live.old, swapped_at=pointer["swapped_at"], landed=swaps.at[live.old])
 
 
 @pytest.fixture
