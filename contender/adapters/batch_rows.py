@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -110,10 +111,14 @@ def read_part(reader: SourceReader, plan: JobPlan, part: Part, features: Sequenc
 def _read_csv_rows(
     reader: SourceReader, plan: JobPlan, part: Part, wanted: Sequence[str]
 ) -> tuple[pd.DataFrame, NDArray[np.int64], list[Rejected]]:
+    body = reader.read(part.start, part.stop)
+    frame = _read_plain_csv(body, plan, part, wanted)
+    if frame is not None:
+        return frame, np.arange(part.rows, dtype=np.int64), []
     good: list[list[str]] = []
     kept: list[int] = []
     broken: list[Rejected] = []
-    for position, row in enumerate(read_rows(reader.read(part.start, part.stop), width=len(plan.columns))):
+    for position, row in enumerate(read_rows(body, width=len(plan.columns))):
         if isinstance(row, Fault):
             text = row.text[:MAX_QUARANTINED_CHARACTERS]
             broken.append(Rejected(part.first_row + position, "", row.reason, text))
@@ -123,6 +128,29 @@ def _read_csv_rows(
     cells = list(zip(*good, strict=True)) if good else [()] * len(plan.columns)
     columns = {name: _with_missing(cells[plan.columns.index(name)]) for name in wanted}
     return pd.DataFrame(columns, dtype=object), np.array(kept, dtype=np.int64), broken
+
+
+def _read_plain_csv(body: bytes, plan: JobPlan, part: Part, wanted: Sequence[str]) -> pd.DataFrame | None:
+    """The rows where all are plain: no quotes, no broken row. Several times as quick as going row by row."""
+    if b'"' in body or b"\0" in body:
+        return None
+    names = [str(position) for position in range(len(plan.columns))]  # a file may name two columns alike
+    chosen = {names[plan.columns.index(name)]: name for name in wanted}
+    try:
+        rows = pa_csv.read_csv(
+            io.BytesIO(body),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
+            parse_options=pa_csv.ParseOptions(quote_char=False),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=list(chosen),
+                column_types=dict.fromkeys(chosen, pa.string()),
+                null_values=MISSING_TEXTS,
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return rows.rename_columns(list(chosen.values())).to_pandas() if len(rows) == part.rows else None
 
 
 def _with_missing(cells: Sequence[str]) -> Column:
@@ -172,7 +200,7 @@ def _typed(
         name = feature["name"]
         refuse_nested(frame[name])
         if feature["kind"] == "numeric":
-            columns[name], unreadable = read_numbers(frame[name])
+            columns[name], unreadable = _read_numbers(frame[name])
             for position, text in unreadable.items():
                 faults.setdefault(position, (name, f"{name} is {shown(text)}, which is not a number"))
         else:
@@ -186,9 +214,29 @@ def _typed(
     return PartRows(
         Table(columns).take(good),
         numbers[good],
-        read_categories(frame[row_id])[good] if row_id else None,
+        _read_names(frame[row_id])[good] if row_id else None,
         tuple(sorted([*broken, *rejected], key=lambda one: one.row)),
     )
+
+
+def _read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """`read_numbers`, at once for text that is numbers throughout."""
+    if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
+        try:
+            text = pa.array(series, type=pa.string(), from_pandas=True)
+            values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            return read_numbers(series)
+        # A text that spells not-a-number or infinity is a fault, which is told from a missing value there.
+        if np.isfinite(values).sum() == len(text) - text.null_count:
+            return values, {}
+    return read_numbers(series)
+
+
+def _read_names(series: pd.Series) -> Column:
+    """What names the rows, as it stands in the file where that is text."""
+    names: Column = series.to_numpy(dtype=object, na_value=None)
+    return names if all(isinstance(name, str) or name is None for name in names) else read_categories(series)
 
 
 def _content(frame: pd.DataFrame, position: int) -> dict[str, str | None]:

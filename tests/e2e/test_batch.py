@@ -205,22 +205,15 @@ def test_the_same_event_again_does_nothing_new(batches: Batches, mixed: tuple[st
 
 
 def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(batches: Batches) -> None:
-    key = "by hand/stopped.csv"
-    body = csv(visits())
-    batches.live.s3.put_object(Bucket=batches.live.bench.data.bucket, Key=in_prefix(batches.live.name) + key, Body=b"")
-    key = batches.upload(key, body)
+    key = batches.upload("stopped.csv", csv(visits()))
     folder = batches.folder(key)
-    asked = {"key": key, "part_rows": PART_ROWS}
-
-    def first_part() -> bool:
-        return folder.find("_job/part-00000.json") is not None
-
-    batches.live.end_of(batches.started_by(key))
+    batches.finish(batches.started_by(key), folder)
     names = [name.removeprefix(folder.prefix) for name in batches.live.bench.data.keys(folder.prefix)]
     batches.forget(folder, *names)
 
+    asked = {"key": key, "part_rows": PART_ROWS}
     first = batches.start(asked)
-    eventually(first_part, what="first part")
+    eventually(lambda: folder.find("_job/part-00000.json") is not None, what="first part")
     batches.live.step_functions.stop_execution(executionArn=first)
     batches.finish(batches.start(asked), folder)
     once = batches.written(folder)
