@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +42,42 @@ class Environment:
     serving_policy: str
 
 
+@dataclass
+class CurrentRequest:
+    """What is known of the request that is being answered: Lambda's id of it, and its metrics (name, unit, value)."""
+
+    aws_request_id: str = ""
+    measured: list[tuple[str, str, float]] = field(default_factory=list)
+
+
 logger = Logger()
 metrics = Metrics()
+current = CurrentRequest()
 environment = read_environment(Environment, os.environ)
 policy = ServingPolicy.from_json(environment.serving_policy)
 aws = LightAws(os.environ)
 
 
 def report(message: str, error: Exception) -> None:
-    logger.error(message, exc_info=error)
+    logger.error(message, exc_info=error, function_request_id=current.aws_request_id)
 
 
 def measure(name: str, unit: str, value: float) -> None:
-    metrics.add_metric(name=name, unit=unit, value=value)
+    current.measured.append((name, unit, value))
+
+
+def emit(measured: list[tuple[str, str, float]]) -> None:
+    """Write the metrics of a request to the log; done when its answer is out, for it takes half as long as that."""
+    for name, unit, value in measured:
+        metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.flush_metrics()
 
 
 def read_manifest(version: str) -> Mapping[str, Any]:
     return ModelReader(aws.objects(environment.model_bucket), environment.pipeline).read(version).manifest
 
 
+metrics.set_default_dimensions(pipeline=environment.pipeline)
 after_answer = AfterAnswer(os.environ, report=lambda error: report("work after an answer failed", error))
 signing_key = os.environ.get("SIGNING_KEY_ID", "")  # without one, digests are all that is checked
 follower = Follower(
@@ -109,21 +127,18 @@ def rehearsed(model: OnnxModel, body: Any) -> str:
     ).text
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics(default_dimensions={"pipeline": environment.pipeline})
-def answer_request(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-    metrics.add_metric(name="Requests", unit="Count", value=1)
-    after_answer.run(follower.look_ahead)
-    return routes.reply(Request.of_event(event)).to_event()
-
-
 @after_answer.around
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    current.aws_request_id = context.aws_request_id
     if is_rehearsal(event):
         return rehearse(
             event, rehearsed, follower.load_version, remaining_ms=context.get_remaining_time_in_millis
         )  # fmt: skip
-    return dict(answer_request(event, context))
+    current.measured = [("Requests", "Count", 1.0)]
+    reply = routes.reply(Request.of_event(event))
+    after_answer.run(partial(emit, current.measured))
+    after_answer.run(follower.look_ahead)
+    return reply.to_event()
 
 
 follower.warm_up()
