@@ -22,7 +22,8 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}
 REQUEST_ID = f"^{_UUID}$"
 PREDICTION_ID = f"^{_UUID}-(0|[1-9][0-9]{{0,5}})$"
 EITHER_ID = f"^{_UUID}(-(0|[1-9][0-9]{{0,5}}))?$"
-_EXAMPLE_REQUEST = "018bcfe5-6800-7000-8000-000000000000"
+# As a key gives it: an id that holds a time would be too old for feedback one day.
+_EXAMPLE_REQUEST = "5f0c8a3e-9d1b-5c47-8e2a-7b6d4f3a2c10"
 _JSON = "application/json"
 
 _GATEWAY_REFUSES = {
