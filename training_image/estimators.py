@@ -43,14 +43,14 @@ class EstimatorKind:
     Attributes
     ----------
     more : parameters that it takes without listing them.
-    errors : how it refuses, beside ValueError and TypeError.
+    errors : how it refuses.
     """
 
     classifier: type[BaseEstimator]
     regressor: type[BaseEstimator]
     defaults: Mapping[str, Any]
     more: tuple[str, ...] = ()
-    errors: tuple[type[Exception], ...] = ()
+    errors: tuple[type[Exception], ...] = (ValueError, TypeError)
 
 
 KINDS: Mapping[str, EstimatorKind] = {
@@ -89,7 +89,8 @@ def kind_of(estimator: str) -> EstimatorKind:
     # One summation order, so that the same rows give the same trees; OpenMP's own number of threads (0) is the one
     # that `own_threads` sets.
     defaults = {"deterministic": True, "force_row_wise": True, "n_jobs": 0, "verbose": -1}
-    return EstimatorKind(LGBMClassifier, LGBMRegressor, defaults, LIGHTGBM_MORE, (LightGBMError,))
+    errors = (ValueError, TypeError, LightGBMError)
+    return EstimatorKind(LGBMClassifier, LGBMRegressor, defaults, LIGHTGBM_MORE, errors)
 
 
 LIGHTGBM_MORE = (
@@ -164,7 +165,7 @@ def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: N
     try:
         with own_threads():
             return pipeline.fit(matrix, target)
-    except (ValueError, TypeError, *kind_of(config.training.estimator).errors) as error:
+    except kind_of(config.training.estimator).errors as error:
         reason = " ".join(str(error).split())
         raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
 

@@ -20,4 +20,5 @@ def round_down(values: Any) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         nearest = values.astype(np.float32)
         lower = np.nextafter(nearest, np.float32(-np.inf))
-    return np.where(nearest > values, lower, nearest).astype(np.float64)
+    rounded: NDArray[np.float64] = np.where(nearest > values, lower, nearest).astype(np.float64)
+    return rounded
