@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NoReturn
 
 import numpy as np
@@ -93,16 +94,25 @@ class RowReader:
         """The matrix if all cells are plain; None where one has to be looked at for itself."""
         if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(self._names)}:
             return None
+        try:
+            columns = [[row[name] for row in rows] for name, _ in self._cells]
+        except KeyError:
+            return None
         matrix = np.empty((len(rows), len(self._cells)), dtype=np.float32)
-        for position, (name, read) in enumerate(self._cells):
-            try:
-                cells = [row[name] for row in rows]
-            except KeyError:
+        numeric = []
+        for position, ((_, read), column) in enumerate(zip(self._cells, columns, strict=True)):
+            if not isinstance(read, _Level):
+                numeric.append(position)
+                continue
+            levels = read.column(column)
+            if levels is None:
                 return None
-            column = read.column(cells) if isinstance(read, _Level) else _numbers(cells)
-            if column is None:
+            matrix[:, position] = levels
+        if numeric:
+            numbers = _numbers([columns[position] for position in numeric])
+            if numbers is None:
                 return None
-            matrix[:, position] = column
+            matrix[:, numeric] = numbers.T
         return matrix
 
     def _by_cell(self, rows: Sequence[Any]) -> NDArray[np.float32]:
@@ -146,16 +156,16 @@ def _finite(value: float) -> float:
     return number
 
 
-def _numbers(column: Sequence[Any]) -> NDArray[np.float32] | None:
-    """A column of plain numbers, null where there is none; None when another value is among them."""
-    if not _NUMBERS.issuperset(map(type, column)):
+def _numbers(columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
+    """Columns of plain numbers, null where there is none; None when another value is among them."""
+    if not _NUMBERS.issuperset(map(type, chain.from_iterable(columns))):
         return None
     try:
-        numbers = np.array(column, dtype=np.float64)
+        numbers = np.array(columns, dtype=np.float64)
     except OverflowError:
         return None
-    strange = len(column) - int(np.isfinite(numbers).sum())
-    return narrow(numbers) if strange == 0 or strange == column.count(None) else None
+    strange = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    return narrow(numbers) if strange == 0 or strange == sum(column.count(None) for column in columns) else None
 
 
 class _Level:
@@ -183,11 +193,12 @@ class _Level:
 
     def column(self, column: Sequence[Any]) -> NDArray[np.float32] | None:
         """The same for a column of text and null; None when another value is among them."""
-        if not _TEXTS.issuperset(map(type, column)):
-            return None
         try:
-            positions = {value: self(value) for value in set(column)}
-        except InvalidInputError:
+            distinct = set(column)  # text equals nothing but text, so no other value hides in here
+            if not _TEXTS.issuperset(map(type, distinct)):
+                return None
+            positions = {value: self(value) for value in distinct}
+        except (TypeError, InvalidInputError):  # lists and objects have no hash
             return None
         return np.fromiter(map(positions.__getitem__, column), dtype=np.float32, count=len(column))
 
@@ -269,9 +280,7 @@ def answer(
     >>> answer(np.array([[0.2, 0.8]]), manifest, request_id="r", variant="champion")["predictions"][0]["prediction"]
     'true'
     """
-    described = describe(predictions, manifest)
-    for number, row in enumerate(described):
-        row["prediction_id"] = f"{request_id}-{number}"
+    described = describe(predictions, manifest, request_id)
     if contributions is not None:
         for row, shares in zip(described, contributions, strict=True):
             row["contributions"] = shares
@@ -283,7 +292,7 @@ def answer(
     }
 
 
-def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], request_id: str) -> list[dict[str, Any]]:
     """Each row's prediction as an answer says it: a number, or a class and the classes' probabilities.
 
     Raises
@@ -297,26 +306,28 @@ def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any]) -> l
             f"rows[{row}]: the model has no finite prediction for these values; "
             "they are far from all that it was trained on. Correct them, or send null for those that are not known"
         )
-    rows = predictions.tolist()
+    ids = [f"{request_id}-{number}" for number in range(len(predictions))]
     if manifest["task"] == "regression":
-        return [{"prediction_id": "", "prediction": value} for (value,) in rows]
+        values = predictions[:, 0].tolist()
+        return [{"prediction_id": name, "prediction": value} for name, value in zip(ids, values, strict=True)]
     classes = manifest["classes"]
     chosen = map(classes.__getitem__, predictions.argmax(axis=1).tolist())
     if manifest["task"] == "multiclass":
         return [
-            {"prediction_id": "", "prediction": best, "probabilities": dict(zip(classes, row, strict=True))}
-            for best, row in zip(chosen, rows, strict=True)
+            {"prediction_id": name, "prediction": best, "probabilities": dict(zip(classes, row, strict=True))}
+            for name, best, row in zip(ids, chosen, predictions.tolist(), strict=True)
         ]
     first, second = classes
-    positive = classes.index(manifest["positive"])
+    columns = predictions.T.tolist()
+    positive = columns[classes.index(manifest["positive"])]
     return [
         {
-            "prediction_id": "",
+            "prediction_id": name,
             "prediction": best,
-            "probability": row[positive],
-            "probabilities": {first: row[0], second: row[1]},
+            "probability": p,
+            "probabilities": {first: p_first, second: p_second},
         }
-        for best, row in zip(chosen, rows, strict=True)
+        for name, best, p, p_first, p_second in zip(ids, chosen, positive, *columns, strict=True)
     ]
 
 
