@@ -49,7 +49,7 @@ def live(
     elif not found:
         console.print(f"no prediction in the last {hours:g} hours; ask for one with: contender predict")
     else:
-        columns = ("version", "variant", "requests", "errors", "p50", "p95", "labels", "right", "loss", "predicted")
+        columns = ("version", "variant", "requests", "errors", "p50 / p95 ms", "labels", "predicted")
         print_table(columns, [row(version, variant, counts) for version, variant, counts in found])
 
 
@@ -102,21 +102,25 @@ def described(version: str, variant: str, counts: LiveCounts) -> dict[str, Any]:
 def row(version: str, variant: str, counts: LiveCounts) -> tuple[str | Text, ...]:
     """For people."""
     return (
-        Text(version),
+        Text(version.partition("-")[0]),  # its moment: the rest of its name says what it was made of
         Text(variant),
         f"{counts.requests:,}",
         Text(f"{counts.errors:,}", style="red" if counts.errors else ""),
-        _milliseconds(counts.latency_ms(0.5)),
-        _milliseconds(counts.latency_ms(0.95)),
-        f"{counts.labels:,}",
-        "–" if counts.accuracy is None else f"{counts.accuracy:.1%}",
-        "–" if counts.mean_loss is None else f"{counts.mean_loss:.4g}",
+        f"{_milliseconds(counts.latency_ms(0.5))} / {_milliseconds(counts.latency_ms(0.95))}",
+        _labels(counts),
         Text(_predicted(counts)),
     )
 
 
 def _milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g} ms"
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _labels(counts: LiveCounts) -> str:
+    """How many have come, and what they say."""
+    right = "" if counts.accuracy is None else f", {counts.accuracy:.1%} right"
+    loss = "" if counts.mean_loss is None else f", loss {counts.mean_loss:.3g}"
+    return f"{counts.labels:,}{right}{loss}"
 
 
 def _predicted(counts: LiveCounts) -> str:
