@@ -25,6 +25,8 @@ PATIENCE_SECONDS = 120.0
 IDLE_SECONDS = 2.0
 """A connection that was not used for so long is opened anew before the clock starts: servers close idle ones."""
 
+SILENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
 Row = Mapping[str, Any]
 
 
@@ -72,7 +74,12 @@ class Server(ABC):
 
 
 class Function(Server):
-    """A function behind Lambda's runtime interface."""
+    """A function behind Lambda's runtime interface.
+
+    Attributes
+    ----------
+    ready_seconds, handler_seconds : of each request, until the function could take the next, and in its handler.
+    """
 
     starts = 0
 
@@ -84,8 +91,10 @@ class Function(Server):
             (WARM_FOLDER / digest).unlink(missing_ok=True)
         self.api, self.aws = LambdaApi(), LoopbackAws(BUCKET, model.bucket)
         self.ready_seconds: list[float] = []
+        self.handler_seconds: list[float] = []
         environment = {
             "AWS_LAMBDA_RUNTIME_API": self.api.address,
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
             "AWS_LAMBDA_FUNCTION_NAME": "serve",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
@@ -108,7 +117,7 @@ class Function(Server):
             "POWERTOOLS_TRACE_DISABLED": "true",
             "ORT_DISABLE_TELEMETRY": "1",
         }
-        command = [str(python), "-m", "awslambdaric", "lambdas.serve.handler.handler"]
+        command = [str(python), "-m", "awslambdaric", "timed_handler.handler"]
         super().__init__(command, environment | dict(variables or {}), folder)
 
     def close(self) -> None:
@@ -123,6 +132,7 @@ class Function(Server):
     def ask(self, rows: Sequence[Row]) -> tuple[float, list[list[float]]]:
         made = self.api.invoke(_event(rows))
         self.ready_seconds.append(made.ready_s)
+        self.handler_seconds.append(float(made.answer["headers"]["x-handler-seconds"]))
         return made.answer_s, _probabilities(made.answer)
 
 
@@ -205,14 +215,13 @@ class MlflowServer(HttpServer):
     def __init__(self, model: ServedModel) -> None:
         python, folder = MLFLOW.python(), model.joblib_file.parent / "mlflow"
         if not folder.exists():
-            save = str(PEERS / MLFLOW.folder / "save.py")
-            subprocess.run([str(python), save, str(model.joblib_file), str(folder)], check=True, capture_output=True)
+            save = [str(python), str(PEERS / MLFLOW.folder / "save.py"), str(model.joblib_file), str(folder)]
+            subprocess.run(save, check=True, capture_output=True, env={**os.environ, **SILENT})
         command = [str(python), "-m", "mlflow", "models", "serve", "--model-uri", str(folder), "--port", "PORT"]
         command += ["--env-manager", "local", "--workers", "1"]
         variables = {
             "PATH": f"{python.parent}:{os.environ['PATH']}",  # it starts a web server by name
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "true",
+            **SILENT,
         }
         super().__init__(command, variables, folder, "/invocations")
 

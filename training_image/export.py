@@ -8,6 +8,7 @@ pipeline's own answers on real rows, missing and unseen values among them.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,12 +16,12 @@ import numpy as np
 import onnx
 import skops.io
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline
 
-from contender.adapters.onnx_model import open_session, score
+from contender.adapters.onnx_model import LEADING_FEATURE, open_session, score
 from contender.errors import ParityError, TrainingFailedError
 from training_image.estimators import own_threads
 from training_image.rounding import round_down
@@ -34,8 +35,6 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 
 TOLERANCE = 1e-5
 """Largest difference that counts as agreement: in probability, or as a share of the typical prediction."""
-
-LARGEST = float(np.finfo(np.float32).max)
 
 LISTED_ROWS = 5
 LISTED_REASON = 300
@@ -77,7 +76,7 @@ def to_onnx(pipeline: Pipeline, features: int) -> bytes:
         ) from error
     outputs = [output.name for output in model.graph.output]
     _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
-    _tell_missing_by_sign(model, features)
+    _name_leading_feature(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
@@ -139,42 +138,17 @@ def _keep_output(model: onnx.ModelProto, name: str, new_name: str) -> None:
     model.graph.output.append(renamed)
 
 
-def _tell_missing_by_sign(model: onnx.ModelProto, features: int) -> None:
-    """Give trees each feature twice, what is missing as -∞ and as +∞, for the branches that send it left and right.
-
-    A comparison then says where a missing value goes, and no branch has to look for it: a sixth less time on many rows.
-    """
-    trees = [node for node in model.graph.node if node.op_type.startswith("TreeEnsemble") and node.input[0] == INPUT]
-    for node in trees:
-        told = {attribute.name: attribute for attribute in node.attribute}
-        tracks = told.get("nodes_missing_value_tracks_true")
-        if tracks is None or set(told["nodes_modes"].strings) - {b"BRANCH_LEQ", b"LEAF"}:
-            return
-    if not trees:
-        return
-    for node in trees:
-        told = {attribute.name: attribute for attribute in node.attribute}
-        goes_left = told["nodes_missing_value_tracks_true"].ints
-        places, thresholds = told["nodes_featureids"].ints, told["nodes_values"].floats
-        for number, is_left in enumerate(goes_left):
-            if not is_left:
-                places[number] += features
-                thresholds[number] = min(thresholds[number], LARGEST)  # +∞: all but what is missing
-        node.attribute.remove(told["nodes_missing_value_tracks_true"])
-        node.input[0] = "told_by_sign"
-    low, high = (
-        numpy_helper.from_array(np.float32(value), name) for value, name in ((-np.inf, "low"), (np.inf, "high"))
-    )
-    model.graph.initializer.extend([low, high])
-    before = [
-        helper.make_node("IsNaN", [INPUT], ["is_missing"]),
-        helper.make_node("Where", ["is_missing", "low", INPUT], ["missing_is_low"]),
-        helper.make_node("Where", ["is_missing", "high", INPUT], ["missing_is_high"]),
-        helper.make_node("Concat", ["missing_is_low", "missing_is_high"], ["told_by_sign"], axis=1),
-    ]
-    nodes = [*before, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+def _name_leading_feature(model: onnx.ModelProto) -> None:
+    """Tell serving the feature that most trees ask for first: many rows are scored faster in its order."""
+    roots: Counter[int] = Counter()
+    for node in model.graph.node:
+        if node.op_type.startswith("TreeEnsemble") and node.input[0] == INPUT:
+            told = {each.name: each for each in node.attribute}
+            places = zip(told["nodes_nodeids"].ints, told["nodes_featureids"].ints, strict=True)
+            roots.update(feature for place, feature in places if place == 0)
+    if roots:
+        leading = min(roots, key=lambda feature: (-roots[feature], feature))
+        helper.set_model_props(model, {LEADING_FEATURE: str(leading)})
 
 
 def to_skops(pipeline: Pipeline) -> bytes:

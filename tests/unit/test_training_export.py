@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
+from contender.adapters.onnx_model import LEADING_FEATURE, MANY_ROWS
 from contender.config import PipelineConfig, TrainingPolicy
 from contender.errors import ParityError, TrainingFailedError
 from training_image.estimators import build_estimator, fit_estimator
@@ -194,6 +195,30 @@ def test_training_twice_gives_the_same_bytes(estimator: str) -> None:
     first, second = (to_onnx(fit_estimator(config_of(estimator, "binary"), matrix, target), 5) for _ in range(2))
 
     assert first == second
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_many_rows_have_the_predictions_of_each_alone_in_their_own_order(estimator: str) -> None:
+    matrix, target = rows_of("multiclass")
+    graph = to_onnx(fit_estimator(config_of(estimator, "multiclass"), matrix, target), 5)
+
+    one_by_one = np.concatenate([score_onnx(graph, row.reshape(1, -1)) for row in matrix])
+
+    assert len(matrix) > MANY_ROWS
+    assert np.allclose(score_onnx(graph, matrix), one_by_one, rtol=0.0, atol=1e-6)
+
+
+def test_a_graph_of_trees_names_the_feature_that_most_of_them_ask_for_first() -> None:
+    random = np.random.default_rng(1)
+    matrix = random.normal(size=(500, 5)).astype(np.float32)
+    target = (matrix[:, 2] > 0).astype(int)
+    named = {}
+    for estimator in ("hist_gradient_boosting", "linear"):
+        config = config_of(estimator, "binary", numeric=tuple("abcde"), categorical=())
+        model = onnx.load_from_string(to_onnx(fit_estimator(config, matrix, target), 5))
+        named[estimator] = {each.key: each.value for each in model.metadata_props}
+
+    assert named == {"hist_gradient_boosting": {LEADING_FEATURE: "2"}, "linear": {}}
 
 
 def test_one_row_and_no_row_can_be_scored() -> None:
