@@ -1,7 +1,7 @@
 """The function's handler with a clock around it.
 
-What it took stands in a header of the answer, in seconds: by the clock, or by the processor where that says less, for then
-other processes were in the way.
+What it took stands in a header of the answer, in seconds: by the clock, or by the processor where that says less, for
+then other processes were in the way.
 """
 
 from __future__ import annotations
