@@ -12,7 +12,8 @@ from contender.errors import IntegrityError, TrainingFailedError
 from contender.promotion import read_pointer
 from contender.registry import MODEL
 from contender.runs import COMPARISON, TRAINING
-from tests.handlers.conftest import PIPELINE_FILE, Cloud, Context, follow, orders, train
+from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
+from tests.handlers.serving import call, event
 
 
 def test_the_first_challenger_is_judged_against_the_baseline_and_becomes_champion(cloud: Cloud) -> None:
@@ -44,15 +45,10 @@ def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither
     )
 
 
-def test_the_champion_that_the_loop_made_answers_over_http(cloud: Cloud) -> None:
-    state = follow(cloud, cloud.upload("january.csv", orders()), "record")
-    event = {
-        "version": "2.0",
-        "rawPath": "/v1/predict",
-        "requestContext": {"http": {"method": "POST", "path": "/v1/predict"}, "stage": "$default"},
-        "body": json.dumps({"rows": [{"amount": 90, "carrier": "B"}, {"amount": 10, "carrier": "never seen"}]}),
-    }
-    answer = cloud.function("serve").handler(event, Context())
+def test_the_champion_that_the_loop_made_answers_over_http(kept: Cloud) -> None:
+    state = follow(kept, kept.upload("january.csv", orders()), "record")
+    rows = [{"amount": 90, "carrier": "B"}, {"amount": 10, "carrier": "never seen"}]
+    answer = call(kept, event("POST", "/v1/predict", json.dumps({"rows": rows})))
     body = json.loads(answer["body"])
     assert answer["statusCode"] == 200
     assert body["model_version"] == state["comparison"]["challenger"]

@@ -77,7 +77,8 @@ def response(content: Any, *, status: int = 200, **headers: str) -> Callable[[],
 def serving(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     """The serving function, which answers as in training until a test says otherwise."""
     monkeypatch.setenv("SERVE_FUNCTION_NAME", "contender-test-shop-serve")
-    monkeypatch.setenv("ROLLOUT_POLICY", RolloutPolicy().to_json())
+    # Where the real function is asked, it is this process, which holds what all tests before have left.
+    monkeypatch.setenv("ROLLOUT_POLICY", RolloutPolicy(rehearse_max_memory_mib=1e6).to_json())
     monkeypatch.setenv("MAX_MODEL_MIB", "200.0")
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's own, between attempts
     stand_in = Lambda(response(answers(AS_IN_TRAINING)))
