@@ -77,7 +77,10 @@ def test_a_prediction_carries_the_model_version_the_variant_and_an_id(serving: C
     first, second = body["predictions"]
     assert (first["prediction"], first["probability"]) == ("true", pytest.approx(0.7))
     assert (second["prediction"], second["probability"]) == ("false", pytest.approx(0.2))
-    assert [row["prediction_id"] for row in (first, second)] == [f"{body['prediction_id']}-0", f"{body['prediction_id']}-1"]
+    assert [row["prediction_id"] for row in (first, second)] == [
+        f"{body['prediction_id']}-0",
+        f"{body['prediction_id']}-1",
+    ]
     assert parse_prediction_id(second["prediction_id"]).row == 1
     metrics = emitted()[-1]
     assert (metrics["Requests"], metrics["Predictions"], metrics["pipeline"]) == ([1.0], [2.0], "shop")

@@ -65,7 +65,10 @@ def keep(
 def test_an_asynchronous_request_is_queued_under_the_id_of_its_key(serving: Cloud) -> None:
     answer = call(serving, event("POST", "/v1/predict-async", json.dumps({"rows": [ROW], "key": "order-17"})))
     request_id = request_id_of_key("shop", "order-17")
-    assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"prediction_id": request_id, "status": "queued"})
+    assert (answer["statusCode"], json.loads(answer["body"])) == (
+        202,
+        {"prediction_id": request_id, "status": "queued"},
+    )
     assert answer["headers"]["location"] == f"/v1/predictions/{request_id}"
     (message,) = taken("async.fifo")
     assert (message["pipeline"], message["request_id"], message["key"]) == ("shop", request_id, "order-17")

@@ -44,7 +44,9 @@ def begin(cloud: Cloud, *, minutes_ago: float) -> None:
     start_trial(
         cloud.models,
         pipeline="shop",
-        trial=Trial("v2", "sha", 0.2, "canary", run_id="run-2", since=since.isoformat(), until="2999-01-01T00:00:00+00:00"),
+        trial=Trial(
+            "v2", "sha", 0.2, "canary", run_id="run-2", since=since.isoformat(), until="2999-01-01T00:00:00+00:00"
+        ),
         judged_against=etag(cloud),
         fencing_token=1,
     )

@@ -91,7 +91,9 @@ def test_who_predicts_checks_signatures_and_makes_none(anywhere: Synthesised) ->
     actions = {action for action, _ in allowed(anywhere, "FunctionsPredictPartRole")}
     assert "kms:Verify" in actions
     assert "kms:Sign" not in actions
-    told = {f["LogicalId"] for f in _functions(anywhere) if "SIGNING_KEY_ID" in f["Properties"]["Environment"]["Variables"]}
+    told = {
+        f["LogicalId"] for f in _functions(anywhere) if "SIGNING_KEY_ID" in f["Properties"]["Environment"]["Variables"]
+    }
     assert told == {function_named(anywhere, "PredictPart")["LogicalId"]}
 
 
