@@ -91,7 +91,8 @@ class KeptPredictions:
     def _predictions(self, record: Record, wanted: PredictionId) -> Iterator[dict[str, Any]]:
         if not record.predictions:
             return
-        described = describe(np.array(record.predictions, dtype=np.float64), self._manifest(record.version))
+        manifest = self._manifest(record.version)
+        described = describe(np.array(record.predictions, dtype=np.float64), manifest, record.request_id)
         labels = self._labels(wanted, self._manifest(record.version)["task"])
         for number, row, said in zip(record.row_numbers(), record.rows, described, strict=True):
             if wanted.row in (None, number):
