@@ -16,8 +16,11 @@ from contender.registry import SIGNATURE, ModelReader, ModelVersion, sha256
 Verify = Callable[[str, bytes, bytes], bool]
 """Whether a signature (the third) was made over a sha256 digest (the second) by a key, named by its id or ARN."""
 
+Check = Callable[[ModelReader, ModelVersion], None]
+"""Raises IntegrityError when a version must not be used."""
 
-def require_signature(key_id: str, verify: Verify) -> Callable[[ModelReader, ModelVersion], None]:
+
+def require_signature(key_id: str, verify: Verify) -> Check:
     """A check for `contender.following.Follower(trust=…)` that raises IntegrityError unless this key signed a version.
 
     What was found good is remembered where the version's files are kept, so that a process that starts again needs

@@ -23,6 +23,7 @@ from contender.errors import (
     UnknownOutcomeError,
 )
 from contender.ports import StoredObject
+from contender.signatures import Check, require_signature
 
 Item = Mapping[str, Any]
 
@@ -74,6 +75,12 @@ class LightAws:
 
     def kms(self) -> LightKms:
         return LightKms(self)
+
+    def signature_check(self) -> Check | None:
+        """What refuses a version that the key in `SIGNING_KEY_ID` did not sign. Without a key there is none, and
+        digests are all that is checked."""
+        key_id = self._variables.get("SIGNING_KEY_ID", "")
+        return require_signature(key_id, self.kms().verify) if key_id else None
 
     def endpoint(self, service: str) -> tuple[Origin, str] | None:
         """Where the environment says that a service is: whom to ask, and a path before all others."""

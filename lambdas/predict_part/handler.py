@@ -34,7 +34,6 @@ from contender.batch import (
 )
 from contender.messages import MAX_REASON_CHARACTERS
 from contender.registry import ModelRegistry
-from contender.signatures import require_signature
 from lambdas.step import emit, logger, step
 
 
@@ -49,8 +48,7 @@ environment = read_environment(Environment, os.environ)
 s3 = boto3.client("s3")
 data = S3Objects(s3, environment.data_bucket)
 registry = ModelRegistry(S3Objects(s3, environment.model_bucket), environment.pipeline)
-signing_key = os.environ.get("SIGNING_KEY_ID", "")  # without one, digests are all that is checked
-check_signature = require_signature(signing_key, LightAws(os.environ).kms().verify) if signing_key else None
+check_signature = LightAws(os.environ).signature_check()
 
 
 @lru_cache(maxsize=2)

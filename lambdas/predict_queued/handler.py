@@ -27,7 +27,6 @@ from contender.following import Follower
 from contender.prediction_ids import parse_prediction_id
 from contender.prediction_log import ASYNC, CHAMPION, AsyncRequest, body_sha256, log_record, messages_of, request_key
 from contender.serving_policy import ServingPolicy
-from contender.signatures import require_signature
 from lambdas.queues import QueueMessage, failures, read_messages
 from lambdas.serve.http import ProblemError
 from lambdas.serve.predicting import answer_with
@@ -57,14 +56,13 @@ logger = Logger()
 environment = read_environment(Environment, os.environ)
 policy = ServingPolicy.from_json(environment.serving_policy)
 aws = LightAws(os.environ)
-signing_key = os.environ.get("SIGNING_KEY_ID", "")  # without one, digests are all that is checked
 follower = Follower(
     aws.objects(environment.model_bucket),
     environment.pipeline,
     load=load_model,
     clock=time.time,
     report=lambda error: logger.error("the last good model predicts on", exc_info=error),
-    trust=require_signature(signing_key, aws.kms().verify) if signing_key else None,
+    trust=aws.signature_check(),
     warm=WarmFiles(Path(os.environ.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
 )
 table = aws.table(environment.predictions_table)

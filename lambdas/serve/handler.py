@@ -21,7 +21,6 @@ from contender.following import Follower
 from contender.prediction_log import CHALLENGER
 from contender.registry import ModelReader
 from contender.serving_policy import ServingPolicy
-from contender.signatures import require_signature
 from lambdas.serve.after_answer import AfterAnswer
 from lambdas.serve.http import Request
 from lambdas.serve.looking_up import KeptPredictions
@@ -79,14 +78,13 @@ def read_manifest(version: str) -> Mapping[str, Any]:
 
 metrics.set_default_dimensions(pipeline=environment.pipeline)
 after_answer = AfterAnswer(os.environ, report=lambda error: report("work after an answer failed", error))
-signing_key = os.environ.get("SIGNING_KEY_ID", "")  # without one, digests are all that is checked
 follower = Follower(
     aws.objects(environment.model_bucket),
     environment.pipeline,
     load=load_model,
     clock=time.time,
     report=lambda error: report("the last good model serves on", error),
-    trust=require_signature(signing_key, aws.kms().verify) if signing_key else None,
+    trust=aws.signature_check(),
     warm=WarmFiles(Path(os.environ.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
 )
 table = aws.table(environment.predictions_table)
