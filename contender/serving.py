@@ -280,7 +280,8 @@ def answer(
     >>> answer(np.array([[0.2, 0.8]]), manifest, request_id="r", variant="champion")["predictions"][0]["prediction"]
     'true'
     """
-    described = describe(predictions, manifest, request_id)
+    ids = [f"{request_id}-{number}" for number in range(len(predictions))]
+    described = describe(predictions, manifest, ids)
     if contributions is not None:
         for row, shares in zip(described, contributions, strict=True):
             row["contributions"] = shares
@@ -292,8 +293,8 @@ def answer(
     }
 
 
-def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], request_id: str) -> list[dict[str, Any]]:
-    """Each row's prediction as an answer says it: a number, or a class and the classes' probabilities.
+def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Each row's prediction under its id, as an answer says it: a number, or a class and the classes' probabilities.
 
     Raises
     ------
@@ -306,7 +307,6 @@ def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], requ
             f"rows[{row}]: the model has no finite prediction for these values; "
             "they are far from all that it was trained on. Correct them, or send null for those that are not known"
         )
-    ids = [f"{request_id}-{number}" for number in range(len(predictions))]
     if manifest["task"] == "regression":
         values = predictions[:, 0].tolist()
         return [{"prediction_id": name, "prediction": value} for name, value in zip(ids, values, strict=True)]

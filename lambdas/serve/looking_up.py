@@ -92,11 +92,11 @@ class KeptPredictions:
         if not record.predictions:
             return
         manifest = self._manifest(record.version)
-        described = describe(np.array(record.predictions, dtype=np.float64), manifest, record.request_id)
-        labels = self._labels(wanted, self._manifest(record.version)["task"])
+        ids = [f"{record.request_id}-{number}" for number in record.row_numbers()]
+        described = describe(np.array(record.predictions, dtype=np.float64), manifest, ids)
+        labels = self._labels(wanted, manifest["task"])
         for number, row, said in zip(record.row_numbers(), record.rows, described, strict=True):
             if wanted.row in (None, number):
-                said["prediction_id"] = f"{record.request_id}-{number}"
                 yield {**said, "row": row, "label": labels.get(number)}
 
     def _labels(self, wanted: PredictionId, task: str) -> dict[int, dict[str, Any]]:
