@@ -98,7 +98,17 @@ class RowReader:
             columns = [[row[name] for row in rows] for name, _ in self._cells]
         except KeyError:
             return None
-        matrix = np.empty((len(rows), len(self._cells)), dtype=np.float32)
+        numbers = [
+            column for (_, read), column in zip(self._cells, columns, strict=True) if not isinstance(read, _Level)
+        ]
+        return self.of_columns(columns) if _NUMBERS.issuperset(map(type, chain.from_iterable(numbers))) else None
+
+    def of_columns(self, columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
+        """The matrix of whole columns, in the order of the features; None where a cell has to be looked at.
+
+        In columns of numeric features are numbers and None only.
+        """
+        matrix = np.empty((len(columns[0]), len(self._cells)), dtype=np.float32)
         numeric = []
         for position, ((_, read), column) in enumerate(zip(self._cells, columns, strict=True)):
             if not isinstance(read, _Level):
@@ -158,8 +168,6 @@ def _finite(value: float) -> float:
 
 def _numbers(columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
     """Columns of plain numbers, null where there is none; None when another value is among them."""
-    if not _NUMBERS.issuperset(map(type, chain.from_iterable(columns))):
-        return None
     try:
         numbers = np.array(columns, dtype=np.float64)
     except OverflowError:
@@ -301,12 +309,7 @@ def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], ids:
     NoAnswerError
         When a prediction is no finite number.
     """
-    if not np.isfinite(predictions).all():
-        row = int(np.flatnonzero(~np.isfinite(predictions).all(axis=1))[0])
-        raise NoAnswerError(
-            f"rows[{row}]: the model has no finite prediction for these values; "
-            "they are far from all that it was trained on. Correct them, or send null for those that are not known"
-        )
+    check_finite(predictions)
     if manifest["task"] == "regression":
         values = predictions[:, 0].tolist()
         return [{"prediction_id": name, "prediction": value} for name, value in zip(ids, values, strict=True)]
@@ -329,6 +332,22 @@ def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], ids:
         }
         for name, best, p, p_first, p_second in zip(ids, chosen, positive, *columns, strict=True)
     ]
+
+
+def check_finite(predictions: NDArray[np.float64]) -> None:
+    """Refuse predictions that JSON cannot say.
+
+    Raises
+    ------
+    NoAnswerError
+        When one is no finite number: its row is so far from all that the model has seen.
+    """
+    if not np.isfinite(predictions).all():
+        row = int(np.flatnonzero(~np.isfinite(predictions).all(axis=1))[0])
+        raise NoAnswerError(
+            f"rows[{row}]: the model has no finite prediction for these values; "
+            "they are far from all that it was trained on. Correct them, or send null for those that are not known"
+        )
 
 
 def check_answer_size(text: str, rows: int) -> None:

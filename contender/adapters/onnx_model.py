@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.adapters.quick_answers import QuickWriter
+from contender.adapters.quick_requests import QuickReader
 from contender.encoding import FeatureEncoding, encode
 from contender.registry import MODEL, ModelReader, ModelVersion
 from contender.serving import RowReader
@@ -48,6 +50,22 @@ class OnnxModel:
     def reader(self) -> RowReader:
         """What reads the rows of requests for this version."""
         return RowReader(self.encodings)
+
+    @cached_property
+    def quick_reader(self) -> QuickReader | None:
+        """What reads usual requests of many rows; None when a feature has a name that JSON would have to escape."""
+        try:
+            return QuickReader(self.encodings, self.reader)
+        except ValueError:
+            return None
+
+    @cached_property
+    def quick_writer(self) -> QuickWriter | None:
+        """What writes answers; None when a class has a name that JSON would have to escape."""
+        try:
+            return QuickWriter(self.manifest)
+        except ValueError:
+            return None
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         """Predictions of shape (rows, k): k is 1 for a regression, else one probability for each class."""

@@ -41,7 +41,17 @@ class Request:
         return cls(http["method"], event["rawPath"], content_type, event.get("body"), is_base64)
 
     def json(self) -> Any:
-        """The body.
+        """The value of the body.
+
+        Raises
+        ------
+        ProblemError, TooLargeError, InvalidInputError
+            As `json_text` does, or when it is not JSON.
+        """
+        return parse_json(self.json_text())
+
+    def json_text(self) -> str | bytes:
+        """The body, which is said to be JSON.
 
         Raises
         ------
@@ -50,7 +60,7 @@ class Request:
         TooLargeError
             When the body is larger than 6 MB.
         InvalidInputError
-            When it is not JSON.
+            When it is empty, or not the base64 that it is said to be.
         """
         if self.content_type != JSON:
             self._check_content_type()
@@ -66,7 +76,7 @@ class Request:
                 raise _too_large(len(body))
         if not body:
             raise InvalidInputError("the body is empty; it must be JSON")
-        return parse_json(body)
+        return body
 
     def _check_content_type(self) -> None:
         kind, _, parameters = self.content_type.partition(";")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.adapters.fast_json import to_json
+from contender.adapters.fast_json import parse_json, to_json
 from contender.adapters.onnx_model import OnnxModel
 from contender.contributions import of_answer
 from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
@@ -56,9 +56,19 @@ def answer_with(
         When contributions are asked for and this version cannot give them (409).
     """
     asked = read_request(body, model.reader, max_rows=max_rows)
+    return _answered(model, asked, request_id=request_id, variant=variant, timer=timer)
+
+
+def _answered(
+    model: OnnxModel, asked: PredictRequest, *, request_id: str, variant: str, timer: Callable[[], float]
+) -> Answered:
     predictions = model.predict_encoded(asked.matrix)
     shares = _contributions(model, asked, timer) if asked.contributions else None
-    text = to_json(answer(predictions, model.manifest, request_id=request_id, variant=variant, contributions=shares))
+    if shares is None and model.quick_writer is not None:
+        text = model.quick_writer.write(predictions, request_id=request_id, variant=variant)
+    else:
+        said = answer(predictions, model.manifest, request_id=request_id, variant=variant, contributions=shares)
+        text = to_json(said)
     check_answer_size(text, len(asked.rows))
     return Answered(asked, predictions, text, model, variant)
 
@@ -112,8 +122,8 @@ class Predictor:
         self._after, self._measure, self._report = after, measure, report
         self._clock, self._timer, self._random = clock, timer, random
 
-    def predict(self, body: Any, serving: Serving[OnnxModel], started: float) -> str:
-        """The answer's body. `started` is when the request came, by the timer.
+    def predict(self, text: str | bytes, serving: Serving[OnnxModel], started: float) -> str:
+        """The answer's body to a request's. `started` is when the request came, by the timer.
 
         Raises
         ------
@@ -122,6 +132,10 @@ class Predictor:
         """
         now = self._clock()
         request_id = self._new_id(now)
+        alone = serving.challenger is None  # else a key in the body decides who answers
+        reader = serving.model.quick_reader if alone else None
+        quick = reader.read(text, max_rows=self._policy.max_rows) if reader is not None else None
+        body = parse_json(text) if quick is None else None
         key = _key_of(body) or request_id
         challenger = serving.challenger if serving.variant(key, now) == CHALLENGER else None
         answered, failure = None, None
@@ -131,7 +145,7 @@ class Predictor:
             except Exception as error:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
-            answered = self._by_champion(serving.model, body, request_id, started)
+            answered = self._by_champion(serving.model, quick or body, request_id, started)
         if challenger is not None and failure is not None and not isinstance(failure, ProblemError | TooLargeError):
             self._count_failure(challenger, CHALLENGER, failure, started)
         latency = self._milliseconds(started)
@@ -142,6 +156,8 @@ class Predictor:
         return answered.text
 
     def _answer(self, model: OnnxModel, body: Any, request_id: str, variant: str) -> Answered:
+        if isinstance(body, PredictRequest):
+            return _answered(model, body, request_id=request_id, variant=variant, timer=self._timer)
         most = self._policy.max_rows
         return answer_with(model, body, request_id=request_id, variant=variant, max_rows=most, timer=self._timer)
 

@@ -91,8 +91,8 @@ class Routes:
 
     def _predict(self, request: Request) -> Reply:
         started = self._timer()
-        body = request.json()
-        return Reply(200, self._predictor.predict(body, self._serving(), started))
+        text = request.json_text()
+        return Reply(200, self._predictor.predict(text, self._serving(), started))
 
     def _predict_async(self, request: Request) -> Reply:
         taken = self._waiting.predict_later(request.json(), self._serving().model)
