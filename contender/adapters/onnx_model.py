@@ -10,17 +10,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.adapters.quick_answers import QuickWriter
-from contender.adapters.quick_requests import QuickReader
 from contender.encoding import FeatureEncoding, encode
 from contender.registry import MODEL, ModelReader, ModelVersion
 from contender.serving import RowReader
 from contender.table import Table
+
+if TYPE_CHECKING:
+    from contender.adapters.quick_answers import QuickWriter
+    from contender.adapters.quick_requests import QuickReader
 
 # Read when the library is loaded: without it, the published Linux builds (1.29 on) report model names and hashes to
 # their maker. See docs/decisions/0008. This is the only place that imports the library.
@@ -54,6 +56,8 @@ class OnnxModel:
     @cached_property
     def quick_reader(self) -> QuickReader | None:
         """What reads usual requests of many rows; None when a feature has a name that JSON would have to escape."""
+        from contender.adapters.quick_requests import QuickReader  # noqa: PLC0415 - only what answers requests has it
+
         try:
             return QuickReader(self.encodings, self.reader)
         except ValueError:
@@ -62,6 +66,8 @@ class OnnxModel:
     @cached_property
     def quick_writer(self) -> QuickWriter | None:
         """What writes answers; None when a class has a name that JSON would have to escape."""
+        from contender.adapters.quick_answers import QuickWriter  # noqa: PLC0415 - as above
+
         try:
             return QuickWriter(self.manifest)
         except ValueError:

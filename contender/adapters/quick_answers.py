@@ -54,7 +54,8 @@ class QuickWriter:
         return self._encode(body).decode()
 
     def _columns(self, predictions: NDArray[np.float64]) -> list[Any]:
-        columns, classes = predictions.T.tolist(), self._manifest["classes"]
+        columns: list[Any] = predictions.T.tolist()
+        classes = self._manifest["classes"]
         if not classes:
             return columns
         chosen = map(classes.__getitem__, predictions.argmax(axis=1).tolist())

@@ -19,7 +19,7 @@ from contender.adapters.onnx_model import OnnxModel, load_model
 from contender.adapters.warm_files import WarmFiles
 from contender.following import Follower
 from contender.prediction_log import CHALLENGER
-from contender.registry import ModelReader
+from contender.registry import ModelReader, ModelVersion
 from contender.serving_policy import ServingPolicy
 from lambdas.serve.after_answer import AfterAnswer
 from lambdas.serve.http import Request
@@ -72,6 +72,13 @@ def emit(measured: list[tuple[str, str, float]]) -> None:
     metrics.flush_metrics()
 
 
+def load_ready(reader: ModelReader, version: ModelVersion) -> OnnxModel:
+    """A loaded version whose first request is as quick as the next."""
+    model = load_model(reader, version)
+    _ = model.reader, model.quick_reader, model.quick_writer
+    return model
+
+
 def read_manifest(version: str) -> Mapping[str, Any]:
     return ModelReader(aws.objects(environment.model_bucket), environment.pipeline).read(version).manifest
 
@@ -81,7 +88,7 @@ after_answer = AfterAnswer(os.environ, report=lambda error: report("work after a
 follower = Follower(
     aws.objects(environment.model_bucket),
     environment.pipeline,
-    load=load_model,
+    load=load_ready,
     clock=time.time,
     report=lambda error: report("the last good model serves on", error),
     trust=aws.signature_check(),

@@ -6,8 +6,8 @@ Validation is the handler's own; then rows become a pandas frame, as the trained
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,10 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from contender.adapters.quick_answers import QuickWriter
+from contender.adapters.quick_requests import QuickReader
 from contender.encoding import FeatureEncoding
-from contender.serving import RowReader
+from contender.serving import PredictRequest, RowReader
 
 
 class FrameReader:
@@ -27,9 +29,23 @@ class FrameReader:
         self._numeric = {each.name: np.float32 for each in encodings if each.kind == "numeric"}
         self._names = [each.name for each in encodings]
 
-    def read(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    def read(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         self._reader.read(rows)
-        return pd.DataFrame(rows, columns=self._names).astype(self._numeric)
+        return self.frame(rows)
+
+    def frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        return pd.DataFrame(list(rows), columns=self._names).astype(self._numeric)
+
+
+class QuickFrameReader:
+    """Reads usual requests as the handler's quick reader does, and hands on the frame."""
+
+    def __init__(self, encodings: tuple[FeatureEncoding, ...], frames: FrameReader) -> None:
+        self._quick, self._frames = QuickReader(encodings, RowReader(encodings)), frames
+
+    def read(self, text: str, *, max_rows: int) -> PredictRequest | None:
+        asked = self._quick.read(text, max_rows=max_rows)
+        return None if asked is None else replace(asked, matrix=self._frames.frame(asked.rows))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,14 @@ class OnnxModel:
     @cached_property
     def reader(self) -> FrameReader:
         return FrameReader(self.encodings)
+
+    @cached_property
+    def quick_reader(self) -> QuickFrameReader:
+        return QuickFrameReader(self.encodings, self.reader)
+
+    @cached_property
+    def quick_writer(self) -> QuickWriter:
+        return QuickWriter(self.manifest)
 
     def predict_encoded(self, frame: pd.DataFrame) -> Any:
         return self.pipeline.predict_proba(frame)
