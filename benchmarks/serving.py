@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN
 from benchmarks.function_bundle import contender_function, shipped_bytes, sklearn_function
@@ -216,9 +217,10 @@ def _about() -> str:
         "processes of its own, everybody with one thread. The first two are functions behind Lambda's runtime client, "
         "with the Runtime API, the Extensions API, S3 and SQS on loopback: signed requests, validation, the prediction "
         "log and metrics are on. *Start* is from the start of the process to the first answer, its files in the "
-        "system's memory. Contestants take turns; times are medians, and figures are medians of the ratios of a round, "
-        "so that other work on the machine falls on both sides. *In the handler* is the function's own part of a call, "
-        "by the clock or by the processor where that says less; the rest is Lambda's runtime client, equal for both, "
+        "system's memory. Contestants take turns; times are the lower quartile of the rounds, and figures are ratios "
+        "of these: other work on the machine only ever adds to whoever's turn it is. *In the handler* is the "
+        "function's own part of a call, by the clock or by the processor where that says less; the rest is Lambda's "
+        "runtime client, equal for both, "
         "which takes some milliseconds to read and write the JSON of 1,000 rows. *Billed* adds what a function does "
         "after the answer (the prediction log, metrics). Memory is the most that was resident, workers included."
     )
@@ -234,10 +236,10 @@ def _speed_table(found: Mapping[str, Measured]) -> str:
         lines.append(
             [
                 name,
-                f"{np.median(measured.starts) * 1e3:.0f} ms",
+                f"{_undisturbed(measured.starts) * 1e3:.0f} ms",
                 *map(_milliseconds, (measured.single, measured.single_handler, measured.single_ready)),
                 *map(_milliseconds, (measured.batch, measured.batch_handler)),
-                f"{BATCH_ROWS / np.median(measured.batch):,.0f}",
+                f"{BATCH_ROWS / _undisturbed(measured.batch):,.0f}",
                 f"{measured.peak / 2**20:.0f} MB",
             ]
         )
@@ -245,7 +247,12 @@ def _speed_table(found: Mapping[str, Measured]) -> str:
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:
-    return f"{np.median(seconds) * 1e3:.3g} ms" if seconds else ""
+    return f"{_undisturbed(seconds) * 1e3:.3g} ms" if seconds else ""
+
+
+def _undisturbed(measured: Sequence[float] | NDArray[np.float64]) -> float:
+    """The lower quartile: what is left of a time where other work on the machine only adds to it."""
+    return float(np.quantile(measured, 0.25))
 
 
 def _ahead(found: Mapping[str, Measured]) -> str:
@@ -254,11 +261,9 @@ def _ahead(found: Mapping[str, Measured]) -> str:
     ahead = []
     for name, other in found.items():
         for key, what in (("starts", "start"), ("single", "one row"), ("batch", "1,000 rows"), ("peak", "memory")):
-            if (
-                name != CONTENDER
-                and not other.failed
-                and np.median(getattr(other, key)) < np.median(getattr(ours, key))
-            ):
+            if name == CONTENDER or other.failed:
+                continue
+            if _undisturbed(np.atleast_1d(getattr(other, key))) < _undisturbed(np.atleast_1d(getattr(ours, key))):
                 ahead.append(f"{name} ({what})")
     return f"Ahead of Contender: {'; '.join(ahead) if ahead else 'nobody'}."
 
@@ -282,7 +287,7 @@ def _figures(found: Mapping[str, Measured], megabytes: float, served: float, dif
 
     def share(other: str, key: str) -> float:
         theirs = getattr(found[other], key)
-        return float(np.median(np.divide(getattr(ours, key), theirs))) if theirs and getattr(ours, key) else np.nan
+        return _undisturbed(getattr(ours, key)) / _undisturbed(theirs) if theirs and getattr(ours, key) else np.nan
 
     return [
         Figure(
