@@ -25,13 +25,13 @@ from contender.metrics import is_own_metric, metric_names
 from contender.promotion_policy import PromotionPolicy
 from contender.rollout_policy import RolloutPolicy
 from contender.serving_policy import ServingPolicy
+from contender.training_policy import IMPORT_PATTERN, SearchPolicy, TrainingPolicy
 
 Task = Literal["binary", "multiclass", "regression"]
 Section = TypeVar("Section")
 
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
-IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
@@ -55,41 +55,6 @@ class ValidationPolicy:
         minimum=0.0,
         maximum=1.0,
     )
-
-
-@dataclass(frozen=True)
-class TrainingPolicy:
-    """How a challenger is made."""
-
-    estimator: str = key(
-        "Which estimator to train; `linear` is logistic or ridge regression.",
-        "hist_gradient_boosting",
-        choices=("hist_gradient_boosting", "lightgbm", "random_forest", "linear"),
-    )
-    parameters: dict[str, Any] = key("Passed to the estimator as they are.", {})
-    holdout_blocks: int = key(
-        "The newest blocks, kept from training: champion and challenger are compared on them.", 7, minimum=1
-    )
-    window_batches: int = key("Train on the newest so many dataset versions; 0 is all of them.", 0, minimum=0)
-    retrain_growth: float = key(
-        "Train a challenger, drift or no drift, once there are so many times as many rows as when the newest model was "
-        "trained: more data is a reason of its own. 0 waits for drift.",
-        10.0,
-        minimum=0.0,
-        maximum=1000.0,
-    )
-    min_level_rows: int = key(
-        "A category seen in fewer training rows is treated as unseen, so that the model learns what unseen means.",
-        20,
-        minimum=1,
-    )
-    seed: int = key("Seed of everything random in training.", 7, minimum=0)
-    cpu: int = key(
-        "CPU units of the training task (1024 is one vCPU).",
-        1024,
-        choices=("256", "512", "1024", "2048", "4096", "8192", "16384"),
-    )
-    memory_mib: int = key("Memory of the training task in MiB.", 4096, minimum=512, maximum=122880)
 
 
 @dataclass(frozen=True)
@@ -161,6 +126,9 @@ class PipelineConfig:
     )
     validation: ValidationPolicy = key("When a batch is refused.", ValidationPolicy())
     training: TrainingPolicy = key("How a challenger is made.", TrainingPolicy())
+    search: SearchPolicy = key(
+        "Which parameters are tried before it is trained, and what that may cost.", SearchPolicy()
+    )
     drift: DriftPolicy = key("When the world counts as changed.", DriftPolicy())
     promotion: PromotionPolicy = key("When a challenger wins.", PromotionPolicy())
     rollout: RolloutPolicy = key("How a challenger that won comes to serve.", RolloutPolicy())

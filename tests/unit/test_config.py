@@ -222,6 +222,10 @@ class TestABadFile:
             load_pipelines(tmp_path)
 
 
+NEEDED = {"trials": "\n[search.space]\nmax_iter = [50, 100]\n"}
+"""What a key's bound makes no sense without."""
+
+
 @pytest.mark.parametrize(("section", "name", "hint", "setting"), KEYS, ids=IDS)
 class TestEveryKey:
     def test_says_what_it_means(self, section: str, name: str, hint: Any, setting: Any) -> None:
@@ -251,7 +255,7 @@ class TestEveryKey:
         for bound in ("minimum", "maximum"):
             value = setting.metadata.get(bound)
             if value is not None:
-                config = parse_pipeline(with_key(section, name, str(value)))
+                config = parse_pipeline(with_key(section, name, str(value)) + NEEDED.get(name, ""))
                 assert getattr(getattr(config, section) if section else config, name) == value
 
     def test_stands_on_the_page(self, section: str, name: str, hint: Any, setting: Any) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
 from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, TrainingFailedError
@@ -27,6 +27,7 @@ from contender.replay_arms import Arm, Trained, arms_of
 from contender.replay_cost import fargate_usd
 from contender.replay_report import Replay
 from contender.table import Table
+from contender.training_policy import TrainingPolicy
 
 ROWS, DAYS = 200, 8
 

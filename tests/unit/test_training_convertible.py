@@ -31,8 +31,9 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.errors import ParityError, TrainingFailedError
+from contender.training_policy import TrainingPolicy
 from training_image.convertible import check_convertible
 from training_image.estimators import build_estimator, fit_estimator
 from training_image.export import check_parity, to_onnx

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.encoding import MAX_LEVELS, FeatureEncoding, encode, fit_encoding, frequent_levels
 from contender.errors import InvalidInputError
 from contender.table import Table
+from contender.training_policy import TrainingPolicy
 
 values = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "c", "é", "NaN", ""])), max_size=40)
 

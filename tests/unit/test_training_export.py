@@ -12,8 +12,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.pipeline import Pipeline
 
 from contender.adapters.onnx_model import LEADING_FEATURE, MANY_ROWS
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.errors import ParityError, TrainingFailedError
+from contender.training_policy import TrainingPolicy
 from training_image.estimators import build_estimator, fit_estimator
 from training_image.export import (
     check_parity,

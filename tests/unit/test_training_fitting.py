@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.errors import TrainingFailedError
 from contender.table import Table
+from contender.training_policy import TrainingPolicy
 from training_image.export import score_onnx
 from training_image.fitting import TrainedModel, newest_blocks, train
 

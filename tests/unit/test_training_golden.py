@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.config import PipelineConfig, TrainingPolicy
+from contender.config import PipelineConfig
 from contender.encoding import FeatureEncoding, encode
 from contender.rehearsal import Golden
 from contender.table import Table
+from contender.training_policy import TrainingPolicy
 from training_image.estimators import fit_estimator
 from training_image.export import predict, score_onnx, to_onnx
 from training_image.golden import MOST_ROWS, MOST_UNSEEN, golden_file, golden_rows, rows_of, table_of, typical_row
