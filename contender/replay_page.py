@@ -5,14 +5,15 @@ For somebody who chooses a policy: what it would have done in words, then in fig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from html import escape
-from importlib.resources import files
 from itertools import pairwise
 from math import log1p
 
+from contender import pages
 from contender.charts import SHAPES, Plot, Points, ticks
+from contender.pages import PANEL, both, count, section, signed, size
 from contender.replay_report import ArmResult, Replay, Step
 
 MARKS = {
@@ -36,14 +37,9 @@ WORDS = {
     "failed": "failed",
 }
 
-WIDE, PANEL, NARROW = 1040.0, 500.0, 380.0
-Draw = Callable[[float], str]
-
 
 def page(found: Replay) -> str:
     """The page, whole."""
-    style = files("contender").joinpath("replay_page.css").read_text(encoding="utf-8")
-    title = escape(f"{found.pipeline}: replay")
     sections = "".join(
         (
             _header(found),
@@ -57,12 +53,7 @@ def page(found: Replay) -> str:
             _how_to_read(found),
         )
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{sections}</main>\n</body>\n</html>\n"
-    )
+    return pages.whole(f"{found.pipeline}: replay", sections, styles=("replay_page.css",))
 
 
 # --- words and tables
@@ -73,13 +64,13 @@ def _header(found: Replay) -> str:
     rows = sum(batch.rows - batch.left_out for batch in used)
     span = f"{found.batches[0].name} to {found.batches[-1].name}"
     described = f'<p class="of">{escape(found.description)}</p>' if found.description else ""
-    return (
-        f'<header><p class="eyebrow">Replay of <b>{escape(found.pipeline)}</b> · {escape(span)}</p>'
-        f"<h1>{escape(found.headline)}</h1>{described}"
-        f'<p class="lead">{escape(_second_sentence(found))}</p>'
+    return pages.header(
+        f"Replay of <b>{escape(found.pipeline)}</b> · {escape(span)}",
+        found.headline,
+        f'{described}<p class="lead">{escape(_second_sentence(found))}</p>'
         f'<p class="facts">{rows:,} rows in {len(used)} batches. The first champion came of '
         f"{escape(found.batches[found.first].name)}; {len(found.scored)} batches are scored, each by the model that "
-        "served when it came.</p></header>"
+        "served when it came.</p>",
     )
 
 
@@ -90,11 +81,11 @@ def _second_sentence(found: Replay) -> str:
     parts = []
     if ours.difference is not None and ours.difference.low is not None and ours.difference.high is not None:
         parts.append(
-            f"On other days of the same batches the difference would have been between {_signed(ours.difference.low)} "
-            f"and {_signed(ours.difference.high)} (95 %)."
+            f"On other days of the same batches the difference would have been between {signed(ours.difference.low)} "
+            f"and {signed(ours.difference.high)} (95 %)."
         )
     if never.difference is not None:
-        parts.append(f"Never retraining: {_signed(never.difference.value)}.")
+        parts.append(f"Never retraining: {signed(never.difference.value)}.")
     if saved > 0:
         parts.append(f"Training would have cost ${ours.cost_usd:.3f} instead of ${always.cost_usd:.3f}.")
     return " ".join(parts)
@@ -109,9 +100,9 @@ def _summary(found: Replay) -> str:
         f"<td>${arm.cost_usd:.4f}</td></tr>"
         for arm, style in _styled(found)
     )
-    return _section(
+    return section(
         "The policies side by side",
-        f"Mean {escape(found.metric_title)} over the scored batches, weighted by rows; {better} is better. Retrains "
+        f"Mean {found.metric_title} over the scored batches, weighted by rows; {better} is better. Retrains "
         "and cost count from the first champion on.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
         "<th scope=col>promoted</th><th scope=col>less always, 95&nbsp;%</th>"
@@ -124,9 +115,9 @@ def _interval(arm: ArmResult) -> str:
     if arm.difference is None:
         return "–"
     if arm.difference.high is None:
-        return _signed(arm.difference.value)
+        return signed(arm.difference.value)
     half = arm.difference.high - arm.difference.value
-    return f"{_signed(arm.difference.value)} <small>± {half:.4f}</small>"
+    return f"{signed(arm.difference.value)} <small>± {half:.4f}</small>"
 
 
 def _decisions(found: Replay) -> str:
@@ -136,13 +127,13 @@ def _decisions(found: Replay) -> str:
         rows = "".join(_decision(found, step) for step in arm.steps)
         opened = " open" if position == 0 else ""
         tables.append(
-            f"<details{opened}><summary>{escape(arm.name)}: {_count(arm.retrains, 'retrain')}, "
-            f"{_count(arm.replacements, 'promotion')}</summary>"
+            f"<details{opened}><summary>{escape(arm.name)}: {count(arm.retrains, 'retrain')}, "
+            f"{count(arm.replacements, 'promotion')}</summary>"
             '<div class="scroll"><table class="decisions"><thead><tr><th scope=col>batch</th>'
             f"<th scope=col>decision</th><th scope=col>{escape(found.metric)}</th><th scope=col>why</th></tr></thead>"
             f"<tbody>{rows}</tbody></table></div></details>"
         )
-    return _section(
+    return section(
         "Every decision, with its reason",
         "As the loop would have recorded it. The score is of the model that served when the batch came, before the "
         "decision.",
@@ -170,10 +161,9 @@ def _batches(found: Replay) -> str:
         for batch in found.batches
     )
     unplaced = f" {found.unplaced:,} rows have no readable time and are in none of them." if found.unplaced else ""
-    return _section(
+    return section(
         "What each batch held",
-        f"The history cut by {escape(_cut(found.every))}, each batch held to the data contract as an upload is."
-        f"{unplaced}",
+        f"The history cut by {_cut(found.every)}, each batch held to the data contract as an upload is.{unplaced}",
         '<details><summary>all batches</summary><div class="scroll"><table class="batches"><thead><tr>'
         "<th scope=col>batch</th><th scope=col>rows</th><td></td><th scope=col>blocks</th><th scope=col>left out</th>"
         f"<th scope=col>why</th></tr></thead><tbody>{rows}</tbody></table></div></details>",
@@ -217,7 +207,7 @@ def _differences(found: Replay) -> str:
     marks = ticks(low, high)
 
     def draw(width: float) -> str:
-        plot = _plot(found, width, low, high, marks, [_signed(mark, _places(marks)) for mark in marks])
+        plot = _plot(found, width, low, high, marks, [signed(mark, _places(marks)) for mark in marks])
         content = plot.axes() + plot.across(0.0, "zero")
         labels = [("always = 0", "always", 0.0)]
         for arm, style, points in reversed(series):
@@ -233,15 +223,15 @@ def _differences(found: Replay) -> str:
             f"{found.metric_title} less always-retraining's, batch by batch",
             _spoken([(arm.name, points) for arm, _, points in series], found),
             content + plot.end_labels(labels),
-            _size(width),
+            size(width),
         )
 
     below = "Below" if found.greater_is_better else "Above"
-    return _section(
+    return section(
         "How far from always retraining",
-        f"The {escape(found.metric_title)} of each batch, less what always retraining scored on it. {below} the "
+        f"The {found.metric_title} of each batch, less what always retraining scored on it. {below} the "
         "zero line a policy did worse.",
-        _both(draw) + _legend(found),
+        both(draw) + _legend(found),
     )
 
 
@@ -261,12 +251,12 @@ def _panels(found: Replay) -> str:
             content += plot.line(points, style) + _marks_of(plot, found, arm, style, dict(points))
             title = f"{found.metric_title} of {arm.name}, batch by batch"
             return plot.whole(
-                f"panel-{k}-{width:.0f}", title, _spoken([(arm.name, points)], found), content, _size(width)
+                f"panel-{k}-{width:.0f}", title, _spoken([(arm.name, points)], found), content, size(width)
             )
 
         heading = f"{_swatch(style)}<b>{escape(arm.name)}</b> mean {arm.mean:.4f}"
-        figures.append(f"<figure><figcaption>{heading}</figcaption>{_both(draw, wide=PANEL)}</figure>")
-    return _section(
+        figures.append(f"<figure><figcaption>{heading}</figcaption>{both(draw, wide=PANEL)}</figure>")
+    return section(
         f"{found.metric_title[:1].upper()}{found.metric_title[1:]} over time",
         "All move together when the world gets harder or easier to predict. Grey lines are the other policies.",
         f'<div class="panels">{"".join(figures)}</div>',
@@ -278,11 +268,11 @@ def _drift(found: Replay) -> str:
     pictures = []
     for k, (arm, style) in enumerate(_styled(found)):
         if arm.kind == "policy" and any(step.drift for step in arm.steps):
-            picture = _both(partial(_evidence, found, arm, style, f"drift-{k}"))
+            picture = both(partial(_evidence, found, arm, style, f"drift-{k}"))
             pictures.append(
                 f"<figure><figcaption>{_swatch(style)}<b>{escape(arm.name)}</b></figcaption>{picture}</figure>"
             )
-    return _section(
+    return section(
         "What the drift check saw",
         "How long chance alone would take to show as much difference from what the champion was trained on. A filled "
         "bar with “!” started a training: its evidence reached the alarm, and something had moved far enough. "
@@ -316,7 +306,7 @@ def _evidence(found: Replay, arm: ArmResult, style: str, identity: str, width: f
         )
     drifted = ", ".join(found.batches[step.batch].name for step, drift in seen if drift.drifted) or "no batch"
     said = f"Drifted: {drifted}. The alarm is at {alarm:.0f} days."
-    return plot.whole(f"{identity}-{width:.0f}", f"Evidence of drift, {arm.name}", said, content, _size(width))
+    return plot.whole(f"{identity}-{width:.0f}", f"Evidence of drift, {arm.name}", said, content, size(width))
 
 
 def _retrains(found: Replay) -> str:
@@ -338,10 +328,10 @@ def _retrains(found: Replay) -> str:
         said = "; ".join(f"{arm.name} {points[-1][1]:.0f}" for arm, _, points in series)
         return plot.whole(
             f"retrains-{width:.0f}", "Retrains so far, batch by batch", f"At the end: {said}.",
-            content + plot.end_labels(labels), _size(width),
+            content + plot.end_labels(labels), size(width),
         )  # fmt: skip
 
-    return _section("Retrains so far", "Each step up is a training that somebody pays for.", _both(draw))
+    return section("Retrains so far", "Each step up is a training that somebody pays for.", both(draw))
 
 
 def _marks_of(plot: Plot, found: Replay, arm: ArmResult, style: str, values: dict[float, float | None]) -> str:
@@ -385,15 +375,6 @@ def _plot(
     return Plot(names, low, high, width, height, right=edge, y_ticks=marks, tick_labels=labels)
 
 
-def _both(draw: Draw, *, wide: float = WIDE) -> str:
-    """A picture for wide screens and one for narrow ones, so that its text is of one size on both."""
-    return draw(wide) + draw(NARROW)
-
-
-def _size(width: float) -> str:
-    return "narrow" if width == NARROW else "wide"
-
-
 def _points(arm: ArmResult, scored: Sequence[int]) -> list[tuple[float, float | None]]:
     return [(float(step.batch), step.score if step.batch in scored else None) for step in arm.steps]
 
@@ -417,13 +398,6 @@ def _places(marks: Sequence[float]) -> int:
     """So many decimals that neighbouring ticks are told apart."""
     step = min((b - a for a, b in pairwise(marks)), default=1.0)
     return next((places for places in range(7) if abs(round(step, places) - step) < step / 100), 6)
-
-
-def _signed(value: float, places: int = 4) -> str:
-    """With a sign, the true minus; zero has none."""
-    if round(value, places) == 0:
-        return "0"
-    return f"{value:+.{places}f}".replace("-", "−")
 
 
 def _spoken(series: Sequence[tuple[str, Sequence[tuple[float, float | None]]]], found: Replay) -> str:
@@ -450,13 +424,5 @@ def _key(shape: str) -> str:
     return f'<svg class="key" viewBox="-9 -9 18 18" aria-hidden="true"><g class="mark p1">{SHAPES[shape]}</g></svg>'
 
 
-def _section(title: str, said: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2><p class=said>{said}</p>{content}</section>" if content else ""
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def _cut(every: str) -> str:
-    return every if not every.isdecimal() else _count(int(every), "block")
+    return every if not every.isdecimal() else count(int(every), "block")
