@@ -30,7 +30,7 @@ down: $(INSTALLED) ## stop the local cloud that the demo left up
 	@$(BIN)/contender down
 
 test: $(INSTALLED) ## all tests, the local cloud's included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 bench: $(INSTALLED) ## measure speed and error rates beside the peers; fails where a stated figure is missed
 	$(BIN)/python -m benchmarks
@@ -55,6 +55,9 @@ format: $(INSTALLED) ## format and mend what can be mended
 lock: $(INSTALLED) ## pin what requirements.in asks for, with hashes
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
+	for tool in localcloud/tools/*.in; do \
+		$(BIN)/uv pip compile $$tool -o $${tool%.in}.txt --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
+	done
 
 clean: down ## stop the local cloud and forget what it held
 	rm -rf .contender cdk.out .pytest_cache .mypy_cache .ruff_cache

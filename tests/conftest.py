@@ -25,6 +25,19 @@ KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
 """boto3 reads the services' descriptions once and not for each test, which is most of what a test would take."""
 
 
+TOGETHER = ("stacks", "localcloud")
+"""Folders of tests whose fixtures are dear: one process runs them all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are spread over processes, those of a file stay together, and the long ones begin."""
+    items.sort(key=lambda item: item.path.parent.name != "e2e")
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            folder = item.path.parent.name
+            item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that open nothing, so that a forgotten fake fails instead of reaching AWS."""

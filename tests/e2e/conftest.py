@@ -1,8 +1,11 @@
-"""One local cloud for all end-to-end tests; whatever happens in them, nothing of it is left running."""
+"""Two local clouds for all end-to-end tests; whatever happens in them, nothing of them is left running."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -11,23 +14,66 @@ from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
 from tests.e2e.loop import LocalLoop, copy_project
 
-SHOPS = ("shop-live", "shop-input", "shop-burst", "shop-abort", "shop-swap", "shop-batch", "shop-log")
+CLOUDS = {
+    "test_bad_input": "first",
+    "test_burst": "first",
+    "test_canary": "first",
+    "test_rehearse": "first",
+    "test_serving_swaps": "first",
+}
+"""Which cloud a module's tests share; those not named share the second. Each takes about half of the time."""
+
+PIPELINES = {
+    "first": {
+        **{name: shop.pipeline_file(name) for name in ("shop-live", "shop-input", "shop-burst", "shop-abort")},
+        "shop-canary": shop.pipeline_file("shop-canary") + shop.CANARY,
+        "shop-asks": shop.pipeline_file("shop-asks") + shop.ASKS,
+        "shop-skew": shop.pipeline_file("shop-skew"),
+        "shop-broken": shop.pipeline_file("shop-broken", parameters="{ trees = 7 }"),
+    },
+    "second": {
+        **{name: shop.pipeline_file(name) for name in ("shop-swap", "shop-batch", "shop-log")},
+        "shop-nightly": shop.pipeline_file("shop-nightly") + shop.NIGHTLY,
+    },
+}
+"""Beside the project's own pipelines, which both have; `shop-broken` names a parameter that is none."""
 
 
-@pytest.fixture(scope="session")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLoop]:
-    """A cloud with the project's own pipelines and some small ones; `shop-broken` names a parameter that is none."""
-    made = LocalLoop(tmp_path_factory.mktemp("project"))
+def cloud_of(module: Path) -> str:
+    """The cloud that the tests of a file use."""
+    return CLOUDS.get(module.stem, "second")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one cloud run in one process, one after the other."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and "loop" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(cloud_of(item.path)))
+
+
+@dataclass
+class Clouds:
+    """The clouds of this process, each made when it is first asked for."""
+
+    folders: pytest.TempPathFactory
+    stack: ExitStack
+    made: dict[str, LocalLoop] = field(default_factory=dict)
+
+    def of(self, name: str) -> LocalLoop:
+        if name not in self.made:
+            self.made[name] = self.stack.enter_context(running(name, self.folders.mktemp(f"project-{name}")))
+        return self.made[name]
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[LocalLoop]:
+    """A cloud with the project's own pipelines and some small ones."""
+    made = LocalLoop(folder)
     copy_project(made.root)
-    for name in SHOPS:
-        made.write_pipeline(name, shop.pipeline_file(name))
-    nightly = '[serving]\nbatch_schedule = "cron(0 3 1 1 ? 2099)"\n'
-    made.write_pipeline("shop-nightly", shop.pipeline_file("shop-nightly") + nightly)
-    made.write_pipeline("shop-canary", shop.pipeline_file("shop-canary") + shop.CANARY)
-    made.write_pipeline("shop-asks", shop.pipeline_file("shop-asks") + shop.ASKS)
-    made.write_pipeline("shop-skew", shop.pipeline_file("shop-skew"))
-    shop.plant_skew(made.root)
-    made.write_pipeline("shop-broken", shop.pipeline_file("shop-broken", parameters="{ trees = 7 }"))
+    for pipeline, text in PIPELINES[name].items():
+        made.write_pipeline(pipeline, text)
+    if "shop-skew" in PIPELINES[name]:
+        shop.plant_skew(made.root)
     processes = []
     try:
         made.up()
@@ -38,3 +84,15 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLoop]:
         made.down()
     left = [process for process in processes if is_alive(process) or group_members(process.pid)]
     assert not left, f"still running after `down`: {left}"
+
+
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
+    with ExitStack() as stack:
+        yield Clouds(tmp_path_factory, stack)
+
+
+@pytest.fixture(scope="module")
+def loop(clouds: Clouds, request: pytest.FixtureRequest) -> LocalLoop:
+    """The cloud that this module's tests share with those of some others."""
+    return clouds.of(cloud_of(request.path))

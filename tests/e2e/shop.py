@@ -20,6 +20,12 @@ min_labels = 15
 """
 """The end of a pipeline file whose champions bake for a few moments."""
 
+NIGHTLY = """
+[serving]
+batch_schedule = "cron(0 3 1 1 ? 2099)"
+"""
+"""The end of a pipeline file whose files for prediction wait for a schedule that never comes by itself."""
+
 ASKS = """
 [rollout]
 approval = "always"
