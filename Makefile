@@ -41,7 +41,7 @@ bench-serving: $(INSTALLED) ## the served model beside its peers: start, answers
 check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy contender
+	$(BIN)/mypy contender lambdas training_image stacks localcloud
 	$(BIN)/lint-imports
 	for machine in statemachines/*.asl.json; do npx --yes asl-validator@4.0.0 --json-path $$machine || exit 1; done
 	npx --yes aws-cdk@2 synth --quiet --output cdk.out/dev -c env=dev '**'

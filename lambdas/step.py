@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -22,11 +22,14 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 class State(Protocol):
     """The state of an execution, as a machine's functions are told it."""
 
-    run_id: str
-    request: Any
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def request(self) -> Any: ...
 
 
-def step(work: Callable[[Any], Message], read: Callable[[dict[str, Any]], State] = RunState.from_dict) -> Handler:
+def step(work: Callable[[Any], Message], read: Callable[[Mapping[str, Any]], State] = RunState.from_dict) -> Handler:
     """A Lambda handler from a function of the run's state, or of another machine's, which `read` makes of the event."""
 
     @logger.inject_lambda_context

@@ -53,7 +53,7 @@ class QueueWithDeadLetters(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, fifo: bool = False) -> None:
         super().__init__(scope, construct_id)
         # SQS refuses `fifo=False`: a standard queue has no such property.
-        ordered = {"fifo": True, "content_based_deduplication": False} if fifo else {}
+        ordered, deduplicated = (True, False) if fifo else (None, None)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -61,7 +61,8 @@ class QueueWithDeadLetters(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(DEAD_LETTER_DAYS),
             removal_policy=environment.removal_policy,
-            **ordered,
+            fifo=ordered,
+            content_based_deduplication=deduplicated,
         )
         self.queue = sqs.Queue(
             self,
@@ -72,7 +73,8 @@ class QueueWithDeadLetters(Construct):
             visibility_timeout=Duration.seconds(environment.redelivery_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=MAX_RECEIVES, queue=self.dead_letters),
             removal_policy=environment.removal_policy,
-            **ordered,
+            fifo=ordered,
+            content_based_deduplication=deduplicated,
         )
         acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This is the dead-letter queue of the queue beside it."})
 
