@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
+from contender.cost import fargate_usd
 from contender.datasets import BLOCK, ORDER, newest
 from contender.drift_policy import DriftPolicy
 from contender.errors import ContenderError, InvalidInputError
@@ -32,7 +33,6 @@ from contender.prequential import Scored, mean_difference, score
 from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
 from contender.replay_arms import Arm, Train, Trained
-from contender.replay_cost import fargate_usd
 from contender.replay_report import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step, Verdict
 from contender.spending import earlier_comparisons
 from contender.table import Table

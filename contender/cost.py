@@ -1,4 +1,4 @@
-"""What the trainings of a replay would cost."""
+"""What a training task costs: pure arithmetic over the list prices of docs/cost.md."""
 
 from __future__ import annotations
 
