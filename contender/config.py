@@ -185,6 +185,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     if numeric_slices:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
     yield from _metric_problems(config)
+    yield from _class_problems(config)
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
     for address in config.notify.emails:
@@ -199,6 +200,14 @@ def _metric_problems(config: PipelineConfig) -> Iterator[str]:
     if named and not is_own_metric(named) and named not in metrics:
         listed = f"{', '.join(metrics)}, or your own as package.module:name"
         yield f"promotion.metric must be one of {listed}, but got {named!r}"
+
+
+def _class_problems(config: PipelineConfig) -> Iterator[str]:
+    """What only classes have."""
+    for name in ("class_weight", "calibration"):
+        chosen = getattr(config.training, name)
+        if config.task == "regression" and chosen != "none":
+            yield f"training.{name} must be 'none' for a regression, which has no classes, but got {chosen!r}"
 
 
 def load_pipelines(directory: Path) -> tuple[PipelineConfig, ...]:
@@ -232,7 +241,12 @@ def parse_pipeline(text: str, *, path: str = "") -> PipelineConfig:
         content = tomllib.loads(text.removeprefix("\ufeff"))  # a byte order mark, as some editors write
     except tomllib.TOMLDecodeError as error:
         raise PipelineFileError(f"not TOML: {error}") from None
-    return _build(PipelineConfig, {**content}, "", path=path)
+    return pipeline_of(content, path=path)
+
+
+def pipeline_of(content: Mapping[str, Any], *, path: str = "") -> PipelineConfig:
+    """A pipeline from its file's content as TOML reads it; see `load_pipeline`."""
+    return _build(PipelineConfig, content, "", path=path)
 
 
 def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineConfig:

@@ -142,13 +142,19 @@ def build_estimator(config: PipelineConfig) -> Pipeline:
     return Pipeline([("prepare", prepare(config)), ("model", model)])
 
 
-def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: NDArray[Any]) -> Pipeline:
+def fit_estimator(
+    config: PipelineConfig,
+    matrix: NDArray[np.float32],
+    target: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
+) -> Pipeline:
     """A trained pipeline.
 
     Parameters
     ----------
     matrix : encoded training rows (n, features).
     target : float64 for a regression, else class indices (n,).
+    weights : (n,) how much each row counts; None where all count alike.
 
     Raises
     ------
@@ -164,10 +170,15 @@ def fit_estimator(config: PipelineConfig, matrix: NDArray[np.float32], target: N
         matrix = np.where(empty, np.float32(0.0), matrix)
     try:
         with own_threads():
-            return pipeline.fit(matrix, target)
+            return pipeline.fit(matrix, target, **weighing(pipeline, weights))
     except kind_of(config.training.estimator).errors as error:
         reason = " ".join(str(error).split())
         raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
+
+
+def weighing(pipeline: Pipeline, weights: NDArray[np.float64] | None) -> dict[str, Any]:
+    """What `Pipeline.fit` takes so that its last step weighs the rows."""
+    return {} if weights is None else {f"{pipeline.steps[-1][0]}__sample_weight": weights}
 
 
 def _model(config: PipelineConfig) -> BaseEstimator:

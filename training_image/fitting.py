@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
@@ -24,6 +23,8 @@ from contender.table import Table
 from training_image.estimators import fit_estimator
 from training_image.export import check_parity, score_onnx, to_onnx, to_skops
 from training_image.golden import golden_file, typical_row
+from training_image.splits import split
+from training_image.weights import sample_weights
 
 PARITY_ROWS = 10_000
 """Rows on which the exported model is compared with the trained one, spread over training and holdout."""
@@ -61,6 +62,10 @@ class TrainedModel:
     baseline : the constant prediction that ignores the features.
     typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
     parameters : all of the estimator's, defaults too.
+    split : how many rows were for what; the manifest's section of that name, like those that follow.
+    search, stopping, calibration : what was decided before, None where nothing was.
+    overfit : of each metric the value on training, validation and holdout rows with its 95 % interval.
+    evidence, explanation : the content of evidence.json and explanation.json.
     """
 
     classes: tuple[str, ...] | None
@@ -78,6 +83,13 @@ class TrainedModel:
     typical: dict[str, Any]
     golden: bytes
     parameters: dict[str, Any]
+    split: dict[str, int]
+    search: dict[str, Any] | None = None
+    stopping: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
+    overfit: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = None
+    explanation: dict[str, Any] | None = None
 
     @property
     def profile(self) -> Profile:
@@ -116,8 +128,9 @@ def train(
     """
     sequence = np.argsort(order, kind="stable")
     table, order, blocks = table.take(sequence), order[sequence], blocks[sequence]
-    held = newest_blocks(order, blocks, config.training.holdout_blocks)
-    training, newest = table.take(~held), table.take(held)
+    parts = split(order, blocks, config.training)
+    held, served_rows = parts.holdout, parts.served
+    training, newest = table.take(served_rows), table.take(held)
     classes = _classes(training[config.target], config)
     positive = _positive(classes, config)
 
@@ -125,7 +138,9 @@ def train(
     encodings = fit_encoding(training, config)
     matrix = encode(training, encodings)
     target = _indices(training[config.target], classes)
-    pipeline = fit_estimator(config, matrix, target)
+    weights = sample_weights(order[served_rows], blocks[served_rows], target, config.training)
+    # search: its best parameters go into `config`
+    pipeline = fit_estimator(config, matrix, target, weights)
 
     newest_matrix = encode(newest, encodings)
     graph = to_onnx(pipeline, len(encodings))
@@ -135,22 +150,24 @@ def train(
 
     typical = typical_row(training, encodings)
     predictions = score_onnx(graph, matrix)
-    everything = Table({**table.columns, ORDER: order, BLOCK: blocks})
+    known = ~parts.gap
+    everything = Table({**table.columns, ORDER: order, BLOCK: blocks}).take(known)
     served = Candidate(
         {"classes": classes, "positive": positive}, lambda rows: score_onnx(graph, encode(rows, encodings))
     )
     metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
     listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
     report(f"on the holdout: {listed}")
+    # evidence and explanation: made here, of what is known by now
     return TrainedModel(
         classes=classes,
         positive=positive,
         encodings=encodings,
         pipeline=pipeline,
         onnx=graph,
-        reference=reference_of(config, everything, held, served),
+        reference=reference_of(config, everything, held[known], served),
         trained_rows=len(training),
-        trained_through=float(order[~held].max()),
+        trained_through=float(order[served_rows].max()),
         holdout=Holdout(
             float(order[held].min()),
             float(order[held].max()),
@@ -163,29 +180,12 @@ def train(
         typical=typical,
         golden=golden_file(newest, encodings, typical, pipeline),
         parameters=_plain(pipeline[-1].get_params(deep=False)),
+        split={
+            "training_rows": int(parts.training.sum()),
+            "validation_rows": int(parts.validation.sum()),
+            "gap_rows": int(parts.gap.sum()),
+        },
     )
-
-
-def newest_blocks(order: NDArray[np.float64], blocks: NDArray[Any], wanted: int) -> NDArray[np.bool_]:
-    """Which rows are in the newest `wanted` blocks, but in no more than half of them.
-
-    A block is as new as its newest row.
-
-    Raises
-    ------
-    TrainingFailedError
-        When there are fewer than two blocks.
-    """
-    codes, labels = pd.factorize(blocks)
-    if len(labels) < 2:
-        raise TrainingFailedError(
-            f"training needs at least two blocks, one of them to hold out, but the {len(order)} rows are in "
-            f"{len(labels)}; upload more data, or make smaller blocks with block, block_period or block_rows"
-        )
-    newest = np.full(len(labels), -np.inf)
-    np.maximum.at(newest, codes, order)
-    by_age = np.argsort(newest, kind="stable")
-    return np.isin(codes, by_age[-min(wanted, len(labels) // 2) :])
 
 
 def _classes(target: NDArray[Any], config: PipelineConfig) -> tuple[str, ...] | None:

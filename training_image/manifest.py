@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from contender.config import PipelineConfig
+from contender.fingerprint import fingerprint, version_suffix
+from contender.training_settings import settings_of
 from training_image.fitting import TrainedModel
 
 FORMAT = 1
-CODE_FOLDERS = ("contender", "training_image")
-UNRELATED = "contender/cli"
-"""Not in the image, and without influence on a model."""
-
 PACKAGES = (
     "numpy",
     "scipy",
@@ -30,23 +26,6 @@ PACKAGES = (
     "onnxruntime",
     "skops",
 )
-
-
-def code_sha256(root: Path) -> str:
-    """One digest over the names and the bytes of the code that makes models."""
-    digest = hashlib.sha256()
-    for folder in CODE_FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
-            name, body = path.relative_to(root).as_posix(), path.read_bytes()
-            if not name.startswith(UNRELATED + "/"):
-                digest.update(f"{name}\0{len(body)}\0".encode())
-                digest.update(body)
-    return digest.hexdigest()
-
-
-def version_suffix(dataset_version: str, code: str) -> str:
-    """The part of a version's name that says what it was made of."""
-    return f"-{dataset_version[:8]}-{code[:8]}"
 
 
 def package_versions() -> dict[str, str]:
@@ -63,6 +42,8 @@ def build_manifest(
     created_at: datetime,
     code: str,
     image: str | None,
+    window: Mapping[str, Any] | None = None,
+    resources: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The manifest without its files, which the registry adds.
 
@@ -71,6 +52,8 @@ def build_manifest(
     datasets : dataset versions, the newest last.
     created_at : in UTC.
     code, image : the digests of the code and of the container image; None where there is no image.
+    window : which dataset versions were chosen, and why: `policy`, `since_order`, `datasets`.
+    resources : seconds, memory and US dollars that training took.
     """
     return {
         "format": FORMAT,
@@ -84,6 +67,7 @@ def build_manifest(
         "positive": model.positive,
         "features": [encoding.to_dict() for encoding in model.encodings],
         "datasets": list(datasets),
+        "fingerprint": fingerprint(code, settings_of(config), datasets),
         "trained_through": model.trained_through,
         "trained_rows": model.trained_rows,
         "holdout": asdict(model.holdout) | {"blocks": list(model.holdout.blocks)},
@@ -94,4 +78,12 @@ def build_manifest(
         "metrics_training": model.metrics_training,
         "baseline": {"prediction": list(model.baseline)},
         "typical": model.typical,
+        "settings": settings_of(config),
+        "split": model.split,
+        "window": dict(window) if window else None,
+        "search": model.search,
+        "stopping": model.stopping,
+        "calibration": model.calibration,
+        "overfit": model.overfit,
+        "resources": dict(resources) if resources else None,
     }

@@ -13,7 +13,7 @@ from contender.errors import TrainingFailedError
 from contender.table import Table
 from contender.training_policy import TrainingPolicy
 from training_image.export import score_onnx
-from training_image.fitting import TrainedModel, newest_blocks, train
+from training_image.fitting import TrainedModel, train
 
 DAYS, ROWS_A_DAY = 12, 60
 
@@ -65,13 +65,6 @@ def test_the_holdout_is_newer_than_every_training_row() -> None:
 
 def test_at_most_half_of_the_blocks_are_held_out() -> None:
     assert len(train_on(training={"holdout_blocks": 100}).holdout.blocks) == DAYS // 2
-
-
-def test_a_block_is_as_new_as_its_newest_row() -> None:
-    order = np.array([0.0, 1.0, 2.0, 9.0])
-    blocks = np.array(["x", "y", "y", "x"], dtype=object)
-
-    assert newest_blocks(order, blocks, 1).tolist() == [True, False, False, True]
 
 
 def test_one_block_cannot_be_trained_on_and_held_out() -> None:
