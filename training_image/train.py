@@ -28,14 +28,17 @@ from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, newest
-from contender.errors import TrainingFailedError
+from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
+from contender.fingerprint import code_sha256, fingerprint, version_suffix
+from contender.made_before import not_trained_again, version_of
 from contender.ports import Objects
-from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, ModelVersion
+from contender.registry import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
 from contender.rehearsal import GOLDEN
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
+from contender.training_settings import settings_of
 from training_image.fitting import Report, train
-from training_image.manifest import build_manifest, code_sha256, version_suffix
+from training_image.manifest import build_manifest
 
 METADATA_SECONDS = 2.0
 """How long to wait for the container agent to say which image this is."""
@@ -78,7 +81,8 @@ class TrainingTask:
             self.report(f"failed: {reason}")
             folder.write(TRAINING, {"status": "failed", "reason": reason})
             return False
-        folder.write(TRAINING, summary(model, datasets, seconds=self.elapsed() - started))
+        reused = model.manifest["run_id"] != self.run_id
+        folder.write(TRAINING, summary(model, datasets, seconds=self.elapsed() - started, reused=reused))
         self.report(f"model version {model.version}")
         return True
 
@@ -90,6 +94,10 @@ class TrainingTask:
         if finished is not None:
             self.report(f"{finished.version} was trained by an earlier attempt of this run")
             return finished, datasets
+        made = self._made_before(registry, config, datasets)
+        if made is not None:
+            self.report(not_trained_again(made.version, str(made.manifest["run_id"])))
+            return made, datasets
 
         self.report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
         table = read_datasets(store, datasets, config)
@@ -110,6 +118,24 @@ class TrainingTask:
             GOLDEN: model.golden,
         }
         return registry.write(manifest, files, sign=self.sign), datasets
+
+    def _made_before(
+        self, registry: ModelRegistry, config: PipelineConfig, datasets: Sequence[DatasetManifest]
+    ) -> ModelVersion | None:
+        """The version that this training would make again, whole, and signed where versions are."""
+        versions = [found.version for found in datasets]
+        wanted = fingerprint(self.code, settings_of(config), versions)
+        model = version_of(registry, wanted, dataset=versions[-1], code=self.code)
+        if model is None:
+            return None
+        try:
+            registry.file(model, MODEL)
+            if self.sign is not None:
+                registry.objects.get(registry.key(model.version, SIGNATURE))
+        except (NotFoundError, IntegrityError) as error:
+            self.report(f"{model.version}, made from the same code, settings and data, is not usable: {error}")
+            return None
+        return model
 
     def _finished(self, registry: ModelRegistry, dataset_version: str) -> ModelVersion | None:
         """The model version of an earlier attempt of this run that was stopped before it could say so."""
@@ -149,11 +175,14 @@ def read_datasets(store: DatasetStore, datasets: Sequence[DatasetManifest], conf
     return Table.concatenate([read_parquet(store.part(found), columns) for found in datasets])
 
 
-def summary(model: ModelVersion, datasets: Sequence[DatasetManifest], *, seconds: float) -> dict[str, Any]:
-    """The content of `training.json` after success."""
+def summary(
+    model: ModelVersion, datasets: Sequence[DatasetManifest], *, seconds: float, reused: bool
+) -> dict[str, Any]:
+    """The content of `training.json` after success. `reused`: an earlier run had made the very model already."""
     manifest = model.manifest
     return {
         "status": "trained",
+        "reused": reused,
         "model_version": model.version,
         "manifest_sha256": model.manifest_sha256,
         "seconds": round(seconds, 2),

@@ -1,0 +1,142 @@
+"""What a model is made of, as one digest: code, settings and data. The same of all three gives the same model again.
+
+The digest of the code is needed in three places that share nothing else: the training task writes it down, DetectDrift
+compares with it, and the CDK app hands it over at a deployment. So this module knows the standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+TRAINING_FOLDER = "training_image"
+LIBRARY = "contender"
+REQUIREMENTS = "training_image/requirements.txt"
+
+WITHOUT_INFLUENCE = ("cpu", "memory_mib", "time_limit_seconds", "retrain_growth")
+"""Keys of `[training]` that decide whether and where a model is trained, and not which."""
+
+CHOOSES_DATA = ("window", "window_batches")
+"""Keys of `[training]` that choose dataset versions: once these are named, how they were chosen makes no difference."""
+
+
+def code_sha256(root: Path) -> str:
+    """One digest over the code that makes models.
+
+    That is all of `training_image/`, the modules of `contender/` that it imports, directly or through others, and the
+    packages that are pinned for it.
+
+    A change of a command, a page or a function that training does not use leaves it as it is.
+
+    Parameters
+    ----------
+    root : the folder that holds `contender/` and `training_image/`: the project, or what the image has of it.
+
+    Raises
+    ------
+    SyntaxError
+        When one of the files is no Python.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_code_files(root)):
+        name, body = path.relative_to(root).as_posix(), path.read_bytes()
+        digest.update(f"{name}\0{len(body)}\0".encode())
+        digest.update(body)
+    return digest.hexdigest()
+
+
+def _code_files(root: Path) -> Iterator[Path]:
+    """The files that the digest of the code is over, in no order."""
+    if (root / REQUIREMENTS).is_file():
+        yield root / REQUIREMENTS
+    waiting = set((root / TRAINING_FOLDER).rglob("*.py"))
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        yield path
+        waiting |= set(_imported(root, path)) - seen
+
+
+def _imported(root: Path, path: Path) -> Iterator[Path]:
+    """The library's modules that a file imports, wherever in it; what a package does when it is imported, too."""
+    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == LIBRARY:
+                packages = [root.joinpath(*parts[:length], "__init__.py") for length in range(1, len(parts) + 1)]
+                module = root.joinpath(*parts).with_suffix(".py")
+                yield from (found for found in (*packages, module) if found.is_file())
+
+
+def recipe_sha256(code: str, settings: Mapping[str, Any]) -> str:
+    """A digest over code and settings: when a deployment changes it, a challenger made the new way is worth a run.
+
+    Parameters
+    ----------
+    code : the code's own digest.
+    settings : as a model version's manifest has them.
+
+    Examples
+    --------
+    >>> before = recipe_sha256("c0de", {"training": {"seed": 7, "memory_mib": 4096}, "search": {"trials": 0}})
+    >>> before == recipe_sha256("c0de", {"training": {"seed": 7, "memory_mib": 8192}, "search": {"trials": 0}})
+    True
+    >>> before == recipe_sha256("c0de", {"training": {"seed": 8, "memory_mib": 4096}, "search": {"trials": 0}})
+    False
+    """
+    return _sha256({"code": code, "settings": _effective(settings, without=WITHOUT_INFLUENCE)})
+
+
+def fingerprint(code: str, settings: Mapping[str, Any], datasets: Sequence[str]) -> str:
+    """A digest over code, settings and dataset versions: two trainings with the same one make the same model.
+
+    Parameters
+    ----------
+    code : the code's own digest.
+    settings : as a model version's manifest has them.
+    datasets : dataset versions in the order in which they arrived; each is named by its content.
+
+    Examples
+    --------
+    >>> settings = {"training": {"seed": 7, "window_batches": 0}}
+    >>> fingerprint("c0de", settings, ["d1"]) == fingerprint("c0de", settings, ["d1", "d2"])
+    False
+    >>> fingerprint("c0de", settings, ["d1"]) == fingerprint("c0de", {"training": {"seed": 7}}, ["d1"])
+    True
+    """
+    made_of = _effective(settings, without=(*WITHOUT_INFLUENCE, *CHOOSES_DATA))
+    return _sha256({"code": code, "settings": made_of, "datasets": list(datasets)})
+
+
+def version_suffix(dataset_version: str, code: str) -> str:
+    """The end of a model version's name: the beginnings of its newest dataset version and of its code's digest.
+
+    Examples
+    --------
+    >>> version_suffix("8f14e45fceea167a", "c0dec0dec0de")
+    '-8f14e45f-c0dec0de'
+    """
+    return f"-{dataset_version[:8]}-{code[:8]}"
+
+
+def _effective(settings: Mapping[str, Any], *, without: Sequence[str]) -> dict[str, Any]:
+    """The settings that shape a model. A search that tries nothing has none."""
+    content = dict(settings)
+    training = {name: value for name, value in content.get("training", {}).items() if name not in without}
+    search = content.get("search") or {}
+    return {**content, "training": training, "search": search if search.get("trials") else {}}
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
