@@ -192,12 +192,12 @@ class Holdout:
         sign = 1.0 if metric.greater_is_better else -1.0
         difference = sign * (mine - theirs)
         error = float(defined.std()) * sqrt(units / (units - 1))
-        skewness = _skewness(-sign * left_out)
+        skewness = skewness_of_mean(-sign * left_out)
         below, above = (error * reach(level, units, each) for each in (skewness, -skewness))
         return Interval(difference, difference - below, difference + above, error, skewness, units, level)
 
 
-def _skewness(values: Floats) -> float:
+def skewness_of_mean(values: Floats) -> float:
     """Skewness of the mean of so many independent units: the sample's, as Hall (1992) has it, over sqrt(n)."""
     centred = values - values.mean()
     variance = float((centred**2).mean())
