@@ -23,6 +23,7 @@ from contender.estimation import (
 )
 from contender.evaluation import Answers, Candidate, answers
 from contender.grid import Grid, NumericGrid, ProfileGrid
+from contender.histograms import histograms
 from contender.joint import JointDrift, Kind, detect_joint
 from contender.packing import packed, unpacked
 from contender.profile import Profile, count, fit_profile
@@ -126,11 +127,13 @@ class BatchCheck:
     estimated : what the champion's metrics should be on these rows, going by its probabilities alone.
     realised : what they were, now that labels have come; None also where there is a class that the model does not know.
         Both are None for a regression.
+    histograms : of the columns that moved most, for people; see `contender.histograms`.
     """
 
     report: DriftReport
     estimated: EstimatedPerformance | None
     realised: EstimateCheck | None
+    histograms: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -138,6 +141,7 @@ class BatchCheck:
             **self.report.to_dict(),
             "estimated": self.estimated.to_dict() if self.estimated else None,
             "realised": self.realised.to_dict() if self.realised else None,
+            "histograms": list(self.histograms),
         }
 
 
@@ -218,7 +222,7 @@ def check_batch(
         estimated = estimate(reference.calibration, own, blocks=blocks, seed=config.training.seed)
         if asked.classes == model.classes:
             realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
-    return BatchCheck(report, estimated, realised)
+    return BatchCheck(report, estimated, realised, tuple(histograms(reference.profile, current, report)))
 
 
 def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
