@@ -15,7 +15,6 @@ from localcloud.assembly import read_assembly
 from localcloud.connection import CloudConnection
 from localcloud.deployer import Deployer, Deployment, deployment_of
 from localcloud.ecs_tasks import KILL_SECONDS
-from localcloud.errors import EmulatorError
 from localcloud.processes import (
     RECORD_SUFFIX,
     ProcessRecord,
@@ -212,21 +211,14 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
     if not continued:
         discard_data(workspace)
     base = replace(old, agent=None) if old is not None and continued else None
-    preferred = old.port if old else emulator.DEFAULT_PORT
-    while True:
-        port = emulator.free_port(preferred)
+    with emulator.reserved_port(old.port if old else emulator.DEFAULT_PORT) as port:
         on_event(f"Starting the emulator on {emulator.endpoint(port)}")
         record = emulator.start(workspace, port)
         state = replace(base or State(port=port), port=port, emulator=record, stopped_cleanly=False)
         # Before it is healthy: whoever interrupts us now finds it, and can stop it.
         write_state(workspace, state)
-        try:
-            emulator.wait_until_healthy(workspace, record, port)
-        except EmulatorError:
-            if is_alive(record) or emulator.free_port(port) == port:
-                raise
-            continue  # another local cloud took the port between the look and the start
-        return state
+        emulator.wait_until_healthy(workspace, record, port)
+    return state
 
 
 def _start_agent(workspace: Workspace, port: int) -> ProcessRecord:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import http.client
+import itertools
 import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from localcloud.errors import EmulatorError
@@ -48,6 +52,24 @@ def free_port(preferred: int | None = None) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise EmulatorError(f"no free port on {HOST}; close something that listens, or raise the limit on open files")
+
+
+@contextlib.contextmanager
+def reserved_port(preferred: int) -> Iterator[int]:
+    """A port that nobody listens on and on which no other local cloud is starting, for as long as ours starts.
+
+    Of two that found the same port free, one would end up in the other's emulator.
+    """
+    for wanted in itertools.chain([preferred], itertools.repeat(None)):
+        port = free_port(wanted)
+        with (Path(tempfile.gettempdir()) / f"contender-{os.getuid()}-port-{port}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            if free_port(port) == port:  # it was started between the look and the lock
+                yield port
+                return
 
 
 def start(workspace: Workspace, port: int) -> ProcessRecord:

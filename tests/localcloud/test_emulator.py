@@ -42,6 +42,14 @@ def test_the_preferred_port_is_taken_when_it_is_free_and_another_when_it_is_not(
     assert emulator.free_port(port) == port
 
 
+def test_two_clouds_that_start_at_once_get_two_ports() -> None:
+    """Nobody listens on the first one's port yet: without its being reserved, both would take it."""
+    with emulator.reserved_port(emulator.free_port()) as first, emulator.reserved_port(first) as second:
+        assert first != second
+    with emulator.reserved_port(first) as again:
+        assert again == first
+
+
 @pytest.fixture
 def other_server() -> Iterator[int]:
     """The port of a web server that is no emulator."""
