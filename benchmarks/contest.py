@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.environments import PEERS, Contestant
+from localcloud.errors import SideEnvironmentError
 
 ENVIRONMENT = {
     # On a shared machine, threads that wait for each other cost more than they bring; all contestants get one.
@@ -35,9 +36,8 @@ def run(
     """
     try:
         python = contestant.python()
-    except (OSError, subprocess.CalledProcessError) as error:
-        told = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        raise CannotRunError(f"its environment could not be made: {told[-1][:200]}") from None
+    except (OSError, SideEnvironmentError) as error:
+        raise CannotRunError(str(error)) from None
     with tempfile.TemporaryDirectory() as folder:
         asked, answer = Path(folder) / "task.json", Path(folder) / "answer.json"
         whole = {**task, "contestant": contestant.folder, "rules": [rule], "answer": str(answer)}

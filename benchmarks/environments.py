@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from localcloud.side_environments import SideEnvironment
 
 PEERS = Path(__file__).parent / "peers"
 FOLDER = Path(__file__).parent.parent / ".contender" / "bench"
@@ -33,34 +34,23 @@ class Contestant:
     @property
     def version(self) -> str:
         """As pinned; empty for our own environment."""
-        pins = dict(line.split("==") for line in self._pins().splitlines() if "==" in line)
-        return pins.get(self.package, "")
-
-    def _pins(self) -> str:
-        return (PEERS / self.folder / "requirements.txt").read_text() if self.package else ""
+        return self._environment.pins.get(self.package, "") if self.package else ""
 
     def python(self) -> Path:
         """The interpreter to run its check with; makes the environment where there is none yet.
 
         Raises
         ------
-        subprocess.CalledProcessError
+        SideEnvironmentError
             When the environment cannot be made, for example without a network.
         """
         if not self.package:
             return Path(sys.executable)
-        folder = FOLDER / self.folder
-        python, installed = folder / "bin" / "python", folder / "installed.txt"
-        if not installed.exists() or installed.read_text() != self._pins():
-            _run(sys.executable, "-m", "venv", "--clear", str(folder))
-            requirements = PEERS / self.folder / "requirements.txt"
-            _run(str(python), "-m", "pip", "install", "-q", "--no-deps", "-r", str(requirements))
-            installed.write_text(self._pins())
-        return python
+        return self._environment.python()
 
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    @property
+    def _environment(self) -> SideEnvironment:
+        return SideEnvironment(self.name, PEERS / self.folder / "requirements.txt", FOLDER / self.folder)
 
 
 CONTENDER = Contestant("Contender", "contender")

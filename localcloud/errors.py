@@ -23,3 +23,7 @@ class DeploymentError(LocalCloudError):
 
 class EntryPointError(LocalCloudError):
     """Raised when a Dockerfile has no ENTRYPOINT that the agent can run as a process."""
+
+
+class SideEnvironmentError(LocalCloudError):
+    """Raised when a tool's own environment cannot be made; the message carries what pip said."""

@@ -1,0 +1,145 @@
+"""Environments beside our own, for tools whose needs contradict ours: pinned, made at first use, used again after.
+
+`tools/<name>.txt` pins a tool with all that it pulls in, each file by its hash (`make lock`). A tool's environment is
+never imported from: its programs are run, as any other program of the machine is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.errors import SideEnvironmentError
+
+PINS = Path(__file__).parent / "tools"
+TOOLS = (".contender", "tools")
+"""Where the tools' environments are, below the project's root."""
+
+Report = Callable[[str], None]
+LAST_LINES = 3
+
+
+def say_nothing(_line: str) -> None:
+    """For those who need no progress."""
+
+
+@dataclass(frozen=True)
+class SideEnvironment:
+    """A virtual environment of its own.
+
+    Attributes
+    ----------
+    name : as people know the tool.
+    requirements : the file with its pins.
+    folder : where the environment is made.
+    """
+
+    name: str
+    requirements: Path
+    folder: Path
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """Version by package, as pinned.
+
+        Examples
+        --------
+        >>> tool("mlflow", Path("/project")).pins["mlflow"].split(".")[0]
+        '3'
+        """
+        lines = (line.split(";")[0].split("\\")[0].strip() for line in self._text().splitlines())
+        return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+
+    def python(self, report: Report = say_nothing) -> Path:
+        """The environment's interpreter; makes the environment where there is none with these pins.
+
+        `report` is told what is done, a line a step: it takes minutes the first time. Two who ask at the same time
+        make it once.
+
+        Raises
+        ------
+        SideEnvironmentError
+            When it cannot be made, for example without a network.
+        """
+        if not self.is_made():
+            with self._alone():
+                if not self.is_made():  # somebody else may have made it meanwhile
+                    self._make(report)
+        return self._python
+
+    def program(self, name: str, report: Report = say_nothing) -> Path:
+        """One of the environment's programs by its name. Raises as `python` does."""
+        return self.python(report).parent / name
+
+    def is_made(self) -> bool:
+        """Whether it can be used at once: made to the end, with these very pins, and its interpreter still there."""
+        made = self._made.is_file() and self._made.read_text(encoding="utf-8") == self._text()
+        return made and self._python.exists()
+
+    @property
+    def _python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def _made(self) -> Path:
+        """Written last, so that an environment half made does not count."""
+        return self.folder / "installed.txt"
+
+    def _text(self) -> str:
+        return self.requirements.read_text(encoding="utf-8")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / f"{self.folder.name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, or its holder dies
+            yield
+
+    def _make(self, report: Report) -> None:
+        report(f"making the environment of {self.name}: {len(self.pins)} packages, once")
+        self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
+        pip = [sys.executable, "-m", "pip", "--python", str(self._python)]
+        # The pins are complete: what else a package would like is not looked for.
+        install = ["install", "--no-deps", "--no-input", "--retries", "1", "-r", str(self.requirements)]
+        self._run([*pip, *install], report)
+        self._made.write_text(self._text(), encoding="utf-8")
+
+    def _run(self, command: list[str], report: Report = say_nothing) -> None:
+        said: list[str] = []
+        fetched = 0
+        variables = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line.strip())
+                if line.startswith("Collecting "):
+                    fetched += 1
+                    report(f"{self.name}: {fetched} of {len(self.pins)} packages, {line.split()[1]}")
+                elif line.startswith("Installing "):
+                    report(f"{self.name}: installing {len(self.pins)} packages")
+        if process.returncode:
+            last = " ".join(line for line in said if line.startswith("ERROR")) or " ".join(said[-LAST_LINES:])
+            raise SideEnvironmentError(
+                f"the environment of {self.name} in {self.folder} could not be made from {self.requirements.name}: "
+                f"{last.strip() or f'exit code {process.returncode}'}; its packages come from pip's package index, "
+                "once: see that the network, or the mirror that PIP_INDEX_URL names, answers, and try again"
+            )
+
+
+def tool(name: str, root: Path) -> SideEnvironment:
+    """The environment of a tool that `tools/<name>.txt` pins, for the project in `root`.
+
+    Examples
+    --------
+    >>> tool("mlflow", Path("/project")).folder.as_posix()
+    '/project/.contender/tools/mlflow'
+    """
+    return SideEnvironment(name, PINS / f"{name}.txt", root.joinpath(*TOOLS, name))
