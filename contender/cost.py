@@ -19,6 +19,18 @@ def fargate_usd(config: PipelineConfig, seconds: float) -> float:
     >>> round(fargate_usd(config, 300.0), 4)  # one vCPU and 4 GiB for five minutes
     0.0049
     """
+    return usd_per_second(config) * max(seconds, FARGATE_MINIMUM_SECONDS)
+
+
+def usd_per_second(config: PipelineConfig) -> float:
+    """What each further second of a running task costs.
+
+    Examples
+    --------
+    >>> from contender.config import parse_pipeline
+    >>> config = parse_pipeline('name = "p"\\ntask = "binary"\\ntarget = "y"\\nnumeric = ["a"]')
+    >>> f"{3600 * usd_per_second(config):.5f}"  # one vCPU and four GiB for an hour
+    '0.05826'
+    """
     gib = config.training.memory_mib / 1024.0
-    hourly = int(config.training.cpu) / 1024.0 * FARGATE_VCPU_HOUR + gib * FARGATE_GIB_HOUR
-    return hourly * max(seconds, FARGATE_MINIMUM_SECONDS) / 3600.0
+    return (int(config.training.cpu) / 1024.0 * FARGATE_VCPU_HOUR + gib * FARGATE_GIB_HOUR) / 3600.0

@@ -18,6 +18,8 @@ TRAINING = "training.json"
 COMPARISON = "comparison.json"
 REHEARSAL = "rehearsal.json"
 WATCH = "watch.json"
+CHECKPOINT = "checkpoint.json"
+"""No report: what a stopped training has finished, for the next attempt of the same run."""
 REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH)
 
 

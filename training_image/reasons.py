@@ -1,0 +1,41 @@
+"""Why there is no model, in one line that says what to do."""
+
+from __future__ import annotations
+
+from contender.config import PipelineConfig
+
+
+def one_line(error: BaseException) -> str:
+    """An error for people: Contender's own say it all, others need their type.
+
+    Examples
+    --------
+    >>> one_line(ZeroDivisionError("division by\\n zero"))
+    'ZeroDivisionError: division by zero'
+    """
+    text = " ".join(str(error).split())
+    ours = type(error).__module__ == "contender.errors"
+    return text if ours and text else f"{type(error).__name__}: {text}"
+
+
+def out_of_memory(memory_mib: int, peak_mib: float | None = None) -> str:
+    """The reason of a training that needed more than it was given.
+
+    Examples
+    --------
+    >>> out_of_memory(512, 508.4)
+    'the training task ran out of memory: training.memory_mib is 512, and it had 508 MiB; set more, or train on fewer \
+dataset versions (training.window_batches)'
+    """
+    had = f", and it had {peak_mib:.0f} MiB" if peak_mib else ""
+    return (
+        f"the training task ran out of memory: training.memory_mib is {memory_mib}{had}; set more, or train on fewer "
+        "dataset versions (training.window_batches)"
+    )
+
+
+def reason_of(error: BaseException, config: PipelineConfig | None) -> str:
+    """The reason of a training that ended with this error; `config` is None where it ended before it was read."""
+    if isinstance(error, MemoryError) and config is not None:
+        return out_of_memory(config.training.memory_mib)
+    return one_line(error)
