@@ -41,6 +41,8 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
         return "retained", f"{state.watch.reason} {state.promotion.reason}"
     if state.rehearsal is not None and state.rehearsal.status == "failed":
         return "stopped", state.rehearsal.reason
+    if state.comparison is not None and state.comparison.challenger == state.comparison.champion:
+        return ("retained" if state.promotion is not None else "skipped"), state.comparison.reason
     if state.comparison is not None:
         return _kept(state, state.comparison)
     if state.waiting_failure is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -15,17 +15,22 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import DatasetManifest, DatasetStore, newest
+from contender.datasets import DatasetManifest, DatasetStore, drift_began, training_window
+from contender.drift_report import DriftReport
+from contender.errors import NotFoundError, PipelineFileError
 from contender.evaluation import Candidate
+from contender.fingerprint import fingerprint
+from contender.made_before import LastLook, version_of, why_not_again
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
 from contender.monitoring import BatchCheck, Reference, check_batch, grown, observe
 from contender.observations import Observations
 from contender.profile import Profile
-from contender.promotion import read_pointer
+from contender.promotion import PointerState, read_pointer
 from contender.registry import REFERENCE, ModelRegistry, ModelVersion
-from contender.runs import DRIFT, RunFolder
+from contender.runs import COMPARISON, DRIFT, RunFolder
 from contender.table import Table
-from contender.waiting import Judgements, due_version
+from contender.training_settings import settings_of
+from contender.waiting import Judgement, Judgements, due_version, last_of
 from lambdas.step import emit, step
 
 
@@ -33,6 +38,7 @@ from lambdas.step import emit, step
 class Environment:
     data_bucket: str
     model_bucket: str
+    training_code: str
 
 
 environment = read_environment(Environment, os.environ)
@@ -43,9 +49,45 @@ models = S3Objects(s3, environment.model_bucket)
 
 def detect(state: RunState) -> Drift:
     pipeline = state.request.pipeline
-    store = DatasetStore(data, pipeline)
-    manifests = store.manifests()
+    manifests = DatasetStore(data, pipeline).manifests()
     champion = read_pointer(models, pipeline)
+    drift = look(state, manifests, champion)
+    made = made_before(state, manifests, champion) if drift.retrain else ""
+    return replace(drift, retrain=False, reason=f"{made} {drift.reason}") if made else drift
+
+
+def made_before(state: RunState, manifests: Sequence[DatasetManifest], champion: PointerState | None) -> str:
+    """Why a training now would decide nothing, because its model was made and judged before; else empty.
+
+    The training task finds such a model too, but it takes a minute to start, and the comparison spends a share of the
+    false promotion rate.
+    """
+    pipeline = state.request.pipeline
+    folder, registry = RunFolder(data, pipeline, state.run_id), ModelRegistry(models, pipeline)
+    config = parse_pipeline(folder.pipeline_file())
+    versions = [found.version for found in to_train_on(config, manifests, last_drift(folder, registry))]
+    wanted = fingerprint(environment.training_code, settings_of(config), versions)
+    found = version_of(registry, wanted, dataset=versions[-1], code=environment.training_code)
+    if found is None:
+        return ""
+    last = last_of(Judgements(data, pipeline).read(found.version))
+    pointer = champion.pointer if champion is not None else None
+    return why_not_again(found.version, pointer, last_look(pipeline, last) if last else None, config)
+
+
+def last_look(pipeline: str, judgement: Judgement) -> LastLook | None:
+    """How a run judged; None where its folder no longer tells, or this code no longer reads its pipeline file."""
+    folder = RunFolder(data, pipeline, judgement.run_id)
+    try:
+        champion = folder.read(COMPARISON)["champion_version"]
+        return LastLook(judgement.verdict, champion, parse_pipeline(folder.pipeline_file()))
+    except (NotFoundError, PipelineFileError):
+        return None
+
+
+def look(state: RunState, manifests: Sequence[DatasetManifest], champion: PointerState | None) -> Drift:
+    """What came, beside what the champion was trained on."""
+    pipeline = state.request.pipeline
     if not manifests:
         return Drift(retrain=False, drifted=False, reason="there is no data yet: upload some")
     if champion is None:
@@ -62,8 +104,9 @@ def detect(state: RunState) -> Drift:
     newest_model = registry.read(registry.versions()[-1])
     answered = newest_sequence(newest_model, manifests)
     check = check_window(config, registry, version, manifests, window, answered=answered)
-    folder.write(DRIFT, check.to_dict() | {"champion": version.version})
     report = check.report
+    since = change_began(report, between(version, manifests, window), window)
+    folder.write(DRIFT, check.to_dict() | {"champion": version.version, "since_order": since})
     emit("FeaturesDrifted", len(report.drifted_features))
     if report.evidence is not None:
         emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
@@ -110,9 +153,44 @@ def grown_since_training(
     trained_on = newest_model.manifest["datasets"]
     return grown(
         config,
-        rows=sum(manifest.rows for manifest in newest(manifests, config.training.window_batches)),
+        rows=sum(
+            manifest.rows for manifest in to_train_on(config, manifests, drift_began(None, newest_model.manifest))
+        ),
         rows_before=sum(manifest.rows for manifest in manifests if manifest.version in trained_on),
     )
+
+
+def to_train_on(
+    config: PipelineConfig, manifests: Sequence[DatasetManifest], since_order: float | None
+) -> Sequence[DatasetManifest]:
+    """The dataset versions that the training task would choose."""
+    return training_window(manifests, config.training, since_order, order_to=lambda found: found.order_to)
+
+
+def last_drift(folder: RunFolder, registry: ModelRegistry) -> float | None:
+    """Where the last drift began: this run's, or the one that the newest model version remembers."""
+    try:
+        report = folder.read(DRIFT)
+    except NotFoundError:
+        report = None
+    versions = registry.versions()
+    return drift_began(report, registry.read(versions[-1]).manifest if versions else None)
+
+
+def change_began(
+    report: DriftReport, earlier: Sequence[DatasetManifest], window: Sequence[DatasetManifest]
+) -> float | None:
+    """Where the drift that was found began, by the order of its rows: at the start of a dataset version.
+
+    Parameters
+    ----------
+    earlier : the dataset versions between the champion's training and the window.
+    """
+    if not report.drifted:
+        return None
+    place = report.evidence.since_batch if report.evidence else None
+    came_with = window if place is None or place >= len(earlier) else [earlier[place]]
+    return min(manifest.order_from for manifest in came_with)
 
 
 def check_window(

@@ -20,6 +20,7 @@ from contender.config import parse_pipeline
 from contender.datasets import ORDER, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.evaluation import Candidate, judge, time_per_row, unseen_rows
+from contender.made_before import not_trained_again
 from contender.messages import Comparison, RunState
 from contender.promotion import read_pointer
 from contender.registry import ModelRegistry, ModelVersion
@@ -52,6 +53,8 @@ def evaluate(state: RunState) -> Comparison:
     champion = (
         registry.read(current.pointer.champion, manifest_sha256=current.pointer.manifest_sha256) if current else None
     )
+    if champion is not None and challenger.version == champion.version:
+        return the_champion_again(state, challenger)
     holdout = read_unseen(pipeline, challenger, champion)
     judgements = Judgements(data, pipeline)
     looks = judgements.read()
@@ -79,7 +82,7 @@ def evaluate(state: RunState) -> Comparison:
         emit("Improvement", comparison.difference)
     return Comparison(
         verdict=comparison.verdict,
-        reason=f"{said_before(state, challenger, looks, len(holdout))} {comparison.reason}".strip(),
+        reason=f"{said_before(state, folder, challenger, looks, len(holdout))} {comparison.reason}".strip(),
         challenger=challenger.version,
         challenger_manifest_sha256=challenger.manifest_sha256,
         champion=champion.version if champion else None,
@@ -102,8 +105,23 @@ def challenger_version(state: RunState, folder: RunFolder) -> str:
     return state.to_judge_again or trained_version(state, folder)
 
 
-def said_before(state: RunState, challenger: ModelVersion, looks: Sequence[Judgement], rows: int) -> str:
+def the_champion_again(state: RunState, champion: ModelVersion) -> Comparison:
+    """There is nothing to compare: the training found its model made, or somebody promoted it meanwhile."""
+    made_in = str(champion.manifest["run_id"])
+    reason = (
+        f"{champion.version} is the champion by now."
+        if made_in == state.run_id
+        else f"{not_trained_again(champion.version, made_in)} It is the champion."
+    )
+    return Comparison("loses", reason, champion.version, champion.manifest_sha256, champion=champion.version)
+
+
+def said_before(
+    state: RunState, folder: RunFolder, challenger: ModelVersion, looks: Sequence[Judgement], rows: int
+) -> str:
     """What came before this look: at the same challenger in an earlier run, or in this run at one that waits on."""
+    if challenger.version != state.to_judge_again and was_reused(folder, challenger):
+        return not_trained_again(challenger.version, str(challenger.manifest["run_id"]))
     last = last_of(look for look in looks if look.version == challenger.version and look.run_id != state.run_id)
     if last is not None:
         return judged_again(challenger.version, last, rows)
@@ -123,6 +141,15 @@ def trained_version(state: RunState, folder: RunFolder) -> str:
     if training["status"] != "trained":
         raise TrainingFailedError(f"training failed: {training['reason']}")
     return str(training["model_version"])
+
+
+def was_reused(folder: RunFolder, challenger: ModelVersion) -> bool:
+    """Whether the run's training found this version made before; a run that has not trained has none."""
+    try:
+        training = folder.read(TRAINING)
+    except NotFoundError:
+        return False
+    return bool(training.get("reused")) and training["model_version"] == challenger.version
 
 
 def read_unseen(pipeline: str, challenger: ModelVersion, champion: ModelVersion | None) -> Table:

@@ -145,6 +145,7 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "DATA_BUCKET": "data",
         "MODEL_BUCKET": "models",
         "RUNS_TABLE": "runs",
+        "TRAINING_CODE": "0" * 64,
         "PIPELINE_FILE": "s3://assets/pipeline.toml",
         "ALERTS_TOPIC_ARN": topic,
         "ROLLOUT_POLICY": "{}",

@@ -71,6 +71,8 @@ def test_a_challenger_trained_again_on_the_same_rows_pays_for_the_verdict_on_its
     state = drifted(cloud)
     assert train(cloud)
     cloud.call("evaluate_challenger", state)
+    other_seed = PIPELINE_FILE.replace("holdout_blocks = 3", "holdout_blocks = 3\nseed = 8")
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=other_seed.encode())
     claimed = cloud.claimed(cloud.upload("february.csv", orders(20, first_day=25)), run_id="run-2")
     assert train(cloud, "run-2")
     cloud.call("evaluate_challenger", claimed, run_id="run-2")

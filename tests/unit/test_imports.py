@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "DATA_BUCKET": "data",
     "MODEL_BUCKET": "models",
     "RUNS_TABLE": "runs",
+    "TRAINING_CODE": "c0de",
     "PIPELINE_FILE": "s3://assets/pipeline.toml",
     "ROLLOUT_POLICY": "{}",
     "ALARM": "champion-fails",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
 from training_image.golden import table_of
-from training_image.manifest import code_sha256
 from training_image.train import TrainingTask, image_digest, main, one_line
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +65,8 @@ class World:
         self.registry = ModelRegistry(self.models, "trial")
         self.lines: list[str] = []
         self.ticks: Iterator[float] = iter(range(1000))
+        self.code = CODE
+        self.sign: Callable[[bytes], bytes] | None = None
         self.start("run-1")
 
     def start(self, run_id: str, pipeline_file: str = PIPELINE_FILE) -> None:
@@ -99,11 +100,12 @@ class World:
             pipeline="trial",
             data=self.data,
             models=self.models,
-            code=CODE,
+            code=self.code,
             image=None,
             now=lambda: datetime(2026, 1, 2, hour, 5, 6, tzinfo=UTC),
             elapsed=lambda: next(self.ticks),
             report=self.lines.append,
+            sign=self.sign,
         )
         succeeded = task.run()
         report = self.folder.read(TRAINING)
@@ -142,7 +144,8 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert set(manifest) == {
         "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "estimator",
-        "metrics", "metrics_training", "baseline", "typical", "files",
+        "metrics", "metrics_training", "baseline", "typical", "files", "fingerprint", "settings", "split", "window",
+        "search", "stopping", "calibration", "overfit", "resources",
     }  # fmt: skip
     assert manifest["created_at"] == "2026-01-02T06:05:06Z"
     assert manifest["classes"] == ["no", "yes"]
@@ -206,12 +209,72 @@ def test_a_second_attempt_finds_the_model_version_of_the_first(world: World) -> 
     assert len(world.registry.versions()) == 1
 
 
-def test_another_run_on_the_same_data_trains_anew(world: World) -> None:
+def test_another_run_with_the_same_code_settings_and_data_takes_the_model_that_there_is(world: World) -> None:
     world.add_dataset(0)
-    world.run(hour=6)
+    first = world.run(hour=6)
+    world.start("run-2", PIPELINE_FILE + "memory_mib = 8192\n")  # where it is trained makes no other model
+    second = world.run(hour=7)
+
+    assert (first["reused"], second["reused"]) == (False, True)
+    assert {**second, "reused": False, "seconds": 0} == {**first, "seconds": 0}
+    assert world.registry.versions() == (first["model_version"],)
+    assert f"{first['model_version']} was not trained again: run run-1 made it" in world.lines[-2]
+
+
+def other_settings(world: World) -> None:
+    world.start("run-2", PIPELINE_FILE + "seed = 8\n")
+
+
+def other_data(world: World) -> None:
+    world.add_dataset(1)
+
+
+def a_model_file_that_is_gone(world: World) -> None:
+    world.models.remove(world.registry.key(world.registry.versions()[0], MODEL))
+
+
+def a_model_file_that_was_changed(world: World) -> None:
+    world.models.put(world.registry.key(world.registry.versions()[0], MODEL), b"else")
+
+
+def other_code(world: World) -> None:
+    world.code = "beef" * 16
+
+
+def a_key_to_sign_with_where_the_version_is_not_signed(world: World) -> None:
+    world.sign = lambda digest: digest[::-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_settings,
+        other_data,
+        other_code,
+        a_model_file_that_is_gone,
+        a_model_file_that_was_changed,
+        a_key_to_sign_with_where_the_version_is_not_signed,
+    ],
+)
+def test_it_trains_anew_after_a_change_of(world: World, change: Callable[[World], None]) -> None:
+    world.add_dataset(0)
+    first = world.run(hour=6)
+    world.start("run-2")
+    change(world)
+    second = world.run(hour=7)
+
+    assert not second["reused"]
+    assert second["model_version"].startswith("20260102T07")
+    assert second["model_version"] != first["model_version"]
+
+
+def test_a_signed_version_is_taken_again_with_its_signature(world: World) -> None:
+    world.add_dataset(0)
+    world.sign = lambda digest: digest[::-1]
+    first = world.run(hour=6)
     world.start("run-2")
 
-    assert world.run(hour=7)["model_version"].startswith("20260102T07")
+    assert world.run(hour=7)["model_version"] == first["model_version"]
 
 
 def test_a_success_replaces_the_report_of_a_failed_attempt(world: World) -> None:
@@ -327,20 +390,6 @@ def test_the_entry_point_fails_when_there_is_nothing_to_train_on(
     monkeypatch.setenv("RUN_ID", "run-9")
 
     assert main() == 1
-
-
-def test_the_digest_of_the_code_follows_names_and_content(tmp_path: Path) -> None:
-    def digest(files: dict[str, str]) -> str:
-        root = tmp_path / str(len(list(tmp_path.iterdir())))
-        for name, text in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        return code_sha256(root)
-
-    code = {"contender/a.py": "1", "training_image/b.py": "2"}
-    assert digest(code) == digest(code | {"contender/cli/c.py": "3", "lambdas/d.py": "4", "contender/e.txt": "5"})
-    assert len({digest(code), digest(code | {"contender/a.py": "9"}), digest(code | {"contender/z.py": ""})}) == 3
-    assert len(code_sha256(ROOT)) == 64
 
 
 def test_the_images_entry_point_is_this_task() -> None:

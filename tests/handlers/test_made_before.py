@@ -1,0 +1,171 @@
+"""The same code, settings and data: what each step of the loop does when a training would make nothing new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contender.promotion import read_pointer, roll_back
+from contender.runs import COMPARISON, TRAINING
+from contender.waiting import Judgement, Judgements
+from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
+
+MANUAL = {"trigger": "manual", "pipeline": "shop"}
+STRICT = PIPELINE_FILE.replace("min_rows = 20", "min_rows = 100")
+
+
+@pytest.fixture
+def crowned(cloud: Cloud) -> Cloud:
+    """A shop with a champion, trained on 24 days of orders."""
+    follow(cloud, cloud.upload("january.csv", orders()), "record")
+    return cloud
+
+
+@pytest.fixture
+def undecided(crowned: Cloud) -> Cloud:
+    """And with a challenger of run 2, which could not be told from it on 30 rows, where 100 are asked for."""
+    set_pipeline(crowned, STRICT)
+    turned = orders(480, first_day=25, seed=25, flip=True)
+    second = follow(crowned, crowned.upload("february.csv", turned), "record", run_id="run-2")
+    assert second["record"]["verdict"] == "inconclusive"
+    return crowned
+
+
+def set_pipeline(cloud: Cloud, text: str) -> None:
+    cloud.data.client.put_object(Bucket="assets", Key="pipeline.toml", Body=text.encode())
+
+
+def drift_of(cloud: Cloud, trigger: str, *, run_id: str = "run-9") -> dict[str, Any]:
+    drift: dict[str, Any] = follow(cloud, MANUAL | {"trigger": trigger}, "detect_drift", run_id=run_id)["drift"]
+    return drift
+
+
+def champion(cloud: Cloud) -> str:
+    found = read_pointer(cloud.models, "shop")
+    assert found is not None
+    return found.pointer.champion
+
+
+def challenger(cloud: Cloud) -> str:
+    return str(cloud.folder("run-2").read(TRAINING)["model_version"])
+
+
+@pytest.mark.parametrize("trigger", ["manual", "alarm", "code-change"])
+def test_who_asks_for_a_new_model_is_told_that_it_would_be_the_champion(crowned: Cloud, trigger: str) -> None:
+    drift = drift_of(crowned, trigger)
+    assert drift["retrain"] is False
+    assert drift["reason"].startswith(
+        f"The champion, {champion(crowned)}, was trained from the same code, settings and data: "
+        "a training would only make it again."
+    )
+    record = crowned.call("record", MANUAL | {"trigger": trigger, "drift": drift, "claim": claim()}, run_id="run-9")
+    assert record["verdict"] == "skipped"
+
+
+def claim() -> dict[str, Any]:
+    return {
+        "status": "claimed", "run_id": "run-9", "pipeline": "shop", "trigger": "manual", "started_at": "", "reason": ""
+    }  # fmt: skip
+
+
+def test_other_settings_are_worth_a_training(crowned: Cloud) -> None:
+    set_pipeline(crowned, PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
+    assert drift_of(crowned, "code-change")["retrain"] is True
+
+
+def test_other_code_is_worth_a_training(crowned: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINING_CODE", "1" * 64)
+    crowned.modules.pop("detect_drift")  # deployed anew
+    assert drift_of(crowned, "code-change")["retrain"] is True
+
+
+def test_other_data_are_worth_a_training(crowned: Cloud) -> None:
+    request = crowned.upload("february.csv", orders(first_day=25, seed=1)) | {"trigger": "manual"}
+    assert follow(crowned, request, "detect_drift", run_id="run-2")["drift"]["retrain"] is True
+
+
+@pytest.mark.parametrize("trigger", ["manual", "schedule"])
+def test_a_challenger_is_not_judged_twice_on_the_same_rows(undecided: Cloud, trigger: str) -> None:
+    """Drift that persists would otherwise ask for the same training at each schedule."""
+    drift = drift_of(undecided, trigger)
+    assert drift["retrain"] is False
+    if trigger == "manual":
+        assert drift["reason"].startswith(
+            f"{challenger(undecided)} was trained from the same code, settings and data, and judged on the same rows: "
+            "it could not be told from the champion."
+        )
+
+
+def test_a_challenger_is_judged_again_by_another_policy_without_being_trained_again(undecided: Cloud) -> None:
+    set_pipeline(undecided, PIPELINE_FILE)  # 30 rows are enough again
+    state = follow(undecided, MANUAL, "record", run_id="run-9")
+    training = undecided.folder("run-9").read(TRAINING)
+    assert (training["reused"], training["model_version"]) == (True, challenger(undecided))
+    assert state["comparison"]["challenger"] == challenger(undecided)
+    assert state["record"]["reason"].startswith(
+        f"{challenger(undecided)} was not trained again: run run-2 made it from the same code, settings and data. "
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "again"), [("rejected", False), ("loses", False), ("stopped", True), ("wins", True)]
+)
+def test_what_a_fault_kept_from_serving_may_come_again_and_what_lost_may_not(
+    undecided: Cloud, verdict: Any, again: bool
+) -> None:
+    Judgements(undecided.data, "shop").write(Judgement(challenger(undecided), "run-2", verdict, 30, 1e12))
+    assert drift_of(undecided, "manual")["retrain"] is again
+
+
+def test_a_challenger_judged_against_another_champion_is_judged_again(undecided: Cloud) -> None:
+    report = undecided.folder("run-2").read(COMPARISON)
+    undecided.folder("run-2").write(COMPARISON, report | {"champion_version": "v0"})
+    assert drift_of(undecided, "manual")["retrain"] is True
+
+
+def test_a_look_whose_run_no_longer_tells_is_made_again(undecided: Cloud) -> None:
+    undecided.data.client.delete_object(Bucket="data", Key="runs/shop/run-2/comparison.json")
+    assert drift_of(undecided, "manual")["retrain"] is True
+
+
+def test_what_was_rolled_back_is_not_brought_back_by_a_training(crowned: Cloud) -> None:
+    turned = orders(480, first_day=25, seed=25, flip=True)
+    second = follow(crowned, crowned.upload("february.csv", turned), "record", run_id="run-2")
+    assert second["record"]["verdict"] == "promoted"
+    roll_back(
+        crowned.models,
+        pipeline="shop",
+        swap_id="by-hand",
+        now="2026-03-02T00:00:00+00:00",
+        reason="a drill",
+        by_person=True,
+    )
+    drift = drift_of(crowned, "manual")
+    assert drift["retrain"] is False
+    assert drift["reason"].startswith(f"{challenger(crowned)} was trained from the same code, settings and data, and ")
+    assert "rolled back since: only a person puts it back" in drift["reason"]
+
+
+def test_a_training_that_ends_with_the_champion_is_not_judged_against_itself(crowned: Cloud) -> None:
+    """DetectDrift had thought it new: the task, which has the last word on its code, found the champion."""
+    looks = Judgements(crowned.data, "shop").read()
+    state = MANUAL | {"claim": crowned.call("claim", MANUAL, run_id="run-2")}
+    assert train(crowned, "run-2")
+    state["comparison"] = crowned.call("evaluate_challenger", state, run_id="run-2")
+    record = crowned.call("record", state, run_id="run-2")
+    assert record["verdict"] == "skipped"
+    assert record["reason"] == (
+        f"{champion(crowned)} was not trained again: run run-1 made it from the same code, settings and data. "
+        "It is the champion."
+    )
+    assert Judgements(crowned.data, "shop").read() == looks
+
+
+def test_a_challenger_that_somebody_promoted_meanwhile_is_retained(crowned: Cloud) -> None:
+    run = MANUAL | {"claim": crowned.call("claim", MANUAL, run_id="run-1")}
+    lost = {"status": "lost_race", "reason": "late", "version": champion(crowned)}
+    state = run | {"promotion": lost}
+    state["comparison"] = crowned.call("evaluate_challenger", state, run_id="run-1")
+    record = crowned.call("record", state, run_id="run-1")
+    assert (record["verdict"], record["reason"]) == ("retained", f"{champion(crowned)} is the champion by now.")
