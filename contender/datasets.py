@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects
 from contender.registry import sha256, write_once
+from contender.training_policy import TrainingPolicy
 
 Version = TypeVar("Version")
 
@@ -17,6 +18,57 @@ ORDER = "_order"
 """Column of a dataset: what sorts its rows in time; epoch seconds, a number, or the order of arrival."""
 BLOCK = "_block"
 """Column of a dataset: rows with one value are not independent of each other."""
+
+
+def training_window(
+    versions: Sequence[Version],
+    policy: TrainingPolicy,
+    since_order: float | None,
+    *,
+    order_to: Callable[[Version], float],
+) -> Sequence[Version]:
+    """The dataset versions to train on, of all in the order of their arrival.
+
+    With `window = "since_drift"` they are those with rows from `since_order` on, and at least the newest
+    `window_batches` (one at least); all, where there was no drift yet.
+
+    Parameters
+    ----------
+    since_order : where the last drift began, by the order of its rows; None where there was none.
+    order_to : the largest order among a version's rows.
+
+    Examples
+    --------
+    >>> policy = TrainingPolicy(window="since_drift", window_batches=2)
+    >>> [list(training_window([1.0, 2.0, 3.0], policy, since, order_to=float)) for since in (None, 1.5, 3.0)]
+    [[1.0, 2.0, 3.0], [2.0, 3.0], [2.0, 3.0]]
+    """
+    if policy.window == "newest" or since_order is None:
+        return newest(versions, policy.window_batches if policy.window == "newest" else 0)
+    at_least = len(versions) - max(policy.window_batches, 1)
+    return [
+        version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order
+    ]
+
+
+def drift_began(drift: Mapping[str, Any] | None, model: Mapping[str, Any] | None) -> float | None:
+    """Where the last drift began, by the order of its rows; None where none is known.
+
+    Parameters
+    ----------
+    drift : this run's drift report as DetectDrift writes it, None where there is none. A drift that it found is the
+        last one.
+    model : the manifest of the newest model version: it remembers the last one before.
+
+    Examples
+    --------
+    >>> drift_began({"drifted": False, "since_order": None}, {"window": {"since_order": 12.0}})
+    12.0
+    """
+    if drift is not None and drift.get("since_order") is not None:
+        return float(drift["since_order"])
+    remembered = ((model or {}).get("window") or {}).get("since_order")
+    return None if remembered is None else float(remembered)
 
 
 def newest(versions: Sequence[Version], window_batches: int) -> Sequence[Version]:
@@ -90,6 +142,7 @@ class DatasetStore:
             raise NotFoundError(f"dataset {manifest.version} has lost its {manifest.part}; restore it in S3") from None
         if sha256(body) != manifest.part_sha256:
             raise IntegrityError(
-                f"dataset {manifest.version}: {manifest.part} has sha256 {sha256(body)}, not {manifest.part_sha256}"
+                f"dataset {manifest.version}: {manifest.part} has sha256 {sha256(body)}, not {manifest.part_sha256} as "
+                f"its manifest says; restore the object {self.key(manifest.version, manifest.part)} in S3"
             )
         return body

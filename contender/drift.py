@@ -243,13 +243,15 @@ class _Check:
         verdict: Verdict = "stable"
         if joint_drifted or (alarm is not None and any(test.drifted for test in features)):
             verdict = "drifted"
+        began = evidence.since[look] if level > 2.0 * self.days_per_block else None
         over_time = EvidenceOverTime(
             level=level,
             threshold=self.threshold,
             false_retrains_per_year=self.policy.false_retrains_per_year,
-            since=labels[evidence.since[look]] if level > 2.0 * self.days_per_block else "",
+            since="" if began is None else labels[began],
             strongest=strongest,
             path=tuple(zip(labels, evidence.levels, strict=True)),
+            since_batch=None if began is None else int(batch[began]),
         )
         return self.report(verdict, features, p_value, over_time, joint_drifted=joint_drifted)
 

@@ -73,6 +73,8 @@ class EvidenceOverTime:
     since : the block or batch with which the change seems to have begun; empty when nothing was seen.
     strongest : what carries most of it: a feature with the way it moved, "loss up", or "joint".
     path : each block or batch since the champion was trained with the level after it.
+    since_batch : in which batch since the champion was trained `since` came, the first of them 0; None where nothing
+        was seen.
     """
 
     level: float
@@ -81,6 +83,7 @@ class EvidenceOverTime:
     since: str
     strongest: str
     path: tuple[tuple[str, float], ...]
+    since_batch: int | None = None
 
     @property
     def reached(self) -> bool:

@@ -21,8 +21,9 @@ import numpy as np
 
 from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.cost import fargate_usd
-from contender.datasets import BLOCK, ORDER, newest
+from contender.datasets import BLOCK, ORDER, training_window
 from contender.drift_policy import DriftPolicy
+from contender.drift_report import DriftReport
 from contender.errors import ContenderError, InvalidInputError
 from contender.evaluation import judge, unseen_rows
 from contender.evidence import threshold_days
@@ -148,16 +149,16 @@ class _Moment:
             raise InvalidInputError(f"batch {self.batch.name} is in quarantine")
         return self.batch.table
 
-    def window(self, config: PipelineConfig) -> Sequence[HistoryBatch]:
-        """The batches that the loop would train on today."""
-        return newest(self.arrived, config.training.window_batches)
+    def window(self, config: PipelineConfig, since: float | None) -> Sequence[HistoryBatch]:
+        """The batches that the loop would train on today, with the last drift's beginning by the order of its rows."""
+        return training_window(self.arrived, config.training, since, order_to=_order_to)
 
     def since(self, model: _Model) -> Sequence[HistoryBatch]:
         """The batches that came after a model's training, today's too."""
         return self.arrived[model.arrived :]
 
-    def training(self, config: PipelineConfig) -> _Model:
-        """The model that a training today gives.
+    def training(self, config: PipelineConfig, since: float | None) -> _Model:
+        """The model that a training today gives, on the `window` of these.
 
         Raises
         ------
@@ -165,18 +166,19 @@ class _Moment:
             When none comes of it, each time it is asked for.
         """
         needed = training_part(config)
-        key = json.dumps(asdict(needed), sort_keys=True, default=str)
+        window = self.window(config, since)
+        key = json.dumps([len(window), window[0].name, asdict(needed)], sort_keys=True, default=str)
         if key not in self.trainings:
             columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
             try:
-                rows = _rows_of(self.window(config)).select(columns)
+                rows = _rows_of(window).select(columns)
                 self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))
             except ContenderError as error:
                 self.trainings[key] = error
         found = self.trainings[key]
         if isinstance(found, ContenderError):
             raise found
-        return _Model(found, self.window(config), len(self.arrived))
+        return _Model(found, window, len(self.arrived))
 
     def _dated(self, model: Trained, number: int) -> Trained:
         """The model with a version and a date in its manifest that sort in the order of the history, and its run."""
@@ -203,19 +205,35 @@ def _rows_of(batches: Sequence[HistoryBatch]) -> Table:
     return Table.concatenate([batch.table for batch in batches if batch.table is not None])
 
 
+def _order_to(batch: HistoryBatch) -> float:
+    return float(batch.table[ORDER].max()) if batch.table is not None else -np.inf
+
+
+def _order_from(since: Sequence[HistoryBatch], report: DriftReport) -> float:
+    """Where a drift began: with one of the batches since the champion was trained, the newest if nobody knows."""
+    place = report.evidence.since_batch if report.evidence else None
+    table = since[-1 if place is None else place].table
+    return float(table[ORDER].min()) if table is not None else -np.inf
+
+
 def _count(batches: Sequence[HistoryBatch]) -> int:
     return sum(len(batch.table) for batch in batches if batch.table is not None)
 
 
 def training_part(config: PipelineConfig) -> PipelineConfig:
-    """The configuration without what training does not depend on: what decides about a model makes no other model."""
+    """The configuration without what training does not depend on: what decides about a model makes no other model.
+
+    The metric stays: a search goes by it, and a training refuses rows on which it is undefined.
+    """
     return replace(
         config,
         name="replay",
         description="",
         path="",
         drift=DriftPolicy(),
-        promotion=PromotionPolicy(),
+        promotion=PromotionPolicy(
+            metric=config.promotion.metric, metric_greater_is_better=config.promotion.metric_greater_is_better
+        ),
         schedule=SchedulePolicy(),
         alarms=AlarmPolicy(),
         notify=NotifyPolicy(),
@@ -233,6 +251,7 @@ class _Runner:
     earlier: list[Profile] = field(default_factory=list)
     answered: int = 0
     rows: int = 0
+    drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -264,9 +283,10 @@ class _Runner:
         if self.serving is None:
             return self._train(moment, None)
         current = moment.profile(config, self.serving.trained)
-        drift = self._check(moment, self.serving.trained, current)
+        drift = self._check(moment, self.serving, current)
         self.earlier.append(current)
-        wanted = drift.drifted or grown(config, rows=_count(moment.window(config)), rows_before=self.rows)
+        window = moment.window(config, self.drift_began)
+        wanted = drift.drifted or grown(config, rows=_count(window), rows_before=self.rows)
         waited, again = self.waiting, self._judge_waiting(moment, drift)
         if again is not None and (again.verdict == "promoted" or not wanted):
             return again
@@ -279,10 +299,12 @@ class _Runner:
 
     def _train(self, moment: _Moment, drift: DriftSeen | None) -> Step:
         """Train, EvaluateChallenger, Promote."""
+        began = self.drift_began if drift is None or drift.began is None else drift.began
         try:
-            challenger = moment.training(self.arm.config)
+            challenger = moment.training(self.arm.config, began)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
+        self.drift_began = began
         self.answered, self.rows = len(self.earlier), _count(challenger.window)
         self.challengers.append(challenger.trained.candidate.manifest)
         step = self._decide(moment, challenger, drift)
@@ -314,14 +336,14 @@ class _Runner:
         version = challenger.trained.candidate.manifest["version"]
         return last_of(look for look in self.looks if look.version == version)
 
-    def _check(self, moment: _Moment, model: Trained, current: Profile) -> DriftSeen:
+    def _check(self, moment: _Moment, model: _Model, current: Profile) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
         config = self.arm.config
         report = check_batch(
             config,
-            model.reference,
+            model.trained.reference,
             moment.table,
-            model.candidate,
+            model.trained.candidate,
             current,
             earlier=self.earlier,
             answered=self.answered,
@@ -333,6 +355,7 @@ class _Runner:
             report.drifted_features,
             level=over_time.level if over_time else 0.0,
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
+            began=_order_from(moment.since(model), report) if report.drifted else None,
         )
 
     def _judge(self, moment: _Moment, challenger: _Model) -> Judged:
@@ -370,7 +393,7 @@ class _Runner:
         if not self._is_due():
             return Step(moment.position, "kept", "no retraining is due")
         try:
-            model = moment.training(self.arm.config)
+            model = moment.training(self.arm.config, self.drift_began)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error))
         self._serve(model, moment)

@@ -20,7 +20,7 @@ class DriftSeen:
     """What the drift check said of a batch.
 
     `level` is the evidence since the champion was trained: chance alone would take so many days to show as much. The
-    alarm is at `threshold`.
+    alarm is at `threshold`. `began` is where a drift that was found began, by the order of its rows.
     """
 
     drifted: bool
@@ -28,6 +28,7 @@ class DriftSeen:
     features: tuple[str, ...]
     level: float
     threshold: float
+    began: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contender.config import PipelineConfig
+from contender.cost import fargate_usd
 from contender.datasets import BLOCK, ORDER
 from contender.drift_policy import DriftPolicy
 from contender.errors import InvalidInputError, TrainingFailedError
@@ -24,7 +25,6 @@ from contender.monitoring import check_batch, observe, reference_of
 from contender.promotion_policy import PromotionPolicy
 from contender.replay import replay, training_part
 from contender.replay_arms import Arm, Trained, arms_of
-from contender.replay_cost import fargate_usd
 from contender.replay_report import Replay
 from contender.table import Table
 from contender.training_policy import TrainingPolicy
