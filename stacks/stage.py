@@ -11,6 +11,7 @@ from aws_cdk import Environment as Target
 from constructs import Construct
 
 from contender.config import PipelineConfig
+from contender.fingerprint import code_sha256
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.environment import Environment
@@ -54,6 +55,7 @@ class ContenderStage(Stage):
     ) -> None:
         super().__init__(scope, environment.stage_name, env=target)
         self._environment = environment
+        self._training_code = code_sha256(project_root)
         Tags.of(self).add("project", environment.prefix)
         Tags.of(self).add("environment", environment.name)
         self.data = DataStack(
@@ -96,6 +98,7 @@ class ContenderStage(Stage):
             training=self.training,
             predictions=predictions,
             alarm_emails=alarm_emails,
+            training_code=self._training_code,
             project_root=project_root,
             **self._settings(f"Continuous training of {pipeline.name}"),
         )

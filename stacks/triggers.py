@@ -1,6 +1,11 @@
-"""What starts a machine: an upload, and a schedule. What cannot be delivered waits in one queue."""
+"""What starts a machine: an upload, a schedule, a deployment that changes what models are made of.
+
+What cannot be delivered waits in one queue.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -8,8 +13,9 @@ from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge
@@ -99,3 +105,40 @@ class Triggers(Construct):
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
             ),
         )
+
+    def add_code_change_rule(
+        self, *, description: str, parameter: str, recipe: str, after: Sequence[IDependable]
+    ) -> None:
+        """Start the machine when a deployment changes `recipe`, a digest over what models are made of.
+
+        The digest is the value of a parameter, and Parameter Store tells of its change: no code of ours runs during a
+        deployment. The first deployment creates the parameter, which is no change. It is written last, `after` all that
+        a run needs, so that the run goes by what was deployed.
+        """
+        rule = events.Rule(
+            self,
+            "CodeChange",
+            description=description,
+            event_pattern=events.EventPattern(
+                source=["aws.ssm"],
+                detail_type=["Parameter Store Change"],
+                detail={"name": [parameter], "operation": ["Update"]},
+            ),
+        )
+        rule.add_target(
+            event_targets.SfnStateMachine(
+                self._machine,
+                input=events.RuleTargetInput.from_object({"trigger": "code-change", "pipeline": self._pipeline}),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            )
+        )
+        value = ssm.StringParameter(
+            self,
+            "TrainingRecipe",
+            parameter_name=parameter,
+            string_value=recipe,
+            description=f"Digest of the code and the settings that models of {self._pipeline} are made with",
+        )
+        value.node.add_dependency(rule, *after)

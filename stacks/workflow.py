@@ -15,6 +15,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from contender.config import PipelineConfig
+from contender.fingerprint import recipe_sha256
+from contender.training_settings import settings_of
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.environment import Environment
@@ -310,7 +312,7 @@ class ContinuousTraining(DefinedMachine):
 
 
 class WorkflowStack(Stack):
-    """One pipeline's loop, from the upload to the mail."""
+    """One pipeline's loop, from the upload to the mail. `training_code` is the digest of the code that makes models."""
 
     def __init__(
         self,
@@ -324,6 +326,7 @@ class WorkflowStack(Stack):
         training: TrainingStack,
         predictions: PredictionStore,
         alarm_emails: Sequence[str],
+        training_code: str,
         project_root: Path,
         **stack_settings: object,
     ) -> None:
@@ -342,6 +345,7 @@ class WorkflowStack(Stack):
             specs=function_specs(pipeline.name),
             variables={
                 "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
+                "DetectDrift": {"TRAINING_CODE": training_code},
                 "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
                 "Rehearse": {
                     "ROLLOUT_POLICY": rollout,
@@ -385,6 +389,12 @@ class WorkflowStack(Stack):
             description=f"Starts continuous training of {pipeline.name} when nothing was uploaded",
             expression=pipeline.schedule.expression,
             enabled=pipeline.schedule.enabled,
+        )
+        self.triggers.add_code_change_rule(
+            description=f"Starts continuous training of {pipeline.name} when its training was changed",
+            parameter=f"/{environment.stage_name}/{pipeline.name}/training-recipe",
+            recipe=recipe_sha256(training_code, settings_of(pipeline)),
+            after=[self.functions, self.training_loop],
         )
         self.rollback = RollbackMachine(
             self,

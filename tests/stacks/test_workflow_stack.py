@@ -6,8 +6,11 @@ import json
 import re
 from typing import Any
 
+from contender.config import parse_pipeline
+from contender.fingerprint import code_sha256, recipe_sha256
+from contender.training_settings import settings_of
 from stacks.workflow import function_specs
-from tests.stacks.synthesis import EXTRA_EMAIL, PIPELINE, PROJECT_ROOT, Synthesised, flat, statements
+from tests.stacks.synthesis import EXTRA_EMAIL, PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, flat, statements
 
 WORKFLOW = f"{PIPELINE}-workflow"
 DEFINITION = (PROJECT_ROOT / "statemachines/continuous_training.asl.json").read_text("utf-8")
@@ -126,6 +129,7 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
         rolls_out = spec.state in ("Promote", "Watch", "RollBack")
         assert not rolls_out or json.loads(variables["ROLLOUT_POLICY"])["canary_weight"] == 0.0
         assert ("ALARM" in variables) == (spec.state == "Watch")
+        assert ("TRAINING_CODE" in variables) == (spec.state == "DetectDrift")
         assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
         assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state in ("Approval", "Notify"))
 
@@ -285,11 +289,40 @@ def test_an_upload_starts_a_run_with_the_event_as_the_loop_expects_it(anywhere: 
     }
 
 
-def test_rule_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anywhere: Synthesised) -> None:
+def test_a_deployment_that_changes_what_models_are_made_of_starts_a_run(anywhere: Synthesised) -> None:
+    parameter = anywhere.only(WORKFLOW, "AWS::SSM::Parameter")
+    change = rule(anywhere, "TriggersCodeChange")
+    assert change["EventPattern"] == {
+        "source": ["aws.ssm"],
+        "detail-type": ["Parameter Store Change"],
+        # The first deployment creates the parameter, and there is nothing to train on yet.
+        "detail": {"name": [parameter["Name"]], "operation": ["Update"]},
+    }
+    (target,) = change["Targets"]
+    assert json.loads(target["Input"]) == {"trigger": "code-change", "pipeline": PIPELINE}
+    assert flat(target["Arn"]).startswith("<ContinuousTraining")
+
+
+def test_the_digest_is_that_of_the_code_that_is_deployed_and_of_the_pipelines_settings(anywhere: Synthesised) -> None:
+    code = function_named(anywhere, "DetectDrift")["Properties"]["Environment"]["Variables"]["TRAINING_CODE"]
+    assert code == code_sha256(PROJECT_ROOT)
+    settings = settings_of(parse_pipeline(PIPELINE_FILE))
+    assert anywhere.only(WORKFLOW, "AWS::SSM::Parameter")["Value"] == recipe_sha256(code, settings)
+
+
+def test_the_digest_is_written_when_all_that_a_run_needs_is_deployed(anywhere: Synthesised) -> None:
+    (parameter,) = anywhere.resources(WORKFLOW, "AWS::SSM::Parameter")
+    types = {anywhere.templates[WORKFLOW]["Resources"][name]["Type"] for name in parameter["DependsOn"]}
+    assert types >= {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine", "AWS::Events::Rule"}
+    functions = {function["LogicalId"] for function in anywhere.resources(WORKFLOW, "AWS::Lambda::Function")}
+    assert functions <= set(parameter["DependsOn"])
+
+
+def test_rules_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anywhere: Synthesised) -> None:
     (queue,) = anywhere.resources(WORKFLOW, "AWS::SQS::Queue")
-    (rule_target,) = rule(anywhere, "TriggersUpload")["Targets"]
+    rule_targets = [rule(anywhere, name)["Targets"][0] for name in ("TriggersUpload", "TriggersCodeChange")]
     schedule_target = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")["Target"]
-    for target in (rule_target, schedule_target):
+    for target in (*rule_targets, schedule_target):
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 8}
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue["LogicalId"], "Arn"]}}
     assert queue["Properties"]["SqsManagedSseEnabled"] is True
