@@ -40,7 +40,7 @@ class NoCheckpoint:
 NO_CHECKPOINT = NoCheckpoint()
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunCheckpoint:
     """`checkpoint.json` in a run's folder.
 
@@ -48,11 +48,13 @@ class RunCheckpoint:
     ----------
     belongs_to : what the training is made of, as a digest; what was saved for another one is ignored.
     report : told when a checkpoint cannot be used or kept.
+    resumed : whether there was something of use.
     """
 
     folder: RunFolder
     belongs_to: str
     report: Callable[[str], None]
+    resumed: bool = False
 
     def load(self) -> dict[str, Any] | None:
         try:
@@ -69,6 +71,7 @@ class RunCheckpoint:
         except Exception as error:  # whatever is wrong with it, training can begin anew
             self.report(f"the checkpoint cannot be read and is ignored ({type(error).__name__}: {error})")
             return None
+        self.resumed = True
         return content
 
     def save(self, content: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,20 +20,17 @@ from contender.metrics import METRICS, metric_names, task_of
 from contender.monitoring import Reference, reference_of
 from contender.profile import Profile
 from contender.table import Table
+from training_image.checkpoint import NO_CHECKPOINT, Checkpoint
 from training_image.estimators import fit_estimator
 from training_image.export import check_parity, score_onnx, to_onnx, to_skops
 from training_image.golden import golden_file, typical_row
-from training_image.splits import split
+from training_image.progress import Report, progress_of, silent
+from training_image.search import search, with_parameters
+from training_image.splits import folds, split
 from training_image.weights import sample_weights
 
 PARITY_ROWS = 10_000
 """Rows on which the exported model is compared with the trained one, spread over training and holdout."""
-
-Report = Callable[[str], None]
-
-
-def silent(_line: str) -> None:
-    """Reports to nobody."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,7 @@ def train(
     blocks: NDArray[Any],
     *,
     report: Report = silent,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> TrainedModel:
     """Train on the older rows and score on the newest blocks.
 
@@ -116,7 +114,8 @@ def train(
     table : the pipeline's features and target, in any order of rows.
     order : (n,) what sorts the rows in time.
     blocks : (n,) labels of rows that are not independent of each other (a day, a user).
-    report : told one line a step.
+    report : told one line a step; a `Progress` also counts the seconds of each phase.
+    checkpoint : where a search keeps its trials for another attempt.
 
     Raises
     ------
@@ -126,6 +125,7 @@ def train(
     ParityError
         When the exported model does not give the trained model's answers.
     """
+    progress = progress_of(report)
     sequence = np.argsort(order, kind="stable")
     table, order, blocks = table.take(sequence), order[sequence], blocks[sequence]
     parts = split(order, blocks, config.training)
@@ -134,19 +134,29 @@ def train(
     classes = _classes(training[config.target], config)
     positive = _positive(classes, config)
 
-    report(f"training {config.training.estimator} on {len(training)} rows, holding out {len(newest)}")
+    progress(f"training {config.training.estimator} on {len(training)} rows, holding out {len(newest)}")
     encodings = fit_encoding(training, config)
     matrix = encode(training, encodings)
     target = _indices(training[config.target], classes)
     weights = sample_weights(order[served_rows], blocks[served_rows], target, config.training)
-    # search: its best parameters go into `config`
-    pipeline = fit_estimator(config, matrix, target, weights)
+    found = None
+    if config.search.trials:
+        with progress.phase("search"):
+            stretches = folds(order[served_rows], blocks[served_rows], config.training, config.search.folds)
+            index = classes.index(positive) if classes and positive else 1
+            found = search(
+                config, matrix, target, stretches, weights, positive=index, progress=progress, checkpoint=checkpoint
+            )
+        config = with_parameters(config, found.parameters)
+    with progress.phase("fitting"):
+        pipeline = fit_estimator(config, matrix, target, weights)
 
     newest_matrix = encode(newest, encodings)
-    graph = to_onnx(pipeline, len(encodings))
-    checked = _spread(np.concatenate([matrix, newest_matrix]), PARITY_ROWS)
-    difference = check_parity(pipeline, graph, checked)
-    report(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
+    with progress.phase("export"):
+        graph = to_onnx(pipeline, len(encodings))
+        checked = _spread(np.concatenate([matrix, newest_matrix]), PARITY_ROWS)
+        difference = check_parity(pipeline, graph, checked)
+    progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
 
     typical = typical_row(training, encodings)
     predictions = score_onnx(graph, matrix)
@@ -157,7 +167,7 @@ def train(
     )
     metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
     listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
-    report(f"on the holdout: {listed}")
+    progress(f"on the holdout: {listed}")
     # evidence and explanation: made here, of what is known by now
     return TrainedModel(
         classes=classes,
@@ -185,6 +195,7 @@ def train(
             "validation_rows": int(parts.validation.sum()),
             "gap_rows": int(parts.gap.sum()),
         },
+        search=found.summary if found else None,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contender.config import PipelineConfig
-
 
 def one_line(error: BaseException) -> str:
     """An error for people: Contender's own say it all, others need their type.
@@ -34,8 +32,8 @@ dataset versions (training.window_batches)'
     )
 
 
-def reason_of(error: BaseException, config: PipelineConfig | None) -> str:
-    """The reason of a training that ended with this error; `config` is None where it ended before it was read."""
-    if isinstance(error, MemoryError) and config is not None:
-        return out_of_memory(config.training.memory_mib)
+def reason_of(error: BaseException, memory_mib: int | None) -> str:
+    """The reason of a training that ended with this error; `memory_mib` is what it was given, None where unknown."""
+    if isinstance(error, MemoryError) and memory_mib is not None:
+        return out_of_memory(memory_mib)
     return one_line(error)

@@ -222,7 +222,7 @@ class _Search:
             model = self.fit(config, self.rows.matrix[older], self.rows.target[older], weights)
             return score_fold(model, self.rows, newer, self.metric), ""
         except Exception as error:  # whatever a set of parameters leads to, the next may do better
-            return None, reason_of(error, config)
+            return None, reason_of(error, config.training.memory_mib)
 
     def _finish(self, trial: Trial) -> None:
         self.trials.append(trial)

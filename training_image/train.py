@@ -1,22 +1,22 @@
-"""The training task's entry point: `python -m training_image.train`, with RUN_ID, PIPELINE and the two
-buckets set; SIGNING_KEY_ID names the key that signs the version.
+"""The training itself: `python -m training_image.train`, with RUN_ID, PIPELINE and the two buckets set; SIGNING_KEY_ID
+names the key that signs the version. The image's entry point, `training_image/__main__.py`, starts it and waits.
 
 It leaves an immutable model version in the model bucket and `training.json` in the run's folder, which says
 what came of it. A second attempt for the same run finds the first one's model version and does not train
-again.
+again; where there is none yet, it takes over what the first one's search had finished. So it may be killed at any time.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,13 @@ from contender.rehearsal import GOLDEN
 from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from contender.training_settings import settings_of
-from training_image.fitting import Report, train
+from training_image.checkpoint import RunCheckpoint
+from training_image.fitting import train
 from training_image.manifest import build_manifest
+from training_image.progress import Progress, Report
+from training_image.reasons import reason_of
+from training_image.resources import container_peak_mib, measured
+from training_image.supervisor import tell_supervisor
 
 METADATA_SECONDS = 2.0
 """How long to wait for the container agent to say which image this is."""
@@ -52,11 +57,20 @@ class Environment:
     model_bucket: str
 
 
+def _tell_nobody(**_what: Any) -> None:
+    """Nobody supervises."""
+
+
+def _nothing_known() -> None:
+    """There is no container."""
+
+
 @dataclass(frozen=True)
 class TrainingTask:
     """A run's training. `now` and `elapsed` (seconds) are its clocks; `report` is told a line a step.
 
-    `sign` makes the version's signature over a sha256 digest; None leaves it unsigned.
+    `sign` makes the version's signature over a sha256 digest; None leaves it unsigned. `tell` is told, by name, what a
+    supervisor has to know; `container_mib` answers the container's peak of memory so far.
     """
 
     run_id: str
@@ -69,39 +83,52 @@ class TrainingTask:
     elapsed: Callable[[], float]
     report: Report
     sign: Callable[[bytes], bytes] | None = None
+    tell: Callable[..., None] = _tell_nobody
+    container_mib: Callable[[], float | None] = _nothing_known
 
     def run(self) -> bool:
         """Train, and write what came of it to the run's folder; whether there is a model version."""
         folder = RunFolder(self.data, self.pipeline, self.run_id)
         started = self.elapsed()
+        progress = Progress(self.report, lambda: self.elapsed() - started)
+        memory_mib = None
         try:
-            model, datasets = self._train(parse_pipeline(folder.pipeline_file()))
+            config = parse_pipeline(folder.pipeline_file())
+            memory_mib = config.training.memory_mib
+            self.tell(seconds=config.training.time_limit_seconds, memory_mib=memory_mib)
+            model, datasets = self._train(config, folder, progress)
         except Exception as error:  # whatever it was, the run has to be told why there is no model
-            reason = one_line(error)
+            reason = reason_of(error, memory_mib)
             self.report(f"failed: {reason}")
             folder.write(TRAINING, {"status": "failed", "reason": reason})
+            self.tell(status="failed")
             return False
         reused = model.manifest["run_id"] != self.run_id
-        folder.write(TRAINING, summary(model, datasets, seconds=self.elapsed() - started, reused=reused))
+        folder.write(TRAINING, summary(model, datasets, seconds=progress.elapsed(), reused=reused))
+        self.tell(status="trained")
         self.report(f"model version {model.version}")
         return True
 
-    def _train(self, config: PipelineConfig) -> tuple[ModelVersion, Sequence[DatasetManifest]]:
+    def _train(
+        self, config: PipelineConfig, folder: RunFolder, progress: Progress
+    ) -> tuple[ModelVersion, Sequence[DatasetManifest]]:
         store = DatasetStore(self.data, self.pipeline)
         datasets = newest_datasets(store.manifests(), config)
         registry = ModelRegistry(self.models, self.pipeline)
         finished = self._finished(registry, datasets[-1].version)
         if finished is not None:
-            self.report(f"{finished.version} was trained by an earlier attempt of this run")
+            progress(f"{finished.version} was trained by an earlier attempt of this run")
             return finished, datasets
         made = self._made_before(registry, config, datasets)
         if made is not None:
-            self.report(not_trained_again(made.version, str(made.manifest["run_id"])))
+            progress(not_trained_again(made.version, str(made.manifest["run_id"])))
             return made, datasets
 
-        self.report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
-        table = read_datasets(store, datasets, config)
-        model = train(config, table, table[ORDER], table[BLOCK], report=self.report)
+        checkpoint = self._checkpoint(config, folder, datasets, progress)
+        with progress.phase("reading"):
+            progress(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
+            table = read_datasets(store, datasets, config)
+        model = train(config, table, table[ORDER], table[BLOCK], report=progress, checkpoint=checkpoint)
         manifest = build_manifest(
             config,
             model,
@@ -110,6 +137,7 @@ class TrainingTask:
             created_at=self.now(),
             code=self.code,
             image=self.image,
+            resources=measured(config, progress, resumed=checkpoint.resumed, container_mib=self.container_mib()),
         )
         files = {
             MODEL: model.onnx,
@@ -117,7 +145,15 @@ class TrainingTask:
             REFERENCE: model.reference.to_bytes(),
             GOLDEN: model.golden,
         }
+        progress(f"writing {sum(map(len, files.values())) / 1e6:.1f} MB")
         return registry.write(manifest, files, sign=self.sign), datasets
+
+    def _checkpoint(
+        self, config: PipelineConfig, folder: RunFolder, datasets: Sequence[DatasetManifest], report: Report
+    ) -> RunCheckpoint:
+        """What an earlier attempt of this run left, if it trained from the same code, settings and data."""
+        made_of = fingerprint(self.code, settings_of(config), [found.version for found in datasets])
+        return RunCheckpoint(folder, f"{made_of} {self.image}", report)
 
     def _made_before(
         self, registry: ModelRegistry, config: PipelineConfig, datasets: Sequence[DatasetManifest]
@@ -190,14 +226,10 @@ def summary(
         "holdout_rows": manifest["holdout"]["rows"],
         "datasets": [found.version for found in datasets],
         "metrics": manifest["metrics"],
+        "search": manifest.get("search"),
+        "overfit": manifest.get("overfit"),
+        "resources": manifest.get("resources"),
     }
-
-
-def one_line(error: BaseException) -> str:
-    """An error for people: Contender's own say it all, others need their type."""
-    text = " ".join(str(error).split())
-    ours = type(error).__module__ == "contender.errors"
-    return text if ours and text else f"{type(error).__name__}: {text}"
 
 
 def image_digest(variables: Mapping[str, str]) -> str | None:
@@ -220,7 +252,6 @@ def signer(variables: Mapping[str, str]) -> Callable[[bytes], bytes] | None:
 
 def main() -> int:
     """Run the task of the environment; the exit code says whether there is a model version."""
-    signal.signal(signal.SIGTERM, _stopped)  # a stopped task, or a reclaimed Spot instance, still leaves its reason
     environment = read_environment(Environment, os.environ)
     client = boto3.client("s3")
     task = TrainingTask(
@@ -234,12 +265,10 @@ def main() -> int:
         elapsed=time.monotonic,
         report=lambda line: print(line, flush=True),
         sign=signer(os.environ),
+        tell=partial(tell_supervisor, os.environ),
+        container_mib=partial(container_peak_mib, os.environ),
     )
     return 0 if task.run() else 1
-
-
-def _stopped(_number: int, _frame: object) -> None:
-    raise TrainingFailedError("the training task was stopped before it had finished; the run can be started again")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""The image's entry point: `python -m training_image`, with the variables that `training_image.train` asks for.
+
+The training runs in a process of its own (`training_image.train`); this one waits, and leaves the reason where that one
+cannot.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from contender.runs import RunFolder
+from training_image.supervisor import Supervisor, leave_reason
+
+COMMAND = (sys.executable, "-m", "training_image.train")
+
+
+def main(
+    command: Sequence[str] = COMMAND,
+    *,
+    variables: Mapping[str, str] = os.environ,
+    folder_of: Callable[[Mapping[str, str]], RunFolder] | None = None,
+) -> int:
+    """Run the training; the exit code says whether there is a model version."""
+    ending = Supervisor(command, variables).run()
+    if ending.reason:
+        leave_reason((folder_of or run_folder)(variables), ending.reason, lambda line: print(line, flush=True))
+    return ending.exit_code
+
+
+def run_folder(variables: Mapping[str, str]) -> RunFolder:
+    """The run's folder on S3."""
+    # Imported where it is used: a process that only waits needs a fifth of the memory without.
+    import boto3  # noqa: PLC0415
+
+    from contender.adapters.s3 import S3Objects  # noqa: PLC0415
+
+    objects = S3Objects(boto3.client("s3"), variables["DATA_BUCKET"])
+    return RunFolder(objects, variables["PIPELINE"], variables["RUN_ID"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
