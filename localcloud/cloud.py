@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contender.errors import NotRunningError
-from localcloud import emulator, mail, synth
+from localcloud import emulator, mail, parameter_changes, synth
 from localcloud.assembly import read_assembly
 from localcloud.connection import CloudConnection
 from localcloud.deployer import Deployer, Deployment, deployment_of
@@ -99,8 +99,10 @@ def up(root: Path, on_event: OnEvent = quiet) -> Deployment:
         )
         state, changed = deployer.deploy(stacks, state)
         mail.open_inbox(_connection(state))
-        write_state(workspace, replace(state, assembly=key))
-        return deployment_of(state, changed)
+        started = parameter_changes.start(_connection(state).client("stepfunctions"), stacks, state.parameters)
+        parameters = parameter_changes.parameters_of(stacks)
+        write_state(workspace, replace(state, assembly=key, parameters=parameters))
+        return deployment_of(state, changed, [one.content for one in started])
 
 
 def down(root: Path, *, discard: bool = False) -> None:

@@ -41,19 +41,23 @@ class Deployment:
         What the emulator cannot deploy and was left out.
     changed : tuple of str
         Stacks that this deployment created, updated or deleted; empty when everything was there already.
+    started : tuple of str
+        Input (JSON) of each execution that it started, because it changed a parameter that a rule watches.
     """
 
     outputs: dict[str, dict[str, str]]
     omissions: tuple[Omission, ...]
     changed: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
 
 
-def deployment_of(state: State, changed: Sequence[str] = ()) -> Deployment:
+def deployment_of(state: State, changed: Sequence[str] = (), started: Sequence[str] = ()) -> Deployment:
     """The deployment that a state remembers."""
     return Deployment(
         outputs={name: dict(record.outputs) for name, record in state.stacks.items()},
         omissions=tuple(one for record in state.stacks.values() for one in record.omissions),
         changed=tuple(changed),
+        started=tuple(started),
     )
 
 

@@ -105,6 +105,8 @@ class State:
         Hash of the inputs that were last deployed in full; empty while that is under way or has failed.
     stopped_cleanly : bool
         Whether the emulator wrote its state down when it last stopped, so that the next start can continue.
+    parameters : dict
+        Values of the stacks' parameters, as of the last deployment after whose changes everything was started.
     """
 
     port: int
@@ -113,6 +115,7 @@ class State:
     assembly: str = ""
     stacks: dict[str, StackRecord] = field(default_factory=dict)
     stopped_cleanly: bool = False
+    parameters: dict[str, str] = field(default_factory=dict)
 
     def with_stack(self, name: str, record: StackRecord) -> State:
         """The same state with one stack deployed."""
@@ -185,6 +188,7 @@ def _parse(document: dict[str, Any]) -> State:
         assembly=str(document["assembly"]),
         stacks={name: _stack(record) for name, record in document["stacks"].items()},
         stopped_cleanly=bool(document["stopped_cleanly"]),
+        parameters={str(name): str(value) for name, value in document.get("parameters", {}).items()},
     )
 
 

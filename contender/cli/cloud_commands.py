@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -42,6 +43,9 @@ def start_cloud() -> None:
         deployment = localcloud.cloud.up(project_root(), on_event=spinner.update)
     for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
         console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]")
+    for request in map(json.loads, deployment.started):
+        name = request["pipeline"]
+        console.print(f"{name}: its training was changed, a run has started; see contender runs --pipeline {name}")
 
 
 def down(
