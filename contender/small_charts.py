@@ -1,7 +1,7 @@
 """Small pictures of a model, side by side on a page: curves, bars, figures with their intervals, a confusion matrix.
 
 Inline SVG without scripts, drawn for about 380 points of width. Colours are the page's classes (`champion`,
-`challenger`, …); every picture has a name and a description for those who do not see it.
+`challenger`, …) and small_charts.css; every picture has a name and a description for those who do not see it.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence
 def legend(series: Sequence[tuple[str, str]]) -> str:
     """Names with a piece of their line, as HTML for a caption: (name, class)."""
     return "".join(
-        f'<span><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line {style}" d="M1 5H25"/>'
+        f'<span class="of-line"><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line {style}" d="M1 5H25"/>'
         f"</svg>{escape(name)}</span> "
         for name, style in series
     )
