@@ -55,8 +55,9 @@ format: $(INSTALLED) ## format and mend what can be mended
 lock: $(INSTALLED) ## pin what requirements.in asks for, with hashes
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
-	for tool in localcloud/tools/*.in; do \
-		$(BIN)/uv pip compile $$tool -o $${tool%.in}.txt --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
+	for tool in $(basename $(wildcard localcloud/tools/*.in)); do \
+		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \
+		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
 	done
 
 clean: down ## stop the local cloud and forget what it held

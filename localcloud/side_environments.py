@@ -1,6 +1,7 @@
 """Environments beside our own, for tools whose needs contradict ours: pinned, made at first use, used again after.
 
-`tools/<name>.txt` pins a tool with all that it pulls in, each file by its hash (`make lock`). A tool's environment is
+`tools/<name>.txt` pins a tool with all that it pulls in, each file by its hash (`make lock` writes it of `<name>.in`;
+`<name>.without` is what the tool asks for and does well without). A tool's environment is
 never imported from: its programs are run, as any other program of the machine is.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,11 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from localcloud.errors import SideEnvironmentError
 
 PINS = Path(__file__).parent / "tools"
 TOOLS = (".contender", "tools")
 """Where the tools' environments are, below the project's root."""
+
+PIN = re.compile(r"[A-Za-z0-9._-]+(\[[^]]*\])?==")
 
 Report = Callable[[str], None]
 LAST_LINES = 3
@@ -46,15 +52,16 @@ class SideEnvironment:
 
     @property
     def pins(self) -> dict[str, str]:
-        """Version by package, as pinned.
+        """Version by package, as pinned for this platform.
 
         Examples
         --------
         >>> tool("mlflow", Path("/project")).pins["mlflow"].split(".")[0]
         '3'
         """
-        lines = (line.split(";")[0].split("\\")[0].strip() for line in self._text().splitlines())
-        return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+        lines = (line.rstrip("\\ ") for line in self._text().splitlines() if PIN.match(line))
+        pinned = [found for found in map(Requirement, lines) if found.marker is None or found.marker.evaluate()]
+        return {found.name: str(found.specifier).removeprefix("==") for found in pinned}
 
     def python(self, report: Report = say_nothing) -> Path:
         """The environment's interpreter; makes the environment where there is none with these pins.
