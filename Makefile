@@ -52,9 +52,11 @@ format: $(INSTALLED) ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(INSTALLED) ## pin what requirements.in asks for, with hashes
+lock: $(INSTALLED) ## pin what the two requirements.in ask for, with hashes: the project's and the image's
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
+	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
+		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
 	for tool in $(basename $(wildcard localcloud/tools/*.in)); do \
 		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \
 		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
