@@ -15,6 +15,7 @@ from contender.cli import (
     batch_commands,
     cloud_commands,
     data_commands,
+    dataset_commands,
     demo,
     live_commands,
     model_commands,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for commands in (
     cloud_commands,
     data_commands,
+    dataset_commands,
     run_commands,
     approval_commands,
     model_commands,

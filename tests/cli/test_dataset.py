@@ -1,0 +1,195 @@
+"""`contender dataset`: what it hands over is what the real DVC pulls, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from contender.adapters.s3 import S3Objects
+from contender.cli.clouds import Cloud, Workbench
+from contender.cli.dataset_commands import Remote, export_version, write_config
+from contender.datasets import DatasetManifest, DatasetStore
+from contender.errors import InvalidInputError
+from contender.registry import sha256
+from localcloud.side_environments import tool
+from localcloud.state import CREDENTIALS
+from tests.cli.conftest import Contender
+from tests.conftest import REGION
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = {"aa11": b"PAR1 the first rows PAR1", "aa22": b"PAR1 the second rows PAR1", "bb33": b"PAR1 others PAR1"}
+STACK = {
+    "Resources": {"Data": {"Type": "AWS::S3::Bucket"}, "Models": {"Type": "AWS::S3::Bucket"}},
+    "Outputs": {
+        "DataBucketName": {"Value": {"Ref": "Data"}},
+        "ModelBucketName": {"Value": {"Ref": "Models"}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bench(endpoint: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """The pipeline `sales` deployed as `dev`, with three dataset versions and a model of two of them."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    stacks = boto3.client("cloudformation")
+    stacks.create_stack(StackName="contender-dev-data", TemplateBody=json.dumps(STACK))
+    outputs = stacks.describe_stacks(StackName="contender-dev-data")["Stacks"][0]["Outputs"]
+    names = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    session = boto3.Session(**CREDENTIALS, region_name=REGION)
+    made = Workbench(Cloud(session, endpoint, lambda _stack, name: names[name], str), "local", "sales")
+    store = DatasetStore(made.data, "sales")
+    for number, (version, part) in enumerate(PARTS.items()):
+        store.write(manifest(version, number, part), part)
+    trained = {"version": "20260101T000000Z-aa220000-c0de0000", "datasets": ["aa11", "aa22"], "files": {}}
+    made.models.put(f"models/sales/{trained['version']}/manifest.json", json.dumps(trained).encode())
+    yield made
+    for bucket in (made.data, made.models):
+        empty(bucket)
+    stacks.delete_stack(StackName="contender-dev-data")
+
+
+def empty(bucket: S3Objects) -> None:
+    for key in bucket.keys(""):
+        bucket.client.delete_object(Bucket=bucket.bucket, Key=key)
+
+
+def manifest(version: str, sequence: int, part: bytes) -> DatasetManifest:
+    return DatasetManifest(
+        pipeline="sales",
+        version=version,
+        sequence=sequence,
+        rows=100 + sequence,
+        part="part-0.parquet",
+        part_sha256=sha256(part),
+        source_key=f"incoming/sales/[{sequence}].csv",
+        source_version_id=None,
+        run_id="run-00001234",
+        created_at="2026-01-01T10:20:30Z",
+        order_from=1.0,
+        order_to=2.0,
+        columns=("amount", "bought"),
+    )
+
+
+def pull(folder: Path, home: Path) -> dict[str, bytes]:
+    """What the real `dvc pull` makes of a folder: the data files in it, by their names."""
+    program = tool("dvc", ROOT).program("dvc", print)
+    places = {
+        name: str(home / name) for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")
+    }
+    variables = {**os.environ, **places, "DVC_NO_ANALYTICS": "1", "HOME": str(home)}
+    done = subprocess.run([program, "pull"], cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+
+
+def test_the_real_dvc_pulls_from_the_data_bucket_what_models_are_trained_on(
+    bench: Workbench, contender: Contender, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shown = contender("dataset", "export", "aa11", "-p", "sales", "--out", str(out), "--config", "--env", "dev")
+
+    assert shown.code == 0, shown.err
+    assert f"in s3://{bench.data.bucket}/dvc" in shown.out
+    assert pull(out, tmp_path / "home") == {"sales-aa11.parquet": PARTS["aa11"]}
+
+
+def test_the_local_clouds_address_and_keys_stand_in_the_configuration(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write_config(Remote(bench, None), out)
+    export_version(Remote(bench, None), DatasetStore(bench.data, "sales").manifest("bb33"), out)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+    assert pull(out, tmp_path / "home") == {"sales-bb33.parquet": PARTS["bb33"]}
+    assert "config.local" in (out / ".dvc" / ".gitignore").read_text()
+
+
+def test_a_model_version_stands_for_all_that_it_was_trained_on_and_a_folder_may_be_the_remote(
+    bench: Workbench, contender: Contender, tmp_path: Path
+) -> None:
+    out, remote = tmp_path / "out", tmp_path / "remote"
+    options = ("-p", "sales", "--out", str(out), "--remote", str(remote), "--config", "--json", "--env", "dev")
+    shown = json.loads(contender("dataset", "export", "20260101T000000Z-aa220000-c0de0000", *options).out)
+
+    assert [one["name"] for one in shown] == ["sales-aa11.parquet", "sales-aa22.parquet"]
+    assert {one["remote"] for one in shown} == {str(remote)}
+    assert not bench.data.keys("dvc/")
+    assert pull(out, tmp_path / "home") == {f"sales-{name}.parquet": PARTS[name] for name in ("aa11", "aa22")}
+
+
+def test_an_export_that_is_repeated_leaves_what_is_there(bench: Workbench, tmp_path: Path) -> None:
+    found = DatasetStore(bench.data, "sales").manifest("aa11")
+    first, _ = export_version(Remote(bench, None), found, tmp_path)
+    versions: Any = bench.data.client.list_object_versions
+    second, path = export_version(Remote(bench, None), found, tmp_path)
+
+    assert first == second
+    assert len(versions(Bucket=bench.data.bucket, Prefix="dvc/")["Versions"]) == 1
+    assert path.read_text() == f"outs:\n- md5: {first.md5}\n  size: 24\n  hash: md5\n  path: sales-aa11.parquet\n"
+
+
+def test_rows_that_were_changed_are_not_handed_over(bench: Workbench, contender: Contender, tmp_path: Path) -> None:
+    bench.data.put("datasets/sales/bb33/part-0.parquet", b"others")
+    ended = contender("dataset", "export", "bb33", "-p", "sales", "--out", str(tmp_path / "out"), "--env", "dev")
+
+    assert ended.code == 1
+    assert "dataset bb33: part-0.parquet has sha256" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("aa", "2 dataset versions of sales begin"), ("zz", "no dataset or model")]
+)
+def test_a_version_that_is_not_clear_is_an_error_that_says_where_to_look(
+    bench: Workbench, contender: Contender, tmp_path: Path, version: str, said: str
+) -> None:
+    ended = contender("dataset", "export", version, "-p", "sales", "--out", str(tmp_path), "--env", "dev")
+
+    assert ended.code == 1
+    assert said in ended.err
+    assert "contender dataset list --pipeline sales" in ended.err
+
+
+def test_settings_of_somebodys_own_are_not_replaced(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    remote = mine\n")
+    with pytest.raises(InvalidInputError, match="dvc remote add -d contender s3://"):
+        write_config(Remote(bench, None), tmp_path)
+
+
+def test_a_folder_under_git_keeps_its_history_there(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    write_config(Remote(bench, tmp_path / "remote"), tmp_path)
+    assert "no_scm" not in (tmp_path / ".dvc" / "config").read_text()
+
+
+def test_versions_are_listed_newest_first(bench: Workbench, contender: Contender) -> None:
+    listed = json.loads(contender("dataset", "list", "-p", "sales", "--env", "dev", "--json").out)
+    assert [(one["version"], one["rows"]) for one in listed] == [("bb33", 102), ("aa22", 101), ("aa11", 100)]
+    shown = contender("dataset", "list", "-p", "sales", "--env", "dev").out
+    assert "incoming/sales/[2].csv" in shown
+    assert shown.index("bb33") < shown.index("aa11")
+
+
+def test_without_data_the_list_says_how_to_begin(bench: Workbench, contender: Contender) -> None:
+    empty(bench.data)
+    assert "contender upload FILE --pipeline sales" in contender("dataset", "list", "-p", "sales", "--env", "dev").out
