@@ -28,9 +28,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contender.config import PipelineConfig
-from contender.errors import TrainingFailedError
+from contender.errors import ContenderError, TrainingFailedError
+from contender.training_policy import is_own_estimator
 from training_image.convertible import check_convertible
 from training_image.lightgbm_onnx import register
+from training_image.own_estimator import named_if_own, own_estimator
+from training_image.rows import Rows
 
 UNKNOWN_LEVEL = -1.0
 """What stands for a missing or unseen category where not-a-number cannot; known levels start at 0."""
@@ -43,14 +46,12 @@ class EstimatorKind:
     Attributes
     ----------
     more : parameters that it takes without listing them.
-    errors : how it refuses.
     """
 
     classifier: type[BaseEstimator]
     regressor: type[BaseEstimator]
     defaults: Mapping[str, Any]
     more: tuple[str, ...] = ()
-    errors: tuple[type[Exception], ...] = (ValueError, TypeError)
 
 
 KINDS: Mapping[str, EstimatorKind] = {
@@ -79,7 +80,6 @@ def kind_of(estimator: str) -> EstimatorKind:
         return KINDS[estimator]
     try:
         from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
-        from lightgbm.basic import LightGBMError  # noqa: PLC0415
     except OSError as error:
         raise TrainingFailedError(
             f"LightGBM cannot be loaded: {error}; install the system library that it names (Debian: libgomp1), "
@@ -89,8 +89,7 @@ def kind_of(estimator: str) -> EstimatorKind:
     # One summation order, so that the same rows give the same trees; OpenMP's own number of threads (0) is the one
     # that `own_threads` sets.
     defaults = {"deterministic": True, "force_row_wise": True, "n_jobs": 0, "verbose": -1}
-    errors = (ValueError, TypeError, LightGBMError)
-    return EstimatorKind(LGBMClassifier, LGBMRegressor, defaults, LIGHTGBM_MORE, errors)
+    return EstimatorKind(LGBMClassifier, LGBMRegressor, defaults, LIGHTGBM_MORE)
 
 
 LIGHTGBM_MORE = (
@@ -133,8 +132,11 @@ def build_estimator(config: PipelineConfig) -> Pipeline:
     Raises
     ------
     TrainingFailedError
-        When `training.parameters` names a parameter that the estimator does not have.
+        When `training.parameters` names a parameter that the estimator does not have, or the user's own function
+        does not give an estimator.
     """
+    if is_own_estimator(config.training.estimator):
+        return own_estimator(config)
     model = _model(config)
     if config.training.estimator in ("hist_gradient_boosting", "lightgbm"):
         return Pipeline([("model", model)])
@@ -159,26 +161,45 @@ def fit_estimator(
     Raises
     ------
     TrainingFailedError
-        When the estimator refuses a parameter or the rows; the message carries its reason.
+        When the estimator refuses a parameter or the rows, or fails; the message carries its reason.
     """
     pipeline = build_estimator(config)
-    check_convertible(pipeline, matrix)
+    with named_if_own(config.training.estimator):
+        check_convertible(pipeline, matrix)
+    return fit_pipeline(config, pipeline, Rows(matrix, target, weights))
+
+
+def fit_pipeline(config: PipelineConfig, pipeline: Pipeline, rows: Rows, **settings: Any) -> Pipeline:
+    """Train a pipeline as `build_estimator` made it, in place.
+
+    Parameters
+    ----------
+    settings : what its last step's `fit` takes beside.
+
+    Raises
+    ------
+    TrainingFailedError
+        When it cannot be trained; the message carries the reason.
+    """
+    matrix = rows.matrix
     empty = np.isnan(matrix).all(axis=0)
     if empty.any():
         # Histogram boosting cannot bin a column without values (a category without a frequent level is one).
         # A constant column is never split on, so whatever comes in it later changes nothing.
         matrix = np.where(empty, np.float32(0.0), matrix)
+    if rows.weights is not None:
+        settings["sample_weight"] = rows.weights
+    last = pipeline.steps[-1][0]
     try:
         with own_threads():
-            return pipeline.fit(matrix, target, **weighing(pipeline, weights))
-    except kind_of(config.training.estimator).errors as error:
+            return pipeline.fit(matrix, rows.target, **{f"{last}__{name}": value for name, value in settings.items()})
+    except (ContenderError, MemoryError):
+        raise
+    except Exception as error:  # whatever an estimator raises, the run has to be told
         reason = " ".join(str(error).split())
+        if not isinstance(error, ValueError | TypeError):
+            reason = f"{type(error).__name__}: {reason}"
         raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
-
-
-def weighing(pipeline: Pipeline, weights: NDArray[np.float64] | None) -> dict[str, Any]:
-    """What `Pipeline.fit` takes so that its last step weighs the rows."""
-    return {} if weights is None else {f"{pipeline.steps[-1][0]}__sample_weight": weights}
 
 
 def _model(config: PipelineConfig) -> BaseEstimator:

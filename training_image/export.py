@@ -23,6 +23,8 @@ from sklearn.pipeline import Pipeline
 
 from contender.adapters.onnx_model import LEADING_FEATURE, open_session, score
 from contender.errors import ParityError, TrainingFailedError
+from training_image.calibration import Calibrated, trained_part
+from training_image.calibration_onnx import append_calibration
 from training_image.estimators import own_threads
 from training_image.rounding import round_down
 
@@ -43,7 +45,7 @@ Matrix = NDArray[np.float32]
 Predictions = NDArray[np.float64]
 
 
-def predict(pipeline: Pipeline, matrix: Matrix) -> Predictions:
+def predict(pipeline: Pipeline | Calibrated, matrix: Matrix) -> Predictions:
     """The pipeline's own predictions (n, k): a probability for each class, or one value."""
     with own_threads():
         if hasattr(pipeline, "predict_proba"):
@@ -51,7 +53,17 @@ def predict(pipeline: Pipeline, matrix: Matrix) -> Predictions:
         return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
 
 
-def to_onnx(pipeline: Pipeline, features: int) -> bytes:
+def for_all_classes(pipeline: Pipeline | Calibrated, predictions: Predictions, classes: int) -> Predictions:
+    """The predictions with a column for each class, also for one that came up only after the rows that the model was
+    trained on; `classes` is 0 or 1 for a regression."""
+    if classes <= 1 or predictions.shape[1] == classes:
+        return predictions
+    spread = np.zeros((len(predictions), classes))
+    spread[:, np.asarray(pipeline.classes_, dtype=np.int64)] = predictions
+    return spread
+
+
+def to_onnx(pipeline: Pipeline | Calibrated, features: int) -> bytes:
     """The pipeline as an ONNX graph: input `features` float32 (n, features), output `probabilities` or
     `value` (n, k).
 
@@ -62,20 +74,23 @@ def to_onnx(pipeline: Pipeline, features: int) -> bytes:
     TrainingFailedError
         When a step has no conversion; the message carries the converter's reason.
     """
-    round_thresholds(pipeline)
-    is_classifier = hasattr(pipeline, "predict_proba")
+    trained = trained_part(pipeline)
+    round_thresholds(trained)
+    is_classifier = hasattr(trained, "predict_proba")
     try:
-        model = _converted(pipeline, features, is_classifier)
+        model = _converted(trained, features, is_classifier)
     except TrainingFailedError:
         raise
     except Exception as error:  # the converter refuses with whatever its steps happened to raise
         reason = " ".join(str(error).split())[:LISTED_REASON]
         raise TrainingFailedError(
-            f"{type(pipeline[-1]).__name__} with these parameters cannot be converted to ONNX: {reason}; take the "
+            f"{type(trained[-1]).__name__} with these parameters cannot be converted to ONNX: {reason}; take the "
             "newest of training.parameters out again, or choose another estimator"
         ) from error
     outputs = [output.name for output in model.graph.output]
     _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
+    if isinstance(pipeline, Calibrated):
+        append_calibration(model, PROBABILITIES, pipeline.parameters, pipeline.smoothing)
     _name_leading_feature(model)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -151,7 +166,7 @@ def _name_leading_feature(model: onnx.ModelProto) -> None:
         helper.set_model_props(model, {LEADING_FEATURE: str(leading)})
 
 
-def to_skops(pipeline: Pipeline) -> bytes:
+def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
     """The pipeline as a file to open again in Python; unlike a pickle it runs no code when read."""
     return bytes(skops.io.dumps(pipeline))
 
@@ -175,7 +190,7 @@ def with_missing_values(matrix: Matrix) -> Matrix:
     return np.concatenate([matrix, copies])
 
 
-def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
+def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) -> float:
     """Compare the graph with the pipeline on real rows; the largest difference found.
 
     Parameters
@@ -189,9 +204,12 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     ParityError
         When a prediction differs by more than `TOLERANCE`; the message names the rows and both predictions. Or when
         the graph cannot be run on these rows at all.
+    TrainingFailedError
+        When the trained pipeline itself has no finite prediction for a row.
     """
     rows = with_missing_values(matrix)
     expected = predict(pipeline, rows)
+    check_finite(pipeline, rows, expected)
     try:
         found = score_onnx(graph, rows)
     except Exception as error:  # ONNX Runtime has a class of its own for each status
@@ -206,6 +224,24 @@ def check_parity(pipeline: Pipeline, graph: bytes, matrix: Matrix) -> float:
     if len(wrong):
         raise ParityError(_mismatch(rows, expected, found, wrong, limit))
     return float(differences.max(initial=0.0))
+
+
+def check_finite(pipeline: Pipeline | Calibrated, rows: Matrix, predictions: Predictions) -> None:
+    """Refuse predictions that are no numbers.
+
+    Raises
+    ------
+    TrainingFailedError
+        The message names the first row of them.
+    """
+    unusable = np.flatnonzero(~np.isfinite(predictions).all(axis=1))
+    if len(unusable):
+        first = unusable[0]
+        raise TrainingFailedError(
+            f"{type(trained_part(pipeline)[-1]).__name__} predicts {_listed(predictions[first])} for "
+            f"{_listed(rows[first])}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot be served; "
+            "change training.parameters, or look for features of another size than ever before"
+        )
 
 
 def _mismatch(rows: Matrix, expected: Predictions, found: Predictions, wrong: NDArray[np.int64], limit: float) -> str:

@@ -14,19 +14,23 @@ from contender.comparison import naive_predictions
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
 from contender.encoding import FeatureEncoding, encode, fit_encoding
-from contender.errors import TrainingFailedError
 from contender.evaluation import Candidate
-from contender.metrics import METRICS, metric_names, task_of
 from contender.monitoring import Reference, reference_of
 from contender.profile import Profile
 from contender.table import Table
+from training_image.calibration import Calibrated
 from training_image.checkpoint import NO_CHECKPOINT, Checkpoint
+from training_image.deciding import decide
 from training_image.estimators import fit_estimator
 from training_image.export import check_parity, score_onnx, to_onnx, to_skops
+from training_image.figures import Scored, overfit
 from training_image.golden import golden_file, typical_row
+from training_image.own_estimator import named_if_own
 from training_image.progress import Report, progress_of, silent
+from training_image.rows import Rows
 from training_image.search import search, with_parameters
 from training_image.splits import folds, split
+from training_image.targets import check_holdout, check_variation, classes_of, indices, positive_index, positive_of
 from training_image.weights import sample_weights
 
 PARITY_ROWS = 10_000
@@ -68,7 +72,7 @@ class TrainedModel:
     classes: tuple[str, ...] | None
     positive: str | None
     encodings: tuple[FeatureEncoding, ...]
-    pipeline: Pipeline
+    pipeline: Pipeline | Calibrated
     onnx: bytes
     reference: Reference
     trained_rows: int
@@ -114,141 +118,124 @@ def train(
     table : the pipeline's features and target, in any order of rows.
     order : (n,) what sorts the rows in time.
     blocks : (n,) labels of rows that are not independent of each other (a day, a user).
-    report : told one line a step; a `Progress` also counts the seconds of each phase.
-    checkpoint : where a search keeps its trials for another attempt.
+    report : told one line a step; a `Progress` also measures the steps, and gives a search its clock.
+    checkpoint : what an earlier attempt had finished of a search.
 
     Raises
     ------
     TrainingFailedError
-        When there are fewer than two blocks, the target does not fit the task or is constant, or the
-        estimator refuses a parameter.
+        When there are too few blocks, the target does not fit the task or is constant, all features are constant,
+        nothing can be judged on the holdout, or the estimator fails or gives no finite predictions.
     ParityError
         When the exported model does not give the trained model's answers.
     """
     progress = progress_of(report)
     sequence = np.argsort(order, kind="stable")
-    table, order, blocks = table.take(sequence), order[sequence], blocks[sequence]
-    parts = split(order, blocks, config.training)
-    held, served_rows = parts.holdout, parts.served
-    training, newest = table.take(served_rows), table.take(held)
-    classes = _classes(training[config.target], config)
-    positive = _positive(classes, config)
+    everything = Table({**table.take(sequence).columns, ORDER: order[sequence], BLOCK: blocks[sequence]})
+    parts = split(everything[ORDER], everything[BLOCK], config.training)
+    training, holdout = everything.take(parts.served), everything.take(parts.holdout)
+    classes = classes_of(training[config.target], config)
+    positive = positive_of(classes, config)
+    judged = indices(holdout[config.target], classes)
+    said = check_holdout(judged, classes, config)
+    if said:
+        progress(said)
 
-    progress(f"training {config.training.estimator} on {len(training)} rows, holding out {len(newest)}")
     encodings = fit_encoding(training, config)
-    matrix = encode(training, encodings)
-    target = _indices(training[config.target], classes)
-    weights = sample_weights(order[served_rows], blocks[served_rows], target, config.training)
+    rows = _rows(config, training, encodings, classes)
+    check_variation(rows.matrix, config.features)
     found = None
     if config.search.trials:
         with progress.phase("search"):
-            stretches = folds(order[served_rows], blocks[served_rows], config.training, config.search.folds)
-            index = classes.index(positive) if classes and positive else 1
+            places = folds(training[ORDER], training[BLOCK], config.training, config.search.folds)
             found = search(
-                config, matrix, target, stretches, weights, positive=index, progress=progress, checkpoint=checkpoint
+                config,
+                rows.matrix,
+                rows.target,
+                places,
+                rows.weights,
+                positive=positive_index(classes, positive),
+                progress=progress,
+                checkpoint=checkpoint,
             )
         config = with_parameters(config, found.parameters)
-    with progress.phase("fitting"):
-        pipeline = fit_estimator(config, matrix, target, weights)
-
-    newest_matrix = encode(newest, encodings)
-    with progress.phase("export"):
+    with progress.phase("fitting"), named_if_own(config.training.estimator):
+        checked = parts.validation[parts.served]
+        decided = decide(
+            config,
+            rows.take(parts.training[parts.served]),
+            rows.take(checked),
+            classes=len(classes or ()),
+            report=progress,
+        )
+        progress(f"training {config.training.estimator} on {len(training)} rows, holding out {len(holdout)}")
+        trained = fit_estimator(decided.config, rows.matrix, rows.target, rows.weights)
+    pipeline = decided.applied(trained)
+    holdout_matrix = encode(holdout, encodings)
+    with progress.phase("export"), named_if_own(config.training.estimator):
         graph = to_onnx(pipeline, len(encodings))
-        checked = _spread(np.concatenate([matrix, newest_matrix]), PARITY_ROWS)
-        difference = check_parity(pipeline, graph, checked)
-    progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(checked)} rows")
+        compared = _spread(np.concatenate([rows.matrix, holdout_matrix]), PARITY_ROWS)
+        difference = check_parity(pipeline, graph, compared)
+        progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
 
+    with progress.phase("evidence"):
+        on_training = Scored(rows.target, score_onnx(graph, rows.matrix), training[BLOCK])
+        on_holdout = Scored(judged, score_onnx(graph, holdout_matrix), holdout[BLOCK])
+        on_validation = None
+        if decided.validation is not None:
+            on_validation = Scored(rows.target[checked], decided.validation, training[BLOCK][checked])
+        figures = overfit(on_training, on_validation, on_holdout, config, positive=positive_index(classes, positive))
+        for line in figures.lines():
+            progress(line)
+        evidence = None
+        explanation = None
     typical = typical_row(training, encodings)
-    predictions = score_onnx(graph, matrix)
-    known = ~parts.gap
-    everything = Table({**table.columns, ORDER: order, BLOCK: blocks}).take(known)
     served = Candidate(
-        {"classes": classes, "positive": positive}, lambda rows: score_onnx(graph, encode(rows, encodings))
+        {"classes": classes, "positive": positive}, lambda wanted: score_onnx(graph, encode(wanted, encodings))
     )
-    metrics = _metrics(newest[config.target], score_onnx(graph, newest_matrix), classes, positive)
-    listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
-    progress(f"on the holdout: {listed}")
-    # evidence and explanation: made here, of what is known by now
+    seen = everything.take(~parts.gap)
     return TrainedModel(
         classes=classes,
         positive=positive,
         encodings=encodings,
         pipeline=pipeline,
         onnx=graph,
-        reference=reference_of(config, everything, held[known], served),
+        reference=reference_of(config, seen, parts.holdout[~parts.gap], served),
         trained_rows=len(training),
-        trained_through=float(order[served_rows].max()),
+        trained_through=float(training[ORDER].max()),
         holdout=Holdout(
-            float(order[held].min()),
-            float(order[held].max()),
-            len(newest),
-            tuple(dict.fromkeys(blocks[held].tolist())),
+            float(holdout[ORDER].min()),
+            float(holdout[ORDER].max()),
+            len(holdout),
+            tuple(dict.fromkeys(holdout[BLOCK].tolist())),
         ),
-        metrics=metrics,
-        metrics_training=_metrics(training[config.target], predictions, classes, positive),
-        baseline=tuple(naive_predictions(target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
+        metrics=figures.metrics,
+        metrics_training=figures.metrics_training,
+        baseline=tuple(naive_predictions(rows.target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
         typical=typical,
-        golden=golden_file(newest, encodings, typical, pipeline),
-        parameters=_plain(pipeline[-1].get_params(deep=False)),
+        golden=golden_file(holdout, encodings, typical, pipeline),
+        parameters=_plain(trained[-1].get_params(deep=False)),
         split={
             "training_rows": int(parts.training.sum()),
             "validation_rows": int(parts.validation.sum()),
             "gap_rows": int(parts.gap.sum()),
         },
         search=found.summary if found else None,
+        stopping=decided.stopping,
+        calibration=decided.calibration,
+        overfit=figures.to_dict(),
+        evidence=evidence,
+        explanation=explanation,
     )
 
 
-def _classes(target: NDArray[Any], config: PipelineConfig) -> tuple[str, ...] | None:
-    """The target's values in sorted order; None for a regression."""
-    values = sorted(set(target.tolist()))
-    if len(values) == 1:
-        raise TrainingFailedError(
-            f"target {config.target} is {values[0]!r} in all {len(target)} training rows: "
-            "there is nothing to learn; upload rows with other values"
-        )
-    if config.task == "regression":
-        return None
-    if config.task == "binary" and len(values) > 2:
-        raise TrainingFailedError(
-            f"target {config.target} has {len(values)} values ({', '.join(values[:5])}, …), "
-            'but a binary task has two; set task = "multiclass" or correct the data'
-        )
-    return tuple(values)
-
-
-def _positive(classes: Sequence[str] | None, config: PipelineConfig) -> str | None:
-    if classes is None or config.task != "binary":
-        return None
-    if config.positive and config.positive not in classes:
-        raise TrainingFailedError(
-            f"positive is {config.positive!r}, but target {config.target} has the values {', '.join(classes)}"
-        )
-    return config.positive or classes[-1]
-
-
-def _indices(target: NDArray[Any], classes: Sequence[str] | None) -> NDArray[Any]:
-    """The target as the estimator takes it; -1 is a class that training has not seen."""
-    if classes is None:
-        return np.asarray(target, dtype=np.float64)
-    positions = {label: position for position, label in enumerate(classes)}
-    return np.array([positions.get(label, -1) for label in target.tolist()], dtype=np.int64)
-
-
-def _metrics(
-    target: NDArray[Any],
-    predictions: NDArray[np.float64],
-    classes: Sequence[str] | None,
-    positive: str | None,
-) -> dict[str, float | None]:
-    """Every metric of the task on the holdout; rows of a class that training has not seen are left out."""
-    truth = _indices(target, classes)
-    known = truth >= 0 if classes is not None else np.ones(len(truth), dtype=np.bool_)
-    index = classes.index(positive) if classes and positive else 1
-    return {
-        name: METRICS[name].score(truth[known], predictions[known], positive=index) if known.any() else None
-        for name in metric_names(task_of(predictions))
-    }
+def _rows(
+    config: PipelineConfig, training: Table, encodings: Sequence[FeatureEncoding], classes: Sequence[str] | None
+) -> Rows:
+    """The rows that a model may learn from, as an estimator takes them."""
+    target = indices(training[config.target], classes)
+    weights = sample_weights(training[ORDER], training[BLOCK], target, config.training)
+    return Rows(encode(training, encodings), target, weights)
 
 
 def _spread(matrix: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from contender.encoding import FeatureEncoding, encode
 from contender.table import Table
+from training_image.calibration import Calibrated
 from training_image.export import predict
 
 FORMAT = 1
@@ -28,7 +29,9 @@ MOST_UNSEEN = 20
 Row = Mapping[str, Any]
 
 
-def golden_file(holdout: Table, encodings: Sequence[FeatureEncoding], typical: Row, pipeline: Pipeline) -> bytes:
+def golden_file(
+    holdout: Table, encodings: Sequence[FeatureEncoding], typical: Row, pipeline: Pipeline | Calibrated
+) -> bytes:
     """The requests, one row each, and the pipeline's predictions: a probability for each class, or one value.
 
     Parameters

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contender.comparison import naive_predictions
 from contender.errors import ContenderError, TrainingFailedError
 from contender.metrics import Metric
-from training_image.export import predict
+from training_image.export import for_all_classes, predict
 from training_image.progress import Report
 
 Indices: TypeAlias = NDArray[np.int64]
@@ -61,7 +61,7 @@ def score_fold(pipeline: Any, rows: Rows, newer: Indices, metric: Metric) -> flo
     TrainingFailedError
         When a prediction is not finite, or the metric is undefined.
     """
-    predictions = _for_all_classes(pipeline, predict(pipeline, rows.matrix[newer]), rows.columns)
+    predictions = for_all_classes(pipeline, predict(pipeline, rows.matrix[newer]), rows.columns)
     unusable = int((~np.isfinite(predictions)).any(axis=1).sum())
     if unusable:
         raise TrainingFailedError(f"the model predicts no finite number for {unusable} of {len(newer)} rows")
@@ -69,13 +69,3 @@ def score_fold(pipeline: Any, rows: Rows, newer: Indices, metric: Metric) -> flo
     if score is None:
         raise TrainingFailedError(f"the {metric.title} of its predictions is undefined")
     return score
-
-
-def _for_all_classes(pipeline: Any, predictions: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
-    """A column for each class, also for one that came up only after the rows that the model was trained on."""
-    if predictions.shape[1] == columns:
-        return predictions
-    known = np.asarray(pipeline.classes_, dtype=np.int64)
-    spread = np.zeros((len(predictions), columns))
-    spread[:, known] = predictions
-    return spread
