@@ -16,8 +16,8 @@ def one_line(error: BaseException) -> str:
     return text if ours and text else f"{type(error).__name__}: {text}"
 
 
-def out_of_memory(memory_mib: int, peak_mib: float | None = None) -> str:
-    """The reason of a training that needed more than it was given.
+def out_of_memory(memory_mib: int, peak_mib: float | None = None, *, sure: bool = True) -> str:
+    """The reason of a training that needed more than it was given; where it is not sure, one that was killed.
 
     Examples
     --------
@@ -26,8 +26,9 @@ def out_of_memory(memory_mib: int, peak_mib: float | None = None) -> str:
 dataset versions (training.window_batches)'
     """
     had = f", and it had {peak_mib:.0f} MiB" if peak_mib else ""
+    what = "ran out of memory" if sure else "was killed, most likely because it ran out of memory"
     return (
-        f"the training task ran out of memory: training.memory_mib is {memory_mib}{had}; set more, or train on fewer "
+        f"the training task {what}: training.memory_mib is {memory_mib}{had}; set more, or train on fewer "
         "dataset versions (training.window_batches)"
     )
 

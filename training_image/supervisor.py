@@ -107,8 +107,7 @@ class Ending:
                 "the run tries once more, what its search had finished is kept, and otherwise it can be started again"
             )
         if self.code == -signal.SIGKILL and self.out_of_memory is not False and self.known.memory_mib:
-            likely = "" if self.out_of_memory else "the training task was killed (SIGKILL); most likely "
-            return likely + out_of_memory(self.known.memory_mib, self.peak_mib)
+            return out_of_memory(self.known.memory_mib, self.peak_mib, sure=bool(self.out_of_memory))
         if self.code < 0:
             return f"the training task died of {_named(-self.code)}, outside of what Python can tell of; see its log"
         return f"the training task ended with exit code {self.code} before it could say why; see its log"
