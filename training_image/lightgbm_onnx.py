@@ -76,7 +76,7 @@ class Nodes:
             self.threshold.append(0.0 if is_leaf else float(round_down(np.float64(node["threshold"]))))
             self.true.append(children[0])
             self.false.append(children[1])
-            self.missing_is_true.append(0 if is_leaf else int(_missing_goes_left(node)))
+            self.missing_is_true.append(0 if is_leaf else int(missing_goes_left(node)))
 
     def attributes(self, kind: str) -> dict[str, Any]:
         """As the operator's attributes; `kind` is `class` or `target`."""
@@ -97,7 +97,7 @@ class Nodes:
         }
 
 
-def _missing_goes_left(node: Mapping[str, Any]) -> bool:
+def missing_goes_left(node: Mapping[str, Any]) -> bool:
     """Where a missing value goes: to the learned side, or with the zeros where training saw none missing."""
     if node["missing_type"] == "None":
         return float(node["threshold"]) >= 0.0
@@ -116,7 +116,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     objective, *options = told["objective"].split()
     _check(told, objective, options)
     outputs = told["num_tree_per_iteration"]
-    nodes, scale = Nodes(), _scale(told, options)
+    nodes, scale = Nodes(), scale_of(told, options)
     for number, tree in enumerate(told["tree_info"]):
         nodes.add_tree(number, tree["tree_structure"], output=number % outputs, scale=scale)
     inputs, results = operator.input_full_names, operator.output_full_names
@@ -135,7 +135,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         container.add_node("Exp", summed, results[0], op_version=13)
 
 
-def _scale(told: Mapping[str, Any], options: list[str]) -> float:
+def scale_of(told: Mapping[str, Any], options: list[str]) -> float:
     """What every leaf is multiplied by: a random forest's mean, and the steepness of the binary objective."""
     iterations = len(told["tree_info"]) // told["num_tree_per_iteration"]
     steepness = next((float(option.split(":")[1]) for option in options if option.startswith("sigmoid:")), 1.0)

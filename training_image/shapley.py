@@ -1,0 +1,183 @@
+"""Exact Shapley values of tree ensembles and of linear models: what each feature contributed to each prediction.
+
+For trees they are those of TreeSHAP [1]_ with the training rows' shares at each split as what is expected without a
+feature ("tree path dependent"): `shap.TreeExplainer` and LightGBM's `pred_contrib` give the same numbers, and the
+tests hold them to both. They are computed here, in numpy, because the library brings a compiler of 210 MB along, three
+seconds to import, and no build for every machine.
+
+Of one leaf with value v, let o_j say whether the row passes every split on feature j on the leaf's path, and let z_j
+be the share of training rows that did. The contribution of feature i is v (o_i - z_i) times the mean of
+∏_{j≠i} (o_j if j is known else z_j) over all orders in which features become known. With each other feature known by
+chance t, independently, and t uniform, that mean is an integral [2]_ of a polynomial of degree m - 1,
+
+    ∫₀¹ ∏_{j≠i} (o_j t + z_j (1 - t)) dt,
+
+which Gauss-Legendre quadrature with ⌈m / 2⌉ points gives exactly. Leaves add up, and so do trees.
+
+References
+----------
+.. [1] Lundberg, Erion, Chen, DeGrave, Prutkin, Nair, Katz, Himmelfarb, Bansal & Lee (2020), "From local explanations to
+   global understanding with explainable AI for trees", Nature Machine Intelligence 2, 56-67.
+.. [2] Owen (1972), "Multilinear extensions of games", Management Science 18(5), P64-P79.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_image.trees import LEAF, Ensemble, Tree
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+Step = tuple[int, int, bool]
+_CELLS = 2_000_000
+"""Rows × leaves × points that are worked on at once."""
+
+_LEAST_SHARE = 1e-12
+"""Stands for a branch that no training row took."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """The leaves of one tree, each with the features on its path; shorter paths are filled up with `LEAF`.
+
+    Attributes
+    ----------
+    feature : (leaves, m) each once, in the order in which the path asks for them.
+    share : (leaves, m) of the training rows that pass all the path's splits on the feature.
+    value : (leaves, k).
+    steps : of each leaf its path: (node, place of its feature among m, whether the path goes left).
+    """
+
+    feature: NDArray[np.int64]
+    share: Floats
+    value: Floats
+    steps: tuple[tuple[Step, ...], ...]
+
+    @property
+    def points(self) -> int:
+        """Of the quadrature."""
+        return max(1, ceil(self.feature.shape[1] / 2))
+
+    @property
+    def work(self) -> int:
+        """About how much one row costs."""
+        return int(self.feature.size) * self.points
+
+
+def paths_of(tree: Tree) -> Paths:
+    """Every leaf with what leads to it."""
+    leaves: list[tuple[dict[int, int], list[float], list[Step], int]] = []
+    waiting: list[tuple[int, dict[int, int], list[float], list[Step]]] = [(0, {}, [], [])]
+    while waiting:
+        node, places, shares, steps = waiting.pop()
+        feature = int(tree.feature[node])
+        if feature == LEAF:
+            leaves.append((places, shares, steps, node))
+            continue
+        total = tree.cover[node] or 1.0
+        for child, goes_left in ((int(tree.right[node]), False), (int(tree.left[node]), True)):
+            share = max(float(tree.cover[child] / total), _LEAST_SHARE)
+            place = places.get(feature, len(places))
+            further = list(shares) if place < len(shares) else [*shares, 1.0]
+            further[place] *= share
+            waiting.append((child, {**places, feature: place}, further, [*steps, (node, place, goes_left)]))
+    longest = max(len(places) for places, *_ in leaves)
+    features: NDArray[np.int64] = np.full((len(leaves), longest), LEAF, dtype=np.int64)
+    passing: Floats = np.ones((len(leaves), longest))
+    for position, (places, shares, _, _) in enumerate(leaves):
+        features[position, : len(places)] = list(places)
+        passing[position, : len(shares)] = shares
+    ends = [end for *_, end in leaves]
+    return Paths(features, passing, tree.values[ends], tuple(tuple(steps) for _, _, steps, _ in leaves))
+
+
+def tree_values(ensemble: Ensemble, matrix: Matrix) -> tuple[Floats, Floats]:
+    """Contributions (n, features, k) of each row, and what is expected of a row of which nothing is known (k,).
+
+    They add up: the sum of a row's contributions and the expectation are the ensemble's output.
+
+    Examples
+    --------
+    >>> stump = Tree(
+    ...     np.array([0, LEAF, LEAF]), np.array([0.5, 0, 0]), np.array([1, 0, 0]), np.array([2, 0, 0]),
+    ...     np.array([True, False, False]), np.array([4.0, 3.0, 1.0]), np.array([[0.0], [1.0], [5.0]]),
+    ... )
+    >>> values, expected = tree_values(Ensemble((stump,), np.zeros(1), "the target"), np.array([[0], [1]], np.float32))
+    >>> values[:, 0, 0].tolist(), expected.tolist()  # (3 · 1 + 1 · 5) / 4 = 2
+    ([-1.0, 3.0], [2.0])
+    """
+    features = matrix.shape[1]
+    values = np.zeros((len(matrix), features, len(ensemble.start)))
+    expected = ensemble.start.copy()
+    for tree in ensemble.trees:
+        paths = paths_of(tree)
+        expected += paths.share.prod(axis=1) @ paths.value
+        if not paths.feature.shape[1]:
+            continue
+        rows = max(1, _CELLS // (len(paths.value) * paths.points))
+        for start in range(0, len(matrix), rows):
+            values[start : start + rows] += _of_paths(tree, paths, matrix[start : start + rows])
+    return values, expected
+
+
+def _of_paths(tree: Tree, paths: Paths, matrix: Matrix) -> Floats:
+    """One tree's contributions (n, features, k)."""
+    known = _passed(tree, paths, matrix)
+    at, weights = np.polynomial.legendre.leggauss(paths.points)
+    at, weights = (at + 1.0) / 2.0, weights / 2.0  # from [-1, 1] to [0, 1]
+    # (m, leaves, points): the factor of a feature whose splits the row does not pass, and what passing adds to it.
+    without = paths.share.T[:, :, None] * (1.0 - at)
+    product = np.ones((len(matrix), len(paths.value), len(at)))
+    for place, failed in enumerate(without):
+        product *= np.where(known[place][:, :, None], failed + at, failed)
+    values = np.zeros((matrix.shape[1], len(matrix), paths.value.shape[1]))
+    for place, failed in enumerate(without):
+        share = paths.share[:, place]
+        passed = np.einsum("nlq,lq->nl", product, weights / (failed + at)) * (1.0 - share)
+        missed = np.einsum("nlq,lq->nl", product, weights / failed) * -share
+        changes = np.where(known[place], passed, missed)
+        for feature in np.unique(paths.feature[:, place]):
+            if feature != LEAF:
+                own = paths.feature[:, place] == feature
+                values[feature] += changes[:, own] @ paths.value[own]
+    return values.transpose(1, 0, 2)
+
+
+def _passed(tree: Tree, paths: Paths, matrix: Matrix) -> NDArray[np.bool_]:
+    """(m, n, leaves): whether a row passes every split on the m-th feature of a leaf's path; True where none is."""
+    asks = np.flatnonzero(tree.feature != LEAF)
+    goes_left = np.zeros((len(tree.feature), len(matrix)), dtype=np.bool_)
+    asked = matrix[:, tree.feature[asks]].astype(np.float64)
+    goes_left[asks] = np.where(np.isnan(asked), tree.missing_left[asks], asked <= tree.threshold[asks]).T
+    passed = np.ones((paths.feature.shape[1], len(paths.value), len(matrix)), dtype=np.bool_)
+    for leaf, steps in enumerate(paths.steps):
+        for node, place, left in steps:
+            passed[place, leaf] &= goes_left[node] if left else ~goes_left[node]
+    return passed.transpose(0, 2, 1)
+
+
+def linear_values(coefficients: Floats, columns: Floats, means: Floats, feature: NDArray[np.int64]) -> Floats:
+    """Contributions (n, features, k) of a linear model, exact where features do not depend on each other.
+
+    A column contributes its coefficient times its distance from the mean; columns of one feature add up.
+
+    Parameters
+    ----------
+    coefficients : (k, columns). columns : (n, columns). means : (columns,) over training rows.
+    feature : (columns,) which feature each column was made of.
+
+    Examples
+    --------
+    >>> linear_values(np.array([[2.0, 1.0]]), np.array([[3.0, 1.0]]), np.array([1.0, 0.0]), np.array([0, 0])).tolist()
+    [[[5.0]]]
+    """
+    away = columns - means
+    values = np.zeros((len(columns), int(feature.max()) + 1, len(coefficients)))
+    for position, own in enumerate(feature.tolist()):
+        values[:, own, :] += away[:, position, None] * coefficients[None, :, position]
+    return values
