@@ -25,6 +25,7 @@ from contender.adapters.onnx_model import LEADING_FEATURE, open_session, score
 from contender.errors import ParityError, TrainingFailedError
 from training_image.calibration import Calibrated, trained_part
 from training_image.calibration_onnx import append_calibration
+from training_image.canonical import canonical_skops
 from training_image.estimators import own_threads
 from training_image.rounding import round_down
 
@@ -168,7 +169,7 @@ def _name_leading_feature(model: onnx.ModelProto) -> None:
 
 def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
     """The pipeline as a file to open again in Python; unlike a pickle it runs no code when read."""
-    return bytes(skops.io.dumps(pipeline))
+    return canonical_skops(skops.io.dumps(pipeline))
 
 
 def score_onnx(graph: bytes, matrix: Matrix) -> Predictions:
@@ -239,8 +240,8 @@ def check_finite(pipeline: Pipeline | Calibrated, rows: Matrix, predictions: Pre
         first = unusable[0]
         raise TrainingFailedError(
             f"{type(trained_part(pipeline)[-1]).__name__} predicts {_listed(predictions[first])} for "
-            f"{_listed(rows[first])}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot be served; "
-            "change training.parameters, or look for features of another size than ever before"
+            f"{_listed(rows[first])}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot be "
+            "served; change training.parameters, or look for features of another size than ever before"
         )
 
 
