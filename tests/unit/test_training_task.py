@@ -391,6 +391,6 @@ def test_the_images_entry_point_is_this_task() -> None:
     dockerfile = (ROOT / "training_image" / "Dockerfile").read_text()
     entry = next(line for line in dockerfile.splitlines() if line.startswith("ENTRYPOINT "))
 
-    assert json.loads(entry.removeprefix("ENTRYPOINT ")) == ["python", "-m", "training_image.train"]
+    assert json.loads(entry.removeprefix("ENTRYPOINT ")) == ["python", "-m", "training_image"]
     assert "--mount" not in dockerfile
     assert "# syntax=" not in dockerfile
