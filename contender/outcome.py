@@ -143,7 +143,7 @@ class Mail:
     body: str
 
 
-_NEXT_STEPS = {
+NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
     "retained": "The champion keeps serving, and there is nothing to do.",
     "inconclusive": "The champion keeps serving. More labelled rows would decide; upload them when they arrive. "
@@ -156,7 +156,7 @@ _NEXT_STEPS = {
     "failed": "The champion keeps serving. Open the execution in the Step Functions console; "
     "details: contender show {run_id}",
 }
-_UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
+UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
 _NOT_ROLLED_BACK = (
     "Nothing was changed. Look at what serves (contender champion --pipeline {pipeline}) and decide: a person may do "
     "what an alarm may not (contender rollback --pipeline {pipeline})."
@@ -205,11 +205,11 @@ def _gave_up(state: RunState) -> bool:
 
 def _next_step(verdict: Verdict, state: RunState) -> str:
     if _gave_up(state):
-        return _UPLOAD_AGAIN
+        return UPLOAD_AGAIN
     if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
         return _NOT_ROLLED_BACK
     if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":
         return _NOT_HELD_AGAINST_IT
     if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
         return _WAS_ROLLED_BACK
-    return _NEXT_STEPS[verdict]
+    return NEXT_STEPS[verdict]

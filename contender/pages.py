@@ -93,9 +93,9 @@ def figure(caption: str, content: str) -> str:
     return f"<figure><figcaption>{caption}</figcaption>{content}</figure>"
 
 
-def panels(figures: Sequence[str]) -> str:
-    """Figures beside each other where there is room."""
-    return f'<div class="panels">{"".join(figures)}</div>' if figures else ""
+def panels(figures: Sequence[str], *, css: str = "") -> str:
+    """Figures beside each other where there is room: two, or with the class "columns" three."""
+    return f'<div class="{f"panels {css}".strip()}">{"".join(figures)}</div>' if figures else ""
 
 
 def fields(values: Mapping[str, str]) -> str:

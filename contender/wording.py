@@ -49,6 +49,25 @@ def percent(share: float, *, digits: int = 2) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
+def duration(seconds: float) -> str:
+    """Seconds, in the two largest units that are worth naming.
+
+    Examples
+    --------
+    >>> duration(0.25), duration(59.6), duration(192), duration(7560), duration(200000)
+    ('0.2 s', '1 min', '3 min 12 s', '2 h 6 min', '2 days 7 h')
+    """
+    if seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    for unit, size, lesser, part in (("day", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            number, rest = whole // size, whole % size // part
+            many = "s" if unit == "day" and number > 1 else ""
+            return f"{number} {unit}{many}" + (f" {rest} {lesser}" if rest else "")
+    return f"{whole} s"
+
+
 def amount(rows: int, blocks: int) -> str:
     """Rows, with their blocks where these are not the rows themselves."""
     return f"{rows:,} rows" if rows == blocks else f"{rows:,} rows ({blocks:,} blocks)"

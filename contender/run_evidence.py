@@ -1,0 +1,66 @@
+"""All that a run has left behind: its record, the reports in its folder, what it asked a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contender.config import PipelineConfig, parse_pipeline
+from contender.errors import ContenderError, NotFoundError
+from contender.ports import ApprovalRequest
+from contender.runs import BATCHES, REPORTS, RunFolder
+
+CURVES = "curves.json"
+"""Champion's and challenger's curves on the rows that they were compared on: for pictures, so it is not in REPORTS."""
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """A run as it is reported.
+
+    Attributes
+    ----------
+    record : with the keys of `contender.outcome.run_record`.
+    reports : the content of the folder's reports by the name of their step, those that the run has got to.
+    uploads : what the run's claim took, each with its `key` and `size`.
+    approval : what a person was asked; None where nobody was.
+    config : the pipeline file of the run; None where it cannot be read any more.
+    """
+
+    record: Mapping[str, Any]
+    reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    uploads: Sequence[Mapping[str, Any]] = ()
+    approval: ApprovalRequest | None = None
+    config: PipelineConfig | None = None
+
+    def report(self, name: str) -> Mapping[str, Any]:
+        """A step's report, empty where there is none."""
+        return self.reports.get(name, {})
+
+
+def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalRequest | None = None) -> RunEvidence:
+    """Read a run's folder. What is missing, or is no JSON, is left out: the rest is worth reporting."""
+    reports = {}
+    for name in (*REPORTS, CURVES):
+        content = _read(folder, name)
+        if content:
+            reports[name.removesuffix(".json")] = content
+    uploads = _read(folder, BATCHES).get("batches", ())
+    return RunEvidence(record, reports, uploads, approval, _config(folder))
+
+
+def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
+    try:
+        content = folder.read(name)
+    except (NotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _config(folder: RunFolder) -> PipelineConfig | None:
+    try:
+        return parse_pipeline(folder.pipeline_file())
+    except (ContenderError, UnicodeDecodeError):  # none, or one that an older version of Contender wrote
+        return None

@@ -1,0 +1,248 @@
+"""The report of a run as one HTML file: what happened, why, and what somebody has to do about it.
+
+For a tired person with a minute: a sentence, the loop at a glance, then each step with its evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from contender import pages, run_charts
+from contender.pages import count, details, fields, panels, section, table
+from contender.run_cost import costs
+from contender.run_evidence import RunEvidence
+from contender.run_model import judged, trained, tried
+from contender.run_words import TONES, TRIGGERS, for_users, headline, next_step, stages
+from contender.wording import duration
+
+GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
+
+LEGEND = (
+    '<p class="legend"><span><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line before" '
+    'd="M1 5H25"/></svg>when the champion was trained</span><span><svg class="swatch" viewBox="0 0 26 10" '
+    'aria-hidden="true"><rect class="now" x="4" width="18" height="10"/></svg>now</span></p>'
+)
+"""Of the columns before and now."""
+
+
+def page(run: RunEvidence) -> str:
+    """The report, whole. A part that cannot be read says so, and the others are there all the same."""
+    parts: tuple[tuple[str, Callable[[RunEvidence], str]], ...] = (
+        ("What arrived", _arrived),
+        ("What drifted", _drifted),
+        ("How the challenger fared", judged),
+        ("How it was trained", trained),
+        ("Before it served", tried),
+        ("What it cost", _cost),
+        ("For the record", _audit),
+    )
+    content = _header(run) + "".join(_whatever_can_be_said(title, part, run) for title, part in parts)
+    title = f"{run.record['pipeline']}: {run.record['verdict']} ({str(run.record['run_id'])[:8]})"
+    return pages.whole(title, content, styles=("small_charts.css", "run_page.css"))
+
+
+def _whatever_can_be_said(title: str, part: Callable[[RunEvidence], str], run: RunEvidence) -> str:
+    """A part; files that another version of Contender wrote, or somebody edited, take no other part with them."""
+    try:
+        return part(run)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        said = (
+            f"This part cannot be shown ({type(error).__name__}: {error}). What it is made of is in the run's folder."
+        )
+        return section(title, "", f"<p>{escape(said)}</p>")
+
+
+def _header(run: RunEvidence) -> str:
+    record, verdict = run.record, str(run.record["verdict"])
+    what = [f"Run of <b>{escape(str(record['pipeline']))}</b>"]
+    if record.get("trigger"):
+        what.append(f"started by {escape(TRIGGERS.get(record['trigger'], str(record['trigger'])))}")
+    what += [escape(_moment(record["started_at"]))] if record.get("started_at") else []
+    what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
+    tone = TONES.get(verdict, "unsure")
+    badge = f'<span class="badge {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
+    glance = "".join(
+        f'<li class="{stage.tone}"><b>{escape(stage.name)}</b><span class="glyph" aria-hidden="true">'
+        f"{GLYPHS[stage.tone]}</span><span>{escape(stage.said)}</span></li>"
+        for stage in stages(run)
+    )
+    said = f'<p class="lead">{escape(_sentence(_without_versions(record)))}</p>'
+    users = f"<dt>For users</dt><dd>{escape(for_users(run))}{_replaced(record)}</dd>"
+    to_do = next_step(run)
+    to_do = f"<dt>To do</dt><dd>{escape(to_do)}</dd>" if to_do else ""
+    return (
+        pages.header(
+            f"{badge}<span>{' · '.join(what)}</span>", headline(run), f'{said}<dl class="so">{users}{to_do}</dl>'
+        )
+        + f'<ol class="glance" aria-label="The run at a glance">{glance}</ol>'
+    )
+
+
+def _sentence(text: str) -> str:
+    """
+    >>> _sentence("there is no data yet")
+    'There is no data yet.'
+    """
+    text = text.strip()
+    first = text.partition(" ")[0]
+    if first.isalpha():  # a name of a file or of a column stays as it is
+        text = f"{first[:1].upper()}{first[1:]}{text[len(first) :]}"
+    return f"{text}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def _without_versions(record: Mapping[str, Any]) -> str:
+    """The reason without the sentence that names the new champion: that stands below it."""
+    before, after, reason = record.get("champion_before"), record.get("champion_after"), str(record["reason"])
+    for sentence in (f"{after} replaces {before}. ", f"{after} is the first champion. "):
+        reason = reason.removeprefix(sentence)
+    return reason
+
+
+def _replaced(record: Mapping[str, Any]) -> str:
+    before, after = record.get("champion_before"), record.get("champion_after")
+    if after is None:
+        return ""
+    if before and before != after:
+        return f"<br><code>{escape(str(before))}</code> → <code>{escape(str(after))}</code>"
+    return f"<br><code>{escape(str(after))}</code>"
+
+
+def _moment(written: str) -> str:
+    """
+    >>> _moment("2026-11-21T23:20:11.123Z")
+    '21 November 2026, 23:20 UTC'
+    """
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _arrived(run: RunEvidence) -> str:
+    found = run.report("validation")
+    if not found:
+        rows = [[_file(upload["key"]), f"{upload['size']:,} bytes"] for upload in run.uploads]
+        return section("What arrived", "The run ended before it read these.", table(["file", "size"], rows))
+    rows = [
+        [
+            _file(report["key"]),
+            _verdict({"accepted": "good", "quarantined": "bad"}.get(report["status"], "calm"), report["status"]),
+            f"{report['rows']:,}" if report["status"] == "accepted" else "–",
+            f"{report['rejected_rows']:,}",
+            escape(report["reason"])
+            + (f"<br><small>kept in {_code(report['quarantine_key'])}</small>" if report["quarantine_key"] else ""),
+        ]
+        for report in found.get("files", ())
+    ]
+    said = f"{count(found['rows'], 'row')} in {count(len(rows), 'file')}"
+    said += f"; {count(found['rejected_rows'], 'row')} left out." if found["rejected_rows"] else "."
+    listed = table(["file", "", "rows taken", "left out", "why"], rows, css="files")
+    return section("What arrived", said if rows else "", listed or f"<p>{escape(_sentence(found['reason']))}</p>")
+
+
+def _file(key: str) -> str:
+    name = key.rpartition("/")[2]
+    return f'<span title="{escape(key)}">{escape(name)}</span>'
+
+
+def _code(text: object) -> str:
+    return f"<code>{escape(str(text))}</code>"
+
+
+def _verdict(tone: str, text: str) -> str:
+    return f'<span class="verdict {tone}">{GLYPHS[tone]} {escape(text)}</span>'
+
+
+def _drifted(run: RunEvidence) -> str:
+    found = run.report("drift")
+    if not found:
+        return ""
+    pictures = [_column(place, bars, found) for place, bars in enumerate(found.get("histograms", ()))]
+    content = f"<p>{escape(found['reason'])}</p>{LEGEND if pictures else ''}{panels(pictures, css='columns')}"
+    more = _evidence(found.get("evidence")) + fields(
+        {
+            "All columns together": escape((found.get("joint") or {}).get("reason", "")),
+            "Expected without labels": escape((found.get("estimated") or {}).get("reason", "")),
+            "What the labels say": escape((found.get("realised") or {}).get("reason", "")),
+        }
+    )
+    title = "What drifted" if found["drifted"] else "Nothing drifted; what came closest"
+    return section(title, "", content + details("Evidence over time, and every test", more + _tests(found)))
+
+
+def _evidence(found: Mapping[str, Any] | None) -> str:
+    """How long chance alone would take to show as much, block by block."""
+    picture = run_charts.evidence("evidence", found) if found else ""
+    if not found or not picture:
+        return ""
+    said = f"how long chance alone would take to show as much; the alarm is at {found['threshold']:,.0f} days"
+    began = f". Most of it is {found['strongest']} since {found['since']}" if found["since"] else ""
+    return pages.figure(f"<b>Evidence over time</b> {escape(said + began)}", picture)
+
+
+def _column(place: int, bars: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    tests = [test for test in found["features"] if test["feature"] == bars["feature"]]
+    drifted = any(test["drifted"] for test in tests)
+    said = next((test["direction"] for test in tests if test["drifted"] and test["aspect"] == "values"), "")
+    said = said or next((test["direction"] for test in tests), "")
+    mark = _verdict("unsure", "drifted" if found["drifted"] else "moved") if drifted else ""
+    outside = run_charts.beyond(bars)
+    note = f"{said}{'; ' if said and outside else ''}{outside}"
+    return pages.figure(
+        f"<b>{escape(bars['feature'])}</b>{mark}<small>{escape(note)}</small>",
+        run_charts.column(f"column-{place}", bars),
+    )
+
+
+def _tests(found: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            escape(test["feature"] + (" (missing)" if test["aspect"] == "missing" else "")),
+            f"{test['distance']:.3g}",
+            f"{test['effect_floor']:.3g}",
+            f"{test['adjusted_p_value']:.2g}",
+            _verdict("unsure", "drifted") if test["drifted"] else "",
+            escape(test["direction"]),
+        ]
+        for test in found["features"]
+    ]
+    return table(["column", "distance", "counts from", "p, corrected", "", "how"], rows, css="tests")
+
+
+def _cost(run: RunEvidence) -> str:
+    found = costs(run)
+    rows = [[escape(name), escape(how), f"${usd:.4f}"] for name, how, usd in found]
+    total = sum(usd for _, _, usd in found)
+    rows.append(["<b>together</b>", "", f"<b>${total:.4f}</b>"])
+    said = "By the list prices of docs/cost.md, as an estimate; nothing here was read off a bill."
+    return section("What it cost", said, table(["what", "how much of it", "US dollars"], rows, css="cost"))
+
+
+def _audit(run: RunEvidence) -> str:
+    record, training = run.record, run.report("training")
+    compared = run.report("comparison")
+    versions = record.get("dataset_versions") or []
+    trained_on = [version for version in training.get("datasets", ()) if version not in versions]
+    return section(
+        "For the record",
+        "",
+        fields(
+            {
+                "Run": _code(record["run_id"]),
+                "Started": _code(record.get("started_at") or ""),
+                "Upload": _code(record["source_key"]) if record.get("source_key") else "",
+                "Dataset versions made": " ".join(map(_code, versions)),
+                "Trained on as well": " ".join(map(_code, trained_on)),
+                "Champion before": _code(record["champion_before"]) if record.get("champion_before") else "",
+                "Champion after": _code(record["champion_after"]) if record.get("champion_after") else "",
+                "Challenger": _code(compared.get("challenger_version") or record.get("challenger") or "–"),
+                "Its manifest, sha256": _code(training["manifest_sha256"]) if training.get("manifest_sha256") else "",
+                "Sequence": escape((compared.get("spending") or {}).get("reason", "")),
+                "Files": _code(f"runs/{record['pipeline']}/{record['run_id']}/"),
+            }
+        ),
+    )
