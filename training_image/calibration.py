@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -65,7 +65,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def predict_proba(self, matrix: NDArray[np.float32]) -> Floats:
         """(n, classes) calibrated probabilities."""
-        return calibrated(self.pipeline.predict_proba(matrix), self.parameters, self.smoothing)
+        return calibrated(log_scores(self.pipeline, matrix, self.smoothing), self.parameters)
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n,) the likeliest class of each row."""
@@ -85,16 +85,33 @@ def smoothing_of(pipeline: Pipeline) -> float:
     return EXACT if by_odds or type(model).__module__.startswith("lightgbm.") else SMOOTHED
 
 
-def fit_calibration(
-    probabilities: Floats, truth: NDArray[np.int64], *, smoothing: float = EXACT
-) -> tuple[float, ...] | None:
+def log_scores(pipeline: Pipeline, matrix: NDArray[np.float32], smoothing: float) -> Floats:
+    """What is calibrated of a trained pipeline's answers: (n,) log odds of two classes, else (n, classes) log
+    probabilities."""
+    if len(pipeline.classes_) > 2:
+        return log_shares(pipeline.predict_proba(matrix), smoothing)
+    if smoothing == EXACT and hasattr(pipeline, "decision_function"):
+        # A linear model's probabilities are float32, and one near 1 has lost most of what tells it from 1.
+        odds = np.asarray(pipeline.decision_function(matrix), dtype=np.float64)
+    else:
+        shares = log_shares(pipeline.predict_proba(matrix), smoothing)
+        odds = shares[:, 1] - shares[:, 0]
+    return np.clip(odds, -FARTHEST, FARTHEST)
+
+
+def log_shares(probabilities: Floats, smoothing: float) -> Floats:
+    """(n, classes) log probabilities."""
+    logarithms: Floats = np.log(np.asarray(probabilities, dtype=np.float64) + smoothing)
+    return logarithms
+
+
+def fit_calibration(scores: Floats, truth: NDArray[np.int64]) -> tuple[float, ...] | None:
     """The parameters that fit the rows best; None where higher probabilities do not go with the outcome.
 
     Parameters
     ----------
-    probabilities : (n, classes) of a model that has not seen these rows.
+    scores : as `log_scores` gives them, of a model that has not seen these rows.
     truth : (n,) class indices.
-    smoothing : as `smoothing_of` has it for the model.
 
     Raises
     ------
@@ -104,38 +121,29 @@ def fit_calibration(
     Examples
     --------
     >>> truth = np.array([0, 0, 0, 1] * 25 + [0, 1, 1, 1] * 25)
-    >>> sure = np.repeat([[0.99, 0.01], [0.01, 0.99]], 100, axis=0)
+    >>> sure = np.repeat([-4.6, 4.6], 100)  # the log odds of 1 % and 99 %
     >>> slope, intercept = fit_calibration(sure, truth)
-    >>> 0.0 < slope < 0.3, round(float(calibrated(sure, (slope, intercept), EXACT)[-1, 1]), 2)
+    >>> 0.0 < slope < 0.3, round(float(calibrated(sure, (slope, intercept))[-1, 1]), 2)
     (True, 0.75)
     """
-    if probabilities.shape[1] > 2:
-        return (_temperature(probabilities, truth, smoothing),)
+    if scores.ndim > 1:
+        return (_temperature(scores, truth),)
     counts = np.bincount(truth, minlength=2)
     if counts.min() == 0:
         raise TrainingFailedError(
             f"calibration needs both classes among the validation rows, but all {len(truth)} are of one; set more "
             'training.validation_blocks, or training.calibration = "none"'
         )
-    slope, intercept = _platt(log_odds(probabilities, smoothing), truth, counts)
+    slope, intercept = _platt(scores, truth, counts)
     return (slope, intercept) if slope > 0.0 else None
 
 
-def log_odds(probabilities: Floats, smoothing: float) -> Floats:
-    """(n,) of class 1 against class 0."""
-    odds: Floats = np.log(probabilities[:, 1] + smoothing) - np.log(probabilities[:, 0] + smoothing)
-    return np.clip(odds, -FARTHEST, FARTHEST)
-
-
-def calibrated(probabilities: Floats, parameters: Sequence[float], smoothing: float) -> Floats:
+def calibrated(scores: Floats, parameters: Sequence[float]) -> Floats:
     """(n, classes) probabilities as they are answered."""
     if len(parameters) == 2:
-        slope, intercept = parameters
-        odds = slope * log_odds(probabilities, smoothing) + intercept
+        odds = parameters[0] * scores + parameters[1]
         return np.column_stack([expit(-odds), expit(odds)])
-    logarithms = np.log(probabilities + smoothing) / parameters[0]
-    relative = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
-    shares: Floats = relative / relative.sum(axis=1, keepdims=True)
+    shares: Floats = softmax(scores / parameters[0], axis=1)
     return shares
 
 
@@ -153,12 +161,11 @@ def _platt(odds: Floats, truth: NDArray[np.int64], counts: NDArray[np.int64]) ->
     return float(found.x[0]), float(found.x[1])
 
 
-def _temperature(probabilities: Floats, truth: NDArray[np.int64], smoothing: float) -> float:
+def _temperature(scores: Floats, truth: NDArray[np.int64]) -> float:
     rows = np.arange(len(truth))
 
     def loss(logarithm: float) -> float:
-        answers = calibrated(probabilities, (float(np.exp(logarithm)),), smoothing)
-        return float(-np.log(answers[rows, truth] + EXACT).mean())
+        return float(-log_softmax(scores / np.exp(logarithm), axis=1)[rows, truth].mean())
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(found.x))

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from contender.config import PipelineConfig
 from contender.errors import TrainingFailedError
 from contender.metrics import METRICS
-from training_image.calibration import Calibrated, calibrated, fit_calibration, smoothing_of
+from training_image.calibration import Calibrated, calibrated, fit_calibration, log_scores, log_shares, smoothing_of
 from training_image.estimators import fit_estimator
 from training_image.export import check_finite, for_all_classes, predict
 from training_image.rows import Rows
@@ -80,7 +80,7 @@ def decide(
     parameters: tuple[float, ...] = ()
     section, smoothing = None, smoothing_of(pipeline)
     if config.training.calibration != "none":
-        parameters, section, answers = _calibration(pipeline, answers, validation.target, smoothing, report)
+        parameters, section, answers = _calibration(pipeline, answers, validation, smoothing, report)
     return Decided(
         config,
         stopping=stopping.to_dict() if stopping else None,
@@ -93,17 +93,21 @@ def decide(
 
 
 def _calibration(
-    pipeline: Pipeline, answers: Floats, target: NDArray[Any], smoothing: float, report: Callable[[str], None]
+    pipeline: Pipeline, answers: Floats, validation: Rows, smoothing: float, report: Callable[[str], None]
 ) -> tuple[tuple[float, ...], dict[str, Any] | None, Floats]:
     """The parameters, the manifest's section, and the answers as calibrated. Rows of a class that the deciding model
     has not seen are left out."""
-    known = np.isin(target, pipeline.classes_)
-    truth = target[known]
-    found = fit_calibration(answers[known], truth, smoothing=smoothing)
+    known = np.isin(validation.target, pipeline.classes_)
+    truth = validation.target[known]
+    if answers.shape[1] == 2:
+        scores = log_scores(pipeline, validation.matrix, smoothing)
+    else:
+        scores = log_shares(answers, smoothing)
+    found = fit_calibration(scores[known], truth)
     if found is None:
         report("not calibrated: where the model gives the validation rows higher probabilities, less comes true")
         return (), None, answers
-    after = calibrated(answers, found, smoothing)
+    after = calibrated(scores, found)
     loss = METRICS["log_loss"]
     section = {
         "method": "sigmoid",
