@@ -1,4 +1,6 @@
-"""The ECS agent: the emulator leaves a task RUNNING, so this runs the image's entry point as a process.
+"""The ECS agent: the emulator leaves a task RUNNING, so this runs it and reports how it ended, as ECS's own agent does.
+
+A task is a process with the image's entry point, or a container of the image where the local cloud runs containers.
 
 Run as `python -m localcloud.ecs_agent --endpoint http://127.0.0.1:4566 --root .`; `contender up` does so.
 """
@@ -16,21 +18,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.connection import client
-from localcloud.ecs_tasks import (
-    DOCKERFILE,
-    RunningTask,
-    TaskPlan,
-    log_events,
-    parse_entry_point,
-    plan_task,
-    task_id,
-    was_started,
-)
-from localcloud.errors import EntryPointError
+from localcloud.ecs_tasks import ProcessRunner, Runner, RunningTask, TaskPlan, log_events, task_id, was_started
+from localcloud.errors import TaskNotStartedError
 from localcloud.state import CREDENTIALS, REGION, Workspace
 
 POLL_SECONDS = 0.25
@@ -43,16 +37,20 @@ logger = logging.getLogger("ecs-agent")
 
 
 class Agent:
-    """Runs each task of every cluster once, a few at a time."""
+    """Runs each task of every cluster once, a few at a time; as processes, unless another runner is given."""
 
-    def __init__(self, *, endpoint_url: str, root: Path, max_tasks: int = MAX_TASKS) -> None:
+    def __init__(
+        self, *, endpoint_url: str, root: Path, runner: Runner | None = None, max_tasks: int = MAX_TASKS
+    ) -> None:
         self._ecs = client("ecs", endpoint_url)
         self._logs = client("logs", endpoint_url)
         self._states = client("stepfunctions", endpoint_url)
-        self._root = root
         self._folder = Workspace(root).tasks
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._surroundings = surroundings(endpoint_url, os.environ)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._runner = runner or ProcessRunner(
+            root=root, folder=self._folder, surroundings={**inherited, **surroundings(endpoint_url)}
+        )
         self._max_tasks = max_tasks
         self._running: dict[str, RunningTask] = {}
         # By the ARN of the task that each waits for.
@@ -78,12 +76,11 @@ class Agent:
         wanted = self._wanted()
         for arn, task in list(self._running.items()):
             self._ship_output(task)
-            if task.exit_code is not None:
+            if task.exit is not None:
                 self._finish(task)
                 wanted.pop(arn, None)
             elif arn not in wanted or self._was_cancelled(arn):
-                self._cancel(task)
-                wanted.pop(arn, None)
+                task.ask_to_stop()
         for arn, cluster in wanted.items():
             if arn not in self._running and len(self._running) < self._max_tasks:
                 self._start(cluster, arn)
@@ -103,37 +100,35 @@ class Agent:
             return
         task = self._ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
         described = self._ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+        # Before the task starts: once it runs, somebody may cancel the execution that is looked for.
+        self._find_execution(arn, task)
         try:
-            plan = plan_task(
-                task,
-                described["taskDefinition"],
-                entry_point=self._entry_point(),
-                surroundings=self._surroundings,
-            )
-            # Before the task starts: once it runs, somebody may cancel the execution that is looked for.
-            self._find_execution(plan)
-            self._running[arn] = RunningTask(plan, root=self._root, folder=self._folder)
-        except (EntryPointError, OSError) as error:
-            self._stop_task(cluster, arn, f"CannotStartContainerError: {error}")
+            running = self._runner.start(task, described["taskDefinition"])
+        except TaskNotStartedError as error:
+            self._executions.pop(arn, None)
+            self._report(cluster, arn, str(error))
             return
-        self._open_log_stream(self._running[arn])
-        logger.info("started task %s: %s", plan.task_id, plan.command)
-
-    def _entry_point(self) -> tuple[str, ...]:
-        """Read for each task: the file may have been edited since the last one."""
-        return parse_entry_point((self._root / DOCKERFILE).read_text("utf-8"))
+        self._running[arn] = running
+        self._open_log_stream(running.plan)
+        logger.info("started task %s: %s", running.plan.task_id, running.plan.command)
 
     def _finish(self, task: RunningTask) -> None:
         self._ship_output(task)
-        how = f"{task.plan.container} ended with exit code {task.exit_code}"
-        self._stop_task(task.plan.cluster, task.plan.arn, f"Essential container in task exited: {how}")
+        plan, ended = task.plan, task.exit
+        assert ended is not None
+        if self._was_cancelled(plan.arn):
+            self._stop_task(plan.cluster, plan.arn, "Task stopped: its execution has ended")
+        how = f"{plan.container} ended with exit code {ended.code}"
+        container = {"containerName": plan.container, "exitCode": ended.code, "reason": ended.reason}
+        self._report(plan.cluster, plan.arn, f"Essential container in task exited: {how}", container)
         self._drop(task)
 
-    def _cancel(self, task: RunningTask) -> None:
-        task.stop()
-        self._ship_output(task)
-        self._stop_task(task.plan.cluster, task.plan.arn, "Task stopped: its execution has ended")
-        self._drop(task)
+    def _report(self, cluster: str, arn: str, reason: str, *containers: dict[str, Any]) -> None:
+        """Say that a task has ended, as a container agent does; one that was stopped from outside stays as it is."""
+        logger.info("task %s: %s", task_id(arn), " ".join([reason, *(str(one["reason"]) for one in containers)]))
+        self._ecs.submit_task_state_change(
+            cluster=cluster, task=arn, status="STOPPED", reason=reason, containers=list(containers)
+        )
 
     def _stop_all(self) -> None:
         for task in list(self._running.values()):
@@ -164,25 +159,29 @@ class Agent:
         execution = self._states.describe_execution(executionArn=self._executions[arn])
         return bool(execution["status"] != "RUNNING")
 
-    def _find_execution(self, plan: TaskPlan) -> None:
+    def _find_execution(self, arn: str, task: Mapping[str, Any]) -> None:
         """Note the running execution that waits for a task, which is the one named like the task's run."""
+        given = task.get("overrides", {}).get("containerOverrides", ())
+        names = {one["value"] for each in given for one in each.get("environment", ()) if one["name"] == "RUN_ID"}
+        if not names:
+            return
         for machine in self._states.list_state_machines()["stateMachines"]:
             running = self._states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")
             for execution in running["executions"]:
-                if execution["name"] == plan.environment.get("RUN_ID"):
-                    self._executions[plan.arn] = execution["executionArn"]
+                if execution["name"] in names:
+                    self._executions[arn] = execution["executionArn"]
 
-    def _open_log_stream(self, task: RunningTask) -> None:
-        target = task.plan.log
+    def _open_log_stream(self, plan: TaskPlan) -> None:
+        target = plan.log
         if target is None:
             return
         try:
             self._logs.create_log_stream(logGroupName=target.group, logStreamName=target.stream)
         except ClientError as error:
-            logger.warning("task %s logs to its file only: %s", task.plan.task_id, error)
+            logger.warning("task %s logs to its file only: %s", plan.task_id, error)
 
     def _ship_output(self, task: RunningTask) -> None:
-        lines, position = task.unread()
+        lines, position = task.log.unread(ended=task.exit is not None)
         events = log_events(lines)
         target = task.plan.log
         if target is not None and events:
@@ -191,13 +190,12 @@ class Agent:
             except ClientError as error:
                 logger.warning("task %s: its output is in its file only: %s", task.plan.task_id, error)
         # Not reached when the emulator is away: the same lines are sent once it is back.
-        task.mark_read(position)
+        task.log.mark_read(position)
 
 
-def surroundings(endpoint_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def surroundings(endpoint_url: str) -> dict[str, str]:
     """The environment under a container's own: the emulator's address, none of the user's AWS settings."""
     return {
-        **{name: inherited[name] for name in _INHERITED if name in inherited},
         **{name.upper(): value for name, value in CREDENTIALS.items()},
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": REGION,

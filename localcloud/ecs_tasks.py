@@ -1,4 +1,4 @@
-"""What the ECS agent works with, as data: a task's command and environment, and one running child process."""
+"""What the ECS agent works with: a task's command and environment as data, and a running task, here as a process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from localcloud.errors import EntryPointError
+from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.processes import RECORD_SUFFIX, record_of
 
 DOCKERFILE = Path("training_image/Dockerfile")
@@ -34,7 +34,7 @@ class LogTarget:
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """A task as a process of this machine."""
+    """A task as a process of this machine, or as a container."""
 
     cluster: str
     arn: str
@@ -92,9 +92,7 @@ def plan_task(
     `entry_point` is the image's; `surroundings` is the environment under the container's own: PATH, and the
     emulator's address.
     """
-    container = definition["containerDefinitions"][0]
-    given = task.get("overrides", {}).get("containerOverrides", ())
-    overrides: dict[str, Any] = next((one for one in given if one["name"] == container["name"]), {})
+    container, overrides = container_of(task, definition)
     program, *arguments = container.get("entryPoint") or entry_point
     command: Sequence[str] = overrides.get("command") or container.get("command") or ()
     return TaskPlan(
@@ -103,27 +101,116 @@ def plan_task(
         container=container["name"],
         # The image's interpreter is this one: it has the same packages.
         command=(sys.executable if _PYTHON.match(program) else program, *arguments, *command),
-        environment={
-            **surroundings,
-            **_variables(container.get("environment", ())),
-            **_variables(overrides.get("environment", ())),
-        },
-        log=_log_target(container, task_id(task["taskArn"])),
+        environment={**surroundings, **variables_of(container, overrides)},
+        log=log_target(container, task_id(task["taskArn"])),
     )
 
 
-class RunningTask:
-    """A child process that is a task: its output goes to a file, and what is new of it to whoever asks."""
+def container_of(task: Mapping[str, Any], definition: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first container of a task: its definition, and what the task overrides of it."""
+    container = definition["containerDefinitions"][0]
+    given = task.get("overrides", {}).get("containerOverrides", ())
+    return container, next((one for one in given if one["name"] == container["name"]), {})
+
+
+def variables_of(container: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, str]:
+    """A container's own environment; what the task overrides counts."""
+    pairs = (*container.get("environment", ()), *overrides.get("environment", ()))
+    return {pair["name"]: pair["value"] for pair in pairs}
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a task ended: its exit code, as containers have it, and what is known beyond that."""
+
+    code: int
+    reason: str = ""
+
+
+class TaskLog:
+    """The file that a task's output goes to, and how much of it has been read."""
+
+    def __init__(self, folder: Path, task: str, first_line: str) -> None:
+        self.path = _log_file(folder, task)
+        self._position = 0
+        # Exclusive: the file is the mark that this task was started, which outlives the agent.
+        with self.path.open("xb") as log:
+            log.write(f"{first_line}\n".encode())
+
+    def unread(self, *, ended: bool) -> tuple[list[str], int]:
+        """Complete lines not marked as read, and the position after them; all lines once the task has ended."""
+        with self.path.open("rb") as log:
+            log.seek(self._position)
+            fresh = log.read()
+        complete = fresh if ended else fresh[: fresh.rfind(b"\n") + 1]
+        return complete.decode("utf-8", errors="replace").splitlines(), self._position + len(complete)
+
+    def mark_read(self, position: int) -> None:
+        """Lines up to that position have been dealt with."""
+        self._position = position
+
+
+class RunningTask(Protocol):
+    """A task that was started: a process of this machine, or a container."""
+
+    plan: TaskPlan
+    log: TaskLog
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs."""
+
+    def ask_to_stop(self) -> None:
+        """Begin to end it: SIGTERM now, and SIGKILL when its stop timeout is over; returns at once."""
+
+    def stop(self) -> None:
+        """End it within seconds, and all that belongs to it."""
+
+    def forget(self) -> None:
+        """Remove what is left of a task that has ended, but for its log."""
+
+
+class Runner(Protocol):
+    """Starts tasks."""
+
+    def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> RunningTask:
+        """Start the first container of a task, as the emulator describes it.
+
+        Raises
+        ------
+        TaskNotStartedError
+            When it cannot be started; the message begins as ECS begins the reason of such a task.
+        """
+
+
+class ProcessRunner:
+    """Runs the image's entry point as a process of this machine, with the packages of this interpreter."""
+
+    def __init__(self, *, root: Path, folder: Path, surroundings: Mapping[str, str]) -> None:
+        self._root = root
+        self._folder = folder
+        self._surroundings = surroundings
+
+    def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> ProcessTask:
+        """Start a task; see `Runner.start`."""
+        try:
+            # Read for each task: the file may have been edited since the last one.
+            entry_point = parse_entry_point((self._root / DOCKERFILE).read_text("utf-8"))
+            plan = plan_task(task, definition, entry_point=entry_point, surroundings=self._surroundings)
+            return ProcessTask(plan, root=self._root, folder=self._folder)
+        except (EntryPointError, OSError) as error:
+            raise TaskNotStartedError(f"CannotStartContainerError: {error}") from error
+
+
+class ProcessTask:
+    """A child process that is a task."""
 
     def __init__(self, plan: TaskPlan, *, root: Path, folder: Path) -> None:
         self.plan = plan
-        self._log_file = folder / f"{plan.task_id}.log"
+        self.log = TaskLog(folder, plan.task_id, f"$ {shlex.join(plan.command)}")
         self._record_file = folder / f"{plan.task_id}{RECORD_SUFFIX}"
-        self._position = 0
-        # Exclusive: the file is the mark that this task was started, which outlives the agent.
-        with self._log_file.open("xb") as log:
-            log.write(f"$ {shlex.join(plan.command)}\n".encode())
-            log.flush()
+        self._kill_at: float | None = None
+        with self.log.path.open("ab") as log:
             self._process = subprocess.Popen(
                 plan.command,
                 cwd=root,
@@ -136,23 +223,19 @@ class RunningTask:
         self._record_file.write_text(json.dumps(asdict(record_of(self._process.pid))), "utf-8")
 
     @property
-    def exit_code(self) -> int | None:
-        """The exit code once the process has ended; as containers do, 128 and more for a signal."""
+    def exit(self) -> Exit | None:
+        """How the process ended; as containers do, 128 and more for a signal."""
         code = self._process.poll()
-        return code if code is None or code >= 0 else 128 - code
+        if code is None and self._kill_at is not None and time.monotonic() > self._kill_at:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            code = self._process.wait()
+        return None if code is None else Exit(code if code >= 0 else 128 - code)
 
-    def unread(self) -> tuple[list[str], int]:
-        """Complete lines not marked as read, and the position after them; all lines once it has ended."""
-        ended = self._process.poll() is not None
-        with self._log_file.open("rb") as log:
-            log.seek(self._position)
-            fresh = log.read()
-        complete = fresh if ended else fresh[: fresh.rfind(b"\n") + 1]
-        return complete.decode("utf-8", errors="replace").splitlines(), self._position + len(complete)
-
-    def mark_read(self, position: int) -> None:
-        """Lines up to that position have been dealt with."""
-        self._position = position
+    def ask_to_stop(self) -> None:
+        """SIGTERM now; whoever asks for the exit after the stop timeout kills it."""
+        if self._process.poll() is None and self._kill_at is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._kill_at = time.monotonic() + KILL_SECONDS
 
     def stop(self) -> None:
         """End the process and its children, if they have not ended."""
@@ -165,13 +248,17 @@ class RunningTask:
                 self._process.wait()
 
     def forget(self) -> None:
-        """Remove the process record of a task that has ended; its log stays."""
+        """Remove the process record."""
         self._record_file.unlink(missing_ok=True)
 
 
 def was_started(task: str, folder: Path) -> bool:
     """Whether a task was ever started from this folder, by this agent or one before it."""
-    return (folder / f"{task}.log").exists()
+    return _log_file(folder, task).exists()
+
+
+def _log_file(folder: Path, task: str) -> Path:
+    return folder / f"{task}.log"
 
 
 def log_events(lines: Sequence[str]) -> list[dict[str, Any]]:
@@ -180,11 +267,8 @@ def log_events(lines: Sequence[str]) -> list[dict[str, Any]]:
     return [{"timestamp": now, "message": line} for line in lines if line.strip()]
 
 
-def _variables(pairs: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {pair["name"]: pair["value"] for pair in pairs}
-
-
-def _log_target(container: Mapping[str, Any], task: str) -> LogTarget | None:
+def log_target(container: Mapping[str, Any], task: str) -> LogTarget | None:
+    """Where a container's definition sends its output; None where that is no log group."""
     configuration = container.get("logConfiguration") or {}
     options = configuration.get("options", {})
     if configuration.get("logDriver") != "awslogs" or "awslogs-group" not in options:

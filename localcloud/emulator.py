@@ -76,7 +76,7 @@ def start(workspace: Workspace, port: int) -> ProcessRecord:
     """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned."""
     workspace.temporary.mkdir(parents=True, exist_ok=True)
     return start_detached(
-        [sys.executable, "-m", "ministack"],
+        [sys.executable, "-P", str(Path(__file__).with_name("ministack_server.py"))],
         environment=environment(workspace, port, os.environ),
         # Not the project's root: functions must import what is in their zip, and nothing that lies around.
         directory=workspace.temporary,

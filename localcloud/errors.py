@@ -27,3 +27,19 @@ class EntryPointError(LocalCloudError):
 
 class SideEnvironmentError(LocalCloudError):
     """Raised when a tool's own environment cannot be made; the message carries what pip said."""
+
+
+class TaskNotStartedError(LocalCloudError):
+    """Raised when a task cannot be started; the message begins like ECS's reason (`CannotStartContainerError: …`)."""
+
+
+class NoEngineError(LocalCloudError):
+    """Raised when containers are asked for and no container engine answers."""
+
+
+class EngineError(LocalCloudError):
+    """Raised when a container engine refuses something; the message carries what it said."""
+
+
+class ImageError(LocalCloudError):
+    """Raised when the training image cannot be built, or does not reach the emulator; the message says why."""

@@ -48,6 +48,14 @@ class Cluster:
         )
         return str(answer["tasks"][0]["taskArn"])
 
+    def execute(self) -> dict[str, Any]:
+        """Run a state machine whose only state runs the task, to its end."""
+        states = self.connection.client("stepfunctions")
+        machine = states.create_state_machine(name=self.name, definition=definition(self.name), roleArn=ROLE)
+        arn = states.start_execution(stateMachineArn=machine["stateMachineArn"], name="run-1")["executionArn"]
+        assert wait_until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", seconds=SECONDS)
+        return dict(states.describe_execution(executionArn=arn))
+
     def describe(self, arn: str) -> dict[str, Any]:
         described: dict[str, Any] = self.connection.client("ecs").describe_tasks(cluster=self.name, tasks=[arn])
         return dict(described["tasks"][0])
@@ -155,6 +163,33 @@ def test_a_task_ends_when_the_execution_that_waits_for_it_is_cancelled(cluster: 
     states.stop_execution(executionArn=execution)
     assert "execution has ended" in cluster.wait_until_stopped(task)
     cluster.wait_until_ended(task)
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_fails_fails_the_state_that_waits_for_it_with_the_task_as_its_cause(cluster: Cluster) -> None:
+    cluster.write_entry_point("import sys\nsys.exit(3)\n")
+    ended = cluster.execute()
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    cause = json.loads(ended["cause"])
+    assert cause["StopCode"] == "EssentialContainerExited"
+    assert [(one["Name"], one["ExitCode"]) for one in cause["Containers"]] == [("train", 3)]
+    assert cause["StoppedReason"].startswith("Essential container in task exited")
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_cannot_be_started_fails_the_state_and_says_that_it_never_ran(cluster: Cluster) -> None:
+    cause = json.loads(cluster.execute()["cause"])
+    assert cause["StopCode"] == "TaskFailedToStart"
+    assert "ExitCode" not in cause["Containers"][0]
+    assert cause["StoppedReason"].startswith("CannotStartContainerError: ")
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_task_that_ends_well_is_what_its_state_answers(cluster: Cluster) -> None:
+    cluster.write_entry_point("pass")
+    ended = cluster.execute()
+    assert ended["status"] == "SUCCEEDED"
+    assert json.loads(ended["output"])["tasks"][0]["containers"][0]["exitCode"] == 0
 
 
 @pytest.mark.usefixtures("agent")

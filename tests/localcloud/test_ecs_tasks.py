@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from localcloud.ecs_tasks import (
+    Exit,
     LogTarget,
-    RunningTask,
+    ProcessTask,
     TaskPlan,
     log_events,
     parse_entry_point,
@@ -88,9 +89,9 @@ def test_empty_lines_are_no_log_events() -> None:
     assert [event["message"] for event in log_events(["a", "", "  ", "b"])] == ["a", "b"]
 
 
-def running(tmp_path: Path, source: str) -> RunningTask:
+def running(tmp_path: Path, source: str) -> ProcessTask:
     made = TaskPlan("cluster", "task/one", "train", (sys.executable, "-u", "-c", source), {}, None)
-    return RunningTask(made, root=tmp_path, folder=tmp_path)
+    return ProcessTask(made, root=tmp_path, folder=tmp_path)
 
 
 def test_lines_are_read_once_and_an_unfinished_one_only_at_the_end(tmp_path: Path) -> None:
@@ -98,13 +99,13 @@ def test_lines_are_read_once_and_an_unfinished_one_only_at_the_end(tmp_path: Pat
     task = running(tmp_path, source)
     log = tmp_path / "one.log"
     assert wait_until(lambda: log.read_text().endswith("half"), seconds=20)
-    lines, position = task.unread()
+    lines, position = task.log.unread(ended=False)
     assert lines[1:] == ["whole"]
-    assert task.unread() == (lines, position)
-    task.mark_read(position)
-    assert task.unread() == ([], position)
+    assert task.log.unread(ended=False) == (lines, position)
+    task.log.mark_read(position)
+    assert task.log.unread(ended=False) == ([], position)
     task.stop()
-    assert task.unread()[0] == ["half"]
+    assert task.log.unread(ended=True)[0] == ["half"]
 
 
 def test_a_task_is_never_started_twice(tmp_path: Path) -> None:
@@ -112,11 +113,18 @@ def test_a_task_is_never_started_twice(tmp_path: Path) -> None:
     assert was_started("one", tmp_path)
     with pytest.raises(FileExistsError):
         running(tmp_path, "pass")
-    assert wait_until(lambda: task.exit_code == 0, seconds=20)
+    assert wait_until(lambda: task.exit == Exit(0), seconds=20)
 
 
 def test_a_stopped_task_has_the_exit_code_of_a_container_that_got_the_signal(tmp_path: Path) -> None:
     task = running(tmp_path, "import time; print('up'); time.sleep(60)")
-    assert wait_until(lambda: "up" in task.unread()[0], seconds=20)
+    assert wait_until(lambda: "up" in task.log.unread(ended=False)[0], seconds=20)
     task.stop()
-    assert task.exit_code == 143  # 128 + SIGTERM, as Docker reports it
+    assert task.exit == Exit(143)  # 128 + SIGTERM, as Docker reports it
+
+
+def test_a_task_that_is_asked_to_stop_ends_while_nobody_waits_for_it(tmp_path: Path) -> None:
+    task = running(tmp_path, "import time; print('up'); time.sleep(60)")
+    assert wait_until(lambda: "up" in task.log.unread(ended=False)[0], seconds=20)
+    task.ask_to_stop()
+    assert wait_until(lambda: task.exit == Exit(143), seconds=20)

@@ -1,0 +1,89 @@
+"""The emulator, with two of its functions for ECS replaced by what AWS does: started in place of `python -m ministack`.
+
+MiniStack acknowledges how a container agent says that a task has ended (SubmitTaskStateChange) and forgets it, so that
+no exit code but 0 can be reported; and a state that waits for a task succeeds however the task ended. With these two, a
+failed training reaches the state machine as it does on AWS: `States.TaskFailed`, with the task as its cause.
+
+The release is pinned; where another one has no such functions, this fails at its start. Nothing of ours is imported:
+the process must not have modules that a function could take for its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ministack import app
+from ministack.services import ecs, stepfunctions
+
+POLL_SECONDS = 0.1
+# How the reason of a task begins whose container never ran: an image that is not there, a program that is not.
+NOT_STARTED = ("Cannot", "ResourceInitializationError")
+SUBMIT = "SubmitTaskStateChange"
+
+
+def stop_code(reason: str) -> str:
+    """Who ended a task: on AWS the service decides, from what its agent says."""
+    return "TaskFailedToStart" if reason.startswith(NOT_STARTED) else "EssentialContainerExited"
+
+
+def succeeded(task: Mapping[str, Any]) -> bool:
+    """Whether a task that has stopped counts as done: its containers ended by themselves, and all said so with 0."""
+    codes = [container.get("exitCode") for container in task["containers"]]
+    return task["stopCode"] == "EssentialContainerExited" and all(code == 0 for code in codes)
+
+
+def pascal(value: Any) -> Any:
+    """A task in the spelling of Step Functions, whose causes have names with capitals."""
+    if isinstance(value, dict):
+        return {f"{name[:1].upper()}{name[1:]}": pascal(one) for name, one in value.items()}
+    return [pascal(one) for one in value] if isinstance(value, list) else value
+
+
+def submit_task_state_change(data: dict[str, Any]) -> Any:
+    """A container agent's word that a task has stopped, and how each of its containers ended."""
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
+    if task is not None and data.get("status") == "STOPPED" and task["lastStatus"] != "STOPPED":
+        told = {one["containerName"]: one for one in data.get("containers", [])}
+        for container in task["containers"]:
+            said = told.get(container["name"], {})
+            container |= {key: said[key] for key in ("exitCode", "reason") if key in said}
+        reason = data.get("reason", "")
+        ecs._mark_task_stopped(task["taskArn"], task, reason, stop_code(reason))
+    return _acknowledge(data)
+
+
+def poll_tasks(cluster: str, arns: list[str]) -> dict[str, Any]:
+    """Wait for tasks as `ecs:runTask.sync` does; a task that has failed fails the state, with the task as its cause."""
+    while True:
+        described: dict[str, Any] = json.loads(ecs._describe_tasks({"cluster": cluster, "tasks": arns})[2])
+        tasks = described["tasks"]
+        if tasks and all(task["lastStatus"] == "STOPPED" for task in tasks):
+            break
+        time.sleep(POLL_SECONDS)
+    for task in tasks:
+        if not succeeded(task):
+            cause = json.dumps(pascal(task), separators=(",", ":"))
+            raise stepfunctions._ExecutionError("States.TaskFailed", cause)
+    return described
+
+
+_acknowledge = ecs._ACTION_MAP[SUBMIT]
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    for module, name in ((ecs, "_mark_task_stopped"), (ecs, "_describe_tasks"), (stepfunctions, "_poll_ecs_tasks")):
+        if not callable(getattr(module, name, None)):
+            lacking = f"{module.__name__}.{name}"
+            raise SystemExit(f"this release of ministack has no {lacking}; install what requirements.txt pins")
+    ecs._ACTION_MAP[SUBMIT] = submit_task_state_change
+    stepfunctions._poll_ecs_tasks = poll_tasks
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
