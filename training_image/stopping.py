@@ -133,7 +133,8 @@ def _of_lightgbm(config: PipelineConfig, training: Rows, validation: Rows) -> St
         config,
         pipeline,
         training,
-        eval_set=[(shown.matrix, shown.target), (validation.matrix, validation.target)],
+        eval_X=(shown.matrix, validation.matrix),
+        eval_y=(shown.target, validation.target),
         eval_names=["training", "validation"],
         eval_sample_weight=[shown.weights, validation.weights] if validation.weights is not None else None,
         callbacks=[
