@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -31,6 +33,11 @@ PACKAGES = (
 def package_versions() -> dict[str, str]:
     """The versions of the packages that shape a model."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def machine() -> dict[str, Any]:
+    """What of this machine may shape a model, or how its last digits are rounded."""
+    return {"architecture": platform.machine(), "python": platform.python_version(), "cpus": os.cpu_count()}
 
 
 def build_manifest(
@@ -73,6 +80,7 @@ def build_manifest(
         "holdout": asdict(model.holdout) | {"blocks": list(model.holdout.blocks)},
         "code": {"sha": code, "image": image},
         "packages": package_versions(),
+        "machine": machine(),
         "estimator": {"name": config.training.estimator, "parameters": model.parameters},
         "metrics": model.metrics,
         "metrics_training": model.metrics_training,

@@ -27,18 +27,18 @@ from contender.adapters.kms import KmsSigner
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, newest
+from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, drift_began, training_window
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.fingerprint import code_sha256, fingerprint, version_suffix
 from contender.made_before import not_trained_again, version_of
 from contender.ports import Objects
 from contender.registry import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
 from contender.rehearsal import GOLDEN
-from contender.runs import TRAINING, RunFolder
+from contender.runs import DRIFT, TRAINING, RunFolder
 from contender.table import Table
 from contender.training_settings import settings_of
 from training_image.checkpoint import RunCheckpoint
-from training_image.fitting import train
+from training_image.fitting import TrainedModel, train
 from training_image.manifest import build_manifest
 from training_image.progress import Progress, Report
 from training_image.reasons import reason_of
@@ -113,8 +113,9 @@ class TrainingTask:
         self, config: PipelineConfig, folder: RunFolder, progress: Progress
     ) -> tuple[ModelVersion, Sequence[DatasetManifest]]:
         store = DatasetStore(self.data, self.pipeline)
-        datasets = newest_datasets(store.manifests(), config)
         registry = ModelRegistry(self.models, self.pipeline)
+        since_order = last_drift(folder, registry)
+        datasets = newest_datasets(store.manifests(), config, since_order)
         finished = self._finished(registry, datasets[-1].version)
         if finished is not None:
             progress(f"{finished.version} was trained by an earlier attempt of this run")
@@ -137,14 +138,10 @@ class TrainingTask:
             created_at=self.now(),
             code=self.code,
             image=self.image,
+            window={"policy": config.training.window, "since_order": since_order, "datasets": len(datasets)},
             resources=measured(config, progress, resumed=checkpoint.resumed, container_mib=self.container_mib()),
         )
-        files = {
-            MODEL: model.onnx,
-            PIPELINE: model.skops(),
-            REFERENCE: model.reference.to_bytes(),
-            GOLDEN: model.golden,
-        }
+        files = files_of(model)
         progress(f"writing {sum(map(len, files.values())) / 1e6:.1f} MB")
         return registry.write(manifest, files, sign=self.sign), datasets
 
@@ -184,8 +181,35 @@ class TrainingTask:
         return None
 
 
-def newest_datasets(manifests: Sequence[DatasetManifest], config: PipelineConfig) -> Sequence[DatasetManifest]:
+def files_of(model: TrainedModel) -> dict[str, bytes]:
+    """The files of a model version, by their names."""
+    return {
+        MODEL: model.onnx,
+        PIPELINE: model.skops(),
+        REFERENCE: model.reference.to_bytes(),
+        GOLDEN: model.golden,
+    }
+
+
+def last_drift(folder: RunFolder, registry: ModelRegistry) -> float | None:
+    """Where the last drift began, by the order of its rows: this run's, or the one that the newest model version
+    remembers; None where there was none."""
+    try:
+        report = folder.read(DRIFT)
+    except NotFoundError:
+        report = None
+    versions = registry.versions()
+    return drift_began(report, registry.read(versions[-1]).manifest if versions else None)
+
+
+def newest_datasets(
+    manifests: Sequence[DatasetManifest], config: PipelineConfig, since_order: float | None = None
+) -> Sequence[DatasetManifest]:
     """The dataset versions to train on, the newest last.
+
+    Parameters
+    ----------
+    since_order : where the last drift began, by the order of its rows.
 
     Raises
     ------
@@ -194,7 +218,7 @@ def newest_datasets(manifests: Sequence[DatasetManifest], config: PipelineConfig
     """
     if not manifests:
         raise TrainingFailedError(f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/")
-    chosen = newest(manifests, config.training.window_batches)
+    chosen = training_window(manifests, config.training, since_order, order_to=lambda found: found.order_to)
     for found in chosen:
         lacking = [name for name in (*config.features, config.target) if name not in found.columns]
         if lacking:

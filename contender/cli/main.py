@@ -20,9 +20,11 @@ from contender.cli import (
     live_commands,
     model_commands,
     replay_commands,
+    reproduce_commands,
     rollout_commands,
     run_commands,
     signing_commands,
+    tracking_commands,
 )
 from contender.cli.console import errors
 from contender.errors import ContenderError
@@ -51,7 +53,9 @@ for commands in (
     rollout_commands,
     live_commands,
     replay_commands,
+    reproduce_commands,
     signing_commands,
+    tracking_commands,
     demo,
 ):
     commands.add_to(app)

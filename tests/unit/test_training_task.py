@@ -142,7 +142,8 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
 
     assert set(manifest) == {
         "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
-        "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "estimator",
+        "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "machine",
+        "estimator",
         "metrics", "metrics_training", "baseline", "typical", "files", "fingerprint", "settings", "split", "window",
         "search", "stopping", "calibration", "overfit", "resources",
     }  # fmt: skip
