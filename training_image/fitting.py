@@ -22,7 +22,7 @@ from training_image.calibration import Calibrated
 from training_image.checkpoint import NO_CHECKPOINT, Checkpoint
 from training_image.deciding import decide
 from training_image.estimators import fit_estimator
-from training_image.export import check_parity, score_onnx, to_onnx, to_skops
+from training_image.export import check_parity, for_all_classes, predict, score_onnx, to_onnx, to_skops
 from training_image.figures import Scored, overfit
 from training_image.golden import golden_file, typical_row
 from training_image.own_estimator import named_if_own
@@ -227,6 +227,27 @@ def train(
         evidence=evidence,
         explanation=explanation,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Refitting:
+    """The same estimator trained on some of the rows, for a learning curve.
+
+    Called with positions among the rows it answers with predictions on these rows and on the holdout.
+    """
+
+    config: PipelineConfig
+    rows: Rows
+    holdout: NDArray[np.float32]
+    classes: int
+
+    def __call__(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        some = self.rows.take(places)
+        pipeline = fit_estimator(self.config, some.matrix, some.target, some.weights)
+        on_these, on_holdout = (
+            for_all_classes(pipeline, predict(pipeline, matrix), self.classes) for matrix in (some.matrix, self.holdout)
+        )
+        return on_these, on_holdout
 
 
 def _rows(
