@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from contender.cli.main import run
 
@@ -52,3 +56,24 @@ def contender(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         return Ended(end.value.code if isinstance(end.value.code, int) else 0, printed.out, printed.err)
 
     return call
+
+
+DATA_STACK = {
+    "Resources": {"Data": {"Type": "AWS::S3::Bucket"}, "Models": {"Type": "AWS::S3::Bucket"}},
+    "Outputs": {"DataBucketName": {"Value": {"Ref": "Data"}}, "ModelBucketName": {"Value": {"Ref": "Models"}}},
+}
+
+
+@pytest.fixture
+def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The data stack of `--env dev`, at an address that any program of this machine reaches; its outputs."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    urllib.request.urlopen(f"{address}/moto-api/reset", data=b"").close()  # servers of one process share what they hold
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    stacks = boto3.client("cloudformation")
+    stacks.create_stack(StackName="contender-dev-data", TemplateBody=json.dumps(DATA_STACK))
+    outputs = stacks.describe_stacks(StackName="contender-dev-data")["Stacks"][0]["Outputs"]
+    yield {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    server.stop()

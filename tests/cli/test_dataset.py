@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from contender.adapters.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.dataset_commands import Remote, export_version, write_config
 from contender.datasets import DatasetManifest, DatasetStore
@@ -26,47 +23,20 @@ from tests.conftest import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {"aa11": b"PAR1 the first rows PAR1", "aa22": b"PAR1 the second rows PAR1", "bb33": b"PAR1 others PAR1"}
-STACK = {
-    "Resources": {"Data": {"Type": "AWS::S3::Bucket"}, "Models": {"Type": "AWS::S3::Bucket"}},
-    "Outputs": {
-        "DataBucketName": {"Value": {"Ref": "Data"}},
-        "ModelBucketName": {"Value": {"Ref": "Models"}},
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
 
 
 @pytest.fixture
-def bench(endpoint: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+def bench(project: Path, buckets: dict[str, str]) -> Workbench:
     """The pipeline `sales` deployed as `dev`, with three dataset versions and a model of two of them."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    stacks = boto3.client("cloudformation")
-    stacks.create_stack(StackName="contender-dev-data", TemplateBody=json.dumps(STACK))
-    outputs = stacks.describe_stacks(StackName="contender-dev-data")["Stacks"][0]["Outputs"]
-    names = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     session = boto3.Session(**CREDENTIALS, region_name=REGION)
-    made = Workbench(Cloud(session, endpoint, lambda _stack, name: names[name], str), "local", "sales")
+    cloud = Cloud(session, os.environ["AWS_ENDPOINT_URL"], lambda _stack, name: buckets[name], str)
+    made = Workbench(cloud, "local", "sales")
     store = DatasetStore(made.data, "sales")
     for number, (version, part) in enumerate(PARTS.items()):
         store.write(manifest(version, number, part), part)
     trained = {"version": "20260101T000000Z-aa220000-c0de0000", "datasets": ["aa11", "aa22"], "files": {}}
     made.models.put(f"models/sales/{trained['version']}/manifest.json", json.dumps(trained).encode())
-    yield made
-    for bucket in (made.data, made.models):
-        empty(bucket)
-    stacks.delete_stack(StackName="contender-dev-data")
-
-
-def empty(bucket: S3Objects) -> None:
-    for key in bucket.keys(""):
-        bucket.client.delete_object(Bucket=bucket.bucket, Key=key)
+    return made
 
 
 def manifest(version: str, sequence: int, part: bytes) -> DatasetManifest:
@@ -191,5 +161,6 @@ def test_versions_are_listed_newest_first(bench: Workbench, contender: Contender
 
 
 def test_without_data_the_list_says_how_to_begin(bench: Workbench, contender: Contender) -> None:
-    empty(bench.data)
+    for key in bench.data.keys("datasets/"):
+        bench.data.client.delete_object(Bucket=bench.data.bucket, Key=key)
     assert "contender upload FILE --pipeline sales" in contender("dataset", "list", "-p", "sales", "--env", "dev").out

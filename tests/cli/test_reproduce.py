@@ -1,0 +1,73 @@
+"""`contender reproduce`: what it says, and the exit code that a script goes by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.cli.conftest import Contender
+from tests.unit.test_training_task import PIPELINE_FILE, World
+
+
+@pytest.fixture
+def deployed(project: Path, buckets: dict[str, str]) -> World:
+    """The pipeline `trial` deployed as `dev`, with a version of its first data, and one that was changed since."""
+    (project / "pipelines" / "trial.toml").write_text(PIPELINE_FILE)
+    world = World()
+    world.add_dataset(0)
+    world.run(hour=6)
+    world.start("run-2", PIPELINE_FILE.replace("max_iter = 5", "max_iter = 6"))
+    world.run(hour=7)
+    s3 = boto3.client("s3")
+    for objects, bucket in ((world.data, "DataBucketName"), (world.models, "ModelBucketName")):
+        for key in objects.keys(""):
+            s3.put_object(Bucket=buckets[bucket], Key=key, Body=objects.get(key).body)
+    change_settings(s3, buckets["ModelBucketName"], world.registry.versions()[1])
+    return world
+
+
+def change_settings(s3: Any, bucket: str, version: str) -> None:
+    """As if the manifest said other settings than those that the version was trained with."""
+    key = f"models/trial/{version}/manifest.json"
+    manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    manifest["settings"]["training"]["parameters"] = {"max_iter": 5}
+    manifest["packages"]["numpy"] = "0.1"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
+
+
+def test_a_version_that_is_made_again_is_said_to_be_the_same(deployed: World, contender: Contender) -> None:
+    version = deployed.registry.versions()[0]
+    ended = contender("reproduce", version, "--pipeline", "trial", "--env", "dev")
+
+    assert ended.code == 0, ended.err
+    assert f"{version} was made again: all of its files are the same bytes." in " ".join(ended.out.split())
+    assert "model.onnx" in ended.out
+
+
+def test_one_that_is_not_ends_with_1_and_says_what_is_not_the_same(deployed: World, contender: Contender) -> None:
+    version = deployed.registry.versions()[1]
+    shown = contender("reproduce", version, "--env", "dev")
+    ended = contender("reproduce", version, "--env", "dev", "--json")
+
+    assert shown.code == ended.code == 1
+    assert "packages.numpy" in shown.out
+    found = json.loads(ended.out)
+    assert {one["name"]: one["same"] for one in found["files"]}["model.onnx"] is False
+    told = {one["what"]: one["recorded"] for one in found["circumstances"]}
+    assert told["packages.numpy"] == "0.1"
+    assert told["code.sha"] == "c0de" * 16
+    assert "metrics.log_loss" in [one["what"] for one in found["figures"]]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("2026", "2 model versions begin with"), ("1999", "no model version begins with")]
+)
+def test_a_name_that_is_not_clear_is_an_error(deployed: World, contender: Contender, version: str, said: str) -> None:
+    ended = contender("reproduce", version, "--pipeline", "trial", "--env", "dev")
+
+    assert ended.code == 1
+    assert said in ended.err
