@@ -14,6 +14,7 @@ ContenderError
 ├── RolledBackError            a version that was taken out of service would serve again
 ├── IntegrityError             stored bytes are not what their manifest says
 ├── TrainingFailedError        no model version came out of a training task
+├── TrackingError              an experiment tracker does not take what it is told
 ├── ParityError                the serving model and the trained one disagree
 └── NotRunningError            the local cloud is not up
 """
@@ -75,6 +76,10 @@ class IntegrityError(ContenderError):
 
 class TrainingFailedError(ContenderError):
     """Raised when a training task ended without a usable model version; the message carries the cause."""
+
+
+class TrackingError(ContenderError):
+    """Raised when an experiment tracker does not answer, or cannot take what it is told."""
 
 
 class ParityError(ContenderError):

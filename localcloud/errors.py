@@ -43,3 +43,7 @@ class EngineError(LocalCloudError):
 
 class ImageError(LocalCloudError):
     """Raised when the training image cannot be built, or does not reach the emulator; the message says why."""
+
+
+class MlflowServerError(LocalCloudError):
+    """Raised when the MLflow server is open already, or does not come up; the message carries what it said."""
