@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from contender.task_failure import is_task, task_failure
+
 Trigger = Literal["upload", "schedule", "alarm", "manual", "code-change", "pending"]
 Verdict = Literal[
     "promoted",
@@ -198,26 +200,31 @@ class Failure(Message):
 
     @property
     def reason(self) -> str:
-        """The cause in one line: a Lambda's error message without its stack trace, a task's stop reason."""
+        """The cause in one line: a Lambda's error message without its stack trace, or why a task failed."""
         try:
             cause = json.loads(self.Cause)
         except json.JSONDecodeError:
             cause = {}
         if isinstance(cause, dict):
-            for name in ("errorMessage", "StoppedReason"):
-                if cause.get(name):
-                    return str(cause[name])[:MAX_REASON_CHARACTERS]
+            if cause.get("errorMessage"):
+                return str(cause["errorMessage"])[:MAX_REASON_CHARACTERS]
+            if is_task(cause):
+                return task_failure(cause)[:MAX_REASON_CHARACTERS]
         return f"{self.Error}: {self.Cause}"[:MAX_REASON_CHARACTERS]
 
 
 @dataclass(frozen=True)
 class Record(Message):
-    """How the run ended. `pending`: uploads that came meanwhile and want a run of their own."""
+    """How the run ended. `pending`: uploads that came meanwhile and want a run of their own.
+
+    `report` is the key of its page in the data bucket; empty where none could be made.
+    """
 
     verdict: Verdict
     reason: str
     pending: int = 0
     champion_after: str | None = None
+    report: str = ""
 
 
 @dataclass(frozen=True)

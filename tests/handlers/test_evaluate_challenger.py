@@ -104,9 +104,9 @@ def drifted(cloud: Cloud) -> dict[str, Any]:
 
 
 def test_a_training_that_left_nothing_is_an_error_with_the_tasks_reason(cloud: Cloud) -> None:
-    cause = json.dumps({"StoppedReason": "Essential container in task exited"})
+    cause = json.dumps({"StoppedReason": "Essential container in task exited", "Containers": [{"ExitCode": 3}]})
     state = drifted(cloud) | {"training_failure": {"Error": "States.TaskFailed", "Cause": cause}}
-    with pytest.raises(TrainingFailedError, match="left no result: Essential container in task exited"):
+    with pytest.raises(TrainingFailedError, match="left no result: the training task ended with exit code 3"):
         cloud.call("evaluate_challenger", state)
 
 

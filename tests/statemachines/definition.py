@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, type[messages.Message]] = {
     "claim": messages.Claim,
     "validation": messages.Validation,
     "drift": messages.Drift,
+    "training_failure": messages.Failure,
     "comparison": messages.Comparison,
     "rehearsal": messages.Rehearsal,
     "approval": messages.Approval,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -86,6 +87,11 @@ class Way:
     states: list[str]
     answers: Mapping[str, Answer | list[Answer]] = field(default_factory=dict)
     status: str = "SUCCEEDED"
+
+
+def task_that(stop_code: str) -> FunctionError:
+    """A training task that ended in that way."""
+    return FunctionError("TaskBroke", json.dumps({"StopCode": stop_code, "StoppedReason": "it broke"}))
 
 
 def failing(before: list[str], state: str, answer: Answer = BROKEN) -> Way:
@@ -226,9 +232,37 @@ WAYS: dict[str, Way] = {
         ],
         {"Train": NO_CAPACITY},
     ),
-    "the training breaks twice and EvaluateChallenger says why": Way(
-        [*DRIFTED, "Train", "TrainOnDemand", "EvaluateChallenger", *FAIL],
-        {"Train": BROKEN, "TrainOnDemand": BROKEN, "EvaluateChallenger": BROKEN, "Record": FAILED},
+    "spot takes its capacity back and the training goes on demand": Way(
+        [
+            *DRIFTED,
+            "Train",
+            "IsWorthASecondTry",
+            "TrainOnDemand",
+            "EvaluateChallenger",
+            "ChallengerWins",
+            *PROMOTE,
+            *END,
+        ],
+        {"Train": task_that("SpotInterruption")},
+    ),
+    "the training breaks, is not tried again, and EvaluateChallenger says why": Way(
+        [*DRIFTED, "Train", "IsWorthASecondTry", "EvaluateChallenger", *FAIL],
+        {"Train": task_that("EssentialContainerExited"), "EvaluateChallenger": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "a person stops the training, and it is not tried again": Way(
+        [*DRIFTED, "Train", "IsWorthASecondTry", "EvaluateChallenger", *FAIL],
+        {"Train": task_that("UserInitiated"), "EvaluateChallenger": BROKEN, "Record": FAILED},
+        "FAILED",
+    ),
+    "the task never starts, neither on Spot nor on demand": Way(
+        [*DRIFTED, "Train", "IsWorthASecondTry", "TrainOnDemand", "EvaluateChallenger", *FAIL],
+        {
+            "Train": task_that("TaskFailedToStart"),
+            "TrainOnDemand": task_that("TaskFailedToStart"),
+            "EvaluateChallenger": BROKEN,
+            "Record": FAILED,
+        },
         "FAILED",
     ),
     "the training takes too long": failing(DRIFTED, "Train", Timeout()),
@@ -337,8 +371,8 @@ def test_a_failure_is_told_to_record_with_its_reason(engine: Engine) -> None:
     assert state.drift is None
 
 
-def test_a_training_that_broke_twice_is_told_to_evaluate_challenger(engine: Engine) -> None:
-    engine.script(ALL_GOOD | {"Train": BROKEN, "TrainOnDemand": FunctionError(message="the target is constant")})
+def test_a_training_that_broke_on_demand_is_told_to_evaluate_challenger(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Train": NO_CAPACITY, "TrainOnDemand": FunctionError(message="the target is constant")})
     engine.run(UPLOAD)
     state = RunState.from_dict(engine.calls["EvaluateChallenger"][0])
     assert state.training_failure is not None

@@ -76,7 +76,7 @@ class TestARunsState:
     ("failure", "reason"),
     [
         (Failure("ValueError", '{"errorMessage": "it broke", "errorType": "ValueError", "trace": []}'), "it broke"),
-        (Failure("States.TaskFailed", '{"StoppedReason": "Spot went away"}'), "Spot went away"),
+        (Failure("States.TaskFailed", '{"StoppedReason": "it went away"}'), "the training task failed: it went away"),
         (Failure("States.Timeout", ""), "States.Timeout: "),
         (Failure("States.Runtime", "not JSON"), "States.Runtime: not JSON"),
         (Failure("E", "[1]"), "E: [1]"),

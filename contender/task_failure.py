@@ -1,0 +1,73 @@
+"""Why a container task failed, in one line, read off what ECS tells of it.
+
+Step Functions gives `States.TaskFailed` of `ecs:runTask.sync` a cause: the task as ECS describes it, as JSON whose
+names begin with capitals. What a task left in S3 says more; this is for a task that left nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SIGKILL, SIGTERM = 137, 143
+"""Exit codes of a container that a signal ended: 128 and the signal's number."""
+
+
+def is_task(cause: Mapping[str, Any]) -> bool:
+    """Whether a cause describes a task."""
+    return "StoppedReason" in cause or "Containers" in cause
+
+
+def task_failure(cause: Mapping[str, Any]) -> str:
+    """The reason of a task that failed, and what to do.
+
+    Parameters
+    ----------
+    cause : the parsed cause. Of AWS's documented fields these are looked at, each of which may be absent:
+        `StopCode`, `StoppedReason`, `Memory` (MiB, a text) and of `Containers` each `ExitCode` and `Reason`.
+
+    Examples
+    --------
+    >>> task_failure({"Memory": "512", "Containers": [{"ExitCode": 137, "Reason": "OutOfMemoryError: killed"}]})
+    'out of memory: the training task was killed at 512 MiB; raise training.memory_mib'
+    >>> task_failure({"StoppedReason": "Your Spot Task was interrupted.", "StopCode": "SpotInterruption"})
+    'Fargate took the training task back (Your Spot Task was interrupted.); the run can be started again'
+    """
+    containers = list(cause.get("Containers") or ())
+    said = [str(one["Reason"]) for one in containers if one.get("Reason")]
+    stopped = str(cause.get("StoppedReason") or "").strip()
+    code = next((int(one["ExitCode"]) for one in containers if one.get("ExitCode")), None)
+    size = f" at {cause['Memory']} MiB" if cause.get("Memory") else ""
+    if any(reason.startswith("OutOfMemory") for reason in (*said, stopped)):
+        return f"out of memory: the training task was killed{size}; raise training.memory_mib"
+    if cause.get("StopCode") == "TaskFailedToStart" or stopped.startswith("Cannot"):
+        return _not_started(stopped, said)
+    if cause.get("StopCode") in ("SpotInterruption", "TerminationNotice"):
+        return f"Fargate took the training task back ({stopped or cause['StopCode']}); the run can be started again"
+    if cause.get("StopCode") == "UserInitiated":
+        return f"the training task was stopped: {stopped or 'nobody said why'}"
+    return _exited(code, size, "; ".join((*said, stopped)) if said else stopped)
+
+
+def _not_started(stopped: str, said: list[str]) -> str:
+    reason = stopped or "; ".join(said) or "ECS does not say why"
+    cures = {
+        "CannotPull": "deploy again, so that its image is there",
+        "CannotStart": "the image's entry point does not run; see training_image/Dockerfile",
+    }
+    cure = next((cure for begin, cure in cures.items() if begin in reason), "see the task's events in ECS")
+    return f"the training task could not be started: {reason}; {cure}"
+
+
+def _exited(code: int | None, size: str, said: str) -> str:
+    if code is None:
+        return f"the training task failed: {said or 'ECS does not say why'}"
+    said = f" ({said})" if said else ""
+    if code == SIGKILL:
+        return (
+            f"the training task was killed{said}: exit code {SIGKILL} is SIGKILL, from a person, from a stop that took "
+            f"too long, or for want of memory{size}"
+        )
+    if code == SIGTERM:
+        return f"the training task was stopped before it had finished{said}: exit code {SIGTERM} is SIGTERM"
+    return f"the training task ended with exit code {code}{said}"
