@@ -80,7 +80,7 @@ class Overfit:
         name = next(iter(self.holdout))
         places = {"training": self.training, "validation": self.validation, "holdout": self.holdout}
         said = [f"{place} {_worded(figures[name])}" for place, figures in places.items() if figures]
-        yield f"{METRICS[name].title} by rows: {', '.join(said)}"
+        yield f"{name} by rows: {', '.join(said)}"
 
 
 def overfit(
