@@ -51,6 +51,7 @@ class Comparison:
     ----------
     verdict : "wins", "loses" or "inconclusive".
     reason : one or two sentences with the figures.
+    metric, metric_title : how policies name it, and how sentences do.
     against : "champion", or "baseline" where there was no champion yet.
     champion, challenger, baseline : the metric of each on these rows, None where undefined or not given.
     difference, low, high, standard_error : the paired improvement and its interval, None where undefined.
@@ -65,6 +66,7 @@ class Comparison:
     verdict: Verdict
     reason: str
     metric: str
+    metric_title: str
     greater_is_better: bool
     against: Literal["champion", "baseline"]
     champion: float | None
@@ -324,6 +326,7 @@ def _concluded(duel: _Duel, *, min_effect: float, guards: _Guards, baseline: flo
         verdict=verdict,
         reason=reason,
         metric=duel.metric.name,
+        metric_title=duel.metric.title,
         greater_is_better=duel.metric.greater_is_better,
         against=duel.against,
         champion=theirs if duel.against == "champion" else None,

@@ -181,6 +181,8 @@ def compose_mail(state: RunState) -> Mail | None:
             f"Run       {state.run_id} ({state.request.trigger}, started {state.started_at})",
             f"Verdict   {record.verdict.replace('_', ' ')}",
             f"Champion  {record.champion_after or 'none yet'}",
+            f"Report    contender show {state.run_id} --open",
+            *([f"          {record.report} in the data bucket"] if record.report else []),
             "",
             record.reason,
             "",

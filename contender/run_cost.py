@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contender.cost import fargate_usd
 from contender.run_evidence import RunEvidence
 from contender.wording import duration
 
@@ -15,18 +14,16 @@ LARGE = ("validation", "drift", "comparison")
 def costs(run: RunEvidence) -> list[tuple[str, str, float]]:
     """What it is for, how much of it there was, and US dollars.
 
-    Training is counted by its seconds; what else a run takes is the same small sum for each, as docs/cost.md assumes.
+    Training costs what the task itself has found, by its seconds; what else a run takes is assumed, as in docs/cost.md.
     """
     training = run.report("training")
+    resources = training.get("resources") or {}
     found = []
-    if training and not training.get("reused"):
-        resources = training.get("resources") or {}
+    if resources.get("usd") is not None and not training.get("reused"):
         seconds = float(training.get("seconds") or 0.0)
-        usd = resources.get("usd")
-        if usd is None and run.config is not None and seconds:
-            usd = fargate_usd(run.config, seconds)
-        if usd is not None:
-            found.append(("training", f"{duration(seconds)} of Fargate on demand, a minute at least", float(usd)))
+        found.append(
+            ("training", f"{duration(seconds)} of Fargate on demand, a minute at least", float(resources["usd"]))
+        )
     large = sum(name in run.reports for name in LARGE)
     found.append(
         (

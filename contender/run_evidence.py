@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contender.config import PipelineConfig, parse_pipeline
-from contender.errors import ContenderError, NotFoundError
+from contender.errors import NotFoundError
 from contender.ports import ApprovalRequest
 from contender.runs import BATCHES, REPORTS, RunFolder
 
@@ -26,14 +25,12 @@ class RunEvidence:
     reports : the content of the folder's reports by the name of their step, those that the run has got to.
     uploads : what the run's claim took, each with its `key` and `size`.
     approval : what a person was asked; None where nobody was.
-    config : the pipeline file of the run; None where it cannot be read any more.
     """
 
     record: Mapping[str, Any]
     reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     uploads: Sequence[Mapping[str, Any]] = ()
     approval: ApprovalRequest | None = None
-    config: PipelineConfig | None = None
 
     def report(self, name: str) -> Mapping[str, Any]:
         """A step's report, empty where there is none."""
@@ -48,7 +45,7 @@ def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalReque
         if content:
             reports[name.removesuffix(".json")] = content
     uploads = _read(folder, BATCHES).get("batches", ())
-    return RunEvidence(record, reports, uploads, approval, _config(folder))
+    return RunEvidence(record, reports, uploads, approval)
 
 
 def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
@@ -57,10 +54,3 @@ def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
     except (NotFoundError, json.JSONDecodeError, UnicodeDecodeError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _config(folder: RunFolder) -> PipelineConfig | None:
-    try:
-        return parse_pipeline(folder.pipeline_file())
-    except (ContenderError, UnicodeDecodeError):  # none, or one that an older version of Contender wrote
-        return None

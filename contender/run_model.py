@@ -41,7 +41,7 @@ def judged(run: RunEvidence) -> str:
     if not found:
         return ""
     better = "more" if found["greater_is_better"] else "less"
-    title = metric_title(found["metric"])
+    title = metric_title(found)
     said = (
         f"{title[:1].upper()}{title[1:]}, {better} is better, on {found['rows']:,} rows in {found['blocks']:,} "
         "blocks that neither has seen."
@@ -196,14 +196,15 @@ def _search_in_words(search: Mapping[str, Any]) -> str:
 
 def _overfit(run: RunEvidence, overfit: Mapping[str, Any]) -> str:
     """The metric on the rows that were learned from, and on those that were not."""
-    metric = str(run.report("comparison").get("metric") or next(iter(overfit), ""))
-    found = overfit.get(metric)
+    compared = run.report("comparison")
+    metric = str(compared.get("metric") or next(iter(overfit), ""))
+    found, title = overfit.get(metric), metric_title(compared or {"metric": metric})
     if not found:
         return ""
     names = (("training", "training rows"), ("validation", "validation"), ("holdout", "holdout"))
     rows = [(said, *found[name], "challenger") for name, said in names if found.get(name)]
-    picture = small_charts.intervals("overfit", f"{metric_title(metric)} by rows", rows)
-    return pages.figure(f"<b>Learned, or learned by heart?</b> {escape(metric_title(metric))}", picture)
+    picture = small_charts.intervals("overfit", f"{title} by rows", rows)
+    return pages.figure(f"<b>Learned, or learned by heart?</b> {escape(title)}", picture)
 
 
 def tried(run: RunEvidence) -> str:

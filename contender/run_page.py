@@ -44,11 +44,15 @@ def page(run: RunEvidence) -> str:
     return pages.whole(title, content, styles=("small_charts.css", "run_page.css"))
 
 
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What comes of files that another version of Contender wrote, or somebody edited."""
+
+
 def _whatever_can_be_said(title: str, part: Callable[[RunEvidence], str], run: RunEvidence) -> str:
-    """A part; files that another version of Contender wrote, or somebody edited, take no other part with them."""
+    """A part; one that cannot be read takes no other with it."""
     try:
         return part(run)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except UNREADABLE as error:
         said = (
             f"This part cannot be shown ({type(error).__name__}: {error}). What it is made of is in the run's folder."
         )
@@ -64,21 +68,33 @@ def _header(run: RunEvidence) -> str:
     what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
     tone = TONES.get(verdict, "unsure")
     badge = f'<span class="badge {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
-    glance = "".join(
-        f'<li class="{stage.tone}"><b>{escape(stage.name)}</b><span class="glyph" aria-hidden="true">'
-        f"{GLYPHS[stage.tone]}</span><span>{escape(stage.said)}</span></li>"
-        for stage in stages(run)
-    )
     said = f'<p class="lead">{escape(_sentence(_without_versions(record)))}</p>'
     users = f"<dt>For users</dt><dd>{escape(for_users(run))}{_replaced(record)}</dd>"
     to_do = next_step(run)
     to_do = f"<dt>To do</dt><dd>{escape(to_do)}</dd>" if to_do else ""
-    return (
-        pages.header(
-            f"{badge}<span>{' · '.join(what)}</span>", headline(run), f'{said}<dl class="so">{users}{to_do}</dl>'
-        )
-        + f'<ol class="glance" aria-label="The run at a glance">{glance}</ol>'
+    so = f'{said}<dl class="so">{users}{to_do}</dl>'
+    return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _glance(run)
+
+
+def _headline(run: RunEvidence) -> str:
+    try:
+        return headline(run)
+    except UNREADABLE:
+        return f"The run ended: {str(run.record['verdict']).replace('_', ' ')}."
+
+
+def _glance(run: RunEvidence) -> str:
+    """The loop at a glance."""
+    try:
+        found = stages(run)
+    except UNREADABLE:
+        return ""
+    items = "".join(
+        f'<li class="{stage.tone}"><b>{escape(stage.name)}</b><span class="glyph" aria-hidden="true">'
+        f"{GLYPHS[stage.tone]}</span><span>{escape(stage.said)}</span></li>"
+        for stage in found
     )
+    return f'<ol class="glance" aria-label="The run at a glance">{items}</ol>'
 
 
 def _sentence(text: str) -> str:
@@ -219,6 +235,8 @@ def _cost(run: RunEvidence) -> str:
     total = sum(usd for _, _, usd in found)
     rows.append(["<b>together</b>", "", f"<b>${total:.4f}</b>"])
     said = "By the list prices of docs/cost.md, as an estimate; nothing here was read off a bill."
+    if run.report("training").get("status") == "failed":
+        said += " What the training took that failed is not known, and not in it."
     return section("What it cost", said, table(["what", "how much of it", "US dollars"], rows, css="cost"))
 
 

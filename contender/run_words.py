@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from contender.metrics import METRICS
 from contender.outcome import NEXT_STEPS, UPLOAD_AGAIN
 from contender.run_evidence import RunEvidence
 from contender.wording import duration, figure
@@ -37,15 +36,18 @@ TRIGGERS = {
 }
 
 
-def metric_title(name: str) -> str:
-    """A metric as sentences call it; a user's own by its last name.
+def metric_title(compared: Mapping[str, Any]) -> str:
+    """A comparison's metric as sentences call it; one from before it was kept by its name.
 
     Examples
     --------
-    >>> metric_title("auc"), metric_title("own.metrics:cost_per_late_flight")
-    ('area under the ROC curve', 'cost per late flight')
+    >>> metric_title({"metric": "auc", "metric_title": "area under the ROC curve"})
+    'area under the ROC curve'
+    >>> metric_title({"metric": "own.metrics:cost_per_late_flight"})
+    'cost per late flight'
     """
-    return METRICS[name].title if name in METRICS else name.rpartition(":")[2].replace("_", " ")
+    named = str(compared.get("metric", "")).rpartition(":")[2].replace("_", " ")
+    return str(compared.get("metric_title") or named)
 
 
 def headline(run: RunEvidence) -> str:
@@ -75,7 +77,7 @@ def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:
     who = f"{run.approval.by or 'Somebody'} approved a new model, and it serves" if approved and run.approval else ""
     if not compared:
         return f"{who or 'A new model serves'}."
-    scores = f"{metric_title(compared['metric'])} {figure(compared['challenger'])}"
+    scores = f"{metric_title(compared)} {figure(compared['challenger'])}"
     if compared["against"] == "baseline":
         return f"{who or 'The first model serves'}: {scores}, where a naive guess has {figure(compared['baseline'])}."
     better = "A better model serves" if compared["verdict"] == "wins" else "A new model serves"

@@ -20,6 +20,9 @@ REHEARSAL = "rehearsal.json"
 WATCH = "watch.json"
 CHECKPOINT = "checkpoint.json"
 """No report: what a stopped training has finished, for the next attempt of the same run."""
+REPORT_PAGE = "report.html"
+"""The run as a page for people, made of all the others."""
+
 REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH)
 
 
@@ -52,6 +55,11 @@ class RunFolder:
             except NotFoundError:
                 continue
         return found
+
+    def write_page(self, text: str) -> str:
+        """Write the run's page; answers its key."""
+        self.objects.put(self.key(REPORT_PAGE), text.encode())
+        return self.key(REPORT_PAGE)
 
     def write_pipeline_file(self, text: str) -> None:
         self.objects.put(self.key(PIPELINE_FILE), text.encode())

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from contender.config import PipelineConfig
 from contender.fingerprint import recipe_sha256
+from contender.runs import REPORT_PAGE
 from contender.training_settings import settings_of
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
@@ -129,7 +130,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             description="Writes down what happened and on what evidence, and releases the lease",
             access=Access(
                 read_data=(runs,),
-                write_data=(judgements,),
+                write_data=(judgements, f"runs/{pipeline}/*/{REPORT_PAGE}"),
                 read_models=(pointer,),
                 table_actions=TABLE_WRITE_ACTIONS,
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,9 +21,11 @@ from contender.errors import NotFoundError
 from contender.messages import Record, RunState
 from contender.outcome import run_record
 from contender.promotion import read_pointer
+from contender.run_evidence import gather
+from contender.run_page import page
 from contender.runs import BATCHES, RunFolder
 from contender.waiting import Judgements
-from lambdas.step import emit, step
+from lambdas.step import emit, logger, step
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,20 @@ def write_down(state: RunState) -> Record:
     if champion is not None:
         age = datetime.now(UTC) - datetime.fromisoformat(champion.pointer.swapped_at)
         emit("ChampionAgeHours", age.total_seconds() / 3600)
-    return Record(record["verdict"], record["reason"], pending, record["champion_after"])
+    report = write_report(state, record)
+    return Record(record["verdict"], record["reason"], pending, record["champion_after"], report)
+
+
+def write_report(state: RunState, record: Mapping[str, Any]) -> str:
+    """The key of the run's page, or nothing: a page that cannot be made or kept is no reason for a run to fail, and
+    `contender show` makes it anew."""
+    folder = RunFolder(data, state.request.pipeline, state.run_id)
+    try:
+        asked = ledger.approval(state.request.pipeline, state.run_id)
+        return folder.write_page(page(gather(folder, record, asked)))
+    except Exception:
+        logger.exception("the run's report could not be made")
+        return ""
 
 
 def close_question(state: RunState) -> None:

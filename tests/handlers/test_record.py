@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from contender.ports import ApprovalRequest
 from contender.waiting import Judgement, Judgements, is_due, last_of
-from tests.handlers.conftest import STARTED_AT, Cloud, orders
+from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, follow, orders
 
 Metrics = Callable[[], list[dict[str, Any]]]
 FAILURE = {"failure": {"Error": "ValueError", "Cause": '{"errorMessage": "it broke"}'}}
@@ -20,7 +21,13 @@ SKIPPED = ACCEPTED | {"drift": {"retrain": False, "drifted": False, "reason": "n
 def test_a_run_is_written_down_its_upload_settled_and_the_lease_released(cloud: Cloud, emitted: Metrics) -> None:
     state = cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED
     record = cloud.call("record", state)
-    assert record == {"verdict": "skipped", "reason": "nothing drifted", "pending": 0, "champion_after": None}
+    assert record == {
+        "verdict": "skipped",
+        "reason": "nothing drifted",
+        "pending": 0,
+        "champion_after": None,
+        "report": "runs/shop/run-1/report.html",
+    }
     (run,) = cloud.ledger.runs("shop")
     assert set(run) >= {
         "run_id",
@@ -163,3 +170,54 @@ def test_a_challenger_that_was_stopped_or_rejected_waits_for_no_more_rows(
     cloud.call("record", state)
     assert [each.verdict for each in judgements.read("v2")] == ["inconclusive", verdict]
     assert is_due(last_of(judgements.read("v2")), newer_rows=1000) is waits
+
+
+def report_of(cloud: Cloud, run_id: str = "run-1") -> str:
+    return cloud.data.get(f"runs/{PIPELINE}/{run_id}/report.html").body.decode()
+
+
+def test_the_report_of_a_run_tells_what_its_steps_have_left(cloud: Cloud) -> None:
+    state = follow(cloud, cloud.upload("a.csv", orders()), "record")
+    text = report_of(cloud)
+    assert state["record"]["verdict"] == "promoted"
+    for part in (
+        "The first model serves",
+        "a.csv",
+        "240 rows in 1 file.",
+        "Every check",
+        state["comparison"]["challenger"],
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("sections", [FAILURE, ACCEPTED | FAILURE, {"claim": None}])
+def test_a_run_that_came_nowhere_has_a_report_too(cloud: Cloud, sections: dict[str, Any]) -> None:
+    record = cloud.call("record", {"trigger": "manual", "pipeline": PIPELINE} | sections)
+    assert record["report"] == f"runs/{PIPELINE}/run-1/report.html"
+    assert record["reason"] in report_of(cloud).lower()
+
+
+def test_what_a_person_answered_is_in_the_report(cloud: Cloud) -> None:
+    cloud.ledger.put_approval(PIPELINE, ASKED)
+    said = {"approved": False, "by": "Ada", "reason": "a strike"}
+    cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | {"comparison": COMPARED, "approval": said})
+    text = report_of(cloud)
+    assert "The model stays: Ada turned the challenger down." in text
+    assert "a strike" in text
+
+
+def test_reports_that_nobody_can_read_are_left_out_of_the_page(cloud: Cloud) -> None:
+    for name, content in (("validation", b"[1]"), ("drift", b"no json"), ("comparison", b'{"verdict": "sure"}')):
+        cloud.data.put(f"runs/{PIPELINE}/run-1/{name}.json", content)
+    cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED)
+    text = report_of(cloud)
+    assert "Nothing drifted." in text
+    assert "This part cannot be shown (KeyError:" in text
+
+
+def test_a_report_that_cannot_be_kept_fails_no_run(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    boto3.client("s3").delete_bucket(Bucket="data")
+    record = cloud.call("record", {"trigger": "manual", "pipeline": PIPELINE} | FAILURE)
+    assert (record["verdict"], record["reason"], record["report"]) == ("failed", "it broke", "")
+    assert "the run's report could not be made" in capsys.readouterr().out
+    assert len(cloud.ledger.runs(PIPELINE)) == 1

@@ -145,7 +145,7 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "Watch") == {run}
     assert writes(anywhere, "Rehearse") == {run}
     assert writes(anywhere, "Approval") == set()
-    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*"}
+    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*", f"/runs/{PIPELINE}/*/report.html"}
     assert writes(anywhere, "Notify") == set()
 
 
