@@ -19,7 +19,7 @@ from contender.datasets import DatasetManifest, DatasetStore, drift_began, train
 from contender.drift_report import DriftReport
 from contender.errors import NotFoundError, PipelineFileError
 from contender.evaluation import Candidate
-from contender.fingerprint import fingerprint
+from contender.fingerprint import fingerprint, recipe_sha256
 from contender.made_before import LastLook, version_of, why_not_again
 from contender.messages import FORCING_TRIGGERS, Drift, RunState
 from contender.monitoring import BatchCheck, Reference, check_batch, grown, observe
@@ -94,14 +94,14 @@ def look(state: RunState, manifests: Sequence[DatasetManifest], champion: Pointe
         return Drift(retrain=True, drifted=False, reason="there is no champion yet: the first one is trained")
     registry = ModelRegistry(models, pipeline)
     version = registry.read(champion.pointer.champion, manifest_sha256=champion.pointer.manifest_sha256)
-    window = current_window(state, version, manifests)
-    forced = state.request.trigger in FORCING_TRIGGERS
-    if not window:
-        asked = f", but a new model was asked for ({state.request.trigger})" if forced else ""
-        return Drift(forced, drifted=False, reason=f"nothing has come since the champion was trained{asked}")
+    newest_model = registry.read(registry.versions()[-1])
     folder = RunFolder(data, pipeline, state.run_id)
     config = parse_pipeline(folder.pipeline_file())
-    newest_model = registry.read(registry.versions()[-1])
+    window = current_window(state, version, manifests)
+    asked = why_asked(state, config, newest_model)
+    if not window:
+        nothing = "nothing has come since the champion was trained"
+        return Drift(bool(asked), drifted=False, reason=f"{nothing}, but {asked}" if asked else nothing)
     answered = newest_sequence(newest_model, manifests)
     check = check_window(config, registry, version, manifests, window, answered=answered)
     report = check.report
@@ -112,14 +112,30 @@ def look(state: RunState, manifests: Sequence[DatasetManifest], champion: Pointe
         emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
     more = grown_since_training(config, newest_model, manifests)
     return Drift(
-        retrain=report.drifted or forced or bool(more),
+        retrain=report.drifted or bool(asked or more),
         drifted=report.drifted,
         reason=f"{more} {report.reason}".strip(),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.
-        waiting="" if forced else waiting_challenger(pipeline, newest_model, version, manifests),
+        waiting="" if asked else waiting_challenger(pipeline, newest_model, version, manifests),
     )
+
+
+def why_asked(state: RunState, config: PipelineConfig, newest_model: ModelVersion) -> str:
+    """Why a new model is wanted whatever the data say; empty where none is.
+
+    The event of a deployment that changed the training may be lost, or come while another run is at work, which it
+    cannot join: the schedule finds the change then.
+    """
+    if state.request.trigger in FORCING_TRIGGERS:
+        return f"a new model was asked for ({state.request.trigger})"
+    settings = newest_model.manifest.get("settings")
+    if state.request.trigger != "schedule" or settings is None:  # older versions did not keep them
+        return ""
+    made_with = recipe_sha256(newest_model.manifest["code"]["sha"], settings)
+    changed = made_with != recipe_sha256(environment.training_code, settings_of(config))
+    return "code or settings of the training have changed since the newest model was trained" if changed else ""
 
 
 def waiting_challenger(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from contender.promotion import read_pointer, roll_back
+from contender.registry import sha256
 from contender.runs import COMPARISON, TRAINING
 from contender.waiting import Judgement, Judgements
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
@@ -78,6 +80,30 @@ def test_other_code_is_worth_a_training(crowned: Cloud, monkeypatch: pytest.Monk
     monkeypatch.setenv("TRAINING_CODE", "1" * 64)
     crowned.modules.pop("detect_drift")  # deployed anew
     assert drift_of(crowned, "code-change")["retrain"] is True
+
+
+def test_a_schedule_finds_a_change_whose_own_event_was_lost_and_finds_it_once(crowned: Cloud) -> None:
+    assert drift_of(crowned, "schedule", run_id="run-8")["retrain"] is False
+    crowned.ledger.release_lease("shop", "run-8")
+    set_pipeline(crowned, PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
+    state = follow(crowned, MANUAL | {"trigger": "schedule"}, "record", run_id="run-9")
+    assert state["drift"]["retrain"] is True
+    assert state["drift"]["reason"] == (
+        "nothing has come since the champion was trained, but code or settings of the training have changed since the "
+        "newest model was trained"
+    )
+    assert drift_of(crowned, "schedule", run_id="run-10")["retrain"] is False
+
+
+def test_a_schedule_asks_for_nothing_where_a_version_did_not_keep_its_settings(crowned: Cloud) -> None:
+    key = f"models/shop/{champion(crowned)}/manifest.json"
+    manifest = json.loads(crowned.models.get(key).body)
+    del manifest["settings"]
+    body = json.dumps(manifest).encode()
+    crowned.models.put(key, body)
+    pointer = json.loads(crowned.models.get("models/shop/champion.json").body)
+    crowned.models.put("models/shop/champion.json", json.dumps(pointer | {"manifest_sha256": sha256(body)}).encode())
+    assert drift_of(crowned, "schedule")["reason"] == "nothing has come since the champion was trained"
 
 
 def test_other_data_are_worth_a_training(crowned: Cloud) -> None:
