@@ -26,6 +26,7 @@ VERDICT_STYLES = {
     "duplicate": "dim",
     "failed": "bold red",
     "waiting": "bold yellow",
+    "running": "bold yellow",
 }
 
 

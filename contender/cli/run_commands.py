@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.rollout_view import print_approval, print_rehearsal, question_record
+from contender.cli.run_reports import run_report, save_report, unrecorded
 from contender.errors import NotFoundError
 from contender.ports import ApprovalRequest
 from contender.runs import RunFolder
@@ -211,24 +213,34 @@ def show(
     run: Annotated[str, typer.Argument(help="A run's id, or enough of its beginning.")],
     pipeline: PipelineOption = "",
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the run's page to this file.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the run's page in a browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one run whole: what came, what drifted, how the challenger fared, what was decided and why.
 
-    Example: contender show 8b2e41c7
+    With --open or --report as one page with pictures, to read in a minute.
+
+    Example: contender show 8b2e41c7 --open
     """
     bench, record = find(run, [pipeline] if pipeline else all_pipelines(), environment)
+    page = None
+    if report or open_page:
+        page = save_report(run_report(bench, record), record["run_id"], report, open_page=open_page)
     reports = RunFolder(bench.data, bench.pipeline, record["run_id"]).reports()
     asked = bench.ledger.approval(bench.pipeline, record["run_id"])
     if as_json:
         approval = {"approval": asdict(replace(asked, task_token=""))} if asked else {}
         print_json({**record, **reports, **approval})
+    elif page is not None:
+        RunView(record).print_line()
+        console.print(f"page: {page}", markup=False)
     else:
         RunView(record).print_whole(reports, asked)
 
 
 def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, Mapping[str, Any]]:
-    """The run whose id starts with `run`, wherever it is; one that asks a person is found before it has ended.
+    """The run whose id starts with `run`, wherever it is; one that asks a person, or has left no record, too.
 
     Raises
     ------
@@ -239,7 +251,10 @@ def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, M
     records = [record for name, bench in benches.items() for record in bench.ledger.runs(name, limit=1000)]
     ended = {record["run_id"] for record in records}
     asking = [record for record in waiting_runs(pipelines, environment) if record["run_id"] not in ended]
-    record = find_run([*asking, *records], run)
+    known: list[Mapping[str, Any]] = [*asking, *records]
+    if not any(str(record["run_id"]).startswith(run) for record in known):
+        known = [*unrecorded(list(benches.values()), run)] or known
+    record = find_run(known, run)
     return benches[record["pipeline"]], record
 
 

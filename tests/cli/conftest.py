@@ -7,12 +7,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
+from contender.adapters.dynamodb import DynamoLedger
 from contender.cli.main import run
+from tests.conftest import create_bucket, create_runs_table
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,23 @@ def contender(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         return Ended(end.value.code if isinstance(end.value.code, int) else 0, printed.out, printed.err)
 
     return call
+
+
+@pytest.fixture
+def ledger(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoLedger]:
+    """An environment in AWS, with the names that commands read off its stacks."""
+    config: Any = {"core": {"reset_boto3_session": False}, "stepfunctions": {"execute_state_machine": True}}
+    monkeypatch.setenv("CONTENDER_ENV", "dev")
+    with mock_aws(config=config):
+        create_runs_table()
+        create_bucket("data-bucket")
+        names = {"RunsTableName": "runs", "DataBucketName": "data-bucket", "ModelBucketName": "models"}
+        template = {
+            "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {name: {"Value": value} for name, value in names.items()},
+        }
+        boto3.client("cloudformation").create_stack(StackName="contender-dev-data", TemplateBody=json.dumps(template))
+        yield DynamoLedger(boto3.resource("dynamodb").Table("runs"))
 
 
 DATA_STACK = {

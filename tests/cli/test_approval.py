@@ -9,14 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from contender.adapters.dynamodb import DynamoLedger
 from contender.ports import ApprovalRequest
 from tests.cli.conftest import Contender
-from tests.conftest import create_bucket, create_runs_table
 
 ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/any"
 RUN = "8b2e41c7-1111"
@@ -32,23 +30,6 @@ MACHINE = {
         }
     },
 }
-
-
-@pytest.fixture
-def ledger(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoLedger]:
-    """An environment in AWS, with the names that commands read off its stacks."""
-    config: Any = {"core": {"reset_boto3_session": False}, "stepfunctions": {"execute_state_machine": True}}
-    monkeypatch.setenv("CONTENDER_ENV", "dev")
-    with mock_aws(config=config):
-        create_runs_table()
-        create_bucket("data-bucket")
-        names = {"RunsTableName": "runs", "DataBucketName": "data-bucket", "ModelBucketName": "models"}
-        template = {
-            "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
-            "Outputs": {name: {"Value": value} for name, value in names.items()},
-        }
-        boto3.client("cloudformation").create_stack(StackName="contender-dev-data", TemplateBody=json.dumps(template))
-        yield DynamoLedger(boto3.resource("dynamodb").Table("runs"))
 
 
 @pytest.fixture

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import webbrowser
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.s3 import S3Objects
 from contender.cli.run_commands import GUARDS, RunView
 from contender.comparison import compare
 from contender.guards import MIB, ModelFacts
 from contender.ports import ApprovalRequest
 from contender.rehearsal import Golden, rehearse
 from contender.rollout_policy import RolloutPolicy
+from contender.runs import RunFolder
 from contender.spending import Earlier
 from contender.watch import Alarms, Side, watch
+from tests.cli.conftest import Contender
 
 RECORD = {"verdict": "retained", "reason": "no better", "run_id": "r1"}
 
@@ -93,3 +100,98 @@ def test_show_tells_what_watch_saw_of_a_canary(capsys: pytest.CaptureFixture[str
     assert "errors worse: It fails more often: 10 % of 300 requests against 0.1 % of 4,000" in shown
     assert "loss not judged: 0 labels" in shown
     assert "no alarm here" in shown
+
+
+RUN = "8b2e41c7-1111"
+ENDED = {
+    "run_id": RUN,
+    "pipeline": "sales",
+    "trigger": "upload",
+    "verdict": "retained",
+    "reason": "the challenger is no better",
+    "dataset_version": None,
+    "champion_before": "v1",
+    "champion_after": "v1",
+    "started_at": "2026-01-01T10:00:00+00:00",
+    "seconds": 12.5,
+}
+
+
+def folder(run_id: str = RUN) -> RunFolder:
+    return RunFolder(S3Objects(boto3.client("s3"), "data-bucket"), "sales", run_id)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that a browser was asked to show."""
+    found: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: found.append(address) or True)
+    return found
+
+
+def test_the_page_that_the_run_has_left_is_the_one_that_is_shown(
+    ledger: DynamoLedger, contender: Contender, opened: list[str]
+) -> None:
+    ledger.put_run(ENDED)
+    folder().write_page("<p>as it was</p>")
+    ended = contender("show", RUN[:8], "--open")
+    (address,) = opened
+    page = Path(address.removeprefix("file://"))
+    assert (ended.code, page.read_text()) == (0, "<p>as it was</p>")
+    assert page.name == f"{RUN}.html"
+    assert str(page) in ended.out
+    assert "retained the challenger is no better" in ended.out
+
+
+def test_a_run_without_a_page_has_one_made_of_its_files(
+    ledger: DynamoLedger, contender: Contender, opened: list[str], tmp_path: Path
+) -> None:
+    ledger.put_run(ENDED)
+    folder().write("comparison.json", report())
+    ended = contender("show", RUN, "--report", str(tmp_path / "new" / "run.html"))
+    text = (tmp_path / "new" / "run.html").read_text()
+    assert (ended.code, opened) == (0, [])
+    for part in ("The model stays: the challenger was not better.", "How the challenger fared", "started by an upload"):
+        assert part in text
+
+
+@pytest.mark.parametrize("reports", [{}, {"validation.json": {"status": "accepted"}}])
+def test_a_run_that_left_no_record_is_shown_by_its_files(
+    ledger: DynamoLedger, contender: Contender, tmp_path: Path, reports: dict[str, Any]
+) -> None:
+    folder().write("batches.json", {"batches": [{"key": "incoming/sales/a.csv", "size": 12}]})
+    for name, content in reports.items():
+        folder().write(name, content)
+    ended = contender("show", RUN[:4], "--report", "run.html")
+    assert ended.code == 0
+    assert "running It has left no record" in ended.out
+    assert "The run has left no verdict: it is still at work, or it was stopped." in (tmp_path / "run.html").read_text()
+    assert json.loads(contender("show", RUN[:4], "--json").out)["verdict"] == "running"
+
+
+def test_a_run_that_asks_a_person_says_so_in_its_page(
+    ledger: DynamoLedger, contender: Contender, tmp_path: Path
+) -> None:
+    ledger.put_approval("sales", ApprovalRequest(RUN, "v2", "", "2099-01-01T10:00:00Z", "2099-01-01T12:00:00+00:00"))
+    assert contender("show", RUN, "--report", "run.html").code == 0
+    text = (tmp_path / "run.html").read_text()
+    assert "A person is asked: may the challenger serve?" in text
+    assert "none yet; until 2099-01-01T12:00:00+00:00" in text
+
+
+def test_json_is_the_record_with_its_reports_whether_or_not_a_page_is_written(
+    ledger: DynamoLedger, contender: Contender, tmp_path: Path
+) -> None:
+    ledger.put_run(ENDED)
+    folder().write("comparison.json", report())
+    folder().write("curves.json", {"challenger": None})
+    plain = json.loads(contender("show", RUN, "--json").out)
+    assert plain == ENDED | {"comparison": report()}
+    assert json.loads(contender("show", RUN, "--json", "--report", "run.html").out) == plain
+    assert (tmp_path / "run.html").is_file()
+
+
+def test_a_run_that_nobody_knows_is_an_error(ledger: DynamoLedger, contender: Contender) -> None:
+    ended = contender("show", "nothing", "--open")
+    assert ended.code == 1
+    assert "no run starts with 'nothing'" in ended.err
