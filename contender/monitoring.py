@@ -128,12 +128,15 @@ class BatchCheck:
     realised : what they were, now that labels have come; None also where there is a class that the model does not know.
         Both are None for a regression.
     histograms : of the columns that moved most, for people; see `contender.histograms`.
+    began : where in these rows a drift that was found began, by their order; None where that is not known, or it began
+        in an earlier batch.
     """
 
     report: DriftReport
     estimated: EstimatedPerformance | None
     realised: EstimateCheck | None
     histograms: tuple[Mapping[str, Any], ...] = ()
+    began: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -222,7 +225,17 @@ def check_batch(
         estimated = estimate(reference.calibration, own, blocks=blocks, seed=config.training.seed)
         if asked.classes == model.classes:
             realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
-    return BatchCheck(report, estimated, realised, tuple(histograms(reference.profile, current, report)))
+    drawn = tuple(histograms(reference.profile, current, report))
+    return BatchCheck(report, estimated, realised, drawn, _began(report, table, blocks, earlier=len(earlier)))
+
+
+def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier: int) -> float | None:
+    """Where in a batch's rows a drift began: with the first row of the block that the report names."""
+    over_time = report.evidence
+    if not report.drifted or over_time is None or blocks is None or over_time.since_batch != earlier:
+        return None
+    rows = blocks == over_time.since
+    return float(table[ORDER][rows].min()) if rows.any() else None
 
 
 def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:

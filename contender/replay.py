@@ -23,13 +23,12 @@ from contender.config import AlarmPolicy, NotifyPolicy, PipelineConfig, Schedule
 from contender.cost import fargate_usd
 from contender.datasets import BLOCK, ORDER, training_window
 from contender.drift_policy import DriftPolicy
-from contender.drift_report import DriftReport
 from contender.errors import ContenderError, InvalidInputError
 from contender.evaluation import judge, unseen_rows
 from contender.evidence import threshold_days
 from contender.history import History, HistoryBatch
 from contender.metrics import Metric, metric_for
-from contender.monitoring import check_batch, grown, observe
+from contender.monitoring import BatchCheck, check_batch, grown, observe
 from contender.prequential import Scored, mean_difference, score
 from contender.profile import Profile
 from contender.promotion_policy import PromotionPolicy
@@ -209,9 +208,11 @@ def _order_to(batch: HistoryBatch) -> float:
     return float(batch.table[ORDER].max()) if batch.table is not None else -np.inf
 
 
-def _order_from(since: Sequence[HistoryBatch], report: DriftReport) -> float:
-    """Where a drift began: with one of the batches since the champion was trained, the newest if nobody knows."""
-    place = report.evidence.since_batch if report.evidence else None
+def _drift_began(check: BatchCheck, since: Sequence[HistoryBatch]) -> float | None:
+    """As DetectDrift knows it; `since` are the batches since the champion was trained, today's too."""
+    if not check.report.drifted or check.began is not None:
+        return check.began
+    place = check.report.evidence.since_batch if check.report.evidence else None
     table = since[-1 if place is None else place].table
     return float(table[ORDER].min()) if table is not None else -np.inf
 
@@ -339,7 +340,7 @@ class _Runner:
     def _check(self, moment: _Moment, model: _Model, current: Profile) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
         config = self.arm.config
-        report = check_batch(
+        check = check_batch(
             config,
             model.trained.reference,
             moment.table,
@@ -347,15 +348,15 @@ class _Runner:
             current,
             earlier=self.earlier,
             answered=self.answered,
-        ).report
-        over_time = report.evidence
+        )
+        report, over_time = check.report, check.report.evidence
         return DriftSeen(
             report.drifted,
             report.reason,
             report.drifted_features,
             level=over_time.level if over_time else 0.0,
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
-            began=_order_from(moment.since(model), report) if report.drifted else None,
+            began=_drift_began(check, moment.since(model)),
         )
 
     def _judge(self, moment: _Moment, challenger: _Model) -> Judged:

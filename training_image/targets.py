@@ -98,7 +98,8 @@ def check_holdout(truth: NDArray[Any], classes: Classes, config: PipelineConfig)
             f'by which challengers are judged, is undefined there; {advice}, or set promotion.metric = "log_loss"'
         )
     if len(known) < len(truth):
-        return f"left out of the holdout: {len(truth) - len(known)} of {len(truth)} rows, of a class that no training row has"
+        left_out = f"{len(truth) - len(known)} of {len(truth)} rows"
+        return f"left out of the holdout: {left_out}, of a class that no training row has"
     return ""
 
 

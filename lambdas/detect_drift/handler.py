@@ -16,7 +16,6 @@ from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import DatasetManifest, DatasetStore, drift_began, training_window
-from contender.drift_report import DriftReport
 from contender.errors import NotFoundError, PipelineFileError
 from contender.evaluation import Candidate
 from contender.fingerprint import fingerprint, recipe_sha256
@@ -105,7 +104,7 @@ def look(state: RunState, manifests: Sequence[DatasetManifest], champion: Pointe
     answered = newest_sequence(newest_model, manifests)
     check = check_window(config, registry, version, manifests, window, answered=answered)
     report = check.report
-    since = change_began(report, between(version, manifests, window), window)
+    since = change_began(check, between(version, manifests, window), window)
     folder.write(DRIFT, check.to_dict() | {"champion": version.version, "since_order": since})
     emit("FeaturesDrifted", len(report.drifted_features))
     if report.evidence is not None:
@@ -194,17 +193,21 @@ def last_drift(folder: RunFolder, registry: ModelRegistry) -> float | None:
 
 
 def change_began(
-    report: DriftReport, earlier: Sequence[DatasetManifest], window: Sequence[DatasetManifest]
+    check: BatchCheck, earlier: Sequence[DatasetManifest], window: Sequence[DatasetManifest]
 ) -> float | None:
-    """Where the drift that was found began, by the order of its rows: at the start of a dataset version.
+    """Where the drift that was found began, by the order of its rows; None where none was found.
+
+    Of a dataset version that was counted before it is not known any more where in it: it is its beginning.
 
     Parameters
     ----------
     earlier : the dataset versions between the champion's training and the window.
     """
-    if not report.drifted:
+    if not check.report.drifted:
         return None
-    place = report.evidence.since_batch if report.evidence else None
+    if check.began is not None:
+        return check.began
+    place = check.report.evidence.since_batch if check.report.evidence else None
     came_with = window if place is None or place >= len(earlier) else [earlier[place]]
     return min(manifest.order_from for manifest in came_with)
 

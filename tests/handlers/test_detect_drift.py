@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from contender.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.runs import DRIFT
 from tests.handlers.conftest import Cloud, follow, orders
@@ -42,6 +43,18 @@ def test_dearer_orders_drift_and_the_feature_is_named(crowned: Cloud) -> None:
     assert (drift["retrain"], drift["drifted"]) == (True, True)
     assert "amount" in drift["drifted_features"]
     assert "amount" in drift["reason"]
+
+
+def test_where_a_drift_began_is_kept_by_the_order_of_its_rows(crowned: Cloud) -> None:
+    calm = crowned.upload("february.csv", orders(first_day=25, seed=1))
+    follow(crowned, calm, "detect_drift", run_id="run-2")
+    crowned.ledger.release_lease("shop", "run-2")
+    assert crowned.folder("run-2").read(DRIFT)["since_order"] is None
+
+    body = orders(first_day=49, seed=2).decode().replace("+00:00,", "+00:00,1")  # 50 becomes 150
+    follow(crowned, crowned.upload("march.csv", body.encode()), "detect_drift", run_id="run-3")
+    newest = max(DatasetStore(crowned.data, "shop").manifests(), key=lambda manifest: manifest.sequence)
+    assert crowned.folder("run-3").read(DRIFT)["since_order"] == newest.order_from
 
 
 def test_a_person_who_asks_gets_a_training_without_drift(crowned: Cloud) -> None:

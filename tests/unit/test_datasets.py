@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from contender.datasets import DatasetManifest, DatasetStore
+from contender.datasets import DatasetManifest, DatasetStore, drift_began, training_window
 from contender.errors import IntegrityError, NotFoundError
 from contender.registry import sha256
 from contender.runs import DRIFT, VALIDATION, RunFolder
+from contender.training_policy import TrainingPolicy
 from tests.fakes import MemoryObjects
 
 MANIFEST = DatasetManifest(
@@ -66,6 +68,45 @@ def test_rows_that_were_changed_are_refused(store: DatasetStore) -> None:
 def test_rows_that_are_gone_are_told_with_what_to_do(store: DatasetStore) -> None:
     with pytest.raises(NotFoundError, match=r"dataset d1 has lost its part-0\.parquet; restore it in S3"):
         store.part(MANIFEST)
+
+
+class TestTheTrainingWindow:
+    VERSIONS = (10.0, 20.0, 30.0, 25.0, 40.0)
+    """The newest order in each; the fourth came late."""
+
+    def chosen(self, since: float | None, **policy: Any) -> list[float]:
+        return list(training_window(self.VERSIONS, TrainingPolicy(**policy), since, order_to=float))
+
+    def test_is_all_versions_or_the_newest_so_many(self) -> None:
+        assert self.chosen(30.0) == list(self.VERSIONS)
+        assert self.chosen(30.0, window_batches=2) == [25.0, 40.0]
+
+    def test_begins_with_the_last_drift(self) -> None:
+        assert self.chosen(22.0, window="since_drift") == [30.0, 25.0, 40.0]
+
+    def test_leaves_out_what_came_late_from_before_the_drift(self) -> None:
+        assert self.chosen(26.0, window="since_drift") == [30.0, 40.0]
+
+    def test_has_at_least_so_many_versions(self) -> None:
+        assert self.chosen(40.0, window="since_drift", window_batches=3) == [30.0, 25.0, 40.0]
+        assert self.chosen(99.0, window="since_drift") == [40.0]
+
+    def test_is_all_versions_before_the_first_drift(self) -> None:
+        assert self.chosen(None, window="since_drift", window_batches=2) == list(self.VERSIONS)
+
+    @pytest.mark.parametrize(
+        ("drift", "model", "began"),
+        [
+            (None, None, None),
+            (None, {"window": None}, None),
+            ({"since_order": None}, {"version": "from before windows were kept"}, None),
+            ({"since_order": 5.0}, {"window": {"since_order": 3.0}}, 5.0),
+            ({"since_order": None}, {"window": {"since_order": 3.0}}, 3.0),
+            (None, {"window": {"since_order": 0.0}}, 0.0),
+        ],
+    )
+    def test_remembers_the_last_drift_in_the_newest_model_version(self, drift: Any, model: Any, began: Any) -> None:
+        assert drift_began(drift, model) == began
 
 
 class TestARunsFolder:

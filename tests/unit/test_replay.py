@@ -207,6 +207,19 @@ def test_training_is_asked_for_without_what_decides_about_its_model() -> None:
     assert training_part(replace(CONFIG, training=TrainingPolicy(seed=1))) != training_part(CONFIG)
 
 
+def test_a_window_since_the_drift_leaves_out_what_came_before_it() -> None:
+    train = Levels(later=2)
+    config = replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window="since_drift"))
+    found = run(past(*SHIFT), train, config)
+    drifted = next(step.batch for step in found.arms[0].steps if step.drift and step.drift.drifted)
+    windows = [rows for asked, rows in train.asked if asked.training.window == "since_drift"]
+
+    assert drifted == 3
+    assert min(windows[0]) == 0.0
+    assert {min(rows) for rows in windows[1:]} <= {0.0, 3.0 * ROWS}
+    assert any(min(rows) == 3.0 * ROWS for rows in windows[1:])
+
+
 def test_training_sees_the_window_that_the_loop_would_train_on() -> None:
     train = Levels()
     run(past(*CALM), train, replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window_batches=2)))

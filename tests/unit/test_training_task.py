@@ -19,7 +19,7 @@ from contender.errors import NotFoundError, TrainingFailedError
 from contender.monitoring import Reference
 from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, sha256
 from contender.rehearsal import GOLDEN, Golden
-from contender.runs import TRAINING, RunFolder
+from contender.runs import DRIFT, TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
 from training_image.golden import table_of
@@ -196,6 +196,33 @@ def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: Worl
     world.start("run-1", PIPELINE_FILE.replace("[training]", "[training]\nwindow_batches = 2"))
 
     assert world.run()["datasets"] == newest
+
+
+SINCE_DRIFT = PIPELINE_FILE.replace("[training]", '[training]\nwindow = "since_drift"')
+
+
+def test_training_may_begin_with_the_last_drift_which_later_versions_remember(world: World) -> None:
+    versions = [world.add_dataset(sequence) for sequence in range(3)]
+    world.start("run-1", SINCE_DRIFT)
+    world.folder.write(DRIFT, {"drifted": True, "since_order": 6.0})  # with the second of them
+    report = world.run(hour=6)
+    assert report["datasets"] == versions[1:]
+    window = world.registry.read(report["model_version"]).manifest["window"]
+    assert window == {"policy": "since_drift", "since_order": 6.0, "datasets": 2}
+
+    versions.append(world.add_dataset(3))
+    world.start("run-2", SINCE_DRIFT)
+    world.folder.write(DRIFT, {"drifted": False, "since_order": None})
+    assert world.run(hour=7)["datasets"] == versions[1:]
+
+
+def test_without_a_drift_it_begins_with_the_first_dataset(world: World) -> None:
+    versions = [world.add_dataset(sequence) for sequence in range(2)]
+    world.start("run-1", SINCE_DRIFT)
+    report = world.run()
+
+    assert report["datasets"] == versions
+    assert world.registry.read(report["model_version"]).manifest["window"]["since_order"] is None
 
 
 def test_a_second_attempt_finds_the_model_version_of_the_first(world: World) -> None:
