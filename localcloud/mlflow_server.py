@@ -27,7 +27,7 @@ from localcloud.processes import (
     stop_recorded,
     wait_until,
 )
-from localcloud.side_environments import Report, say_nothing, tool
+from localcloud.side_environments import Report, SideEnvironment, say_nothing, tool
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
@@ -48,9 +48,10 @@ QUIET = {
 
 @dataclass(frozen=True)
 class MlflowServer:
-    """The server of the project in `root`."""
+    """The server of the project in `root`; `environment` is where it is installed, that of the project by default."""
 
     root: Path
+    environment: SideEnvironment | None = None
 
     @property
     def folder(self) -> Path:
@@ -86,7 +87,7 @@ class MlflowServer:
         MlflowServerError
             When the server is open already, or does not come up.
         """
-        program = tool("mlflow", self.root).program("mlflow", report)
+        program = (self.environment or tool("mlflow", self.root)).program("mlflow", report)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a+") as file:
             if not _locked(file):

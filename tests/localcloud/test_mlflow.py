@@ -1,0 +1,207 @@
+"""Runs mirrored to a real MLflow server, seen through its REST API; and the command that opens one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contender.adapters.mlflow_tracker import MlflowTracker
+from contender.adapters.plots import draw
+from contender.errors import TrackingError
+from contender.promotion import roll_back
+from contender.tracking import Draw, Mirror, Mirrored
+from localcloud.errors import MlflowServerError
+from localcloud.mlflow_server import MlflowServer
+from localcloud.processes import group_members
+from localcloud.side_environments import TOOLS, tool
+from tests.models import try_out
+from tests.tracked import PIPELINE, Shop
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A server of its own, empty; its environment is the project's, and made when it is not there."""
+    found = MlflowServer(tmp_path_factory.mktemp("mlflow"), tool("mlflow", ROOT))
+    with found.open():
+        yield found
+
+
+@pytest.fixture
+def address(server: MlflowServer) -> str:
+    address = server.address()
+    assert address is not None
+    return address
+
+
+def ask(address: str, path: str, body: Any = None) -> Any:
+    """What MLflow's REST API answers."""
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(f"{address}/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def runs(address: str, title: str) -> list[Any]:
+    experiment = ask(address, f"experiments/get-by-name?experiment_name={title}")["experiment"]["experiment_id"]
+    found = ask(address, "runs/search", {"experiment_ids": [experiment], "order_by": ["attributes.start_time ASC"]})
+    return list(found["runs"])
+
+
+def named(entries: list[Any]) -> dict[str, Any]:
+    return {entry["key"]: entry["value"] for entry in entries}
+
+
+def files(address: str, run: Any, folder: str) -> set[str]:
+    listed = ask(address, f"artifacts/list?run_id={run['info']['run_id']}&path={folder}")
+    return {Path(found["path"]).name for found in listed["files"]}
+
+
+def aliases(address: str, title: str) -> dict[str, str]:
+    """Our version by alias."""
+    model = ask(address, f"registered-models/get?name={title}")["registered_model"]
+    listed = ask(address, "model-versions/search", None)["model_versions"]
+    ours = {found["version"]: named(found["tags"])["contender.version"] for found in listed if found["name"] == title}
+    return {found["alias"]: ours[found["version"]] for found in model.get("aliases", [])}
+
+
+def no_pictures(*_evidence: Any) -> dict[str, bytes]:
+    """They take most of the time."""
+    return {}
+
+
+def mirror(shop: Shop, address: str, environment: str, pictures: Draw = no_pictures) -> Mirror:
+    """Each test has an environment of its own, and so a title of its own on the one server."""
+    tracker = MlflowTracker(address)
+    return Mirror(PIPELINE, environment, shop.data, shop.models, shop.ledger, tracker, pictures, "s3://data")
+
+
+def three_runs() -> Shop:
+    shop = Shop()
+    for number in (1, 2):
+        shop.promote(shop.train(number))
+        shop.end(number, reason="It is better: 0.9 against 0.88, “clearly”.")
+    shop.fail(3, "The training task ran out of memory.")
+    return shop
+
+
+def test_runs_are_there_with_figures_files_and_plots(address: str) -> None:
+    shop = three_runs()
+    mirror(shop, address, "figures", draw).sync(now=NOW)
+    first, second, failed = runs(address, "figures-shop")
+
+    assert [run["info"]["status"] for run in (first, second, failed)] == ["FINISHED", "FINISHED", "FAILED"]
+    assert first["info"]["run_name"] == shop.registry.versions()[0]
+    assert first["info"]["end_time"] - first["info"]["start_time"] == 12_500
+    tags = named(second["data"]["tags"])
+    assert tags["contender.verdict"] == "promoted"
+    assert tags["mlflow.note.content"] == "It is better: 0.9 against 0.88, “clearly”."
+    assert named(failed["data"]["tags"])["contender.reason"] == "The training task ran out of memory."
+    assert named(second["data"]["params"])["estimator.max_iter"] == "50"
+    metrics = named(second["data"]["metrics"])
+    assert metrics["holdout/auc"] == 0.9
+    assert metrics["comparison/low"] == 0.01
+    assert [found["dataset"]["name"] for found in second["inputs"]["dataset_inputs"]] == [f"{2:016x}"]
+
+    assert {"model.onnx", "manifest.json", "evidence.json", "card.html"} <= files(address, second, "version")
+    assert {"comparison.json", "pipeline.toml"} <= files(address, second, "run")
+    assert {"roc.png", "pr.png", "confusion.png", "calibration.png", "search.png"} <= files(address, second, "plots")
+    history = ask(address, f"metrics/get-history?run_id={second['info']['run_id']}&metric_key=rounds/validation")
+    assert [(point["step"], point["value"]) for point in history["metrics"]][:2] == [(1, 1.1), (2, 0.55)]
+
+
+def test_a_second_sync_changes_nothing_and_one_that_was_cut_short_is_completed(address: str) -> None:
+    shop = three_runs()
+    one = mirror(shop, address, "twice")
+    assert len(one.sync(now=NOW).runs) == 3
+    before = runs(address, "twice-shop")
+    assert one.sync(now=NOW).nothing
+    assert runs(address, "twice-shop") == before
+
+    # As if it had been killed before it had told all: the mark of what was told is not there yet.
+    cut = before[1]["info"]["run_id"]
+    ask(address, "runs/delete-tag", {"run_id": cut, "key": "contender.state"})
+    assert one.sync(now=NOW).runs == ("run-2",)
+    again = runs(address, "twice-shop")
+    assert [named(run["data"]["metrics"]) for run in again] == [named(run["data"]["metrics"]) for run in before]
+    history = ask(address, f"metrics/get-history?run_id={cut}&metric_key=rounds/validation")
+    assert len(history["metrics"]) == 5  # told twice, there once
+
+
+def test_aliases_follow_the_pointer_and_a_rollback_takes_them_back(address: str) -> None:
+    shop = three_runs()
+    first, second = shop.registry.versions()
+    one = mirror(shop, address, "aliases")
+
+    def follow() -> dict[str, str]:
+        one.sync(now=NOW)
+        return aliases(address, one.title)
+
+    assert follow() == {"champion": second}
+    third = shop.train(4)
+    try_out(shop.models, third, pipeline=PIPELINE)
+    assert follow() == {"champion": second, "challenger": third.version}
+    for swap, expected in (("end the trial", second), ("go back", first)):
+        now = datetime.fromtimestamp(NOW, UTC).isoformat()
+        roll_back(shop.models, pipeline=PIPELINE, swap_id=swap, now=now, reason="worse", by_person=True)
+        assert follow() == {"champion": expected}
+
+
+def test_two_that_mirrored_at_once_leave_each_run_once(address: str) -> None:
+    shop = Shop()
+    shop.train(1)
+    shop.end(1)
+    one = mirror(shop, address, "both")
+    one.sync(now=NOW)
+    (run,) = runs(address, "both-shop")
+    tags = [{"key": "contender.run_id", "value": "run-1"}]
+    asked = {"experiment_id": run["info"]["experiment_id"], "start_time": run["info"]["start_time"] + 1, "tags": tags}
+    ask(address, "runs/create", asked)
+    assert one.sync(now=NOW) == Mirrored(aliases={})
+    assert [found["info"]["run_id"] for found in runs(address, "both-shop")] == [run["info"]["run_id"]]
+
+
+def test_only_this_machine_reaches_the_server_and_only_one_is_open(server: MlflowServer, address: str) -> None:
+    assert address.startswith("http://127.0.0.1:")
+    with pytest.raises(MlflowServerError, match=f"open already, at {address}"), server.open():
+        pass
+    assert server.address() == address
+
+
+def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match=r"127.0.0.1:9 could not take .* --tracking-uri .* sync again"):
+        MlflowTracker("http://127.0.0.1:9").runs("shop")  # port 9 discards, where anything listens at all
+
+
+def test_the_command_opens_mlflow_and_ctrl_c_ends_it_with_all_that_it_started(tmp_path: Path) -> None:
+    (tmp_path / "cdk.json").write_text("{}")
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / ".contender").mkdir()
+    tool("mlflow", ROOT).python()
+    tmp_path.joinpath(*TOOLS).symlink_to(ROOT.joinpath(*TOOLS))
+    command = [sys.executable, "-m", "contender.cli.main", "mlflow"]
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=variables) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("MLflow is at ").strip()
+        assert urllib.request.urlopen(f"{address}/health", timeout=10).read() == b"OK"
+        record = json.loads((tmp_path / ".contender" / "mlflow" / "server.process.json").read_text())
+        assert len(group_members(record["pid"])) > 1  # it has a worker
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert (process.returncode, rest.splitlines()[-1]) == (0, "MLflow is closed")
+    assert not group_members(record["pid"])
+    assert MlflowServer(tmp_path).address() is None
