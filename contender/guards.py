@@ -237,7 +237,7 @@ def slices_no_worse(
             holdout.only(rows), metric, champion[rows], challenger[rows], (column, level), policy, margin=margin
         )
         for column, labels in slices.items()
-        for level, rows in _levels(column, labels, len(holdout))
+        for level, rows in levels_of(column, labels, len(holdout))
     ]
     judged = [evidence for evidence in found if evidence.p_worse is not None]
     adjusted = holm_adjusted(np.array([evidence.p_worse for evidence in judged], dtype=np.float64)).tolist()
@@ -419,8 +419,14 @@ def in_words(interval: Interval) -> str:
     return f"{found}, {percent(1.0 - 2.0 * interval.level)} interval{of_what} {low} to {high}"
 
 
-def _levels(column: str, labels: ArrayLike, rows: int) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The levels of one slicing column with the masks of their rows; missing labels are a level too."""
+def levels_of(column: str, labels: ArrayLike, rows: int) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The levels of one slicing column with the masks of their rows; missing labels are a level too.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is not one label for each row.
+    """
     values = np.asarray(labels, dtype=object)
     if values.shape != (rows,):
         raise InvalidInputError(

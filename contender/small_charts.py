@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from math import isfinite
+from math import floor, isfinite, log10
 
 from contender.charts import number, shortened, ticks
 from contender.wording import figure
@@ -19,7 +19,7 @@ WIDTH = 380.0
 ROW = 26.0
 """Height of a row of a picture that lists things."""
 
-NAME_CHARACTERS = 18
+NAME_CHARACTERS = 19
 Series = tuple[str, str, Sequence[Sequence[float]]]
 """Name, class, points (x, y)."""
 
@@ -175,13 +175,13 @@ def intervals(
     values = [end for _, *ends, _ in rows for end in ends if end is not None and isfinite(end)]
     low, high = _room([*values, *wanted.values(), *([0.0] if from_zero else [])])
     head = 20.0 if wanted else 4.0
-    left = 12.0 + 7.0 * min(NAME_CHARACTERS, max((len(name) for name, *_ in rows), default=0))
+    left = 14.0 + 7.6 * min(NAME_CHARACTERS, max((len(name) for name, *_ in rows), default=0))
     height = head + ROW * len(rows) + 26.0
     frame = Frame(low, high, 0.0, 1.0, width=width, height=height, left=left, right=58.0, bottom=26.0)
     content = _scale(frame, head) + _marks(frame, wanted, head)
     for position, (name, value, start, end, style) in enumerate(rows):
         y = head + ROW * (position + 0.5)
-        content += _row(frame, y, name, value, (start, end), style, from_zero=from_zero)
+        content += _row(frame, y, name, value, (start, end), style, places=_places(high - low), from_zero=from_zero)
     said = "; ".join(f"{name} {_value_in_words(value, start, end)}" for name, value, start, end, _ in rows)
     return _picture(identity, title, said, width, height, content)
 
@@ -194,6 +194,7 @@ def _row(
     ends: tuple[float | None, float | None],
     style: str,
     *,
+    places: int,
     from_zero: bool,
 ) -> str:
     start, end = ends
@@ -212,7 +213,9 @@ def _row(
             content += f'{number(y - 4)}v8M{number(b)} {number(y - 4)}v8"/>'
         if not from_zero:
             content += f'<circle class="dot {style}" cx="{number(frame.x(value))}" cy="{number(y)}" r="4"/>'
-    content += _text(frame.width, y, "–" if value is None else _digits(value), "tick", anchor="end", middle=True)
+    content += _text(
+        frame.width, y, "–" if value is None else _rounded(value, places), "tick", anchor="end", middle=True
+    )
     return content + "</g>"
 
 
@@ -267,8 +270,8 @@ def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence
 def legend(series: Sequence[tuple[str, str]]) -> str:
     """Names with a piece of their line, as HTML for a caption: (name, class)."""
     return "".join(
-        f'<span class="of-line"><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line {style}" d="M1 5H25"/>'
-        f"</svg>{escape(name)}</span> "
+        f'<span class="of-line"><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true">'
+        f'<path class="line {style}" d="M1 5H25"/></svg>{escape(name)}</span> '
         for name, style in series
     )
 
@@ -319,9 +322,13 @@ def _room(values: Sequence[float]) -> tuple[float, float]:
     return low - (more if low != 0.0 else 0.0), high + more
 
 
-def _digits(value: float) -> str:
-    """Three digits: what has room behind a bar."""
-    return (f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}").replace("-", "−")
+def _places(span: float) -> int:
+    """Decimals that tell apart what is a thousandth of the picture away."""
+    return min(9, max(0, 2 - floor(log10(span)))) if span > 0.0 else 2
+
+
+def _rounded(value: float, places: int) -> str:
+    return f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")
 
 
 def _value_in_words(value: float | None, low: float | None, high: float | None) -> str:

@@ -18,15 +18,18 @@ from contender.evaluation import Candidate
 from contender.monitoring import Reference, reference_of
 from contender.profile import Profile
 from contender.table import Table
+from training_image import evidence, explaining
 from training_image.calibration import Calibrated
 from training_image.checkpoint import NO_CHECKPOINT, Checkpoint
 from training_image.deciding import decide
 from training_image.estimators import fit_estimator
+from training_image.evidence import Refit
 from training_image.export import check_parity, for_all_classes, predict, score_onnx, to_onnx, to_skops
 from training_image.figures import Scored, overfit
 from training_image.golden import golden_file, typical_row
 from training_image.own_estimator import named_if_own
 from training_image.progress import Report, progress_of, silent
+from training_image.rounds import rounds_of
 from training_image.rows import Rows
 from training_image.search import search, with_parameters
 from training_image.splits import folds, split
@@ -187,8 +190,30 @@ def train(
         figures = overfit(on_training, on_validation, on_holdout, config, positive=positive_index(classes, positive))
         for line in figures.lines():
             progress(line)
-        evidence = None
-        explanation = None
+        found_evidence = evidence.build(
+            config,
+            classes=classes,
+            positive=positive,
+            holdout=on_holdout,
+            holdout_table=holdout,
+            training=on_training,
+            inputs=evidence.Inputs(encodings, rows.matrix, holdout_matrix),
+            validation=on_validation,
+            refit=_refit(decided.config, rows, holdout_matrix),
+            search=found.trials if found else (),
+            rounds=rounds_of(trained, (rows.matrix, rows.target), (holdout_matrix, judged)),
+        )
+        explanation = explaining.explain(
+            config,
+            pipeline=trained,
+            graph=graph,
+            encodings=encodings,
+            training=rows.matrix,
+            holdout_matrix=holdout_matrix,
+            holdout=on_holdout,
+            classes=classes,
+            positive=positive,
+        )
     typical = typical_row(training, encodings)
     served = Candidate(
         {"classes": classes, "positive": positive}, lambda wanted: score_onnx(graph, encode(wanted, encodings))
@@ -224,7 +249,7 @@ def train(
         stopping=decided.stopping,
         calibration=decided.calibration,
         overfit=figures.to_dict(),
-        evidence=evidence,
+        evidence=found_evidence,
         explanation=explanation,
     )
 
@@ -257,6 +282,17 @@ def _rows(
     target = indices(training[config.target], classes)
     weights = sample_weights(training[ORDER], training[BLOCK], target, config.training)
     return Rows(encode(training, encodings), target, weights)
+
+
+def _refit(config: PipelineConfig, rows: Rows, holdout: NDArray[np.float32]) -> Refit:
+    """Training the same estimator on some of the rows, for a learning curve."""
+
+    def refit(chosen: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        weights = rows.weights[chosen] if rows.weights is not None else None
+        pipeline = fit_estimator(config, rows.matrix[chosen], rows.target[chosen], weights)
+        return predict(pipeline, rows.matrix[chosen]), predict(pipeline, holdout)
+
+    return refit
 
 
 def _spread(matrix: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -23,8 +23,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +62,13 @@ class Paths:
     @property
     def points(self) -> int:
         """Of the quadrature."""
-        return max(1, ceil(self.feature.shape[1] / 2))
+        return max(1, (int(self.feature.shape[1]) + 1) // 2)
 
     @property
     def work(self) -> int:
         """About how much one row costs."""
-        return int(self.feature.size) * self.points
+        leaves, longest = self.feature.shape
+        return int(leaves) * int(longest) * self.points
 
 
 def paths_of(tree: Tree) -> Paths:
@@ -96,10 +98,15 @@ def paths_of(tree: Tree) -> Paths:
     return Paths(features, passing, tree.values[ends], tuple(tuple(steps) for _, _, steps, _ in leaves))
 
 
-def tree_values(ensemble: Ensemble, matrix: Matrix) -> tuple[Floats, Floats]:
+def tree_values(ensemble: Ensemble, matrix: Matrix, paths: Sequence[Paths] | None = None) -> tuple[Floats, Floats]:
     """Contributions (n, features, k) of each row, and what is expected of a row of which nothing is known (k,).
 
     They add up: the sum of a row's contributions and the expectation are the ensemble's output.
+
+    Parameters
+    ----------
+    matrix : (n, features).
+    paths : the trees' own, where they are at hand already.
 
     Examples
     --------
@@ -114,42 +121,49 @@ def tree_values(ensemble: Ensemble, matrix: Matrix) -> tuple[Floats, Floats]:
     features = matrix.shape[1]
     values = np.zeros((len(matrix), features, len(ensemble.start)))
     expected = ensemble.start.copy()
-    for tree in ensemble.trees:
-        paths = paths_of(tree)
-        expected += paths.share.prod(axis=1) @ paths.value
-        if not paths.feature.shape[1]:
+    for tree, own in zip(ensemble.trees, paths or map(paths_of, ensemble.trees), strict=True):
+        expected += own.share.prod(axis=1) @ own.value
+        if not own.feature.shape[1]:
             continue
-        rows = max(1, _CELLS // (len(paths.value) * paths.points))
+        rows = max(1, _CELLS // (len(own.value) * own.points))
         for start in range(0, len(matrix), rows):
-            values[start : start + rows] += _of_paths(tree, paths, matrix[start : start + rows])
+            values[start : start + rows] += _of_paths(tree, own, matrix[start : start + rows])
     return values, expected
 
 
 def _of_paths(tree: Tree, paths: Paths, matrix: Matrix) -> Floats:
-    """One tree's contributions (n, features, k)."""
+    """One tree's contributions (n, features, k). Arrays are (leaves, points, n): rows lie beside each other."""
     known = _passed(tree, paths, matrix)
-    at, weights = np.polynomial.legendre.leggauss(paths.points)
-    at, weights = (at + 1.0) / 2.0, weights / 2.0  # from [-1, 1] to [0, 1]
-    # (m, leaves, points): the factor of a feature whose splits the row does not pass, and what passing adds to it.
-    without = paths.share.T[:, :, None] * (1.0 - at)
-    product = np.ones((len(matrix), len(paths.value), len(at)))
-    for place, failed in enumerate(without):
-        product *= np.where(known[place][:, :, None], failed + at, failed)
+    at, weights = _quadrature(paths.points)
+    # (m, leaves, points, 1): the factor of a feature whose splits the row does not pass; passing adds `at` to it.
+    missed = paths.share.T[:, :, None, None] * (1.0 - at)[:, None]
+    passed = missed + at[:, None]
+    product = np.broadcast_to(weights[:, None], (len(paths.value), len(at), len(matrix))).copy()
+    for place in range(len(missed)):
+        product *= np.where(known[place][:, None], passed[place], missed[place])
     values = np.zeros((matrix.shape[1], len(matrix), paths.value.shape[1]))
-    for place, failed in enumerate(without):
-        share = paths.share[:, place]
-        passed = np.einsum("nlq,lq->nl", product, weights / (failed + at)) * (1.0 - share)
-        missed = np.einsum("nlq,lq->nl", product, weights / failed) * -share
-        changes = np.where(known[place], passed, missed)
+    for place in range(len(missed)):
+        share, goes = paths.share[:, place, None], known[place]
+        # The feature's own factor is taken out of the product again, and what its being known changes is put in.
+        changes = np.where(goes, (1.0 - share), -share) * (
+            product / np.where(goes[:, None], passed[place], missed[place])
+        ).sum(axis=1)
         for feature in np.unique(paths.feature[:, place]):
             if feature != LEAF:
                 own = paths.feature[:, place] == feature
-                values[feature] += changes[:, own] @ paths.value[own]
+                values[feature] += changes[own].T @ paths.value[own]
     return values.transpose(1, 0, 2)
 
 
+@cache
+def _quadrature(points: int) -> tuple[Floats, Floats]:
+    """Where to look between 0 and 1, and with what weight."""
+    at, weights = np.polynomial.legendre.leggauss(points)
+    return (at + 1.0) / 2.0, weights / 2.0
+
+
 def _passed(tree: Tree, paths: Paths, matrix: Matrix) -> NDArray[np.bool_]:
-    """(m, n, leaves): whether a row passes every split on the m-th feature of a leaf's path; True where none is."""
+    """(m, leaves, n): whether a row passes every split on the m-th feature of a leaf's path; True where none is."""
     asks = np.flatnonzero(tree.feature != LEAF)
     goes_left = np.zeros((len(tree.feature), len(matrix)), dtype=np.bool_)
     asked = matrix[:, tree.feature[asks]].astype(np.float64)
@@ -158,7 +172,7 @@ def _passed(tree: Tree, paths: Paths, matrix: Matrix) -> NDArray[np.bool_]:
     for leaf, steps in enumerate(paths.steps):
         for node, place, left in steps:
             passed[place, leaf] &= goes_left[node] if left else ~goes_left[node]
-    return passed.transpose(0, 2, 1)
+    return passed
 
 
 def linear_values(coefficients: Floats, columns: Floats, means: Floats, feature: NDArray[np.int64]) -> Floats:
