@@ -1,9 +1,11 @@
-"""The CDK app: `cdk deploy -c env=dev 'contender-dev/*'`. Context keys: env, prefix, account, region, alarm_emails."""
+"""The CDK app: `cdk deploy -c env=dev 'contender-dev/*'`. Context keys: env, prefix, account, region, alarm_emails,
+containers (for the local cloud: functions run from the image here too)."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -23,6 +25,8 @@ def main() -> None:
     # The app's own arguments depend on the context, which only an app can read; this one is not synthesised.
     context = cdk.App(auto_synth=False).node
     environment = environment_named(_text(context, "env") or "dev", prefix=_text(context, "prefix") or DEFAULT_PREFIX)
+    if _text(context, "containers"):
+        environment = replace(environment, image_functions=True)
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,

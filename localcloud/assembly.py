@@ -7,11 +7,13 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
+from localcloud.image_functions import PROXY_BUCKET, PROXY_FOLDER, has_image_functions, proxy_key, with_proxies
+from localcloud.images import ImageAsset
 from localcloud.state import ACCOUNT, REGION, Omission
 
 Json = Any
@@ -28,6 +30,8 @@ _NO_SUCH_TYPE = {
     "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever they name",
 }
 _METRIC_MATH = "the emulator does not evaluate metric math"
+# What ECR calls itself; nothing is ever asked there.
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 # Earliest time a zip can carry: the same content gives the same bytes, whenever it is packed.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -56,6 +60,7 @@ class StackTemplate:
     template: Template
     omissions: tuple[Omission, ...]
     assets: tuple[FileAsset, ...]
+    images: tuple[ImageAsset, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -69,19 +74,23 @@ class StackTemplate:
         return tuple(one["Default"] for one in parameters if str(one["Type"]).startswith("AWS::SSM::Parameter"))
 
 
-def read_assembly(folder: Path) -> tuple[StackTemplate, ...]:
-    """The stacks of an assembly and of the stages in it; each comes after those it depends on."""
+def read_assembly(folder: Path, host_file: Path | None = None) -> tuple[StackTemplate, ...]:
+    """The stacks of an assembly and of the stages in it; each comes after those it depends on.
+
+    `host_file` says where the host of image functions listens; it is needed where there are any.
+    """
     artifacts: dict[str, Json] = json.loads((folder / "manifest.json").read_text("utf-8")).get("artifacts", {})
     stacks: list[StackTemplate] = []
     for identifier in dependency_order({name: one.get("dependencies", ()) for name, one in artifacts.items()}):
         artifact = artifacts[identifier]
         properties = artifact.get("properties", {})
         if artifact["type"] == "cdk:cloud-assembly":
-            stacks.extend(read_assembly(folder / properties["directoryName"]))
+            stacks.extend(read_assembly(folder / properties["directoryName"], host_file))
         elif artifact["type"] == "aws:cloudformation:stack":
             name = properties.get("stackName", identifier)
             needed = [artifacts[one] for one in artifact.get("dependencies", ()) if one in artifacts]
-            stacks.append(_read_stack(folder, name, properties["templateFile"], needed))
+            stack = _read_stack(folder, name, properties["templateFile"], needed)
+            stacks.append(_with_proxies(stack, host_file) if host_file else stack)
     return tuple(stacks)
 
 
@@ -119,7 +128,7 @@ def zip_folder(folder: Path) -> bytes:
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.parent.name != "__pycache__":
                 entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_TIME)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
@@ -131,11 +140,34 @@ def _read_stack(folder: Path, name: str, template_file: str, needed: Sequence[Js
     template, omissions = prune_template(name, json.loads((folder / template_file).read_text("utf-8")))
     manifests = [one["properties"]["file"] for one in needed if one["type"] == "cdk:asset-manifest"]
     assets = tuple(asset for file in manifests for asset in _read_assets(folder / file, template_file))
-    return StackTemplate(name=name, template=template, omissions=omissions, assets=assets)
+    images = tuple(image for file in manifests for image in _read_images(folder / file))
+    return StackTemplate(name=name, template=template, omissions=omissions, assets=assets, images=images)
+
+
+def _with_proxies(stack: StackTemplate, host_file: Path) -> StackTemplate:
+    if not has_image_functions(stack.template):
+        return stack
+    proxy = FileAsset(source=PROXY_FOLDER, packaging="zip", bucket=PROXY_BUCKET, key=proxy_key())
+    return replace(stack, template=with_proxies(stack.template, host_file), assets=(*stack.assets, proxy))
+
+
+def _read_images(manifest: Path) -> list[ImageAsset]:
+    """Images of a manifest, each under the name that templates give it."""
+    images: dict[str, Json] = json.loads(manifest.read_text("utf-8")).get("dockerImages", {})
+    return [
+        ImageAsset(
+            context=manifest.parent / image["source"]["directory"],
+            dockerfile=image["source"].get("dockerFile", "Dockerfile"),
+            tag=f"{REGISTRY}/{_resolved(destination['repositoryName'])}:{destination['imageTag']}",
+            arguments=tuple(sorted(image["source"].get("dockerBuildArgs", {}).items())),
+        )
+        for image in images.values()
+        for destination in image["destinations"].values()
+    ]
 
 
 def _read_assets(manifest: Path, template_file: str) -> list[FileAsset]:
-    """Files of a manifest, but for the template itself. Images are not published: the agent needs none."""
+    """Files of a manifest, but for the template itself."""
     files: dict[str, Json] = json.loads(manifest.read_text("utf-8")).get("files", {})
     return [
         FileAsset(

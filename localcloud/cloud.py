@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contender.errors import NotRunningError
-from localcloud import emulator, mail, parameter_changes, synth
+from localcloud import container_mode, emulator, mail, parameter_changes, synth
 from localcloud.assembly import read_assembly
 from localcloud.connection import CloudConnection
 from localcloud.deployer import Deployer, Deployment, deployment_of
@@ -35,7 +35,7 @@ from localcloud.state import (
     write_state,
 )
 
-AGENT_STOP_SECONDS = 3 * KILL_SECONDS
+AGENT_STOP_SECONDS = 6 * KILL_SECONDS
 
 OnEvent = Callable[[str], None]
 
@@ -52,6 +52,8 @@ class CloudStatus:
         Whether training tasks would be run.
     complete : bool
         Whether the last deployment went through; not whether files were edited since.
+    containers : bool
+        Whether training tasks and image functions run as containers, and not as processes.
     """
 
     running: bool
@@ -63,6 +65,7 @@ class CloudStatus:
     agent_pid: int = 0
     agent_running: bool = False
     complete: bool = False
+    containers: bool = False
     outputs: dict[str, dict[str, str]] | None = None
     omissions: tuple[Omission, ...] = ()
     logs: tuple[str, ...] = ()
@@ -72,26 +75,34 @@ def quiet(_message: str) -> None:
     """Say nothing: for callers whose output is not for people."""
 
 
-def up(root: Path, on_event: OnEvent = quiet) -> Deployment:
+def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None) -> Deployment:
     """Start the local cloud and deploy the project, or only what has changed since it was started.
+
+    With `containers`, training tasks and image functions run as containers; without, as processes. None leaves it as it
+    was the last time.
 
     Raises
     ------
     LocalCloudError
         When the emulator does not start, the app does not synthesise, or a stack fails. What was started
         stays; `up` continues from there and `down` removes it.
+    NoEngineError, ImageError
+        When containers are asked for and there is no engine, or the image cannot be built or run.
     """
     workspace = Workspace(root.resolve())
     with locked(workspace, lambda: on_event("Another command is starting or stopping the local cloud; waiting")):
-        state = _started(workspace, on_event)
-        key = synth.inputs_hash(workspace.root)
+        state = _started(workspace, on_event, containers)
+        key = synth.inputs_hash(workspace.root, containers=state.containers)
         if state.assembly == key:
             return deployment_of(state)
         # Empty while under way: a deployment that is cut short must not pass for a complete one.
         state = replace(state, assembly="")
         write_state(workspace, state)
         on_event("Synthesising the CDK app")
-        stacks = read_assembly(synth.synthesise(workspace, key))
+        assembly = synth.synthesise(workspace, key, containers=state.containers)
+        stacks = read_assembly(assembly, workspace.function_host if state.containers else None)
+        if state.containers:
+            container_mode.prepare(workspace, stacks, endpoint_url=emulator.endpoint(state.port), on_event=on_event)
         deployer = Deployer(
             endpoint_url=emulator.endpoint(state.port),
             on_event=on_event,
@@ -147,6 +158,7 @@ def status(root: Path) -> CloudStatus:
         agent_pid=state.agent.pid if state.agent else 0,
         agent_running=agent_running,
         complete=bool(state.assembly),
+        containers=state.containers,
         outputs=deployment.outputs,
         omissions=deployment.omissions,
         logs=(str(workspace.emulator_log), str(workspace.agent_log)),
@@ -172,14 +184,14 @@ def _describe(state: State, agent_running: bool) -> str:
         return "the last deployment did not go through; run `contender up` to continue it"
     if not agent_running:
         return "training tasks are not run because their agent has ended; run `contender up` to restart it"
-    return "the local cloud is up"
+    return "the local cloud is up" + ("; training and image functions run as containers" if state.containers else "")
 
 
 def _connection(state: State) -> CloudConnection:
     return CloudConnection(port=state.port, outputs=deployment_of(state).outputs)
 
 
-def _started(workspace: Workspace, on_event: OnEvent) -> State:
+def _started(workspace: Workspace, on_event: OnEvent, containers: bool | None) -> State:
     """The state of a cloud whose emulator and agent run; starts what does not."""
     try:
         state = read_state(workspace)
@@ -187,12 +199,20 @@ def _started(workspace: Workspace, on_event: OnEvent) -> State:
         on_event(f"Starting afresh: {error}")
         _stop(workspace, None)
         state = None
+    wanted = containers if containers is not None else state is not None and state.containers
+    if wanted:
+        container_mode.check()
     if state is None or not _answers(state):
         state = _start_emulator(workspace, state, on_event)
+    if state.containers != wanted:
+        state = replace(state, containers=wanted)
+        if state.agent is not None:
+            stop_group(state.agent, grace_seconds=AGENT_STOP_SECONDS)
     if state.agent is None or not is_alive(state.agent):
         on_event("Starting the agent that runs training tasks")
         stop_recorded(workspace.tasks, grace_seconds=KILL_SECONDS)
-        state = replace(state, agent=_start_agent(workspace, state.port))
+        container_mode.clean_up(workspace)
+        state = replace(state, agent=_start_agent(workspace, state.port, containers=state.containers))
         write_state(workspace, state)
     return state
 
@@ -223,7 +243,7 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
     return state
 
 
-def _start_agent(workspace: Workspace, port: int) -> ProcessRecord:
+def _start_agent(workspace: Workspace, port: int, *, containers: bool) -> ProcessRecord:
     package = Path(__file__).resolve().parent.parent
     search_path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH", ""))))
     return start_detached(
@@ -235,6 +255,7 @@ def _start_agent(workspace: Workspace, port: int) -> ProcessRecord:
             emulator.endpoint(port),
             "--root",
             str(workspace.root),
+            *(["--containers"] if containers else []),
         ],
         environment={**os.environ, "PYTHONPATH": search_path},
         directory=workspace.root,
@@ -251,6 +272,7 @@ def _stop(workspace: Workspace, state: State | None) -> bool:
     saved = state is not None and state.stopped_cleanly
     if state is not None and state.emulator is not None:
         saved = is_alive(state.emulator) and emulator.stop(state.emulator)
+    container_mode.clean_up(workspace)
     # What a lost or unreadable state did not name; after the above there is normally nothing left to stop.
     stop_recorded(workspace.folder, grace_seconds=KILL_SECONDS)
     return saved

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,8 +23,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.connection import client
+from localcloud.container_tasks import NOT_STARTED, ContainerRunner
 from localcloud.ecs_tasks import ProcessRunner, Runner, RunningTask, TaskPlan, log_events, task_id, was_started
+from localcloud.engine import DockerEngine, Engine, workspace_labels
 from localcloud.errors import TaskNotStartedError
+from localcloud.function_host import FunctionHost, FunctionServer
 from localcloud.state import CREDENTIALS, REGION, Workspace
 
 POLL_SECONDS = 0.25
@@ -118,6 +121,10 @@ class Agent:
         assert ended is not None
         if self._was_cancelled(plan.arn):
             self._stop_task(plan.cluster, plan.arn, "Task stopped: its execution has ended")
+        if ended.reason.startswith(NOT_STARTED):
+            self._report(plan.cluster, plan.arn, ended.reason)
+            self._drop(task)
+            return
         how = f"{plan.container} ended with exit code {ended.code}"
         container = {"containerName": plan.container, "exitCode": ended.code, "reason": ended.reason}
         self._report(plan.cluster, plan.arn, f"Essential container in task exited: {how}", container)
@@ -206,9 +213,10 @@ def surroundings(endpoint_url: str) -> dict[str, str]:
 
 def main() -> None:
     """Run until SIGTERM."""
-    parser = argparse.ArgumentParser(description="Runs the emulator's ECS tasks as processes.")
+    parser = argparse.ArgumentParser(description="Runs the emulator's ECS tasks, and functions that come as images.")
     parser.add_argument("--endpoint", required=True, help="address of the emulator")
     parser.add_argument("--root", required=True, type=Path, help="the project's root, where tasks run")
+    parser.add_argument("--containers", action="store_true", help="run tasks and image functions as containers")
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
     stopped = threading.Event()
@@ -217,7 +225,26 @@ def main() -> None:
         stopped.set()
 
     signal.signal(signal.SIGTERM, stop)
-    Agent(endpoint_url=arguments.endpoint, root=arguments.root.resolve()).run(stopped)
+    root = arguments.root.resolve()
+    if not arguments.containers:
+        Agent(endpoint_url=arguments.endpoint, root=root).run(stopped)
+        return
+    with containers(DockerEngine(), Workspace(root), surroundings(arguments.endpoint)) as runner:
+        Agent(endpoint_url=arguments.endpoint, root=root, runner=runner).run(stopped)
+
+
+@contextlib.contextmanager
+def containers(engine: Engine, workspace: Workspace, environment: Mapping[str, str]) -> Iterator[Runner]:
+    """What runs tasks as containers; meanwhile image functions are run as well, and none of either is left."""
+    labels = workspace_labels(workspace.root)
+    host = FunctionHost(engine, folder=workspace.functions, surroundings=environment, labels=labels)
+    server = FunctionServer(host, workspace.function_host)
+    try:
+        yield ContainerRunner(engine, folder=workspace.tasks, surroundings=environment, labels=labels)
+    finally:
+        server.close()
+        host.close()
+        engine.remove_all(labels)
 
 
 if __name__ == "__main__":

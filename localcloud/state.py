@@ -69,6 +69,16 @@ class Workspace:
         return self.folder / "tasks"
 
     @property
+    def functions(self) -> Path:
+        """What functions print that run from an image."""
+        return self.folder / "functions"
+
+    @property
+    def function_host(self) -> Path:
+        """Where the host of image functions listens."""
+        return self.folder / "function-host.json"
+
+    @property
     def assembly(self) -> Path:
         """The synthesised CDK app."""
         return self.folder / "cdk.out"
@@ -105,6 +115,8 @@ class State:
         Hash of the inputs that were last deployed in full; empty while that is under way or has failed.
     stopped_cleanly : bool
         Whether the emulator wrote its state down when it last stopped, so that the next start can continue.
+    containers : bool
+        Whether training tasks and image functions run as containers.
     parameters : dict
         Values of the stacks' parameters, as of the last deployment after whose changes everything was started.
     """
@@ -115,6 +127,7 @@ class State:
     assembly: str = ""
     stacks: dict[str, StackRecord] = field(default_factory=dict)
     stopped_cleanly: bool = False
+    containers: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
 
     def with_stack(self, name: str, record: StackRecord) -> State:
@@ -174,7 +187,7 @@ def locked(workspace: Workspace, on_wait: Callable[[], None]) -> Iterator[None]:
 
 def discard_data(workspace: Workspace) -> None:
     """Forget what the emulator held: after an unclean end its files contradict each other."""
-    for folder in (workspace.data, workspace.temporary, workspace.tasks):
+    for folder in (workspace.data, workspace.temporary, workspace.tasks, workspace.functions):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -188,6 +201,7 @@ def _parse(document: dict[str, Any]) -> State:
         assembly=str(document["assembly"]),
         stacks={name: _stack(record) for name, record in document["stacks"].items()},
         stopped_cleanly=bool(document["stopped_cleanly"]),
+        containers=bool(document.get("containers", False)),
         parameters={str(name): str(value) for name, value in document.get("parameters", {}).items()},
     )
 

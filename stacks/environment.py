@@ -25,8 +25,8 @@ class Environment:
     endpoint_zones : int
         Zones that get an interface endpoint. Each costs per hour; 0 means none are made.
     image_functions : bool
-        Whether the functions that need scipy run from the training image. The emulator has no images without
-        Docker, so locally they are zips.
+        Whether the functions that need scipy run from the training image. Locally they are zips, unless the local
+        cloud runs containers (`contender up --containers`).
     on_aws : bool
         Whether the target is an account: bootstrapped by the CDK, and worth checking a template for.
     redelivery_seconds : int
