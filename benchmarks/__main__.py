@@ -13,7 +13,17 @@ from importlib import import_module
 from benchmarks.evidence import EVIDENCE, machine, write_section
 from benchmarks.parts import Part
 
-PARTS = ("speed", "calibration", "over_time", "joint_changes", "unlabelled", "promotions", "replays", "serving")
+PARTS = (
+    "speed",
+    "calibration",
+    "over_time",
+    "joint_changes",
+    "unlabelled",
+    "promotions",
+    "replays",
+    "searches",
+    "serving",
+)
 """Modules of this package, in the order of the evidence."""
 
 Measure = Callable[..., Part]

@@ -15,14 +15,16 @@ from contender.replay_arms import Train, Trained
 from contender.table import Table
 from training_image.fitting import train
 from training_image.manifest import build_manifest
+from training_image.progress import Progress
 
 
 def real_training(elapsed: Callable[[], float]) -> Train:
-    """Training as the task does it, timed by `elapsed` (seconds)."""
+    """Training as the task does it, timed by `elapsed` (seconds): a search too, within the budget of `[search]`."""
 
     def trained(config: PipelineConfig, table: Table) -> Trained:
         started = elapsed()
-        model = train(config, table, table[ORDER], table[BLOCK])
+        progress = Progress(elapsed=lambda: elapsed() - started)
+        model = train(config, table, table[ORDER], table[BLOCK], report=progress)
         seconds = elapsed() - started
         manifest = build_manifest(
             config,

@@ -55,7 +55,7 @@ def test_the_pipelines_own_parameters_stay_where_none_is_better() -> None:
     assert found.summary["best_score"] == found.summary["default_score"] == 3.0
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(shifts=st.lists(st.floats(-50, 50), min_size=1, max_size=6, unique=True), seed=st.integers(0, 99))
 def test_what_is_chosen_is_the_best_of_all_that_were_scored_on_every_fold(shifts: list[float], seed: int) -> None:
     found = Trainer().search(pipeline(f"shift = {json.dumps(shifts)}", "trials = 6", seed=seed))
@@ -81,11 +81,11 @@ def test_each_fold_trains_on_what_came_before_and_its_weights() -> None:
         np.testing.assert_array_equal(asked["weights"], weights[older])
 
 
-def test_half_of_the_trials_are_given_up_where_they_are_cheapest() -> None:
+def test_trials_that_fall_behind_are_given_up_where_they_are_cheapest() -> None:
     found = Trainer().search(pipeline(ANY_SHIFT, "trials = 40"))
     pruned = [trial for trial in found.trials if trial["state"] == "pruned"]
 
-    assert found.summary["pruned"] == len(pruned) >= 20
+    assert found.summary["pruned"] == len(pruned) >= 10
     assert all(trial["seconds"] < 3.0 for trial in pruned)  # a fit takes a second, and there are three folds
     assert found.trials[0]["state"] == "complete"
 
@@ -93,8 +93,8 @@ def test_half_of_the_trials_are_given_up_where_they_are_cheapest() -> None:
 scores = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3)
 
 
-@given(others=st.lists(scores, max_size=9), mine=scores, greater=st.booleans())
-def test_the_best_at_a_rung_goes_on_and_at_least_half_of_those_there_are_better_than_who_is_given_up(
+@given(others=st.lists(scores, max_size=12), mine=scores, greater=st.booleans())
+def test_at_least_half_of_those_there_are_better_than_who_is_given_up_and_four_at_least_are_there(
     others: list[list[float]], mine: list[float], greater: bool
 ) -> None:
     trial = Trial(len(others), {}, tuple(mine))
@@ -104,10 +104,10 @@ def test_the_best_at_a_rung_goes_on_and_at_least_half_of_those_there_are_better_
     better = sum(score > trial.score if greater else score < trial.score for score in there)
 
     behind = falls_behind(trial, before, greater_is_better=greater)
-    assert behind == (better > 0 and better >= (len(there) + 1) // 2)
+    assert behind == (len(there) >= 4 and better >= len(there) / 2)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(killed_at=st.integers(1, 40))
 def test_an_interrupted_search_goes_on_as_it_would_have_gone(killed_at: int) -> None:
     config, checkpoint = pipeline(ANY_SHIFT), MemoryCheckpoint()

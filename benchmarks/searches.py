@@ -1,0 +1,164 @@
+"""What a search for parameters is worth: the pipeline's own beside those found, on time that neither has seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.parts import Figure, Part, Report
+from benchmarks.tables import markdown_table, seconds
+from contender.adapters.readers import parse_frame
+from contender.cli.replay_training import real_training
+from contender.config import PipelineConfig, load_pipeline
+from contender.cost import usd_per_second
+from contender.history import HistoryBatch, cut_history
+from contender.metrics import Metric, metric_for
+from contender.prequential import Difference, mean_difference, score
+from contender.table import Table
+from contender.training_policy import SearchPolicy
+from demo_data import bikeshare, flights
+
+COMMAND = "python -m benchmarks --only searches --full"
+PROJECT = Path(__file__).resolve().parents[1]
+SPACE = {
+    "learning_rate": {"low": 0.02, "high": 0.3, "log": True},
+    "max_iter": {"low": 50, "high": 400, "log": True},
+    "max_leaf_nodes": {"low": 7, "high": 63, "log": True},
+    "min_samples_leaf": {"low": 5, "high": 200, "log": True},
+    "l2_regularization": {"low": 0.01, "high": 10.0, "log": True},
+}
+"""Of histogram gradient boosting, around the defaults of scikit-learn (0.1, 100, 31, 20 and 0)."""
+
+LARGEST_SHARE_OF_FITS = 0.75
+"""Of all folds of all trials, that giving up on trials may leave to be trained."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A history of months: the first so many train, those after them say how good the models are."""
+
+    pipeline: Path
+    rows: pd.DataFrame
+    months: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One search. `later` is the searched model less the other on the months after training; `fits` the share of folds
+    that were trained."""
+
+    name: str
+    metric: Metric
+    rows: int
+    own_seconds: float
+    searched_seconds: float
+    usd: float
+    summary: dict[str, Any]
+    own_later: float
+    later: Difference
+    fits: float
+
+
+def measure(*, full: bool, report: Report) -> Part:
+    """Search with the pipelines' own budgets for a benchmark: 12 trials, or 30 in full."""
+    found = [
+        compared(case, trials=30 if full else 12, report=report)
+        for case in (
+            Case(PROJECT / "pipelines" / "flights.toml", flights.flights(), 6 if full else 2, 3 if full else 1),
+            Case(PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml", bikeshare.bikeshare(), 6, 3),
+        )
+    ]
+    share = sum(one.fits for one in found) / len(found)
+    figures = [
+        Figure("folds trained, as a share of all folds of all trials", share, LARGEST_SHARE_OF_FITS, "at most"),
+        *(
+            Figure(f"{one.name}: what the search lost on its own folds", max(0.0, _lost(one)), 0.0, "at most")
+            for one in found
+        ),
+    ]
+    return Part("(f) What a search is worth", COMMAND if full else COMMAND[:-7], _text(found), figures)
+
+
+def compared(case: Case, *, trials: int, report: Report) -> Compared:
+    """Train with and without a search on the first months, and score both on those that follow."""
+    config = load_pipeline(case.pipeline)
+    metric = metric_for(config.task, config.promotion.metric)
+    batches = cut_history(parse_frame(case.rows, config), config, "month").batches
+    known = Table.concatenate([batch.table for batch in batches[: case.months] if batch.table is not None])
+    after = batches[case.months : case.months + case.scored]
+    searching = replace(config, search=SearchPolicy(trials=trials, seconds=5000.0, usd=10.0, space=SPACE))
+    train = real_training(time.perf_counter)
+    report(f"{config.name}: {len(known)} rows")
+    own, searched = train(config, known), train(searching, known)
+    summary = searched.candidate.manifest["search"]
+    report(f"{config.name}: {summary}")
+    own_scores, scores = (_scores(config, metric, after, model.candidate) for model in (own, searched))
+    weights = [float(len(batch.table)) for batch in after if batch.table is not None]
+    later = mean_difference(weights, scores, own_scores)
+    assert later is not None
+    mean = sum(w * (one.value or 0.0) for w, one in zip(weights, own_scores, strict=True)) / sum(weights)
+    return Compared(
+        config.name,
+        metric,
+        len(known),
+        own.seconds,
+        searched.seconds,
+        searched.seconds * usd_per_second(config),
+        summary,
+        mean,
+        later,
+        _share_of_fits(summary, searching.search.folds),
+    )
+
+
+def _scores(config: PipelineConfig, metric: Metric, after: Sequence[HistoryBatch], model: Any) -> list[Any]:
+    return [score(config, metric, batch.table, model, seed=7) for batch in after if batch.table is not None]
+
+
+def _share_of_fits(summary: dict[str, Any], folds: int) -> float:
+    """At most: a trial that was given up may have been so after its first fold, or a later one."""
+    whole = summary["trials"] + 1 - summary["pruned"]
+    return (whole * folds + summary["pruned"] * (folds - 1)) / ((summary["trials"] + 1) * folds)
+
+
+def _lost(one: Compared) -> float:
+    gained = one.summary["best_score"] - one.summary["default_score"]
+    return -gained if one.metric.greater_is_better else gained
+
+
+def _text(found: Sequence[Compared]) -> str:
+    lines = [
+        (
+            f"{one.name}, {one.rows:,} rows",
+            f"{one.metric.name} {one.summary['default_score']:.4f}",
+            f"{one.summary['best_score']:.4f}",
+            f"{one.own_later:.4f}",
+            f"{one.later.value:+.4f} ({one.later.low:+.4f} to {one.later.high:+.4f})",
+            seconds(one.own_seconds),
+            seconds(one.searched_seconds),
+            f"{one.summary['trials']}, {one.summary['pruned']} given up",
+        )
+        for one in found
+        if one.later.low is not None and one.later.high is not None
+    ]
+    header = (
+        "data",
+        "own, on the folds",
+        "searched",
+        "own, on later months",
+        "searched less own (95 %)",
+        "training, own",
+        "with the search",
+        "trials",
+    )
+    return (
+        f"{markdown_table(header, lines)}\n\n"
+        "The score on the folds is the best of many and so flatters; the later months are what nobody chose by. One "
+        "thread, histogram gradient boosting around scikit-learn's defaults (`benchmarks/searches.py` has the space)."
+    )
