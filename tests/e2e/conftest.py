@@ -32,7 +32,7 @@ PIPELINES = {
         "shop-broken": shop.pipeline_file("shop-broken", parameters="{ trees = 7 }"),
     },
     "second": {
-        **{name: shop.pipeline_file(name) for name in ("shop-swap", "shop-batch", "shop-log")},
+        **{name: shop.pipeline_file(name) for name in ("shop-swap", "shop-batch", "shop-log", "shop-code")},
         "shop-nightly": shop.pipeline_file("shop-nightly") + shop.NIGHTLY,
     },
 }

@@ -163,6 +163,7 @@ def test_a_rollback_moves_the_pointer_and_the_next_answer_comes_from_the_old_mod
     assert changed["verdict"] == "promoted", changed["reason"]
     asked = json.loads(loop.contender("retrain", "--pipeline", "shop-swap", "--json"))
     assert (asked["trigger"], asked["champion_after"]) == ("manual", changed["champion_after"]), asked["reason"]
+    assert asked["verdict"] == "skipped"  # the same code, settings and data as the champion's
     row = pipeline.feature_row(visits(0))
     eventually(lambda: pipeline.predict(row)["model_version"] == changed["champion_after"], what="new answer")
 
