@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -92,8 +92,8 @@ class TrainedModel:
     stopping: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     overfit: dict[str, Any] | None = None
-    evidence: dict[str, Any] | None = None
-    explanation: dict[str, Any] | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def profile(self) -> Profile:

@@ -65,6 +65,7 @@ def build_manifest(
     return {
         "format": FORMAT,
         "pipeline": config.name,
+        "description": config.description,
         "version": f"{created_at:%Y%m%dT%H%M%SZ}{version_suffix(datasets[-1], code)}",
         "created_at": f"{created_at:%Y-%m-%dT%H:%M:%SZ}",
         "run_id": run_id,

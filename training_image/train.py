@@ -38,6 +38,8 @@ from contender.runs import DRIFT, TRAINING, RunFolder
 from contender.table import Table
 from contender.training_settings import settings_of
 from training_image.checkpoint import RunCheckpoint
+from training_image.evidence import evidence_files
+from training_image.explaining import against_champion, champion_explanation
 from training_image.fitting import TrainedModel, train
 from training_image.manifest import build_manifest
 from training_image.progress import Progress, Report
@@ -141,7 +143,10 @@ class TrainingTask:
             window={"policy": config.training.window, "since_order": since_order, "datasets": len(datasets)},
             resources=measured(config, progress, resumed=checkpoint.resumed, container_mib=self.container_mib()),
         )
-        files = files_of(model)
+        explanation = against_champion(model.explanation, champion_explanation(self.models, self.pipeline))
+        if explanation["against"] is not None:
+            progress(explanation["against"]["said"])
+        files = files_of(model) | evidence_files(manifest, model.evidence, explanation)
         progress(f"writing {sum(map(len, files.values())) / 1e6:.1f} MB")
         return registry.write(manifest, files, sign=self.sign), datasets
 
@@ -230,8 +235,12 @@ def newest_datasets(
 
 
 def read_datasets(store: DatasetStore, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
-    """Features, target, order and blocks of all rows, each file checked against its manifest's sha256."""
-    columns = list(dict.fromkeys((*config.features, config.target, ORDER, BLOCK)))
+    """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256.
+
+    A slice that is no feature is left out where a dataset from before it was declared lacks it.
+    """
+    slices = [name for name in config.slices if all(name in found.columns for found in datasets)]
+    columns = list(dict.fromkeys((*config.features, config.target, *slices, ORDER, BLOCK)))
     return Table.concatenate([read_parquet(store.part(found), columns) for found in datasets])
 
 
