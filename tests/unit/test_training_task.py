@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,102 +13,19 @@ import pytest
 
 from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import write_parquet
-from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.monitoring import Reference
-from contender.registry import MODEL, PIPELINE, REFERENCE, ModelRegistry, sha256
+from contender.registry import CARD, EVIDENCE, EXPLANATION, MODEL, PIPELINE, REFERENCE
 from contender.rehearsal import GOLDEN, Golden
 from contender.runs import DRIFT, TRAINING, RunFolder
 from contender.table import Table
 from tests.fakes import MemoryObjects
+from tests.unit.training_world import CODE, PIPELINE_FILE, World, rows_of
 from training_image.golden import table_of
 from training_image.reasons import one_line
-from training_image.train import TrainingTask, image_digest, main
+from training_image.train import image_digest, main
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = "c0de" * 16
-
-PIPELINE_FILE = """
-name = "trial"
-task = "binary"
-target = "y"
-numeric = ["a"]
-categorical = ["kind"]
-[training]
-holdout_blocks = 2
-parameters = { max_iter = 5 }
-"""
-
-
-def rows_of(days: range, *, seed: int) -> Table:
-    random = np.random.default_rng(seed)
-    day = np.repeat(np.array(days, dtype=float), 50)
-    a = random.normal(size=len(day))
-    return Table(
-        {
-            "a": a,
-            "kind": random.choice(np.array(["u", "v"], dtype=object), len(day)),
-            "y": np.where(a + random.normal(size=len(day)) > 0, "yes", "no").astype(object),
-            ORDER: day,
-            BLOCK: np.array([f"day-{number:03.0f}" for number in day], dtype=object),
-        }
-    )
-
-
-class World:
-    """Two buckets, a run, and datasets of six days each."""
-
-    def __init__(self) -> None:
-        self.data, self.models = MemoryObjects(), MemoryObjects()
-        self.store = DatasetStore(self.data, "trial")
-        self.registry = ModelRegistry(self.models, "trial")
-        self.lines: list[str] = []
-        self.code = CODE
-        self.sign: Callable[[bytes], bytes] | None = None
-        self.start("run-1")
-
-    def start(self, run_id: str, pipeline_file: str = PIPELINE_FILE) -> None:
-        self.folder = RunFolder(self.data, "trial", run_id)
-        self.folder.write_pipeline_file(pipeline_file)
-
-    def add_dataset(self, sequence: int, table: Table | None = None) -> str:
-        table = table or rows_of(range(6 * sequence, 6 * sequence + 6), seed=sequence)
-        part, version = write_parquet(table), f"{sequence:016x}"
-        manifest = DatasetManifest(
-            pipeline="trial",
-            version=version,
-            sequence=sequence,
-            rows=len(table),
-            part="part-0.parquet",
-            part_sha256=sha256(part),
-            source_key=f"incoming/trial/{sequence}.csv",
-            source_version_id=None,
-            run_id="run-1",
-            created_at="2026-01-01T00:00:00Z",
-            order_from=float(table[ORDER].min()),
-            order_to=float(table[ORDER].max()),
-            columns=tuple(name for name in table.columns if not name.startswith("_")),
-        )
-        self.store.write(manifest, part)
-        return version
-
-    def run(self, *, hour: int = 6) -> dict[str, Any]:
-        task = TrainingTask(
-            run_id=self.folder.run_id,
-            pipeline="trial",
-            data=self.data,
-            models=self.models,
-            code=self.code,
-            image=None,
-            now=lambda: datetime(2026, 1, 2, hour, 5, 6, tzinfo=UTC),
-            elapsed=lambda: float(len(self.lines)),  # a line takes a second
-            report=self.lines.append,
-            sign=self.sign,
-        )
-        succeeded = task.run()
-        report = self.folder.read(TRAINING)
-        assert succeeded == (report["status"] == "trained")
-        return report
 
 
 @pytest.fixture
@@ -141,7 +57,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     manifest = dict(world.registry.read(world.run()["model_version"]).manifest)
 
     assert set(manifest) == {
-        "format", "pipeline", "version", "created_at", "run_id", "task", "target", "classes", "positive",
+        "format", "pipeline", "description", "version", "created_at", "run_id", "task", "target", "classes", "positive",
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "machine",
         "estimator",
         "metrics", "metrics_training", "baseline", "typical", "files", "fingerprint", "settings", "split", "window",
@@ -163,7 +79,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
     assert len(manifest["baseline"]["prediction"]) == 2
     assert set(manifest["typical"]) == {"a", "kind"}
-    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE, GOLDEN}
+    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD}
 
 
 def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
@@ -364,7 +280,7 @@ def test_no_manifest_is_written_before_its_files(world: World) -> None:
     world.run()
 
     assert written[-1] == "manifest.json"
-    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE, GOLDEN])
+    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD])
 
 
 def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:
