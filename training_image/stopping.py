@@ -88,7 +88,7 @@ def _of_histograms(config: PipelineConfig, training: Rows, validation: Rows) -> 
     grown, losses = 0, []
     pipeline[-1].set_params(warm_start=True)
     while grown < of:
-        grown = min(of, grown + patience)
+        grown = min(of, grown + max(patience, grown // 2))  # each time the rows are binned anew
         pipeline[-1].set_params(max_iter=grown)
         fit_pipeline(config, pipeline, training)
         losses = list(_staged_losses(pipeline[-1], validation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contender.cli.replay_training import real_training
+from contender.datasets import BLOCK, ORDER
 from contender.errors import ContenderError, TrainingFailedError
+from contender.table import Table
 from tests.unit.test_training_fitting import config_of, history, train_on
 from training_image.export import score_onnx
 from training_image.fitting import train
 from training_image.own_estimator import own_estimator
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MODULE = '''
 """Estimators of a shop's own."""
@@ -172,6 +178,26 @@ def test_one_that_takes_no_weights_is_told_so() -> None:
     config = own("takes_no_weights", half_life_blocks=2.0)
     with pytest.raises(TrainingFailedError, match=r"shop_models:takes_no_weights cannot be trained: .*sample_weight"):
         train(config, *history())
+
+
+def test_the_example_of_the_docs_is_trained_in_every_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    example = page.split("<!-- training_image/mine.py -->")[1].split("\n\nIt takes")[0]
+    (tmp_path / "shop_mine.py").write_text(textwrap.dedent(example))
+    monkeypatch.delitem(sys.modules, "shop_mine", raising=False)
+
+    for task in ("binary", "multiclass", "regression"):
+        training = {"estimator": "shop_mine:build", "parameters": {"n_estimators": 4}, "half_life_blocks": 5.0}
+        model = train(config_of(task, training=training), *history(task))
+        assert (model.parameters["n_estimators"], model.parameters["min_samples_leaf"]) == (4, 5)
+
+
+def test_a_replay_trains_it_as_the_task_does() -> None:
+    table, order, blocks = history()
+    trained = real_training(lambda: 0.0)(own("build"), Table({**table.columns, ORDER: order, BLOCK: blocks}))
+
+    assert trained.candidate.manifest["estimator"]["name"] == "shop_models:build"
+    assert trained.candidate.predict(table).shape == (len(order), 2)
 
 
 def test_the_built_in_ones_are_not_looked_for() -> None:
