@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
-.PHONY: help install demo down test bench bench-serving check format lock clean
+.PHONY: help install demo down test browser test-containers bench bench-serving check format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,8 +29,15 @@ demo: $(INSTALLED) ## watch real flights arrive, drift found, challengers judged
 down: $(INSTALLED) ## stop the local cloud that the demo left up
 	@$(BIN)/contender down
 
-test: $(INSTALLED) ## all tests, the local cloud's included
+test: $(INSTALLED) browser ## all tests, the local cloud's included
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+
+test-containers: $(INSTALLED) ## the loop once more, in containers of the built image; starts a Docker engine where none runs
+	localcloud/base_image.sh
+	$(BIN)/python -m pytest tests/containers -m containers
+
+browser: $(INSTALLED) ## the browser that tests open pages in: the machine's; where there is none, Debian's is installed
+	@$(BIN)/python -m tests.browser.chromium
 
 bench: $(INSTALLED) ## measure speed and error rates beside the peers; fails where a stated figure is missed
 	$(BIN)/python -m benchmarks

@@ -294,7 +294,7 @@ def _evidence(found: Replay, arm: ArmResult, style: str, identity: str, width: f
     labels = ["0", *(name for _, name in known), "alarm"]
     plot = _plot(found, width, 0.0, top, marks, labels, right=32.0, height=190.0)
     content = plot.axes() + plot.across(log1p(alarm), "alarm")
-    thick = min(26.0, 0.62 * (plot.x(1) - plot.x(0)))
+    thick = min(14.0, 0.62 * (plot.x(1) - plot.x(0)))  # the first one does not reach the axis' labels
     for step, drift in seen:
         x, y, bottom = plot.x(step.batch), plot.y(log1p(drift.level)), plot.y(0.0)
         said = escape(f"{found.batches[step.batch].name}: {drift.reason}")

@@ -1,0 +1,125 @@
+"""Our pages in a real browser: quiet, alone, within the screen, readable; on a desk, on a phone, by day, by night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from contender import replay_page, run_page
+from contender.model_card import card
+from tests import ran, tracked
+from tests.browser.chromium import NONE, find_browser
+from tests.unit.test_replay_page import example
+
+Scheme = Literal["light", "dark"]
+PHONE, DESK = 400, 1400
+READABLE = Path(__file__).with_name("readable.js").read_text(encoding="utf-8")
+
+
+def manifest() -> dict[str, Any]:
+    """Of a version, with what its card begins with."""
+    return {**tracked.Shop().train(1).manifest, "task": "binary", "target": "late", "positive": "yes"}
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    **{f"report {name}": lambda make=make: run_page.page(make()) for name, make in ran.ENDINGS.items()},
+    "replay": lambda: replay_page.page(example()),
+    "model card": lambda: card(manifest(), tracked.some_evidence(), tracked.EXPLANATION),
+}
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    """The one in which every page is opened: a new one takes longer than all that is asked of a page."""
+    path = find_browser()
+    assert path, NONE
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path)
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@cache
+def written(name: str, folder: Path) -> Path:
+    """The page as a file."""
+    file = folder / f"{name}.html"
+    file.write_text(PAGES[name](), encoding="utf-8")
+    return file
+
+
+@dataclass
+class Shown:
+    """A page that is open, all that folds unfolded, with all that it complained about and asked for on the way."""
+
+    tab: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def ask(self, script: str) -> Any:
+        return self.tab.evaluate(script)
+
+
+@contextmanager
+def shown(tab: Page, file: Path, width: int, scheme: Scheme) -> Iterator[Shown]:
+    found = Shown(tab, file.as_uri())
+    listeners: dict[str, Callable[[Any], None]] = {
+        "console": lambda message: found.complaints.append(message.text),
+        "pageerror": lambda error: found.complaints.append(str(error)),
+        "request": lambda request: found.requests.append(request.url),
+    }
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    for event, listener in listeners.items():
+        tab.on(event, listener)  # type: ignore[call-overload]
+    tab.goto(found.address)
+    found.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    yield found
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_quiet_alone_within_the_screen_and_readable(
+    tab: Page, folder: Path, name: str, width: int, scheme: Scheme
+) -> None:
+    with shown(tab, written(name, folder), width, scheme) as page:
+        assert page.complaints == []
+        assert page.requests == [page.address]
+        assert page.ask("document.documentElement.scrollWidth") == width
+        assert page.ask(READABLE) == []
+        assert page.ask("document.querySelector('h1').checkVisibility()")
+        brightness = page.ask("Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
+        assert (brightness > 128) == (scheme == "light")
+
+
+def test_a_page_that_breaks_every_rule_is_seen_through(tab: Page, folder: Path) -> None:
+    """What the test above would miss if it looked the wrong way."""
+    file = folder / "bad.html"
+    file.write_text(
+        "<!doctype html><body style='background:#fff'><h1>bad</h1><p style='color:#999;width:2000px'>pale</p>"
+        "<svg width=100 height=40><rect width=100 height=40 fill='#333'/>"
+        "<text y=20 fill='#111'>dark on dark</text></svg>"
+        "<img src='other.png'><script>console.log('hello'); nothing()</script>",
+        encoding="utf-8",
+    )
+    with shown(tab, file, PHONE, "light") as page:
+        assert page.ask("document.documentElement.scrollWidth") > PHONE
+        assert [text for text, *_ in page.ask(READABLE)] == ["pale", "dark on dark"]
+        assert page.requests == [page.address, (folder / "other.png").as_uri()]
+        assert any("hello" in said for said in page.complaints)
+        assert any("nothing is not defined" in said for said in page.complaints)
