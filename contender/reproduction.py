@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contender.registry import sha256
+from contender.registry import CARD, EVIDENCE, EXPLANATION, sha256
 
-ABOUT_THE_TRAINING = ("evidence.json", "card.html")
+ABOUT_THE_TRAINING = (EVIDENCE, CARD)
 """Files that say when a training was and how long it took: no two of them are the same."""
 
-OF_ITS_TIME = {"explanation.json": ("against",)}
+OF_ITS_TIME = {EXPLANATION: ("against",)}
 """Parts of a file that depend on what was there at the time of the training: the champion to compare with."""
 
 

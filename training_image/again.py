@@ -12,6 +12,8 @@ from contender.datasets import BLOCK, ORDER, DatasetStore
 from contender.errors import NotFoundError
 from contender.ports import Objects
 from contender.training_settings import config_of_settings
+from training_image.evidence import evidence_files
+from training_image.explaining import against_champion
 from training_image.fitting import train
 from training_image.manifest import build_manifest
 from training_image.progress import Report, silent
@@ -56,7 +58,8 @@ def train_again(
         code=code,
         image=image,
     )
-    return made, files_of(model)
+    explanation = against_champion(model.explanation, None)  # which champion there was is not the version's
+    return made, files_of(model) | evidence_files(made, model.evidence, explanation)
 
 
 def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
