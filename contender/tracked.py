@@ -114,7 +114,6 @@ def tags(files: RunFiles) -> dict[str, str]:
     record, manifest, training = files.record or {}, files.manifest or {}, files.training
     search = manifest.get("search") or {}
     known = {
-        "run_id": files.run_id,
         "verdict": record.get("verdict"),
         "trigger": record.get("trigger"),
         "reason": record.get("reason") or training.get("reason"),

@@ -240,7 +240,6 @@ def _version(model: ModelVersion, run: str) -> TrackedVersion:
         run=run,
         description=f"{manifest['estimator']['name']} of {manifest['trained_rows']:,} rows. On the holdout: {holdout}.",
         tags={
-            "version": model.version,
             "run_id": str(manifest["run_id"]),
             "manifest_sha256": model.manifest_sha256,
             "code_sha": str(manifest["code"]["sha"]),

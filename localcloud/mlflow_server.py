@@ -43,6 +43,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # of language models; each would be a process more
+    "MLFLOW_ENABLE_AI_GATEWAY": "false",
 }
 
 

@@ -34,6 +34,8 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 """A server that does not answer is an error that people see, not minutes of silence."""
 
 TAG = "contender."
+"""Before the tags by which runs and versions are found again; those for people have none, as lists cut long names."""
+
 STATE = f"{TAG}state"
 MODEL_FOLDER = "version"
 MAX_VALUE = 5000
@@ -68,9 +70,9 @@ class MlflowTracker:
 
     def runs(self, title: str) -> Mapping[str, Known]:
         with _told(self.uri):
-            experiment = self._experiment(title)
+            experiment = self._client.get_experiment_by_name(title)
             found: dict[str, Known] = {}
-            for run in self._search(experiment):
+            for run in self._search(experiment.experiment_id) if experiment is not None else ():
                 tags = run.data.tags
                 run_id = tags.get(f"{TAG}run_id")
                 if run_id is None:
@@ -109,8 +111,9 @@ class MlflowTracker:
                 title,
                 f"{root}/{MODEL_FOLDER}",
                 version.run,
-                tags={f"{TAG}{name}": value for name, value in version.tags.items()},
+                tags={f"{TAG}version": version.version} | dict(version.tags),
                 description=version.description,
+                await_creation_for=0,  # it is made when the call returns; the client would look once more, and say so
             )
             return str(created.version)
 
@@ -173,7 +176,7 @@ class MlflowTracker:
             "mlflow.source.type": "JOB",
             "mlflow.user": "contender",
         }
-        tags = own | {f"{TAG}{name}": value for name, value in run.tags.items()}
+        tags = own | dict(run.tags)
         for figures in _batches(metrics, METRICS_A_CALL):
             self._client.log_batch(told, metrics=figures)
         for settings in _batches(params, OTHERS_A_CALL):

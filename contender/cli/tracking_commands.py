@@ -31,6 +31,9 @@ from contender.tracking import Mirror, Mirrored, version_files
 from localcloud.mlflow_server import MlflowServer
 
 EVERY_SECONDS = 5.0
+RUNS = "/#/experiments?workflowType=machine_learning"
+"""Where MLflow shows runs of models that are trained; it begins with language models otherwise."""
+
 
 UriOption = Annotated[
     str,
@@ -71,7 +74,7 @@ def mlflow(
         with console.status("MLflow") as spinner:
             own = MlflowServer(project_root())
             address = tracking_uri or open_until.enter_context(own.open(port=port, report=spinner.update))
-        console.print(f"MLflow is at {_without_secrets(address)}", markup=False)
+        console.print(f"MLflow is at {_without_secrets(address)}{RUNS}", markup=False)
         console.print("[dim]runs are mirrored as they come; Ctrl-C ends it[/dim]")
         _keep_mirroring(address, environment, every)
     console.print("MLflow is closed" if not tracking_uri else "mirroring has ended")

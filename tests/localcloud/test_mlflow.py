@@ -106,9 +106,9 @@ def test_runs_are_there_with_figures_files_and_plots(address: str) -> None:
     assert first["info"]["run_name"] == shop.registry.versions()[0]
     assert first["info"]["end_time"] - first["info"]["start_time"] == 12_500
     tags = named(second["data"]["tags"])
-    assert tags["contender.verdict"] == "promoted"
+    assert tags["verdict"] == "promoted"
     assert tags["mlflow.note.content"] == "It is better: 0.9 against 0.88, “clearly”."
-    assert named(failed["data"]["tags"])["contender.reason"] == "The training task ran out of memory."
+    assert named(failed["data"]["tags"])["reason"] == "The training task ran out of memory."
     assert named(second["data"]["params"])["estimator.max_iter"] == "50"
     metrics = named(second["data"]["metrics"])
     assert metrics["holdout/auc"] == 0.9
@@ -196,7 +196,7 @@ def test_the_command_opens_mlflow_and_ctrl_c_ends_it_with_all_that_it_started(tm
     variables = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=variables) as process:
         assert process.stdout is not None
-        address = process.stdout.readline().removeprefix("MLflow is at ").strip()
+        address = process.stdout.readline().removeprefix("MLflow is at ").partition("/#")[0]
         assert urllib.request.urlopen(f"{address}/health", timeout=10).read() == b"OK"
         record = json.loads((tmp_path / ".contender" / "mlflow" / "server.process.json").read_text())
         assert len(group_members(record["pid"])) > 1  # it has a worker
