@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from contender.comparison import Comparison, compare, first_champion
 from contender.config import PipelineConfig
+from contender.curves import curves
 from contender.datasets import BLOCK, ORDER
 from contender.guards import ModelFacts
 from contender.metrics import Metric
@@ -22,6 +23,7 @@ from contender.table import Table
 Predict = Callable[[Table], NDArray[np.float64]]
 
 TIMED_ROWS = 50
+CURVES_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,37 @@ def answers(config: PipelineConfig, table: Table, models: Sequence[Candidate]) -
     )
 
 
+def answers_of_both(config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None) -> Answers:
+    """The challenger's answers first, then the champion's if there is one."""
+    return answers(config, table, [challenger] if champion is None else [challenger, champion])
+
+
+def side_by_side(answered: Answers) -> dict[str, Any]:
+    """The content of a run's curves.json: `contender.curves` of challenger and champion (or None) on the same rows.
+
+    Parameters
+    ----------
+    answered : by `answers_of_both`.
+    """
+    drawn = [
+        curves(answered.truth, predictions, labels=answered.classes or None, positive=answered.positive)
+        for predictions in answered.predictions
+    ]
+    return {
+        "format": CURVES_FORMAT,
+        "rows": len(answered.truth),
+        "challenger": drawn[0],
+        "champion": drawn[1] if len(drawn) > 1 else None,
+    }
+
+
 def judge(
     config: PipelineConfig,
     table: Table,
     challenger: Candidate,
     champion: Candidate | None,
     *,
+    answered: Answers | None = None,
     earlier: Earlier = NOTHING_EARLIER,
     metric: Metric | None = None,
     seed: int,
@@ -138,10 +165,11 @@ def judge(
 
     Parameters
     ----------
+    answered : the models' answers, by `answers_of_both`, where they are at hand already.
     earlier : what was compared before and has to be paid for, by `contender.spending.earlier_comparisons`.
     metric : the user's own that the policy names by its import path, from `contender.adapters.own_metric`.
     """
-    answered = answers(config, table, [challenger] if champion is None else [challenger, champion])
+    answered = answered or answers_of_both(config, table, challenger, champion)
     truth, positive, challenger_answers = answered.truth, answered.positive, answered.predictions[0]
     constant = np.tile(challenger.manifest["baseline"]["prediction"], (len(table), 1))
     baseline = _aligned(constant, challenger.classes, answered.classes)

@@ -24,7 +24,7 @@ MOST_FEATURES = 20
 
 MOST_TRIALS = 20
 TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
-PLACES = {"training": "training rows", "validation": "validation rows", "holdout": "holdout"}
+PLACES = {"holdout": "holdout", "validation": "validation rows", "training": "training rows"}
 
 
 def card(manifest: Content, evidence: Content | None = None, explanation: Content | None = None) -> str:
@@ -157,9 +157,9 @@ def _quality(manifest: Content, evidence: Content) -> str:
     ]
     return pages.section(
         "How good it is",
-        "On the rows that it learned from, on those that training decided by (where it had something to decide), and "
-        "on the holdout: newer rows that no training has seen. In brackets 95 % intervals by resampling whole blocks.",
-        pages.table(["metric", *(PLACES[place] for place in places)], rows, css="figures"),
+        "On the holdout, newer rows that no training has seen; on the rows that training decided by, where it had "
+        "something to decide; on those that it learned from. In brackets 95 % intervals by resampling whole blocks.",
+        pages.table(["metric", *(PLACES[place] for place in places)], rows, css="figures measured"),
     )
 
 

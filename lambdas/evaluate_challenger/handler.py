@@ -19,12 +19,12 @@ from contender.approval import asks_a_person
 from contender.config import parse_pipeline
 from contender.datasets import ORDER, DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.evaluation import Candidate, judge, time_per_row, unseen_rows
+from contender.evaluation import Candidate, answers_of_both, judge, side_by_side, time_per_row, unseen_rows
 from contender.made_before import not_trained_again
 from contender.messages import Comparison, RunState
 from contender.promotion import read_pointer
 from contender.registry import ModelRegistry, ModelVersion
-from contender.runs import COMPARISON, TRAINING, RunFolder
+from contender.runs import COMPARISON, CURVES, TRAINING, RunFolder
 from contender.spending import earlier_comparisons
 from contender.table import Table
 from contender.waiting import Judgement, Judgements, judged_again, last_of, superseded
@@ -59,11 +59,15 @@ def evaluate(state: RunState) -> Comparison:
     judgements = Judgements(data, pipeline)
     looks = judgements.read()
     manifests = [registry.read(version).manifest for version in registry.versions()]
+    mine = served(registry, challenger, holdout)
+    theirs = served(registry, champion, holdout) if champion else None
+    answered = answers_of_both(config, holdout, mine, theirs)
     comparison = judge(
         config,
         holdout,
-        served(registry, challenger, holdout),
-        served(registry, champion, holdout) if champion else None,
+        mine,
+        theirs,
+        answered=answered,
         earlier=earlier_comparisons(
             manifests,
             champion.manifest if champion else None,
@@ -76,6 +80,7 @@ def evaluate(state: RunState) -> Comparison:
     )
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
     folder.write(COMPARISON, comparison.to_dict() | versions)
+    folder.write(CURVES, side_by_side(answered) | versions)
     through = float(holdout[ORDER].max()) if len(holdout) else challenger.manifest["holdout"]["through_order"]
     judgements.write(Judgement(challenger.version, state.run_id, comparison.verdict, len(holdout), through))
     if comparison.difference is not None:

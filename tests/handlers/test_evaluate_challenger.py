@@ -11,7 +11,7 @@ import pytest
 from contender.errors import IntegrityError, TrainingFailedError
 from contender.promotion import read_pointer
 from contender.registry import MODEL
-from contender.runs import COMPARISON, TRAINING
+from contender.runs import COMPARISON, CURVES, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
 from tests.handlers.serving import call, event
 
@@ -37,6 +37,10 @@ def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither
     assert comparison["low"] <= comparison["difference"] <= comparison["high"]
     assert pointer.pointer.champion == comparison["champion"]
     assert cloud.folder("run-2").read(COMPARISON)["rows"] == 30
+    drawn = cloud.folder("run-2").read(CURVES)
+    assert drawn["challenger_version"] == comparison["challenger"]
+    assert [drawn[side]["rows"] for side in ("champion", "challenger")] == [30, 30]
+    assert cloud.folder().read(CURVES)["champion"] is None
     (run, *_) = cloud.ledger.runs("shop")
     assert (run["verdict"], run["champion_before"], run["champion_after"]) == (
         "inconclusive",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contender.config import PipelineConfig, parse_pipeline
 from contender.datasets import BLOCK, ORDER
-from contender.evaluation import Candidate, judge, time_per_row
+from contender.evaluation import Candidate, answers_of_both, judge, side_by_side, time_per_row
 from contender.spending import Earlier
 from contender.table import Table
 
@@ -101,3 +101,38 @@ def test_the_time_of_a_row_is_the_median_by_the_callers_clock() -> None:
     found = time_per_row(challenger.predict, table.take(np.arange(3)), clock=lambda: next(ticks))
     assert found == pytest.approx(4.0)
     assert time_per_row(challenger.predict, table.take(np.arange(0)), clock=lambda: next(ticks)) is None
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), ("yes", "no"), ("a", "b", "c")])
+def test_both_models_curves_are_of_the_same_rows_and_the_better_ones_are_better(names: tuple[str, ...]) -> None:
+    table, (champion, challenger) = shop(names)
+    answered = answers_of_both(config("binary" if len(names) == 2 else "multiclass"), table, challenger, champion)
+    found = side_by_side(answered)
+
+    assert (found["format"], found["rows"]) == (1, ROWS)
+    right = {
+        name: sum(row[i] for i, row in enumerate(found[name]["confusion"]["counts"]))
+        for name in ("champion", "challenger")
+    }
+    assert right["challenger"] > right["champion"]
+    assert found["champion"]["confusion"]["labels"] == (list(names) if len(names) == 2 else sorted(names))
+
+
+def test_without_a_champion_there_are_the_challengers_curves_alone() -> None:
+    table, (_, challenger) = shop(("no", "yes"))
+    found = side_by_side(answers_of_both(config("binary"), table, challenger, None))
+
+    assert found["champion"] is None
+    assert len(found["challenger"]["roc"]) > 10
+
+
+def test_answers_that_are_at_hand_are_not_asked_for_again() -> None:
+    table, (champion, challenger) = shop(("no", "yes"))
+    answered = answers_of_both(config("binary"), table, challenger, champion)
+
+    def never(rows: Table) -> np.ndarray:
+        raise AssertionError("asked again")
+
+    silent = [Candidate(each.manifest, never) for each in (challenger, champion)]
+    found = judge(config("binary"), table, *silent, answered=answered, seed=1)
+    assert found == judge(config("binary"), table, challenger, champion, seed=1)
