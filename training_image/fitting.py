@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,28 +12,24 @@ from sklearn.pipeline import Pipeline
 from contender.comparison import naive_predictions
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
-from contender.encoding import FeatureEncoding, encode, fit_encoding
+from contender.encoding import FeatureEncoding, encode
 from contender.evaluation import Candidate
 from contender.monitoring import Reference, reference_of
 from contender.profile import Profile
 from contender.table import Table
-from training_image import evidence, explaining
 from training_image.calibration import Calibrated
 from training_image.checkpoint import NO_CHECKPOINT, Checkpoint
-from training_image.deciding import decide
+from training_image.deciding import Decided, decide
+from training_image.describing import Answered, describe
 from training_image.estimators import fit_estimator
-from training_image.evidence import Refit
-from training_image.export import check_parity, for_all_classes, predict, score_onnx, to_onnx, to_skops
+from training_image.export import check_parity, score_onnx, to_onnx, to_skops
 from training_image.figures import Scored, overfit
 from training_image.golden import golden_file, typical_row
 from training_image.own_estimator import named_if_own
-from training_image.progress import Report, progress_of, silent
-from training_image.rounds import rounds_of
-from training_image.rows import Rows
-from training_image.search import search, with_parameters
-from training_image.splits import folds, split
-from training_image.targets import check_holdout, check_variation, classes_of, indices, positive_index, positive_of
-from training_image.weights import sample_weights
+from training_image.prepared import Prepared, prepare
+from training_image.progress import Progress, Report, progress_of, silent
+from training_image.search import Found, search, with_parameters
+from training_image.splits import folds
 
 PARITY_ROWS = 10_000
 """Rows on which the exported model is compared with the trained one, spread over training and holdout."""
@@ -113,6 +108,7 @@ def train(
     *,
     report: Report = silent,
     checkpoint: Checkpoint = NO_CHECKPOINT,
+    described: bool = True,
 ) -> TrainedModel:
     """Train on the older rows and score on the newest blocks.
 
@@ -123,6 +119,7 @@ def train(
     blocks : (n,) labels of rows that are not independent of each other (a day, a user).
     report : told one line a step; a `Progress` also measures the steps, and gives a search its clock.
     checkpoint : what an earlier attempt had finished of a search.
+    described : whether evidence and explanation are wanted; they take about as long as the training.
 
     Raises
     ------
@@ -133,166 +130,103 @@ def train(
         When the exported model does not give the trained model's answers.
     """
     progress = progress_of(report)
-    sequence = np.argsort(order, kind="stable")
-    everything = Table({**table.take(sequence).columns, ORDER: order[sequence], BLOCK: blocks[sequence]})
-    parts = split(everything[ORDER], everything[BLOCK], config.training)
-    training, holdout = everything.take(parts.served), everything.take(parts.holdout)
-    classes = classes_of(training[config.target], config)
-    positive = positive_of(classes, config)
-    judged = indices(holdout[config.target], classes)
-    said = check_holdout(judged, classes, config)
-    if said:
-        progress(said)
-
-    encodings = fit_encoding(training, config)
-    rows = _rows(config, training, encodings, classes)
-    check_variation(rows.matrix, config.features)
-    found = None
-    if config.search.trials:
-        with progress.phase("search"):
-            places = folds(training[ORDER], training[BLOCK], config.training, config.search.folds)
-            found = search(
-                config,
-                rows.matrix,
-                rows.target,
-                places,
-                rows.weights,
-                positive=positive_index(classes, positive),
-                progress=progress,
-                checkpoint=checkpoint,
-            )
+    prepared = prepare(config, table, order, blocks, report=progress)
+    found = _search(config, prepared, progress, checkpoint) if config.search.trials else None
+    if found is not None:
         config = with_parameters(config, found.parameters)
     with progress.phase("fitting"), named_if_own(config.training.estimator):
-        checked = parts.validation[parts.served]
-        decided = decide(
-            config,
-            rows.take(parts.training[parts.served]),
-            rows.take(checked),
-            classes=len(classes or ()),
-            report=progress,
-        )
-        progress(f"training {config.training.estimator} on {len(training)} rows, holding out {len(holdout)}")
+        decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=progress)
+        rows = prepared.rows
+        progress(f"training {config.training.estimator} on {len(rows)} rows, holding out {len(prepared.holdout)}")
         trained = fit_estimator(decided.config, rows.matrix, rows.target, rows.weights)
     pipeline = decided.applied(trained)
-    holdout_matrix = encode(holdout, encodings)
     with progress.phase("export"), named_if_own(config.training.estimator):
-        graph = to_onnx(pipeline, len(encodings))
-        compared = _spread(np.concatenate([rows.matrix, holdout_matrix]), PARITY_ROWS)
+        graph = to_onnx(pipeline, len(prepared.encodings))
+        compared = _spread(np.concatenate([rows.matrix, prepared.holdout_matrix]), PARITY_ROWS)
         difference = check_parity(pipeline, graph, compared)
         progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
-
     with progress.phase("evidence"):
-        on_training = Scored(rows.target, score_onnx(graph, rows.matrix), training[BLOCK])
-        on_holdout = Scored(judged, score_onnx(graph, holdout_matrix), holdout[BLOCK])
-        on_validation = None
-        if decided.validation is not None:
-            on_validation = Scored(rows.target[checked], decided.validation, training[BLOCK][checked])
-        figures = overfit(on_training, on_validation, on_holdout, config, positive=positive_index(classes, positive))
+        answered = _answered(prepared, graph, decided)
+        figures = overfit(
+            answered.training, answered.validation, answered.holdout, config, positive=prepared.positive_index
+        )
         for line in figures.lines():
             progress(line)
-        found_evidence = evidence.build(
-            config,
-            classes=classes,
-            positive=positive,
-            holdout=on_holdout,
-            holdout_table=holdout,
-            training=on_training,
-            inputs=evidence.Inputs(encodings, rows.matrix, holdout_matrix),
-            validation=on_validation,
-            refit=_refit(decided.config, rows, holdout_matrix),
-            search=found.trials if found else (),
-            rounds=rounds_of(trained, (rows.matrix, rows.target), (holdout_matrix, judged)),
-        )
-        explanation = explaining.explain(
-            config,
-            pipeline=trained,
-            graph=graph,
-            encodings=encodings,
-            training=rows.matrix,
-            holdout_matrix=holdout_matrix,
-            holdout=on_holdout,
-            classes=classes,
-            positive=positive,
-        )
-    typical = typical_row(training, encodings)
-    served = Candidate(
-        {"classes": classes, "positive": positive}, lambda wanted: score_onnx(graph, encode(wanted, encodings))
-    )
-    seen = everything.take(~parts.gap)
+        evidence: dict[str, Any] = {}
+        explanation: dict[str, Any] = {}
+        if described:
+            evidence, explanation = describe(
+                config, prepared, answered, decided=decided, found=found, trained=trained, graph=graph
+            )
+    typical = typical_row(prepared.training, prepared.encodings)
     return TrainedModel(
-        classes=classes,
-        positive=positive,
-        encodings=encodings,
+        classes=prepared.classes,
+        positive=prepared.positive,
+        encodings=prepared.encodings,
         pipeline=pipeline,
         onnx=graph,
-        reference=reference_of(config, seen, parts.holdout[~parts.gap], served),
-        trained_rows=len(training),
-        trained_through=float(training[ORDER].max()),
-        holdout=Holdout(
-            float(holdout[ORDER].min()),
-            float(holdout[ORDER].max()),
-            len(holdout),
-            tuple(dict.fromkeys(holdout[BLOCK].tolist())),
-        ),
+        reference=_reference(config, prepared, graph),
+        trained_rows=len(rows),
+        trained_through=float(prepared.training[ORDER].max()),
+        holdout=_holdout(prepared.holdout),
         metrics=figures.metrics,
         metrics_training=figures.metrics_training,
-        baseline=tuple(naive_predictions(rows.target, rows=1, classes=len(classes) if classes else 1)[0].tolist()),
+        baseline=tuple(naive_predictions(rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
         typical=typical,
-        golden=golden_file(holdout, encodings, typical, pipeline),
+        golden=golden_file(prepared.holdout, prepared.encodings, typical, pipeline),
         parameters=_plain(trained[-1].get_params(deep=False)),
-        split={
-            "training_rows": int(parts.training.sum()),
-            "validation_rows": int(parts.validation.sum()),
-            "gap_rows": int(parts.gap.sum()),
-        },
+        split=prepared.split,
         search=found.summary if found else None,
         stopping=decided.stopping,
         calibration=decided.calibration,
         overfit=figures.to_dict(),
-        evidence=found_evidence,
+        evidence=evidence,
         explanation=explanation,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Refitting:
-    """The same estimator trained on some of the rows, for a learning curve.
-
-    Called with positions among the rows it answers with predictions on these rows and on the holdout.
-    """
-
-    config: PipelineConfig
-    rows: Rows
-    holdout: NDArray[np.float32]
-    classes: int
-
-    def __call__(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        some = self.rows.take(places)
-        pipeline = fit_estimator(self.config, some.matrix, some.target, some.weights)
-        on_these, on_holdout = (
-            for_all_classes(pipeline, predict(pipeline, matrix), self.classes) for matrix in (some.matrix, self.holdout)
+def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, checkpoint: Checkpoint) -> Found:
+    """The best parameters that the budget finds, on folds of the rows that the model may learn from."""
+    rows, training = prepared.rows, prepared.training
+    with progress.phase("search"):
+        return search(
+            config,
+            rows.matrix,
+            rows.target,
+            folds(training[ORDER], training[BLOCK], config.training, config.search.folds),
+            rows.weights,
+            positive=prepared.positive_index,
+            progress=progress,
+            checkpoint=checkpoint,
         )
-        return on_these, on_holdout
 
 
-def _rows(
-    config: PipelineConfig, training: Table, encodings: Sequence[FeatureEncoding], classes: Sequence[str] | None
-) -> Rows:
-    """The rows that a model may learn from, as an estimator takes them."""
-    target = indices(training[config.target], classes)
-    weights = sample_weights(training[ORDER], training[BLOCK], target, config.training)
-    return Rows(encode(training, encodings), target, weights)
+def _answered(prepared: Prepared, graph: bytes, decided: Decided) -> Answered:
+    """What the models say of each part, scored as it is served."""
+    rows, blocks, validation = prepared.rows, prepared.training[BLOCK], None
+    if decided.validation is not None:
+        checked = prepared.checked
+        validation = Scored(rows.target[checked], decided.validation, blocks[checked])
+    return Answered(
+        training=Scored(rows.target, score_onnx(graph, rows.matrix), blocks),
+        validation=validation,
+        holdout=Scored(prepared.judged, score_onnx(graph, prepared.holdout_matrix), prepared.holdout[BLOCK]),
+    )
 
 
-def _refit(config: PipelineConfig, rows: Rows, holdout: NDArray[np.float32]) -> Refit:
-    """Training the same estimator on some of the rows, for a learning curve."""
+def _reference(config: PipelineConfig, prepared: Prepared, graph: bytes) -> Reference:
+    """What new data is checked against. The gap's rows are in no part of it."""
+    served = Candidate(
+        {"classes": prepared.classes, "positive": prepared.positive},
+        lambda wanted: score_onnx(graph, encode(wanted, prepared.encodings)),
+    )
+    seen = ~prepared.parts.gap
+    return reference_of(config, prepared.table.take(seen), prepared.parts.holdout[seen], served)
 
-    def refit(chosen: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        weights = rows.weights[chosen] if rows.weights is not None else None
-        pipeline = fit_estimator(config, rows.matrix[chosen], rows.target[chosen], weights)
-        return predict(pipeline, rows.matrix[chosen]), predict(pipeline, holdout)
 
-    return refit
+def _holdout(rows: Table) -> Holdout:
+    order, blocks = rows[ORDER], rows[BLOCK]
+    return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())))
 
 
 def _spread(matrix: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ def real_training(elapsed: Callable[[], float]) -> Train:
     def trained(config: PipelineConfig, table: Table) -> Trained:
         started = elapsed()
         progress = Progress(elapsed=lambda: elapsed() - started)
-        model = train(config, table, table[ORDER], table[BLOCK], report=progress)
+        model = train(config, table, table[ORDER], table[BLOCK], report=progress, described=False)
         seconds = elapsed() - started
         manifest = build_manifest(
             config,

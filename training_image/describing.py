@@ -1,0 +1,97 @@
+"""What is told of a trained model beside its figures: its evidence, and what it goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from contender.config import PipelineConfig
+from training_image import evidence, explaining
+from training_image.deciding import Decided
+from training_image.estimators import fit_estimator
+from training_image.export import for_all_classes, predict
+from training_image.figures import Scored
+from training_image.prepared import Prepared
+from training_image.rounds import rounds_of
+from training_image.rows import Rows
+from training_image.search import Found
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The served model's answers to the rows that it learned from and to the holdout, and the deciding model's to the
+    validation rows, where there are any."""
+
+    training: Scored
+    validation: Scored | None
+    holdout: Scored
+
+
+def describe(
+    config: PipelineConfig,
+    prepared: Prepared,
+    answered: Answered,
+    *,
+    decided: Decided,
+    found: Found | None,
+    trained: Pipeline,
+    graph: bytes,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The contents of evidence.json and of explanation.json.
+
+    Parameters
+    ----------
+    trained : in front of any calibration.
+    graph : as it is served.
+    """
+    rows, holdout = prepared.rows, prepared.holdout_matrix
+    told = evidence.build(
+        config,
+        classes=prepared.classes,
+        positive=prepared.positive,
+        holdout=answered.holdout,
+        holdout_table=prepared.holdout,
+        training=answered.training,
+        inputs=evidence.Inputs(prepared.encodings, rows.matrix, holdout),
+        validation=answered.validation,
+        refit=Refitting(decided.config, rows, holdout, prepared.columns),
+        search=found.trials if found else (),
+        rounds=decided.rounds or rounds_of(trained, (rows.matrix, rows.target), (holdout, prepared.judged)),
+    )
+    explanation = explaining.explain(
+        config,
+        pipeline=trained,
+        graph=graph,
+        encodings=prepared.encodings,
+        training=rows.matrix,
+        holdout_matrix=holdout,
+        holdout=answered.holdout,
+        classes=prepared.classes,
+        positive=prepared.positive,
+    )
+    return told, explanation
+
+
+@dataclass(frozen=True, eq=False)
+class Refitting:
+    """The same estimator trained on some of the rows, for a learning curve.
+
+    Called with positions among the rows it answers with predictions on these rows and on the holdout.
+    """
+
+    config: PipelineConfig
+    rows: Rows
+    holdout: NDArray[np.float32]
+    columns: int
+
+    def __call__(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        some = self.rows.take(places)
+        pipeline = fit_estimator(self.config, some.matrix, some.target, some.weights)
+        on_these, on_holdout = (
+            for_all_classes(pipeline, predict(pipeline, matrix), self.columns) for matrix in (some.matrix, self.holdout)
+        )
+        return on_these, on_holdout
