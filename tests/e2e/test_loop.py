@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from contender.cli.run_commands import PROMISED_KEYS
+from contender.runs import REPORT_PAGE, RunFolder
 from demo_data import flights, movies
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
@@ -117,6 +119,15 @@ def test_predictions_over_http_carry_the_champions_version(story: Story) -> None
     assert answer["prediction_id"]
     assert story.pipeline.bench.request("GET", "/v1/model")["model_version"] == champion.champion
     assert story.pipeline.bench.request("GET", "/health")["status"] == "ok"
+
+
+def test_every_run_has_left_a_page_that_tells_it_whole(story: Story) -> None:
+    for record in story.records:
+        folder = RunFolder(story.pipeline.bench.data, story.pipeline.name, record["run_id"])
+        page = story.pipeline.bench.data.get(folder.key(REPORT_PAGE)).body.decode()
+        assert "cannot be shown" not in page
+        assert escape(record["run_id"]) in page
+        assert ("How the challenger fared" in page) == ("comparison" in folder.reports())
 
 
 def test_a_runs_folder_holds_the_report_of_each_of_its_steps(story: Story) -> None:

@@ -263,6 +263,14 @@ def test_a_run_worth_a_mail_says_what_happened_and_what_to_do(verdict: Any) -> N
     assert "{" not in mail.body
 
 
+@pytest.mark.parametrize("key", ["runs/shop/run-1/report.html", ""])
+def test_a_mail_says_how_to_read_the_runs_report_and_where_it_lies_if_there_is_one(key: str) -> None:
+    mail = compose_mail(state(record=Record("failed", "the reason", report=key)))
+    assert mail is not None
+    assert "contender show run-1 --open" in mail.body
+    assert ("report.html in the data bucket" in mail.body) == bool(key)
+
+
 @pytest.mark.parametrize("verdict", ["retained", "skipped", "duplicate"])
 def test_a_run_that_changed_nothing_is_worth_no_mail(verdict: Any) -> None:
     assert compose_mail(state(record=Record(verdict, "r"))) is None
