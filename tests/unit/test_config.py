@@ -185,6 +185,14 @@ class TestABadFile:
                 with_key("training", "cpu", "1000"),
                 "training.cpu must be one of 256, 512, 1024, 2048, 4096, 8192, 16384",
             ),
+            (
+                MINIMAL + '[training]\nclass_weight = "balanced"',
+                "training.class_weight must be 'none' for a regression, which has no classes, but got 'balanced'",
+            ),
+            (
+                MINIMAL + '[training]\ncalibration = "sigmoid"',
+                "training.calibration must be 'none' for a regression",
+            ),
             ("name = ", "not TOML: "),
             ("", "name is required"),
         ],
