@@ -77,14 +77,15 @@ def _header(manifest: Content, evidence: Content) -> str:
         facts.append(f"judged on {manifest['holdout']['rows']:,} that came later")
     return pages.header(
         f"Model card of <b>{escape(manifest['pipeline'])}</b>",
-        _headline(manifest, evidence),
+        headline(manifest, evidence),
         lead
         + (f'<p class="lead">{escape(said)}</p>' if said else "")
         + f'<p class="facts">{escape(", ".join(facts))}.</p>',
     )
 
 
-def _headline(manifest: Content, evidence: Content) -> str:
+def headline(manifest: Content, evidence: Content) -> str:
+    """The one sentence: what is predicted, and how well on the holdout."""
     what = f"Predicts {manifest['target']}"
     if manifest.get("positive"):
         what = f"Predicts whether {manifest['target']} is {manifest['positive']}"

@@ -19,6 +19,7 @@ PROMISED = {
     "upload",
     "runs",
     "show",
+    "card",
     "champion",
     "predict",
     "url",
