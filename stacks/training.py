@@ -161,6 +161,14 @@ class TrainingTask(Construct):
             image=ecs.ContainerImage.from_docker_image_asset(image),
             readonly_root_filesystem=True,
             stop_timeout=Duration.seconds(STOP_TIMEOUT_SECONDS),
+            # ECS does not look at the image's own. It stops no task for it: it shows in the console and in events.
+            health_check=ecs.HealthCheck(
+                command=["CMD", "python", "-m", "training_image.health"],
+                interval=Duration.seconds(60),
+                timeout=Duration.seconds(10),
+                start_period=Duration.seconds(120),
+                retries=5,
+            ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=CONTAINER_NAME, log_group=log_group),
             environment={
                 "DATA_BUCKET": storage.data_bucket.bucket_name,

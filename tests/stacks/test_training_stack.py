@@ -57,6 +57,7 @@ def test_the_container_cannot_write_but_to_tmp(anywhere: Synthesised) -> None:
     assert container["MountPoints"] == [{"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}]
     assert container["LogConfiguration"]["LogDriver"] == "awslogs"
     assert container["StopTimeout"] == 120
+    assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "training_image.health"]
     assert {variable["Name"] for variable in container["Environment"]} == {
         "DATA_BUCKET",
         "MODEL_BUCKET",
