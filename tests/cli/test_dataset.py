@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ from contender.cli.dataset_commands import Remote, export_version, write_config
 from contender.datasets import DatasetManifest, DatasetStore
 from contender.errors import InvalidInputError
 from contender.registry import sha256
-from localcloud.side_environments import tool
 from localcloud.state import CREDENTIALS
 from tests.cli.conftest import Contender
 from tests.conftest import REGION
+from tests.dvc import pull
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTS = {"aa11": b"PAR1 the first rows PAR1", "aa22": b"PAR1 the second rows PAR1", "bb33": b"PAR1 others PAR1"}
 
 
@@ -55,18 +53,6 @@ def manifest(version: str, sequence: int, part: bytes) -> DatasetManifest:
         order_to=2.0,
         columns=("amount", "bought"),
     )
-
-
-def pull(folder: Path, home: Path) -> dict[str, bytes]:
-    """What the real `dvc pull` makes of a folder: the data files in it, by their names."""
-    program = tool("dvc", ROOT).program("dvc", print)
-    places = {
-        name: str(home / name) for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")
-    }
-    variables = {**os.environ, **places, "DVC_NO_ANALYTICS": "1", "HOME": str(home)}
-    done = subprocess.run([program, "pull"], cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
 
 
 def test_the_real_dvc_pulls_from_the_data_bucket_what_models_are_trained_on(

@@ -16,6 +16,7 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from contender.config import load_pipeline
+from contender.fingerprint import code_sha256
 from stacks.environment import environment_named
 from stacks.stage import FEATURE_FLAGS, ContenderStage
 
@@ -48,11 +49,15 @@ EXTRA_EMAIL = "lead@example.org"
 
 @dataclasses.dataclass(frozen=True)
 class Synthesised:
-    """An environment's templates, and whether they are protected, by the last part of their stack's name."""
+    """An environment's templates, and whether they are protected, by the last part of their stack's name.
+
+    `training_code` is the digest of the code that makes models, as it was then.
+    """
 
     templates: dict[str, dict[str, Any]]
     protected: dict[str, bool]
     folder: Path
+    training_code: str
 
     def resources(self, stack: str, resource_type: str) -> list[dict[str, Any]]:
         """All resources of a type, with the logical id that they are referred to by."""
@@ -81,6 +86,7 @@ def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesis
         builtin_cloud_formation_validation=False,  # cfn-lint looks at the same templates
         tree_metadata=False,
     )
+    training_code = code_sha256(PROJECT_ROOT)
     ContenderStage(
         app,
         environment=environment,
@@ -98,6 +104,7 @@ def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesis
         templates={stack.stack_name.removeprefix(prefix): stack.template for stack in stacks},
         protected={stack.stack_name.removeprefix(prefix): bool(stack.termination_protection) for stack in stacks},
         folder=Path(assembly.nested_assembly.directory),
+        training_code=training_code,
     )
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from contender.config import parse_pipeline
-from contender.fingerprint import code_sha256, recipe_sha256
+from contender.fingerprint import recipe_sha256
 from contender.training_settings import settings_of
 from stacks.workflow import function_specs
 from tests.stacks.synthesis import EXTRA_EMAIL, PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, flat, statements
@@ -305,7 +305,7 @@ def test_a_deployment_that_changes_what_models_are_made_of_starts_a_run(anywhere
 
 def test_the_digest_is_that_of_the_code_that_is_deployed_and_of_the_pipelines_settings(anywhere: Synthesised) -> None:
     code = function_named(anywhere, "DetectDrift")["Properties"]["Environment"]["Variables"]["TRAINING_CODE"]
-    assert code == code_sha256(PROJECT_ROOT)
+    assert code == anywhere.training_code
     settings = settings_of(parse_pipeline(PIPELINE_FILE))
     assert anywhere.only(WORKFLOW, "AWS::SSM::Parameter")["Value"] == recipe_sha256(code, settings)
 

@@ -1,12 +1,15 @@
-"""A deployment that changes how models are made starts a run of its own; what is the same is not made again."""
+"""What models are made of: the same is not made again, a change is; a version can be made again, its rows pulled."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contender.datasets import DatasetStore
+from tests.dvc import pull
 from tests.e2e import shop
 from tests.e2e.loop import LocalLoop, eventually
 
@@ -48,6 +51,22 @@ def test_a_deployment_with_other_settings_trains_a_challenger_from_the_same_data
     assert after["model_version"] != before["model_version"]
     assert after["datasets"] == before["datasets"]
     assert runs["changed"]["challenger"] == after["model_version"]
+
+
+def test_a_version_that_a_task_trained_is_made_again_by_the_command_line(loop: LocalLoop, runs: dict[str, Any]) -> None:
+    found = json.loads(loop.contender("reproduce", runs["first"]["champion_after"], "--pipeline", NAME, "--json"))
+    assert (found["same"], found["circumstances"]) == (True, [])
+    assert {one["name"] for one in found["files"]} >= {"model.onnx", "pipeline.skops", "reference.json.gz"}
+
+
+def test_the_real_dvc_pulls_the_rows_from_the_local_cloud(
+    loop: LocalLoop, runs: dict[str, Any], tmp_path: Path
+) -> None:
+    version = runs["first"]["dataset_version"]
+    loop.contender("dataset", "export", version[:10], "--pipeline", NAME, "--out", str(tmp_path / "out"), "--config")
+    store = DatasetStore(loop.pipeline(NAME).bench.data, NAME)
+    rows = store.part(store.manifest(version))
+    assert pull(tmp_path / "out", tmp_path / "home") == {f"{NAME}-{version}.parquet": rows}
 
 
 def test_pipelines_that_were_not_changed_have_no_such_run(loop: LocalLoop, runs: dict[str, Any]) -> None:
