@@ -40,13 +40,16 @@ def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: Local
 @pytest.mark.emulator
 def test_the_commands_to_look_around_answer_for_the_flights(loop: LocalLoop) -> None:
     looking = [arguments for arguments in contender_commands(with_word="flights") if arguments[0] != "replay"]
-    assert {arguments[0] for arguments in looking} == {"runs", "champion"}
-    if loop.pipeline("flights").champion is None:
+    assert {arguments[0] for arguments in looking} == {"runs", "champion", "card", "reproduce", "dataset"}
+    if loop.pipeline("flights").champion() is None:
         path = loop.root / "june.csv"
         flights.month(6)[::6].to_csv(path, index=False)
         loop.contender("upload", str(path), "--pipeline", "flights")
+    champion = loop.pipeline("flights").champion()
+    assert champion is not None
     for arguments in looking:
-        assert loop.contender(*arguments).strip()
+        assert loop.contender(*(champion.champion if word == "VERSION" else word for word in arguments)).strip()
+    assert (loop.root / "card.html").is_file()
 
 
 def test_the_replay_of_a_short_history_writes_its_page(
