@@ -36,9 +36,9 @@ FEW_LEVELS = 12
 MOST_LEVELS = 30
 """Of a declared slice: the ones with the most rows."""
 
-SHARES, FEW_SHARES = (1 / 16, 1 / 8, 1 / 4), (1 / 4,)
+SHARES, FEW_SHARES = (1 / 16, 1 / 4), (1 / 4,)
 """Of the training rows, the newest, that a learning curve trains on: many rows, and fewer than `MANY_ROWS`. They cost
-less than one more training: what does not depend on the number of rows weighs more where there are few."""
+about half of one more training: what does not depend on the number of rows weighs more where there are few."""
 
 MANY_ROWS = 100_000
 LEAST_ROWS = 500

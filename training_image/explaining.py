@@ -35,8 +35,8 @@ from training_image.shapley import linear_values, paths_of, tree_values
 from training_image.trees import LOG_ODDS, LOGARITHM, PROBABILITY, VALUE, ensemble_of
 
 FORMAT = 1
-SCORINGS_PER_ROW, LEAST_SCORINGS, MOST_SCORINGS = 3, 60_000, 300_000
-"""Predictions that permutation importance may take: three a training row, so that it costs a part of what training
+SCORINGS_PER_ROW, LEAST_SCORINGS, MOST_SCORINGS = 2, 40_000, 120_000
+"""Predictions that permutation importance may take: two a training row, so that it costs a part of what training
 does, within bounds."""
 
 SHAP_ROWS, LEAST_SHAP_ROWS = 250, 20
