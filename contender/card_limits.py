@@ -129,7 +129,7 @@ def _ranges(manifest: Content, evidence: Content) -> Iterator[Limit]:
     numbers = [each for each in evidence.get("inputs", ()) if each["kind"] == "numeric" and each["low"] is not None]
     if not numbers:
         return
-    shown = [f"{each['feature']} {figure(each['low'])} to {figure(each['high'])}" for each in numbers]
+    shown = [f"{each['feature']} {plain(each['low'])} to {plain(each['high'])}" for each in numbers]
     name = (manifest.get("estimator") or {}).get("name")
     beyond = (
         "it answers as at the nearest edge"
@@ -151,7 +151,10 @@ def _levels(manifest: Content) -> Iterator[Limit]:
 def _always(evidence: Content) -> Iterator[Limit]:
     last = evidence.get("blocks", {}).get("holdout", {}).get("last")
     if last is not None:
-        yield Limit(f"Nothing after {last} was looked at: whether the world is still the same, the drift check says.")
+        yield Limit(
+            f"The newest rows that it was judged on are those of {last}: whether the world has changed since, "
+            "the drift check says."
+        )
     spread = {each["share"]: each["residual"] for each in evidence.get("holdout", {}).get("quantiles") or ()}
     if spread:
         yield Limit(
@@ -159,6 +162,17 @@ def _always(evidence: Content) -> Iterator[Limit]:
             f"and {figure(spread[0.95])} away from theirs."
         )
     yield Limit("It finds what goes together, not what causes what: changing a feature need not change the target.")
+
+
+def plain(value: float) -> str:
+    """A value of a column: four digits, and no separator in what may be a year.
+
+    Examples
+    --------
+    >>> plain(1893.0), plain(200_000_000.0), plain(0.123456)
+    ('1893', '200,000,000', '0.1235')
+    """
+    return f"{value:.0f}" if value == int(value) and abs(value) < 10_000 else figure(value)
 
 
 def _listed(things: list[str]) -> str:

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from contender import pages, small_charts
-from contender.card_limits import Limit, limits
+from contender.card_limits import Limit, limits, plain
 from contender.curve_figures import curve_figures
 from contender.metrics import METRICS
 from contender.wording import figure, interval_figures, percent
@@ -220,8 +220,8 @@ def _importances(manifest: Content, explanation: Content) -> str:
     if listed:
         rows = [(each["feature"], each["importance"], each["low"], each["high"], "p1") for each in listed]
         picture = small_charts.intervals("permutation", "Permutation importance", rows[:MOST_FEATURES], from_zero=True)
-        said = f"what the {escape(_title(explanation['metric']))} loses when a feature's values are dealt out anew"
-        figures.append(pages.figure(f"<b>Without it</b> {said}", picture))
+        said = f"how much worse the {_title(explanation['metric'])} gets when a feature's values are dealt out anew"
+        figures.append(pages.figure(f"<b>Without it</b> {escape(said)}", picture))
     shap = explanation.get("shap")
     if shap:
         bars = [(_directed(each), each["value"], None, None, "p2") for each in shap["mean_abs"]]
@@ -433,7 +433,7 @@ def _inputs(evidence: Content) -> str:
         if each["kind"] == "categorical":
             seen = pages.count(each["levels"], "known level")
         elif each["low"] is not None:
-            seen = f"{figure(each['low'])} to {figure(each['high'])}"
+            seen = f"{plain(each['low'])} to {plain(each['high'])}"
             beyond = percent(each["outside"])
         rows.append([escape(each["feature"]), seen, percent(missing["training"]), percent(missing["holdout"]), beyond])
     columns = ["feature", "seen in training", "missing or unknown there", "in the holdout", "beyond the range there"]
