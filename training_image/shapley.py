@@ -2,8 +2,9 @@
 
 For trees they are those of TreeSHAP [1]_ with the training rows' shares at each split as what is expected without a
 feature ("tree path dependent"): `shap.TreeExplainer` and LightGBM's `pred_contrib` give the same numbers, and the
-tests hold them to both. They are computed here, in numpy, because the library brings a compiler of 210 MB along, three
-seconds to import, and no build for every machine.
+tests hold them to both. They are computed here, in numpy, so that a version is explained alike on every Python and
+machine that trains: for Python 3.11 the library brings a compiler of 210 MB along, takes seconds to import, and has no
+build for some machines.
 
 Of one leaf with value v, let o_j say whether the row passes every split on feature j on the leaf's path, and let z_j
 be the share of training rows that did. The contribution of feature i is v (o_i - z_i) times the mean of
