@@ -57,15 +57,17 @@ class RunFiles:
 
     @property
     def name(self) -> str:
-        """What people see in a list: the version that came of the run, or else the beginning of its id.
+        """What people see in a list, where there is not much room: how it ended, then the version that came of it, or
+        else the beginning of its id.
 
         Examples
         --------
-        >>> RunFiles("8b2e41c7-53b1").name
-        '8b2e41c7'
+        >>> RunFiles("8b2e41c7-53b1", {"verdict": "failed"}).name
+        'failed 8b2e41c7'
         """
-        version = str(self.manifest["version"]) if self.manifest else self.run_id[:8]
-        return f"{version} (again)" if self.training.get("reused") else version
+        what = str(self.manifest["version"]) if self.manifest else self.run_id[:8]
+        verdict = str((self.record or {}).get("verdict", "")).replace("_", " ")
+        return " ".join(filter(None, (verdict, what, "again" if self.training.get("reused") else "")))
 
 
 def parameters(files: RunFiles) -> dict[str, str]:

@@ -24,7 +24,7 @@ from contender.cli.options import (
     project_root,
     workbench,
 )
-from contender.errors import ContenderError, NotFoundError
+from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.promotion import read_pointer
 from contender.registry import ModelRegistry
 from contender.tracking import Mirror, Mirrored, version_files
@@ -67,8 +67,11 @@ def mlflow(
 
     Example: contender mlflow
     """
-    if context.invoked_subcommand is not None:  # what was said before its name is meant for it
-        context.default_map = {"sync": {"tracking_uri": tracking_uri, "environment": environment}}
+    if context.invoked_subcommand is not None:
+        sources = {name: context.get_parameter_source(name) for name in context.params}
+        given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+        if given:
+            raise InvalidInputError(f"{', '.join(given)}: options of sync come after its name: contender mlflow sync …")
         return
     with suppress(KeyboardInterrupt), _ended_by_signals(), ExitStack() as open_until:
         with console.status("MLflow") as spinner:
@@ -201,7 +204,7 @@ def tensorboard(
 
     bench = workbench(pipeline, environment)
     registry = ModelRegistry(bench.models, pipeline)
-    model = registry.read(_find_version(registry, version))
+    model = registry.read(find_version(registry, version))
     told, explanation = version_files(bench.data, registry, model)
     folder = logdir / model.version
     write_events(folder, told, draw(told.evidence or {}, explanation, None))
@@ -211,7 +214,7 @@ def tensorboard(
     console.print(f"{folder}\n[dim]look at it with: tensorboard --logdir {logdir}[/dim]")
 
 
-def _find_version(registry: ModelRegistry, asked: str) -> str:
+def find_version(registry: ModelRegistry, asked: str) -> str:
     """Raises NotFoundError when no version, or more than one, begins so."""
     if asked == "champion":
         state = read_pointer(registry.objects, registry.pipeline)

@@ -33,8 +33,10 @@ PROMISED = {
     "live",
     "demo",
     "replay",
+    "mlflow",
+    "tensorboard",
 }
-WITH_JSON = sorted(PROMISED - {"demo", "trial"})
+WITH_JSON = sorted(PROMISED - {"demo", "trial", "mlflow"})
 
 
 def test_the_promised_commands_are_there() -> None:

@@ -103,7 +103,7 @@ def test_runs_are_there_with_figures_files_and_plots(address: str) -> None:
     first, second, failed = runs(address, "figures-shop")
 
     assert [run["info"]["status"] for run in (first, second, failed)] == ["FINISHED", "FINISHED", "FAILED"]
-    assert first["info"]["run_name"] == shop.registry.versions()[0]
+    assert first["info"]["run_name"] == f"promoted {shop.registry.versions()[0]}"
     assert first["info"]["end_time"] - first["info"]["start_time"] == 12_500
     tags = named(second["data"]["tags"])
     assert tags["verdict"] == "promoted"

@@ -92,7 +92,7 @@ def test_a_run_that_trained_is_told_whole() -> None:
     assert changed.aliases == {"champion": model.version}
 
     run = only_run(tracker)
-    assert (run.name, run.status, run.seconds) == (model.version, "finished", 12.5)
+    assert (run.name, run.status, run.seconds) == (f"promoted {model.version}", "finished", 12.5)
     assert run.parameters["estimator.max_iter"] == "50"
     assert run.parameters["training.seed"] == "7"
     assert run.parameters["estimator.max_depth"] == "None"
@@ -235,7 +235,10 @@ def test_a_run_that_took_a_version_again_is_told_and_the_version_stays_the_first
     shop.folder("run-2").write(TRAINING, {"status": "trained", "model_version": model.version, "reused": True})
     shop.end(2)
     sync(shop, tracker)
-    assert [run.name for run in tracker.told[PIPELINE].values()] == [model.version, f"{model.version} (again)"]
+    assert [run.name for run in tracker.told[PIPELINE].values()] == [
+        f"promoted {model.version}",
+        f"promoted {model.version} again",
+    ]
     assert [found.run for found in tracker.registered[PIPELINE].values()] == ["m1"]
 
 
