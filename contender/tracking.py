@@ -18,18 +18,17 @@ from contender.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.ports import Ledger, Objects
 from contender.promotion import Pointer, read_pointer
-from contender.registry import MANIFEST, MODEL, ModelRegistry, ModelVersion
+from contender.registry import CARD, EVIDENCE, EXPLANATION, MANIFEST, MODEL, ModelRegistry, ModelVersion
 from contender.run_evidence import CURVES
-from contender.runs import COMPARISON, DRIFT, REPORTS, TRAINING, RunFolder
+from contender.runs import COMPARISON, DRIFT, PIPELINE_FILE, REPORT_PAGE, REPORTS, TRAINING, RunFolder
 from contender.tracked import RunFiles, parameters, points, tags
 from contender.tracker import Known, TrackedDataset, TrackedRun, TrackedVersion, Tracker
 
 FORMAT = 1
 """Counts up when a run is told otherwise: all are then told again."""
 
-EVIDENCE, EXPLANATION = "evidence.json", "explanation.json"
-VERSION_FILES = (MODEL, EVIDENCE, EXPLANATION, "card.html")
-RUN_FILES = (*REPORTS, CURVES, "report.html", "pipeline.toml")
+VERSION_FILES = (MODEL, EVIDENCE, EXPLANATION, CARD)
+RUN_FILES = (*REPORTS, CURVES, REPORT_PAGE, PIPELINE_FILE)
 TOLD_EARLY = frozenset({TRAINING, COMPARISON, CURVES})
 """What makes a run that has not ended be told again; a canary is looked at too often for that."""
 
