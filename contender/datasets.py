@@ -46,9 +46,7 @@ def training_window(
     if policy.window == "newest" or since_order is None:
         return newest(versions, policy.window_batches if policy.window == "newest" else 0)
     at_least = len(versions) - max(policy.window_batches, 1)
-    return [
-        version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order
-    ]
+    return [version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order]
 
 
 def drift_began(drift: Mapping[str, Any] | None, model: Mapping[str, Any] | None) -> float | None:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
+from tests.e2e.clouds import cloud_of
+
 settings.register_profile(
     "contender",
     deadline=None,
@@ -26,16 +28,23 @@ KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
 
 
 TOGETHER = ("stacks", "localcloud")
-"""Folders of tests whose fixtures are dear: one process runs them all."""
+"""Folders of tests whose fixtures are dear."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are spread over processes, those of a file stay together, and the long ones begin."""
+    """Where tests are spread over processes, those that share something dear stay together, and the long ones begin."""
     items.sort(key=lambda item: item.path.parent.name != "e2e")
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            folder = item.path.parent.name
-            item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def group_of(item: pytest.Item) -> str:
+    """One process runs the tests of a local cloud, of a folder with dear fixtures, or of a file."""
+    folder = item.path.parent.name
+    if folder == "e2e" and "loop" in getattr(item, "fixturenames", ()):
+        return cloud_of(item.path)
+    return folder if folder in TOGETHER else item.path.stem
 
 
 @pytest.fixture(autouse=True)

@@ -12,43 +12,8 @@ import pytest
 from localcloud import cloud
 from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
+from tests.e2e.clouds import PIPELINES, cloud_of
 from tests.e2e.loop import LocalLoop, copy_project
-
-CLOUDS = {
-    "test_bad_input": "first",
-    "test_burst": "first",
-    "test_canary": "first",
-    "test_rehearse": "first",
-    "test_serving_swaps": "first",
-}
-"""Which cloud a module's tests share; those not named share the second. Each takes about half of the time."""
-
-PIPELINES = {
-    "first": {
-        **{name: shop.pipeline_file(name) for name in ("shop-live", "shop-input", "shop-burst", "shop-abort")},
-        "shop-canary": shop.pipeline_file("shop-canary") + shop.CANARY,
-        "shop-asks": shop.pipeline_file("shop-asks") + shop.ASKS,
-        "shop-skew": shop.pipeline_file("shop-skew"),
-        "shop-broken": shop.pipeline_file("shop-broken", parameters="{ trees = 7 }"),
-    },
-    "second": {
-        **{name: shop.pipeline_file(name) for name in ("shop-swap", "shop-batch", "shop-log", "shop-code")},
-        "shop-nightly": shop.pipeline_file("shop-nightly") + shop.NIGHTLY,
-    },
-}
-"""Beside the project's own pipelines, which both have; `shop-broken` names a parameter that is none."""
-
-
-def cloud_of(module: Path) -> str:
-    """The cloud that the tests of a file use."""
-    return CLOUDS.get(module.stem, "second")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one cloud run in one process, one after the other."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent and "loop" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(cloud_of(item.path)))
 
 
 @dataclass

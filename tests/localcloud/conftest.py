@@ -15,6 +15,8 @@ from localcloud import cloud, emulator
 from localcloud.connection import CloudConnection
 from localcloud.state import Workspace
 
+collect_ignore = ["read_events.py"]  # runs in TensorBoard's own environment
+
 # An app without the CDK: it writes down at once what `app.synth()` would.
 APP = """
 import json, os, pathlib, shutil
