@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.e2e.clouds import cloud_of
 
@@ -31,20 +33,23 @@ TOGETHER = ("stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are spread over processes, those that share something dear stay together, and the long ones begin."""
+    """The tests that take longest begin."""
     items.sort(key=lambda item: item.path.parent.name != "e2e")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
-def group_of(item: pytest.Item) -> str:
-    """One process runs the tests of a local cloud, of a folder with dear fixtures, or of a file."""
-    folder = item.path.parent.name
-    if folder == "e2e" and "loop" in getattr(item, "fixturenames", ()):
-        return cloud_of(item.path)
-    return folder if folder in TOGETHER else item.path.stem
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Where tests are spread over processes, those that share something dear stay in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        if file.parent.name == "e2e":
+            return cloud_of(file)
+        return file.parent.name if file.parent.name in TOGETHER else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
