@@ -7,8 +7,7 @@ import json
 import secrets
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +21,8 @@ from localcloud.state import ACCOUNT, REGION
 PART = "function"
 # Lambda gives a whole processor at 1,769 MiB, and a part of it below.
 MIB_PER_CPU = 1769
+# Containers that wait for a call; each holds some 200 MB, so that not all of them can be kept.
+MAX_IDLE = 12
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
 
 
@@ -74,7 +75,7 @@ class Sandbox:
     """One container of a function, which answers one call at a time."""
 
     def __init__(self, function: ImageFunction, engine: Engine, spec: ContainerSpec, log_file: Path) -> None:
-        self._function = function
+        self.function = function
         self._log_file = log_file
         self._api = RuntimeApi()
         self._position = log_file.stat().st_size if log_file.exists() else 0
@@ -88,12 +89,12 @@ class Sandbox:
 
     def call(self, request_id: str, event: Any) -> tuple[Answer, str]:
         """The function's answer to an event, and what it printed meanwhile."""
-        seconds = self._function.timeout_seconds
-        invocation = Invocation(request_id, event, self._function.arn, time.time() + seconds)
+        seconds = self.function.timeout_seconds
+        invocation = Invocation(request_id, event, self.function.arn, time.time() + seconds)
 
         def is_over() -> Answer | None:
             ended = self._container.ended
-            return exited(request_id, ended, self._function.memory_mib) if ended else timed_out(invocation, seconds)
+            return exited(request_id, ended, self.function.memory_mib) if ended else timed_out(invocation, seconds)
 
         answer = self._api.ask(invocation, is_over)
         # After an error of the runtime itself nothing of it can be trusted; Lambda starts afresh as well.
@@ -125,7 +126,8 @@ class FunctionHost:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._surroundings = surroundings
         self._labels = {**labels, PART_LABEL: PART}
-        self._idle: dict[ImageFunction, list[Sandbox]] = defaultdict(list)
+        # Those that wait for a call, the one that has waited longest first; and all there are.
+        self._idle: list[Sandbox] = []
         self._all: list[Sandbox] = []
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -139,10 +141,10 @@ class FunctionHost:
         answer, printed = sandbox.call(request_id, event)
         with self._lock:
             if sandbox.usable:
-                self._idle[function].append(sandbox)
-                return answer, printed
-            self._all.remove(sandbox)
-        sandbox.close()
+                self._idle.append(sandbox)
+            gone = self._without([] if sandbox.usable else [sandbox])
+        for one in gone:
+            one.close()
         return answer, printed
 
     def close(self) -> None:
@@ -155,18 +157,27 @@ class FunctionHost:
 
     def _take(self, function: ImageFunction) -> Sandbox:
         with self._lock:
-            outdated = [one for one in self._idle if one.name == function.name and one != function]
-            gone = [sandbox for one in outdated for sandbox in self._idle.pop(one)]
-            self._all = [sandbox for sandbox in self._all if sandbox not in gone]
-            idle = self._idle[function].pop() if self._idle[function] else None
-        for sandbox in gone:
-            sandbox.close()
-        if idle is not None:
-            return idle
+            mine = [one for one in self._idle if one.function.name == function.name]
+            gone = self._without([one for one in mine if one.function != function])
+            found = next((one for one in reversed(mine) if one.function == function), None)
+            if found is not None:
+                self._idle.remove(found)
+        for one in gone:
+            one.close()
+        if found is not None:
+            return found
         made = Sandbox(function, self._engine, self._spec(function), self._folder / f"{self._name(function)}.log")
         with self._lock:
             self._all.append(made)
         return made
+
+    def _without(self, unwanted: Sequence[Sandbox]) -> list[Sandbox]:
+        """Take these out of the lists, and those that have waited longest where too many do; they are to be closed."""
+        kept = [one for one in self._idle if one not in unwanted]
+        gone = [*unwanted, *kept[: max(0, len(kept) - MAX_IDLE)]]
+        self._idle = [one for one in kept if one not in gone]
+        self._all = [one for one in self._all if one not in gone]
+        return gone
 
     def _name(self, function: ImageFunction) -> str:
         return f"{function.name}-{next(self._numbers)}"

@@ -15,9 +15,6 @@ from localcloud.engine import WORKSPACE_LABEL, DockerEngine, workspace_labels
 from tests.containers import faults, plants
 from tests.e2e.loop import PROJECT, LocalLoop, copy_project, eventually
 
-# The project's own pipelines ask for more memory than a machine of the tests has to have.
-SMALLER = {"memory_mib": "1024", "cpu": "1024"}
-
 
 def docker(*arguments: str) -> str:
     """What `docker …` prints."""
@@ -42,6 +39,13 @@ class ContainerLoop(LocalLoop):
         found = docker("ps", "--all", "--quiet", "--no-trunc", *filters).split()
         described = [json.loads(docker("inspect", identifier))[0] for identifier in found]
         return [one for one in described if not run_id or f"RUN_ID={run_id}" in one["Config"]["Env"]]
+
+    def training_container(self) -> dict[str, Any]:
+        """The container in the deployed definition of the training task."""
+        ecs = cloud.connect(self.root).client("ecs")
+        (family,) = [one for one in ecs.list_task_definition_families()["families"] if one.endswith("-training")]
+        definition = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+        return dict(definition["containerDefinitions"][0])
 
     def container_of(self, run_id: str) -> str:
         """The container that trains for a run, once its training waits."""
@@ -71,13 +75,13 @@ def loop(tmp_path_factory: pytest.TempPathFactory, bystander: str) -> Iterator[C
     """The project's pipelines, one with three classes, and one whose training goes wrong."""
     made = ContainerLoop(tmp_path_factory.mktemp("project"))
     copy_project(made.root)
-    for file in (made.root / "pipelines").glob("*.toml"):
-        lines = file.read_text("utf-8").splitlines()
-        key_of = {line: line.split("=")[0].strip() for line in lines}
-        changed = [f"{key_of[line]} = {SMALLER[key_of[line]]}" if key_of[line] in SMALLER else line for line in lines]
-        file.write_text("\n".join(changed) + "\n", "utf-8")
     made.write_pipeline("plants", plants.PIPELINE)
     made.write_pipeline(faults.PIPELINE, faults.pipeline_file())
+    for file in (made.root / "pipelines").glob("*.toml"):
+        # The task is as large as the largest pipeline asks, and has to be small for one to want more.
+        lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith(("memory_mib", "cpu"))]
+        limits = f"[training]\nmemory_mib = {faults.MEMORY_MIB}"
+        file.write_text("\n".join(lines).replace("[training]", limits) + "\n", "utf-8")
     faults.plant(made.root)
     try:
         made.up()

@@ -19,10 +19,7 @@ LARGEST_MB = 700
 @pytest.fixture(scope="session")
 def image(loop: ContainerLoop) -> str:
     """The name under which the templates know the image."""
-    task = loop.pipeline("plants").bench.cloud.client("ecs")
-    (family,) = [name for name in task.list_task_definition_families()["families"] if name.endswith("-training")]
-    definition = task.describe_task_definition(taskDefinition=family)["taskDefinition"]
-    return str(definition["containerDefinitions"][0]["image"])
+    return str(loop.training_container()["image"])
 
 
 def test_it_runs_as_nobody_and_says_which_code_it_holds(loop: ContainerLoop, image: str) -> None:
