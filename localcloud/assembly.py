@@ -162,7 +162,7 @@ def _read_images(manifest: Path) -> list[ImageAsset]:
             arguments=tuple(sorted(image["source"].get("dockerBuildArgs", {}).items())),
         )
         for image in images.values()
-        for destination in image["destinations"].values()
+        for destination in image.get("destinations", {}).values()
     ]
 
 

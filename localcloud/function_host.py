@@ -78,7 +78,8 @@ class Sandbox:
         self.function = function
         self._log_file = log_file
         self._api = RuntimeApi()
-        self._position = log_file.stat().st_size if log_file.exists() else 0
+        log_file.touch()
+        self._position = log_file.stat().st_size
         environment = {**spec.environment, **function.environment(self._api.address)}
         try:
             self._container: Container = engine.run(replace(spec, environment=environment), log_file)
