@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from localcloud.ecs_tasks import (
     KILL_SECONDS,
@@ -23,26 +24,41 @@ PART = "task"
 # What ECS waits after SIGTERM where a container's definition does not say.
 STOP_SECONDS = 30.0
 CPU_UNITS = 1024
+METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 # As ECS words it, so that one reader understands both.
 NOT_STARTED = "CannotStartContainerError"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
 class ContainerRunner:
-    """Runs tasks as containers of an engine; `labels` tell whose they are."""
+    """Runs tasks as containers of an engine; `labels` tell whose they are.
+
+    `metadata_url`, and after it the image's name, is where a container asks which image it is.
+    """
 
     def __init__(
-        self, engine: Engine, *, folder: Path, surroundings: Mapping[str, str], labels: Mapping[str, str]
+        self,
+        engine: Engine,
+        *,
+        folder: Path,
+        surroundings: Mapping[str, str],
+        labels: Mapping[str, str],
+        metadata_url: str = "",
     ) -> None:
         self._engine = engine
+        self._metadata_url = metadata_url
         self._folder = folder
         self._surroundings = surroundings
         self._labels = {**labels, PART_LABEL: PART}
 
     def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> ContainerTask:
         """Start a task; see `Runner.start`."""
-        spec = container_spec(task, definition, surroundings=self._surroundings, labels=self._labels)
         container, _ = container_of(task, definition)
+        surroundings = dict(self._surroundings)
+        if self._metadata_url:
+            # Where ECS tells a container of itself: which image it is, for the manifest of what it makes.
+            surroundings[METADATA] = f"{self._metadata_url}/{quote(container['image'], safe='')}"
+        spec = container_spec(task, definition, surroundings=surroundings, labels=self._labels)
         plan = TaskPlan(
             cluster=task["clusterArn"],
             arn=task["taskArn"],

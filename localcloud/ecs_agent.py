@@ -240,7 +240,13 @@ def containers(engine: Engine, workspace: Workspace, environment: Mapping[str, s
     host = FunctionHost(engine, folder=workspace.functions, surroundings=environment, labels=labels)
     server = FunctionServer(host, workspace.function_host)
     try:
-        yield ContainerRunner(engine, folder=workspace.tasks, surroundings=environment, labels=labels)
+        yield ContainerRunner(
+            engine,
+            folder=workspace.tasks,
+            surroundings=environment,
+            labels=labels,
+            metadata_url=server.metadata_url,
+        )
     finally:
         server.close()
         host.close()

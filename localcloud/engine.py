@@ -95,6 +95,9 @@ class Engine(Protocol):
             When it cannot be made, most of all where its image is not there.
         """
 
+    def image_id(self, tag: str) -> str:
+        """The digest of an image; empty where the engine does not have it."""
+
     def remove_all(self, labels: Mapping[str, str]) -> None:
         """Remove every container that has all these labels, running or not."""
 
@@ -127,9 +130,9 @@ class DockerEngine:
             )
         return answer.stdout.strip()
 
-    def has_image(self, tag: str) -> bool:
-        """Whether the engine has that image."""
-        return _run(["image", "inspect", "--format", "{{.Id}}", tag]).returncode == 0
+    def image_id(self, tag: str) -> str:
+        """See `Engine.image_id`."""
+        return _run(["image", "inspect", "--format", "{{.Id}}", tag]).stdout.strip()
 
     def build(self, context: Path, dockerfile: str, tag: str, *, arguments: Mapping[str, str], on_line: OnLine) -> None:
         """Build an image; each line that the engine prints is handed on.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from localcloud.engine import PART_LABEL, Container, ContainerSpec, Ended, Engine
 from localcloud.errors import EngineError
@@ -23,6 +24,7 @@ PART = "function"
 MIB_PER_CPU = 1769
 # Containers that wait for a call; each holds some 200 MB, so that not all of them can be kept.
 MAX_IDLE = 12
+METADATA_PATH = "/v4"
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
 
 
@@ -148,6 +150,10 @@ class FunctionHost:
             one.close()
         return answer, printed
 
+    def image_id(self, tag: str) -> str:
+        """The digest of an image; empty where there is none."""
+        return self._engine.image_id(tag)
+
     def close(self) -> None:
         """Remove all containers."""
         with self._lock:
@@ -198,7 +204,10 @@ class FunctionHost:
 
 
 class FunctionServer:
-    """Serves a host to the proxies; where and with which token is written to a file that only its owner can read."""
+    """Serves a host to the proxies; where and with which token is written to a file that only its owner can read.
+
+    Containers ask it which image they are, as they ask ECS on AWS.
+    """
 
     def __init__(self, host: FunctionHost, host_file: Path) -> None:
         token = secrets.token_urlsafe()
@@ -207,8 +216,16 @@ class FunctionServer:
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
         host_file.unlink(missing_ok=True)
         host_file.touch(mode=0o600)
-        url = f"http://127.0.0.1:{self._server.server_port}/"
-        host_file.write_text(json.dumps({"url": url, "token": token}), "utf-8")
+        host_file.write_text(json.dumps({"url": f"{self._url}/", "token": token}), "utf-8")
+
+    @property
+    def metadata_url(self) -> str:
+        """What comes before an image's name in the address that tells of it."""
+        return f"{self._url}{METADATA_PATH}"
+
+    @property
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
         """Serve no longer."""
@@ -229,6 +246,14 @@ def exited(request_id: str, ended: Ended, memory_mib: int) -> Answer:
 
 def _handler(host: FunctionHost, token: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """What a container asks about its image."""
+            digest = host.image_id(unquote(self.path.removeprefix(f"{METADATA_PATH}/")))
+            if not self.path.startswith(METADATA_PATH) or not digest:
+                self.send_error(404)
+                return
+            self._send({"ImageID": digest})
+
         def do_POST(self) -> None:
             """One call of a proxy."""
             if not secrets.compare_digest(self.headers.get("Authorization", ""), token):
@@ -238,6 +263,9 @@ def _handler(host: FunctionHost, token: str) -> type[BaseHTTPRequestHandler]:
             answer, printed = host.call(ImageFunction.from_call(call), call["request_id"], call["event"])
             reply: dict[str, Any] = {"log": printed}
             reply |= {"error": answer.error} if answer.error else {"answer": answer.result}
+            self._send(reply)
+
+        def _send(self, reply: dict[str, Any]) -> None:
             body = json.dumps(reply).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -43,7 +43,7 @@ def build_images(engine: DockerEngine, images: Iterable[ImageAsset], on_event: O
     """
     found = {image.tag: image for image in images}
     for tag, image in found.items():
-        if engine.has_image(tag):
+        if engine.image_id(tag):
             continue
         on_event("Building the training image (some minutes, once for each content)")
         arguments = {**build_arguments(os.environ), **dict(image.arguments)}

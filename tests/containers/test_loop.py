@@ -55,6 +55,8 @@ def test_a_pipeline_comes_to_a_champion_that_answers(
     # No packages of this interpreter: the image has a Python of its own.
     manifest = ModelRegistry(pipeline.bench.models, name).read(champion.champion).manifest
     assert manifest["machine"]["python"].startswith("3.13.")
+    image = loop.training_container()["image"]
+    assert manifest["code"]["image"] == docker("image", "inspect", "--format", "{{.Id}}", image)
 
 
 @pytest.mark.usefixtures("firsts")

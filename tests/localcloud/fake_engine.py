@@ -68,6 +68,9 @@ class FakeEngine:
         threading.Thread(target=self.program, args=(container,), daemon=True).start()
         return container
 
+    def image_id(self, tag: str) -> str:
+        return f"sha256:{tag}" if tag in self.images else ""
+
     def remove_all(self, labels: Mapping[str, str]) -> None:
         self.removed.append(dict(labels))
 

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from localcloud import function_host
+from localcloud.container_tasks import ContainerRunner
 from localcloud.engine import Ended
 from localcloud.function_host import FunctionHost, FunctionServer, ImageFunction
 from localcloud.image_proxy import proxy
 from tests.localcloud.fake_engine import FakeContainer, FakeEngine, answering
+from training_image.train import image_digest
 
 FUNCTION = ImageFunction(
     name="detect-drift",
@@ -192,6 +194,17 @@ def served(host: Host, tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "host.json"
     server = FunctionServer(host(FakeEngine(program=answering(answer))), file)
     yield file
+    server.close()
+
+
+def test_a_container_is_told_which_image_it_is_as_ecs_tells_it(host: Host, tmp_path: Path) -> None:
+    engine = FakeEngine(images=("registry/training:1",))
+    server = FunctionServer(host(engine), tmp_path / "host.json")
+    runner = ContainerRunner(engine, folder=tmp_path, surroundings={}, labels={}, metadata_url=server.metadata_url)
+    task = {"taskArn": "task/t1", "clusterArn": "cluster"}
+    runner.start(task, {"containerDefinitions": [{"name": "train", "image": "registry/training:1"}]})
+    assert image_digest(engine.made[0].spec.environment) == "sha256:registry/training:1"
+    assert image_digest({"ECS_CONTAINER_METADATA_URI_V4": f"{server.metadata_url}/another"}) is None
     server.close()
 
 
