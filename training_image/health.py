@@ -1,7 +1,7 @@
 """Whether the training still gets anywhere: `python -m training_image.health`, asked once a minute by the engine.
 
-A task that waits for something that never comes uses no processor time, and that is what is looked at. A loop without an
-end looks like work; the training's time limit ends that one.
+A task that waits for something that never comes uses no processor time, and that is what is looked at. A loop without
+an end looks like work; the training's time limit ends that one.
 """
 
 from __future__ import annotations
