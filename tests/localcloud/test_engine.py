@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from localcloud import container_mode
 from localcloud.engine import ContainerSpec, DockerEngine, Ended, workspace_labels
 from localcloud.errors import EngineError, ImageError, NoEngineError
 from localcloud.images import ImageAsset, build_arguments, build_images, check_reach
+from localcloud.state import Workspace
 from tests.localcloud.fake_engine import FakeContainer, FakeEngine, Program
 
 Install = Callable[[str], Path]
@@ -139,3 +141,16 @@ def test_an_image_that_cannot_be_made_is_an_error_in_the_engines_words(docker: I
     docker("echo 'Error response from daemon: No such image: x' >&2; echo \"Run 'docker create --help'\" >&2; exit 1")
     with pytest.raises(EngineError, match="Error response from daemon: No such image: x"):
         DockerEngine().run(ContainerSpec(image="x", name="n", labels={}), tmp_path / "log")
+
+
+def test_containers_of_an_agent_that_was_killed_are_removed_and_without_any_nothing_is_asked(
+    docker: Install, tmp_path: Path
+) -> None:
+    calls, workspace = docker('case "$1" in ps) echo abc;; esac'), Workspace(tmp_path)
+    container_mode.clean_up(workspace)
+    assert not calls.exists()
+    workspace.folder.mkdir()
+    workspace.function_host.touch()
+    container_mode.clean_up(workspace)
+    assert calls.read_text().endswith("rm --force --volumes abc\n")
+    assert not workspace.function_host.exists()
