@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import msgspec
+import numpy as np
 
 from contender.encoding import FeatureEncoding
 from contender.serving import MAX_KEY, PredictRequest, RowReader
 
 FEW_ROWS = 16
 """Up to so many rows nothing is gained."""
+
+LARGEST_EXACT = 2.0**53
+"""From here on a whole number, which is decoded as a float here, may be kept as its neighbour."""
 
 
 class QuickReader:
@@ -56,7 +60,9 @@ class QuickReader:
         if not FEW_ROWS < len(rows) <= max_rows or (key is not None and not 1 <= len(key) <= MAX_KEY):
             return None
         matrix = self._reader.of_columns(list(zip(*map(msgspec.structs.astuple, rows), strict=True)))
-        return None if matrix is None else PredictRequest(Rows(self._names, rows), matrix, key)
+        if matrix is None or (np.abs(matrix) >= LARGEST_EXACT).any():
+            return None
+        return PredictRequest(Rows(self._names, rows), matrix, key)
 
 
 class Rows(Sequence[Mapping[str, Any]]):

@@ -52,6 +52,13 @@ def check(text: str) -> bool:
     return True
 
 
+def test_a_whole_number_that_no_float_holds_is_kept_as_it_was_sent() -> None:
+    """2**53 + 1 is the first one."""
+    rows = [{"amount": 2**53 + 1, "for": 1, "Träger 1": "UA"}] * (FEW_ROWS + 1)
+    assert not check(json.dumps({"rows": rows}))
+    assert check(json.dumps({"rows": [row | {"amount": 2**52 + 1} for row in rows]}))
+
+
 @given(rows_of(NUMBERS, TEXTS))
 def test_usual_rows_are_read_as_the_careful_way_reads_them(rows: list[dict[str, Any]]) -> None:
     check(json.dumps({"rows": rows}))
