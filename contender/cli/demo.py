@@ -210,8 +210,8 @@ def _close(bench: Workbench, seconds: float) -> None:
     )
     told = next((r for r in reversed(records) if r["verdict"] == "promoted"), records[-1])
     console.print(
-        f"\n{seconds:.0f} s. The report of a run, figures and reasons: "
-        f"[bold]contender show {told['run_id'][:8]}[/bold]\n"
+        f"\n{seconds:.0f} s. The report of a run, a page of figures and reasons: "
+        f"[bold]contender show {told['run_id'][:8]} --open[/bold]\n"
         f"Its files: s3://{bench.data.bucket}/runs/{bench.pipeline}/{told['run_id']}/\n"
         "Your own data: contender init FILE --target COLUMN. The local cloud stays up; end it with contender down."
     )
