@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects
-from contender.registry import sha256, write_once
+from contender.registry import ModelRegistry, sha256, write_once
+from contender.runs import DRIFT, RunFolder
 from contender.training_policy import TrainingPolicy
 
 Version = TypeVar("Version")
@@ -43,8 +44,10 @@ def training_window(
     >>> [list(training_window([1.0, 2.0, 3.0], policy, since, order_to=float)) for since in (None, 1.5, 3.0)]
     [[1.0, 2.0, 3.0], [2.0, 3.0], [2.0, 3.0]]
     """
-    if policy.window == "newest" or since_order is None:
-        return newest(versions, policy.window_batches if policy.window == "newest" else 0)
+    if policy.window == "newest":
+        return versions[-policy.window_batches :]  # the last 0 are all of them
+    if since_order is None:
+        return versions
     at_least = len(versions) - max(policy.window_batches, 1)
     return [version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order]
 
@@ -69,9 +72,15 @@ def drift_began(drift: Mapping[str, Any] | None, model: Mapping[str, Any] | None
     return None if remembered is None else float(remembered)
 
 
-def newest(versions: Sequence[Version], window_batches: int) -> Sequence[Version]:
-    """The dataset versions to train on, of all in the order of their arrival: the newest so many; 0 is all of them."""
-    return versions[-window_batches:]  # the last 0 are all of them
+def last_drift(folder: RunFolder, models: ModelRegistry) -> float | None:
+    """Where the last drift began, by the order of its rows: this run's, or the one that the newest model version
+    remembers; None where there was none."""
+    try:
+        report = folder.read(DRIFT)
+    except NotFoundError:
+        report = None
+    versions = models.versions()
+    return drift_began(report, models.read(versions[-1]).manifest if versions else None)
 
 
 @dataclass(frozen=True)

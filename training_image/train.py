@@ -27,14 +27,14 @@ from contender.adapters.kms import KmsSigner
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, drift_began, training_window
+from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, last_drift, training_window
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.fingerprint import code_sha256, fingerprint, version_suffix
 from contender.made_before import not_trained_again, version_of
 from contender.ports import Objects
 from contender.registry import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
 from contender.rehearsal import GOLDEN
-from contender.runs import DRIFT, TRAINING, RunFolder
+from contender.runs import TRAINING, RunFolder
 from contender.table import Table
 from contender.training_settings import settings_of
 from training_image.checkpoint import RunCheckpoint
@@ -194,17 +194,6 @@ def files_of(model: TrainedModel) -> dict[str, bytes]:
         REFERENCE: model.reference.to_bytes(),
         GOLDEN: model.golden,
     }
-
-
-def last_drift(folder: RunFolder, registry: ModelRegistry) -> float | None:
-    """Where the last drift began, by the order of its rows: this run's, or the one that the newest model version
-    remembers; None where there was none."""
-    try:
-        report = folder.read(DRIFT)
-    except NotFoundError:
-        report = None
-    versions = registry.versions()
-    return drift_began(report, registry.read(versions[-1]).manifest if versions else None)
 
 
 def newest_datasets(

@@ -15,7 +15,7 @@ from contender.adapters.onnx_model import load_model
 from contender.adapters.readers import read_parquet
 from contender.adapters.s3 import S3Objects
 from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import DatasetManifest, DatasetStore, drift_began, training_window
+from contender.datasets import DatasetManifest, DatasetStore, drift_began, last_drift, training_window
 from contender.errors import NotFoundError, PipelineFileError
 from contender.evaluation import Candidate
 from contender.fingerprint import fingerprint, recipe_sha256
@@ -180,16 +180,6 @@ def to_train_on(
 ) -> Sequence[DatasetManifest]:
     """The dataset versions that the training task would choose."""
     return training_window(manifests, config.training, since_order, order_to=lambda found: found.order_to)
-
-
-def last_drift(folder: RunFolder, registry: ModelRegistry) -> float | None:
-    """Where the last drift began: this run's, or the one that the newest model version remembers."""
-    try:
-        report = folder.read(DRIFT)
-    except NotFoundError:
-        report = None
-    versions = registry.versions()
-    return drift_began(report, registry.read(versions[-1]).manifest if versions else None)
 
 
 def change_began(
