@@ -93,6 +93,7 @@ def to_onnx(pipeline: Pipeline | Calibrated, features: int) -> bytes:
     if isinstance(pipeline, Calibrated):
         append_calibration(model, PROBABILITIES, pipeline.parameters, pipeline.smoothing)
     _name_leading_feature(model)
+    _sort_opsets(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
@@ -165,6 +166,13 @@ def _name_leading_feature(model: onnx.ModelProto) -> None:
     if roots:
         leading = min(roots, key=lambda feature: (-roots[feature], feature))
         helper.set_model_props(model, {LEADING_FEATURE: str(leading)})
+
+
+def _sort_opsets(model: onnx.ModelProto) -> None:
+    """The converter lists them in the order of a set of strings, which is another one in each Python process."""
+    listed = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(listed)
 
 
 def to_skops(pipeline: Pipeline | Calibrated) -> bytes:

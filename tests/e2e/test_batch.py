@@ -24,6 +24,7 @@ pytestmark = pytest.mark.emulator
 
 ROWS = 230
 PART_ROWS = 50
+SMALL_PART_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -211,13 +212,14 @@ def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(batches: Batche
     names = [name.removeprefix(folder.prefix) for name in batches.live.bench.data.keys(folder.prefix)]
     batches.forget(folder, *names)
 
-    asked = {"key": key, "part_rows": PART_ROWS}
+    asked = {"key": key, "part_rows": SMALL_PART_ROWS}  # so many parts that the stop comes long before the last
     first = batches.start(asked)
     eventually(lambda: folder.find("_job/part-00000.json") is not None, what="first part")
     batches.live.step_functions.stop_execution(executionArn=first)
+    assert folder.find("manifest.json") is None
     batches.finish(batches.start(asked), folder)
     once = batches.written(folder)
-    assert len(manifest(folder)["parts"]) == 5
+    assert len(manifest(folder)["parts"]) == ROWS / SMALL_PART_ROWS
 
     # As a job that was killed between its parts leaves its folder.
     batches.forget(folder, "manifest.json", "part-00001.parquet", "_job/part-00003.json")
