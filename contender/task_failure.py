@@ -24,7 +24,8 @@ def task_failure(cause: Mapping[str, Any]) -> str:
     Parameters
     ----------
     cause : the parsed cause. Of AWS's documented fields these are looked at, each of which may be absent:
-        `StopCode`, `StoppedReason`, `Memory` (MiB, a text) and of `Containers` each `ExitCode` and `Reason`.
+        `StopCode`, `StoppedReason`, `Memory` (MiB, a text; `Overrides` may have another) and of `Containers` each
+        `ExitCode` and `Reason`.
 
     Examples
     --------
@@ -37,7 +38,8 @@ def task_failure(cause: Mapping[str, Any]) -> str:
     said = [str(one["Reason"]) for one in containers if one.get("Reason")]
     stopped = str(cause.get("StoppedReason") or "").strip()
     code = next((int(one["ExitCode"]) for one in containers if one.get("ExitCode")), None)
-    size = f" at {cause['Memory']} MiB" if cause.get("Memory") else ""
+    memory = (cause.get("Overrides") or {}).get("Memory") or cause.get("Memory")
+    size = f" at {memory} MiB" if memory else ""
     if any(reason.startswith("OutOfMemory") for reason in (*said, stopped)):
         return f"out of memory: the training task was killed{size}; raise training.memory_mib"
     if cause.get("StopCode") == "TaskFailedToStart" or stopped.startswith("Cannot"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from contender.errors import InvalidInputError
 from contender.keys import check_keys, key
+from contender.task_size import CPU_UNITS, size_problem
 
 ESTIMATORS = ("hist_gradient_boosting", "lightgbm", "random_forest", "linear")
 IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
@@ -103,9 +104,13 @@ class TrainingPolicy:
     cpu: int = key(
         "CPU units of the training task (1024 is one vCPU).",
         1024,
-        choices=("256", "512", "1024", "2048", "4096", "8192", "16384"),
+        choices=tuple(str(units) for units in CPU_UNITS),
     )
-    memory_mib: int = key("Memory of the training task in MiB.", 4096, minimum=512, maximum=122880)
+    memory_mib: int = key(
+        "Memory of the training task in MiB, of a size that Fargate has for its `cpu`: for 1024, it is 2048 to 8192 in "
+        "steps of 1024.",
+        4096,
+    )
 
     def __post_init__(self) -> None:
         for problem in _training_problems(self):
@@ -122,6 +127,8 @@ def _training_problems(policy: TrainingPolicy) -> Iterator[str]:
         yield f"early_stopping_rounds needs an estimator that grows tree by tree ({' or '.join(STEPPED)}), not {name}"
     if policy.early_stopping_rounds and is_own_estimator(name):
         yield "early_stopping_rounds must be 0 for an estimator of your own; stop early in your own code"
+    if problem := size_problem(policy.cpu, policy.memory_mib):
+        yield problem
 
 
 @dataclass(frozen=True)

@@ -118,10 +118,14 @@ def container_spec(
     surroundings: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> ContainerSpec:
-    """The first container of a task; its limits are the container's own, or else the task's, as on Fargate."""
+    """The first container of a task; its limits are its own, or else the task's, as on Fargate. What was asked for at
+    the start counts before the definition."""
     container, overrides = container_of(task, definition)
-    memory = overrides.get("memory") or container.get("memory") or definition.get("memory")
-    cpu = overrides.get("cpu") or container.get("cpu") or definition.get("cpu")
+    whole = task.get("overrides", {})
+    memory, cpu = (
+        overrides.get(limit) or container.get(limit) or whole.get(limit) or definition.get(limit)
+        for limit in ("memory", "cpu")
+    )
     return ContainerSpec(
         image=container["image"],
         name=f"contender-{container['name']}-{task_id(task['taskArn'])}",

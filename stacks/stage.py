@@ -66,7 +66,6 @@ class ContenderStage(Stage):
             "training",
             environment=environment,
             storage=self.data.storage,
-            pipelines=pipelines,
             project_root=project_root,
             **self._settings("Network and training task"),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Fn, Stack
@@ -12,7 +11,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from contender.config import PipelineConfig
 from stacks.access import Access, Storage, grant_access
 from stacks.acknowledge import acknowledge
 from stacks.data import POINTER_PATTERN
@@ -20,6 +18,7 @@ from stacks.environment import Environment
 from stacks.training_image import training_image_asset
 
 CONTAINER_NAME = "train"
+# Of a task that somebody starts by hand; a run asks for what its pipeline file says.
 DEFAULT_CPU = 1024
 DEFAULT_MEMORY_MIB = 4096
 # Spot gives two minutes of notice; that is also the longest that Fargate waits after SIGTERM.
@@ -127,8 +126,6 @@ class TrainingTask(Construct):
         *,
         environment: Environment,
         storage: Storage,
-        cpu: int,
-        memory_mib: int,
         project_root: Path,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -144,8 +141,8 @@ class TrainingTask(Construct):
             self,
             "Definition",
             family=self.family,
-            cpu=cpu,
-            memory_limit_mib=memory_mib,
+            cpu=DEFAULT_CPU,
+            memory_limit_mib=DEFAULT_MEMORY_MIB,
             task_role=self.task_role,
             execution_role=self.execution_role,
             runtime_platform=ecs.RuntimePlatform(
@@ -209,7 +206,6 @@ class TrainingStack(Stack):
         *,
         environment: Environment,
         storage: Storage,
-        pipelines: Sequence[PipelineConfig],
         project_root: Path,
         **stack_settings: object,
     ) -> None:
@@ -223,8 +219,6 @@ class TrainingStack(Stack):
             "Train",
             environment=environment,
             storage=storage,
-            cpu=max((pipeline.training.cpu for pipeline in pipelines), default=DEFAULT_CPU),
-            memory_mib=max((pipeline.training.memory_mib for pipeline in pipelines), default=DEFAULT_MEMORY_MIB),
             project_root=project_root,
         )
         CfnOutput(self, "ClusterArn", value=self.cluster.cluster_arn)

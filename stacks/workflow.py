@@ -252,6 +252,8 @@ class ContinuousTraining(DefinedMachine):
                 "SecurityGroup": training.network.task_security_group.security_group_id,
                 "RunsTableName": storage.runs_table.table_name,
                 "Pipeline": pipeline.name,
+                "TaskCpu": str(pipeline.training.cpu),
+                "TaskMemory": str(pipeline.training.memory_mib),
             },
         )
         self._grant_training(training)

@@ -1,8 +1,7 @@
-"""A user's own estimator, by the path that the pipeline file gives it: code from outside enters training here only."""
+"""A user's own estimator, by the path that the pipeline file gives it."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
+from contender.adapters.import_path import import_by_path
 from contender.config import PipelineConfig
 from contender.errors import ParityError, TrainingFailedError
 from contender.training_policy import is_own_estimator
@@ -59,20 +59,8 @@ def named_if_own(estimator: str) -> Iterator[None]:
 
 
 def _imported(path: str) -> Callable[[PipelineConfig], Any]:
-    module_name, _, name = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except ModuleNotFoundError as error:
-        raise TrainingFailedError(
-            f"training.estimator is {path}, but there is no module {error.name} here; put it into training_image/, "
-            "where it is part of the image, see docs/training.md"
-        ) from error
-    except AttributeError as error:
-        if getattr(error, "name", "") != name:
-            raise TrainingFailedError(_import_failed(path, module_name, error)) from error
-        raise TrainingFailedError(f"training.estimator is {path}, but {module_name} has no {name}") from None
-    except Exception as error:  # the user's module may do anything while it is imported
-        raise TrainingFailedError(_import_failed(path, module_name, error)) from error
+    cure = "put it into training_image/, where it is part of the image, see docs/training.md"
+    found = import_by_path(path, setting="training.estimator", cure=cure, error=TrainingFailedError)
     if not callable(found):
         raise TrainingFailedError(
             f"training.estimator is {path}, which must be a function of the pipeline's configuration, but is "
@@ -80,10 +68,6 @@ def _imported(path: str) -> Callable[[PipelineConfig], Any]:
         )
     build: Callable[[PipelineConfig], Any] = found
     return build
-
-
-def _import_failed(path: str, module: str, error: Exception) -> str:
-    return f"training.estimator is {path}, but importing {module} failed with {type(error).__name__}: {error}"
 
 
 def _check(path: str, made: Any, task: str) -> None:

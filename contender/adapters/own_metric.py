@@ -1,9 +1,8 @@
-"""A user's own metric, imported by the path that the pipeline file gives it: code from outside enters here only."""
+"""A user's own metric, imported by the path that the pipeline file gives it."""
 
 from __future__ import annotations
 
-import importlib
-
+from contender.adapters.import_path import import_by_path
 from contender.config import PipelineConfig
 from contender.errors import InvalidInputError
 from contender.metrics import Metric, is_own_metric, own_metric
@@ -22,19 +21,7 @@ def import_metric(config: PipelineConfig) -> Metric | None:
     path = config.promotion.metric
     if not is_own_metric(path):
         return None
-    module_name, _, name = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except ModuleNotFoundError as error:
-        raise InvalidInputError(
-            f"promotion.metric is {path}, but there is no module {error.name} here; it has to be in the function's "
-            "code or image too, see docs/own-metric.md"
-        ) from error
-    except AttributeError:
-        raise InvalidInputError(f"promotion.metric is {path}, but {module_name} has no {name}") from None
-    except Exception as error:  # the user's module may do anything while it is imported
-        raise InvalidInputError(
-            f"promotion.metric is {path}, but importing {module_name} failed with {type(error).__name__}: {error}"
-        ) from error
+    cure = "it has to be in the function's code or image too, see docs/own-metric.md"
+    found = import_by_path(path, setting="promotion.metric", cure=cure, error=InvalidInputError)
     greater = config.promotion.metric_greater_is_better
     return own_metric(path, found, task=config.task, greater_is_better=greater)

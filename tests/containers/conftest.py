@@ -77,11 +77,6 @@ def loop(tmp_path_factory: pytest.TempPathFactory, bystander: str) -> Iterator[C
     copy_project(made.root)
     made.write_pipeline("plants", plants.PIPELINE)
     made.write_pipeline(faults.PIPELINE, faults.pipeline_file())
-    for file in (made.root / "pipelines").glob("*.toml"):
-        # The task is as large as the largest pipeline asks, and has to be small for one to want more.
-        lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith(("memory_mib", "cpu"))]
-        limits = f"[training]\nmemory_mib = {faults.MEMORY_MIB}"
-        file.write_text("\n".join(lines).replace("[training]", limits) + "\n", "utf-8")
     faults.plant(made.root)
     try:
         made.up()

@@ -12,7 +12,7 @@ import pandas as pd
 from tests.e2e import shop
 
 PIPELINE = "shop-faults"
-MEMORY_MIB = 1024
+MEMORY_MIB = 2048
 TIME_LIMIT_SECONDS = 25
 WAITING = "waiting to be stopped"
 
@@ -47,8 +47,8 @@ def plant(root: Path) -> None:
 
 
 def pipeline_file() -> str:
-    """A small pipeline with little time."""
-    limits = f"time_limit_seconds = {TIME_LIMIT_SECONDS}"
+    """A small pipeline with little time and less memory than the others have."""
+    limits = f"time_limit_seconds = {TIME_LIMIT_SECONDS}\nmemory_mib = {MEMORY_MIB}"
     return shop.pipeline_file(PIPELINE).replace("window_batches = 1", f"window_batches = 1\n{limits}")
 
 

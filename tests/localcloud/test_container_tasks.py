@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.container_tasks import OUT_OF_MEMORY, ContainerRunner, ContainerTask
+from localcloud.container_tasks import OUT_OF_MEMORY, ContainerRunner, ContainerTask, container_spec
 from localcloud.ecs_tasks import Exit, LogTarget, was_started
 from localcloud.engine import Ended, create_command
 from localcloud.errors import TaskNotStartedError
@@ -51,6 +51,12 @@ def test_the_containers_own_limits_and_command_come_before_those_of_the_task_and
     spec = engine.made[0].spec
     assert (spec.memory_mib, spec.cpus) == (512, 0.25)
     assert (spec.entry_point, spec.arguments) == (("python", "-m"), ("other",))
+
+
+def test_what_a_task_is_started_with_comes_before_its_definition() -> None:
+    task = {**TASK, "overrides": {**TASK["overrides"], "cpu": "512", "memory": "1024"}}
+    spec = container_spec(task, definition(), surroundings={}, labels=LABELS)
+    assert (spec.memory_mib, spec.cpus) == (1024, 0.5)
 
 
 def test_output_goes_to_the_log_group_of_the_definition(tmp_path: Path) -> None:

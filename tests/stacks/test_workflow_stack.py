@@ -212,6 +212,11 @@ def test_the_machine_may_start_and_follow_training_and_pass_only_its_two_roles(a
     assert all("TaskRole" in resource or "ExecutionRole" in resource for resource in passed)
 
 
+def test_a_training_task_is_as_large_as_its_pipeline_asks(anywhere: Synthesised) -> None:
+    values = machine(anywhere)["DefinitionSubstitutions"]
+    assert (values["TaskCpu"], values["TaskMemory"]) == ("2048", "8192")
+
+
 def test_the_machine_may_start_itself_and_nothing_else(anywhere: Synthesised) -> None:
     name = machine(anywhere)["StateMachineName"]
     (started,) = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "states:StartExecution"}

@@ -98,6 +98,7 @@ class Engine:
         values = dict.fromkeys(asl.substitutions(definition), "subnet-1")
         values |= {f"{name}FunctionArn": function_arn(name) for name in asl.functions(definition)}
         values |= {"RunsTableName": "runs", "Pipeline": "flights", "AlertsTopicArn": self._topic()}
+        values |= {"TaskCpu": "2048", "TaskMemory": "8192"}
         for name in {*TRAINING, *AGAIN} & {*definition["States"]}:
             definition["States"][name]["Resource"] = function_arn(name)
         made = boto3.client("stepfunctions").create_state_machine(

@@ -125,6 +125,8 @@ def test_every_substitution_is_known_to_the_stack() -> None:
         "SecurityGroup",
         "RunsTableName",
         "Pipeline",
+        "TaskCpu",
+        "TaskMemory",
     }
     assert {name for name in others if f'"{name}":' not in stack} == set()
 

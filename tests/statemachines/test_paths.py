@@ -403,6 +403,14 @@ def test_the_training_task_is_told_its_run_and_pipeline(engine: Engine) -> None:
     assert told == {"RUN_ID": engine.run_id, "PIPELINE": "flights"}
 
 
+@pytest.mark.parametrize("state", ["Train", "TrainOnDemand"])
+def test_the_training_task_has_the_size_that_the_pipeline_asks_for(engine: Engine, state: str) -> None:
+    engine.script(ALL_GOOD | {"Train": NO_CAPACITY})
+    engine.run(UPLOAD)
+    asked = engine.calls[state][0]["Overrides"]
+    assert (asked["Cpu"], asked["Memory"]) == ("2048", "8192")
+
+
 def test_claim_is_told_its_execution(engine: Engine) -> None:
     engine.script(ALL_GOOD)
     engine.run(UPLOAD)

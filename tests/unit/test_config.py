@@ -186,6 +186,18 @@ class TestABadFile:
                 "training.cpu must be one of 256, 512, 1024, 2048, 4096, 8192, 16384",
             ),
             (
+                MINIMAL + "[training]\nmemory_mib = 5000",
+                "training: memory_mib must be 4096 or 5120 with cpu 1024, the nearest that Fargate has, but got 5000",
+            ),
+            (
+                MINIMAL + "[training]\ncpu = 256",
+                "training: memory_mib must be at most 2048 with cpu 256, but got 4096; give it more cpu",
+            ),
+            (
+                MINIMAL + "[training]\ncpu = 16384\nmemory_mib = 8192",
+                "training: memory_mib must be at least 32768 with cpu 16384, but got 8192; give it less cpu",
+            ),
+            (
                 MINIMAL + '[training]\nclass_weight = "balanced"',
                 "training.class_weight must be 'none' for a regression, which has no classes, but got 'balanced'",
             ),

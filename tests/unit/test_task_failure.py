@@ -69,6 +69,12 @@ EXITED = "Essential container in task exited"
             id="the task's memory",
         ),
         pytest.param(
+            cause(stop_code="EssentialContainerExited", stopped="OutOfMemory: task ran out of memory", code=137)
+            | {"Overrides": {"ContainerOverrides": [], "Memory": "8192"}},
+            "out of memory: the training task was killed at 8192 MiB; raise training.memory_mib",
+            id="the memory that the run asked for",
+        ),
+        pytest.param(
             cause(stop_code="EssentialContainerExited", stopped=EXITED, code=137),
             f"the training task was killed ({EXITED}): exit code 137 is SIGKILL, from a person, from a stop that took "
             "too long, or for want of memory at 4096 MiB",
