@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from contender.errors import NotFoundError
 from contender.ports import FollowedObjects, WarmStore
-from contender.promotion import Pointer, PointerState, Trial, pointer_key
+from contender.promotion import Pointer, PointerState, Trial, no_champion, pointer_key
 from contender.registry import ModelReader, ModelVersion
 from contender.routing import Variant, choose_variant, is_shadowed
 
@@ -175,7 +175,7 @@ class Follower(Generic[Model]):
         try:
             stored = self._objects.get_if_changed(key, known.etag if known else None)
         except NotFoundError:
-            raise NotFoundError(f"{self._pipeline} has no champion yet; upload data to train the first one") from None
+            raise no_champion(self._pipeline) from None
         except Exception as error:
             if self._serving is not None or known is None:
                 raise

@@ -147,6 +147,19 @@ def read_pointer(objects: Objects, pipeline: str) -> PointerState | None:
     return PointerState(Pointer.from_json(stored.body), stored.etag)
 
 
+def require_pointer(objects: Objects, pipeline: str) -> PointerState:
+    """The pointer as it stands; raises NotFoundError before the first promotion."""
+    found = read_pointer(objects, pipeline)
+    if found is None:
+        raise no_champion(pipeline)
+    return found
+
+
+def no_champion(pipeline: str) -> NotFoundError:
+    """What whoever needs a champion is told before there is one."""
+    return NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+
+
 def swap(objects: Objects, pointer: Pointer, *, based_on: str | None) -> None:
     """Move the pointer from the state that was judged (`based_on`, an entity tag; None: no champion yet).
 
@@ -258,8 +271,7 @@ def start_trial(
     if current is not None and current.pointer.has_seen(swap_id):
         return current.pointer
     _check_turn(current, pipeline, trial.version, judged_against, trial.run_id, fencing_token)
-    if current is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    assert current is not None  # a pointer that is gone is none that was judged against
     if trial.version == current.pointer.champion:
         raise InvalidInputError(f"version must be another than the champion, but {trial.version} is the champion")
     pointer = replace(
@@ -313,9 +325,7 @@ def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason
     LostRaceError
         When somebody else moved the pointer meanwhile.
     """
-    current = read_pointer(objects, pipeline)
-    if current is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    current = require_pointer(objects, pipeline)
     before = current.pointer
     if before.has_seen(swap_id):
         return before

@@ -19,9 +19,8 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
-from contender.errors import NotFoundError
 from contender.openapi import document, page
-from contender.promotion import read_pointer
+from contender.promotion import require_pointer
 from contender.registry import ModelRegistry
 
 
@@ -57,11 +56,8 @@ def openapi(
     Example: contender openapi --pipeline flights --html flights-api.html
     """
     bench = workbench(pipeline, environment)
-    state = read_pointer(bench.models, pipeline)
-    if state is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
-    registry = ModelRegistry(bench.models, pipeline)
-    version = registry.read(state.pointer.champion, manifest_sha256=state.pointer.manifest_sha256)
+    pointer = require_pointer(bench.models, pipeline).pointer
+    version = ModelRegistry(bench.models, pipeline).read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
     made = document(version.manifest, pipeline_config(pipeline).serving, url=bench.api_url)
     if html is not None:
         html.write_text(page(made, *swagger_ui()), encoding="utf-8")

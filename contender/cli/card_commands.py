@@ -23,10 +23,9 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.reproduce_commands import find_model
-from contender.errors import NotFoundError
 from contender.model_card import card as card_page
 from contender.model_card import headline
-from contender.promotion import read_pointer
+from contender.promotion import require_pointer
 from contender.registry import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
 from contender.wording import figure, percent
 
@@ -81,11 +80,9 @@ def find(version: str, pipeline: str, environment: str) -> tuple[Workbench, Mode
     if version != CHAMPION:
         return find_model(version, [pipeline], environment)
     bench = workbench(pipeline, environment)
-    state = read_pointer(bench.models, pipeline)
-    if state is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    pointer = require_pointer(bench.models, pipeline).pointer
     registry = ModelRegistry(bench.models, pipeline)
-    return bench, registry.read(state.pointer.champion, manifest_sha256=state.pointer.manifest_sha256)
+    return bench, registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from contender.adapters.prediction_table import PredictionTable
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
-from contender.errors import NotFoundError
 from contender.live import NOTHING, LiveCounts
 from contender.prediction_log import VARIANTS
-from contender.promotion import Pointer, read_pointer
+from contender.promotion import Pointer, require_pointer
 
 SHOWN_CLASSES = 4
 _SECONDS_AN_HOUR = 3_600.0
@@ -39,11 +38,9 @@ def live(
     Example: contender live --pipeline flights --hours 1
     """
     bench = workbench(pipeline, environment)
-    state = read_pointer(bench.models, pipeline)
-    if state is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    pointer = require_pointer(bench.models, pipeline).pointer
     now = time.time()
-    found = counted(bench, known_versions(state.pointer), now - hours * _SECONDS_AN_HOUR, now)
+    found = counted(bench, known_versions(pointer), now - hours * _SECONDS_AN_HOUR, now)
     if as_json:
         print_json([described(version, variant, counts) for version, variant, counts in found])
     elif not found:

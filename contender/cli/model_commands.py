@@ -21,8 +21,8 @@ from contender.cli.options import (
 )
 from contender.cli.rollout_commands import trial_in_words
 from contender.config import PipelineConfig
-from contender.errors import InvalidInputError, NotFoundError
-from contender.promotion import read_pointer
+from contender.errors import InvalidInputError
+from contender.promotion import require_pointer
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,10 +37,7 @@ def champion(
 
     Example: contender champion --pipeline flights
     """
-    state = read_pointer(workbench(pipeline, environment).models, pipeline)
-    if state is None:
-        raise NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
-    pointer = state.pointer
+    pointer = require_pointer(workbench(pipeline, environment).models, pipeline).pointer
     if as_json:
         print_json(asdict(pointer))
         return

@@ -26,7 +26,7 @@ from contender.cli.options import (
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.messages import Request, RunState
 from contender.outcome import run_record
-from contender.promotion import Mode, Pointer, PointerState, Trial, end_trial, read_pointer, start_trial
+from contender.promotion import Mode, Pointer, Trial, end_trial, read_pointer, require_pointer, start_trial
 from contender.registry import ModelRegistry
 from contender.rollback import history_entry, undo_newest
 from contender.wording import percent
@@ -94,7 +94,7 @@ def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
     record = follow_execution(bench, started["executionArn"], quiet=quiet)
     if record["verdict"] == "failed":
         raise ContenderError(f"nothing was rolled back: {record['reason']}")
-    return _pointer(bench).pointer
+    return require_pointer(bench.models, bench.pipeline).pointer
 
 
 def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
@@ -135,13 +135,6 @@ def who(bench: Workbench) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return "somebody"
-
-
-def _pointer(bench: Workbench) -> PointerState:
-    found = read_pointer(bench.models, bench.pipeline)
-    if found is None:
-        raise NotFoundError(f"{bench.pipeline} has no champion yet; upload data to train the first one")
-    return found
 
 
 @trials.command("start")
@@ -185,7 +178,7 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
         raise InvalidInputError(f"--mode must be canary or shadow, but got {mode!r}")
     if not 0.0 < hours <= MAX_TRIAL_HOURS:
         raise InvalidInputError(f"--hours must be above 0 and at most {MAX_TRIAL_HOURS}, but got {hours:g}")
-    found, now, by = _pointer(bench), datetime.now(UTC), who(bench)
+    found, now, by = require_pointer(bench.models, bench.pipeline), datetime.now(UTC), who(bench)
     on = found.pointer.challenger
     if on is not None and on.is_on(now.timestamp()):
         raise InvalidInputError(f"{on.version} is on trial; end that first: contender trial end -p {bench.pipeline}")
@@ -237,7 +230,7 @@ def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:
     NotFoundError
         When none is on.
     """
-    trial = _pointer(bench).pointer.challenger
+    trial = require_pointer(bench.models, bench.pipeline).pointer.challenger
     if trial is None:
         raise NotFoundError(f"no challenger of {bench.pipeline} is on trial; see `contender champion`")
     pointer = end_trial(

@@ -16,8 +16,7 @@ from contender.cli.options import (
     PipelineOption,
     workbench,
 )
-from contender.errors import NotFoundError
-from contender.promotion import read_pointer
+from contender.promotion import require_pointer
 from contender.registry import ModelRegistry, ModelVersion
 
 
@@ -69,9 +68,6 @@ def sign_versions(bench: Workbench, version: str = "") -> list[ModelVersion]:
 
 
 def _in_the_pointer(bench: Workbench, registry: ModelRegistry) -> list[ModelVersion]:
-    state = read_pointer(bench.models, bench.pipeline)
-    if state is None:
-        raise NotFoundError(f"{bench.pipeline} has no champion yet; upload data to train the first one")
-    pointer = state.pointer
+    pointer = require_pointer(bench.models, bench.pipeline).pointer
     named = [(pointer.champion, pointer.manifest_sha256), (pointer.previous, pointer.previous_manifest_sha256)]
     return [registry.read(version, manifest_sha256=digest) for version, digest in named if version]

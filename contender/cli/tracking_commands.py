@@ -25,7 +25,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
-from contender.promotion import read_pointer
+from contender.promotion import require_pointer
 from contender.registry import ModelRegistry
 from contender.tracking import Mirror, Mirrored, version_files
 from localcloud.mlflow_server import MlflowServer
@@ -217,10 +217,7 @@ def tensorboard(
 def find_version(registry: ModelRegistry, asked: str) -> str:
     """Raises NotFoundError when no version, or more than one, begins so."""
     if asked == "champion":
-        state = read_pointer(registry.objects, registry.pipeline)
-        if state is None:
-            raise NotFoundError(f"{registry.pipeline} has no champion yet; upload data to train the first one")
-        return state.pointer.champion
+        return require_pointer(registry.objects, registry.pipeline).pointer.champion
     found = [version for version in registry.versions() if version.startswith(asked)]
     if len(found) != 1:
         raise NotFoundError(

@@ -37,7 +37,7 @@ from contender.batch import (
 )
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.messages import Message
-from contender.promotion import PointerState, read_pointer
+from contender.promotion import PointerState, require_pointer
 from contender.registry import ModelRegistry, sha256
 from lambdas.step import emit, step
 
@@ -73,10 +73,10 @@ def plan_file(state: BatchState) -> Plan:
         return Plan("done", f"{source.job} is finished: its manifest is there", job=source.job)
     body = folder.find(PLAN)
     if body is None:
-        champion = read_pointer(models, environment.pipeline)
-        if champion is None:
-            reason = f"{environment.pipeline} has no champion yet; upload data to train the first one"
-            return Plan("refused", reason, job=source.job)
+        try:
+            champion = require_pointer(models, environment.pipeline)
+        except NotFoundError as error:
+            return Plan("refused", str(error), job=source.job)
         try:
             body = folder.settle(PLAN, make(state, folder, source, champion).to_json())
         except BatchRejectedError as error:
