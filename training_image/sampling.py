@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ import numpy as np
 from contender.training_policy import Range
 
 ATTEMPTS = 20
-"""So often another set is asked for when one comes that was tried before; then the space counts as used up."""
+"""So often another set is asked for when one comes that was tried before; then any that was not is taken."""
+
+MOST_POINTS = 2**62
+"""A space with more sets than that counts as if it had so many."""
 
 Space = Mapping[str, Range | tuple[Any, ...]]
 Parameters = dict[str, Any]
@@ -62,7 +66,7 @@ class Sampler:
         self._distributions = {name: _distribution(given) for name, given in self.space.items()}
 
     def propose(self, number: int) -> Parameters | None:
-        """The parameters of a trial; None when nothing was found in the space that was not tried."""
+        """The parameters of a trial; None when everything in the space was tried."""
         import optuna  # noqa: PLC0415
 
         for attempt in range(ATTEMPTS):
@@ -71,9 +75,29 @@ class Sampler:
             asked = self._study.ask(self._distributions)
             self._study.tell(asked, state=optuna.trial.TrialState.FAIL)  # what came of it is told in `tell`
             found = {name: _value(self.space[name], asked.params[name]) for name in self.space}
-            if not any(_same(found, before) for before in self._tried):
+            if not self._is_tried(found):
+                return found
+        return self.any_untried(np.random.default_rng([self.seed, number]))
+
+    def any_untried(self, generator: np.random.Generator) -> Parameters | None:
+        """A set that was not tried, each as likely; None when there is none, or where numbers are broken.
+
+        The estimator comes back to the best of a small space again and again, long before all of it was tried.
+        """
+        listed = [_all_values(given) for given in self.space.values()]
+        points = min(prod(map(len, listed)), MOST_POINTS)
+        # Among one more than were tried, one was not.
+        for point in generator.choice(points, min(points, len(self._tried) + 1), replace=False).tolist():
+            found, rest = {}, point
+            for name, values in zip(self.space, listed, strict=True):
+                rest, place = divmod(rest, len(values))
+                found[name] = values[place]
+            if not self._is_tried(found):
                 return found
         return None
+
+    def _is_tried(self, parameters: Parameters) -> bool:
+        return any(_same(parameters, before) for before in self._tried)
 
     def tell(self, parameters: Parameters, means: Sequence[float], *, given_up: bool) -> None:
         """What came of a trial: its mean score after each fold, none where it failed."""
@@ -110,6 +134,13 @@ def _distribution(given: Range | tuple[Any, ...]) -> Any:
 def _value(given: Range | tuple[Any, ...], code: Any) -> Any:
     """A parameter's value, of what Optuna chose."""
     return code if isinstance(given, Range) else given[code]
+
+
+def _all_values(given: Range | tuple[Any, ...]) -> Sequence[Any]:
+    """None of a range of broken numbers: no two proposals of these are the same."""
+    if not isinstance(given, Range):
+        return given
+    return range(int(given.low), int(given.high) + 1) if given.whole else ()
 
 
 def _code(given: Range | tuple[Any, ...], value: Any) -> Any:

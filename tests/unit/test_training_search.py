@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from contender.config import PipelineConfig, parse_pipeline
 from contender.cost import fargate_usd
 from contender.errors import InvalidInputError, TrainingFailedError
+from contender.training_policy import Range
 from tests.unit.searching import FOLDS, OWN_SHIFT, ROWS, MemoryCheckpoint, Trainer, pipeline
 from training_image.progress import Progress
+from training_image.sampling import Sampler
 from training_image.search import Found, search
 from training_image.trials import Trial, falls_behind
 
@@ -221,6 +223,24 @@ def test_a_space_that_is_used_up_ends_the_search() -> None:
 
     assert len(tried) == len(set(tried)) == 7  # its own parameters, and three times two
     assert "everything in search.space has been tried" in trainer.lines[-2]
+
+
+@pytest.mark.parametrize(
+    ("space", "points"),
+    [("shift = [1, 2, 3, 4, 5, 6, 7, 8]\nother = [true, 1]", 16), ("shift = { low = 1, high = 30 }", 30)],
+)
+def test_a_small_space_is_not_given_up_before_all_of_it_was_tried(space: str, points: int) -> None:
+    """Optuna's estimator alone comes back to the best again and again, and tries ten of these."""
+    found = Trainer().search(pipeline(space, "trials = 100"))
+    tried = {json.dumps(trial["parameters"], sort_keys=True) for trial in found.trials[1:]}
+
+    assert found.summary["trials"] == len(tried) == points
+
+
+def test_a_space_with_more_sets_than_numbers_can_count_is_no_obstacle() -> None:
+    sampler = Sampler({name: Range(1, 2**40) for name in "abc"}, seed=1, greater_is_better=True)
+
+    assert set(sampler.any_untried(np.random.default_rng(1)) or {}) == set("abc")
 
 
 def test_whole_numbers_are_whole_and_listed_values_come_as_they_are() -> None:
