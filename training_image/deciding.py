@@ -61,7 +61,7 @@ def decide(
     Raises
     ------
     TrainingFailedError
-        When the training rows have one class only, or the estimator refuses them.
+        When the training rows have one class only, the validation rows none of theirs, or the estimator refuses them.
     """
     if not len(validation):
         return Decided(config)
@@ -69,6 +69,11 @@ def decide(
         raise TrainingFailedError(
             f"the {len(training)} training rows before the validation rows are all of one class: nothing can be "
             "decided with them; set fewer training.validation_blocks, or upload more data"
+        )
+    if classes and not np.isin(validation.target, training.target).any():
+        raise TrainingFailedError(
+            f"none of the {len(validation)} validation rows has a class that the {len(training)} training rows before "
+            "them have: nothing can be decided with them; set more training.validation_blocks, or correct the labels"
         )
     stopping = find_rounds(config, training, validation) if config.training.early_stopping_rounds else None
     if stopping is not None:

@@ -163,14 +163,11 @@ def fit_estimator(
     TrainingFailedError
         When the estimator refuses a parameter or the rows, or fails; the message carries its reason.
     """
-    pipeline = build_estimator(config)
-    with named_if_own(config.training.estimator):
-        check_convertible(pipeline, matrix)
-    return fit_pipeline(config, pipeline, Rows(matrix, target, weights))
+    return fit_pipeline(config, build_estimator(config), Rows(matrix, target, weights))
 
 
 def fit_pipeline(config: PipelineConfig, pipeline: Pipeline, rows: Rows, **settings: Any) -> Pipeline:
-    """Train a pipeline as `build_estimator` made it, in place.
+    """Train a pipeline as `build_estimator` made it, in place, unless it could not be served.
 
     Parameters
     ----------
@@ -182,13 +179,16 @@ def fit_pipeline(config: PipelineConfig, pipeline: Pipeline, rows: Rows, **setti
         When it cannot be trained; the message carries the reason.
     """
     matrix = rows.matrix
+    with named_if_own(config.training.estimator):
+        check_convertible(pipeline, matrix)
     empty = np.isnan(matrix).all(axis=0)
     if empty.any():
         # Histogram boosting cannot bin a column without values (a category without a frequent level is one).
         # A constant column is never split on, so whatever comes in it later changes nothing.
         matrix = np.where(empty, np.float32(0.0), matrix)
     if rows.weights is not None:
-        settings["sample_weight"] = rows.weights
+        # A part of the rows has another mean than all of them: older rows weigh less, and classes are not as frequent.
+        settings["sample_weight"] = rows.weights / rows.weights.mean()
     last = pipeline.steps[-1][0]
     try:
         with own_threads():
@@ -199,7 +199,10 @@ def fit_pipeline(config: PipelineConfig, pipeline: Pipeline, rows: Rows, **setti
         reason = " ".join(str(error).split())
         if not isinstance(error, ValueError | TypeError):
             reason = f"{type(error).__name__}: {reason}"
-        raise TrainingFailedError(f"{config.training.estimator} cannot be trained: {reason}") from error
+        raise TrainingFailedError(
+            f"{config.training.estimator} cannot be trained: {reason}; correct training.parameters or the rows, or "
+            "choose another training.estimator"
+        ) from error
 
 
 def _model(config: PipelineConfig) -> BaseEstimator:

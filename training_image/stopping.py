@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from contender.config import PipelineConfig
+from contender.errors import TrainingFailedError
 from training_image.estimators import build_estimator, fit_pipeline
 from training_image.rows import Rows
 
@@ -54,7 +56,7 @@ def find_rounds(config: PipelineConfig, training: Rows, validation: Rows) -> Sto
     Raises
     ------
     TrainingFailedError
-        When the estimator refuses a parameter or the rows.
+        When the estimator refuses a parameter or the rows, or its number of rounds is none.
     """
     if config.task != "regression":
         validation = validation.take(np.isin(validation.target, np.unique(training.target)))
@@ -81,10 +83,22 @@ def best_round(losses: list[float], patience: int) -> tuple[int, bool]:
     return best + 1, len(losses) - 1 - best >= patience
 
 
+def _most_rounds(config: PipelineConfig, pipeline: Pipeline) -> int:
+    """How many rounds the estimator would grow by itself."""
+    name = ROUNDS_KEY[config.training.estimator]
+    most = getattr(pipeline[-1], name)
+    if not isinstance(most, int) or most < 1:
+        raise TrainingFailedError(
+            f"training.parameters.{name} must be a whole number of at least 1, the most rounds that early stopping may "
+            f"grow, but is {most!r}; set it, or leave it out"
+        )
+    return most
+
+
 def _of_histograms(config: PipelineConfig, training: Rows, validation: Rows) -> Stopping:
     patience = config.training.early_stopping_rounds
     pipeline = build_estimator(config)
-    of = int(pipeline[-1].max_iter)
+    of = _most_rounds(config, pipeline)
     grown, losses = 0, []
     pipeline[-1].set_params(warm_start=True)
     while grown < of:
@@ -127,7 +141,7 @@ def _of_lightgbm(config: PipelineConfig, training: Rows, validation: Rows) -> St
 
     curves: dict[str, dict[str, list[float]]] = {}
     pipeline = build_estimator(config)
-    of = int(pipeline[-1].n_estimators)
+    of = _most_rounds(config, pipeline)
     shown = training.spread(CURVE_ROWS)
     fit_pipeline(
         config,

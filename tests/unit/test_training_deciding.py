@@ -170,6 +170,16 @@ def test_training_rows_of_one_class_before_the_validation_rows_are_told() -> Non
         train(config_of(training=settings(calibration="sigmoid")), table, order, blocks)
 
 
+@pytest.mark.parametrize("decides", [{"early_stopping_rounds": 5}, {"calibration": "sigmoid"}], ids=str)
+def test_validation_rows_of_nothing_but_new_classes_are_told(decides: dict[str, Any]) -> None:
+    table, order, blocks = history("multiclass")
+    table["y"][order >= 7 * ROWS_A_DAY] = "renamed"
+    words = r"none of the 120 validation rows has a class that the 360 training rows before them have: .*; set more"
+
+    with pytest.raises(TrainingFailedError, match=words):
+        train(config_of("multiclass", training=settings(**decides)), table, order, blocks)
+
+
 def test_a_class_that_only_the_validation_rows_have_is_left_out_of_what_is_decided() -> None:
     table, order, blocks = history("multiclass")
     table["y"][(order >= 7 * ROWS_A_DAY) & (order < 7 * ROWS_A_DAY + 15)] = "new"

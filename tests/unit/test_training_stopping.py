@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from contender.config import PipelineConfig
+from contender.errors import TrainingFailedError
 from contender.training_policy import TrainingPolicy
 from tests.unit.test_training_export import LIGHTGBM, TASKS, rows_of
 from training_image.estimators import fit_estimator
@@ -93,6 +95,21 @@ def test_rows_of_a_class_that_is_new_do_not_stop_it(estimator: str) -> None:
     training = training.take(training.target != 3)
 
     assert find_rounds(config_of(estimator, "multiclass"), training, validation).rounds >= 1
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, "many"])
+@pytest.mark.parametrize("estimator", STEPPED)
+def test_a_number_of_rounds_that_is_none_is_named(estimator: str, most: Any) -> None:
+    words = rf"training\.parameters\.{MOST[estimator]} must be a whole number of at least 1, .*, but is {most!r}"
+    with pytest.raises(TrainingFailedError, match=words):
+        find_rounds(config_of(estimator, "binary", most=most), rows("binary", seed=3), rows("binary", seed=4))
+
+
+def test_what_cannot_be_served_is_refused_before_a_tree_is_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HistGradientBoostingRegressor, "fit", lambda *_rows, **_settings: pytest.fail("it was trained"))
+    config = config_of("hist_gradient_boosting", "regression", loss="poisson")
+    with pytest.raises(TrainingFailedError, match="cannot be served with loss='poisson'"):
+        find_rounds(config, rows("regression", seed=3), rows("regression", seed=4))
 
 
 @pytest.mark.parametrize("estimator", STEPPED)

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contender.config import PipelineConfig
 from contender.training_policy import TrainingPolicy
+from tests.unit.test_training_export import rows_of
+from training_image.estimators import fit_estimator
+from training_image.export import predict
 from training_image.weights import sample_weights
 
 DAYS = np.repeat(np.arange(10.0), 4)
@@ -35,3 +39,21 @@ def test_balanced_classes_weigh_the_same_whatever_their_rows_ages(half_life: flo
     assert weights.mean() == pytest.approx(1.0)
     totals = np.bincount(target, weights)
     assert totals[totals > 0] == pytest.approx(totals.max())
+
+
+@pytest.mark.parametrize("estimator", ["linear", "lightgbm"])
+def test_how_much_all_rows_weigh_together_changes_no_model(estimator: str) -> None:
+    """What is decided, and each fold of a search, is trained on older rows only, whose weights have a smaller mean."""
+    matrix, target = rows_of("binary")
+    config = PipelineConfig(
+        name="trial",
+        task="binary",
+        target="y",
+        numeric=("a", "b", "c"),
+        categorical=("k", "l"),
+        training=TrainingPolicy(estimator=estimator),
+    )
+    weights = np.linspace(0.5, 1.5, len(target))
+    whole, part = (predict(fit_estimator(config, matrix, target, share * weights), matrix) for share in (1.0, 2.0**-9))
+
+    assert np.abs(whole - part).max() < 1e-6
