@@ -7,17 +7,30 @@ either: the code, a package, the machine; and by how much the figures differ.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contender.registry import CARD, EVIDENCE, EXPLANATION, sha256
+from contender.registry import CARD, EVIDENCE, EXPLANATION, MODEL, sha256
 
 ABOUT_THE_TRAINING = (EVIDENCE, CARD)
 """Files that say when a training was and how long it took: no two of them are the same."""
 
 OF_ITS_TIME = {EXPLANATION: ("against",)}
 """Parts of a file that depend on what was there at the time of the training: the champion to compare with."""
+
+NAMES = {
+    "code.sha": "the training code",
+    "code.image": "the container image",
+    "machine.python": "Python",
+    "machine.architecture": "the architecture",
+    "machine.cpus": "the number of processors",
+    "trained_rows": "the number of training rows",
+}
+"""What people call otherwise than the manifest does; packages and metrics have their own names."""
+
+DIGEST = re.compile(r"[0-9a-f]{40,}")
 
 
 @dataclass(frozen=True)
@@ -32,11 +45,30 @@ class FileSeen:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that was not the same at the two trainings, and its two values."""
+    """Something that was not the same at the two trainings, and its two values; None where there was none.
+
+    Examples
+    --------
+    >>> Difference("packages.numpy", "2.0", "2.1").in_words
+    'numpy was 2.0 and is 2.1 here'
+    >>> Difference("code.image", "sha256:0123", None).in_words
+    'the container image was sha256:0123 and is none here'
+    """
 
     what: str
     recorded: Any
     now: Any
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        section, _dot, name = self.what.partition(".")
+        on_training = " on the training rows" if section == "metrics_training" else ""
+        return NAMES.get(self.what, name + on_training)
+
+    @property
+    def in_words(self) -> str:
+        return f"{self.name} was {_short(self.recorded)} and is {_short(self.now)} here"
 
 
 @dataclass(frozen=True)
@@ -46,7 +78,7 @@ class Reproduction:
     Attributes
     ----------
     same : whether every file is.
-    circumstances : what may have made a difference: code, packages, machine, data.
+    circumstances : what may have made a difference: code, container image, packages, machine.
     figures : metrics whose values differ.
     """
 
@@ -117,19 +149,34 @@ def _differences(what: str, recorded: Mapping[str, Any] | None, now: Mapping[str
 
 
 def in_words(found: Reproduction) -> str:
-    """What came of it, in a sentence or two.
+    """What came of it, for somebody who has to decide whether it matters.
 
     Examples
     --------
     >>> in_words(Reproduction("v1", True, (FileSeen("model.onnx", True, "a", "a"),), (), ()))
     'v1 was made again: all of its files are the same bytes.'
     """
+    told = "; ".join(one.in_words for one in found.circumstances)
     if found.same:
-        return f"{found.version} was made again: all of its files are the same bytes."
+        said = f"{found.version} was made again: all of its files are the same bytes."
+        return f"{said} Not the same as then, and no matter: {told}." if told else said
     others = [one.name for one in found.files if not one.same]
-    said = (
+    parts = [
         f"{found.version} was not made again: {', '.join(others)} {'is' if len(others) == 1 else 'are'} not the same."
-    )
-    if not found.circumstances:
-        return f"{said} Code, packages and machine are the same as then, so something in training is left to chance."
-    return f"{said} Not the same as then: {', '.join(one.what for one in found.circumstances)}."
+    ]
+    if MODEL not in others:
+        parts.append(f"{MODEL}, which answers requests, is.")
+    elif not found.figures:
+        parts.append("Its metrics are the same to the last digit.")
+    if told:
+        parts.append(f"Not the same as then: {told}.")
+    else:
+        parts.append("Code, packages and machine are the same as then, so something in training is left to chance.")
+    return " ".join(parts)
+
+
+def _short(value: Any) -> str:
+    """A value as it fits into a line; a digest by its beginning, as it is enough to tell two apart."""
+    if value is None:
+        return "none"
+    return DIGEST.sub(lambda digest: digest[0][:12], str(value))

@@ -102,7 +102,7 @@ def print_found(found: Reproduction) -> None:
 
 
 def _row(found: Difference) -> tuple[str, str, str]:
-    return found.what, _short(found.recorded), _short(found.now)
+    return found.name, _short(found.recorded), _short(found.now)
 
 
 def _short(value: object) -> str:

@@ -26,16 +26,18 @@ def deployed(project: Path, buckets: dict[str, str]) -> World:
     for objects, bucket in ((world.data, "DataBucketName"), (world.models, "ModelBucketName")):
         for key in objects.keys(""):
             s3.put_object(Bucket=buckets[bucket], Key=key, Body=objects.get(key).body)
-    change_settings(s3, buckets["ModelBucketName"], world.registry.versions()[1])
+    train_elsewhere(s3, buckets["ModelBucketName"], world.registry.versions()[1])
     return world
 
 
-def change_settings(s3: Any, bucket: str, version: str) -> None:
-    """As if the manifest said other settings than those that the version was trained with."""
+def train_elsewhere(s3: Any, bucket: str, version: str) -> None:
+    """As if the version had been trained elsewhere: with other settings, another Python, in a container."""
     key = f"models/trial/{version}/manifest.json"
     manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     manifest["settings"]["training"]["parameters"] = {"max_iter": 5}
     manifest["packages"]["numpy"] = "0.1"
+    manifest["machine"]["python"] = "3.99.0"
+    manifest["code"]["image"] = "sha256:" + "c0ffee" * 10 + "c0ff"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
 
 
@@ -54,12 +56,16 @@ def test_one_that_is_not_ends_with_1_and_says_what_is_not_the_same(deployed: Wor
     ended = contender("reproduce", version, "--env", "dev", "--json")
 
     assert shown.code == ended.code == 1
-    assert "packages.numpy" in shown.out
+    assert "numpy was 0.1 and is " in " ".join(shown.out.split())
+    assert "the container image was sha256:c0ffeec0ffee and is none here" in " ".join(shown.out.split())
+    assert "Python was 3.99.0 and is " in " ".join(shown.out.split())
     found = json.loads(ended.out)
     assert {one["name"]: one["same"] for one in found["files"]}["model.onnx"] is False
     told = {one["what"]: one["recorded"] for one in found["circumstances"]}
     assert told["packages.numpy"] == "0.1"
     assert told["code.sha"] == "c0de" * 16
+    assert told["machine.python"] == "3.99.0"
+    assert "numpy was 0.1 and is " in found["said"]
     assert "metrics.log_loss" in [one["what"] for one in found["figures"]]
 
 
