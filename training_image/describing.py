@@ -58,7 +58,7 @@ def describe(
         training=answered.training,
         inputs=evidence.Inputs(prepared.encodings, rows.matrix, holdout),
         validation=answered.validation,
-        refit=Refitting(decided.config, rows, holdout, prepared.columns),
+        refit=Refitting(decided, rows, holdout, prepared.columns),
         search=found.trials if found else (),
         rounds=decided.rounds or rounds_of(trained, (rows.matrix, rows.target), (holdout, prepared.judged)),
     )
@@ -78,19 +78,20 @@ def describe(
 
 @dataclass(frozen=True, eq=False)
 class Refitting:
-    """The same estimator trained on some of the rows, for a learning curve.
+    """The same estimator trained on some of the rows, and calibrated as the served one, for a learning curve.
 
     Called with positions among the rows it answers with predictions on these rows and on the holdout.
     """
 
-    config: PipelineConfig
+    decided: Decided
     rows: Rows
     holdout: NDArray[np.float32]
     columns: int
 
     def __call__(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         some = self.rows.take(places)
-        pipeline = fit_estimator(self.config, some.matrix, some.target, some.weights)
+        trained = fit_estimator(self.decided.config, some.matrix, some.target, some.weights)
+        pipeline = self.decided.applied(trained)
         on_these, on_holdout = (
             for_all_classes(pipeline, predict(pipeline, matrix), self.columns) for matrix in (some.matrix, self.holdout)
         )

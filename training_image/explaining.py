@@ -30,7 +30,8 @@ from contender.registry import EXPLANATION, ModelRegistry
 from contender.wording import percent
 from training_image.export import predict
 from training_image.figures import Scored
-from training_image.permutation import importances, spread
+from training_image.permutation import importances
+from training_image.rows import spread
 from training_image.shapley import linear_values, paths_of, tree_values
 from training_image.trees import LOG_ODDS, LOGARITHM, PROBABILITY, VALUE, ensemble_of
 
@@ -126,10 +127,10 @@ def exact_values(
     if not len(holdout):
         return "There are no rows to explain."
     rows = holdout[spread(len(holdout), SHAP_ROWS)]
-    prepared = Prepared.of(pipeline, len(encodings))
-    if isinstance(prepared, str):
-        return prepared
-    found = _of_linear(prepared, training, rows) if _is_linear(pipeline[-1]) else _of_trees(prepared, rows)
+    traced = Traced.of(pipeline, len(encodings))
+    if isinstance(traced, str):
+        return traced
+    found = _of_linear(traced, training, rows) if _is_linear(pipeline[-1]) else _of_trees(traced, rows)
     if isinstance(found, str):
         return found
     values, unit, used = found
@@ -153,21 +154,22 @@ def exact_values(
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A trained pipeline, and which feature each of its model's columns was made of (columns,)."""
+class Traced:
+    """A trained pipeline, and which of so many features each of its model's columns was made of (columns,)."""
 
     pipeline: Pipeline
+    features: int
     feature: NDArray[np.int64]
 
     @staticmethod
-    def of(pipeline: Pipeline, features: int) -> Prepared | str:
+    def of(pipeline: Pipeline, features: int) -> Traced | str:
         """Or why it is not known which feature a column was made of."""
         if len(pipeline) == 1:
-            return Prepared(pipeline, np.arange(features))
+            return Traced(pipeline, features, np.arange(features))
         given = [f"<{position}>" for position in range(features)]
         try:
             made = pipeline[:-1].get_feature_names_out(given)
-            return Prepared(pipeline, np.array([_only_number(str(name)) for name in made], dtype=np.int64))
+            return Traced(pipeline, features, np.array([_only_number(str(name)) for name in made], dtype=np.int64))
         except (AttributeError, ValueError):
             return "The steps before the model do not say which column they make of which feature."
 
@@ -190,21 +192,23 @@ def _is_linear(model: Any) -> bool:
     return isinstance(model, LogisticRegression | Ridge)
 
 
-def _of_linear(prepared: Prepared, training: Matrix, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
-    model = prepared.pipeline[-1]
-    means = prepared.columns(training[spread(len(training), MEAN_ROWS)]).astype(np.float64).mean(axis=0)
-    columns = prepared.columns(rows).astype(np.float64)
-    values = linear_values(np.atleast_2d(model.coef_), columns, means, prepared.feature)
+def _of_linear(traced: Traced, training: Matrix, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
+    model = traced.pipeline[-1]
+    means = traced.columns(training[spread(len(training), MEAN_ROWS)]).astype(np.float64).mean(axis=0)
+    columns = traced.columns(rows).astype(np.float64)
+    found = linear_values(np.atleast_2d(model.coef_), columns, means, traced.feature)
+    values = np.zeros((len(found), traced.features, found.shape[2]))
+    values[:, : found.shape[1]] = found
     return values, LOG_ODDS if hasattr(model, "classes_") else VALUE, rows
 
 
-def _of_trees(prepared: Prepared, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
-    model = prepared.pipeline[-1]
+def _of_trees(traced: Traced, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
+    model = traced.pipeline[-1]
     name = type(model).__name__
     ensemble = ensemble_of(model)
     if ensemble is None:
         return f"Exact values are known for trees and for linear models, not for {name}."
-    if not prepared.one_to_one:
+    if not traced.one_to_one:
         return (
             f"The steps before {name} make several columns of one feature, whose exact values do not add up to its own."
         )
@@ -213,12 +217,12 @@ def _of_trees(prepared: Prepared, rows: Matrix) -> tuple[Floats, str, Matrix] | 
     if SHAP_WORK // work < LEAST_SHAP_ROWS:
         return f"Exact values of {len(ensemble.trees)} trees with so many leaves would take longer than training may."
     rows = rows[spread(len(rows), SHAP_WORK // work)]
-    found, expected = tree_values(ensemble, prepared.columns(rows).astype(np.float32), paths)
-    miss = _miss(found.sum(axis=1) + expected, ensemble.unit, predict(prepared.pipeline, rows))
+    found, expected = tree_values(ensemble, traced.columns(rows).astype(np.float32), paths)
+    miss = _miss(found.sum(axis=1) + expected, ensemble.unit, predict(traced.pipeline, rows))
     if not miss <= ADDS_UP:
         return f"The values of {name} miss its predictions by up to {miss:.2g}, so that they are not exact."
-    values = np.zeros_like(found)
-    values[:, prepared.feature] = found
+    values = np.zeros((len(found), traced.features, found.shape[2]))
+    values[:, traced.feature] = found
     if ensemble.unit == PROBABILITY and values.shape[2] == 2:
         values = values[:, :, 1:]  # of two classes one says it all
     return values, ensemble.unit, rows

@@ -28,6 +28,7 @@ from training_image.golden import golden_file, typical_row
 from training_image.own_estimator import named_if_own
 from training_image.prepared import Prepared, prepare
 from training_image.progress import Progress, Report, progress_of, silent
+from training_image.rows import spread
 from training_image.search import Found, search, with_parameters
 from training_image.splits import folds
 
@@ -142,7 +143,8 @@ def train(
     pipeline = decided.applied(trained)
     with progress.phase("export"), named_if_own(config.training.estimator):
         graph = to_onnx(pipeline, len(prepared.encodings))
-        compared = _spread(np.concatenate([rows.matrix, prepared.holdout_matrix]), PARITY_ROWS)
+        everything = np.concatenate([rows.matrix, prepared.holdout_matrix])
+        compared = everything[spread(len(everything), PARITY_ROWS)]
         difference = check_parity(pipeline, graph, compared)
         progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
     with progress.phase("evidence"):
@@ -227,13 +229,6 @@ def _reference(config: PipelineConfig, prepared: Prepared, graph: bytes) -> Refe
 def _holdout(rows: Table) -> Holdout:
     order, blocks = rows[ORDER], rows[BLOCK]
     return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())))
-
-
-def _spread(matrix: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    """At most so many rows, evenly spread from the first to the last."""
-    if len(matrix) <= rows:
-        return matrix
-    return matrix[np.linspace(0, len(matrix) - 1, rows).astype(np.int64)]
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:

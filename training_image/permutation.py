@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from contender.intervals import LEVEL, RESAMPLES
 from contender.metrics import Metric, prepared
 from contender.resampling import Sample, reach, resample
+from training_image.rows import spread
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -115,13 +116,6 @@ def effort(rows: int, features: int, scorings: int) -> tuple[int, int]:
     few = max(LEAST_ROWS, scorings // (least * max(1, features)))
     taken = min(rows, MOST_ROWS, few)
     return taken, min(most, max(least, scorings // max(1, taken * features)))
-
-
-def spread(rows: int, wanted: int) -> NDArray[np.intp]:
-    """At most so many positions, evenly from the first row to the last."""
-    if rows <= wanted:
-        return np.arange(rows)
-    return np.linspace(0, rows - 1, wanted).astype(np.intp)
 
 
 def _scores(metric: Metric, truth: Floats, predictions: Floats, positive: int, sample: Sample) -> Floats | None:

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from contender.metrics import METRICS, REGRESSION, task_of
 from training_image.estimators import own_threads
-from training_image.permutation import spread
+from training_image.rows import spread
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]

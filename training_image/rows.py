@@ -34,6 +34,11 @@ class Rows:
 
     def spread(self, most: int) -> Rows:
         """At most so many, evenly spread from the first to the last."""
-        if len(self) <= most:
-            return self
-        return self.take(np.linspace(0, len(self) - 1, most).astype(np.int64))
+        return self if len(self) <= most else self.take(spread(len(self), most))
+
+
+def spread(rows: int, wanted: int) -> NDArray[np.intp]:
+    """At most so many positions, evenly from the first row to the last."""
+    if rows <= wanted:
+        return np.arange(rows)
+    return np.linspace(0, rows - 1, wanted).astype(np.intp)

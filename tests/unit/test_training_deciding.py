@@ -10,6 +10,7 @@ import pytest
 from contender.errors import TrainingFailedError
 from tests.unit.test_training_export import ESTIMATORS, LIGHTGBM
 from tests.unit.test_training_fitting import DAYS, ROWS_A_DAY, config_of, history, train_on
+from training_image import evidence
 from training_image.calibration import Calibrated, trained_part
 from training_image.export import predict, score_onnx
 from training_image.fitting import train
@@ -188,6 +189,16 @@ def test_a_class_that_only_the_validation_rows_have_is_left_out_of_what_is_decid
     assert model.classes == ("low", "mid", "new", "top")
     assert model.calibration is not None
     assert model.calibration["rows"] == 2 * ROWS_A_DAY - 15
+
+
+def test_a_learning_curve_compares_calibrated_models_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its points are models of the same rows here, so that they differ by nothing but what is done to them."""
+    monkeypatch.setattr(evidence, "FEW_SHARES", (1.0,))
+    monkeypatch.setattr(evidence, "LEAST_ROWS", 1)
+    model = train_on("multiclass", training=settings(calibration="sigmoid"))
+    first, last = model.evidence["learning_curve"]
+
+    assert first == pytest.approx(last, abs=1e-5)
 
 
 def test_the_log_says_what_was_decided() -> None:

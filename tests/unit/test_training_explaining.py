@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
@@ -191,6 +195,17 @@ def test_columns_of_unknown_origin_have_no_exact_values(step: Any) -> None:
     assert exact_values(mixed, trial.encodings, trial.matrix, trial.newest) == (
         "The steps before the model do not say which column they make of which feature."
     )
+
+
+@pytest.mark.parametrize("model", [HistGradientBoostingClassifier(max_iter=5), LogisticRegression()], ids=str)
+def test_a_feature_that_the_pipeline_leaves_out_contributes_nothing(model: Any) -> None:
+    trial = Trial(config_of(parameters={"max_iter": 2}))
+    chosen = pipeline_of(trial, ColumnTransformer([("some", SimpleImputer(), [0])]), model)
+    found = exact_values(chosen, trial.encodings, trial.matrix, trial.newest)
+
+    assert not isinstance(found, str)
+    assert [each["feature"] for each in found["mean_abs"]] == ["a", "b", "kind"]
+    assert [each["value"] > 0.0 for each in found["mean_abs"]] == [True, False, False]
 
 
 def test_a_forest_too_large_for_the_time_there_is_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
