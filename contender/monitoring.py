@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
+from contender.domain_classifier import Kind
 from contender.drift import DriftReport, detect_drift
 from contender.estimation import (
     Calibration,
@@ -24,7 +25,7 @@ from contender.estimation import (
 from contender.evaluation import Answers, Candidate, answers
 from contender.grid import Grid, NumericGrid, ProfileGrid
 from contender.histograms import histograms
-from contender.joint import JointDrift, Kind, detect_joint
+from contender.joint import JointDrift, detect_joint
 from contender.packing import packed, unpacked
 from contender.profile import Profile, count, fit_profile
 from contender.table import Column, Table

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from contender.domain_classifier import MISSING, Codes, Kind
 from contender.errors import InvalidInputError
-from contender.joint import MISSING, Codes, JointDrift, Kind, detect_joint, mann_whitney, permutation_p_value
+from contender.joint import JointDrift, detect_joint
+from contender.rank_tests import mann_whitney, permutation_p_value
 
 KINDS: list[Kind] = ["numeric", "numeric", "categorical", "categorical"]
 NAMES = ["delay", "distance", "carrier", "origin"]

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import scipy.stats  # noqa: F401  # as the others import theirs, before anything is measured
 
+from contender.domain_classifier import Kind
 from contender.drift import DriftReport, detect_drift
 from contender.drift_policy import DriftPolicy
-from contender.joint import Kind, detect_joint
+from contender.joint import detect_joint
 from contender.monitoring import CURRENT_ROWS, SAMPLE_ROWS, RowSample, sample_rows
 from contender.profile import Profile, count, fit_profile
 from contender.table import Categories, Table
