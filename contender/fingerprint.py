@@ -131,11 +131,13 @@ def version_suffix(dataset_version: str, code: str) -> str:
 
 
 def _effective(settings: Mapping[str, Any], *, without: Sequence[str]) -> dict[str, Any]:
-    """The settings that shape a model. A search that tries nothing has none."""
-    content = dict(settings)
-    training = {name: value for name, value in content.get("training", {}).items() if name not in without}
-    search = content.get("search") or {}
-    return {**content, "training": training, "search": search if search.get("trials") else {}}
+    """The settings that shape a model. A search that tries nothing has none, and then no metric decides anything."""
+    training = {name: value for name, value in settings.get("training", {}).items() if name not in without}
+    content = {**settings, "training": training}
+    if not (settings.get("search") or {}).get("trials"):
+        content.pop("promotion", None)
+        content["search"] = {}
+    return content
 
 
 def _sha256(content: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ KEPT = (
 def settings_of(config: PipelineConfig) -> dict[str, Any]:
     """The keys of a pipeline file on which a model and its evidence depend, as JSON values.
 
-    Which metric decides is one of them only where a search looks for the best by it.
+    Which metric decides is one of them: a search looks for the best by it, and the model is explained by it.
 
     Examples
     --------
@@ -31,9 +31,7 @@ def settings_of(config: PipelineConfig) -> dict[str, Any]:
     """
     everything = asdict(config)
     kept = {name: everything[name] for name in KEPT}
-    if config.search.trials:
-        decides = ("metric", "metric_greater_is_better")
-        kept["promotion"] = {name: everything["promotion"][name] for name in decides}
+    kept["promotion"] = {name: everything["promotion"][name] for name in ("metric", "metric_greater_is_better")}
     settings: dict[str, Any] = json.loads(json.dumps(kept, default=str))
     return settings
 

@@ -108,6 +108,7 @@ def test_a_change_of_what_shapes_the_model_changes_both_digests(assignment: str)
         "training.retrain_growth=3",
         "search.seconds=60",  # of a search that tries nothing
         "promotion.min_effect=0.2",
+        "promotion.metric=rmse",  # no search goes by it
         "drift.alpha=0.01",
         'schedule.expression="rate(1 day)"',
         'description="for people"',
@@ -131,7 +132,8 @@ def test_the_order_of_the_data_counts_because_rows_are_read_in_it() -> None:
     assert fingerprint("c", settings, ["d1"]) != fingerprint("k", settings, ["d1"])
 
 
-def test_a_budget_counts_where_a_search_spends_it() -> None:
+@pytest.mark.parametrize("assignment", ["search.seconds=60", "promotion.metric=rmse"])
+def test_a_budget_and_a_metric_count_where_a_search_goes_by_them(assignment: str) -> None:
     searching = overridden(CONFIG, ["search.space={ learning_rate = [0.1, 0.2] }", "search.trials=5"])
-    before, after = settings_of(searching), settings_of(overridden(searching, ["search.seconds=60"]))
+    before, after = settings_of(searching), settings_of(overridden(searching, [assignment]))
     assert recipe_sha256("c", before) != recipe_sha256("c", after)

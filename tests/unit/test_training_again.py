@@ -94,6 +94,12 @@ def test_flights_give_the_same_files_byte_for_byte(world: World, version: ModelV
     assert (found.same, found.circumstances, found.figures) == (True, (), ())
 
 
+def test_a_version_is_explained_again_by_the_metric_that_decided(world: World) -> None:
+    model = world.trained("run-3", PIPELINE_FILE + '[promotion]\nmetric = "log_loss"\n')
+
+    assert world.again(model).same
+
+
 def test_another_package_and_other_code_are_told(world: World, version: ModelVersion) -> None:
     older = {**version.manifest["packages"], "scikit-learn": "0.1"}
     found = world.again(version, packages=older, code={"sha": "beef", "image": None})
