@@ -6,7 +6,6 @@ from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -15,10 +14,11 @@ from constructs import Construct
 from contender.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
+from stacks.alerts import grant_mail, make_alarm, undelivered
 from stacks.environment import Environment
 from stacks.machines import DefinedMachine, executions_arn, machine_arn
+from stacks.state_functions import FunctionSpec, LoopFunctions
 from stacks.triggers import Triggers
-from stacks.workflow import FunctionSpec, LoopFunctions
 
 DEFINITION_FILE = "statemachines/batch_prediction.asl.json"
 
@@ -95,7 +95,7 @@ class BatchMachine(DefinedMachine):
         )
         self._grant_maps(name)
         self._grant_lists(storage, pipeline.name)
-        self._grant_mail(alerts, alerts_key)
+        grant_mail(self.role, alerts, alerts_key)
 
     def _grant_maps(self, name: str) -> None:
         """A distributed map runs each item as an execution of the machine itself, as StartJobs does each file."""
@@ -134,15 +134,6 @@ class BatchMachine(DefinedMachine):
             self.role,
             {wildcard_finding(self.role, f"{bucket}/{lists}"): "A list is named by its job and its content."},
         )
-
-    def _grant_mail(self, alerts: sns.ITopic, alerts_key: kms.IKey) -> None:
-        for statement in (
-            iam.PolicyStatement(sid="Mail", actions=["sns:Publish"], resources=[alerts.topic_arn]),
-            iam.PolicyStatement(
-                sid="EncryptMail", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[alerts_key.key_arn]
-            ),
-        ):
-            self.role.add_to_policy(statement)
 
 
 class BatchStack(Stack):
@@ -212,51 +203,19 @@ class BatchStack(Stack):
 
     def _watch(self, pipeline: str, alerts: sns.ITopic) -> None:
         """Alarms for what the machine cannot tell by itself."""
-        period = Duration.minutes(5)
-        machine, queue = self.machine.machine, self.triggers.dead_letters
-        self._add_alarm(
-            "UnfinishedJobs",
-            cloudwatch.MathExpression(
-                expression="FILL(timedOut, 0) + FILL(aborted, 0)",
-                using_metrics={
-                    "timedOut": machine.metric_timed_out(period=period),
-                    "aborted": machine.metric_aborted(period=period),
-                },
-                period=period,
-                label="unfinished jobs",
-            ),
-            description=UNFINISHED.format(pipeline=pipeline),
-            alerts=alerts,
+        period, machine = Duration.minutes(5), self.machine.machine
+        unfinished = cloudwatch.MathExpression(
+            expression="FILL(timedOut, 0) + FILL(aborted, 0)",
+            using_metrics={
+                "timedOut": machine.metric_timed_out(period=period),
+                "aborted": machine.metric_aborted(period=period),
+            },
+            period=period,
+            label="unfinished jobs",
         )
-        self._add_alarm(
-            "UndeliveredFiles",
-            cloudwatch.MathExpression(
-                expression="waiting + inFlight",
-                using_metrics={
-                    "waiting": queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum"),
-                    "inFlight": queue.metric_approximate_number_of_messages_not_visible(
-                        period=period, statistic="Maximum"
-                    ),
-                },
-                period=period,
-                label="dead letters",
-            ),
-            description=UNDELIVERED.format(pipeline=pipeline),
-            alerts=alerts,
-        )
-
-    def _add_alarm(
-        self, construct_id: str, metric: cloudwatch.MathExpression, *, description: str, alerts: sns.ITopic
-    ) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            construct_id,
-            metric=metric,
-            threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
-        )
-        alarm.add_alarm_action(actions.SnsAction(alerts))
-        alarm.add_ok_action(actions.SnsAction(alerts))
+        for construct_id, metric, description in (
+            ("UnfinishedJobs", unfinished, UNFINISHED),
+            ("UndeliveredFiles", undelivered(self.triggers.dead_letters, period), UNDELIVERED),
+        ):
+            said = description.format(pipeline=pipeline)
+            make_alarm(self, construct_id, metric=metric, description=said, mails=alerts)

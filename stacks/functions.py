@@ -25,6 +25,8 @@ from stacks.metrics import NAMESPACE
 from stacks.training_image import training_image_asset
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
+REQUIREMENTS = "lambdas/requirements.txt"
+SERVING_REQUIREMENTS = "lambdas/serve/requirements.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class FunctionCode:
 
 
 class CodeSource(Construct):
-    """The code assets of one stack, each made once however many functions use it."""
+    """The code assets of one stack, each made once however many functions use it. A zip has `requirements`."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class CodeSource(Construct):
         *,
         environment: Environment,
         project_root: Path,
-        requirements: str,
+        requirements: str = REQUIREMENTS,
     ) -> None:
         super().__init__(scope, construct_id)
         self._environment = environment

@@ -4,17 +4,6 @@ NAMESPACE = "Contender"
 SERVICE = "record"
 RUNS_FINISHED = "RunsFinished"
 CHAMPION_AGE_HOURS = "ChampionAgeHours"
-VERDICTS = (
-    "promoted",
-    "retained",
-    "inconclusive",
-    "stopped",
-    "rolled_back",
-    "skipped",
-    "quarantined",
-    "duplicate",
-    "failed",
-)
 
 # By pipeline and variant, and by version, too; the last one by class in its place.
 LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (

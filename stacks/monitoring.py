@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -16,7 +15,9 @@ from constructs import Construct
 
 from contender.config import AlarmPolicy, PipelineConfig
 from stacks import metrics
+from stacks.alerts import AT_LEAST, mail, make_alarm
 from stacks.environment import Environment
+from stacks.pipeline_metrics import PipelineMetrics
 from stacks.rollback import champion_alarm_name
 
 FAILED_RUNS_WINDOW = Duration.hours(1)
@@ -73,164 +74,6 @@ concerned: what is missing is in the log, in the ground truth, or is an asynchro
 3. What is no message of ours: delete it. The alarm goes back to OK when the queues are empty."""
 
 
-class PipelineMetrics:
-    """The metrics of one pipeline that alarms and dashboard share."""
-
-    def __init__(
-        self,
-        *,
-        pipeline: str,
-        period: Duration,
-        machine: sfn.StateMachine,
-        api: apigateway.HttpApi,
-        serve: lambda_.IFunction,
-        dead_letters: sqs.Queue,
-        unhandled: Mapping[str, sqs.Queue],
-    ) -> None:
-        self._pipeline = pipeline
-        self.runs_started = machine.metric_started(period=period, label="started")
-        self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
-        self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
-        self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
-        self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
-        self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
-        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
-        self.serve_errors = serve.metric_errors(period=period, label="function errors")
-        self.throttles = serve.metric_throttles(period=period, label="throttled")
-        self.waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
-        self.in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(
-            period=period, statistic="Maximum"
-        )
-        self._unhandled = {
-            name: queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum", label=name)
-            for name, queue in unhandled.items()
-        }
-        self._machine = machine
-        self._period = period
-
-    def error_rate(self, *, min_requests: int) -> cloudwatch.MathExpression:
-        """Share of requests answered 5xx; 0 while there are too few requests to say."""
-        return cloudwatch.MathExpression(
-            expression=f"IF(requests >= {min_requests}, FILL(errors, 0) / requests, 0)",
-            using_metrics={"requests": self.requests, "errors": self.server_errors},
-            period=self._period,
-            label="error rate",
-        )
-
-    def errors(self) -> cloudwatch.MathExpression:
-        """Requests answered 5xx. The metric is there only when somebody asks, hence FILL."""
-        return cloudwatch.MathExpression(
-            expression="FILL(errors, 0)",
-            using_metrics={"errors": self.server_errors},
-            period=self._period,
-            label="failed predictions",
-        )
-
-    def throttled_share(self) -> cloudwatch.MathExpression:
-        """Calls that Lambda refused for each failed prediction; 0 while none fails."""
-        return cloudwatch.MathExpression(
-            expression="IF(FILL(errors, 0) > 0, FILL(throttles, 0) / errors, 0)",
-            using_metrics={"errors": self.server_errors, "throttles": self.throttles},
-            period=self._period,
-            label="throttled share",
-        )
-
-    def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:
-        """Runs that did not reach their end. A metric is only emitted when it happens, hence FILL."""
-        return cloudwatch.MathExpression(
-            expression="FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)",
-            using_metrics={
-                "failed": self._machine.metric_failed(period=period),
-                "timedOut": self._machine.metric_timed_out(period=period),
-                "aborted": self._machine.metric_aborted(period=period),
-            },
-            period=period,
-            label="not successful",
-        )
-
-    def undelivered(self) -> cloudwatch.MathExpression:
-        """Messages in the dead-letter queue, those that somebody is looking at included."""
-        return cloudwatch.MathExpression(
-            expression="waiting + inFlight",
-            using_metrics={"waiting": self.waiting, "inFlight": self.in_flight},
-            period=self._period,
-            label="dead letters",
-        )
-
-    def unhandled(self) -> cloudwatch.MathExpression:
-        """Dead letters of the queues behind serving. A queue that nothing ever went into has no metric, hence FILL."""
-        return cloudwatch.MathExpression(
-            expression=" + ".join(f"FILL({name}, 0)" for name in self._unhandled),
-            using_metrics=self._unhandled,
-            period=self._period,
-            label="unhandled messages",
-        )
-
-    def verdicts(self) -> list[cloudwatch.Metric]:
-        """Runs by how they ended."""
-        return [
-            self._own(metrics.RUNS_FINISHED, statistic="Sum", label=verdict, verdict=verdict)
-            for verdict in metrics.VERDICTS
-        ]
-
-    def live(self, name: str, *, statistic: str, label: str = "") -> list[cloudwatch.IMetric]:
-        """A live metric of each variant."""
-        return [self._live(name, variant, statistic, f"{variant} {label}".strip()) for variant in metrics.VARIANTS]
-
-    def live_share(self, of: str, among: str) -> list[cloudwatch.IMetric]:
-        """How many of one are among another, of each variant; nothing while there are none."""
-        return [
-            cloudwatch.MathExpression(
-                expression=f"FILL(of{position}, 0) / among{position}",
-                using_metrics={
-                    f"of{position}": self._live(of, variant, "Sum", variant),
-                    f"among{position}": self._live(among, variant, "Sum", variant),
-                },
-                period=self._period,
-                label=variant,
-            )
-            for position, variant in enumerate(metrics.VARIANTS)
-        ]
-
-    def live_classes(self) -> list[cloudwatch.IMetric]:
-        """Rows by predicted class: which classes there are is not known here, so they are searched for."""
-        return [
-            cloudwatch.SearchExpression(
-                expression=(
-                    f'SEARCH(\'{{{metrics.NAMESPACE},pipeline,variant,class}} MetricName="{metrics.LIVE_CLASS}" '
-                    f'pipeline="{self._pipeline}" variant="{variant}"\', \'Sum\', {int(self._period.to_seconds())})'
-                ),
-                label=variant,
-                period=self._period,
-            )
-            for variant in metrics.VARIANTS
-        ]
-
-    def _live(self, name: str, variant: str, statistic: str, label: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=name,
-            dimensions_map={"pipeline": self._pipeline, "variant": variant},
-            statistic=statistic,
-            period=self._period,
-            label=label,
-        )
-
-    def champion_age(self) -> cloudwatch.Metric:
-        """Hours since the champion was promoted."""
-        return self._own(metrics.CHAMPION_AGE_HOURS, statistic="Maximum", label="champion age")
-
-    def _own(self, name: str, *, statistic: str, label: str, **dimensions: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=name,
-            dimensions_map={"service": metrics.SERVICE, "pipeline": self._pipeline, **dimensions},
-            statistic=statistic,
-            period=Duration.hours(1),
-            label=label,
-        )
-
-
 class PipelineAlarms(Construct):
     """The alarms. Those that mail somebody are few; all are metric math, so each can carry its own minimum volume."""
 
@@ -245,77 +88,51 @@ class PipelineAlarms(Construct):
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        at_least = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-        above = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-        self._topic = topic
-        self.error_rate = self._make(
+        self.error_rate = make_alarm(
+            self,
             "ServingErrorRate",
             metric=shared.error_rate(min_requests=policy.serving_min_requests),
             threshold=policy.serving_error_rate,
-            operator=above,
             description=A_CHILD.format(
                 alarms="ChampionFails and PredictionsFail", s="", says="1. See them for what to do."
             ),
         )
-        self.many_errors = self._make(
+        self.many_errors = make_alarm(
+            self,
             "ManyServingErrors",
             metric=shared.errors(),
             threshold=ROLLBACK_ERRORS,
-            operator=at_least,
+            operator=AT_LEAST,
             description=A_CHILD.format(alarms="ChampionFails", s="s", says="1. See it for what to do."),
         )
-        self.throttled = self._make(
+        self.throttled = make_alarm(
+            self,
             "ServeThrottled",
             metric=shared.throttled_share(),
             threshold=THROTTLED_SHARE,
-            operator=at_least,
+            operator=AT_LEAST,
             description=A_CHILD.format(
                 alarms="ChampionFails",
                 s="s",
                 says="1. Raise the account's concurrency: it is not the model that fails, and nothing is rolled back.",
             ),
         )
-        for construct_id_, metric, threshold, operator, description in (
-            (
-                "FailedRuns",
-                shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
-                policy.failed_runs,
-                at_least,
-                FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
-            ),
-            ("UndeliveredTriggers", shared.undelivered(), 0, above, DEAD_LETTERS.format(pipeline=pipeline)),
-            ("UnhandledMessages", shared.unhandled(), 0, above, UNHANDLED_MESSAGES.format(pipeline=pipeline)),
-        ):
-            alarm = self._make(
-                construct_id_, metric=metric, threshold=threshold, operator=operator, description=description
-            )
-            _mail(alarm, topic)
-
-    def _make(
-        self,
-        construct_id: str,
-        *,
-        metric: cloudwatch.MathExpression,
-        threshold: float,
-        operator: cloudwatch.ComparisonOperator,
-        description: str,
-    ) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        make_alarm(
             self,
-            construct_id,
-            metric=metric,
-            threshold=threshold,
-            comparison_operator=operator,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
+            "FailedRuns",
+            metric=shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
+            threshold=policy.failed_runs,
+            operator=AT_LEAST,
+            description=FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
+            mails=topic,
         )
-
-
-def _mail(alarm: cloudwatch.AlarmBase, topic: sns.ITopic) -> None:
-    """On-call hears when it begins to ring and when it is over."""
-    alarm.add_alarm_action(actions.SnsAction(topic))
-    alarm.add_ok_action(actions.SnsAction(topic))
+        for construct_id_, metric, description in (
+            ("UndeliveredTriggers", shared.undelivered, DEAD_LETTERS),
+            ("UnhandledMessages", shared.unhandled(), UNHANDLED_MESSAGES),
+        ):
+            make_alarm(
+                self, construct_id_, metric=metric, description=description.format(pipeline=pipeline), mails=topic
+            )
 
 
 class ChampionAlarms(Construct):
@@ -365,7 +182,7 @@ class ChampionAlarms(Construct):
             actions_suppressor_extension_period=HEAR_OF_THE_OTHER,
         )
         for alarm in (champion, others):
-            _mail(alarm, topic)
+            mail(alarm, topic)
 
 
 class PipelineDashboard(Construct):
@@ -418,7 +235,7 @@ class PipelineDashboard(Construct):
                     _graph("Loss by variant", left=shared.live(metrics.LIVE_LOSS, statistic="Average")),
                 ],
                 [
-                    _graph("Undelivered triggers", left=[shared.undelivered()]),
+                    _graph("Undelivered triggers", left=[shared.undelivered]),
                     _graph("Unhandled messages about predictions", left=[shared.unhandled()]),
                     _graph("Age of the champion (hours)", left=[shared.champion_age()]),
                 ],

@@ -19,10 +19,7 @@ from contender.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment
-from stacks.functions import CodeSource, FunctionCode, LoopFunction
-
-REQUIREMENTS = "lambdas/requirements.txt"
-SERVING_REQUIREMENTS = "lambdas/serve/requirements.txt"
+from stacks.functions import SERVING_REQUIREMENTS, CodeSource, FunctionCode, LoopFunction
 
 MAX_RECEIVES = 4
 """Deliveries of a message before it is a dead letter. A label waits for its prediction through all but two."""
@@ -202,9 +199,7 @@ class PredictionStore(Stack):
         )
 
     def _functions(self, project_root: Path) -> dict[str, LoopFunction]:
-        loop = CodeSource(
-            self, "Code", environment=self._environment, project_root=project_root, requirements=REQUIREMENTS
-        )
+        loop = CodeSource(self, "Code", environment=self._environment, project_root=project_root)
         serving = CodeSource(
             self,
             "ServingCode",

@@ -20,11 +20,9 @@ from contender.serving_policy import ServingPolicy
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment
-from stacks.functions import CodeSource, LoopFunction
+from stacks.functions import SERVING_REQUIREMENTS, CodeSource, LoopFunction
 from stacks.prediction_log import PredictionStore
 
-REQUIREMENTS = "lambdas/serve/requirements.txt"
-AUTHORIZER_REQUIREMENTS = "lambdas/requirements.txt"
 MEMORY_MIB = 1024
 TIMEOUT_SECONDS = 10
 ROUTES = {
@@ -92,9 +90,7 @@ class ApiKey(Construct):
                 )
             },
         )
-        source = CodeSource(
-            self, "Code", environment=environment, project_root=project_root, requirements=AUTHORIZER_REQUIREMENTS
-        )
+        source = CodeSource(self, "Code", environment=environment, project_root=project_root)
         authorize = LoopFunction(
             self,
             "Authorize",
@@ -199,7 +195,9 @@ class ServingStack(Stack):
         **stack_settings: object,
     ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
-        source = CodeSource(self, "Code", environment=environment, project_root=project_root, requirements=REQUIREMENTS)
+        source = CodeSource(
+            self, "Code", environment=environment, project_root=project_root, requirements=SERVING_REQUIREMENTS
+        )
         self.serve = LoopFunction(
             self,
             "Serve",

@@ -1,4 +1,4 @@
-"""One environment as one CDK stage: the shared stacks, and four stacks for each pipeline."""
+"""One environment as one CDK stage: the shared stacks, and five stacks for each pipeline."""
 
 from __future__ import annotations
 

@@ -73,6 +73,22 @@ class Synthesised:
         properties: dict[str, Any] = resource["Properties"]
         return properties
 
+    def named(self, stack: str, resource_type: str, start: str) -> dict[str, Any]:
+        """The one resource of a type whose logical id starts like this."""
+        found = [
+            resource for resource in self.resources(stack, resource_type) if resource["LogicalId"].startswith(start)
+        ]
+        assert len(found) == 1, [resource["LogicalId"] for resource in found]
+        return found[0]
+
+    def function(self, stack: str, state: str) -> dict[str, Any]:
+        """The function of a machine's state."""
+        return self.named(stack, "AWS::Lambda::Function", f"Functions{state}Function")
+
+    def allowed(self, stack: str, role: str) -> set[tuple[str, str]]:
+        """What the policy of a role whose logical id starts like this allows."""
+        return allowed_by(self.named(stack, "AWS::IAM::Policy", role)["Properties"])
+
 
 def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesised:
     """What `app.py` does, but for the wheels: no template depends on what is inside a zip."""
@@ -116,6 +132,16 @@ def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "Action": _as_list(statement["Action"]),
             "Resource": _as_list(statement.get("Resource", [])),
         }
+
+
+def allowed_by(policy: dict[str, Any]) -> set[tuple[str, str]]:
+    """What a policy allows, as pairs of action and resource below the bucket, table or machine."""
+    return {
+        (action, flat(resource))
+        for statement in statements(policy["PolicyDocument"])
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
 
 
 def _as_list(value: Any) -> list[Any]:

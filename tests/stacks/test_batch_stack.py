@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
 
 from contender.batch import UNDER_WAY_SECONDS
 from stacks.batch import batch_function_specs
-from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat, statements, synthesise
+from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat, synthesise
 
 BATCH = f"{PIPELINE}-batch"
 SPECS = batch_function_specs(PIPELINE)
@@ -23,34 +22,13 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     return synthesise("local", tmp_path_factory.mktemp("scheduled"), more_settings=settings)
 
 
-def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
-    policies = synthesised.resources(BATCH, "AWS::IAM::Policy")
-    (policy,) = [p["Properties"] for p in policies if p["LogicalId"].startswith(role_prefix)]
-    return {
-        (action, flat(resource))
-        for statement in statements(policy["PolicyDocument"])
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
-
-
-def _functions(synthesised: Synthesised) -> list[dict[str, Any]]:
-    return synthesised.resources(BATCH, "AWS::Lambda::Function")
-
-
-def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
-    functions = synthesised.resources(BATCH, "AWS::Lambda::Function")
-    (found,) = [f for f in functions if f["LogicalId"].startswith(f"Functions{state}Function")]
-    return found
-
-
 def test_the_definition_goes_to_the_machine_with_every_substitution_bound(anywhere: Synthesised) -> None:
     machine = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")
     assert machine["DefinitionString"] == DEFINITION
     bound = machine["DefinitionSubstitutions"]
     assert set(bound) == set(re.findall(r"\$\{(\w+)\}", DEFINITION))
     for spec in SPECS:
-        function = function_named(anywhere, spec.state)
+        function = anywhere.function(BATCH, spec.state)
         assert bound[f"{spec.state}FunctionArn"] == {"Fn::GetAtt": [function["LogicalId"], "Arn"]}
         assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
 
@@ -60,20 +38,20 @@ def test_a_job_counts_as_under_way_as_long_as_its_machine_may_run() -> None:
 
 
 def test_what_reads_files_runs_from_the_image_on_aws(on_aws: Synthesised) -> None:
-    packages = {spec.state: function_named(on_aws, spec.state)["Properties"].get("PackageType") for spec in SPECS}
+    packages = {spec.state: on_aws.function(BATCH, spec.state)["Properties"].get("PackageType") for spec in SPECS}
     assert packages == {"PlanBatch": "Image", "PredictPart": "Image", "FinishBatch": None}
 
 
 def test_functions_write_into_the_jobs_folder_and_nowhere_else(anywhere: Synthesised) -> None:
     for spec in SPECS:
-        pairs = allowed(anywhere, f"Functions{spec.state}Role")
+        pairs = anywhere.allowed(BATCH, f"Functions{spec.state}Role")
         written = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
         assert written == {f"/batch/{PIPELINE}/out/*"}
 
 
 def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthesised) -> None:
     for state in ("PlanBatch", "PredictPart"):
-        pairs = allowed(anywhere, f"Functions{state}Role")
+        pairs = anywhere.allowed(BATCH, f"Functions{state}Role")
         read = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObjectVersion"}
         assert {f"/batch/{PIPELINE}/in/*", f"/models/{PIPELINE}/*"} <= read
 
@@ -81,24 +59,14 @@ def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthes
 def test_who_predicts_may_check_signatures_and_knows_the_key(anywhere: Synthesised) -> None:
     for spec in SPECS:
         predicts = spec.state == "PredictPart"
-        verifies = {a for a, _ in allowed(anywhere, f"Functions{spec.state}Role") if a.startswith("kms:")}
+        verifies = {a for a, _ in anywhere.allowed(BATCH, f"Functions{spec.state}Role") if a.startswith("kms:")}
         assert verifies == ({"kms:Verify"} if predicts else set())
-        variables = function_named(anywhere, spec.state)["Properties"]["Environment"]["Variables"]
+        variables = anywhere.function(BATCH, spec.state)["Properties"]["Environment"]["Variables"]
         assert ("SIGNING_KEY_ID" in variables) is predicts
 
 
-def test_who_predicts_checks_signatures_and_makes_none(anywhere: Synthesised) -> None:
-    actions = {action for action, _ in allowed(anywhere, "FunctionsPredictPartRole")}
-    assert "kms:Verify" in actions
-    assert "kms:Sign" not in actions
-    told = {
-        f["LogicalId"] for f in _functions(anywhere) if "SIGNING_KEY_ID" in f["Properties"]["Environment"]["Variables"]
-    }
-    assert told == {function_named(anywhere, "PredictPart")["LogicalId"]}
-
-
 def test_the_machine_may_run_itself_and_its_functions_and_read_its_lists(anywhere: Synthesised) -> None:
-    pairs = allowed(anywhere, "BatchPredictionRole")
+    pairs = anywhere.allowed(BATCH, "BatchPredictionRole")
     name = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")["StateMachineName"]
     (started,) = {r for a, r in pairs if a == "states:StartExecution"}
     assert started.endswith(f":stateMachine:{name}")
@@ -115,7 +83,7 @@ def test_the_machine_may_run_itself_and_its_functions_and_read_its_lists(anywher
 
 
 def test_the_machine_mails_to_the_pipelines_topic(anywhere: Synthesised) -> None:
-    pairs = allowed(anywhere, "BatchPredictionRole")
+    pairs = anywhere.allowed(BATCH, "BatchPredictionRole")
     bound = anywhere.only(BATCH, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
     assert {r for a, r in pairs if a == "sns:Publish"} == {flat(bound["AlertsTopicArn"])}
     assert "kms:GenerateDataKey" in {a for a, _ in pairs}

@@ -13,8 +13,7 @@ COMPARE_AND_SWAP = "PointerIsComparedAndSwapped"
 
 
 def bucket(synthesised: Synthesised, start: str) -> dict[str, Any]:
-    (found,) = [b for b in synthesised.resources("data", "AWS::S3::Bucket") if b["LogicalId"].startswith(start)]
-    return found
+    return synthesised.named("data", "AWS::S3::Bucket", start)
 
 
 def policy_statements(synthesised: Synthesised, start: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -14,33 +13,17 @@ from stacks.data import DataStack
 from stacks.environment import local as local_environment
 from stacks.prediction_log import MAX_RECEIVES, CallbackQueue, PredictionStore
 from stacks.stage import FEATURE_FLAGS
-from tests.stacks.synthesis import PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, flat, statements
+from tests.stacks.synthesis import PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, statements
 
 STORE = f"{PIPELINE}-predictions"
 SERVING = f"{PIPELINE}-serving"
 CALLBACK = "arn:aws:sqs:eu-west-1:111122223333:answers"
 
 
-def named(synthesised: Synthesised, resource_type: str, start: str) -> dict[str, Any]:
-    found = [r for r in synthesised.resources(STORE, resource_type) if r["LogicalId"].startswith(start)]
-    assert len(found) == 1, [r["LogicalId"] for r in found]
-    return found[0]
-
-
-def actions_of(synthesised: Synthesised, function: str) -> set[tuple[str, str]]:
-    policy = named(synthesised, "AWS::IAM::Policy", f"{function}Role")["Properties"]["PolicyDocument"]
-    return {
-        (action, flat(resource))
-        for statement in statements(policy)
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
-
-
 @pytest.mark.parametrize("start", ["Log", "Feedback", "Async"])
 def test_a_message_that_cannot_be_handled_ends_in_a_queue_of_its_own(anywhere: Synthesised, start: str) -> None:
-    queue = named(anywhere, "AWS::SQS::Queue", f"{start}Queue")["Properties"]
-    dead = named(anywhere, "AWS::SQS::Queue", f"{start}DeadLetters")
+    queue = anywhere.named(STORE, "AWS::SQS::Queue", f"{start}Queue")["Properties"]
+    dead = anywhere.named(STORE, "AWS::SQS::Queue", f"{start}DeadLetters")
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [dead["LogicalId"], "Arn"]},
         "maxReceiveCount": MAX_RECEIVES,
@@ -54,7 +37,7 @@ def test_a_message_that_cannot_be_handled_ends_in_a_queue_of_its_own(anywhere: S
 def test_an_asynchronous_request_is_told_from_another_by_the_callers_key_and_not_by_what_it_says(
     anywhere: Synthesised,
 ) -> None:
-    assert named(anywhere, "AWS::SQS::Queue", "AsyncQueue")["Properties"]["ContentBasedDeduplication"] is False
+    assert anywhere.named(STORE, "AWS::SQS::Queue", "AsyncQueue")["Properties"]["ContentBasedDeduplication"] is False
 
 
 def test_on_aws_a_queue_waits_six_times_as_long_as_its_function_may_take(on_aws: Synthesised) -> None:
@@ -71,8 +54,8 @@ def test_on_aws_a_queue_waits_six_times_as_long_as_its_function_may_take(on_aws:
 def test_a_message_that_fails_does_not_fail_its_batch(
     anywhere: Synthesised, function: str, queue: str, window: int | None
 ) -> None:
-    mapping = named(anywhere, "AWS::Lambda::EventSourceMapping", function)["Properties"]
-    source = named(anywhere, "AWS::SQS::Queue", f"{queue}Queue")["LogicalId"]
+    mapping = anywhere.named(STORE, "AWS::Lambda::EventSourceMapping", function)["Properties"]
+    source = anywhere.named(STORE, "AWS::SQS::Queue", f"{queue}Queue")["LogicalId"]
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [source, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping.get("MaximumBatchingWindowInSeconds") == window
@@ -87,7 +70,7 @@ def test_the_table_forgets_by_itself(anywhere: Synthesised) -> None:
 
 
 def test_what_is_kept_as_files_expires_with_the_pipelines_days_and_leaves_no_old_version(anywhere: Synthesised) -> None:
-    (data,) = [b for b in anywhere.resources("data", "AWS::S3::Bucket") if b["LogicalId"].startswith("Data")]
+    data = anywhere.named("data", "AWS::S3::Bucket", "Data")
     rules = {rule.get("Prefix"): rule for rule in data["Properties"]["LifecycleConfiguration"]["Rules"]}
     for prefix in (f"predictions/{PIPELINE}/", f"feedback/{PIPELINE}/"):
         assert rules[prefix]["ExpirationInDays"] == 30
@@ -96,7 +79,7 @@ def test_what_is_kept_as_files_expires_with_the_pipelines_days_and_leaves_no_old
 
 def test_a_function_writes_below_its_own_prefix_and_reads_models_only(anywhere: Synthesised) -> None:
     for function, prefix in (("KeepPredictions", "predictions"), ("KeepFeedback", "feedback")):
-        pairs = actions_of(anywhere, function)
+        pairs = anywhere.allowed(STORE, f"{function}Role")
         written = {resource.rpartition(">")[2] for action, resource in pairs if action == "s3:PutObject"}
         assert written == {f"/{prefix}/{PIPELINE}/*"}
         read = {resource.rpartition(">")[2] for action, resource in pairs if action == "s3:GetObject"}
@@ -106,12 +89,12 @@ def test_a_function_writes_below_its_own_prefix_and_reads_models_only(anywhere: 
 
 
 def test_the_asynchronous_function_reads_models_and_says_what_it_predicted(anywhere: Synthesised) -> None:
-    pairs = actions_of(anywhere, "PredictQueued")
-    log = named(anywhere, "AWS::SQS::Queue", "LogQueue")["LogicalId"]
+    pairs = anywhere.allowed(STORE, "PredictQueuedRole")
+    log = anywhere.named(STORE, "AWS::SQS::Queue", "LogQueue")["LogicalId"]
     assert {resource for action, resource in pairs if action == "sqs:SendMessage"} == {f"<{log}.Arn>"}
     assert not [action for action, _ in pairs if action == "s3:PutObject"]
     assert {action for action, _ in pairs if action.startswith("kms:")} == {"kms:Verify"}
-    predict = named(anywhere, "AWS::Lambda::Function", "PredictQueued")["Properties"]
+    predict = anywhere.named(STORE, "AWS::Lambda::Function", "PredictQueued")["Properties"]
     assert "SIGNING_KEY_ID" in predict["Environment"]["Variables"]
 
 

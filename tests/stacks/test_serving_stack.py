@@ -7,7 +7,7 @@ import pytest
 from contender.openapi import document
 from contender.serving_policy import ServingPolicy
 from stacks.serving import ROUTES
-from tests.stacks.synthesis import PIPELINE, Synthesised, flat, statements, synthesise
+from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by, synthesise
 
 SERVING = f"{PIPELINE}-serving"
 
@@ -35,13 +35,7 @@ def test_requests_are_throttled_and_logged(anywhere: Synthesised) -> None:
 
 
 def test_serving_may_read_its_own_models_and_nothing_else(anywhere: Synthesised) -> None:
-    policy = anywhere.only(SERVING, "AWS::IAM::Policy")
-    pairs = {
-        (action, flat(resource))
-        for statement in statements(policy["PolicyDocument"])
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
+    pairs = allowed_by(anywhere.only(SERVING, "AWS::IAM::Policy"))
     reads = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObject"}
     assert reads == {f"/models/{PIPELINE}/*"}
     services = {action.split(":")[0] for action, _ in pairs}
@@ -118,11 +112,10 @@ def test_with_an_api_key_every_route_asks_the_authorizer(by_key: Synthesised) ->
 
 def test_only_the_authorizer_may_read_the_key(by_key: Synthesised) -> None:
     readers = {
-        (policy["LogicalId"], flat(resource))
+        (policy["LogicalId"], resource)
         for policy in by_key.resources(SERVING, "AWS::IAM::Policy")
-        for statement in statements(policy["Properties"]["PolicyDocument"])
-        if "secretsmanager:GetSecretValue" in statement["Action"]
-        for resource in statement["Resource"]
+        for action, resource in allowed_by(policy["Properties"])
+        if action == "secretsmanager:GetSecretValue"
     }
     (secret,) = by_key.resources(SERVING, "AWS::SecretsManager::Secret")
     ((reader, resource),) = readers

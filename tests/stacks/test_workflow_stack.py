@@ -10,45 +10,32 @@ from contender.config import parse_pipeline
 from contender.fingerprint import recipe_sha256
 from contender.training_settings import settings_of
 from stacks.workflow import function_specs
-from tests.stacks.synthesis import EXTRA_EMAIL, PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, flat, statements
+from tests.stacks.synthesis import (
+    EXTRA_EMAIL,
+    PIPELINE,
+    PIPELINE_FILE,
+    PROJECT_ROOT,
+    Synthesised,
+    allowed_by,
+    flat,
+    statements,
+)
 
 WORKFLOW = f"{PIPELINE}-workflow"
 DEFINITION = (PROJECT_ROOT / "statemachines/continuous_training.asl.json").read_text("utf-8")
 IMAGE_STATES = {"ValidateBatch", "DetectDrift", "EvaluateChallenger"}
 
 
-def function_named(synthesised: Synthesised, state: str) -> dict[str, Any]:
-    functions = synthesised.resources(WORKFLOW, "AWS::Lambda::Function")
-    (found,) = [f for f in functions if f["LogicalId"].startswith(f"Functions{state}Function")]
-    return found
-
-
 def machine(synthesised: Synthesised, construct_id: str = "ContinuousTraining") -> dict[str, Any]:
-    machines = synthesised.resources(WORKFLOW, "AWS::StepFunctions::StateMachine")
-    (found,) = [m["Properties"] for m in machines if m["LogicalId"].startswith(construct_id)]
-    return found
+    return synthesised.named(WORKFLOW, "AWS::StepFunctions::StateMachine", construct_id)["Properties"]
 
 
 def rule(synthesised: Synthesised, construct_id: str) -> dict[str, Any]:
-    rules = synthesised.resources(WORKFLOW, "AWS::Events::Rule")
-    (found,) = [r["Properties"] for r in rules if r["LogicalId"].startswith(construct_id)]
-    return found
-
-
-def allowed(synthesised: Synthesised, role_prefix: str) -> set[tuple[str, str]]:
-    """What a role may do, as pairs of action and resource below the bucket, table or machine."""
-    policies = synthesised.resources(WORKFLOW, "AWS::IAM::Policy")
-    (policy,) = [p["Properties"] for p in policies if p["LogicalId"].startswith(role_prefix)]
-    return {
-        (action, flat(resource))
-        for statement in statements(policy["PolicyDocument"])
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
+    return synthesised.named(WORKFLOW, "AWS::Events::Rule", construct_id)["Properties"]
 
 
 def writes(synthesised: Synthesised, state: str) -> set[str]:
-    pairs = allowed(synthesised, f"Functions{state}Role")
+    pairs = synthesised.allowed(WORKFLOW, f"Functions{state}Role")
     return {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
 
 
@@ -73,7 +60,7 @@ def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     assert called.pop("PromoteFully") == called["Promote"]
     assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in function_specs(PIPELINE)}
     for state in called:
-        assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]}
+        assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [anywhere.function(WORKFLOW, state)["LogicalId"], "Arn"]}
 
 
 def test_every_function_has_a_folder_with_a_handler() -> None:
@@ -91,7 +78,7 @@ def test_each_machine_logs_everything_and_is_traced(anywhere: Synthesised) -> No
 
 def test_on_aws_functions_that_need_scipy_run_from_the_image(on_aws: Synthesised) -> None:
     for spec in function_specs(PIPELINE):
-        properties = function_named(on_aws, spec.state)["Properties"]
+        properties = on_aws.function(WORKFLOW, spec.state)["Properties"]
         if spec.state in IMAGE_STATES:
             assert properties["PackageType"] == "Image"
             assert properties["ImageConfig"]["Command"] == [f"lambdas.{spec.folder}.handler.handler"]
@@ -121,7 +108,7 @@ def test_every_function_logs_to_a_group_that_forgets(anywhere: Synthesised) -> N
 
 def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None:
     for spec in function_specs(PIPELINE):
-        variables = function_named(anywhere, spec.state)["Properties"]["Environment"]["Variables"]
+        variables = anywhere.function(WORKFLOW, spec.state)["Properties"]["Environment"]["Variables"]
         assert variables["PIPELINE"] == PIPELINE
         assert variables["POWERTOOLS_SERVICE_NAME"] == spec.folder
         assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Contender"
@@ -151,7 +138,11 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
 
 def test_who_decides_about_a_waiting_challenger_reads_its_judgements(anywhere: Synthesised) -> None:
     for state in ("DetectDrift", "EvaluateChallenger"):
-        read = {resource for action, resource in allowed(anywhere, f"Functions{state}Role") if action == "s3:GetObject"}
+        read = {
+            resource
+            for action, resource in anywhere.allowed(WORKFLOW, f"Functions{state}Role")
+            if action == "s3:GetObject"
+        }
         assert any(resource.endswith(f"/judgements/{PIPELINE}/*") for resource in read)
 
 
@@ -159,12 +150,7 @@ def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_
     anywhere: Synthesised,
 ) -> None:
     for policy in anywhere.resources(WORKFLOW, "AWS::IAM::Policy"):
-        pairs = {
-            (action, flat(resource))
-            for statement in statements(policy["Properties"]["PolicyDocument"])
-            for action in statement["Action"]
-            for resource in statement["Resource"]
-        }
+        pairs = allowed_by(policy["Properties"])
         written = {resource for action, resource in pairs if action == "s3:PutObject"}
         assert written <= {resource for action, resource in pairs if action == "s3:GetObject"}
 
@@ -188,9 +174,9 @@ def test_rehearse_may_ask_the_serving_function_of_its_pipeline_and_knows_its_nam
         )
         if properties["Handler"] == "lambdas.serve.handler.handler"
     )
-    variables = function_named(anywhere, "Rehearse")["Properties"]["Environment"]["Variables"]
+    variables = anywhere.function(WORKFLOW, "Rehearse")["Properties"]["Environment"]["Variables"]
     assert variables["SERVE_FUNCTION_NAME"] == serve["FunctionName"]
-    invoked = {r for a, r in allowed(anywhere, "FunctionsRehearseRole") if a == "lambda:InvokeFunction"}
+    invoked = {r for a, r in anywhere.allowed(WORKFLOW, "FunctionsRehearseRole") if a == "lambda:InvokeFunction"}
     assert [arn.endswith(f":function:{serve['FunctionName']}") for arn in invoked] == [True]
 
 
@@ -201,7 +187,7 @@ def test_nothing_of_the_loop_may_answer_what_a_person_is_asked(anywhere: Synthes
 
 
 def test_the_machine_may_start_and_follow_training_and_pass_only_its_two_roles(anywhere: Synthesised) -> None:
-    pairs = allowed(anywhere, "ContinuousTrainingRole")
+    pairs = anywhere.allowed(WORKFLOW, "ContinuousTrainingRole")
     actions = {action for action, _ in pairs}
     assert {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks"} <= actions
     assert {"events:PutTargets", "events:PutRule", "events:DescribeRule"} <= actions
@@ -219,12 +205,12 @@ def test_a_training_task_is_as_large_as_its_pipeline_asks(anywhere: Synthesised)
 
 def test_the_machine_may_start_itself_and_nothing_else(anywhere: Synthesised) -> None:
     name = machine(anywhere)["StateMachineName"]
-    (started,) = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "states:StartExecution"}
+    (started,) = {r for a, r in anywhere.allowed(WORKFLOW, "ContinuousTrainingRole") if a == "states:StartExecution"}
     assert started.endswith(f":stateMachine:{name}")
 
 
 def test_the_machine_invokes_its_own_functions_only(anywhere: Synthesised) -> None:
-    invoked = {r for a, r in allowed(anywhere, "ContinuousTrainingRole") if a == "lambda:InvokeFunction"}
+    invoked = {r for a, r in anywhere.allowed(WORKFLOW, "ContinuousTrainingRole") if a == "lambda:InvokeFunction"}
     functions = anywhere.resources(WORKFLOW, "AWS::Lambda::Function")
     assert invoked == {f"<{function['LogicalId']}.Arn>" for function in functions}
 
@@ -263,15 +249,16 @@ def test_the_rollback_machine_runs_its_definition_with_functions_of_the_loop_and
     assert found["DefinitionString"] == definition
     states = {"RollBack", "Record", "Notify"}
     assert found["DefinitionSubstitutions"] == {
-        f"{state}FunctionArn": {"Fn::GetAtt": [function_named(anywhere, state)["LogicalId"], "Arn"]} for state in states
+        f"{state}FunctionArn": {"Fn::GetAtt": [anywhere.function(WORKFLOW, state)["LogicalId"], "Arn"]}
+        for state in states
     }
-    pairs = allowed(anywhere, "RollbackRole")
+    pairs = anywhere.allowed(WORKFLOW, "RollbackRole")
     assert {action for action, resource in pairs if resource != "*"} == {"lambda:InvokeFunction"}
     assert len({resource for action, resource in pairs if action == "lambda:InvokeFunction"}) == len(states)
 
 
 def test_watch_may_read_predictions_and_alarms_and_changes_neither(anywhere: Synthesised) -> None:
-    actions = {action for action, _ in allowed(anywhere, "FunctionsWatchRole")}
+    actions = {action for action, _ in anywhere.allowed(WORKFLOW, "FunctionsWatchRole")}
     assert "cloudwatch:DescribeAlarms" in actions
     assert {action for action in actions if action.startswith("dynamodb:")} == {"dynamodb:GetItem", "dynamodb:Query"}
 
@@ -309,7 +296,7 @@ def test_a_deployment_that_changes_what_models_are_made_of_starts_a_run(anywhere
 
 
 def test_the_digest_is_that_of_the_code_that_is_deployed_and_of_the_pipelines_settings(anywhere: Synthesised) -> None:
-    code = function_named(anywhere, "DetectDrift")["Properties"]["Environment"]["Variables"]["TRAINING_CODE"]
+    code = anywhere.function(WORKFLOW, "DetectDrift")["Properties"]["Environment"]["Variables"]["TRAINING_CODE"]
     assert code == anywhere.training_code
     settings = settings_of(parse_pipeline(PIPELINE_FILE))
     assert anywhere.only(WORKFLOW, "AWS::SSM::Parameter")["Value"] == recipe_sha256(code, settings)

@@ -1,0 +1,163 @@
+"""The metrics of one pipeline that its alarms and its dashboard share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+
+from contender.messages import Verdict
+from stacks import metrics
+from stacks.alerts import undelivered
+
+
+class PipelineMetrics:
+    """The metrics of one pipeline that alarms and dashboard share."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        period: Duration,
+        machine: sfn.StateMachine,
+        api: apigateway.HttpApi,
+        serve: lambda_.IFunction,
+        dead_letters: sqs.Queue,
+        unhandled: Mapping[str, sqs.Queue],
+    ) -> None:
+        self._pipeline = pipeline
+        self.runs_started = machine.metric_started(period=period, label="started")
+        self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
+        self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
+        self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
+        self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
+        self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
+        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
+        self.serve_errors = serve.metric_errors(period=period, label="function errors")
+        self.throttles = serve.metric_throttles(period=period, label="throttled")
+        self.undelivered = undelivered(dead_letters, period)
+        self._unhandled = {
+            name: queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum", label=name)
+            for name, queue in unhandled.items()
+        }
+        self._machine = machine
+        self._period = period
+
+    def error_rate(self, *, min_requests: int) -> cloudwatch.MathExpression:
+        """Share of requests answered 5xx; 0 while there are too few requests to say."""
+        return cloudwatch.MathExpression(
+            expression=f"IF(requests >= {min_requests}, FILL(errors, 0) / requests, 0)",
+            using_metrics={"requests": self.requests, "errors": self.server_errors},
+            period=self._period,
+            label="error rate",
+        )
+
+    def errors(self) -> cloudwatch.MathExpression:
+        """Requests answered 5xx. The metric is there only when somebody asks, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression="FILL(errors, 0)",
+            using_metrics={"errors": self.server_errors},
+            period=self._period,
+            label="failed predictions",
+        )
+
+    def throttled_share(self) -> cloudwatch.MathExpression:
+        """Calls that Lambda refused for each failed prediction; 0 while none fails."""
+        return cloudwatch.MathExpression(
+            expression="IF(FILL(errors, 0) > 0, FILL(throttles, 0) / errors, 0)",
+            using_metrics={"errors": self.server_errors, "throttles": self.throttles},
+            period=self._period,
+            label="throttled share",
+        )
+
+    def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:
+        """Runs that did not reach their end. A metric is only emitted when it happens, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression="FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)",
+            using_metrics={
+                "failed": self._machine.metric_failed(period=period),
+                "timedOut": self._machine.metric_timed_out(period=period),
+                "aborted": self._machine.metric_aborted(period=period),
+            },
+            period=period,
+            label="not successful",
+        )
+
+    def unhandled(self) -> cloudwatch.MathExpression:
+        """Dead letters of the queues behind serving. A queue that nothing ever went into has no metric, hence FILL."""
+        return cloudwatch.MathExpression(
+            expression=" + ".join(f"FILL({name}, 0)" for name in self._unhandled),
+            using_metrics=self._unhandled,
+            period=self._period,
+            label="unhandled messages",
+        )
+
+    def verdicts(self) -> list[cloudwatch.Metric]:
+        """Runs by how they ended."""
+        return [
+            self._own(metrics.RUNS_FINISHED, statistic="Sum", label=verdict, verdict=verdict)
+            for verdict in get_args(Verdict)
+        ]
+
+    def live(self, name: str, *, statistic: str, label: str = "") -> list[cloudwatch.IMetric]:
+        """A live metric of each variant."""
+        return [self._live(name, variant, statistic, f"{variant} {label}".strip()) for variant in metrics.VARIANTS]
+
+    def live_share(self, of: str, among: str) -> list[cloudwatch.IMetric]:
+        """How many of one are among another, of each variant; nothing while there are none."""
+        return [
+            cloudwatch.MathExpression(
+                expression=f"FILL(of{position}, 0) / among{position}",
+                using_metrics={
+                    f"of{position}": self._live(of, variant, "Sum", variant),
+                    f"among{position}": self._live(among, variant, "Sum", variant),
+                },
+                period=self._period,
+                label=variant,
+            )
+            for position, variant in enumerate(metrics.VARIANTS)
+        ]
+
+    def live_classes(self) -> list[cloudwatch.IMetric]:
+        """Rows by predicted class: which classes there are is not known here, so they are searched for."""
+        return [
+            cloudwatch.SearchExpression(
+                expression=(
+                    f'SEARCH(\'{{{metrics.NAMESPACE},pipeline,variant,class}} MetricName="{metrics.LIVE_CLASS}" '
+                    f'pipeline="{self._pipeline}" variant="{variant}"\', \'Sum\', {int(self._period.to_seconds())})'
+                ),
+                label=variant,
+                period=self._period,
+            )
+            for variant in metrics.VARIANTS
+        ]
+
+    def _live(self, name: str, variant: str, statistic: str, label: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=name,
+            dimensions_map={"pipeline": self._pipeline, "variant": variant},
+            statistic=statistic,
+            period=self._period,
+            label=label,
+        )
+
+    def champion_age(self) -> cloudwatch.Metric:
+        """Hours since the champion was promoted."""
+        return self._own(metrics.CHAMPION_AGE_HOURS, statistic="Maximum", label="champion age")
+
+    def _own(self, name: str, *, statistic: str, label: str, **dimensions: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": metrics.SERVICE, "pipeline": self._pipeline, **dimensions},
+            statistic=statistic,
+            period=Duration.hours(1),
+            label=label,
+        )
