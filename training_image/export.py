@@ -39,6 +39,8 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
 """Largest difference that counts as agreement: in probability, or as a share of the typical prediction."""
 
+CURE = "it cannot be served; choose another training.estimator, or take the newest of training.parameters out again"
+
 LISTED_ROWS = 5
 LISTED_REASON = 300
 
@@ -222,9 +224,11 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
     try:
         found = score_onnx(graph, rows)
     except Exception as error:  # ONNX Runtime has a class of its own for each status
-        raise ParityError(f"the ONNX model fails where the trained pipeline answers: {error}") from error
+        raise ParityError(f"the ONNX model fails where the trained pipeline answers: {error}; {CURE}") from error
     if found.shape != expected.shape:
-        raise ParityError(f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}")
+        raise ParityError(
+            f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}; {CURE}"
+        )
     is_classifier = hasattr(pipeline, "predict_proba")
     scale = 1.0 if is_classifier else float(np.sqrt(np.mean(expected**2)))
     limit = TOLERANCE * (scale or 1.0)
@@ -261,7 +265,7 @@ def _mismatch(rows: Matrix, expected: Predictions, found: Predictions, wrong: ND
     )
     return (
         f"the ONNX model differs from the trained pipeline in {len(wrong)} of {len(rows)} rows, "
-        f"by up to {worst:.6g} where {limit:.3g} is allowed: {shown}"
+        f"by up to {worst:.6g} where {limit:.3g} is allowed: {shown}; {CURE}"
     )
 
 

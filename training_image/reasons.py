@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+
 
 def one_line(error: BaseException) -> str:
     """An error for people: Contender's own say it all, others need their type.
@@ -12,8 +15,25 @@ def one_line(error: BaseException) -> str:
     'ZeroDivisionError: division by zero'
     """
     text = " ".join(str(error).split())
-    ours = type(error).__module__ == "contender.errors"
-    return text if ours and text else f"{type(error).__name__}: {text}"
+    return text if _is_ours(error) and text else f"{type(error).__name__}: {text}"
+
+
+def where_it_failed(error: BaseException) -> Iterator[str]:
+    """For the log, the traceback of what is not Contender's own, such as an estimator of the user's: line by line.
+
+    Examples
+    --------
+    >>> list(where_it_failed(ZeroDivisionError("division by zero")))
+    ['ZeroDivisionError: division by zero']
+    """
+    foreign = error.__cause__ if _is_ours(error) else error
+    if foreign is not None:
+        for lines in traceback.format_exception(foreign):
+            yield from lines.splitlines()
+
+
+def _is_ours(error: BaseException) -> bool:
+    return type(error).__module__ == "contender.errors"
 
 
 def out_of_memory(memory_mib: int, peak_mib: float | None = None, *, sure: bool = True) -> str:

@@ -269,7 +269,7 @@ class _Search:
         if tried and len(failed) == len(tried):
             raise TrainingFailedError(
                 f"no set of parameters out of search.space could be trained, {len(tried)} were tried; "
-                f"{failed[0].named} said: {failed[0].reason}"
+                f"{failed[0].named} said: {failed[0].reason}; correct search.space, or set search.trials = 0"
             )
         best = best_of(self.trials, greater_is_better=self.metric.greater_is_better)
         default = own[0].score if own and own[0].state == "complete" else None

@@ -43,7 +43,7 @@ from training_image.explaining import against_champion, champion_explanation
 from training_image.fitting import TrainedModel, train
 from training_image.manifest import build_manifest
 from training_image.progress import Progress, Report
-from training_image.reasons import reason_of
+from training_image.reasons import reason_of, where_it_failed
 from training_image.resources import container_peak_mib, measured
 from training_image.supervisor import tell_supervisor
 
@@ -101,8 +101,10 @@ class TrainingTask:
             model, datasets = self._train(config, folder, progress)
         except Exception as error:  # whatever it was, the run has to be told why there is no model
             reason = reason_of(error, memory_mib)
+            for line in where_it_failed(error):
+                self.report(line)
             self.report(f"failed: {reason}")
-            folder.write(TRAINING, {"status": "failed", "reason": reason})
+            folder.write(TRAINING, {"status": "failed", "reason": reason, "seconds": round(progress.elapsed(), 2)})
             self.tell(status="failed")
             return False
         reused = model.manifest["run_id"] != self.run_id

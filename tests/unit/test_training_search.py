@@ -181,6 +181,7 @@ def test_a_space_out_of_which_nothing_can_be_trained_ends_the_training_with_the_
         Trainer(before=refuse).search(pipeline("shift = [1, 2]", "trials = 9"))
     assert "trial 1 (shift " in str(caught.value)
     assert "ValueError: shift " in str(caught.value)
+    assert str(caught.value).endswith("; correct search.space, or set search.trials = 0")
 
 
 def test_own_parameters_that_cannot_be_trained_are_no_reason_to_give_up() -> None:

@@ -231,6 +231,7 @@ def test_without_a_dataset_the_report_says_what_to_do(world: World) -> None:
     assert world.run() == {
         "status": "failed",
         "reason": "trial has no dataset yet; upload a file to incoming/trial/",
+        "seconds": 1.0,  # one line was reported
     }
     assert world.lines == ["failed: trial has no dataset yet; upload a file to incoming/trial/"]
 
@@ -251,6 +252,18 @@ def test_a_dataset_from_before_a_feature_existed_is_named(world: World) -> None:
     world.add_dataset(1)
 
     assert "dataset 0000000000000000 (incoming/trial/0.csv) lacks kind" in world.run()["reason"]
+
+
+def test_the_log_says_where_an_estimator_failed_and_the_reason_stays_one_line(world: World) -> None:
+    world.add_dataset(0)
+    world.start("run-1", PIPELINE_FILE.replace("max_iter = 5", "max_iter = -5"))
+    reason = world.run()["reason"]
+
+    assert reason.startswith("hist_gradient_boosting cannot be trained: The 'max_iter' parameter ")
+    assert reason.endswith("; correct training.parameters or the rows, or choose another training.estimator")
+    assert world.lines[-1] == f"failed: {reason}"
+    assert "Traceback (most recent call last):" in world.lines
+    assert not any("\n" in line for line in world.lines)
 
 
 def test_a_missing_run_folder_is_a_failure_with_a_reason(world: World) -> None:
