@@ -27,7 +27,7 @@ def where_it_failed(error: BaseException) -> Iterator[str]:
     ['ZeroDivisionError: division by zero']
     """
     foreign = error.__cause__ if _is_ours(error) else error
-    if foreign is not None:
+    if foreign is not None and not isinstance(foreign, MemoryError):  # that says enough, and there is none to say more
         for lines in traceback.format_exception(foreign):
             yield from lines.splitlines()
 
