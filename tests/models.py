@@ -18,7 +18,7 @@ def crown(objects: Objects, model: ModelVersion, *, pipeline: str = "shop") -> N
         judged_against=current.etag if current else None,
         run_id=model.manifest_sha256,
         fencing_token=1,
-        now="now",
+        now="2026-01-01T00:00:00+00:00",
         reason="better",
     )
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from contender.cli import api_commands
-from contender.promotion import promote
 from contender.registry import ModelRegistry
 from tests.cli.conftest import Contender
 from tests.fakes import MemoryObjects
+from tests.models import crown
 
 MANIFEST = {
     "version": "v1",
@@ -36,18 +36,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
 
 @pytest.fixture
 def crowned(models: MemoryObjects) -> MemoryObjects:
-    version = ModelRegistry(models, "sales").write(MANIFEST, {})
-    promote(
-        models,
-        pipeline="sales",
-        version="v1",
-        manifest_sha256=version.manifest_sha256,
-        judged_against=None,
-        run_id="r",
-        fencing_token=1,
-        now="now",
-        reason="first",
-    )
+    crown(models, ModelRegistry(models, "sales").write(MANIFEST, {}), pipeline="sales")
     return models
 
 

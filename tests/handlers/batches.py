@@ -7,71 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from onnx import TensorProto, helper, numpy_helper
 
 from contender.batch import JobFolder
-from contender.promotion import promote, read_pointer
-from contender.registry import MODEL, ModelRegistry
 from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, Context
-
-FEATURES = [
-    {"name": "amount", "kind": "numeric", "levels": []},
-    {"name": "carrier", "kind": "categorical", "levels": ["A", "B"]},
-]
-
-
-def graph(slope: float) -> bytes:
-    """P(true) = slope × amount, 0 where the amount is missing; whatever the carrier."""
-    weights = np.array([[-slope, slope]], dtype=np.float32)
-    nodes = [
-        helper.make_node("Gather", ["input", "first"], ["gathered"], axis=1),
-        helper.make_node("IsNaN", ["gathered"], ["missing"]),
-        helper.make_node("Where", ["missing", "zero", "gathered"], ["amount"]),
-        helper.make_node("MatMul", ["amount", "weights"], ["product"]),
-        helper.make_node("Add", ["product", "offset"], ["probabilities"]),
-    ]
-    content = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, 2])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
-        [
-            numpy_helper.from_array(np.array([0]), "first"),
-            numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero"),
-            numpy_helper.from_array(weights, "weights"),
-            numpy_helper.from_array(np.array([1.0, 0.0], dtype=np.float32), "offset"),
-        ],
-    )
-    return helper.make_model(content, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-
-def crown(cloud: Cloud, version: str = "v1", slope: float = 0.01) -> None:
-    """Make a version with that slope, and make it the champion."""
-    manifest = {
-        "version": version,
-        "pipeline": PIPELINE,
-        "task": "binary",
-        "classes": ["false", "true"],
-        "positive": "true",
-        "features": FEATURES,
-    }
-    model = ModelRegistry(cloud.models, PIPELINE).write(manifest, {MODEL: graph(slope)})
-    current = read_pointer(cloud.models, PIPELINE)
-    promote(
-        cloud.models,
-        pipeline=PIPELINE,
-        version=version,
-        manifest_sha256=model.manifest_sha256,
-        judged_against=current.etag if current else None,
-        run_id=version,
-        fencing_token=1,
-        now=STARTED_AT,
-        reason="better",
-    )
 
 
 def csv(rows: int, *, first: int = 0) -> bytes:
@@ -145,19 +85,7 @@ class Job:
 
 def put(cloud: Cloud, name: str, body: bytes) -> dict[str, Any]:
     """Put a file where it is looked for, and the input that its event gives to an execution."""
-    key = f"batch/{PIPELINE}/in/{name}"
-    answer = boto3.client("s3").put_object(Bucket="data", Key=key, Body=body)
-    return {
-        "trigger": "upload",
-        "pipeline": PIPELINE,
-        "bucket": "data",
-        "key": key,
-        "version_id": answer["VersionId"],
-        "etag": answer["ETag"].strip('"'),
-        "sequencer": "0055AED6DCD90281E5",
-        "size": len(body),
-        "event_time": "2026-01-01T00:00:00Z",
-    }
+    return cloud.upload(name, body, folder=f"batch/{PIPELINE}/in")
 
 
 def job(cloud: Cloud, body: bytes, *, name: str = "May ü 1.csv", part_rows: int = 0) -> Job:

@@ -98,9 +98,9 @@ class Cloud:
         answer = self.function(name).handler(json.loads(json.dumps(event)), Context())
         return json.loads(json.dumps(answer))
 
-    def upload(self, name: str, body: bytes) -> dict[str, Any]:
-        """Put a file where it is looked for, and the input that its event gives to a run."""
-        key = f"incoming/{PIPELINE}/{name}"
+    def upload(self, name: str, body: bytes, *, folder: str = f"incoming/{PIPELINE}") -> dict[str, Any]:
+        """Put a file where it is looked for, and the input that its event gives to an execution."""
+        key = f"{folder}/{name}"
         answer = boto3.client("s3").put_object(Bucket="data", Key=key, Body=body)
         return {
             "trigger": "upload",

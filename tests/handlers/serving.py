@@ -10,8 +10,8 @@ import boto3
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from contender.promotion import promote, read_pointer
 from contender.registry import MODEL, ModelRegistry, ModelVersion
+from tests import models
 from tests.handlers.conftest import Cloud, Context
 
 ROW = {"amount": 10, "carrier": "A"}
@@ -19,14 +19,28 @@ FEATURES = [
     {"name": "amount", "kind": "numeric", "levels": []},
     {"name": "carrier", "kind": "categorical", "levels": ["A", "B"]},
 ]
-TYPICAL = {"amount": 50.0, "carrier": "B"}
+MANIFEST = {
+    "version": "v1",
+    "pipeline": "shop",
+    "task": "binary",
+    "target": "late",
+    "positive": "true",
+    "classes": ["false", "true"],
+    "features": FEATURES,
+    "typical": {"amount": 50.0, "carrier": "B"},
+    "metrics": {"auc": 0.7},
+    "trained_rows": 100,
+    "datasets": ["d1"],
+}
 
 
 def graph(slope: float) -> bytes:
-    """P(true) = slope × amount, whatever the carrier."""
+    """P(true) = slope × amount, 0 where the amount is missing; whatever the carrier."""
     weights = np.array([[-slope, slope]], dtype=np.float32)
     nodes = [
-        helper.make_node("Gather", ["input", "first"], ["amount"], axis=1),
+        helper.make_node("Gather", ["input", "first"], ["gathered"], axis=1),
+        helper.make_node("IsNaN", ["gathered"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "gathered"], ["amount"]),
         helper.make_node("MatMul", ["amount", "weights"], ["product"]),
         helper.make_node("Add", ["product", "offset"], ["probabilities"]),
     ]
@@ -37,6 +51,7 @@ def graph(slope: float) -> bytes:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
         [
             numpy_helper.from_array(np.array([0]), "first"),
+            numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero"),
             numpy_helper.from_array(weights, "weights"),
             numpy_helper.from_array(np.array([1.0, 0.0], dtype=np.float32), "offset"),
         ],
@@ -46,38 +61,14 @@ def graph(slope: float) -> bytes:
 
 def publish(cloud: Cloud, version: str, slope: float, **manifest: Any) -> ModelVersion:
     """Write a model version."""
-    content = {
-        "version": version,
-        "pipeline": "shop",
-        "task": "binary",
-        "target": "late",
-        "positive": "true",
-        "classes": ["false", "true"],
-        "features": FEATURES,
-        "typical": TYPICAL,
-        "metrics": {"auc": 0.7},
-        "trained_rows": 100,
-        "datasets": ["d1"],
-        **manifest,
-    }
-    return ModelRegistry(cloud.models, "shop").write(content, {MODEL: graph(slope)})
-
-
-def crown(cloud: Cloud, version: str, slope: float, **manifest: Any) -> None:
-    """Write a model version and make it champion."""
-    model = publish(cloud, version, slope, **manifest)
-    current = read_pointer(cloud.models, "shop")
-    promote(
-        cloud.models,
-        pipeline="shop",
-        version=version,
-        manifest_sha256=model.manifest_sha256,
-        judged_against=current.etag if current else None,
-        run_id=version,
-        fencing_token=1,
-        now="2026-01-01T00:00:00+00:00",
-        reason="better",
+    return ModelRegistry(cloud.models, "shop").write(
+        {**MANIFEST, "version": version, **manifest}, {MODEL: graph(slope)}
     )
+
+
+def crown(cloud: Cloud, version: str = "v1", slope: float = 0.01, **manifest: Any) -> None:
+    """Write a model version and make it champion."""
+    models.crown(cloud.models, publish(cloud, version, slope, **manifest))
 
 
 def event(

@@ -23,12 +23,12 @@ import pytest
 from moto import mock_aws
 from onnx import TensorProto, helper, numpy_helper
 
-from contender.promotion import promote
 from contender.registry import MODEL, ModelRegistry
 from contender.serving_policy import ServingPolicy
 from tests.conftest import KEEP_SESSION, REGION, create_bucket, create_table
 from tests.handlers.conftest import Cloud, Context
-from tests.handlers.serving import FEATURES, TYPICAL
+from tests.handlers.serving import MANIFEST
+from tests.models import crown
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -142,31 +142,7 @@ def gateway(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         fifo = sqs.create_queue(QueueName="async.fifo", Attributes={"FifoQueue": "true"})
         patch.setenv("ASYNC_URL", fifo["QueueUrl"])
         cloud = Cloud("")
-        manifest = {
-            "version": "v1",
-            "pipeline": "shop",
-            "task": "binary",
-            "target": "late",
-            "positive": "true",
-            "classes": ["false", "true"],
-            "features": FEATURES,
-            "typical": TYPICAL,
-            "metrics": {"auc": 0.7},
-            "trained_rows": 100,
-            "datasets": ["d1"],
-        }
-        model = ModelRegistry(cloud.models, "shop").write(manifest, {MODEL: graph()})
-        promote(
-            cloud.models,
-            pipeline="shop",
-            version="v1",
-            manifest_sha256=model.manifest_sha256,
-            judged_against=None,
-            run_id="run",
-            fencing_token=1,
-            now="2026-01-01T00:00:00+00:00",
-            reason="first",
-        )
+        crown(cloud.models, ModelRegistry(cloud.models, "shop").write(MANIFEST, {MODEL: graph()}))
         yield Gateway(cloud.function("serve").handler)
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from contender.errors import IntegrityError, NotFoundError
 from contender.registry import sha256
-from tests.handlers.batches import Job, crown, csv, job, put
+from tests.handlers.batches import Job, csv, job, put
 from tests.handlers.conftest import STARTED_AT, Cloud
+from tests.handlers.serving import crown
 
 BROKEN = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "The threshold was exceeded"}
 BAD = csv(5) + b"\nlots,o5,B\n7,o6\nmore,o7,A\n"

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.batch import MAX_PARTS, PLAN, UNDER_WAY_SECONDS
-from tests.handlers.batches import Job, crown, csv, job, parquet, put
+from tests.handlers.batches import Job, csv, job, parquet, put
 from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud
+from tests.handlers.serving import crown
 
 SCHEDULE = {"trigger": "schedule", "pipeline": PIPELINE}
 

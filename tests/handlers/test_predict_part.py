@@ -13,8 +13,9 @@ import pytest
 from contender.errors import BatchRejectedError, IntegrityError, NotFoundError
 from contender.prediction_ids import parse_prediction_id
 from contender.registry import MODEL, sha256
-from tests.handlers.batches import Job, crown, csv, graph, job, parquet, put
+from tests.handlers.batches import Job, csv, job, parquet, put
 from tests.handlers.conftest import PIPELINE, Cloud
+from tests.handlers.serving import crown, graph
 
 
 @pytest.fixture

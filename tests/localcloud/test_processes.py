@@ -54,15 +54,19 @@ def test_a_process_given_the_id_of_an_ended_one_is_not_taken_for_it_and_not_stop
     stop_group(record, grace_seconds=SECONDS)
 
 
-def test_stopping_a_process_stops_the_children_it_leaves_behind(tmp_path: Path) -> None:
+def parent_and_child(folder: Path) -> tuple[ProcessRecord, ProcessRecord]:
     child = "import time; time.sleep(60)"
     record = start(
-        tmp_path,
+        folder,
         f"import subprocess, sys, time; one = subprocess.Popen([sys.executable, '-c', {child!r}]);"
         "print('child', one.pid, flush=True); time.sleep(60)",
     )
-    wait_for_line(tmp_path, "child")
-    child_record = record_of(int((tmp_path / "log").read_text().split()[1]))
+    wait_for_line(folder, "child")
+    return record, record_of(int((folder / "log").read_text().split()[1]))
+
+
+def test_stopping_a_process_stops_the_children_it_leaves_behind(tmp_path: Path) -> None:
+    record, child_record = parent_and_child(tmp_path)
     assert is_alive(child_record)
     assert stop_group(record, grace_seconds=SECONDS)
     assert not is_alive(record)
@@ -70,14 +74,7 @@ def test_stopping_a_process_stops_the_children_it_leaves_behind(tmp_path: Path) 
 
 
 def test_children_are_stopped_also_when_their_parent_has_been_killed(tmp_path: Path) -> None:
-    child = "import time; time.sleep(60)"
-    record = start(
-        tmp_path,
-        f"import subprocess, sys, time; one = subprocess.Popen([sys.executable, '-c', {child!r}]);"
-        "print('child', one.pid, flush=True); time.sleep(60)",
-    )
-    wait_for_line(tmp_path, "child")
-    child_record = record_of(int((tmp_path / "log").read_text().split()[1]))
+    record, child_record = parent_and_child(tmp_path)
     os.kill(record.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(record), seconds=SECONDS)
     stop_recorded(tmp_path, grace_seconds=SECONDS)
