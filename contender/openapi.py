@@ -7,23 +7,15 @@ whether the API runs or not.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from contender.ground_truth import MAX_ITEMS
-from contender.serving import MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS, MAX_KEY, MAX_TEXT
+from contender.openapi_schemas import EITHER_ID, EXAMPLE_REQUEST, Schema, ref, schemas
+from contender.serving import MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS
 from contender.serving_policy import ServingPolicy
 
-Schema = dict[str, Any]
-
-_LARGEST = sys.float_info.max
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-REQUEST_ID = f"^{_UUID}$"
-PREDICTION_ID = f"^{_UUID}-(0|[1-9][0-9]{{0,5}})$"
-EITHER_ID = f"^{_UUID}(-(0|[1-9][0-9]{{0,5}}))?$"
-# As a key gives it: an id that holds a time would be too old for feedback one day.
-_EXAMPLE_REQUEST = "5f0c8a3e-9d1b-5c47-8e2a-7b6d4f3a2c10"
 _JSON = "application/json"
 
 _GATEWAY_REFUSES = {
@@ -64,7 +56,7 @@ def document(manifest: Mapping[str, Any], policy: ServingPolicy, *, url: str = "
         "servers": [{"url": url}],
         "security": [{scheme: []}],
         "paths": _paths(policy),
-        "components": {"schemas": _schemas(manifest, policy), "securitySchemes": {scheme: _security(policy)}},
+        "components": {"schemas": schemas(manifest, policy), "securitySchemes": {scheme: _security(policy)}},
     }
 
 
@@ -81,36 +73,7 @@ def _security(policy: ServingPolicy) -> Schema:
 
 
 def _paths(policy: ServingPolicy) -> Schema:
-    def operation(
-        operation_id: str,
-        summary: str,
-        description: str,
-        answers: Mapping[int, Schema],
-        *,
-        body: str | None = None,
-        parameters: Sequence[Schema] = (),
-        problems: Mapping[int, str],
-    ) -> Schema:
-        said: Schema = {"operationId": operation_id, "summary": summary, "description": description}
-        if parameters:
-            said["parameters"] = list(parameters)
-        if body is not None:
-            said["requestBody"] = {"required": True, "content": {_JSON: {"schema": _ref(body)}}}
-            problems = {**_OF_ANY_BODY, **problems}
-        refusals = {status: _problem(text) for status, text in sorted(problems.items())}
-        gateway = {
-            403: _refusal(_GATEWAY_REFUSES[policy.auth]),
-            429: _refusal(
-                f"More than {policy.requests_per_second} requests a second, or {policy.burst} at once; try again."
-            ),
-            500: _problem("The request failed inside the service, which is a defect of it; try again."),
-        }
-        if policy.auth == "api_key":
-            gateway[401] = _refusal("The header `x-api-key` is missing.")
-        responses = {**answers, **refusals, **gateway}
-        said["responses"] = {str(status): responses[status] for status in sorted(responses)}
-        return said
-
+    operation = partial(_operation, policy)
     no_model = {503: "The pipeline has no champion yet, or the first one could not be loaded; try again."}
     return {
         "/v1/predict": {
@@ -165,7 +128,7 @@ def _paths(policy: ServingPolicy) -> Schema:
                         "required": True,
                         "description": "The id of a request (all of its rows) or of one prediction.",
                         "schema": {"type": "string", "pattern": EITHER_ID},
-                        "example": f"{_EXAMPLE_REQUEST}-0",
+                        "example": f"{EXAMPLE_REQUEST}-0",
                     }
                 ],
                 problems={
@@ -238,12 +201,40 @@ _OF_ANY_BODY: Mapping[int, str] = {
 }
 
 
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _operation(
+    policy: ServingPolicy,
+    operation_id: str,
+    summary: str,
+    description: str,
+    answers: Mapping[int, Schema],
+    *,
+    body: str | None = None,
+    parameters: Sequence[Schema] = (),
+    problems: Mapping[int, str],
+) -> Schema:
+    said: Schema = {"operationId": operation_id, "summary": summary, "description": description}
+    if parameters:
+        said["parameters"] = list(parameters)
+    if body is not None:
+        said["requestBody"] = {"required": True, "content": {_JSON: {"schema": ref(body)}}}
+        problems = {**_OF_ANY_BODY, **problems}
+    refusals = {status: _problem(text) for status, text in sorted(problems.items())}
+    gateway = {
+        403: _refusal(_GATEWAY_REFUSES[policy.auth]),
+        429: _refusal(
+            f"More than {policy.requests_per_second} requests a second, or {policy.burst} at once; try again."
+        ),
+        500: _problem("The request failed inside the service, which is a defect of it; try again."),
+    }
+    if policy.auth == "api_key":
+        gateway[401] = _refusal("The header `x-api-key` is missing.")
+    responses = {**answers, **refusals, **gateway}
+    said["responses"] = {str(status): responses[status] for status in sorted(responses)}
+    return said
 
 
 def _answer(description: str, schema: str) -> Schema:
-    return {"description": description, "content": {_JSON: {"schema": _ref(schema)}}}
+    return {"description": description, "content": {_JSON: {"schema": ref(schema)}}}
 
 
 def _problem(description: str) -> Schema:
@@ -252,274 +243,6 @@ def _problem(description: str) -> Schema:
 
 def _refusal(description: str) -> Schema:
     return _answer(description, "GatewayProblem")
-
-
-def _schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
-    row = _row(manifest)
-    rows = {"type": "array", "minItems": 1, "items": _ref("Row")}
-    key = {"type": "string", "minLength": 1, "maxLength": MAX_KEY}
-    example = row["examples"][0]
-    return {
-        "Row": row,
-        "PredictRequest": {
-            **_object(
-                {
-                    "rows": {**rows, "maxItems": policy.max_rows},
-                    "key": {**key, "description": "The caller's own, such as a customer's id."},
-                    "contributions": {"type": "boolean", "default": False},
-                },
-                required=["rows"],
-            ),
-            # Contributions are for fewer rows.
-            "if": {"properties": {"contributions": {"const": True}}, "required": ["contributions"]},
-            "then": {"properties": {"rows": {"maxItems": min(MAX_CONTRIBUTION_ROWS, policy.max_rows)}}},
-            "examples": [{"rows": [example]}],
-        },
-        "AsyncRequest": {
-            **_object(
-                {
-                    "rows": {**rows, "maxItems": min(MAX_ASYNC_ROWS, policy.max_rows)},
-                    "key": {**key, "description": "Names this request: one key is predicted once."},
-                    "group": {**key, "description": "Requests of one group are predicted in order; else of one key."},
-                },
-                required=["rows", "key"],
-            ),
-            "examples": [{"rows": [example], "key": "order-17"}],
-        },
-        "Value": _value(manifest),
-        "Prediction": _object(
-            {
-                "prediction_id": _text(REQUEST_ID),
-                "model_version": {"type": "string"},
-                "variant": {"enum": ["champion", "challenger"]},
-                "predictions": {"type": "array", "items": _one(manifest, contributions=True)},
-            }
-        ),
-        "Contributions": _contributions(manifest),
-        "Queued": _object({"prediction_id": _text(REQUEST_ID), "status": {"enum": ["queued", "done", "failed"]}}),
-        "Kept": _object(
-            {
-                "prediction_id": _text(REQUEST_ID),
-                "status": {"enum": ["queued", "done", "failed"]},
-                "at": _or_null({"type": "string", "description": "When it was answered, ISO 8601 in UTC."}),
-                "model_version": _or_null({"type": "string"}),
-                "variant": _or_null({"type": "string"}),
-                "error": _or_null({"type": "string"}),
-                "predictions": {
-                    "type": "array",
-                    "items": _one(manifest, contributions=False, kept=True),
-                },
-            }
-        ),
-        "FeedbackRequest": {
-            **_object(
-                {
-                    "items": {
-                        "type": "array",
-                        "minItems": 1,
-                        "maxItems": MAX_ITEMS,
-                        "items": _object(
-                            {
-                                "prediction_id": {"type": "string", "description": "As an answer carried it."},
-                                "label": _label(manifest),
-                                "observed_at": {
-                                    "type": "string",
-                                    "description": "When it was known, ISO 8601; UTC where it names no zone.",
-                                },
-                            },
-                            required=["prediction_id", "label"],
-                        ),
-                    }
-                }
-            ),
-            "examples": [{"items": [{"prediction_id": f"{_EXAMPLE_REQUEST}-0", "label": _example_label(manifest)}]}],
-        },
-        "FeedbackTaken": _object({"accepted": {"type": "integer", "minimum": 1}, "refused": _refused()}),
-        "Model": _model(manifest),
-        "Health": _object({"status": {"const": "ok"}, "model_version": {"type": "string"}}),
-        "Problem": _object(
-            {
-                "error": {"type": "string", "description": "What is wrong and what to do."},
-                "refused": {**_refused(), "description": "With feedback: each item and its reason."},
-            },
-            required=["error"],
-        ),
-        "GatewayProblem": {"type": "object", "properties": {"message": {"type": "string"}}},
-    }
-
-
-def _object(properties: Schema, *, required: Sequence[str] | None = None) -> Schema:
-    """An object of exactly these members, all of them required unless said otherwise."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties) if required is None else list(required),
-        "additionalProperties": False,
-    }
-
-
-def _text(pattern: str) -> Schema:
-    return {"type": "string", "pattern": pattern}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _row(manifest: Mapping[str, Any]) -> Schema:
-    """A row: every feature, by its own name."""
-    number = {"type": ["number", "null"], "minimum": -_LARGEST, "maximum": _LARGEST}
-    category = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT, **_bounds(number)}
-    properties = {}
-    for feature in manifest["features"]:
-        if feature["kind"] == "numeric":
-            properties[feature["name"]] = {**number, "description": "A number; null where it is not known."}
-        else:
-            shown = ", ".join(feature.get("levels", ())[:8])
-            properties[feature["name"]] = {
-                **category,
-                "description": "A category; null where it is not known, as which one counts that training has not seen."
-                + (f" Among the known ones: {shown}." if shown else ""),
-            }
-    return {**_object(properties), "examples": [example_row(manifest)]}
-
-
-def _bounds(number: Schema) -> Schema:
-    return {name: number[name] for name in ("minimum", "maximum")}
-
-
-def example_row(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest's typical row, or one of zeros and frequent levels where there is none."""
-    typical = manifest.get("typical") or {}
-    return {
-        feature["name"]: typical[feature["name"]] if feature["name"] in typical else _some_value(feature)
-        for feature in manifest["features"]
-    }
-
-
-def _some_value(feature: Mapping[str, Any]) -> Any:
-    return 0.0 if feature["kind"] == "numeric" else next(iter(feature.get("levels", ())), None)
-
-
-def _value(manifest: Mapping[str, Any]) -> Schema:
-    """What is predicted."""
-    if manifest["task"] == "regression":
-        return {"type": "number", "description": f"The predicted {manifest['target']}."}
-    return {"enum": list(manifest["classes"]), "description": "The most likely class."}
-
-
-def _one(manifest: Mapping[str, Any], *, contributions: bool, kept: bool = False) -> Schema:
-    """One row's prediction. One that was `kept` may be another version's, with other classes."""
-    properties: Schema = {"prediction_id": _text(PREDICTION_ID), "prediction": _ref("Value")}
-    if kept:
-        properties["prediction"] = {"type": ["string", "number"]}
-    required = ["prediction_id", "prediction"]
-    probability = {"type": "number", "minimum": -1e-6, "maximum": 1.000001}
-    if manifest["task"] == "binary":
-        properties["probability"] = {**probability, "description": f"Of {manifest['positive']!r}."}
-        required.append("probability")
-    if manifest["task"] != "regression":
-        each = dict.fromkeys(manifest["classes"], probability)
-        properties["probabilities"] = {"type": "object", "additionalProperties": probability} if kept else _object(each)
-        required.append("probabilities")
-    if contributions:
-        properties["contributions"] = _ref("Contributions")
-    if kept:
-        properties["row"] = {
-            "type": ["object", "null"],
-            "description": "As it was sent, without what the policy drops or hashes.",
-        }
-        properties["label"] = {
-            "oneOf": [
-                {"type": "null"},
-                _object(
-                    {
-                        "label": {"type": ["string", "number"]},
-                        "observed_at": {"type": ["string", "null"]},
-                        "received_at": {"type": "string"},
-                    }
-                ),
-            ],
-            "description": "What turned out to be true, when that was observed, and when it came (ISO 8601).",
-        }
-        required += ["row", "label"]
-    return _object(properties, required=required)
-
-
-def _contributions(manifest: Mapping[str, Any]) -> Schema:
-    features = _object({feature["name"]: {"type": "number"} for feature in manifest["features"]})
-    properties: Schema = {
-        "typical": {
-            "type": "number",
-            "description": "The prediction for a typical row, which this one is compared with.",
-        },
-        "exact": {"type": "boolean", "description": "False: estimated by sampling, with these standard errors."},
-        "values": {**features, "description": "They add up to the prediction minus `typical`."},
-        "standard_errors": features,
-    }
-    required = ["typical", "exact", "values"]
-    if manifest["task"] != "regression":
-        properties["to_probability_of"] = {"enum": list(manifest["classes"])}
-        required.append("to_probability_of")
-    return {
-        **_object(properties, required=required),
-        "description": "Baseline Shapley values: what each feature's value, in place of the typical one, changes.",
-    }
-
-
-def _label(manifest: Mapping[str, Any]) -> Schema:
-    if manifest["task"] == "regression":
-        return {
-            "type": "number",
-            "description": f"The value of {manifest['target']}.",
-            "minimum": -_LARGEST,
-            "maximum": _LARGEST,
-        }
-    return {
-        "type": ["string", "number", "boolean"],
-        "maxLength": MAX_TEXT,
-        "description": f"One of {', '.join(manifest['classes'])}; true and 1 are read as training read them.",
-    }
-
-
-def _example_label(manifest: Mapping[str, Any]) -> Any:
-    return 1.5 if manifest["task"] == "regression" else manifest["classes"][0]
-
-
-def _refused() -> Schema:
-    item = _object({"index": {"type": "integer"}, "prediction_id": {"type": "string"}, "reason": {"type": "string"}})
-    return {"type": "array", "items": item}
-
-
-def _model(manifest: Mapping[str, Any]) -> Schema:
-    text: Schema = {"type": "string"}
-    trial = _object(
-        {
-            "model_version": text,
-            "mode": {"enum": ["canary", "shadow"]},
-            "weight": {"type": "number", "minimum": 0, "maximum": 1},
-            "until": {"type": ["string", "null"]},
-        }
-    )
-    return _object(
-        {
-            "model_version": text,
-            "pipeline": text,
-            "task": {"const": manifest["task"]},
-            "target": text,
-            "classes": {"type": ["array", "null"], "items": text},
-            "features": {
-                "type": "array",
-                "items": _object({"name": text, "kind": {"enum": ["numeric", "categorical"]}}),
-            },
-            "metrics": {"type": "object"},
-            "trained_rows": {"type": "integer"},
-            "datasets": {"type": "array", "items": text},
-            "serving_since": text,
-            "previous": {"type": ["string", "null"]},
-            "challenger": {"oneOf": [{"type": "null"}, trial]},
-        }
-    )
 
 
 def page(content: Mapping[str, Any], script: str, style: str) -> str:

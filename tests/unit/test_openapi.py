@@ -11,7 +11,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from contender.adapters.swagger_ui import swagger_ui
 from contender.errors import InvalidInputError
-from contender.openapi import document, example_row, page
+from contender.openapi import document, page
+from contender.openapi_schemas import example_row
 from contender.serving import RowReader, read_request
 from contender.serving_policy import ServingPolicy
 
