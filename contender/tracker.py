@@ -21,7 +21,7 @@ class TrackedDataset:
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """All that a tracker is told of a run. `started_at` and `ended_at` are ISO times; empty where not known."""
+    """All that a tracker is told of a run. `started_at` is an ISO time; empty where it is not known."""
 
     run_id: str
     name: str

@@ -16,6 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
 from contender.errors import TrackingError
 from contender.tracker import Known, TrackedDataset, TrackedRun, TrackedVersion
 
@@ -30,8 +33,15 @@ SILENT = {
 }
 """MLflow reports its use unless it is told not to; and what was written has to be written when a call returns."""
 
-PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it may ask for an hour
+}
 """A server that does not answer is an error that people see, not minutes of silence."""
+
+REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED", 401, 403)
+"""Error codes of MLflow, and statuses of HTTP, that mean who asks and not the server."""
 
 TAG = "contender."
 """Before the tags by which runs and versions are found again; those for people have none, as lists cut long names."""
@@ -47,11 +57,14 @@ STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 UNNAMEABLE = re.compile(r"[^\w./\- :]")
 """What MLflow does not take in a name."""
 
+USER = re.compile(r"//[^/\s]*@")
+"""The part of an address that says who asks, with a password."""
+
 Item = TypeVar("Item")
 
 
 class MlflowTracker:
-    """A server by its tracking URI, whose registry it also is.
+    """A server by its address, whose registry it also is.
 
     Raises
     ------
@@ -70,38 +83,42 @@ class MlflowTracker:
 
     def runs(self, title: str) -> Mapping[str, Known]:
         with _told(self.uri):
-            experiment = self._client.get_experiment_by_name(title)
+            experiment = self._experiment(title)
             found: dict[str, Known] = {}
-            for run in self._search(experiment.experiment_id) if experiment is not None else ():
+            for run in self._search(experiment) if experiment else ():
                 tags = run.data.tags
                 run_id = tags.get(f"{TAG}run_id")
                 if run_id is None:
                     continue  # somebody else's, in our experiment
-                if run_id in found:  # two mirrored at once; the first is kept
-                    self._client.delete_run(run.info.run_id)
-                    continue
-                found[run_id] = Known(run.info.run_id, tags.get(STATE, ""))
+                known = Known(run.info.run_id, tags.get(STATE, ""))
+                if run_id in found:  # two mirrored at once, or an answer was lost; one that was told whole is kept
+                    known, other = sorted((found[run_id], known), key=lambda one: not one.state)
+                    self._remove(title, other.id)
+                found[run_id] = known
             return found
 
     def write_run(self, title: str, run: TrackedRun, known: Known | None) -> str:
         with _told(self.uri):
-            started = _milliseconds(run.started_at)
-            told = known.id if known else self._create(title, run, started)
-            # A parameter is written once: what an earlier telling wrote stays.
-            there = self._client.get_run(told).data.params if known else {}
+            there = self._client.get_run(known.id) if known else self._create(title, run)
+            told = str(there.info.run_id)
             self._client.update_run(told, status="RUNNING", name=run.name)
-            self._log(told, run, started, there)
+            self._log(there, run)
             self._client.log_inputs(told, [_dataset(found) for found in run.datasets])
             self._upload(told, run.files)
-            self._end(told, run, started)
+            self._end(told, run)
             self._client.set_tag(told, STATE, run.state)
             return told
 
     def versions(self, title: str) -> Mapping[str, str]:
         with _told(self.uri):
-            found = self._pages(lambda token: self._client.search_model_versions(f"name='{title}'", page_token=token))
-            ours = {model.tags.get(f"{TAG}version"): str(model.version) for model in found}
-            return {version: number for version, number in ours.items() if version}
+            found: dict[str, str] = {}
+            for model in sorted(self._models(f"name='{title}'"), key=lambda model: int(model.version)):
+                version, number = model.tags.get(f"{TAG}version"), str(model.version)
+                if version in found:  # the answer to the first was lost
+                    self._client.delete_model_version(title, number)
+                elif version:
+                    found[version] = number
+            return found
 
     def write_version(self, title: str, version: TrackedVersion) -> str:
         with _told(self.uri):
@@ -129,14 +146,11 @@ class MlflowTracker:
             else:
                 self._client.set_registered_model_alias(title, alias, number)
 
-    def _experiment(self, title: str) -> str:
+    def _experiment(self, title: str) -> str | None:
         found = self._client.get_experiment_by_name(title)
         if found is None:
-            # The kind is what the page would otherwise ask a person.
-            return str(
-                self._client.create_experiment(title, tags={"mlflow.experimentKind": "custom_model_development"})
-            )
-        if found.lifecycle_stage == "deleted":
+            return None
+        if found.lifecycle_stage == "deleted":  # its name stays taken
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
@@ -146,6 +160,9 @@ class MlflowTracker:
         return self._pages(
             lambda token: self._client.search_runs([experiment], order_by=order, max_results=1000, page_token=token)
         )
+
+    def _models(self, condition: str) -> Iterator[Any]:
+        return self._pages(lambda token: self._client.search_model_versions(condition, page_token=token))
 
     @staticmethod
     def _pages(ask: Any) -> Iterator[Any]:
@@ -157,19 +174,30 @@ class MlflowTracker:
             if not token:
                 return
 
-    def _create(self, title: str, run: TrackedRun, started: int) -> str:
+    def _remove(self, title: str, run: str) -> None:
+        """A run, and before it the versions that say they are of it: they are registered anew."""
+        for model in list(self._models(f"name='{title}' and run_id='{run}'")):
+            self._client.delete_model_version(title, str(model.version))
+        self._client.delete_run(run)
+
+    def _create(self, title: str, run: TrackedRun) -> Any:
+        # The kind is what the page would otherwise ask a person.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        experiment = self._experiment(title) or self._client.create_experiment(title, tags=kind)
         # Its tag comes with it: a run without would never be found again.
         tags = {f"{TAG}run_id": run.run_id}
-        created = self._client.create_run(self._experiment(title), started or None, tags, run.name)
-        return str(created.info.run_id)
+        return self._client.create_run(experiment, _milliseconds(run.started_at) or None, tags, run.name)
 
-    def _log(self, told: str, run: TrackedRun, started: int, there: Mapping[str, str]) -> None:
+    def _log(self, there: Any, run: TrackedRun) -> None:
         from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
 
-        # The same time whenever it is told: the same figure twice is then one.
-        metrics = [Metric(_name(point.name), float(point.value), started, point.step) for point in run.points]
+        told = str(there.info.run_id)
+        # The same time whenever it is told, also before the run ended: the same figure twice is then one.
+        since = there.info.start_time
+        metrics = [Metric(_name(point.name), float(point.value), since, point.step) for point in run.points]
         named = {_name(name): value[:MAX_VALUE] for name, value in run.parameters.items()}
-        params = [Param(name, value) for name, value in named.items() if name not in there]
+        # A parameter is written once: what an earlier telling wrote stays.
+        params = [Param(name, value) for name, value in named.items() if name not in there.data.params]
         own = {
             "mlflow.note.content": run.tags.get("reason", ""),
             "mlflow.source.name": "contender",
@@ -193,9 +221,10 @@ class MlflowTracker:
             if files:
                 self._client.log_artifacts(told, folder)
 
-    def _end(self, told: str, run: TrackedRun, started: int) -> None:
+    def _end(self, told: str, run: TrackedRun) -> None:
         if run.status == "running":
             return
+        started = _milliseconds(run.started_at)
         ended = started + round(1000 * run.seconds) if started else None
         self._client.set_terminated(told, STATUS[run.status], ended)
 
@@ -213,17 +242,40 @@ class MlflowTracker:
 
 @contextmanager
 def _told(uri: str) -> Iterator[None]:
-    """Turns the client's errors into one that names the server and says what to do."""
+    """Turns what the client raises into one error that names the server and says what to do.
+
+    Files go by other ways than figures, where the server says so straight into its bucket or folder: what those ways
+    raise is none of the client's own errors.
+    """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
         yield
-    except MlflowException as error:
-        said = " ".join(str(error).split())[:300]
+    except (MlflowException, OSError, ImportError, Boto3Error, BotoCoreError, ClientError) as error:
+        said = without_secrets(" ".join(str(error).split()))[:300]
         raise TrackingError(
-            f"the MLflow server at {uri} could not take what was mirrored: {said}; see that it runs and that "
-            "--tracking-uri names it, then sync again: it goes on where it was cut"
+            f"the MLflow server at {without_secrets(uri)} could not take what was mirrored: {said}; "
+            f"{_next_step(error)}, then sync again: it goes on where it was cut"
         ) from error
+
+
+def _next_step(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if getattr(error, "error_code", None) in REFUSED or status in REFUSED:
+        return (
+            "see that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are those of "
+            "somebody who may write there"
+        )
+    return "see that it runs and that --tracking-uri names it"
+
+
+def without_secrets(text: str) -> str:
+    """A text whose addresses name nobody.
+
+    >>> without_secrets("no answer from https://ada:secret@mlflow.example.com:8080/base")
+    'no answer from https://mlflow.example.com:8080/base'
+    """
+    return USER.sub("//", text)
 
 
 def _name(name: str) -> str:

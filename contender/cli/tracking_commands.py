@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
+from contender.adapters.mlflow_tracker import MlflowTracker, without_secrets
+from contender.adapters.plots import draw
+from contender.adapters.tensorboard_files import write_events
 from contender.cli.console import console, errors, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -35,11 +38,34 @@ RUNS = "/#/experiments?workflowType=machine_learning"
 """Where MLflow shows runs of models that are trained; it begins with language models otherwise."""
 
 
+def server_address(uri: str) -> str:
+    """The address of a server elsewhere as everything else takes it; empty where none is given.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is none. To MLflow's client that would be the name of a folder, which it makes.
+
+    Examples
+    --------
+    >>> server_address("https://mlflow.example.com/")
+    'https://mlflow.example.com'
+    """
+    parts = urlsplit(uri)
+    if uri and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise InvalidInputError(
+            f"--tracking-uri (or MLFLOW_TRACKING_URI) is {without_secrets(uri)!r}; it has to be the address of an "
+            "MLflow server, as https://mlflow.example.com is; without it one on this machine is used"
+        )
+    return uri.rstrip("/")
+
+
 UriOption = Annotated[
     str,
     typer.Option(
         "--tracking-uri",
         envvar="MLFLOW_TRACKING_URI",
+        callback=server_address,
         help="An MLflow server that runs elsewhere. Without: one on this machine, below .contender/mlflow.",
     ),
 ]
@@ -77,7 +103,7 @@ def mlflow(
         with console.status("MLflow") as spinner:
             own = MlflowServer(project_root())
             address = tracking_uri or open_until.enter_context(own.open(port=port, report=spinner.update))
-        console.print(f"MLflow is at {_without_secrets(address)}{RUNS}", markup=False)
+        console.print(f"MLflow is at {without_secrets(address)}{RUNS}", markup=False)
         console.print("[dim]runs are mirrored as they come; Ctrl-C ends it[/dim]")
         _keep_mirroring(address, environment, every)
     console.print("MLflow is closed" if not tracking_uri else "mirroring has ended")
@@ -107,20 +133,12 @@ def sync(
 
 
 def mirror_all(address: str, names: list[str], environment: str, report: Report) -> dict[str, Mirrored]:
-    """Mirror each pipeline that is deployed once; what changed, by the title that the tracker shows."""
-    # Both take seconds to import, and no other command needs them.
-    from contender.adapters.mlflow_tracker import MlflowTracker  # noqa: PLC0415
-    from contender.adapters.plots import draw  # noqa: PLC0415
-
+    """Mirror each pipeline once; what changed, by the title that the tracker shows."""
     tracker, found = MlflowTracker(address), {}
     for name in names:
         bench = workbench(name, environment)
-        try:
-            data, models, ledger = bench.data, bench.models, bench.ledger
-        except LookupError:
-            report(f"{name} is not deployed")
-            continue
-        mirror = Mirror(name, environment, data, models, ledger, tracker, draw, f"s3://{data.bucket}", report)
+        uri = f"s3://{bench.data.bucket}"
+        mirror = Mirror(name, environment, bench.data, bench.models, bench.ledger, tracker, draw, uri, report)
         found[mirror.title] = mirror.sync(now=time.time())
     return found
 
@@ -179,15 +197,6 @@ def _as_json(mirrored: Mirrored) -> dict[str, object]:
     return {"runs": list(mirrored.runs), "versions": list(mirrored.versions), "aliases": dict(mirrored.aliases or {})}
 
 
-def _without_secrets(uri: str) -> str:
-    """
-    >>> _without_secrets("https://ada:secret@mlflow.example.com:8080/base")
-    'https://mlflow.example.com:8080/base'
-    """
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def tensorboard(
     version: Annotated[str, typer.Argument(help="A model version, enough of its beginning, or champion.")],
     pipeline: PipelineOption,
@@ -199,9 +208,6 @@ def tensorboard(
 
     Example: contender tensorboard champion --pipeline flights --logdir boards
     """
-    from contender.adapters.plots import draw  # noqa: PLC0415
-    from contender.adapters.tensorboard_files import write_events  # noqa: PLC0415
-
     bench = workbench(pipeline, environment)
     registry = ModelRegistry(bench.models, pipeline)
     model = registry.read(find_version(registry, version))
@@ -211,7 +217,8 @@ def tensorboard(
     if as_json:
         print_json({"version": model.version, "folder": str(folder)})
         return
-    console.print(f"{folder}\n[dim]look at it with: tensorboard --logdir {logdir}[/dim]")
+    console.print(str(folder), markup=False)
+    console.print(f"look at it with: tensorboard --logdir {logdir}", style="dim", markup=False)
 
 
 def find_version(registry: ModelRegistry, asked: str) -> str:

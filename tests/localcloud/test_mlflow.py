@@ -24,6 +24,7 @@ from localcloud.errors import MlflowServerError
 from localcloud.mlflow_server import MlflowServer
 from localcloud.processes import group_members
 from localcloud.side_environments import TOOLS, tool
+from tests.mlflow_api import aliases, ask, files, named, runs
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
 
@@ -44,37 +45,6 @@ def address(server: MlflowServer) -> str:
     address = server.address()
     assert address is not None
     return address
-
-
-def ask(address: str, path: str, body: Any = None) -> Any:
-    """What MLflow's REST API answers."""
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(f"{address}/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def runs(address: str, title: str) -> list[Any]:
-    experiment = ask(address, f"experiments/get-by-name?experiment_name={title}")["experiment"]["experiment_id"]
-    found = ask(address, "runs/search", {"experiment_ids": [experiment], "order_by": ["attributes.start_time ASC"]})
-    return list(found["runs"])
-
-
-def named(entries: list[Any]) -> dict[str, Any]:
-    return {entry["key"]: entry["value"] for entry in entries}
-
-
-def files(address: str, run: Any, folder: str) -> set[str]:
-    listed = ask(address, f"artifacts/list?run_id={run['info']['run_id']}&path={folder}")
-    return {Path(found["path"]).name for found in listed["files"]}
-
-
-def aliases(address: str, title: str) -> dict[str, str]:
-    """Our version by alias."""
-    model = ask(address, f"registered-models/get?name={title}")["registered_model"]
-    listed = ask(address, "model-versions/search", None)["model_versions"]
-    ours = {found["version"]: named(found["tags"])["contender.version"] for found in listed if found["name"] == title}
-    return {found["alias"]: ours[found["version"]] for found in model.get("aliases", [])}
 
 
 def no_pictures(*_evidence: Any) -> dict[str, bytes]:
@@ -171,6 +141,48 @@ def test_two_that_mirrored_at_once_leave_each_run_once(address: str) -> None:
     ask(address, "runs/create", asked)
     assert one.sync(now=NOW) == Mirrored(aliases={})
     assert [found["info"]["run_id"] for found in runs(address, "both-shop")] == [run["info"]["run_id"]]
+
+
+def test_of_two_runs_the_one_that_was_told_whole_is_kept_and_the_other_takes_its_version_along(address: str) -> None:
+    shop = Shop()
+    version = shop.train(1).version
+    shop.end(1)
+    one = mirror(shop, address, "doubled")
+    one.sync(now=NOW)
+    (run,) = runs(address, one.title)
+    tags = [{"key": "contender.run_id", "value": "run-1"}]
+    asked = {"experiment_id": run["info"]["experiment_id"], "start_time": run["info"]["start_time"] - 1, "tags": tags}
+    other = ask(address, "runs/create", asked)["run"]["info"]["run_id"]
+    tags = [{"key": "contender.version", "value": version}]
+    ask(address, "model-versions/create", {"name": one.title, "source": "s3://b/k", "run_id": other, "tags": tags})
+    assert one.sync(now=NOW) == Mirrored(aliases={})
+    assert [found["info"]["run_id"] for found in runs(address, one.title)] == [run["info"]["run_id"]]
+    listed = ask(address, "model-versions/search")["model_versions"]
+    assert [found["run_id"] for found in listed if found["name"] == one.title] == [run["info"]["run_id"]]
+
+
+def test_a_run_that_was_told_before_it_ended_has_each_figure_once(address: str) -> None:
+    shop = Shop()
+    shop.train(1)
+    one = mirror(shop, address, "early")
+    one.sync(now=NOW)
+    shop.end(1, started_at="2025-12-31T23:50:00Z")  # before the time in the manifest, which is all that was known
+    assert one.sync(now=NOW).runs == ("run-1",)
+    (run,) = runs(address, one.title)
+    history = ask(address, f"metrics/get-history?run_id={run['info']['run_id']}&metric_key=rounds/validation")
+    assert [point["step"] for point in history["metrics"]] == [1, 2, 3, 4, 5]
+
+
+def test_an_experiment_that_was_deleted_is_taken_back_with_its_runs(address: str) -> None:
+    shop = Shop()
+    shop.train(1)
+    shop.end(1)
+    one = mirror(shop, address, "binned")
+    one.sync(now=NOW)
+    (run,) = runs(address, one.title)
+    ask(address, "experiments/delete", {"experiment_id": run["info"]["experiment_id"]})
+    assert one.sync(now=NOW).nothing
+    assert [found["info"]["run_id"] for found in runs(address, one.title)] == [run["info"]["run_id"]]
 
 
 def test_only_this_machine_reaches_the_server_and_only_one_is_open(server: MlflowServer, address: str) -> None:

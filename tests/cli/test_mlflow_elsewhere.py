@@ -1,0 +1,275 @@
+"""`contender mlflow sync` to a server elsewhere: a real one, behind a gateway that asks who it is and breaks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.mlflow_tracker import MlflowTracker
+from contender.adapters.s3 import S3Objects
+from contender.errors import TrackingError
+from contender.promotion import roll_back
+from contender.tracking import Mirror
+from localcloud.mlflow_server import MlflowServer
+from localcloud.side_environments import tool
+from tests.cli.conftest import Contender
+from tests.conftest import create_bucket, create_runs_table
+from tests.gateway import Asked, Gateway, Spoil, Spoilt, as_it_is, gateway
+from tests.mlflow_api import aliases, ask, files, named, runs
+from tests.models import try_out
+from tests.tracked import PIPELINE, Shop
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+PIPELINE_FILE = 'name = "shop"\ntask = "binary"\ntarget = "y"\nnumeric = ["amount"]\n'
+WHO = "Basic " + base64.b64encode(b"ada:s3cret").decode()
+NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The pipeline `shop` in an environment of its own, and so with a title of its own on the one server."""
+
+    shop: Shop
+    environment: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.environment}-{PIPELINE}"
+
+    def mirror(self, address: str) -> Mirror:
+        shop, tracker = self.shop, MlflowTracker(address)
+        return Mirror(PIPELINE, self.environment, shop.data, shop.models, shop.ledger, tracker, lambda *_: {})
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server with a database and a folder of its own; files go through it."""
+    with MlflowServer(tmp_path_factory.mktemp("elsewhere"), tool("mlflow", ROOT)).open() as address:
+        yield address
+
+
+@pytest.fixture
+def elsewhere(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """The server as others reach it, and a client that asks once."""
+    for name, value in {"MAX_RETRIES": 0, "BACKOFF_FACTOR": 0, "BACKOFF_JITTER": 0}.items():
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", str(value))
+    with gateway(server) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deployed(project: Path, buckets: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """Deployed where commands look for it, with two runs that promoted; without plots, which take long to draw."""
+    environment = f"place{next(NUMBERS)}"
+    monkeypatch.setenv("CONTENDER_ENV", environment)
+    (project / "pipelines" / "shop.toml").write_text(PIPELINE_FILE)
+    (project / "pipelines" / "sales.toml").unlink()
+    names = {"DataBucketName": "data", "ModelBucketName": "models", "RunsTableName": "runs"}
+    template = {
+        "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {name: {"Value": value} for name, value in names.items()},
+    }
+    stack = f"contender-{environment}-data"
+    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    create_runs_table()
+    for bucket in ("data", "models"):
+        create_bucket(bucket)
+    data, models = (S3Objects(boto3.client("s3"), bucket) for bucket in ("data", "models"))
+    shop = Shop(data, models, DynamoLedger(boto3.resource("dynamodb").Table("runs")))
+    for number in (1, 2):
+        shop.promote(shop.train(number, evidence=False))
+        shop.end(number)
+    return Deployed(shop, environment)
+
+
+def file(address: str, run: Any, path: str) -> bytes:
+    """A run's file, through the server."""
+    asked = f"{address}/get-artifact?run_uuid={run['info']['run_id']}&path={path}"
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def points(address: str, run: Any, metric: str) -> list[tuple[int, float]]:
+    asked = f"metrics/get-history?run_id={run['info']['run_id']}&metric_key={metric}"
+    return [(point["step"], point["value"]) for point in ask(address, asked).get("metrics", [])]
+
+
+def kept(address: str, title: str) -> dict[str, Any]:
+    """All that is there of a pipeline, without what a telling of its own brings: ids, numbers and times of writing."""
+    told = runs(address, title)
+    tags = [named(run["data"]["tags"]) for run in told]
+    ours = {run["info"]["run_id"]: own["contender.run_id"] for run, own in zip(told, tags, strict=True)}
+    listed = ask(address, "model-versions/search")["model_versions"]
+    versions = [found for found in listed if found["name"] == title]
+    return {
+        "runs": [(run["info"]["run_name"], run["info"]["status"]) for run in told],
+        "tags": [own | {"environment": ""} for own in tags],
+        "figures": [named(run["data"]["metrics"]) for run in told],
+        "points": [points(address, run, "rounds/validation") for run in told],
+        "parameters": [named(run["data"]["params"]) for run in told],
+        "files": [files(address, run, "version") | files(address, run, "run") for run in told],
+        "versions": sorted((named(one["tags"])["contender.version"], ours[one["run_id"]]) for one in versions),
+        "aliases": aliases(address, title),
+    }
+
+
+def test_one_setting_names_a_server_elsewhere_which_then_has_all(
+    deployed: Deployed, elsewhere: Gateway, server: str, contender: Contender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere.spoil = lambda asked: None if asked.headers.get("Authorization") == WHO else 401
+    for name, value in {"URI": f"{elsewhere.address}/", "USERNAME": "ada", "PASSWORD": "s3cret"}.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    third = deployed.shop.train(3)
+    deployed.shop.promote(third)
+    first, second, _third = deployed.shop.registry.versions()
+    ended = contender("mlflow", "sync", "--json")
+
+    assert ended.code == 0, ended.err
+    champion = {"champion": third.version}
+    told = {"runs": ["run-1", "run-2", "run-3"], "versions": [first, second, third.version], "aliases": champion}
+    assert json.loads(ended.out) == {deployed.title: told}
+    run = runs(server, deployed.title)[2]
+    assert named(run["data"]["params"])["training.seed"] == "7"
+    assert named(run["data"]["metrics"])["holdout/auc"] == 0.9
+    assert {"roc.png", "confusion.png"} <= files(server, run, "plots")
+    assert file(server, run, "plots/roc.png").startswith(b"\x89PNG")
+    assert file(server, run, "version/model.onnx") == b"model 3"
+    assert contender("mlflow", "sync").out == f"{deployed.title}: nothing new\n"
+
+
+def test_aliases_elsewhere_follow_the_pointer(
+    deployed: Deployed, elsewhere: Gateway, server: str, contender: Contender
+) -> None:
+    first, second = deployed.shop.registry.versions()
+    third = deployed.shop.train(3, evidence=False)
+
+    def follow() -> dict[str, str]:
+        assert contender("mlflow", "sync", "--tracking-uri", elsewhere.address).code == 0
+        return aliases(server, deployed.title)
+
+    try_out(deployed.shop.models, third)
+    assert follow() == {"champion": second, "challenger": third.version}
+    for swap, champion in (("end the trial", second), ("go back", first)):
+        at = "2026-03-01T00:00:00Z"
+        roll_back(deployed.shop.models, pipeline=PIPELINE, swap_id=swap, now=at, reason="worse", by_person=True)
+        assert follow() == {"champion": champion}
+
+
+def refused(asked: Asked) -> Spoilt:
+    return 401
+
+
+def away(asked: Asked) -> Spoilt:
+    return 500
+
+
+def no_mlflow(asked: Asked) -> Spoilt:
+    return 404
+
+
+def a_login_page(asked: Asked) -> Spoilt:
+    return 200
+
+
+def files_refused(asked: Asked) -> Spoilt:
+    return 403 if asked.is_file else None
+
+
+def files_too_large(asked: Asked) -> Spoilt:
+    return 413 if asked.is_file else None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "next_step"),
+    [
+        (refused, "MLFLOW_TRACKING_USERNAME"),
+        (away, "--tracking-uri"),
+        (no_mlflow, "--tracking-uri"),
+        (a_login_page, "--tracking-uri"),
+        (files_refused, "MLFLOW_TRACKING_USERNAME"),
+        (files_too_large, "413"),
+    ],
+)
+def test_a_server_that_does_not_take_it_is_one_error_and_the_next_sync_completes_it(
+    deployed: Deployed, elsewhere: Gateway, server: str, contender: Contender, spoil: Spoil, next_step: str
+) -> None:
+    elsewhere.spoil = spoil
+    with_password = elsewhere.address.replace("//", "//ada:s3cret@")
+    ended = contender("mlflow", "sync", "--tracking-uri", with_password)
+
+    assert (ended.code, ended.out.strip()) == (1, "")
+    said = " ".join(ended.err.split())
+    assert said.startswith(f"error the MLflow server at {elsewhere.address} could not take what was mirrored: ")
+    assert next_step in said
+    assert said.endswith("sync again: it goes on where it was cut")
+    assert "s3cret" not in said
+    elsewhere.spoil = as_it_is
+    assert contender("mlflow", "sync", "--tracking-uri", with_password).code == 0
+    assert len(runs(server, deployed.title)) == len(kept(server, deployed.title)["versions"]) == 2
+
+
+def test_a_server_that_never_answers_is_an_error_too(
+    deployed: Deployed, elsewhere: Gateway, contender: Contender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    elsewhere.spoil = lambda asked: "silence"
+    ended = contender("mlflow", "sync", "--tracking-uri", elsewhere.address)
+    assert ended.code == 1
+    assert "could not take what was mirrored" in ended.err
+
+
+@pytest.mark.parametrize(("spoilt", "retries"), [(500, 0), ("lost", 1)])
+def test_wherever_it_is_cut_the_next_sync_completes_it_without_a_second_of_anything(
+    server: str, elsewhere: Gateway, monkeypatch: pytest.MonkeyPatch, spoilt: Spoilt, retries: int
+) -> None:
+    """Each request that changes something fails once; or succeeds, its answer is lost, and the client repeats it."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
+    shop = Shop()
+    shop.promote(shop.train(1))
+    shop.end(1)
+    whole = Deployed(shop, f"whole{next(NUMBERS)}")
+    whole.mirror(server).sync(now=NOW)
+    expected = kept(server, whole.title)
+    for cut in count(1):
+        elsewhere.changes, elsewhere.spoil = 0, lambda asked, cut=cut: spoilt if asked.number == cut else None
+        one = Deployed(shop, f"cut{next(NUMBERS)}")
+        with suppress(TrackingError):
+            one.mirror(elsewhere.address).sync(now=NOW)
+        if elsewhere.changes < cut:
+            break
+        one.mirror(server).sync(now=NOW)
+        assert kept(server, one.title) == expected, f"cut at change {cut}"
+    assert cut > 10  # a run, its figures, files and marks, a version and an alias
+
+
+@pytest.mark.parametrize("uri", ["mlflow.example.com", "databricks", "file:///tmp/mlruns", "http://"])
+def test_what_is_no_address_of_a_server_is_refused_and_makes_no_folder(
+    contender: Contender, project: Path, uri: str
+) -> None:
+    before = set(project.iterdir())
+    ended = contender("mlflow", "sync", "--tracking-uri", uri)
+
+    assert ended.code == 1
+    assert f"--tracking-uri (or MLFLOW_TRACKING_URI) is '{uri}'" in " ".join(ended.err.split())
+    assert set(project.iterdir()) == before
+
+
+def test_an_environment_that_cannot_be_read_is_an_error_and_not_nothing(
+    deployed: Deployed, elsewhere: Gateway, contender: Contender
+) -> None:
+    ended = contender("mlflow", "sync", "--env", "prod", "--tracking-uri", elsewhere.address)
+    assert ended.code == 1
+    assert "stack contender-prod-data cannot be read" in " ".join(ended.err.split())
