@@ -7,6 +7,7 @@ more.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 
 REMOTE = "contender"
@@ -44,33 +45,61 @@ class Tracked:
         return f"outs:\n- md5: {self.md5}\n  size: {self.size}\n  hash: md5\n  path: {self.name}\n"
 
 
-def config(url: str, *, endpoint_url: str | None, region: str | None, scm: bool) -> str:
-    """The content of `.dvc/config` in a folder that knows one remote.
+@dataclass(frozen=True)
+class Remote:
+    """A remote: its address, and what of S3 DVC would not find by itself.
 
-    Parameters
+    Attributes
     ----------
-    url : of the remote: `s3://…`, or a folder.
-    endpoint_url, region : of S3, where it is not the one that DVC would find by itself.
-    scm : whether the folder is the root of a git repository.
-
-    Examples
-    --------
-    >>> print(config("s3://data/dvc", endpoint_url=None, region="eu-west-1", scm=True), end="")
-    [core]
-        remote = contender
-    ['remote "contender"']
-        url = s3://data/dvc
-        region = eu-west-1
+    url : `s3://…`, or a folder.
+    endpoint_url, region : of S3.
+    keys : access key id and secret access key, where they are no secret.
     """
-    core = {"remote": REMOTE} | ({} if scm else {"no_scm": "true"})
-    remote = {"url": url} | {key: value for key, value in (("endpointurl", endpoint_url), ("region", region)) if value}
-    return _section("core", core) + _section(f"'remote \"{REMOTE}\"'", remote)
 
+    url: str
+    endpoint_url: str | None = None
+    region: str | None = None
+    keys: tuple[str, str] | None = None
 
-def credentials(access_key_id: str, secret_access_key: str) -> str:
-    """The content of `.dvc/config.local`, which DVC keeps out of version control."""
-    keys = {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
-    return _section(f"'remote \"{REMOTE}\"'", keys)
+    def config(self, *, scm: bool) -> str:
+        """The content of `.dvc/config` in a folder that knows this remote; `scm` where it is a git repository's root.
+
+        Examples
+        --------
+        >>> print(Remote("s3://data/dvc", region="eu-west-1").config(scm=True), end="")
+        [core]
+            remote = contender
+        ['remote "contender"']
+            url = s3://data/dvc
+            region = eu-west-1
+        """
+        core = {"remote": REMOTE} | ({} if scm else {"no_scm": "true"})
+        return _section("core", core) + _section(f"'remote \"{REMOTE}\"'", {"url": self.url} | self._shared)
+
+    def config_local(self) -> str:
+        """The content of `.dvc/config.local`, which DVC keeps out of version control; empty without keys."""
+        return _section(f"'remote \"{REMOTE}\"'", self._local) if self._local else ""
+
+    def commands(self) -> list[str]:
+        """What somebody types, once, whose project has DVC already; their own default remote stays it.
+
+        Examples
+        --------
+        >>> Remote("s3://data/dvc", region="eu-west-1").commands()
+        ['dvc remote add contender s3://data/dvc', 'dvc remote modify contender region eu-west-1']
+        """
+        shared = [f"dvc remote modify {REMOTE} {name} {value}" for name, value in self._shared.items()]
+        local = [f"dvc remote modify --local {REMOTE} {name} {value}" for name, value in self._local.items()]
+        return [f"dvc remote add {REMOTE} {shlex.quote(self.url)}", *shared, *local]
+
+    @property
+    def _shared(self) -> dict[str, str]:
+        found = (("endpointurl", self.endpoint_url), ("region", self.region))
+        return {name: value for name, value in found if value}
+
+    @property
+    def _local(self) -> dict[str, str]:
+        return dict(zip(("access_key_id", "secret_access_key"), self.keys or (), strict=False))
 
 
 def _section(title: str, values: dict[str, str]) -> str:

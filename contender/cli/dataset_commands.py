@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,40 +86,59 @@ def export(
     Example: contender dataset export 8f14e45f --pipeline flights --out data --config
     """
     bench = workbench(pipeline, environment)
-    destination = Remote(bench, remote.resolve() if remote else None)
+    destination = Destination(bench, remote.resolve() if remote else None)
+    manifests = versions_named(bench, version)
     if config:
-        write_config(destination, out)
-    exported = [export_version(destination, found, out) for found in versions_named(bench, version)]
+        write_config(destination.remote, out)
+    exported = [export_version(destination, found, out) for found in manifests]
     if as_json:
-        print_json([asdict(tracked) | {"file": str(path), "remote": destination.url} for tracked, path in exported])
+        url = destination.remote.url
+        print_json([asdict(tracked) | {"file": str(path), "remote": url} for tracked, path in exported])
         return
     for tracked, path in exported:
-        console.print(f"wrote {path}: {tracked.size:,} bytes, md5 {tracked.md5}, in {destination.url}", markup=False)
-    unknown = "" if config else f"dvc remote add -d {dvc.REMOTE} {destination.url}, then "
-    console.print(f"next: {unknown}dvc pull, in {out}", style="dim", markup=False)
+        about = f"{tracked.size:,} bytes, md5 {tracked.md5}, in {destination.remote.url}"
+        console.print(f"wrote {path}: {about}", markup=False)
+    console.print(f"next, in {out}:", style="dim", markup=False)
+    files = " ".join(path.name for _tracked, path in exported)
+    pull = ["dvc pull"] if config else [*destination.remote.commands(), f"dvc pull -r {dvc.REMOTE} {files}"]
+    for command in pull:
+        console.print(f"  {command}", markup=False)
 
 
 @dataclass(frozen=True)
-class Remote:
-    """Where DVC finds files: the data bucket of a pipeline's environment, or a folder of this machine."""
+class Destination:
+    """Where DVC is to find files: the data bucket of a pipeline's environment, or a folder of this machine."""
 
     bench: Workbench
     folder: Path | None
 
     @property
-    def url(self) -> str:
-        return str(self.folder) if self.folder else f"s3://{self.bench.data.bucket}/{dvc.PREFIX}"
+    def remote(self) -> dvc.Remote:
+        if self.folder:
+            return dvc.Remote(str(self.folder))
+        cloud = self.bench.cloud
+        keys = (CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])  # these open nothing
+        url = f"s3://{self.bench.data.bucket}/{dvc.PREFIX}"
+        return dvc.Remote(url, cloud.endpoint_url, cloud.session.region_name, keys if cloud.endpoint_url else None)
 
     def add(self, tracked: dvc.Tracked, source_key: str, body: bytes) -> None:
         """Put a file there; what is there already is left as it is. The bucket copies it by itself."""
         if self.folder:
-            path = self.folder / tracked.key
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(body)
+            write_once(self.folder / tracked.key, body)
             return
         key = f"{dvc.PREFIX}/{tracked.key}"
         if not self.bench.data.keys(key):
             self.bench.data.copy(source_key, key)
+
+
+def write_once(path: Path, body: bytes) -> None:
+    """Write a file that is named by its content, whole or not at all: one that is there is taken for complete."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_bytes(body)
+    unfinished.replace(path)
 
 
 def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
@@ -140,7 +160,7 @@ def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
     raise NotFoundError(f"{what} with {version!r}; see contender dataset list --pipeline {bench.pipeline}")
 
 
-def export_version(destination: Remote, manifest: DatasetManifest, out: Path) -> tuple[dvc.Tracked, Path]:
+def export_version(destination: Destination, manifest: DatasetManifest, out: Path) -> tuple[dvc.Tracked, Path]:
     """Put a dataset version into the remote, checked against its manifest, and write the file that stands for it."""
     store = DatasetStore(destination.bench.data, manifest.pipeline)
     body = store.part(manifest)
@@ -152,7 +172,7 @@ def export_version(destination: Remote, manifest: DatasetManifest, out: Path) ->
     return tracked, path
 
 
-def write_config(destination: Remote, out: Path) -> None:
+def write_config(remote: dvc.Remote, out: Path) -> None:
     """Make `out` a folder that DVC works in.
 
     Raises
@@ -160,23 +180,15 @@ def write_config(destination: Remote, out: Path) -> None:
     InvalidInputError
         When it is one already, with other settings: they are somebody's own.
     """
-    cloud, folder = destination.bench.cloud, out / ".dvc"
-    on_s3 = destination.folder is None
-    text = dvc.config(
-        destination.url,
-        endpoint_url=cloud.endpoint_url if on_s3 else None,
-        region=cloud.session.region_name if on_s3 else None,
-        scm=(out / ".git").exists(),
-    )
-    path = folder / "config"
+    folder = out / ".dvc"
+    path, text = folder / "config", remote.config(scm=(out / ".git").exists())
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise InvalidInputError(
-            f"{path} has settings of its own; leave --config out, and add the remote to it: "
-            f"dvc remote add -d {dvc.REMOTE} {destination.url}"
+            f"{path} has other settings; leave --config out, and the commands that add the remote to it are shown, the "
+            f"first of them: {remote.commands()[0]}; or remove it where an earlier export wrote it"
         )
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    if on_s3 and cloud.endpoint_url:  # the local cloud's, which open nothing
-        local = dvc.credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
-        (folder / "config.local").write_text(local, encoding="utf-8")
-        (folder / ".gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+    if remote.keys:
+        (folder / "config.local").write_text(remote.config_local(), encoding="utf-8")

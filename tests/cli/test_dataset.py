@@ -11,14 +11,14 @@ import boto3
 import pytest
 
 from contender.cli.clouds import Cloud, Workbench
-from contender.cli.dataset_commands import Remote, export_version, write_config
+from contender.cli.dataset_commands import Destination, export_version, write_config
 from contender.datasets import DatasetManifest, DatasetStore
 from contender.errors import InvalidInputError
 from contender.registry import sha256
 from localcloud.state import CREDENTIALS
 from tests.cli.conftest import Contender
 from tests.conftest import REGION
-from tests.dvc import pull
+from tests.dvc import dvc, pull
 
 PARTS = {"aa11": b"PAR1 the first rows PAR1", "aa22": b"PAR1 the second rows PAR1", "bb33": b"PAR1 others PAR1"}
 
@@ -70,8 +70,8 @@ def test_the_local_clouds_address_and_keys_stand_in_the_configuration(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    write_config(Remote(bench, None), out)
-    export_version(Remote(bench, None), DatasetStore(bench.data, "sales").manifest("bb33"), out)
+    write_config(Destination(bench, None).remote, out)
+    export_version(Destination(bench, None), DatasetStore(bench.data, "sales").manifest("bb33"), out)
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
 
@@ -94,9 +94,9 @@ def test_a_model_version_stands_for_all_that_it_was_trained_on_and_a_folder_may_
 
 def test_an_export_that_is_repeated_leaves_what_is_there(bench: Workbench, tmp_path: Path) -> None:
     found = DatasetStore(bench.data, "sales").manifest("aa11")
-    first, _ = export_version(Remote(bench, None), found, tmp_path)
+    first, _ = export_version(Destination(bench, None), found, tmp_path)
     versions: Any = bench.data.client.list_object_versions
-    second, path = export_version(Remote(bench, None), found, tmp_path)
+    second, path = export_version(Destination(bench, None), found, tmp_path)
 
     assert first == second
     assert len(versions(Bucket=bench.data.bucket, Prefix="dvc/")["Versions"]) == 1
@@ -125,16 +125,56 @@ def test_a_version_that_is_not_clear_is_an_error_that_says_where_to_look(
     assert "contender dataset list --pipeline sales" in ended.err
 
 
+def test_in_a_project_that_has_dvc_already_the_commands_that_are_shown_are_enough(
+    bench: Workbench, contender: Contender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, home = tmp_path / "out", tmp_path / "home"
+    out.mkdir()
+    dvc(out, home, "init", "--no-scm")
+    dvc(out, home, "remote", "add", "-d", "mine", str(tmp_path / "mine"))
+    shown = contender("dataset", "export", "aa11", "-p", "sales", "--out", str(out), "--env", "dev").out
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    first, *_, last = (line.strip() for line in shown.splitlines() if line.startswith("  dvc "))
+    of_the_local_cloud = Destination(bench, None).remote.commands()
+    for command in (*of_the_local_cloud, last):
+        dvc(out, home, *command.split()[1:])
+
+    assert (first, last) == (of_the_local_cloud[0], "dvc pull -r contender sales-aa11.parquet.dvc")
+
+    assert (out / "sales-aa11.parquet").read_bytes() == PARTS["aa11"]
+    assert "remote = mine" in (out / ".dvc" / "config").read_text()
+
+
+def test_a_remote_that_dvc_filled_itself_is_left_as_it_is(bench: Workbench, tmp_path: Path) -> None:
+    destination = Destination(bench, tmp_path / "remote")
+    found = DatasetStore(bench.data, "sales").manifest("aa11")
+    tracked, _path = export_version(destination, found, tmp_path)
+    kept = tmp_path / "remote" / tracked.key
+    kept.chmod(0o444)
+    before = kept.stat()
+    export_version(destination, found, tmp_path)
+
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+def test_a_version_that_is_not_there_leaves_no_folder(bench: Workbench, contender: Contender, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = contender("dataset", "export", "zz", "-p", "sales", "--out", str(out), "--config", "--env", "dev")
+    assert (ended.code, out.exists()) == (1, False)
+
+
 def test_settings_of_somebodys_own_are_not_replaced(bench: Workbench, tmp_path: Path) -> None:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    remote = mine\n")
-    with pytest.raises(InvalidInputError, match="dvc remote add -d contender s3://"):
-        write_config(Remote(bench, None), tmp_path)
+    with pytest.raises(InvalidInputError, match="dvc remote add contender s3://"):
+        write_config(Destination(bench, None).remote, tmp_path)
 
 
 def test_a_folder_under_git_keeps_its_history_there(bench: Workbench, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    write_config(Remote(bench, tmp_path / "remote"), tmp_path)
+    write_config(Destination(bench, tmp_path / "remote").remote, tmp_path)
     assert "no_scm" not in (tmp_path / ".dvc" / "config").read_text()
 
 
