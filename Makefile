@@ -30,7 +30,7 @@ down: $(INSTALLED) ## stop the local cloud that the demo left up
 	@$(BIN)/contender down
 
 test: $(INSTALLED) browser ## all tests, the local cloud's included
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 25
 
 test-containers: $(INSTALLED) ## the loop once more, in containers of the built image; starts a Docker engine where none runs
 	localcloud/base_image.sh
