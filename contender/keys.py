@@ -41,7 +41,7 @@ def _problems(policy: Any) -> Iterator[str]:
         value = getattr(policy, setting.name)
         minimum, maximum = setting.metadata["minimum"], setting.metadata["maximum"]
         choices = setting.metadata["choices"]
-        if choices and value not in choices:
+        if choices and str(value) not in choices:
             yield f"{setting.name} must be {' or '.join(repr(choice) for choice in choices)}, but got {value!r}"
         low = float("-inf") if minimum is None else minimum
         high = float("inf") if maximum is None else maximum

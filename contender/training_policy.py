@@ -97,7 +97,7 @@ class TrainingPolicy:
         20,
         minimum=1,
     )
-    seed: int = key("Seed of everything random in training.", 7, minimum=0)
+    seed: int = key("Seed of everything random in training.", 7, minimum=0, maximum=2**32 - 1)
     time_limit_seconds: int = key(
         "A training that takes longer is ended, with that as its reason.", 5000, minimum=5, maximum=5000
     )
@@ -113,6 +113,7 @@ class TrainingPolicy:
     )
 
     def __post_init__(self) -> None:
+        check_keys(self)
         for problem in _training_problems(self):
             raise InvalidInputError(problem)
 

@@ -182,6 +182,10 @@ class TestABadFile:
                 "drift.min_effect_by_feature.area must be a number",
             ),
             (
+                with_key("training", "seed", "4294967296"),
+                "training.seed must be at most 4294967295, but got 4294967296",
+            ),
+            (
                 with_key("training", "cpu", "1000"),
                 "training.cpu must be one of 256, 512, 1024, 2048, 4096, 8192, 16384",
             ),

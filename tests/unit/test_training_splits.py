@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from contender.errors import TrainingFailedError
+from contender.errors import InvalidInputError, TrainingFailedError
 from contender.training_policy import TrainingPolicy
 from training_image.splits import Split, folds, split
 
@@ -72,6 +73,19 @@ def test_a_block_is_as_new_as_its_newest_row() -> None:
 def test_too_few_blocks_are_told_with_the_numbers(count: int, policy: TrainingPolicy, words: str) -> None:
     with pytest.raises(TrainingFailedError, match=words):
         split(*days(count), policy)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"holdout_blocks": 0}, "holdout_blocks must be at least 1, but got 0"),
+        ({"half_life_blocks": float("nan")}, "half_life_blocks must be at least 0.0, but got nan"),
+        ({"window": "all"}, "window must be 'newest' or 'since_drift', but got 'all'"),
+    ],
+)
+def test_a_policy_outside_its_bounds_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        TrainingPolicy(**values)
 
 
 @given(
