@@ -16,7 +16,8 @@ from benchmarks.parts import Part, Report
 from benchmarks.tables import markdown_table
 from contender.config import PipelineConfig, load_pipeline
 from contender.encoding import encode
-from contender.estimation import EstimateCheck, check_estimate, estimate, fit_calibration
+from contender.estimation import EstimateCheck, check_estimate, estimate
+from contender.holdout_calibration import fit_calibration
 from contender.metrics import METRICS
 from contender.table import Table
 from demo_data.flights import month

@@ -14,17 +14,11 @@ from contender.config import PipelineConfig
 from contender.datasets import BLOCK, ORDER
 from contender.domain_classifier import Kind
 from contender.drift import DriftReport, detect_drift
-from contender.estimation import (
-    Calibration,
-    EstimateCheck,
-    EstimatedPerformance,
-    check_estimate,
-    estimate,
-    fit_calibration,
-)
+from contender.estimation import EstimateCheck, EstimatedPerformance, check_estimate, estimate
 from contender.evaluation import Answers, Candidate, answers
 from contender.grid import Grid, NumericGrid, ProfileGrid
 from contender.histograms import histograms
+from contender.holdout_calibration import Calibration, fit_calibration
 from contender.joint import JointDrift, detect_joint
 from contender.packing import packed, unpacked
 from contender.profile import Profile, count, fit_profile

@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from contender.adapters.batch_source import find_source
-from contender.batch import FAILURE, MANIFEST, JobFolder, describe, in_prefix
+from contender.batch import FAILURE, MANIFEST, JobFolder, in_prefix
+from contender.batch_outcome import describe
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.data_commands import START_SECONDS, read_local

@@ -24,13 +24,9 @@ from contender.batch import (
     JobPlan,
     PartReport,
     Plan,
-    build_manifest,
-    describe,
-    failure_mail,
-    part_failures,
-    rejection_mail,
     report_name,
 )
+from contender.batch_outcome import build_manifest, describe, failure_mail, part_failures, rejection_mail
 from contender.errors import IntegrityError
 from contender.registry import ModelRegistry
 from lambdas.step import step

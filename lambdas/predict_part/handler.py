@@ -30,8 +30,8 @@ from contender.batch import (
     predictions_name,
     rejected_name,
     report_name,
-    summarise,
 )
+from contender.batch_outcome import summarise
 from contender.messages import MAX_REASON_CHARACTERS
 from contender.registry import ModelRegistry
 from lambdas.step import emit, logger, step

@@ -20,16 +20,18 @@ from contender.batch import (
     Rejected,
     Source,
     Written,
-    build_manifest,
     check_columns,
+    is_to_predict,
+    report_name,
+    row_ranges,
+)
+from contender.batch_outcome import (
+    build_manifest,
     describe,
     failure_mail,
-    is_to_predict,
     merge_reasons,
     part_failures,
     rejection_mail,
-    report_name,
-    row_ranges,
     summarise,
 )
 from contender.errors import BatchRejectedError, IntegrityError

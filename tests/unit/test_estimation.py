@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from contender.errors import InvalidInputError
-from contender.estimation import Calibration, IsotonicMap, check_estimate, estimate, fit_calibration, isotonic
+from contender.estimation import check_estimate, estimate
+from contender.holdout_calibration import Calibration, IsotonicMap, fit_calibration, isotonic
 from contender.metrics import METRICS, Metric
 
 Floats = NDArray[np.float64]
