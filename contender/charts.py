@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from math import ceil, floor, log10
+from os.path import commonprefix
 
 Points = Sequence[tuple[float, float | None]]
 
@@ -60,6 +61,29 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 
 def shortened(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def told_apart(names: Sequence[str], characters: int) -> list[str]:
+    """Names cut to so many characters: at their ends, or, where that makes several alike, what they begin with is cut.
+
+    Examples
+    --------
+    >>> told_apart(["amount", "mean_of_the_last_07_days", "mean_of_the_last_30_days"], 12)
+    ['amount', '…07_days', '…30_days']
+    """
+    cut = [shortened(name, characters) for name in names]
+    alike = {short: {name for name, other in zip(names, cut, strict=True) if other == short} for short in cut}
+    begin = {short: _shared(whole) for short, whole in alike.items() if len(whole) > 1}
+    return [
+        f"…{shortened(name[begin[short] :], characters - 1)}" if short in begin else short
+        for name, short in zip(names, cut, strict=True)
+    ]
+
+
+def _shared(names: Collection[str]) -> int:
+    """How many characters several names begin with alike; whole words, if they have any."""
+    beginning = commonprefix(list(names))  # noqa: RUF071 - they are no paths
+    return len(beginning.rstrip("".join(filter(str.isalnum, beginning)))) or len(beginning)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _regression(challenger: Curves, champion: Curves | None, prefix: str) -> Ite
     picture = small_charts.bars(
         f"{prefix}residuals",
         "Residuals",
-        [f"{edge:.2g}".replace("-", "−") for edge in residuals["edges"][:-1]],
+        [figure(float(f"{edge:.2g}")).replace("-", "−") for edge in residuals["edges"][:-1]],
         [("rows", "p1", residuals["counts"])],
         x_label="truth − prediction",
         y_label="rows",

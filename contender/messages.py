@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from contender.task_failure import is_task, task_failure
+from contender.task_failure import is_task, task_failure, task_seconds
 
 Trigger = Literal["upload", "schedule", "alarm", "manual", "code-change", "pending"]
 Verdict = Literal[
@@ -201,16 +201,25 @@ class Failure(Message):
     @property
     def reason(self) -> str:
         """The cause in one line: a Lambda's error message without its stack trace, or why a task failed."""
+        cause = self._cause
+        if cause.get("errorMessage"):
+            return str(cause["errorMessage"])[:MAX_REASON_CHARACTERS]
+        if is_task(cause):
+            return task_failure(cause)[:MAX_REASON_CHARACTERS]
+        return f"{self.Error}: {self.Cause}"[:MAX_REASON_CHARACTERS]
+
+    @property
+    def task_seconds(self) -> float | None:
+        """How long the container task ran whose failure this is; None where it is of another kind, or is not known."""
+        return task_seconds(self._cause)
+
+    @property
+    def _cause(self) -> Mapping[str, Any]:
         try:
             cause = json.loads(self.Cause)
         except json.JSONDecodeError:
-            cause = {}
-        if isinstance(cause, dict):
-            if cause.get("errorMessage"):
-                return str(cause["errorMessage"])[:MAX_REASON_CHARACTERS]
-            if is_task(cause):
-                return task_failure(cause)[:MAX_REASON_CHARACTERS]
-        return f"{self.Error}: {self.Cause}"[:MAX_REASON_CHARACTERS]
+            return {}
+        return cause if isinstance(cause, dict) else {}
 
 
 @dataclass(frozen=True)

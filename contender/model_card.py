@@ -22,6 +22,9 @@ STYLES = ("small_charts.css", "model_card.css")
 MOST_FEATURES = 20
 """Bars of a picture of importances; the rest is in the table beneath."""
 
+MOST_CHIPS = 24
+"""Features named at once."""
+
 MOST_TRIALS = 20
 TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
 PLACES = {"holdout": "holdout", "validation": "validation rows", "training": "training rows"}
@@ -120,7 +123,9 @@ def _purpose(manifest: Content) -> str:
     elif classes:
         answers = "a probability for each class, and the likeliest"
     features = [feature["name"] for feature in manifest.get("features", ())]
-    chips = "".join(f"<li>{escape(name)}</li>" for name in features)
+    chips = _chips(features[:MOST_CHIPS])
+    if len(features) > MOST_CHIPS:
+        chips += pages.details(f"{len(features) - MOST_CHIPS} more", _chips(features[MOST_CHIPS:]))
     shown = ", ".join(str(label) for label in (classes or ())[:12]) + (", …" if len(classes or ()) > 12 else "")
     return pages.section(
         "What it predicts, and from what",
@@ -130,13 +135,17 @@ def _purpose(manifest: Content) -> str:
                 "target": escape(f"{manifest['target']}, {TASKS[manifest['task']]}"),
                 "classes": escape(shown),
                 "answers": escape(answers),
-                f"{len(features)} features": f'<ul class="chips">{chips}</ul>' if chips else "",
+                f"{len(features)} features": chips,
                 "meant for": escape(
                     f"rows as they come to the pipeline {manifest['pipeline']}, asked about before the target is known"
                 ),
             }
         ),
     )
+
+
+def _chips(names: Sequence[str]) -> str:
+    return f'<ul class="chips">{"".join(f"<li>{escape(name)}</li>" for name in names)}</ul>' if names else ""
 
 
 # --- how good it is

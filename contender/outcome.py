@@ -130,6 +130,9 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
         "drifted_features": list(state.drift.drifted_features) if state.drift else [],
         "source_key": state.request.key,
         "given_up": list(given_up),
+        "next_step": next_step(state, verdict),
+        "rollback": state.rollback.status if state.rollback else None,
+        "lost_task": {"seconds": state.training_failure.task_seconds} if state.training_failure else None,
         "started_at": state.started_at,
         "seconds": round(seconds, 3),
     }
@@ -145,16 +148,17 @@ class Mail:
 
 NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
-    "retained": "The champion keeps serving, and there is nothing to do.",
-    "inconclusive": "The champion keeps serving. More labelled rows would decide; upload them when they arrive. "
-    "The challenger waits and is judged again when half as many again have come, unless a newer one is trained first.",
-    "stopped": "The champion keeps serving. What was asked and answered: contender show {run_id}. Mend what the reason "
-    "names, deploy, and train anew: contender retrain --pipeline {pipeline}",
-    "rolled_back": "What was taken out of service is not promoted again unless a person does it. What was seen: "
-    "contender show {run_id}",
-    "quarantined": "The champion keeps serving. Correct the file as the reason says and upload it again.",
-    "failed": "The champion keeps serving. Open the execution in the Step Functions console; "
-    "details: contender show {run_id}",
+    "retained": "Nothing to do.",
+    "inconclusive": "Upload more labelled rows when they arrive: they would decide. The challenger waits and is judged "
+    "again when half as many again have come, unless a newer one is trained first.",
+    "stopped": "Mend what the reason names, deploy, and train anew: contender retrain --pipeline {pipeline}. What was "
+    "asked and answered: contender show {run_id}",
+    "rolled_back": "Find out why. What was taken out of service is not promoted again unless a person does it. What "
+    "was seen: contender show {run_id}",
+    "quarantined": "Correct the file as the reason says and upload it again.",
+    "failed": "Mend what the reason names, then start another run: contender retrain --pipeline {pipeline}. It takes "
+    "along what this one had not read. If the reason does not say enough, the execution in the Step Functions console "
+    "and the functions' logs say more; in short: contender show {run_id}",
 }
 UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
 _NOT_ROLLED_BACK = (
@@ -166,8 +170,35 @@ _NOT_HELD_AGAINST_IT = (
     "contender retrain --pipeline {pipeline}. Where traffic is thin, give it more time (rollout.max_bake_seconds)."
 )
 _WAS_ROLLED_BACK = (
-    "The champion keeps serving. That very version was rolled back before, so it takes a person's approval."
+    "That very version was rolled back before, so it takes a person's approval: to be asked for it, set "
+    'rollout.approval = "always" and start a run (contender retrain --pipeline {pipeline}). Else nothing is to do.'
 )
+_KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed"})
+"""Verdicts after which the champion, if there is one, is the one that was there before."""
+
+
+def next_step(state: RunState, verdict: Verdict) -> str:
+    """What somebody has to do about a run that ended with `verdict`; empty where nobody has to know of it.
+
+    Examples
+    --------
+    >>> from contender.messages import Request
+    >>> next_step(RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z"), "quarantined")
+    'Correct the file as the reason says and upload it again.'
+    """
+    return _next_step(state, verdict).format(pipeline=state.request.pipeline, run_id=state.run_id)
+
+
+def _next_step(state: RunState, verdict: Verdict) -> str:
+    if _gave_up(state):
+        return UPLOAD_AGAIN
+    if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
+        return _NOT_ROLLED_BACK
+    if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":
+        return _NOT_HELD_AGAINST_IT
+    if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
+        return _WAS_ROLLED_BACK
+    return NEXT_STEPS.get(verdict, "")
 
 
 def compose_mail(state: RunState) -> Mail | None:
@@ -175,6 +206,7 @@ def compose_mail(state: RunState) -> Mail | None:
     if state.record is None or not _worth_a_mail(state.record.verdict, state):
         return None
     record, pipeline = state.record, state.request.pipeline
+    stays = record.champion_after is not None and record.verdict in _KEEPS_SERVING
     body = "\n".join(
         (
             f"Pipeline  {pipeline}",
@@ -186,7 +218,7 @@ def compose_mail(state: RunState) -> Mail | None:
             "",
             record.reason,
             "",
-            _next_step(record.verdict, state).format(pipeline=pipeline, run_id=state.run_id),
+            ("The champion keeps serving. " if stays else "") + next_step(state, record.verdict),
         )
     )
     return Mail(f"[contender] {pipeline}: {record.verdict.replace('_', ' ')}"[:100], body)
@@ -203,15 +235,3 @@ def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
 
 def _gave_up(state: RunState) -> bool:
     return state.claim is not None and bool(state.claim.given_up)
-
-
-def _next_step(verdict: Verdict, state: RunState) -> str:
-    if _gave_up(state):
-        return UPLOAD_AGAIN
-    if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
-        return _NOT_ROLLED_BACK
-    if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":
-        return _NOT_HELD_AGAINST_IT
-    if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
-        return _WAS_ROLLED_BACK
-    return NEXT_STEPS[verdict]

@@ -132,6 +132,21 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def sentence(text: str) -> str:
+    """A reason as a sentence of its own.
+
+    Examples
+    --------
+    >>> sentence("there is no data yet")
+    'There is no data yet.'
+    """
+    text = text.strip()
+    first = text.partition(" ")[0]
+    if first.isalpha():  # a name of a file or of a column stays as it is
+        text = f"{first[:1].upper()}{first[1:]}{text[len(first) :]}"
+    return f"{text}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
 def signed(value: float, places: int = 4) -> str:
     """With a sign, the true minus; zero has none.
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import log1p
 from typing import Any
 
-from contender.charts import Plot, number, shortened, ticks
+from contender.charts import Plot, number, ticks, told_apart
 from contender.pages import both, size
 from contender.small_charts import Frame, tick_labels
 from contender.wording import percent
@@ -61,7 +61,7 @@ def _levels(identity: str, bars: Mapping[str, Any]) -> str:
     names, right = bars["levels"], 96.0
     left = 12.0 + 7.0 * min(NAME_CHARACTERS, max(len(name) for name in names))
     most = max([*bars["reference"], *bars["current"]]) or 1.0
-    content = ""
+    content, told = "", told_apart(names, NAME_CHARACTERS)
     for place, (name, before, now) in enumerate(zip(names, bars["reference"], bars["current"], strict=True)):
         y = LEVEL_ROW * place
         long = [(WIDTH - left - right) * share / most for share in (before, now)]
@@ -69,7 +69,7 @@ def _levels(identity: str, bars: Mapping[str, Any]) -> str:
         content += (
             f"<g><title>{escape(f'{name}: {said}')}</title>"
             f'<text class="name" x="{number(left - 8)}" y="{number(y + 13)}" dy="0.32em" text-anchor="end">'
-            f"{escape(shortened(name, NAME_CHARACTERS))}</text>"
+            f"{escape(told[place])}</text>"
             f'<rect class="was" x="{left:.0f}" y="{y + 3:.0f}" width="{number(max(long[0], 1.0))}" height="9"/>'
             f'<rect class="now" x="{left:.0f}" y="{y + 14:.0f}" width="{number(max(long[1], 1.0))}" height="9"/>'
             f'<text class="tick" x="{WIDTH:.0f}" y="{y + 13:.0f}" dy="0.32em" text-anchor="end">{said}</text></g>'
@@ -125,8 +125,12 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
     def draw(width: float) -> str:
         ends = [low, high, 0.0, asked]
         air = (max(ends) - min(ends)) * 0.12 or 1.0
+        start, edge = min(ends) - air, 8.0
+        # So far to the right that what stands beside the line of what is asked for has room.
+        room = (width - 2 * edge) / (width - edge - _long(ENOUGH if asked else GUESS))
+        end = max(max(ends) + air, start + (asked - start) * room)
         frame = Frame(
-            min(ends) - air, max(ends) + air, 0.0, 1.0, width=width, height=118.0, left=8.0, right=8.0, top=30.0,
+            start, end, 0.0, 1.0, width=width, height=118.0, left=edge, right=edge, top=30.0,
             bottom=28.0,
         )  # fmt: skip
         middle, top, floor = (frame.top + frame.height - frame.bottom) / 2, frame.top, frame.height - frame.bottom
@@ -135,9 +139,7 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
             f'<rect class="zone" x="{number(frame.x(asked))}" y="{number(top)}" width="{long}" '
             f'height="{number(floor - top)}"/>'
         ) + _scale(frame, top, floor)
-        content += _upright(frame, 0.0, "no better" if asked else "no better than a naive guess", "zero", other=asked)
-        if asked:
-            content += _upright(frame, asked, "enough to be promoted", "asked")
+        content += _bounds(frame, asked)
         a, b, at = (number(frame.x(end)) for end in (low, high, value))
         content += (
             f'<g class="{tone}"><path class="whisker thick" d="M{a} {number(middle)}H{b}M{a} {number(middle - 8)}v16'
@@ -165,20 +167,30 @@ def _scale(frame: Frame, top: float, floor: float) -> str:
     return content
 
 
-def _upright(frame: Frame, value: float, text: str, style: str, *, other: float | None = None) -> str:
-    """A line at one figure with its name above it: on its left as long as there is an `other` line to its right, else
-    on its right; without its name where that has no room."""
-    top, floor = frame.top, frame.height - frame.bottom
-    x, long = frame.x(value), 6.8 * len(text)
-    if other and x >= long:
-        anchor, at = "end", x - 5
-    else:
-        anchor, at = ("start", x + 5) if x + 5 + long < frame.width else ("end", x - 5)
-        if other and at + long > frame.x(other):
-            text = ""
+ZERO, GUESS, ENOUGH = "no better", "no better than a naive guess", "enough to be promoted"
+
+
+def _long(text: str) -> float:
+    """How wide a text is beside its line."""
+    return 6.8 * len(text) + 5.0
+
+
+def _bounds(frame: Frame, asked: float) -> str:
+    """Lines at zero and at what is asked for, with what they mean on their outer sides; that of zero, which its place
+    on the scale tells as well, only where it has room."""
+    if not asked:
+        return _upright(frame, 0.0, GUESS, "zero")
+    zero = ZERO if frame.x(0.0) >= _long(ZERO) else ""
+    return _upright(frame, 0.0, zero, "zero", left=True) + _upright(frame, asked, ENOUGH, "asked")
+
+
+def _upright(frame: Frame, value: float, text: str, style: str, *, left: bool = False) -> str:
+    """A line at one figure, and what it means beside its top."""
+    top, floor, x = frame.top, frame.height - frame.bottom, frame.x(value)
     return (
         f'<line class="{style}" x1="{number(x)}" x2="{number(x)}" y1="{number(top - 13)}" y2="{number(floor)}"/>'
-        f'<text x="{number(at)}" y="{number(top - 4)}" text-anchor="{anchor}">{escape(text)}</text>'
+        f'<text x="{number(x - 5 if left else x + 5)}" y="{number(top - 4)}" '
+        f'text-anchor="{"end" if left else "start"}">{escape(text)}</text>'
     )
 
 

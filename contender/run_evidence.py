@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contender.errors import NotFoundError
+from contender.cost import usd_per_second
+from contender.errors import ContenderError, NotFoundError
 from contender.ports import ApprovalRequest
 from contender.runs import BATCHES, REPORTS, RunFolder
+from contender.training_policy import TrainingPolicy
 
 CURVES = "curves.json"
 """Champion's and challenger's curves on the rows that they were compared on: for pictures, so it is not in REPORTS."""
@@ -25,12 +28,14 @@ class RunEvidence:
     reports : the content of the folder's reports by the name of their step, those that the run has got to.
     uploads : what the run's claim took, each with its `key` and `size`.
     approval : what a person was asked; None where nobody was.
+    usd_per_second : what its training task cost while it ran; None where the run's pipeline file does not say.
     """
 
     record: Mapping[str, Any]
     reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     uploads: Sequence[Mapping[str, Any]] = ()
     approval: ApprovalRequest | None = None
+    usd_per_second: float | None = None
 
     def report(self, name: str) -> Mapping[str, Any]:
         """A step's report, empty where there is none."""
@@ -45,7 +50,15 @@ def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalReque
         if content:
             reports[name.removesuffix(".json")] = content
     uploads = _read(folder, BATCHES).get("batches", ())
-    return RunEvidence(record, reports, uploads, approval)
+    return RunEvidence(record, reports, uploads, approval, _usd_per_second(folder))
+
+
+def _usd_per_second(folder: RunFolder) -> float | None:
+    try:
+        found = tomllib.loads(folder.pipeline_file()).get("training", {})
+        return usd_per_second(TrainingPolicy(**{name: found[name] for name in ("cpu", "memory_mib") if name in found}))
+    except (ContenderError, ValueError, TypeError, AttributeError):  # there is none, or none that can be read
+        return None
 
 
 def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:

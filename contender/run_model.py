@@ -44,7 +44,7 @@ def judged(run: RunEvidence) -> str:
     title = metric_title(found)
     said = (
         f"{title[:1].upper()}{title[1:]}, {better} is better, on {found['rows']:,} rows in {found['blocks']:,} "
-        "blocks that neither has seen."
+        f"blocks that {'neither has seen' if found['against'] == 'champion' else 'it has not seen'}."
     )
     content = _scores(found)
     if found["difference"] is not None:
@@ -57,9 +57,10 @@ def judged(run: RunEvidence) -> str:
 def _difference_in_words(found: Mapping[str, Any]) -> str:
     value = found["difference"]
     low, high, size = interval_figures(found["low"], found["high"], size=abs(value))
-    word = "Better" if value > 0.0 else "Worse" if value < 0.0 else "No different"
-    of_what = " of the improvement" if value < 0.0 else ""
-    by = f" by {size}" if value else ""
+    shown = bool(size.strip("0.,"))  # less than the last digit that the interval is worth is no difference
+    word = "No different" if not shown else "Better" if value > 0.0 else "Worse"
+    of_what = " of the improvement" if value < 0.0 or not shown else ""
+    by = f" by {size}" if shown else ""
     return f"<b>{word}{by}</b> {percent(found['confidence'])} interval{of_what}: {low} to {high}"
 
 
@@ -162,7 +163,11 @@ def trained(run: RunEvidence) -> str:
     if not found:
         return ""
     if found.get("status") != "trained":
-        return section("How it was trained", "", f"<p>It left no model: {escape(str(found.get('reason')))}</p>")
+        reason, took = str(found.get("reason")), found.get("seconds")
+        said = "It left no model, for the reason above" if reason in str(run.record["reason"]) else "It left no model"
+        why = "" if said.endswith("above") else f": {reason}"
+        after = "" if took is None else f", after {duration(took)}"
+        return section("How it was trained", "", f"<p>{escape(pages.sentence(f'{said}{after}{why}'))}</p>")
     resources, search = found.get("resources") or {}, found.get("search") or {}
     memory = resources.get("peak_memory_mib")
     return section(

@@ -5,14 +5,15 @@ For a tired person with a minute: a sentence, the loop at a glance, then each st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
 
 from contender import pages, run_charts
-from contender.pages import count, details, fields, panels, section, table
-from contender.run_cost import costs
+from contender.pages import count, details, fields, panels, section, sentence, table
+from contender.run_cost import costs, unknown_cost
 from contender.run_evidence import RunEvidence
 from contender.run_model import judged, trained, tried
 from contender.run_words import TONES, TRIGGERS, for_users, headline, next_step, stages
@@ -68,11 +69,11 @@ def _header(run: RunEvidence) -> str:
     what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
     tone = TONES.get(verdict, "unsure")
     badge = f'<span class="badge {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
-    said = f'<p class="lead">{escape(_sentence(_without_versions(record)))}</p>'
+    said = f'<p class="lead">{escape(sentence(_without_versions(record)))}</p>'
     users = f"<dt>For users</dt><dd>{escape(for_users(run))}{_replaced(record)}</dd>"
     to_do = next_step(run)
-    to_do = f"<dt>To do</dt><dd>{escape(to_do)}</dd>" if to_do else ""
-    so = f'{said}<dl class="so">{users}{to_do}</dl>'
+    to_do = f"<dt>To do</dt><dd>{_with_commands(to_do)}</dd>" if to_do else ""
+    so = f'{said}<dl class="so">{to_do}{users}</dl>'
     return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _glance(run)
 
 
@@ -84,7 +85,9 @@ def _headline(run: RunEvidence) -> str:
 
 
 def _glance(run: RunEvidence) -> str:
-    """The loop at a glance."""
+    """The loop at a glance; a rollback that was asked for has none."""
+    if run.record.get("rollback") and not run.reports:
+        return ""
     try:
         found = stages(run)
     except UNREADABLE:
@@ -97,23 +100,26 @@ def _glance(run: RunEvidence) -> str:
     return f'<ol class="glance" aria-label="The run at a glance">{items}</ol>'
 
 
-def _sentence(text: str) -> str:
+COMMAND = re.compile(r"contender [a-z]+(?: --pipeline [\w-]+| [\w-]*\d[\w-]*)?")
+"""A command as next steps name it: of a pipeline, or of a run by its id."""
+
+
+def _with_commands(text: str) -> str:
+    """As HTML, commands set off.
+
+    Examples
+    --------
+    >>> _with_commands("train anew: contender retrain --pipeline shop. Then wait")
+    'train anew: <code class="command">contender retrain --pipeline shop</code>. Then wait'
     """
-    >>> _sentence("there is no data yet")
-    'There is no data yet.'
-    """
-    text = text.strip()
-    first = text.partition(" ")[0]
-    if first.isalpha():  # a name of a file or of a column stays as it is
-        text = f"{first[:1].upper()}{first[1:]}{text[len(first) :]}"
-    return f"{text}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    return COMMAND.sub(lambda found: f'<code class="command">{found[0]}</code>', escape(text))
 
 
 def _without_versions(record: Mapping[str, Any]) -> str:
     """The reason without the sentence that names the new champion: that stands below it."""
     before, after, reason = record.get("champion_before"), record.get("champion_after"), str(record["reason"])
-    for sentence in (f"{after} replaces {before}. ", f"{after} is the first champion. "):
-        reason = reason.removeprefix(sentence)
+    for named in (f"{after} replaces {before}. ", f"{after} is the first champion. "):
+        reason = reason.removeprefix(named)
     return reason
 
 
@@ -138,11 +144,17 @@ def _moment(written: str) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
+MOST_FILES = 8
+"""Shown at once; the rest unfolds."""
+
+
 def _arrived(run: RunEvidence) -> str:
     found = run.report("validation")
     if not found:
         rows = [[_file(upload["key"]), f"{upload['size']:,} bytes"] for upload in run.uploads]
-        return section("What arrived", "The run ended before it read these.", table(["file", "size"], rows))
+        return section("What arrived", "The run ended before it read these.", _files(["file", "size"], rows))
+    # First what somebody has to look at: files turned away, then those with rows left out.
+    reports = sorted(found.get("files", ()), key=lambda each: (each["status"] == "accepted", -each["rejected_rows"]))
     rows = [
         [
             _file(report["key"]),
@@ -152,12 +164,20 @@ def _arrived(run: RunEvidence) -> str:
             escape(report["reason"])
             + (f"<br><small>kept in {_code(report['quarantine_key'])}</small>" if report["quarantine_key"] else ""),
         ]
-        for report in found.get("files", ())
+        for report in reports
     ]
+    refused = sum(report["status"] == "quarantined" for report in reports)
     said = f"{count(found['rows'], 'row')} in {count(len(rows), 'file')}"
-    said += f"; {count(found['rejected_rows'], 'row')} left out." if found["rejected_rows"] else "."
-    listed = table(["file", "", "rows taken", "left out", "why"], rows, css="files")
-    return section("What arrived", said if rows else "", listed or f"<p>{escape(_sentence(found['reason']))}</p>")
+    said += f"; {count(found['rejected_rows'], 'row')} left out" if found["rejected_rows"] else ""
+    said += f"; {count(refused, 'file')} turned away." if refused else "."
+    listed = _files(["file", "", "rows taken", "left out", "why"], rows)
+    return section("What arrived", said if rows else "", listed or f"<p>{escape(sentence(found['reason']))}</p>")
+
+
+def _files(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    first, rest = rows[:MOST_FILES], rows[MOST_FILES:]
+    more = details(f"{count(len(rest), 'more file')}", table(columns, rest, css="files"))
+    return table(columns, first, css="files") + more
 
 
 def _file(key: str) -> str:
@@ -235,14 +255,17 @@ def _cost(run: RunEvidence) -> str:
     total = sum(usd for _, _, usd in found)
     rows.append(["<b>together</b>", "", f"<b>${total:.4f}</b>"])
     said = "By the list prices of docs/cost.md, as an estimate; nothing here was read off a bill."
-    if run.report("training").get("status") == "failed":
-        said += " What the training took that failed is not known, and not in it."
-    return section("What it cost", said, table(["what", "how much of it", "US dollars"], rows, css="cost"))
+    return section(
+        "What it cost",
+        f"{said} {unknown_cost(run)}".rstrip(),
+        table(["what", "how much of it", "US dollars"], rows, css="cost"),
+    )
 
 
 def _audit(run: RunEvidence) -> str:
     record, training = run.record, run.report("training")
     compared = run.report("comparison")
+    challenger = compared.get("challenger_version") or record.get("challenger")
     versions = record.get("dataset_versions") or []
     trained_on = [version for version in training.get("datasets", ()) if version not in versions]
     return section(
@@ -257,7 +280,7 @@ def _audit(run: RunEvidence) -> str:
                 "Trained on as well": " ".join(map(_code, trained_on)),
                 "Champion before": _code(record["champion_before"]) if record.get("champion_before") else "",
                 "Champion after": _code(record["champion_after"]) if record.get("champion_after") else "",
-                "Challenger": _code(compared.get("challenger_version") or record.get("challenger") or "–"),
+                "Challenger": _code(challenger) if challenger else "",
                 "Its manifest, sha256": _code(training["manifest_sha256"]) if training.get("manifest_sha256") else "",
                 "Sequence": escape((compared.get("spending") or {}).get("reason", "")),
                 "Files": _code(f"runs/{record['pipeline']}/{record['run_id']}/"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from contender.approval import NOT_ANSWERED, REJECTED
+from contender.charts import told_apart
 from contender.outcome import NEXT_STEPS, UPLOAD_AGAIN
 from contender.run_evidence import RunEvidence
 from contender.wording import duration, figure
@@ -52,24 +54,63 @@ def metric_title(compared: Mapping[str, Any]) -> str:
 
 def headline(run: RunEvidence) -> str:
     """One sentence: what happened, for somebody who reads no second one."""
-    verdict, compared = str(run.record["verdict"]), run.report("comparison")
+    verdict = str(run.record["verdict"])
     if verdict == "promoted":
-        return _promoted(run, compared)
+        return _promoted(run, run.report("comparison"))
+    if verdict == "rolled_back" or (run.record.get("rollback") == "refused" and verdict == "failed"):
+        return _rolled_back(run)
     if verdict == "failed":
-        return f"The run failed {_where(run)}; {_serving(run)}."
-    if verdict == "retained" and run.approval is not None and run.approval.answer == "rejected":
-        return f"The model stays: {run.approval.by or 'somebody'} turned the challenger down."
+        return f"The run failed {where_it_failed(run)}; {_serving(run)}."
+    if verdict == "retained":
+        return f"The model stays{_why_it_stays(run)}."
     if verdict == "skipped":
-        return "Nothing to do: the data have not drifted." if run.report("drift") else "Nothing to do."
+        return f"Nothing to do{_why_skipped(run)}."
     return {
-        "retained": "The model stays: the challenger was not better." if compared else "The model stays.",
         "inconclusive": "The model stays: the rows could not tell whether the challenger is better.",
         "stopped": "The model stays: the challenger did not pass its rehearsal.",
-        "rolled_back": "The challenger was taken back: the former model serves again.",
         "quarantined": "The upload was turned away: it breaks the data contract.",
         "duplicate": "Nothing to do: this was done before, or is being done.",
         "waiting": "A person is asked: may the challenger serve?",
     }.get(verdict, "The run has left no verdict: it is still at work, or it was stopped.")
+
+
+def _rolled_back(run: RunEvidence) -> str:
+    """What became of a rollback: Watch's, or one that a person or an alarm asked for."""
+    if run.record.get("rollback") == "refused":
+        return "Nothing was rolled back: the same model serves on."
+    looks = run.report("watch").get("looks")
+    if looks:
+        seen = {
+            "worse": "it did worse on live requests",
+            "undecided": "live requests could not tell in time whether it is worse",
+        }
+        why = seen.get(looks[-1].get("verdict"), "its trial was ended")
+        return f"The challenger was taken back: {why}."
+    if run.record.get("rollback") == "trial_ended":
+        return "The challenger's trial was ended: the champion answers all requests again."
+    return "The model was taken back: the former one serves again."
+
+
+def _why_it_stays(run: RunEvidence) -> str:
+    """The end of a sentence."""
+    answer, compared = run.approval.answer if run.approval is not None else "", run.report("comparison")
+    if run.approval is not None and answer == REJECTED:
+        return f": {run.approval.by or 'somebody'} turned the challenger down"
+    if answer == NOT_ANSWERED:
+        return ": nobody answered whether the challenger may serve"
+    if compared.get("verdict") == "wins":
+        return ", though the challenger was better on the holdout"
+    return ": the challenger was not better" if compared else ""
+
+
+def _why_skipped(run: RunEvidence) -> str:
+    """The end of a sentence."""
+    found = run.report("drift")
+    if run.report("training").get("reused"):
+        return ": the model that training would make was made before"
+    if found.get("verdict") == "too few rows":
+        return ": the rows are too few to tell whether the data have drifted"
+    return ": the data have not drifted" if found and not found["drifted"] else ""
 
 
 def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:
@@ -84,7 +125,7 @@ def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:
     return f"{who or better}: {scores} instead of {figure(compared['champion'])}."
 
 
-def _where(run: RunEvidence) -> str:
+def where_it_failed(run: RunEvidence) -> str:
     """How far a failed run had got, by the reports that it has left."""
     if "rehearsal" in run.reports or "watch" in run.reports:
         return "while the challenger was tried in serving"
@@ -93,6 +134,8 @@ def _where(run: RunEvidence) -> str:
     training = run.report("training")
     if training:
         return "in training" if training.get("status") == "failed" else "in the comparison"
+    if run.record.get("lost_task"):
+        return "in training"
     if run.report("drift"):
         return "in training" if run.report("drift").get("drifted") else "after the drift check"
     return "after the data was read" if run.report("validation") else "before it had read any data"
@@ -109,15 +152,29 @@ def for_users(run: RunEvidence) -> str:
         return "No model serves yet."
     if before == after:
         return "Nothing has changed: the same model answers."
+    if run.record["verdict"] == "rolled_back":
+        return "The former model answers again."
     return "A new model answers." if before else "Predictions can be asked for now."
 
 
 def next_step(run: RunEvidence) -> str:
     """What somebody has to do about it, if anything; the same as the run's mail says."""
     record = run.record
-    said = UPLOAD_AGAIN if record.get("given_up") else NEXT_STEPS.get(str(record["verdict"]), "")
-    return said.format(pipeline=record["pipeline"], run_id=record["run_id"])
+    verdict = str(record["verdict"])
+    said = record.get("next_step")
+    if said is None:  # of a run that has not ended, or ended before that was kept
+        said = (
+            UPLOAD_AGAIN if record.get("given_up") else WAITING if verdict == "waiting" else NEXT_STEPS.get(verdict, "")
+        )
+        said = said.format(pipeline=record["pipeline"], run_id=record["run_id"])
+    return str(said)
 
+
+WAITING = "Look at how the challenger fared, then answer: contender approve {run_id} or contender reject {run_id}"
+
+
+MOST_CHARACTERS = 28
+"""Of a column's name in the strip."""
 
 STAGE_REPORTS = ("validation", "drift", "training", "comparison")
 """The report that each stage but the last one leaves."""
@@ -168,12 +225,18 @@ def _drift(run: RunEvidence) -> Stage:
         return Stage("Drift", "good", "not for long enough" if moved else "none")
     names = found["drifted_features"]
     rest = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return Stage("Drift", "unsure", ", ".join(names[:2]) + rest if names else "in how features go together")
+    return Stage(
+        "Drift",
+        "unsure",
+        ", ".join(told_apart(names[:2], MOST_CHARACTERS)) + rest if names else "in how features go together",
+    )
 
 
 def _training(run: RunEvidence) -> Stage:
     found = run.report("training")
     if not found:
+        if run.record.get("lost_task"):
+            return Stage("Training", "bad", "failed")
         return Stage("Training", "calm", "a waiting challenger" if run.report("comparison") else "none")
     if found["status"] != "trained":
         return Stage("Training", "bad", "failed")

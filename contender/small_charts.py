@@ -12,14 +12,15 @@ from html import escape
 from itertools import pairwise
 from math import floor, isfinite, log10
 
-from contender.charts import number, shortened, ticks
+from contender.charts import number, shortened, ticks, told_apart
 from contender.wording import figure
 
 WIDTH = 380.0
 ROW = 26.0
 """Height of a row of a picture that lists things."""
 
-NAME_CHARACTERS = 19
+NAME_CHARACTERS, WIDE_NAME_CHARACTERS = 19, 40
+"""Of a row's name, on a picture of the usual width and on one across the page."""
 Series = tuple[str, str, Sequence[Sequence[float]]]
 """Name, class, points (x, y)."""
 
@@ -175,13 +176,19 @@ def intervals(
     values = [end for _, *ends, _ in rows for end in ends if end is not None and isfinite(end)]
     low, high = _room([*values, *wanted.values(), *([0.0] if from_zero else [])])
     head = 20.0 if wanted else 4.0
-    left = 14.0 + 7.6 * min(NAME_CHARACTERS, max((len(name) for name, *_ in rows), default=0))
+    names = told_apart([name for name, *_ in rows], NAME_CHARACTERS if width < 600 else WIDE_NAME_CHARACTERS)
+    left = 14.0 + 7.6 * max(map(len, names), default=0)
     height = head + ROW * len(rows) + 26.0
     frame = Frame(low, high, 0.0, 1.0, width=width, height=height, left=left, right=58.0, bottom=26.0)
     content = _scale(frame, head) + _marks(frame, wanted, head)
     for position, (name, value, start, end, style) in enumerate(rows):
         y = head + ROW * (position + 0.5)
-        content += _row(frame, y, name, value, (start, end), style, places=_places(high - low), from_zero=from_zero)
+        content += (
+            f'<g class="row {style}"><title>{escape(f"{name}: {_value_in_words(value, start, end)}")}</title>'
+            + _text(frame.left - 10, y, names[position], "name", anchor="end", middle=True)
+            + _row(frame, y, value, (start, end), style, places=_places(high - low), from_zero=from_zero)
+            + "</g>"
+        )
     said = "; ".join(f"{name} {_value_in_words(value, start, end)}" for name, value, start, end, _ in rows)
     return _picture(identity, title, said, width, height, content)
 
@@ -189,7 +196,6 @@ def intervals(
 def _row(
     frame: Frame,
     y: float,
-    name: str,
     value: float | None,
     ends: tuple[float | None, float | None],
     style: str,
@@ -197,10 +203,8 @@ def _row(
     places: int,
     from_zero: bool,
 ) -> str:
-    start, end = ends
-    shown = shortened(name, NAME_CHARACTERS)
-    content = f'<g class="row {style}"><title>{escape(f"{name}: {_value_in_words(value, start, end)}")}</title>'
-    content += _text(frame.left - 10, y, shown, "name", anchor="end", middle=True)
+    """Dot or bar, whisker, and the figure at the right."""
+    (start, end), content = ends, ""
     if value is not None:
         if from_zero:
             a, b = sorted((frame.x(0.0), frame.x(value)))
@@ -213,10 +217,8 @@ def _row(
             content += f'{number(y - 4)}v8M{number(b)} {number(y - 4)}v8"/>'
         if not from_zero:
             content += f'<circle class="dot {style}" cx="{number(frame.x(value))}" cy="{number(y)}" r="4"/>'
-    content += _text(
-        frame.width, y, "–" if value is None else _rounded(value, places), "tick", anchor="end", middle=True
-    )
-    return content + "</g>"
+    said = "–" if value is None else _rounded(value, places)
+    return content + _text(frame.width, y, said, "tick", anchor="end", middle=True)
 
 
 def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
@@ -291,7 +293,7 @@ def tick_labels(marks: Sequence[float]) -> list[str]:
 
 
 def _scale(frame: Frame, head: float) -> str:
-    found = ticks(frame.x_low, frame.x_high, 3)
+    found = next(marks for marks in (ticks(frame.x_low, frame.x_high, n) for n in (3, 4, 5, 8)) if len(marks) > 1)
     floor = frame.height - frame.bottom
     content = ""
     for value, said in zip(found, tick_labels(found), strict=True):

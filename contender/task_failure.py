@@ -7,10 +7,14 @@ names begin with capitals. What a task left in S3 says more; this is for a task 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 SIGKILL, SIGTERM = 137, 143
 """Exit codes of a container that a signal ended: 128 and the signal's number."""
+
+MILLISECONDS_FROM = 1e11
+"""As seconds this is the year 5138, as milliseconds 1973."""
 
 
 def is_task(cause: Mapping[str, Any]) -> bool:
@@ -49,6 +53,31 @@ def task_failure(cause: Mapping[str, Any]) -> str:
     if cause.get("StopCode") == "UserInitiated":
         return f"the training task was stopped: {stopped or 'nobody said why'}"
     return _exited(code, size, "; ".join((*said, stopped)) if said else stopped)
+
+
+def task_seconds(cause: Mapping[str, Any]) -> float | None:
+    """For how many seconds a task is billed: from the pull of its image to its end; None where the cause does not say.
+
+    Examples
+    --------
+    >>> task_seconds({"PullStartedAt": 1767225600000, "StartedAt": 1767225615000, "StoppedAt": 1767225690500})
+    90.5
+    """
+    began = _moment(cause.get("PullStartedAt") or cause.get("StartedAt"))
+    ended = _moment(cause.get("StoppedAt"))
+    if began is None or ended is None or ended < began:
+        return None
+    return round(ended - began, 3)
+
+
+def _moment(written: object) -> float | None:
+    """Epoch seconds, of a time as Step Functions has it (milliseconds), as ECS has it (seconds), or in ISO 8601."""
+    if isinstance(written, int | float):
+        return written / 1000.0 if written > MILLISECONDS_FROM else float(written)
+    try:
+        return datetime.fromisoformat(str(written)).timestamp()
+    except ValueError:
+        return None
 
 
 def _not_started(stopped: str, said: list[str]) -> str:

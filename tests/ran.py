@@ -261,7 +261,50 @@ def nowhere() -> RunEvidence:
     return RunEvidence(found, {}, ({"key": f"incoming/shop/{HOSTILE}.csv", "size": 12},))
 
 
+def rolled_back_before() -> RunEvidence:
+    """A run whose challenger is better, and may not serve."""
+    run = promoted()
+    step = "That very version was rolled back before, so it takes a person's approval."
+    reports = {name: found for name, found in run.reports.items() if name != "watch"}
+    return RunEvidence(record("retained", f"{NEW} was rolled back before.", next_step=step, challenger=NEW), reports)
+
+
+def undecided() -> RunEvidence:
+    """A run whose canary hardly anybody asked."""
+    run = promoted()
+    seen = run.report("watch")
+    last = seen["looks"][-1] | {"verdict": "undecided", "reason": "12 requests in 10 min are too few to tell."}
+    watch = seen | {"looks": [*seen["looks"][:-1], last]}
+    step = "The challenger is not held to be worse and may come again: contender retrain --pipeline shop."
+    found = record("rolled_back", last["reason"], next_step=step, rollback="trial_ended", challenger=NEW)
+    return RunEvidence(found, {**run.reports, "watch": watch})
+
+
+def not_rolled_back() -> RunEvidence:
+    """A rollback that an alarm asked for, and that was refused."""
+    step = "Nothing was changed. Look at what serves (contender champion --pipeline shop) and decide."
+    changes = {"trigger": "alarm", "dataset_versions": [], "dataset_version": None, "source_key": None}
+    return RunEvidence(
+        record("failed", f"{OLD} was rolled back itself.", next_step=step, rollback="refused", **changes)
+    )
+
+
+LONG = "rolling_mean_of_the_amount_over_the_last_30_days_by_region_and_by_channel"
+
+
+def long_names() -> RunEvidence:
+    """A run of columns and files with long names, and of many files."""
+    run = promoted()
+    reports = json.loads(json.dumps(run.reports).replace('"amount', f'"{LONG}'))
+    files = [VALIDATION["files"][0] | {"key": f"incoming/shop/{LONG}-{part:03d}.csv"} for part in range(30)]
+    reports["validation"] = VALIDATION | {"files": [*files, VALIDATION["files"][1]], "rows": 45_000}
+    reports["drift"]["drifted_features"] = [LONG, f"{LONG}_too", "hour"]
+    return RunEvidence(run.record, reports, run.uploads, run.approval)
+
+
 ENDINGS = {
     "promoted": promoted, "retained": retained, "failed": failed, "quarantined": quarantined, "nowhere": nowhere,
+    "rolled back before": rolled_back_before, "undecided": undecided, "not rolled back": not_rolled_back,
+    "long names": long_names,
 }  # fmt: skip
 """Runs by how they ended."""

@@ -25,7 +25,8 @@ def main(
     """Run the training; the exit code says whether there is a model version."""
     ending = Supervisor(command, variables).run()
     if ending.reason:
-        leave_reason((folder_of or run_folder)(variables), ending.reason, lambda line: print(line, flush=True))
+        folder = (folder_of or run_folder)(variables)
+        leave_reason(folder, ending.reason, lambda line: print(line, flush=True), seconds=ending.seconds)
     return ending.exit_code
 
 

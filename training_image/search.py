@@ -278,7 +278,7 @@ class _Search:
             "pruned": sum(trial.state == "pruned" for trial in tried),
             "failed": len(failed),
             "seconds": round(self.seconds, 3),
-            "usd": round(self.seconds * usd_per_second(self.config), 6),
+            "usd": round(self.seconds * usd_per_second(self.config.training), 6),
             "stopped_by": stopped_by,
             "metric": self.metric.name,
             "best": best.parameters if best else {},

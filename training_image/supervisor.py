@@ -72,6 +72,7 @@ class Ending:
     cause : by itself, by SIGTERM to this process, or by its time limit.
     code : the exit code; minus the signal's number where it died of one.
     out_of_memory : whether the kernel says that it took a process for want of memory; None where it says nothing.
+    seconds : from its start to its end.
     """
 
     cause: Literal["itself", "stopped", "overdue"]
@@ -79,6 +80,7 @@ class Ending:
     known: Known
     peak_mib: float = 0.0
     out_of_memory: bool | None = None
+    seconds: float = 0.0
 
     @property
     def exit_code(self) -> int:
@@ -154,6 +156,7 @@ class Supervisor:
             known,
             peak_mib=peak_mib(resource.RUSAGE_CHILDREN),
             out_of_memory=None if kills is None or after is None else after > kills,
+            seconds=self.clock() - began,
         )
 
     def _wait(
@@ -205,12 +208,12 @@ def tell_supervisor(variables: Mapping[str, str], **what: Any) -> None:
         os.write(int(descriptor), json.dumps(what).encode() + b"\n")
 
 
-def leave_reason(folder: RunFolder, reason: str, report: Callable[[str], None]) -> None:
-    """Write a failed training's report, but never over that of a success."""
+def leave_reason(folder: RunFolder, reason: str, report: Callable[[str], None], *, seconds: float) -> None:
+    """Write the report of a training that failed after so many seconds, but never over that of a success."""
     report(f"failed: {reason}")
     try:
         if folder.read(TRAINING)["status"] == "trained":
             return
     except (NotFoundError, ValueError, KeyError):
         pass  # there is no report yet, or none that can be read
-    folder.write(TRAINING, {"status": "failed", "reason": reason})
+    folder.write(TRAINING, {"status": "failed", "reason": reason, "seconds": round(seconds, 2)})

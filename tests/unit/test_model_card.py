@@ -322,3 +322,12 @@ def test_warnings_come_first() -> None:
 
     assert warns == sorted(warns, reverse=True)
     assert any(warns)
+
+
+def test_of_many_features_the_first_are_named_and_the_rest_unfold() -> None:
+    features = [{"name": f"mean_{number}", "kind": "numeric", "levels": []} for number in range(60)]
+    page = card(manifest_of(features=features), evidence_of(), explanation_of())
+
+    folded = page.index("<summary>36 more</summary>")
+    assert page.index("<li>mean_23</li>") < folded < page.index("<li>mean_24</li>")
+    assert "more</summary>" not in card(manifest_of(), evidence_of(), explanation_of())

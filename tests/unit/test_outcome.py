@@ -195,7 +195,7 @@ NEXT_STEPS = {
     "rolled back before": "takes a person's approval",
     "a rollback that was refused": "Nothing was changed",
     "a rollback that somebody asked for": "contender show run-1",
-    "a person said no": "there is nothing to do",
+    "a person said no": "Nothing to do",
 }
 
 
@@ -205,6 +205,14 @@ def test_the_mail_says_what_to_do_in_each_case(case: str) -> None:
     mail = compose_mail(state(**sections, record=Record(verdict, reason)))  # type: ignore[arg-type]
     assert mail is not None
     assert NEXT_STEPS[case] in mail.body
+    assert run_record(state(**sections), seconds=1, champion_after="v1")["next_step"] in mail.body
+
+
+@pytest.mark.parametrize(("champion", "said"), [("v1", True), (None, False)])
+def test_a_mail_says_that_the_champion_keeps_serving_only_where_there_is_one(champion: str | None, said: bool) -> None:
+    mail = compose_mail(state(record=Record("failed", "the reason", champion_after=champion)))
+    assert mail is not None
+    assert ("The champion keeps serving." in mail.body) == said
 
 
 def test_a_rollback_without_a_claim_says_who_was_champion_before() -> None:
@@ -241,6 +249,9 @@ def test_a_record_has_what_the_command_line_promises() -> None:
         "drifted_features": ["amount"],
         "source_key": "incoming/shop/a.csv",
         "given_up": [],
+        "next_step": "Nothing to do. If predictions look wrong: contender rollback --pipeline shop",
+        "rollback": None,
+        "lost_task": None,
         "started_at": "2026-01-01T00:00:00Z",
         "seconds": 1.235,
     }
@@ -251,6 +262,14 @@ def test_a_record_of_a_run_that_broke_at_once_has_the_same_keys() -> None:
     full = run_record(state(claim=CLAIM, validation=DATA, comparison=WINS), seconds=0, champion_after=None)
     assert set(empty) == set(full)
     assert (empty["verdict"], empty["dataset_version"], empty["champion_before"]) == ("failed", None, None)
+
+
+def test_a_record_keeps_how_long_a_task_ran_that_left_no_model_and_what_became_of_a_rollback() -> None:
+    cause = '{"StoppedReason": "Task failed", "StartedAt": 1767225600000, "StoppedAt": 1767225690500}'
+    lost = run_record(state(training_failure=Failure("States.TaskFailed", cause)), seconds=1, champion_after=None)
+    assert lost["lost_task"] == {"seconds": 90.5}
+    refused = run_record(state(rollback=NOT_BACK), seconds=1, champion_after="v2")
+    assert (refused["rollback"], refused["lost_task"]) == ("refused", None)
 
 
 @pytest.mark.parametrize("verdict", ["promoted", "inconclusive", "quarantined", "failed"])

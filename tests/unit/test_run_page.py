@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from contender.messages import Verdict
 from contender.outcome import NEXT_STEPS
 from contender.ports import ApprovalRequest
+from contender.run_charts import difference
 from contender.run_cost import costs
 from contender.run_evidence import RunEvidence, gather
 from contender.run_page import page
@@ -36,7 +38,8 @@ def test_a_report_stands_alone_whatever_names_hold(ending: str) -> None:
     found = report(ENDINGS[ending]())
     assert "prefers-color-scheme: dark" in page(ENDINGS[ending]())
     # A file is shown by what follows the last slash of its key.
-    assert ending == "retained" or (HOSTILE.rpartition("/")[2] if ending == "nowhere" else HOSTILE) in found.text
+    plain = ("retained", "not rolled back")
+    assert ending in plain or (HOSTILE.rpartition("/")[2] if ending == "nowhere" else HOSTILE) in found.text
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,24 @@ def test_a_report_stands_alone_whatever_names_hold(ending: str) -> None:
             "The run failed before it had read any data; the same model serves on.",
             ["the run ended here", "not asked", "none", "none", "as before"],
         ),
+        (
+            "rolled back before",
+            "The model stays, though the challenger was better on the holdout.",
+            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "1,200 rows in 42 s",
+             "the challenger is better", "as before"],
+        ),
+        (
+            "undecided",
+            "The challenger was taken back: live requests could not tell in time whether it is worse.",
+            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "1,200 rows in 42 s",
+             "the challenger is better", "the former model"],
+        ),
+        (
+            "long names",
+            f"Ada {HOSTILE} approved a new model, and it serves: area under the ROC curve {AFTER} instead of {BEFORE}.",
+            ["45,000 rows, 12 left out", "…channel, …channel_too and 1 more",
+             "1,200 rows in 42 s", "the challenger is better", "the new model"],
+        ),
     ],
 )  # fmt: skip
 def test_one_sentence_and_the_loop_at_a_glance_say_how_it_ended(ending: str, said: str, at_a_glance: list[str]) -> None:
@@ -96,7 +117,7 @@ def test_the_reason_leads_without_the_versions_that_stand_below_it() -> None:
 
 def test_uploads_are_listed_with_their_fate_and_its_reason() -> None:
     text = report(promoted()).text
-    assert "1,500 rows in 2 files; 12 rows left out." in text
+    assert "1,500 rows in 2 files; 12 rows left out; 1 file turned away." in text
     for part in ("12 × amount (row 3: amount is missing)", f"column {HOSTILE} is missing", "4fb731d0.csv"):
         assert part in text
     assert "The run ended before it read these." in report(nowhere()).text
@@ -154,10 +175,129 @@ def test_a_run_costs_what_its_training_took_and_what_every_run_takes() -> None:
         ("state machine, table and bucket", pytest.approx(0.0009)),
     ]
     assert [name for name, _, _ in costs(failed())] == ["functions", "state machine, table and bucket"]
-    assert "What the training took that failed is not known" in report(failed()).text
+    assert "How long the failed training ran is not known, so its cost is left out." in report(failed()).text
     reused = promoted()
     training = reused.report("training") | {"reused": True}
     assert "training" not in [name for name, _, _ in costs(replace(reused, reports={"training": training}))]
+
+
+def test_a_training_that_left_no_model_costs_its_seconds_where_they_are_known() -> None:
+    run = replace(failed(), usd_per_second=0.00002)
+    told = replace(run, reports={**run.reports, "training": run.report("training") | {"seconds": 300.0}})
+    # At $0.00002 a second: five minutes of what the training itself tells, or ten of what ECS tells of its task.
+    assert ("training that left no model", pytest.approx(0.006)) in [(name, usd) for name, _, usd in costs(told)]
+    of_ecs = replace(told, record={**told.record, "lost_task": {"seconds": 600.0}})
+    assert ("training that left no model", pytest.approx(0.012)) in [(name, usd) for name, _, usd in costs(of_ecs)]
+    text = report(told).text
+    assert "is not known" not in text
+    assert "It left no model, for the reason above, after 5 min." in text
+    # Spot took the first task back, a second one trained: both are paid for.
+    twice = replace(promoted(), usd_per_second=0.00002, record={**promoted().record, "lost_task": {"seconds": 30.0}})
+    assert [(name, usd) for name, _, usd in costs(twice)][:2] == [
+        ("training", 0.00097),
+        ("training that left no model", pytest.approx(0.0012)),  # a minute at least
+    ]
+
+
+def test_the_cost_of_a_task_that_said_nothing_is_said_to_be_unknown() -> None:
+    run = failed()
+    reports = {"validation": run.report("validation"), "drift": drift(dearer=0.0)}
+    silent = replace(run, reports=reports, record={**run.record, "lost_task": {"seconds": None}})
+    assert headline(silent) == "The run failed in training; the same model serves on."
+    assert [stage.said for stage in stages(silent)][2] == "failed"
+    assert "How long the failed training ran is not known" in report(silent).text
+
+
+def test_the_price_of_a_second_is_that_of_the_runs_own_pipeline_file() -> None:
+    folder = RunFolder(MemoryObjects(), "shop", "8b2e")
+    assert gather(folder, NOWHERE).usd_per_second is None
+    folder.write_pipeline_file("name = ")
+    assert gather(folder, NOWHERE).usd_per_second is None
+    folder.write_pipeline_file('name = "shop"\ntask = "binary"\ntarget = "late"\nnumeric = ["amount"]\n')
+    # One vCPU and 4 GiB: $0.05826 an hour, as docs/cost.md has it.
+    assert gather(folder, NOWHERE).usd_per_second == pytest.approx(0.05826 / 3600.0)
+
+
+def test_a_rollback_that_was_refused_says_so_and_has_no_steps_of_the_loop() -> None:
+    found = report(ENDINGS["not rolled back"]())
+    assert "Nothing was rolled back: the same model serves on." in found.text
+    assert "The run at a glance" not in page(ENDINGS["not rolled back"]())
+
+
+@pytest.mark.parametrize(
+    ("rollback", "said"),
+    [
+        ("rolled_back", "The model was taken back: the former one serves again."),
+        ("trial_ended", "The challenger's trial was ended: the champion answers all requests again."),
+    ],
+)
+def test_a_rollback_that_somebody_asked_for_is_told_as_one(rollback: str, said: str) -> None:
+    run = RunEvidence(record("rolled_back", "by Ada", rollback=rollback, champion_before=NEW, champion_after=OLD))
+    assert headline(run) == said
+    assert for_users(run) == "The former model answers again."
+
+
+@pytest.mark.parametrize(
+    ("reports", "said"),
+    [
+        ({"drift": {"drifted": False, "verdict": "no drift"}}, "Nothing to do: the data have not drifted."),
+        ({"drift": {"drifted": True}, "training": {"reused": True}},
+         "Nothing to do: the model that training would make was made before."),
+        ({"drift": {"drifted": False, "verdict": "too few rows"}},
+         "Nothing to do: the rows are too few to tell whether the data have drifted."),
+        ({"drift": {"drifted": True, "verdict": "drift"}}, "Nothing to do."),
+        ({}, "Nothing to do."),
+    ],
+)  # fmt: skip
+def test_a_skipped_run_says_why_and_never_that_drifted_data_have_not_drifted(
+    reports: dict[str, Any], said: str
+) -> None:
+    assert headline(RunEvidence(record("skipped", "x"), reports)) == said
+
+
+def test_what_to_do_is_what_the_record_says_and_its_commands_are_set_off() -> None:
+    text = page(ENDINGS["not rolled back"]())
+    assert '(<code class="command">contender champion --pipeline shop</code>) and decide.' in text
+    assert next_step(RunEvidence(record("retained", "x", next_step=""))) == ""
+    assert "contender approve 8b2e41c7-1111-2222" in next_step(RunEvidence(record("waiting", "x")))
+
+
+def test_files_that_somebody_has_to_look_at_come_first_and_many_are_folded() -> None:
+    text = page(ENDINGS["long names"]())
+    assert text.index("quarantined</span>") < text.index("accepted</span>")
+    assert text.index("accepted</span>") < text.index("23 more files</summary>")
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "said"),
+    [
+        (-0.0004, -0.19, 0.05, "No different"),
+        (0.0, 0.0, 0.0, "No different"),
+        (-0.04, -0.19, 0.05, "Worse by 0.04"),
+        (0.04, -0.01, 0.15, "Better by 0.04"),
+        (2502.0, 2283.0, 2748.0, "Better by 2,502"),
+    ],
+)
+def test_a_difference_below_the_last_digit_is_none(difference: float, low: float, high: float, said: str) -> None:
+    run = promoted()
+    compared = {**COMPARED, "difference": difference, "low": low, "high": high}
+    assert f"<b>{said}</b>" in page(replace(run, reports={**run.reports, "comparison": compared}))
+
+
+@pytest.mark.parametrize("width", [380.0, 1040.0])
+@pytest.mark.parametrize(("low", "high"), [(-0.096, -0.045), (-0.19, 0.05), (0.1, 0.13), (0.0019, 0.0021)])
+def test_what_the_lines_of_a_difference_mean_stands_within_the_picture_and_apart(
+    low: float, high: float, width: float
+) -> None:
+    found = {**COMPARED, "difference": (low + high) / 2, "low": low, "high": high, "min_effect": 0.002}
+    drawn = next(each for each in difference("d", found).split("</svg>") if f"-{width:.0f}-t" in each)
+    placed = re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="(start|end)">([^<]*)<', drawn)
+    ends = sorted((float(x) - (7.0 * len(said) if side == "end" else 0.0), said) for x, side, said in placed if said)
+    assert ends[-1][1] == "enough to be promoted"
+    assert ends[-1][0] + 6.8 * len(ends[-1][1]) <= width
+    assert ends[0][0] >= -3.0
+    if len(ends) == 2:
+        assert ends[0][0] + 6.0 * len(ends[0][1]) < ends[1][0]
 
 
 @pytest.mark.parametrize("verdict", [*NEXT_STEPS, "skipped", "duplicate", "waiting", "running"])

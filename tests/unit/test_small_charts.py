@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contender.charts import told_apart
 from contender.small_charts import bars, confusion, curve, intervals, legend, tick_labels
 
 finite = st.floats(-1e9, 1e9, allow_nan=False)
@@ -93,3 +94,23 @@ def test_negative_ticks_have_the_true_minus() -> None:
 def test_a_legend_shows_each_line_with_its_name() -> None:
     assert 'class="line champion"' in legend([("the <champion>", "champion")])
     assert "the &lt;champion&gt;" in legend([("the <champion>", "champion")])
+
+
+@given(st.lists(st.tuples(st.floats(0.8, 1.0), st.floats(0.0, 0.1)), min_size=1, max_size=4))
+def test_a_scale_has_two_figures_at_least(values: list[tuple[float, float]]) -> None:
+    rows = [(f"row {place}", value, value - half, value + half, "p1") for place, (value, half) in enumerate(values)]
+    picture = parsed(intervals("i", "Slices", rows))
+
+    assert len([line for line in picture.iter(f"{SVG}line") if line.attrib["class"] == "grid"]) >= 2
+
+
+def test_names_that_begin_alike_are_told_apart() -> None:
+    names = [f"mean_of_the_amount_over_the_last_{days:02d}_days_by_region" for days in (7, 14, 30)]
+    picture = parsed(intervals("i", "Importances", [(name, 1.0, None, None, "p1") for name in (*names, "hour")]))
+
+    shown = [text.text for text in picture.iter(f"{SVG}text") if text.attrib["class"] == "name"]
+    assert shown == ["…07_days_by_region", "…14_days_by_region", "…30_days_by_region", "hour"]
+
+
+def test_names_without_words_are_told_apart_by_what_differs() -> None:
+    assert told_apart(["a" * 30 + "1", "a" * 30 + "2", "a" * 30 + "2"], 12) == ["…1", "…2", "…2"]

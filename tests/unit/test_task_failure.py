@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.messages import Failure
-from contender.task_failure import task_failure
+from contender.task_failure import task_failure, task_seconds
 
 
 def cause(
@@ -158,3 +158,25 @@ def test_whatever_is_missing_there_is_one_line_that_names_the_training(told: dic
     reason = task_failure(told)
     assert "training task" in reason
     assert task_failure(told) == reason
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        ({"StartedAt": 1767225600000, "StoppedAt": 1767225690500}, 90.5),  # milliseconds
+        ({"StartedAt": 1767225600.0, "StoppedAt": 1767225690.5}, 90.5),  # seconds
+        ({"StartedAt": "2026-01-01T00:00:00Z", "StoppedAt": "2026-01-01T00:01:30.500Z"}, 90.5),
+        ({"PullStartedAt": 1767225590000, "StartedAt": 1767225600000, "StoppedAt": 1767225690500}, 100.5),
+        ({"StoppedAt": 1767225690500}, None),  # it never started
+        ({"StartedAt": 1767225600000, "StoppedAt": "soon"}, None),
+        ({"StartedAt": 1767225690500, "StoppedAt": 1767225600000}, None),
+        ({}, None),
+    ],
+)
+def test_a_task_is_billed_from_the_pull_of_its_image_to_its_end(times: dict[str, Any], seconds: float | None) -> None:
+    assert task_seconds(times) == seconds
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '"x"', '{"errorMessage": "broke"}'])
+def test_what_is_no_task_has_no_seconds(said: str) -> None:
+    assert Failure("E", said).task_seconds is None

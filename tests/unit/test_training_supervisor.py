@@ -146,7 +146,9 @@ def test_the_entry_point_leaves_the_reason_in_the_runs_folder(capsys: pytest.Cap
     runs = Runs()
 
     assert runs.main(TOLD + "sys.exit(7)") == 7
-    assert runs.report() == {
+    report = runs.report()
+    assert 0.0 < report.pop("seconds") < 600.0
+    assert report == {
         "status": "failed",
         "reason": "the training task ended with exit code 7 before it could say why; see its log",
     }
@@ -164,12 +166,12 @@ def test_the_entry_point_leaves_alone_what_the_training_has_written() -> None:
 def test_a_reason_replaces_that_of_an_earlier_attempt_but_never_a_success() -> None:
     runs = Runs()
     lines: list[str] = []
-    leave_reason(runs.folder, "stopped", lines.append)
-    leave_reason(runs.folder, "hung", lines.append)
-    assert runs.report()["reason"] == "hung"
+    leave_reason(runs.folder, "stopped", lines.append, seconds=1.0)
+    leave_reason(runs.folder, "hung", lines.append, seconds=1.0)
+    assert (runs.report()["reason"], runs.report()["seconds"]) == ("hung", 1.0)
 
     runs.folder.write(TRAINING, {"status": "trained", "model_version": "v1"})
-    leave_reason(runs.folder, "stopped", lines.append)
+    leave_reason(runs.folder, "stopped", lines.append, seconds=1.0)
     assert runs.report()["model_version"] == "v1"
     assert lines == ["failed: stopped", "failed: hung", "failed: stopped"]
 
@@ -177,7 +179,7 @@ def test_a_reason_replaces_that_of_an_earlier_attempt_but_never_a_success() -> N
 def test_a_report_that_cannot_be_read_is_replaced() -> None:
     runs = Runs()
     runs.folder.objects.put(runs.folder.key(TRAINING), b"{")
-    leave_reason(runs.folder, "stopped", lambda _: None)
+    leave_reason(runs.folder, "stopped", lambda _: None, seconds=1.0)
 
     assert runs.report()["reason"] == "stopped"
 
