@@ -9,8 +9,9 @@ import pytest
 
 from contender.claims import MAX_ATTEMPTS
 from contender.errors import ContenderError, NotFoundError
-from contender.promotion import promote
+from contender.registry import ModelVersion
 from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders
+from tests.models import crown
 
 
 def execution(status: str, name: str) -> None:
@@ -32,17 +33,7 @@ def test_an_upload_is_claimed_with_the_pipeline_file_fixed_for_the_run(cloud: Cl
 
 
 def test_the_champion_that_the_run_begins_with_is_noted(cloud: Cloud) -> None:
-    promote(
-        cloud.models,
-        pipeline="shop",
-        version="v1",
-        manifest_sha256="sha",
-        judged_against=None,
-        run_id="run-0",
-        fencing_token=0,
-        now="now",
-        reason="first",
-    )
+    crown(cloud.models, ModelVersion({"version": "v1"}, "sha"))
     assert cloud.call("claim", cloud.upload("a.csv", orders()))["champion_before"] == "v1"
 
 
