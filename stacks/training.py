@@ -151,6 +151,17 @@ class TrainingTask(Construct):
             ),
             volumes=[ecs.Volume(name="tmp")],
         )
+        self._add_container(storage, project_root, log_group)
+        acknowledge(
+            self.definition,
+            {"AwsSolutions-ECS2": "The variables are names of two buckets and of a key, which are no secrets."},
+        )
+        acknowledge(
+            self.execution_role,
+            {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource but *."},
+        )
+
+    def _add_container(self, storage: Storage, project_root: Path, log_group: logs.LogGroup) -> None:
         image = training_image_asset(self, "Image", project_root=project_root)
         container = self.definition.add_container(
             "Container",
@@ -174,14 +185,6 @@ class TrainingTask(Construct):
             },
         )
         container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))
-        acknowledge(
-            self.definition,
-            {"AwsSolutions-ECS2": "The variables are names of two buckets and of a key, which are no secrets."},
-        )
-        acknowledge(
-            self.execution_role,
-            {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource but *."},
-        )
 
     def _grant(self, storage: Storage) -> None:
         access = Access(read_data=("datasets/*",), write_data=("runs/*",), write_models=("models/*",), signs=True)
