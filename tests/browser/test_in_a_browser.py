@@ -28,9 +28,20 @@ def manifest() -> dict[str, Any]:
     return {**tracked.Shop().train(1).manifest, "task": "binary", "target": "late", "positive": "yes"}
 
 
+def long_names() -> str:
+    """The card of a version with many features of long names."""
+    names = [f"{ran.LONG}_{number}" for number in range(60)]
+    features = [{"name": name, "kind": "numeric", "levels": []} for name in names]
+    seen = {"kind": "numeric", "missing": {"training": 0.0, "holdout": 0.2}, "low": 0.0, "high": 1.0, "outside": 0.2}
+    evidence = tracked.some_evidence() | {"inputs": [seen | {"feature": name} for name in names]}
+    importances = [{"feature": name, "importance": 0.1, "low": 0.05, "high": 0.15} for name in names]
+    return card(manifest() | {"features": features}, evidence, tracked.EXPLANATION | {"permutation": importances})
+
+
 PAGES: dict[str, Callable[[], str]] = {
     **{f"report {name}": lambda make=make: run_page.page(make()) for name, make in ran.ENDINGS.items()},
     "replay": lambda: replay_page.page(example()),
+    "model card of long names": long_names,
     "model card": lambda: card(manifest(), tracked.some_evidence(), tracked.EXPLANATION),
 }
 
