@@ -27,6 +27,7 @@ from contender.cli.rollout_view import print_approval, print_rehearsal, question
 from contender.cli.run_reports import run_report, save_report, unrecorded
 from contender.errors import NotFoundError
 from contender.ports import ApprovalRequest
+from contender.run_model import GUARDS
 from contender.runs import RunFolder
 from contender.wording import percent
 
@@ -41,16 +42,6 @@ PROMISED_KEYS = (
     "champion_after",
     "started_at",
     "seconds",
-)
-
-GUARDS = (
-    "enough_data",
-    "beats_baseline",
-    "slices_no_worse",
-    "calibrated",
-    "overfit_gap",
-    "model_size",
-    "latency",
 )
 
 

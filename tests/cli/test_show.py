@@ -14,12 +14,13 @@ import pytest
 
 from contender.adapters.dynamodb import DynamoLedger
 from contender.adapters.s3 import S3Objects
-from contender.cli.run_commands import GUARDS, RunView
+from contender.cli.run_commands import RunView
 from contender.comparison import compare
 from contender.guards import MIB, ModelFacts
 from contender.ports import ApprovalRequest
 from contender.rehearsal import Golden, rehearse
 from contender.rollout_policy import RolloutPolicy
+from contender.run_model import GUARDS
 from contender.runs import RunFolder
 from contender.spending import Earlier
 from contender.watch import Alarms, Side, watch
@@ -79,7 +80,7 @@ def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.Captur
 def test_show_reads_a_comparison_from_before_guards_and_sequence_were_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    old = {name: value for name, value in report().items() if name not in ("spending", *GUARDS[3:])}
+    old = {name: value for name, value in report().items() if name not in ("spending", *list(GUARDS)[3:])}
     RunView(RECORD).print_whole({"comparison": old})
     shown = capsys.readouterr().out
     assert "slices no worse" in shown
