@@ -252,11 +252,18 @@ def _told(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, ImportError, Boto3Error, BotoCoreError, ClientError) as error:
-        said = without_secrets(" ".join(str(error).split()))[:300]
+        said = without_secrets(" ".join(_cause(error).split()))[:300]
         raise TrackingError(
             f"the MLflow server at {without_secrets(uri)} could not take what was mirrored: {said}; "
             f"{_next_step(error)}, then sync again: it goes on where it was cut"
         ) from error
+
+
+def _cause(error: Exception) -> str:
+    """What happened on the way to the server, where that is it: the client wraps it three times."""
+    below = error.__context__ or error
+    reason = getattr(below.args[0], "reason", None) if below.args else None
+    return str(reason or error)
 
 
 def _next_step(error: Exception) -> str:
