@@ -156,11 +156,12 @@ NEXT_STEPS = {
     "rolled_back": "Find out why. What was taken out of service is not promoted again unless a person does it. What "
     "was seen: contender show {run_id}",
     "quarantined": "Correct the file as the reason says and upload it again.",
-    "failed": "Mend what the reason names, then start another run: contender retrain --pipeline {pipeline}. It takes "
-    "along what this one had not read. If the reason does not say enough, the execution in the Step Functions console "
-    "and the functions' logs say more; in short: contender show {run_id}",
+    "failed": "Mend what the reason names, then start another run: contender retrain --pipeline {pipeline}. Nothing "
+    "that was uploaded is lost. Where the reason is not enough, look at the run's execution in the Step Functions "
+    "console, and at contender show {run_id}",
 }
 UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
+_FIRST = "Nothing to do."  # there is none before it to go back to
 _NOT_ROLLED_BACK = (
     "Nothing was changed. Look at what serves (contender champion --pipeline {pipeline}) and decide: a person may do "
     "what an alarm may not (contender rollback --pipeline {pipeline})."
@@ -192,6 +193,8 @@ def next_step(state: RunState, verdict: Verdict) -> str:
 def _next_step(state: RunState, verdict: Verdict) -> str:
     if _gave_up(state):
         return UPLOAD_AGAIN
+    if verdict == "promoted" and champion_before(state) is None:
+        return _FIRST
     if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
         return _NOT_ROLLED_BACK
     if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":

@@ -264,6 +264,14 @@ def test_a_record_of_a_run_that_broke_at_once_has_the_same_keys() -> None:
     assert (empty["verdict"], empty["dataset_version"], empty["champion_before"]) == ("failed", None, None)
 
 
+def test_the_first_champion_has_none_before_it_to_be_rolled_back_to() -> None:
+    promotion = Promotion("promoted", "v2 is the first champion.", "v2")
+    first = {"claim": replace(CLAIM, champion_before=None), "comparison": WINS, "promotion": promotion}
+    assert run_record(state(**first), seconds=1, champion_after="v2")["next_step"] == "Nothing to do."
+    later = first | {"claim": CLAIM}
+    assert "contender rollback" in run_record(state(**later), seconds=1, champion_after="v2")["next_step"]
+
+
 def test_a_record_keeps_how_long_a_task_ran_that_left_no_model_and_what_became_of_a_rollback() -> None:
     cause = '{"StoppedReason": "Task failed", "StartedAt": 1767225600000, "StoppedAt": 1767225690500}'
     lost = run_record(state(training_failure=Failure("States.TaskFailed", cause)), seconds=1, champion_after=None)
