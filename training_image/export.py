@@ -179,6 +179,9 @@ def _sort_opsets(model: onnx.ModelProto) -> None:
 
 def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
     """The pipeline as a file to open again in Python; unlike a pickle it runs no code when read."""
+    bins = getattr(trained_part(pipeline)[-1], "_bin_mapper", None)
+    if bins is not None:
+        bins.n_threads = 1  # it keeps how many this machine had, though it is done with them
     return canonical_skops(skops.io.dumps(pipeline))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contender.comparison import naive_predictions
 from contender.config import PipelineConfig
@@ -101,6 +102,8 @@ class TrainedModel:
         return to_skops(self.pipeline)
 
 
+# How a sum is divided among threads shows in its last digits, and another machine has another number of them.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def train(
     config: PipelineConfig,
     table: Table,

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from contender.config import PipelineConfig
 from contender.errors import TrainingFailedError
 from contender.table import Table
 from contender.training_policy import TrainingPolicy
+from training_image.calibration import trained_part
 from training_image.export import score_onnx
 from training_image.fitting import TrainedModel, train
 
@@ -144,6 +146,27 @@ def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
 
     assert first.onnx == second.onnx
     assert first.metrics == second.metrics
+
+
+def test_sums_are_not_divided_among_as_many_threads_as_there_happen_to_be() -> None:
+    """A multinomial regression of 20,000 rows had other coefficients with two threads than with one."""
+    threads: set[int] = set()
+
+    def look(_line: str) -> None:
+        threads.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        train(config_of(), *history(), report=look)
+
+    assert threads == {1}
+
+
+def test_how_many_threads_the_bins_were_made_with_is_in_no_file() -> None:
+    model = train_on()
+    before = model.skops()
+    trained_part(model.pipeline)[-1]._bin_mapper.n_threads = 8
+
+    assert model.skops() == before
 
 
 def test_a_class_that_only_the_holdout_has_is_left_out_of_its_metrics() -> None:
