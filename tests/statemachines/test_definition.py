@@ -156,7 +156,7 @@ def test_one_name_in_five_places() -> None:
     assert expected < folders("lambdas")
     tests = {found.stem.removeprefix("test_") for found in (asl.ROOT / "tests" / "handlers").glob("test_*.py")}
     assert expected < tests
-    stack = Path(asl.ROOT / "stacks" / "training_machine.py").read_text(encoding="utf-8")
+    stack = Path(asl.ROOT / "stacks" / "workflow.py").read_text(encoding="utf-8")
     for name in FUNCTIONS:
         assert f'state="{name}"' in stack
         assert f'folder="{folder(name)}"' in stack
