@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from contender.adapters.whole_files import write_whole
 from contender.ports import StoredObject
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -68,14 +69,8 @@ class WarmFiles:
         return _POINTER + hashlib.sha256(key.encode()).hexdigest()
 
     def _write(self, name: str, content: bytes) -> None:
-        """Write a file that is there whole or not at all."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = self._folder / f"unfinished-{os.urandom(8).hex()}"
-        try:
-            unfinished.write_bytes(content)
-            unfinished.replace(self._folder / name)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_whole(self._folder / name, content)
 
     def _make_room(self, size: int) -> None:
         """Remove the artifacts that were used least recently, until `size` bytes more fit."""

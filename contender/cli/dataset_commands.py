@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rich.text import Text
 
 from contender import dvc
+from contender.adapters.whole_files import write_whole
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import (
@@ -124,21 +124,18 @@ class Destination:
     def add(self, tracked: dvc.Tracked, source_key: str, body: bytes) -> None:
         """Put a file there; what is there already is left as it is. The bucket copies it by itself."""
         if self.folder:
-            write_once(self.folder / tracked.key, body)
+            write_content(self.folder / tracked.key, body)
             return
         key = f"{dvc.PREFIX}/{tracked.key}"
         if not self.bench.data.keys(key):
             self.bench.data.copy(source_key, key)
 
 
-def write_once(path: Path, body: bytes) -> None:
-    """Write a file that is named by its content, whole or not at all: one that is there is taken for complete."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_bytes(body)
-    unfinished.replace(path)
+def write_content(path: Path, body: bytes) -> None:
+    """Write a file that is named by its content: one that is there is taken for complete."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, body)
 
 
 def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
