@@ -22,6 +22,10 @@ CPU_UNITS = tuple(_MEMORY_MIB)
 def size_problem(cpu: int, memory_mib: int) -> str:
     """Why Fargate has no task of that size, and which are the nearest that it has; empty when it has.
 
+    Parameters
+    ----------
+    cpu : one of `CPU_UNITS`.
+
     Examples
     --------
     >>> size_problem(1024, 4096)
@@ -31,8 +35,6 @@ def size_problem(cpu: int, memory_mib: int) -> str:
     >>> size_problem(256, 4096)
     'memory_mib must be at most 2048 with cpu 256, but got 4096; give it more cpu'
     """
-    if cpu not in _MEMORY_MIB:
-        return f"cpu must be one of {', '.join(str(units) for units in CPU_UNITS)}, but got {cpu}"
     sizes = _MEMORY_MIB[cpu]
     if memory_mib in sizes:
         return ""
