@@ -12,8 +12,8 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 from constructs import Node
 
-from contender.config import load_pipelines
 from contender.errors import PipelineFileError
+from contender.pipeline.config import load_pipelines
 from stacks.environment import DEFAULT_PREFIX, Environment, EnvironmentNameError, environment_named
 from stacks.stage import FEATURE_FLAGS, ContenderStage
 

@@ -15,8 +15,8 @@ import pandas as pd
 from benchmarks.frames import FLIGHT_CATEGORICAL, FLIGHT_NUMERIC, flight_frame
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.tables import markdown_table
-from contender.domain_classifier import Codes, Kind
-from contender.joint import JointDrift, detect_joint
+from contender.drift.joint.detect import JointDrift, detect_joint
+from contender.drift.joint.domain_classifier import Codes, Kind
 
 COMMAND = "python -m benchmarks --only joint_changes --full"
 NAMES = (*FLIGHT_NUMERIC, *FLIGHT_CATEGORICAL)

@@ -15,9 +15,9 @@ from benchmarks.frames import FLIGHT_CATEGORICAL, FLIGHT_NUMERIC, Rows, day_rows
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.peers.contender.check import NO_FLOORS, table_of
 from benchmarks.tables import markdown_table
-from contender.drift import detect_drift
-from contender.drift_policy import DriftPolicy
-from contender.profile import Profile, count, fit_profile
+from contender.drift.detect import detect_drift
+from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.pipeline.drift_policy import DriftPolicy
 
 LOOKS = 60
 REFERENCE_DAYS = 59

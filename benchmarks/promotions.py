@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.parts import Figure, Part, Report
-from contender.metrics import METRICS, Metric
-from contender.promotion_policy import PromotionPolicy
-from contender.resampling import Holdout, Interval, Sample, corrected, reach, resample
-from contender.spending import Earlier, spend
+from contender.comparison.alpha_spending import Earlier, spend
+from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.stats.metrics import METRICS, Metric
+from contender.stats.resampling import Holdout, Interval, Sample, corrected, reach, resample
 
 Floats = NDArray[np.float64]
 Level = Callable[[int, bool], float]

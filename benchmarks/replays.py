@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.parts import Figure, Part, Report
-from contender.adapters.readers import parse_frame
+from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
-from contender.config import load_pipeline, overridden
-from contender.history import cut_history
-from contender.replay import replay
-from contender.replay_arms import arms_of
-from contender.replay_report import ArmResult, Replay
+from contender.pipeline.config import load_pipeline, overridden
+from contender.replay.arms import arms_of
+from contender.replay.history import cut_history
+from contender.replay.report import ArmResult, Replay
+from contender.replay.simulate import replay
 from demo_data import bikeshare, flights
 
 COMMAND = "python -m benchmarks --only replays --full"

@@ -12,14 +12,14 @@ import pandas as pd
 
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.tables import markdown_table, seconds
-from contender.adapters.readers import parse_frame
+from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
-from contender.config import PipelineConfig, load_pipeline
-from contender.history import HistoryBatch, cut_history
-from contender.metrics import Metric, metric_for
-from contender.prequential import Difference, mean_difference, score
+from contender.pipeline.config import PipelineConfig, load_pipeline
+from contender.pipeline.training_policy import SearchPolicy
+from contender.replay.history import HistoryBatch, cut_history
+from contender.replay.prequential import Difference, mean_difference, score
+from contender.stats.metrics import Metric, metric_for
 from contender.table import Table
-from contender.training_policy import SearchPolicy
 from demo_data import bikeshare, flights
 
 COMMAND = "python -m benchmarks --only searches --full"

@@ -17,14 +17,15 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from contender.config import PipelineConfig, TrainingPolicy
-from contender.encoding import FeatureEncoding, encode, fit_encoding
-from contender.promotion import Pointer, pointer_key
-from contender.registry import MANIFEST, MODEL, sha256
+from contender.data.encoding import FeatureEncoding, encode, fit_encoding
+from contender.pipeline.config import PipelineConfig, TrainingPolicy
+from contender.registry.pointer import Pointer, pointer_key
+from contender.registry.versions import MANIFEST, MODEL
+from contender.storage import sha256
 from contender.table import Table
 from demo_data.flights import flights
-from training_image.estimators import fit_estimator
-from training_image.export import to_onnx
+from training_image.estimators.catalogue import fit_estimator
+from training_image.export.export import to_onnx
 
 NUMERIC = ("dep_minute", "dep_delay", "distance", "scheduled_minutes", "humid", "wind_speed", "visib")
 CATEGORICAL = ("carrier", "origin", "dest")

@@ -17,7 +17,7 @@ from typing import Any, Self
 from benchmarks.environments import FASTAPI, MLFLOW, PEERS
 from benchmarks.lambda_api import FunctionFailedError, LambdaApi, LoopbackAws
 from benchmarks.served_model import CATEGORICAL, NUMERIC, PIPELINE, ServedModel
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
 
 WARM_FOLDER = Path("/tmp/contender")
 BUCKET = "models"

@@ -22,8 +22,8 @@ from benchmarks.parts import Figure, Part, Report
 from benchmarks.served_model import ServedModel, as_frame, as_json, as_table, serve_files, split, train, with_gaps
 from benchmarks.servers import FastApi, Function, MlflowServer, Server
 from benchmarks.tables import markdown_table
-from contender.encoding import encode
-from training_image.export import score_onnx
+from contender.data.encoding import encode
+from training_image.export.export import score_onnx
 
 CONTENDER = "Contender's function"
 SAME_HANDLER = "the same handler, scikit-learn"

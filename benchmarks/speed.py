@@ -28,8 +28,8 @@ from benchmarks.frames import WIDE_CATEGORICAL, WIDE_NUMERIC, wide_frame
 from benchmarks.parts import Figure, Part, Report
 from benchmarks.peers.contender.check import table_of
 from benchmarks.tables import markdown_table, number, seconds
-from contender.distances import ks_distance
-from contender.profile import Profile, count, fit_profile, to_bytes
+from contender.drift.profiles.distances import ks_distance
+from contender.drift.profiles.profile import Profile, count, fit_profile, to_bytes
 from contender.table import Table
 
 Floats = NDArray[np.float64]

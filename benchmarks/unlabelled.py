@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from benchmarks.parts import Part, Report
 from benchmarks.tables import markdown_table
-from contender.config import PipelineConfig, load_pipeline
-from contender.encoding import encode
-from contender.estimation import EstimateCheck, check_estimate, estimate
-from contender.holdout_calibration import fit_calibration
-from contender.metrics import METRICS
+from contender.data.encoding import encode
+from contender.drift.performance.calibration import fit_calibration
+from contender.drift.performance.estimate import EstimateCheck, check_estimate, estimate
+from contender.pipeline.config import PipelineConfig, load_pipeline
+from contender.stats.metrics import METRICS
 from contender.table import Table
 from demo_data.flights import month
-from training_image.export import score_onnx
-from training_image.fitting import TrainedModel, train
+from training_image.export.export import score_onnx
+from training_image.fit.fit import TrainedModel, train
 
 COMMAND = "python -m benchmarks --only unlabelled --full"
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "flights.toml"

@@ -16,6 +16,14 @@ from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
 
+ORDER = "_order"
+"""Column of a dataset: what sorts its rows in time; epoch seconds, a number, or the order of arrival."""
+
+
+BLOCK = "_block"
+"""Column of a dataset: rows with one value are not independent of each other."""
+
+
 Column = NDArray[Any]
 MISSING = -1
 """The code of a missing category."""

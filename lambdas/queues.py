@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contender.live import LiveCounts, Outputs
-from contender.registry import ModelReader
+from contender.predictions.live_metrics import LiveCounts, Outputs
+from contender.registry.versions import ModelReader
 
 LIVE_REQUESTS, LIVE_ERRORS, LIVE_ROWS, LIVE_LATENCY = "LiveRequests", "LiveErrors", "LiveRows", "LiveLatency"
 LIVE_CLASS, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS = "LivePredictedClass", "LiveLabels", "LiveCorrect", "LiveLoss"

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contender.messages import Message, RunState
+from contender.workflow.messages import Message, RunState
 
 logger = Logger()
 tracer = Tracer()

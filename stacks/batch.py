@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
 from stacks.alerts import grant_mail, make_alarm, undelivered

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment

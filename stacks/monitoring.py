@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from contender.config import AlarmPolicy, PipelineConfig
+from contender.pipeline.config import AlarmPolicy, PipelineConfig
 from stacks import metrics
 from stacks.alerts import AT_LEAST, mail, make_alarm
 from stacks.environment import Environment

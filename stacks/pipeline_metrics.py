@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
-from contender.messages import Verdict
+from contender.workflow.messages import Verdict
 from stacks import metrics
 from stacks.alerts import undelivered
 

@@ -15,7 +15,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment

@@ -11,7 +11,7 @@ from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.environment import Environment
 from stacks.functions import LoopFunction
 from stacks.machines import DefinedMachine

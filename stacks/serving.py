@@ -15,8 +15,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from contender.config import PipelineConfig
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.config import PipelineConfig
+from contender.pipeline.serving_policy import ServingPolicy
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
 from stacks.environment import Environment

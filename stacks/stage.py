@@ -10,8 +10,8 @@ from aws_cdk import DefaultStackSynthesizer, Stage, Tags
 from aws_cdk import Environment as Target
 from constructs import Construct
 
-from contender.config import PipelineConfig
-from contender.fingerprint import code_sha256
+from contender.pipeline.config import PipelineConfig
+from contender.training.fingerprint import code_sha256
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.environment import Environment

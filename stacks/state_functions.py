@@ -9,7 +9,7 @@ from pathlib import Path
 from aws_cdk import Duration
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction

@@ -9,7 +9,7 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 
 from contender import __version__
-from contender.fingerprint import code_sha256
+from contender.training.fingerprint import code_sha256
 
 DOCKERFILE = "training_image/Dockerfile"
 # Only what the image copies may change its hash: an edited page of documentation must not rebuild it.

@@ -8,7 +8,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from contender.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.environment import Environment

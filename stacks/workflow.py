@@ -11,10 +11,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from contender.config import PipelineConfig
-from contender.fingerprint import recipe_sha256
-from contender.runs import REPORT_PAGE
-from contender.training_settings import settings_of
+from contender.pipeline.config import PipelineConfig
+from contender.training.fingerprint import recipe_sha256
+from contender.training.settings import settings_of
+from contender.workflow.run_folder import REPORT_PAGE
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertsTopic, grant_mail

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contender.ports import Objects
-from contender.promotion import Mode, Trial, promote, read_pointer, start_trial
-from contender.registry import ModelVersion
+from contender.registry.pointer import Mode, Trial, promote, read_pointer, start_trial
+from contender.registry.versions import ModelVersion
 
 
 def crown(objects: Objects, model: ModelVersion, *, pipeline: str = "shop") -> None:

@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.comparison import compare
-from contender.config import parse_pipeline
-from contender.curves import curves
-from contender.datasets import BLOCK, ORDER
-from contender.evaluation import Candidate
-from contender.guards import MIB, ModelFacts
-from contender.monitoring import check_batch, observe, reference_of
+from contender.comparison.compare import compare
+from contender.comparison.guards import MIB
+from contender.drift.batch_check import check_batch, observe, reference_of
+from contender.pipeline.config import parse_pipeline
+from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
-from contender.promotion_policy import PromotionPolicy
-from contender.rehearsal import Golden, rehearse
-from contender.rollout_policy import RolloutPolicy
-from contender.run_evidence import RunEvidence
-from contender.table import Table
-from contender.watch import Side, watch
+from contender.registry.candidate import Candidate, ModelFacts
+from contender.reports.run.evidence import RunEvidence
+from contender.rollout.canary import Side, watch
+from contender.rollout.rehearsal import Golden, rehearse
+from contender.stats.curves import curves
+from contender.table import BLOCK, ORDER, Table
 
 HOSTILE = '"><script>alert(1)</script><b onload=x>&amp;'
 OLD, NEW = "20260301T000000Z-c3b9b34b-00000000", "20260401T000000Z-69c52cca-00000000"

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from contender.curves import curves
-from contender.datasets import DatasetManifest, DatasetStore
-from contender.registry import MODEL, ModelRegistry, ModelVersion
-from contender.runs import COMPARISON, DRIFT, TRAINING, RunFolder
+from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.registry.versions import MODEL, ModelRegistry, ModelVersion
+from contender.stats.curves import curves
+from contender.workflow.run_folder import COMPARISON, DRIFT, TRAINING, RunFolder
 from tests.fakes import MemoryLedger, MemoryObjects
 from tests.models import crown
 

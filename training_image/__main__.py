@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from contender.runs import RunFolder
-from training_image.supervisor import Supervisor, leave_reason
+from contender.workflow.run_folder import RunFolder
+from training_image.task.supervisor import Supervisor, leave_reason
 
 COMMAND = (sys.executable, "-m", "training_image.train")
 
@@ -35,7 +35,7 @@ def run_folder(variables: Mapping[str, str]) -> RunFolder:
     # Imported where it is used: a process that only waits needs a fifth of the memory without.
     import boto3  # noqa: PLC0415
 
-    from contender.adapters.s3 import S3Objects  # noqa: PLC0415
+    from contender.adapters.aws.s3 import S3Objects  # noqa: PLC0415
 
     objects = S3Objects(boto3.client("s3"), variables["DATA_BUCKET"])
     return RunFolder(objects, variables["PIPELINE"], variables["RUN_ID"])

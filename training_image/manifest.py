@@ -10,10 +10,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from contender.config import PipelineConfig
-from contender.fingerprint import fingerprint, version_suffix
-from contender.training_settings import settings_of
-from training_image.fitting import TrainedModel
+from contender.pipeline.config import PipelineConfig
+from contender.training.fingerprint import fingerprint, version_suffix
+from contender.training.settings import settings_of
+from training_image.fit.fit import TrainedModel
 
 FORMAT = 1
 PACKAGES = (

@@ -22,30 +22,31 @@ from typing import Any
 
 import boto3
 
+from contender.adapters.aws.kms import KmsSigner
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.kms import KmsSigner
-from contender.adapters.readers import read_parquet
-from contender.adapters.s3 import S3Objects
-from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import BLOCK, ORDER, DatasetManifest, DatasetStore, last_drift, training_window
+from contender.adapters.files.readers import read_parquet
+from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
-from contender.fingerprint import code_sha256, fingerprint, version_suffix
-from contender.made_before import not_trained_again, version_of
+from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
-from contender.registry import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
-from contender.rehearsal import GOLDEN
-from contender.runs import TRAINING, RunFolder
-from contender.table import Table
-from contender.training_settings import settings_of
-from training_image.checkpoint import RunCheckpoint
-from training_image.evidence import evidence_files
-from training_image.explaining import against_champion, champion_explanation
-from training_image.fitting import TrainedModel, train
+from contender.registry.versions import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
+from contender.rollout.rehearsal import GOLDEN
+from contender.table import BLOCK, ORDER, Table
+from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
+from contender.training.reuse import not_trained_again, version_of
+from contender.training.settings import settings_of
+from contender.training.window import last_drift, training_window
+from contender.workflow.run_folder import TRAINING, RunFolder
+from training_image.evidence.explanation import against_champion, champion_explanation
+from training_image.evidence.files import evidence_files
+from training_image.fit.fit import TrainedModel, train
 from training_image.manifest import build_manifest
-from training_image.progress import Progress, Report
-from training_image.reasons import reason_of, where_it_failed
-from training_image.resources import container_peak_mib, measured
-from training_image.supervisor import tell_supervisor
+from training_image.task.checkpoint import RunCheckpoint
+from training_image.task.failure_reasons import reason_of, where_it_failed
+from training_image.task.progress import Progress, Report
+from training_image.task.resources import container_peak_mib, measured
+from training_image.task.supervisor import tell_supervisor
 
 METADATA_SECONDS = 2.0
 """How long to wait for the container agent to say which image this is."""

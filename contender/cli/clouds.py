@@ -17,9 +17,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 import localcloud.cloud
-from contender.adapters.dynamodb import DynamoLedger
-from contender.adapters.prediction_table import PredictionTable
-from contender.adapters.s3 import S3Objects
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.prediction_table import PredictionTable
+from contender.adapters.aws.s3 import S3Objects
 from contender.errors import ContenderError, NotFoundError
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS

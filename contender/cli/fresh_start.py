@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boto3.dynamodb.conditions import Key
 
-from contender.adapters.s3 import S3Objects
+from contender.adapters.aws.s3 import S3Objects
 from contender.cli.clouds import LOCAL, Workbench
 from contender.errors import InvalidInputError
 

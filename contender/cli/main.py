@@ -9,24 +9,22 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from contender.cli import (
-    api_commands,
-    approval_commands,
-    batch_commands,
-    card_commands,
-    cloud_commands,
-    data_commands,
-    dataset_commands,
-    demo,
-    live_commands,
-    model_commands,
-    replay_commands,
-    reproduce_commands,
-    rollout_commands,
-    run_commands,
-    signing_commands,
-    tracking_commands,
-)
+from contender.cli.commands import api as api_commands
+from contender.cli.commands import approval as approval_commands
+from contender.cli.commands import batch as batch_commands
+from contender.cli.commands import card as card_commands
+from contender.cli.commands import cloud as cloud_commands
+from contender.cli.commands import data as data_commands
+from contender.cli.commands import dataset as dataset_commands
+from contender.cli.commands import demo
+from contender.cli.commands import live as live_commands
+from contender.cli.commands import model as model_commands
+from contender.cli.commands import replay as replay_commands
+from contender.cli.commands import reproduce as reproduce_commands
+from contender.cli.commands import rollout as rollout_commands
+from contender.cli.commands import runs as run_commands
+from contender.cli.commands import signing as signing_commands
+from contender.cli.commands import tracking as tracking_commands
 from contender.cli.console import errors
 from contender.errors import ContenderError
 

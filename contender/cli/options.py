@@ -10,8 +10,8 @@ import typer
 
 import contender
 from contender.cli.clouds import LOCAL, Workbench, connect
-from contender.config import PipelineConfig, load_pipeline
 from contender.errors import NotFoundError
+from contender.pipeline.config import PipelineConfig, load_pipeline
 
 PipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="Name of the pipeline: the file name in pipelines/ without .toml.")

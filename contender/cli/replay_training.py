@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from contender.adapters.onnx_model import OnnxModel, open_session
-from contender.config import PipelineConfig
-from contender.datasets import BLOCK, ORDER
-from contender.encoding import FeatureEncoding
-from contender.evaluation import Candidate, time_per_row
-from contender.registry import MODEL
-from contender.replay_arms import Train, Trained
-from contender.table import Table
-from training_image.fitting import train
+from contender.adapters.serving.onnx_model import OnnxModel, open_session
+from contender.comparison.evaluate import time_per_row
+from contender.data.encoding import FeatureEncoding
+from contender.pipeline.config import PipelineConfig
+from contender.registry.candidate import Candidate
+from contender.registry.versions import MODEL
+from contender.replay.arms import Train, Trained
+from contender.table import BLOCK, ORDER, Table
+from training_image.fit.fit import train
 from training_image.manifest import build_manifest
-from training_image.progress import Progress
+from training_image.task.progress import Progress
 
 
 def real_training(elapsed: Callable[[], float]) -> Train:

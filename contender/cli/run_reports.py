@@ -10,9 +10,9 @@ from typing import Any
 from contender.cli.clouds import Workbench
 from contender.cli.options import project_root
 from contender.errors import NotFoundError
-from contender.run_evidence import gather
-from contender.run_page import page
-from contender.runs import REPORT_PAGE, RunFolder
+from contender.reports.run.evidence import gather
+from contender.reports.run.page import page
+from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 
 
 def run_report(bench: Workbench, record: Mapping[str, Any]) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
-from contender.approval import compose_question
 from contender.errors import InvalidInputError
-from contender.messages import Notification, RunState
 from contender.ports import ApprovalRequest
-from contender.runs import RunFolder
+from contender.rollout.approval import compose_question
+from contender.workflow.messages import Notification, RunState
+from contender.workflow.run_folder import RunFolder
 from lambdas.step import step
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects, parse_s3_uri
-from contender.claims import claim
-from contender.messages import Claim, RunState
-from contender.promotion import read_pointer
-from contender.runs import BATCHES, RunFolder
+from contender.registry.pointer import read_pointer
+from contender.workflow.claims import claim
+from contender.workflow.messages import Claim, RunState
+from contender.workflow.run_folder import BATCHES, RunFolder
 from lambdas.step import logger, step
 
 

@@ -10,26 +10,27 @@ from typing import Any
 
 import boto3
 
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.onnx_model import load_model
-from contender.adapters.readers import read_parquet
-from contender.adapters.s3 import S3Objects
-from contender.config import PipelineConfig, parse_pipeline
-from contender.datasets import DatasetManifest, DatasetStore, drift_began, last_drift, training_window
+from contender.adapters.files.readers import read_parquet
+from contender.adapters.serving.onnx_model import load_model
+from contender.comparison.judgements import Judgement, Judgements, due_version, last_of
+from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.drift.batch_check import BatchCheck, Reference, check_batch, grown, observe
+from contender.drift.profiles.profile import Profile
+from contender.drift.profiles.profile_store import Observations
 from contender.errors import NotFoundError, PipelineFileError
-from contender.evaluation import Candidate
-from contender.fingerprint import fingerprint, recipe_sha256
-from contender.made_before import LastLook, version_of, why_not_again
-from contender.messages import FORCING_TRIGGERS, Drift, RunState
-from contender.monitoring import BatchCheck, Reference, check_batch, grown, observe
-from contender.observations import Observations
-from contender.profile import Profile
-from contender.promotion import PointerState, read_pointer
-from contender.registry import REFERENCE, ModelRegistry, ModelVersion
-from contender.runs import COMPARISON, DRIFT, RunFolder
+from contender.pipeline.config import PipelineConfig, parse_pipeline
+from contender.registry.candidate import Candidate
+from contender.registry.pointer import PointerState, read_pointer
+from contender.registry.versions import REFERENCE, ModelRegistry, ModelVersion
 from contender.table import Table
-from contender.training_settings import settings_of
-from contender.waiting import Judgement, Judgements, due_version, last_of
+from contender.training.fingerprint import fingerprint, recipe_sha256
+from contender.training.reuse import LastLook, version_of, why_not_again
+from contender.training.settings import settings_of
+from contender.training.window import drift_began, last_drift, training_window
+from contender.workflow.messages import FORCING_TRIGGERS, Drift, RunState
+from contender.workflow.run_folder import COMPARISON, DRIFT, RunFolder
 from lambdas.step import emit, step
 
 

@@ -10,24 +10,25 @@ from typing import Any
 
 import boto3
 
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.onnx_model import load_model
-from contender.adapters.own_metric import import_metric
-from contender.adapters.readers import read_parquet
-from contender.adapters.s3 import S3Objects
-from contender.approval import asks_a_person
-from contender.config import parse_pipeline
-from contender.datasets import ORDER, DatasetStore
+from contender.adapters.files.readers import read_parquet
+from contender.adapters.serving.onnx_model import load_model
+from contender.adapters.user_code.metric import import_metric
+from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.evaluate import answers_of_both, judge, side_by_side, time_per_row, unseen_rows
+from contender.comparison.judgements import Judgement, Judgements, judged_again, last_of, superseded
+from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.evaluation import Candidate, answers_of_both, judge, side_by_side, time_per_row, unseen_rows
-from contender.made_before import not_trained_again
-from contender.messages import Comparison, RunState
-from contender.promotion import read_pointer
-from contender.registry import ModelRegistry, ModelVersion
-from contender.runs import COMPARISON, CURVES, TRAINING, RunFolder
-from contender.spending import earlier_comparisons
-from contender.table import Table
-from contender.waiting import Judgement, Judgements, judged_again, last_of, superseded
+from contender.pipeline.config import parse_pipeline
+from contender.registry.candidate import Candidate
+from contender.registry.pointer import read_pointer
+from contender.registry.versions import ModelRegistry, ModelVersion
+from contender.rollout.approval import asks_a_person
+from contender.table import ORDER, Table
+from contender.training.reuse import not_trained_again
+from contender.workflow.messages import Comparison, RunState
+from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING, RunFolder
 from lambdas.step import emit, step
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.batch_source import etags
+from contender.adapters.aws.batch_source import etags
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
-from contender.batch import (
+from contender.errors import IntegrityError
+from contender.predictions.batch_jobs import (
     FAILED_PARTS,
     FAILURE,
     MANIFEST,
@@ -26,9 +27,8 @@ from contender.batch import (
     Plan,
     report_name,
 )
-from contender.batch_outcome import build_manifest, describe, failure_mail, part_failures, rejection_mail
-from contender.errors import IntegrityError
-from contender.registry import ModelRegistry
+from contender.predictions.batch_outcome import build_manifest, describe, failure_mail, part_failures, rejection_mail
+from contender.registry.versions import ModelRegistry
 from lambdas.step import step
 
 READS_AT_ONCE = 16

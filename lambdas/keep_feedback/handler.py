@@ -16,25 +16,17 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contender.adapters.aws.prediction_table import Entry, LiveMinute, PredictionTable
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.prediction_files import feedback_parquet, file_name
-from contender.adapters.prediction_table import Entry, LiveMinute, PredictionTable
-from contender.adapters.s3 import S3Objects
+from contender.adapters.files.prediction_files import feedback_parquet, file_name
 from contender.errors import ContenderError, InvalidInputError
-from contender.feedback import Given, Joined, join, newest, read_id, read_message, why_unknown
-from contender.live import NOTHING, total
-from contender.prediction_ids import PredictionId
-from contender.prediction_log import (
-    Record,
-    day_of,
-    expiry,
-    label_key,
-    minute_of,
-    read_rows_item,
-    rows_key,
-)
-from contender.registry import ModelReader
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import PredictionId
+from contender.predictions.label_join import Given, Joined, join, newest, read_id, read_message, why_unknown
+from contender.predictions.live_metrics import NOTHING, total
+from contender.predictions.log import Record, day_of, expiry, label_key, minute_of, read_rows_item, rows_key
+from contender.registry.versions import ModelReader
 from lambdas.queues import Manifests, QueueMessage, emit_live, failures, read_messages
 
 

@@ -16,15 +16,15 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contender.adapters.aws.prediction_table import Entry, LiveMinute, PredictionTable
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.prediction_files import file_name, predictions_parquet
-from contender.adapters.prediction_table import Entry, LiveMinute, PredictionTable
-from contender.adapters.s3 import S3Objects
+from contender.adapters.files.prediction_files import file_name, predictions_parquet
 from contender.errors import ContenderError, InvalidInputError
-from contender.live import LiveCounts, count_record, count_shadow, total
-from contender.prediction_log import CHALLENGER, Record, day_of, expiry, minute_of, rows_item, rows_key
-from contender.registry import ModelReader
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.live_metrics import LiveCounts, count_record, count_shadow, total
+from contender.predictions.log import CHALLENGER, Record, day_of, expiry, minute_of, rows_item, rows_key
+from contender.registry.versions import ModelReader
 from lambdas.queues import Manifests, QueueMessage, emit_live, failures, read_messages
 
 

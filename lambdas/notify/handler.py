@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 
 from contender.adapters.environment import read_environment
-from contender.messages import Notification, RunState
-from contender.outcome import compose_mail
+from contender.workflow.messages import Notification, RunState
+from contender.workflow.outcome import compose_mail
 from lambdas.step import step
 
 

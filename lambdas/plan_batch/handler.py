@@ -13,11 +13,12 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.batch_rows import Layout, look_at_csv, look_at_parquet, open_parquet
-from contender.adapters.batch_source import SourceReader, find_source, unfinished
+from contender.adapters.aws.batch_source import SourceReader, find_source, unfinished
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
-from contender.batch import (
+from contender.adapters.files.batch_rows import Layout, look_at_csv, look_at_parquet, open_parquet
+from contender.errors import BatchRejectedError, NotFoundError
+from contender.predictions.batch_jobs import (
     FAILURE,
     FORMAT,
     MANIFEST,
@@ -35,10 +36,10 @@ from contender.batch import (
     out_prefix,
     parts_name,
 )
-from contender.errors import BatchRejectedError, NotFoundError
-from contender.messages import Message
-from contender.promotion import PointerState, require_pointer
-from contender.registry import ModelRegistry, sha256
+from contender.registry.pointer import PointerState, require_pointer
+from contender.registry.versions import ModelRegistry
+from contender.storage import sha256
+from contender.workflow.messages import Message
 from lambdas.step import emit, step
 
 

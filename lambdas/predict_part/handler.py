@@ -13,13 +13,13 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.batch_rows import read_part, write_predictions, write_rejected
-from contender.adapters.batch_source import SourceReader
+from contender.adapters.aws.batch_source import SourceReader
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.light_aws import LightAws
-from contender.adapters.onnx_model import OnnxModel, load_model
-from contender.adapters.s3 import S3Objects
-from contender.batch import (
+from contender.adapters.files.batch_rows import read_part, write_predictions, write_rejected
+from contender.adapters.light_aws.services import LightAws
+from contender.adapters.serving.onnx_model import OnnxModel, load_model
+from contender.predictions.batch_jobs import (
     BatchState,
     JobFolder,
     JobPlan,
@@ -31,9 +31,9 @@ from contender.batch import (
     rejected_name,
     report_name,
 )
-from contender.batch_outcome import summarise
-from contender.messages import MAX_REASON_CHARACTERS
-from contender.registry import ModelRegistry
+from contender.predictions.batch_outcome import summarise
+from contender.registry.versions import ModelRegistry
+from contender.workflow.messages import MAX_REASON_CHARACTERS
 from lambdas.step import emit, logger, step
 
 

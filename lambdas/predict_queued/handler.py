@@ -19,14 +19,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
-from contender.adapters.light_aws import LightAws
-from contender.adapters.onnx_model import load_model
-from contender.adapters.warm_files import WarmFiles
+from contender.adapters.light_aws.services import LightAws
+from contender.adapters.serving.disk_cache import WarmFiles
+from contender.adapters.serving.onnx_model import load_model
 from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
-from contender.following import Follower
-from contender.prediction_ids import parse_prediction_id
-from contender.prediction_log import ASYNC, CHAMPION, AsyncRequest, body_sha256, log_record, messages_of, request_key
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import parse_prediction_id
+from contender.predictions.log import ASYNC, CHAMPION, AsyncRequest, body_sha256, log_record, messages_of, request_key
+from contender.serving.pointer_follower import Follower
 from lambdas.queues import QueueMessage, failures, read_messages
 from lambdas.serve.http import ProblemError
 from lambdas.serve.predicting import answer_with

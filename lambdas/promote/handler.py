@@ -13,15 +13,15 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
 from contender.errors import InvalidInputError, LostRaceError, RolledBackError
-from contender.messages import Claim, Comparison, Promotion, RunState
-from contender.promotion import Trial, promote, read_pointer, start_trial
-from contender.rollback import history_entry
-from contender.rollout_policy import RolloutPolicy
-from contender.wording import percent
+from contender.formatting import percent
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.registry.pointer import Trial, promote, read_pointer, start_trial
+from contender.rollout.rollback import history_entry
+from contender.workflow.messages import Claim, Comparison, Promotion, RunState
 from lambdas.step import step
 
 SLACK_SECONDS = 900

@@ -12,19 +12,19 @@ import boto3
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
-from contender.approval import APPROVED, NOT_ANSWERED, REJECTED
-from contender.claims import give_back
+from contender.comparison.judgements import Judgements
 from contender.errors import NotFoundError
-from contender.messages import Record, RunState
-from contender.outcome import run_record
-from contender.promotion import read_pointer
-from contender.run_evidence import gather
-from contender.run_page import page
-from contender.runs import BATCHES, RunFolder
-from contender.waiting import Judgements
+from contender.registry.pointer import read_pointer
+from contender.reports.run.evidence import gather
+from contender.reports.run.page import page
+from contender.rollout.approval import APPROVED, NOT_ANSWERED, REJECTED
+from contender.workflow.claims import give_back
+from contender.workflow.messages import Record, RunState
+from contender.workflow.outcome import run_record
+from contender.workflow.run_folder import BATCHES, RunFolder
 from lambdas.step import emit, logger, step
 
 

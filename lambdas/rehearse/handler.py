@@ -11,14 +11,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
 from contender.errors import ContenderError, IntegrityError, InvalidInputError, NotFoundError
-from contender.messages import Comparison, Rehearsal, RunState
-from contender.registry import ModelRegistry, ModelVersion
-from contender.rehearsal import GOLDEN, Golden, RehearsalReport, not_answered, rehearse
-from contender.rollout_policy import RolloutPolicy
-from contender.runs import REHEARSAL, RunFolder
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.registry.versions import ModelRegistry, ModelVersion
+from contender.rollout.rehearsal import GOLDEN, Golden, RehearsalReport, not_answered, rehearse
+from contender.workflow.messages import Comparison, Rehearsal, RunState
+from contender.workflow.run_folder import REHEARSAL, RunFolder
 from lambdas.step import emit, logger, step
 
 SERVING_SECONDS = 60

@@ -9,12 +9,12 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.s3 import S3Objects
-from contender.messages import Rollback, RunState
-from contender.rollback import take_back, undo_newest
-from contender.rollout_policy import RolloutPolicy
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.rollout.rollback import take_back, undo_newest
+from contender.workflow.messages import Rollback, RunState
 from lambdas.step import step
 
 

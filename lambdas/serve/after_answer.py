@@ -25,7 +25,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any
 
-from contender.adapters.plain_http import HttpClient, split_url
+from contender.adapters.light_aws.plain_http import HttpClient, split_url
 
 NAME = "after-answer"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contender.adapters.fast_json import to_json
-from contender.adapters.swagger_ui import swagger_ui
-from contender.openapi import document, page
-from contender.serving_policy import ServingPolicy
+from contender.adapters.serving.json import to_json
+from contender.adapters.serving.swagger_ui import swagger_ui
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.serving.openapi import document, page
 from lambdas.serve.http import HTML, Reply
 
 

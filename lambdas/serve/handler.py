@@ -14,13 +14,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
-from contender.adapters.light_aws import LightAws
-from contender.adapters.onnx_model import OnnxModel, load_model
-from contender.adapters.warm_files import WarmFiles
-from contender.following import Follower
-from contender.prediction_log import CHALLENGER
-from contender.registry import ModelReader, ModelVersion
-from contender.serving_policy import ServingPolicy
+from contender.adapters.light_aws.services import LightAws
+from contender.adapters.serving.disk_cache import WarmFiles
+from contender.adapters.serving.onnx_model import OnnxModel, load_model
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.log import CHALLENGER
+from contender.registry.versions import ModelReader, ModelVersion
+from contender.serving.pointer_follower import Follower
 from lambdas.serve.after_answer import AfterAnswer
 from lambdas.serve.http import Request
 from lambdas.serve.looking_up import KeptPredictions

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from contender.adapters.fast_json import parse_json, to_json
+from contender.adapters.serving.json import parse_json, to_json
 from contender.errors import ContenderError, InvalidInputError, TooLargeError
-from contender.serving import MAX_BODY_BYTES
+from contender.serving.requests import MAX_BODY_BYTES
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from contender.prediction_ids import PredictionId, parse_prediction_id
-from contender.prediction_log import AsyncRequest, Record, label_key, read_rows_item, request_key, rows_key
-from contender.serving import describe
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import PredictionId, parse_prediction_id
+from contender.predictions.log import AsyncRequest, Record, label_key, read_rows_item, request_key, rows_key
+from contender.serving.requests import describe
 from lambdas.serve.http import ProblemError, Report, reaching
 from lambdas.serve.ports import Table
 

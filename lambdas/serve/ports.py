@@ -1,4 +1,4 @@
-"""What the routes need from AWS; `contender.adapters.light_aws` implements it."""
+"""What the routes need from AWS; `contender.adapters.light_aws.services` implements it."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.adapters.fast_json import parse_json, to_json
-from contender.adapters.onnx_model import OnnxModel
-from contender.contributions import of_answer
+from contender.adapters.serving.json import parse_json, to_json
+from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
-from contender.following import Serving
-from contender.prediction_ids import RANDOM_BYTES, new_request_id
-from contender.prediction_log import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record, messages_of
-from contender.serving import PredictRequest, answer, check_answer_size, read_request
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import RANDOM_BYTES, new_request_id
+from contender.predictions.log import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record, messages_of
+from contender.serving.contributions import of_answer
+from contender.serving.pointer_follower import Serving
+from contender.serving.requests import PredictRequest, answer, check_answer_size, read_request
 from lambdas.serve.http import ProblemError, Report
 from lambdas.serve.ports import Queue
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contender.adapters.onnx_model import OnnxModel
+from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import InvalidInputError, TooLargeError
-from contender.ground_truth import Refusal, read_feedback
-from contender.prediction_ids import request_id_of_key
-from contender.prediction_log import AsyncRequest, body_sha256, request_key
-from contender.serving import MAX_ASYNC_ROWS, MAX_KEY, read_request
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.feedback import Refusal, read_feedback
+from contender.predictions.ids import request_id_of_key
+from contender.predictions.log import AsyncRequest, body_sha256, request_key
+from contender.serving.requests import MAX_ASYNC_ROWS, MAX_KEY, read_request
 from lambdas.serve.http import ProblemError, Report, reaching
 from lambdas.serve.ports import Queue, Table
 

@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from contender.adapters.onnx_model import OnnxModel
+from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import ContenderError, InvalidInputError
-from contender.registry import MODEL
+from contender.registry.versions import MODEL
 
 SPARE_MS = 1000.0
 """Time left of the function's when no more requests are asked: enough to answer with what there is."""

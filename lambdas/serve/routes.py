@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from contender.adapters.fast_json import to_json
-from contender.adapters.onnx_model import OnnxModel
+from contender.adapters.serving.json import to_json
+from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import InvalidInputError, NoAnswerError, NotFoundError, TooLargeError
-from contender.following import Follower, Serving
-from contender.serving import check_answer_size, describe_model
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.serving.pointer_follower import Follower, Serving
+from contender.serving.requests import check_answer_size, describe_model
 from lambdas.serve.documents import docs_reply, openapi_reply
 from lambdas.serve.http import ProblemError, Reply, Report, Request
 from lambdas.serve.looking_up import KeptPredictions

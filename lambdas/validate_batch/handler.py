@@ -8,15 +8,15 @@ from typing import Any
 
 import boto3
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.readers import read_batch, write_parquet
-from contender.adapters.s3 import S3Objects
-from contender.config import parse_pipeline
-from contender.intake import Intake
-from contender.messages import RunState, Validation
+from contender.adapters.files.readers import read_batch, write_parquet
+from contender.data.intake import Intake
+from contender.pipeline.config import parse_pipeline
 from contender.ports import Batch
-from contender.runs import BATCHES, VALIDATION, RunFolder
+from contender.workflow.messages import RunState, Validation
+from contender.workflow.run_folder import BATCHES, VALIDATION, RunFolder
 from lambdas.step import emit, step
 
 

@@ -10,17 +10,17 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contender.adapters.aws.prediction_table import PredictionTable
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.prediction_table import PredictionTable
-from contender.adapters.s3 import S3Objects
 from contender.errors import InvalidInputError, NotFoundError
-from contender.live import LiveCounts
-from contender.messages import RunState, Watch
-from contender.prediction_log import CHALLENGER, CHAMPION
-from contender.promotion import Pointer, Trial, read_pointer
-from contender.rollout_policy import RolloutPolicy
-from contender.runs import WATCH, RunFolder
-from contender.watch import Alarms, Side, WatchReport, watch
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.log import CHALLENGER, CHAMPION
+from contender.registry.pointer import Pointer, Trial, read_pointer
+from contender.rollout.canary import Alarms, Side, WatchReport, watch
+from contender.workflow.messages import RunState, Watch
+from contender.workflow.run_folder import WATCH, RunFolder
 from lambdas.step import step
 
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from contender import replay_page, run_page
-from contender.model_card import card
+from contender.replay import page as replay_page
+from contender.reports.model_card import card
+from contender.reports.run import page as run_page
 from tests import ran, tracked
 from tests.browser.chromium import NONE, find_browser
-from tests.unit.test_replay_page import example
+from tests.unit.replay.test_page import example
 
 Scheme = Literal["light", "dark"]
 PHONE, DESK = 400, 1400

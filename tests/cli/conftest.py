@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.cli.main import run
 from tests.conftest import create_bucket, create_runs_table
 

@@ -12,7 +12,7 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from contender.adapters.dynamodb import DynamoLedger
+from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.ports import ApprovalRequest
 from tests.cli.conftest import Contender
 

@@ -10,16 +10,17 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.s3 import S3Objects
-from contender.cli import card_commands, reproduce_commands
-from contender.cli.card_commands import find, read_card
+from contender.adapters.aws.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
+from contender.cli.commands import card as card_commands
+from contender.cli.commands import reproduce as reproduce_commands
+from contender.cli.commands.card import find, read_card
 from contender.errors import IntegrityError, NotFoundError
-from contender.registry import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
+from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
 from tests.cli.conftest import Contender
 from tests.conftest import REGION, create_bucket
 from tests.models import crown
-from tests.unit.test_model_card import evidence_of, explanation_of, manifest_of
+from tests.unit.reports.test_model_card import evidence_of, explanation_of, manifest_of
 
 
 @pytest.fixture

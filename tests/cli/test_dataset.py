@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from contender.cli.clouds import Cloud, Workbench
-from contender.cli.dataset_commands import Destination, export_version, write_config
-from contender.datasets import DatasetManifest, DatasetStore
+from contender.cli.commands.dataset import Destination, export_version, write_config
+from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.errors import InvalidInputError
-from contender.registry import sha256
+from contender.storage import sha256
 from localcloud.state import CREDENTIALS
 from tests.cli.conftest import Contender
 from tests.conftest import REGION

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from contender.config import load_pipeline
+from contender.pipeline.config import load_pipeline
 from tests.cli.conftest import Contender
 
 

@@ -7,10 +7,10 @@ import json
 import boto3
 import pytest
 
-from contender.adapters.prediction_table import Entry, LiveMinute, PredictionTable
-from contender.cli.live_commands import counted, described, known_versions, row
-from contender.live import LiveCounts
-from contender.promotion import PastSwap, Pointer, Trial
+from contender.adapters.aws.prediction_table import Entry, LiveMinute, PredictionTable
+from contender.cli.commands.live import counted, described, known_versions, row
+from contender.predictions.live_metrics import LiveCounts
+from contender.registry.pointer import PastSwap, Pointer, Trial
 from tests.conftest import create_runs_table
 
 COUNTS = LiveCounts(

@@ -16,12 +16,12 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.dynamodb import DynamoLedger
-from contender.adapters.mlflow_tracker import MlflowTracker
-from contender.adapters.s3 import S3Objects
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
+from contender.adapters.trackers.mlflow import MlflowTracker
 from contender.errors import TrackingError
-from contender.promotion import roll_back
-from contender.tracking import Mirror
+from contender.registry.pointer import roll_back
+from contender.tracking.mirror import Mirror
 from localcloud.mlflow_server import MlflowServer
 from localcloud.side_environments import tool
 from tests.cli.conftest import Contender

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from contender.cli import api_commands
-from contender.registry import ModelRegistry
+from contender.cli.commands import api as api_commands
+from contender.registry.versions import ModelRegistry
 from tests.cli.conftest import Contender
 from tests.fakes import MemoryObjects
 from tests.models import crown

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from tests.cli.conftest import Contender
-from tests.unit.test_training_task import PIPELINE_FILE, World
+from tests.unit.training_image.test_train import PIPELINE_FILE, World
 
 
 @pytest.fixture

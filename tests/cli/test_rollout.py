@@ -8,10 +8,10 @@ import boto3
 import pytest
 
 from contender.cli.clouds import LOCAL, Cloud, Workbench
-from contender.cli.rollout_commands import begin_trial, put_back, stop_trial, swap_from_here, who
+from contender.cli.commands.rollout import begin_trial, put_back, stop_trial, swap_from_here, who
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
-from contender.promotion import Pointer, promote, read_pointer
-from contender.registry import ModelRegistry
+from contender.registry.pointer import Pointer, promote, read_pointer
+from contender.registry.versions import ModelRegistry
 from tests.conftest import create_bucket, create_runs_table
 
 OUTPUTS = {"ModelBucketName": "models", "RunsTableName": "runs", "RollbackMachineArn": "arn:aws:states:us-east-1:1:x"}

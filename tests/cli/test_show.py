@@ -12,18 +12,19 @@ import boto3
 import numpy as np
 import pytest
 
-from contender.adapters.dynamodb import DynamoLedger
-from contender.adapters.s3 import S3Objects
-from contender.cli.run_commands import RunView
-from contender.comparison import compare
-from contender.guards import MIB, ModelFacts
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
+from contender.cli.commands.runs import RunView
+from contender.comparison.alpha_spending import Earlier
+from contender.comparison.compare import compare
+from contender.comparison.guards import MIB
+from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
-from contender.rehearsal import Golden, rehearse
-from contender.rollout_policy import RolloutPolicy
-from contender.run_model import GUARDS
-from contender.runs import RunFolder
-from contender.spending import Earlier
-from contender.watch import Alarms, Side, watch
+from contender.registry.candidate import ModelFacts
+from contender.reports.run.challenger import GUARDS
+from contender.rollout.canary import Alarms, Side, watch
+from contender.rollout.rehearsal import Golden, rehearse
+from contender.workflow.run_folder import RunFolder
 from tests.cli.conftest import Contender
 
 RECORD = {"verdict": "retained", "reason": "no better", "run_id": "r1"}

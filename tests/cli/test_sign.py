@@ -8,12 +8,12 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.s3 import S3Objects
+from contender.adapters.aws.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
-from contender.cli.signing_commands import sign_versions
+from contender.cli.commands.signing import sign_versions
 from contender.errors import IntegrityError, NotFoundError
-from contender.registry import MODEL, SIGNATURE, ModelRegistry, ModelVersion
-from contender.signatures import require_signature
+from contender.registry.signatures import require_signature
+from contender.registry.versions import MODEL, SIGNATURE, ModelRegistry, ModelVersion
 from tests.cli.conftest import Contender
 from tests.conftest import REGION, create_bucket
 from tests.models import crown

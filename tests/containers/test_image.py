@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import contender
-from contender.fingerprint import code_sha256
+from contender.training.fingerprint import code_sha256
 from tests.containers.conftest import ContainerLoop, docker
 
 pytestmark = pytest.mark.containers

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from contender.registry import ModelRegistry
+from contender.registry.versions import ModelRegistry
 from demo_data import flights, movies
 from localcloud import cloud
 from tests.containers import faults

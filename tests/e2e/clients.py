@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contender.cli.clouds import Workbench
-from contender.following import LOOK_AGAIN_SECONDS
-from contender.promotion import read_pointer
+from contender.registry.pointer import read_pointer
+from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 
 LOOK_SECONDS = 0.02
 

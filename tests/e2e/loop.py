@@ -20,9 +20,9 @@ import pandas as pd
 
 from contender.cli.clouds import LOCAL, Workbench, connect
 from contender.cli.following import wait_for_execution
-from contender.config import PipelineConfig, load_pipeline
-from contender.promotion import Pointer, read_pointer
-from contender.runs import RunFolder
+from contender.pipeline.config import PipelineConfig, load_pipeline
+from contender.registry.pointer import Pointer, read_pointer
+from contender.workflow.run_folder import RunFolder
 from localcloud import cloud, mail, synth
 
 PROJECT = Path(__file__).resolve().parents[2]

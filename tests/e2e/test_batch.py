@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from contender.adapters.batch_source import find_source
-from contender.batch import JobFolder, in_prefix
+from contender.adapters.aws.batch_source import find_source
 from contender.cli.following import wait_for_execution
-from contender.registry import sha256
+from contender.predictions.batch_jobs import JobFolder, in_prefix
+from contender.storage import sha256
 from tests.e2e import shop
 from tests.e2e.loop import START_SECONDS, LivePipeline, LocalLoop, csv, eventually
 

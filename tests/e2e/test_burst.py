@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contender.datasets import DatasetStore
+from contender.data.datasets import DatasetStore
 from localcloud.state import Workspace
 from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
 from tests.e2e.shop import visits

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from contender.errors import RolledBackError
-from contender.promotion import Pointer, promote, read_pointer
+from contender.registry.pointer import Pointer, promote, read_pointer
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 

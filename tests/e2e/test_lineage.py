@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contender.datasets import DatasetStore
+from contender.data.datasets import DatasetStore
 from tests.dvc import pull
 from tests.e2e import shop
 from tests.e2e.loop import LocalLoop, eventually

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from contender.cli.run_commands import PROMISED_KEYS
-from contender.runs import REPORT_PAGE, RunFolder
+from contender.cli.commands.runs import PROMISED_KEYS
+from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 from demo_data import flights, movies
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from contender.config import load_pipeline
+from contender.pipeline.config import load_pipeline
 from contender.table import as_categories
 from demo_data.packages import package_folder
 from tests.e2e.loop import LocalLoop

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from contender.adapters.s3 import S3Objects
+from contender.adapters.aws.s3 import S3Objects
 from contender.errors import LostRaceError
-from contender.promotion import Pointer, promote, read_pointer
+from contender.registry.pointer import Pointer, promote, read_pointer
 from localcloud.state import CREDENTIALS
 from tests.e2e.loop import LocalLoop
 

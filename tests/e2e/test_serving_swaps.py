@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contender.following import LOOK_AGAIN_SECONDS
+from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from tests.e2e.clients import Answer, Road, asking, landing
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits

@@ -19,10 +19,10 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
-from contender.adapters.dynamodb import DynamoLedger
-from contender.adapters.s3 import S3Objects
-from contender.runs import BATCHES, RunFolder
-from contender.serving_policy import ServingPolicy
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.workflow.run_folder import BATCHES, RunFolder
 from tests.conftest import REGION, create_bucket, create_runs_table, create_table
 
 PIPELINE = "shop"

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 import pyarrow.parquet as pq
 
-from contender.adapters.prediction_table import PredictionTable
-from contender.live import LiveCounts
-from contender.prediction_ids import new_request_id
-from contender.prediction_log import Record, log_record, messages_of
-from contender.serving_policy import ServingPolicy
+from contender.adapters.aws.prediction_table import PredictionTable
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import new_request_id
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.log import Record, log_record, messages_of
 from tests.handlers.conftest import Cloud, Context
 
 AT = 1_767_225_600.0

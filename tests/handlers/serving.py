@@ -10,7 +10,7 @@ import boto3
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from contender.registry import MODEL, ModelRegistry, ModelVersion
+from contender.registry.versions import MODEL, ModelRegistry, ModelVersion
 from tests import models
 from tests.handlers.conftest import Cloud, Context
 

@@ -23,8 +23,8 @@ import pytest
 from moto import mock_aws
 from onnx import TensorProto, helper, numpy_helper
 
-from contender.registry import MODEL, ModelRegistry
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.registry.versions import MODEL, ModelRegistry
 from tests.conftest import KEEP_SESSION, REGION, create_bucket, create_table
 from tests.handlers.conftest import Cloud, Context
 from tests.handlers.serving import MANIFEST

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from contender.errors import InvalidInputError
-from contender.runs import COMPARISON
+from contender.workflow.run_folder import COMPARISON
 from tests.handlers.conftest import STARTED_AT, Cloud, Context
 
 COMPARED = {

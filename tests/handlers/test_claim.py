@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.claims import MAX_ATTEMPTS
 from contender.errors import ContenderError, NotFoundError
-from contender.registry import ModelVersion
+from contender.registry.versions import ModelVersion
+from contender.workflow.claims import MAX_ATTEMPTS
 from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders
 from tests.models import crown
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contender.datasets import DatasetStore
+from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
-from contender.runs import DRIFT
+from contender.workflow.run_folder import DRIFT
 from tests.handlers.conftest import Cloud, follow, orders
 
 SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}

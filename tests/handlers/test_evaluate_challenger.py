@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from contender.errors import IntegrityError, TrainingFailedError
-from contender.promotion import read_pointer
-from contender.registry import MODEL
-from contender.runs import COMPARISON, CURVES, TRAINING
+from contender.registry.pointer import read_pointer
+from contender.registry.versions import MODEL
+from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
 from tests.handlers.serving import call, event
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from contender.errors import IntegrityError, NotFoundError
-from contender.registry import sha256
+from contender.storage import sha256
 from tests.handlers.batches import Job, csv, job, put
 from tests.handlers.conftest import STARTED_AT, Cloud
 from tests.handlers.serving import crown

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from contender.prediction_ids import new_request_id
-from contender.prediction_log import Shadow
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import new_request_id
+from contender.predictions.log import Shadow
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver, live, messages, record, request_id, rows_in
 from tests.handlers.serving import ask, crown, publish

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from contender.prediction_log import Shadow, read_rows_item, rows_key
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.log import Shadow, read_rows_item, rows_key
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver, live, messages, record, request_id, rows_in, table
 from tests.handlers.serving import publish

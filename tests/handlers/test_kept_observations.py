@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from contender.observations import Observations
-from contender.profile import Blocks, Profile, fit_profile
-from contender.runs import DRIFT
+from contender.drift.profiles.profile import Blocks, Profile, fit_profile
+from contender.drift.profiles.profile_store import Observations
 from contender.table import Table
+from contender.workflow.run_folder import DRIFT
 from tests.handlers.conftest import Cloud, follow, orders
 
 

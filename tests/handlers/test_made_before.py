@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from contender.promotion import read_pointer, roll_back
-from contender.registry import sha256
-from contender.runs import COMPARISON, TRAINING
-from contender.waiting import Judgement, Judgements
+from contender.comparison.judgements import Judgement, Judgements
+from contender.registry.pointer import read_pointer, roll_back
+from contender.storage import sha256
+from contender.workflow.run_folder import COMPARISON, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
 
 MANUAL = {"trigger": "manual", "pipeline": "shop"}

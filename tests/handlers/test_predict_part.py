@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from contender.errors import BatchRejectedError, IntegrityError, NotFoundError
-from contender.prediction_ids import parse_prediction_id
-from contender.registry import MODEL, sha256
+from contender.predictions.ids import parse_prediction_id
+from contender.registry.versions import MODEL
+from contender.storage import sha256
 from tests.handlers.batches import Job, csv, job, parquet, put
 from tests.handlers.conftest import PIPELINE, Cloud
 from tests.handlers.serving import crown, graph

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.prediction_ids import request_id_of_key
-from contender.prediction_log import AsyncRequest, Record, request_key
+from contender.predictions.ids import request_id_of_key
+from contender.predictions.log import AsyncRequest, Record, request_key
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver
 from tests.handlers.serving import ROW, ask, crown, taken

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contender.errors import InvalidInputError
-from contender.promotion import end_trial, read_pointer, roll_back
+from contender.registry.pointer import end_trial, read_pointer, roll_back
 from tests.handlers.conftest import Cloud
 
 

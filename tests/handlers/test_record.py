@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
+from contender.comparison.judgements import Judgement, Judgements, is_due, last_of
 from contender.ports import ApprovalRequest
-from contender.waiting import Judgement, Judgements, is_due, last_of
 from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, follow, orders
 
 Metrics = Callable[[], list[dict[str, Any]]]
@@ -75,8 +75,8 @@ def test_uploads_that_came_meanwhile_are_counted(cloud: Cloud) -> None:
 
 
 def cloud_batch(request: dict[str, Any]) -> Any:
-    from contender.claims import batch_of
-    from contender.messages import Request
+    from contender.workflow.claims import batch_of
+    from contender.workflow.messages import Request
 
     return batch_of(Request.from_dict(request))
 

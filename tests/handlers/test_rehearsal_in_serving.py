@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from contender.errors import IntegrityError, InvalidInputError
-from contender.registry import MODEL
+from contender.registry.versions import MODEL
 from lambdas.serve.rehearsal import is_rehearsal, peak_mib, rehearse
 
 

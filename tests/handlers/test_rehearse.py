@@ -14,11 +14,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from contender.errors import InvalidInputError, NotFoundError
-from contender.registry import MODEL, ModelRegistry
-from contender.rehearsal import GOLDEN, TOLERANCE
-from contender.rollout_policy import RolloutPolicy
-from contender.runs import REHEARSAL
-from contender.serving import RowReader
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.registry.versions import MODEL, ModelRegistry
+from contender.rollout.rehearsal import GOLDEN, TOLERANCE
+from contender.serving.requests import RowReader
+from contender.workflow.run_folder import REHEARSAL
 from tests.handlers.conftest import PIPELINE, Cloud, Context, follow, orders
 
 FACTS = {"task": "binary", "classes": ["false", "true"], "positive": "true"}

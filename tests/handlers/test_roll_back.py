@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contender.promotion import Pointer, read_pointer
+from contender.registry.pointer import Pointer, read_pointer
 from tests.handlers.conftest import Cloud
 from tests.handlers.test_promote import etag, state
 

@@ -12,11 +12,11 @@ import boto3
 import onnx
 import pytest
 
-from contender.prediction_ids import parse_prediction_id
-from contender.prediction_log import Record
-from contender.promotion import Mode, Trial, end_trial, read_pointer, roll_back, start_trial
-from contender.registry import MODEL
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import parse_prediction_id
+from contender.predictions.log import Record
+from contender.registry.pointer import Mode, Trial, end_trial, read_pointer, roll_back, start_trial
+from contender.registry.versions import MODEL
 from tests.handlers.conftest import Cloud
 from tests.handlers.serving import (
     FEATURES,

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.light_aws import LightAws
-from contender.prediction_ids import new_request_id, request_id_of_key
-from contender.prediction_log import AsyncRequest, Record, label_key, log_record, messages_of, rows_item
-from contender.serving_policy import ServingPolicy
+from contender.adapters.light_aws.services import LightAws
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import new_request_id, request_id_of_key
+from contender.predictions.log import AsyncRequest, Record, label_key, log_record, messages_of, rows_item
 from tests.handlers.conftest import Cloud
 from tests.handlers.serving import ROW, ask, call, crown, event, look_again, predict, taken
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from contender.adapters.readers import read_parquet
-from contender.datasets import BLOCK, ORDER, DatasetStore
+from contender.adapters.files.readers import read_parquet
+from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
-from contender.runs import VALIDATION
+from contender.table import BLOCK, ORDER
+from contender.workflow.run_folder import VALIDATION
 from tests.handlers.conftest import STARTED_AT, Cloud, orders
 
 Metrics = Callable[[], list[dict[str, Any]]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contender.promotion import read_pointer
-from contender.runs import COMPARISON, TRAINING
-from contender.waiting import Judgement, Judgements
+from contender.comparison.judgements import Judgement, Judgements
+from contender.registry.pointer import read_pointer
+from contender.workflow.run_folder import COMPARISON, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
 
 SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}

@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.prediction_table import LiveMinute
+from contender.adapters.aws.prediction_table import LiveMinute
 from contender.errors import InvalidInputError
-from contender.live import LiveCounts
-from contender.prediction_log import CHALLENGER, CHAMPION, minute_of
-from contender.promotion import Trial, read_pointer, roll_back, start_trial
-from contender.runs import WATCH
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.log import CHALLENGER, CHAMPION, minute_of
+from contender.registry.pointer import Trial, read_pointer, roll_back, start_trial
+from contender.workflow.run_folder import WATCH
 from tests.conftest import create_runs_table
 from tests.handlers.conftest import Cloud
 from tests.handlers.test_promote import etag, state

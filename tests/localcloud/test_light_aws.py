@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from contender.adapters.kms import KmsSigner
-from contender.adapters.light_aws import LightAws
+from contender.adapters.aws.kms import KmsSigner
+from contender.adapters.light_aws.services import LightAws
 from contender.errors import NotFoundError, UnknownOutcomeError
-from contender.registry import MANIFEST, SIGNATURE, ModelRegistry
+from contender.registry.versions import MANIFEST, SIGNATURE, ModelRegistry
 from localcloud import emulator
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS, REGION

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from contender.adapters.mlflow_tracker import MlflowTracker
-from contender.adapters.plots import draw
+from contender.adapters.trackers.mlflow import MlflowTracker
+from contender.adapters.trackers.plots import draw
 from contender.errors import TrackingError
-from contender.promotion import roll_back
-from contender.tracking import Draw, Mirror, Mirrored
+from contender.registry.pointer import roll_back
+from contender.tracking.mirror import Draw, Mirror, Mirrored
 from localcloud.errors import MlflowServerError
 from localcloud.mlflow_server import MlflowServer
 from localcloud.processes import group_members

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from contender.adapters.plots import draw
-from contender.adapters.tensorboard_files import write_events
-from contender.tracking import version_files
+from contender.adapters.trackers.plots import draw
+from contender.adapters.trackers.tensorboard import write_events
+from contender.tracking.mirror import version_files
 from localcloud.side_environments import tool
 from tests.tracked import Shop
 

@@ -15,8 +15,8 @@ os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.envir
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from contender.config import load_pipeline
-from contender.fingerprint import code_sha256
+from contender.pipeline.config import load_pipeline
+from contender.training.fingerprint import code_sha256
 from stacks.environment import environment_named
 from stacks.stage import FEATURE_FLAGS, ContenderStage
 

@@ -49,7 +49,7 @@ print(" ".join(sorted(name for name in names if not name.startswith("_"))))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name in ("contender/config.py", "contender/cli/main.py", "lambdas/claim/handler.py"):
+    for name in ("contender/pipeline/config.py", "contender/cli/main.py", "lambdas/claim/handler.py"):
         path = tmp_path / "project" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("one = 1\n", "utf-8")
@@ -62,14 +62,14 @@ def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project
     cache.write_bytes(b"compiled")
     write_bundle(project, None, tmp_path / "bundle")
     files = {p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()}
-    assert files == {"contender/config.py", "lambdas/claim/handler.py"}
+    assert files == {"contender/pipeline/config.py", "lambdas/claim/handler.py"}
 
 
 def test_an_edit_of_what_goes_in_changes_the_hash_and_of_what_stays_out_does_not(project: Path) -> None:
     before = content_hash(project, None)
     (project / "contender/cli/main.py").write_text("two = 2\n", "utf-8")
     assert content_hash(project, None) == before
-    (project / "contender/config.py").write_text("two = 2\n", "utf-8")
+    (project / "contender/pipeline/config.py").write_text("two = 2\n", "utf-8")
     assert content_hash(project, None) != before
 
 
@@ -115,7 +115,7 @@ def test_a_compiled_file_is_trusted_without_a_look_at_its_source(project: Path) 
 
 
 def test_what_cannot_be_compiled_is_refused_with_the_place(project: Path) -> None:
-    (project / "contender/config.py").write_text("one = = 1\n", "utf-8")
+    (project / "contender/pipeline/config.py").write_text("one = = 1\n", "utf-8")
     with pytest.raises(BundlingError, match=r"could not be compiled with [\s\S]*config\.py"):
         compile_bundle(project, sys.executable)
 

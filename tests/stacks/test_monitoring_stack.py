@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import pytest
 
-from contender import messages, prediction_log
+from contender.predictions import log as prediction_log
+from contender.workflow import messages
 from stacks import metrics
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
 

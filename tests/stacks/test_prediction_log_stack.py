@@ -8,7 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from contender.config import load_pipeline
+from contender.pipeline.config import load_pipeline
 from stacks.data import DataStack
 from stacks.environment import local as local_environment
 from stacks.prediction_log import MAX_RECEIVES, CallbackQueue, PredictionStore

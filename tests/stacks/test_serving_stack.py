@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contender.openapi import document
-from contender.serving_policy import ServingPolicy
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.serving.openapi import document
 from stacks.serving import ROUTES
 from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by, synthesise
 

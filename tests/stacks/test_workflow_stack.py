@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from contender.config import parse_pipeline
-from contender.fingerprint import recipe_sha256
-from contender.training_settings import settings_of
+from contender.pipeline.config import parse_pipeline
+from contender.training.fingerprint import recipe_sha256
+from contender.training.settings import settings_of
 from stacks.workflow import function_specs
 from tests.stacks.synthesis import (
     EXTRA_EMAIL,

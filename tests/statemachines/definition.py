@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contender import messages
-from contender.rollout_policy import RolloutPolicy
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.workflow import messages
 
 ROOT = Path(__file__).parents[2]
 CONTINUOUS_TRAINING = "continuous_training"

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from statelint.linter import Linter
 
-from contender.batch import MAX_PARTS, BatchState, Finish, Found, PartDone, Plan
-from contender.messages import Failure
+from contender.predictions.batch_jobs import MAX_PARTS, BatchState, Finish, Found, PartDone, Plan
+from contender.workflow.messages import Failure
 from tests.conftest import create_bucket
 from tests.statemachines import definition as asl
 from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout

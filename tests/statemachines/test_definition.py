@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from contender.claims import LEASE_SECONDS
+from contender.workflow.claims import LEASE_SECONDS
 from tests.statemachines import definition as asl
 
 DEFINITION = asl.load()

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.messages import (
+from contender.workflow.messages import (
     Approval,
     Claim,
     Comparison,
@@ -25,7 +25,7 @@ from contender.messages import (
     Validation,
     Watch,
 )
-from contender.outcome import conclude
+from contender.workflow.outcome import conclude
 from tests.statemachines import definition as asl
 from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
 

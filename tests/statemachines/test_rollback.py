@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 from statelint.linter import Linter
 
-from contender.messages import Notification, Record, Rollback, RunState
-from contender.outcome import conclude
+from contender.workflow.messages import Notification, Record, Rollback, RunState
+from contender.workflow.outcome import conclude
 from tests.statemachines import definition as asl
 from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
 

@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from contender.adapters.dynamodb import DynamoLedger, find_run
-from contender.adapters.s3 import S3Objects, parse_s3_uri
+from contender.adapters.aws.dynamodb import DynamoLedger, find_run
+from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
 from contender.errors import (
     ConflictError,
     ContenderError,

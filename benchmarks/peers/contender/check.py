@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import scipy.stats  # noqa: F401  # as the others import theirs, before anything is measured
 
-from contender.domain_classifier import Kind
-from contender.drift import DriftReport, detect_drift
-from contender.drift_policy import DriftPolicy
-from contender.joint import detect_joint
-from contender.monitoring import CURRENT_ROWS, SAMPLE_ROWS, RowSample, sample_rows
-from contender.profile import Profile, count, fit_profile
+from contender.drift.batch_check import CURRENT_ROWS, SAMPLE_ROWS, RowSample, sample_rows
+from contender.drift.detect import DriftReport, detect_drift
+from contender.drift.joint.detect import detect_joint
+from contender.drift.joint.domain_classifier import Kind
+from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Categories, Table
 
 ALPHA = 0.05

@@ -1,4 +1,4 @@
-"""The same handler with scikit-learn in the place of ONNX Runtime: takes the place of contender/adapters/onnx_model.py.
+"""The same handler with scikit-learn instead of ONNX Runtime: replaces contender/adapters/serving/onnx_model.py.
 
 Validation is the handler's own; then rows become a pandas frame, as the trained pipeline takes it.
 """
@@ -15,10 +15,10 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from contender.adapters.quick_answers import QuickWriter
-from contender.adapters.quick_requests import QuickReader
-from contender.encoding import FeatureEncoding
-from contender.serving import PredictRequest, RowReader
+from contender.adapters.serving.bulk_answers import QuickWriter
+from contender.adapters.serving.bulk_requests import QuickReader
+from contender.data.encoding import FeatureEncoding
+from contender.serving.requests import PredictRequest, RowReader
 
 
 class FrameReader:

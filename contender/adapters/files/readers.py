@@ -1,0 +1,187 @@
+"""Files to tables and back: CSV and Parquet, any column order, any types, without losing what could not be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from contender.data.schema import ParsedBatch, check_columns
+from contender.errors import BatchRejectedError
+from contender.pipeline.config import PipelineConfig
+from contender.table import Column, Table, as_categories
+
+MISSING_TEXTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"]
+"""What counts as a missing cell in a CSV file."""
+
+
+def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
+    """Read an upload by its name's ending: `.parquet`, or else CSV.
+
+    Raises
+    ------
+    BatchRejectedError
+        When it is empty, cannot be read, or has not the columns of the contract.
+    """
+    frame = read_frame(body, name)
+    check_columns([str(column) for column in frame.columns], config)
+    return parse_frame(frame, config)
+
+
+def read_frame(body: bytes, name: str) -> pd.DataFrame:
+    """The file as it is; see `read_batch`."""
+    if not body:
+        raise BatchRejectedError("the file is empty (0 bytes)")
+    if PurePosixPath(name).suffix.lower() in (".parquet", ".pq"):
+        return _read_parquet(body)
+    return _read_csv(body)
+
+
+def _read_csv(body: bytes) -> pd.DataFrame:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BatchRejectedError(f"not UTF-8 text: {error.reason} at byte {error.start}; save as UTF-8 CSV") from None
+    if "\0" in text:
+        raise BatchRejectedError("not a CSV file: it contains zero bytes; is it Parquet? then name it .parquet")
+    header = _check_shape(text)
+    try:
+        # Text first: what is a number and what is a category is the contract's business, not a guess. `index_col`
+        # keeps pandas from taking the first column as row names.
+        frame = pd.read_csv(
+            io.StringIO(text), dtype=str, keep_default_na=False, na_values=MISSING_TEXTS, index_col=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise BatchRejectedError(f"not a CSV file: {str(error).strip()}") from None
+    frame.columns = pd.Index(header)  # pandas renames repeated columns
+    return frame
+
+
+def _check_shape(text: str) -> list[str]:
+    """The column names, once every line is known to have as many cells: pandas fills a short line up in silence."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header: list[str] = []
+    try:
+        for cells in reader:
+            if not header:
+                header = [cell.strip() for cell in cells]
+            elif cells and len(cells) != len(header):
+                raise BatchRejectedError(
+                    f"line {reader.line_num} has {len(cells)} cells, but the header has {len(header)}; "
+                    "is it cut off, or is a value with a comma not in quotes?"
+                )
+    except csv.Error as error:
+        raise BatchRejectedError(f"not a CSV file: {error} in line {reader.line_num}") from None
+    if not any(header):
+        raise BatchRejectedError("the file is empty: it has no header line")
+    return header
+
+
+def _read_parquet(body: bytes) -> pd.DataFrame:
+    try:
+        content = pq.read_table(io.BytesIO(body))
+        content.validate(full=True)
+        return content.to_pandas()
+    except Exception as error:  # damaged bytes raise whatever the damaged place leads to
+        told = str(error).splitlines() or [type(error).__name__]
+        raise BatchRejectedError(f"not a Parquet file, or cut off: {told[0][:200]}") from None
+
+
+def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
+    """Type the columns of the contract and note the cells that do not fit their type.
+
+    Raises
+    ------
+    BatchRejectedError
+        When a column holds lists, bytes or the like, as Parquet columns may.
+    """
+    for name in config.columns:
+        refuse_nested(frame[name])
+    numeric = [*config.numeric, *([config.target] if config.task == "regression" else [])]
+    columns: dict[str, Column] = {}
+    unreadable: dict[str, dict[int, str]] = {}
+    for name in dict.fromkeys(numeric):
+        columns[name], faults = read_numbers(frame[name])
+        if faults:
+            unreadable[name] = faults
+    for name in config.text_columns:
+        if name not in columns:
+            columns[name] = read_categories(frame[name])
+    time, is_timestamp = read_time(frame[config.time]) if config.time else (None, False)
+    return ParsedBatch(Table(columns), unreadable, time, is_timestamp)
+
+
+def refuse_nested(series: pd.Series) -> None:
+    """Raise BatchRejectedError for a column of lists, bytes or the like. Parquet columns are of one type: the first
+    value tells."""
+    position = series.first_valid_index()
+    value = None if position is None else series.loc[position]
+    if isinstance(value, bytes | list | dict | np.ndarray | pd.Series):
+        raise BatchRejectedError(
+            f"{series.name} holds {type(value).__name__} values, which are neither text nor numbers; convert the column"
+        )
+
+
+def read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """A column as float64 with NaN for missing, and the cells that are no finite numbers."""
+    if pd.api.types.is_bool_dtype(series) or isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(object).where(series.notna()).map(str, na_action="ignore")  # as it stands in a CSV file
+    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    faulty = (np.isnan(values) & series.notna().to_numpy()) | np.isinf(values)
+    faults = {int(row): str(series.iloc[row]) for row in np.flatnonzero(faulty)}
+    return np.where(faulty, np.nan, values), faults
+
+
+def read_categories(series: pd.Series) -> Column:
+    """A column as categories; each distinct value is written out once, however many rows have it."""
+    codes, distinct = pd.factorize(series, use_na_sentinel=True)
+    levels = np.empty(len(distinct) + 1, dtype=object)
+    levels[: len(distinct)] = as_categories(distinct)
+    levels[len(distinct)] = None  # the code of a missing value is -1: the last
+    column: Column = levels[codes]
+    return column
+
+
+def read_time(series: pd.Series) -> tuple[NDArray[np.float64], bool]:
+    """What orders the rows, and whether it is time stamps (as epoch seconds) or plain numbers."""
+    numbers = pd.to_numeric(series, errors="coerce") if not _is_datetime(series) else pd.Series(np.nan, series.index)
+    if numbers.notna().sum() >= 0.5 * max(1, len(series)):
+        return numbers.to_numpy(dtype=np.float64, na_value=np.nan), False
+    stamps = pd.to_datetime(series, errors="coerce", utc=True, format=None if _is_datetime(series) else "ISO8601")
+    seconds = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[ms]").astype("int64") / 1000.0
+    return np.where(stamps.isna().to_numpy(), np.nan, seconds), True
+
+
+def _is_datetime(series: pd.Series) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(series))
+
+
+def write_parquet(table: Table) -> bytes:
+    """A table as Parquet; the same table gives the same bytes."""
+    arrays = {
+        name: pa.array(table[name], type=pa.string() if table[name].dtype == object else pa.float64(), from_pandas=True)
+        for name in table.columns
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_parquet(body: bytes, columns: Sequence[str] | None = None) -> Table:
+    """A table that `write_parquet` wrote; `columns` reads only those."""
+    content = pq.read_table(io.BytesIO(body), columns=list(columns) if columns is not None else None)
+    table: dict[str, Column] = {}
+    for name in content.column_names:
+        column = content.column(name)
+        if pa.types.is_floating(column.type):
+            table[name] = column.to_numpy().astype(np.float64)
+        else:
+            table[name] = np.asarray(column.to_pylist(), dtype=object)
+    return Table(table)

@@ -1,0 +1,149 @@
+"""Answering a run that asks a person: `approve` and `reject`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+from botocore.exceptions import ClientError
+
+from contender.adapters.aws.dynamodb import find_run
+from contender.cli.clouds import LOCAL, Workbench
+from contender.cli.console import console, print_json
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    all_pipelines,
+    workbench,
+)
+from contender.errors import ContenderError, InvalidInputError, NotFoundError
+from contender.ports import ApprovalRequest
+from contender.rollout.approval import APPROVED, NOT_ANSWERED, REJECTED
+from contender.workflow.messages import MAX_REASON_CHARACTERS, Approval
+
+RunArgument = Annotated[str, typer.Argument(help="The run's id, or enough of its beginning.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; kept in the run's record and mailed.")]
+
+WAITS_NO_MORE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(approve)
+    app.command()(reject)
+
+
+def approve(
+    run: RunArgument,
+    reason: ReasonOption = "",
+    pipeline: PipelineOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the challenger of a run that asks serve; what it has to show: contender show RUN.
+
+    Example: contender approve 8b2e41c7 --reason "the loss is all in one hour of a strike"
+    """
+    _answer(run, pipeline, environment, approved=True, reason=reason, as_json=as_json)
+
+
+def reject(
+    run: RunArgument,
+    reason: ReasonOption = "",
+    pipeline: PipelineOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the champion of a run that asks; the challenger waits for no more rows either.
+
+    Example: contender reject 8b2e41c7 --reason "trained on the wrong month"
+    """
+    _answer(run, pipeline, environment, approved=False, reason=reason, as_json=as_json)
+
+
+def _answer(run: str, pipeline: str, environment: str, *, approved: bool, reason: str, as_json: bool) -> None:
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise InvalidInputError(f"--reason takes {MAX_REASON_CHARACTERS} characters, but got {len(reason)}")
+    names = [pipeline] if pipeline else all_pipelines()
+    bench, request = find_question(run, [workbench(name, environment) for name in names])
+    said = Approval(approved, who(bench), reason)
+    send_answer(bench, request, said)
+    if as_json:
+        print_json(
+            {"run_id": request.run_id, "pipeline": bench.pipeline, "challenger": request.challenger} | vars(said)
+        )
+        return
+    verdict = "approved: the run goes on and promotes it" if approved else "rejected: the champion stays"
+    console.print(f"[bold]{request.challenger}[/bold] is {verdict}; contender show {request.run_id}")
+
+
+def find_question(run: str, benches: list[Workbench]) -> tuple[Workbench, ApprovalRequest]:
+    """What the run whose id begins with `run` asks.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such run, more than one, or it has asked nothing.
+    ContenderError
+        When it has been answered, or waited long enough.
+    """
+    asked = [(bench, request) for bench in benches for request in bench.ledger.approvals(bench.pipeline)]
+    found = [(bench, request) for bench, request in asked if request.run_id.startswith(run)]
+    waiting = [(bench, request) for bench, request in found if not request.answer]
+    if len(waiting) == 1:
+        return waiting[0]
+    if len(found) == 1:
+        raise ContenderError(f"{_answered(found[0][1])}; contender show {found[0][1].run_id} says how it ended")
+    if found:
+        several = ", ".join(request.run_id for _, request in (waiting or found)[:4])
+        raise NotFoundError(f"more than one run that asked starts with {run!r}: {several}")
+    records = [record for bench in benches for record in bench.ledger.runs(bench.pipeline, limit=1000)]
+    if any(str(record["run_id"]).startswith(run) for record in records):
+        record = find_run(records, run)
+        raise NotFoundError(f"run {record['run_id']} asked nobody: it ended with the verdict {record['verdict']}")
+    open_ones = ", ".join(request.run_id for _, request in asked if not request.answer)
+    raise NotFoundError(f"no run that asks starts with {run!r}; {'asking: ' + open_ones if open_ones else 'none asks'}")
+
+
+def _answered(request: ApprovalRequest) -> str:
+    if request.answer == NOT_ANSWERED:
+        return f"run {request.run_id} waits no more: it had until {request.until}, and the champion stayed"
+    return f"run {request.run_id} was {request.answer} by {request.by} before"
+
+
+def send_answer(bench: Workbench, request: ApprovalRequest, said: Approval) -> None:
+    """Answer the state that waits, and write it down. Step Functions takes one answer for a token, and none too late.
+
+    Raises
+    ------
+    ContenderError
+        When it waits no more.
+    """
+    try:
+        bench.cloud.client("stepfunctions").send_task_success(
+            taskToken=request.task_token, output=json.dumps(said.to_dict())
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in WAITS_NO_MORE:
+            raise
+        raise ContenderError(
+            f"run {request.run_id} waits no more: somebody else answered, it was stopped, or its time was over at "
+            f"{request.until}; contender show {request.run_id} says how it ended"
+        ) from None
+    bench.ledger.settle_approval(
+        bench.pipeline,
+        request.run_id,
+        answer=APPROVED if said.approved else REJECTED,
+        by=said.by,
+        reason=said.reason,
+    )
+
+
+def who(bench: Workbench) -> str:
+    """Who answers: the caller's identity in AWS, on the local cloud whoever is logged in."""
+    if bench.environment == LOCAL:
+        return getpass.getuser()
+    return str(bench.cloud.client("sts").get_caller_identity()["Arn"])

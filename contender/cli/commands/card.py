@@ -1,0 +1,152 @@
+"""`card`: what a model version is, how good it is, what it goes by and where to be careful."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from contender.cli.clouds import Workbench
+from contender.cli.commands.reproduce import find_model
+from contender.cli.console import console, print_fields, print_json, print_table
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    project_root,
+    workbench,
+)
+from contender.formatting import figure, percent
+from contender.registry.pointer import require_pointer
+from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
+from contender.reports.model_card import card as card_page
+from contender.reports.model_card import headline
+from contender.reports.model_limits import limits
+
+CHAMPION = "champion"
+MOST_FEATURES = 8
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(card)
+
+
+def card(
+    pipeline: PipelineOption,
+    version: Annotated[
+        str, typer.Argument(help="A model version, or enough of its beginning; or: champion.")
+    ] = CHAMPION,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the card in a browser.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the card's page to this file.", show_default=False)] = None,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a version's model card: its figures with intervals, its slices, what it goes by, its limits.
+
+    In the terminal the main points, with --open or --out the whole page.
+
+    Example: contender card champion --pipeline flights --open
+    """
+    bench, model = find(version, pipeline, environment)
+    found = read_card(bench, model)
+    if as_json:
+        print_json({"manifest": model.manifest, "evidence": found.evidence, "explanation": found.explanation})
+    if open_page or out is not None:
+        target = out or project_root() / ".contender" / "reports" / f"card-{model.version}.html"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(found.page, encoding="utf-8")
+        if not as_json:
+            console.print(f"the card is in {target}", markup=False)
+        if open_page:
+            webbrowser.open(target.resolve().as_uri())
+    elif not as_json:
+        found.show()
+
+
+def find(version: str, pipeline: str, environment: str) -> tuple[Workbench, ModelVersion]:
+    """The version that is named, or the champion, checked against the pointer.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    """
+    if version != CHAMPION:
+        return find_model(version, [pipeline], environment)
+    bench = workbench(pipeline, environment)
+    pointer = require_pointer(bench.models, pipeline).pointer
+    registry = ModelRegistry(bench.models, pipeline)
+    return bench, registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A version's page, and what it was made of; None where the version is from before that was kept."""
+
+    manifest: Mapping[str, Any]
+    evidence: Mapping[str, Any] | None
+    explanation: Mapping[str, Any] | None
+    page: str
+
+    def show(self) -> None:
+        """The main points, for a terminal."""
+        evidence, explanation = self.evidence or {}, self.explanation or {}
+        console.print(f"[bold]{self.manifest['version']}[/bold]")
+        console.print(headline(self.manifest, evidence), markup=False)
+        measured = self.manifest.get("overfit") or {}
+        if measured:
+            console.print()
+            rows = [(name, _ends(each["holdout"]), _ends(each["training"])) for name, each in measured.items()]
+            print_table(("metric", "holdout", "training rows"), rows)
+        listed = (explanation.get("permutation") or [])[:MOST_FEATURES]
+        if listed:
+            console.print("\n[bold]What it goes by[/bold]")
+            print_table(
+                ("feature", "share", "loss without it"),
+                [
+                    (
+                        each["feature"],
+                        percent(round(each["share"], 3)),
+                        _ends([each["importance"], each["low"], each["high"]]),
+                    )
+                    for each in listed
+                ],
+            )
+        against = explanation.get("against")
+        if against:
+            console.print(f"{against['said'][:1].upper()}{against['said'][1:]}.", markup=False)
+        found = limits(self.manifest, evidence)
+        if found:
+            console.print("\n[bold]Be careful[/bold]")
+            for limit in found:
+                console.print(f"{'!' if limit.warns else '–'} {limit.said}", markup=False)
+        console.print()
+        print_fields({"whole": f"contender card {self.manifest['version']} -p {self.manifest['pipeline']} --open"})
+
+
+def read_card(bench: Workbench, model: ModelVersion) -> Card:
+    """The card that training wrote; one made now for a version that has none.
+
+    Raises
+    ------
+    IntegrityError
+        When a file is not the one that the manifest names.
+    """
+    registry = ModelRegistry(bench.models, bench.pipeline)
+    kept = {
+        name: registry.file(model, name) for name in (EVIDENCE, EXPLANATION, CARD) if name in model.manifest["files"]
+    }
+    evidence, explanation = (json.loads(kept[name]) if name in kept else None for name in (EVIDENCE, EXPLANATION))
+    page = kept[CARD].decode() if CARD in kept else card_page(model.manifest, evidence, explanation)
+    return Card(model.manifest, evidence, explanation, page)
+
+
+def _ends(measured: list[float | None]) -> str:
+    value, low, high = measured
+    return figure(value) + (f" ({figure(low)} to {figure(high)})" if low is not None and high is not None else "")

@@ -1,0 +1,191 @@
+"""The data that models are made of: `dataset list` shows its versions, `dataset export` hands them to DVC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from contender.adapters.files.atomic import write_whole
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json, print_table
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    workbench,
+)
+from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.errors import InvalidInputError, NotFoundError
+from contender.registry.versions import ModelRegistry
+from contender.tracking import dvc
+from localcloud.state import CREDENTIALS
+
+datasets = typer.Typer(
+    no_args_is_help=True,
+    help="Show the dataset versions of a pipeline, or hand one to DVC.\n\nExample: contender dataset list --help",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    datasets.command("list")(list_versions)
+    datasets.command("export")(export)
+    app.add_typer(datasets, name="dataset")
+
+
+def list_versions(
+    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+) -> None:
+    """List a pipeline's dataset versions, newest first: when they came, how many rows, from which file.
+
+    Example: contender dataset list --pipeline flights
+    """
+    bench = workbench(pipeline, environment)
+    manifests = DatasetStore(bench.data, pipeline).manifests()[::-1]
+    if as_json:
+        print_json([asdict(found) for found in manifests])
+        return
+    if not manifests:
+        console.print(f"no data yet; start with: contender upload FILE --pipeline {pipeline}", markup=False)
+        return
+    rows = [
+        (
+            found.version,
+            found.created_at[:16].replace("T", " "),
+            f"{found.rows:,}",
+            found.run_id[:8],
+            Text(found.source_key),
+        )
+        for found in manifests
+    ]
+    print_table(("version", "arrived", "rows", "run", "file"), rows)
+
+
+def export(
+    version: Annotated[
+        str, typer.Argument(help="A dataset version, or enough of its beginning; or a model version: all its data.")
+    ],
+    pipeline: PipelineOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the .dvc files; made where there is none.")],
+    remote: Annotated[
+        Path | None, typer.Option("--remote", help="A folder to be the DVC remote, instead of the data bucket.")
+    ] = None,
+    config: Annotated[bool, typer.Option("--config", help="Write .dvc/config too, which names the remote.")] = False,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a .dvc file for a dataset version, and put its rows where `dvc pull` finds them.
+
+    The rows are Parquet, the very bytes that models are trained on.
+
+    Example: contender dataset export 8f14e45f --pipeline flights --out data --config
+    """
+    bench = workbench(pipeline, environment)
+    destination = Destination(bench, remote.resolve() if remote else None)
+    manifests = versions_named(bench, version)
+    if config:
+        write_config(destination.remote, out)
+    exported = [export_version(destination, found, out) for found in manifests]
+    if as_json:
+        url = destination.remote.url
+        print_json([asdict(tracked) | {"file": str(path), "remote": url} for tracked, path in exported])
+        return
+    for tracked, path in exported:
+        about = f"{tracked.size:,} bytes, md5 {tracked.md5}, in {destination.remote.url}"
+        console.print(f"wrote {path}: {about}", markup=False)
+    console.print(f"next, in {out}:", style="dim", markup=False)
+    files = " ".join(path.name for _tracked, path in exported)
+    pull = ["dvc pull"] if config else [*destination.remote.commands(), f"dvc pull -r {dvc.REMOTE} {files}"]
+    for command in pull:
+        console.print(f"  {command}", markup=False)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where DVC is to find files: the data bucket of a pipeline's environment, or a folder of this machine."""
+
+    bench: Workbench
+    folder: Path | None
+
+    @property
+    def remote(self) -> dvc.Remote:
+        if self.folder:
+            return dvc.Remote(str(self.folder))
+        cloud = self.bench.cloud
+        keys = (CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])  # these open nothing
+        url = f"s3://{self.bench.data.bucket}/{dvc.PREFIX}"
+        return dvc.Remote(url, cloud.endpoint_url, cloud.session.region_name, keys if cloud.endpoint_url else None)
+
+    def add(self, tracked: dvc.Tracked, source_key: str, body: bytes) -> None:
+        """Put a file there; what is there already is left as it is. The bucket copies it by itself."""
+        if self.folder:
+            write_content(self.folder / tracked.key, body)
+            return
+        key = f"{dvc.PREFIX}/{tracked.key}"
+        if not self.bench.data.keys(key):
+            self.bench.data.copy(source_key, key)
+
+
+def write_content(path: Path, body: bytes) -> None:
+    """Write a file that is named by its content: one that is there is taken for complete."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, body)
+
+
+def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
+    """The dataset versions that somebody means, by a version's beginning or by a model that was trained on them.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none, or a beginning fits more than one.
+    """
+    store, registry = DatasetStore(bench.data, bench.pipeline), ModelRegistry(bench.models, bench.pipeline)
+    manifests = store.manifests()
+    found = [manifest for manifest in manifests if version and manifest.version.startswith(version)]
+    if len(found) == 1:
+        return found
+    if not found and version in registry.versions():
+        return [store.manifest(name) for name in registry.read(version).manifest["datasets"]]
+    what = f"{len(found)} dataset versions of {bench.pipeline} begin" if found else "no dataset or model version begins"
+    raise NotFoundError(f"{what} with {version!r}; see contender dataset list --pipeline {bench.pipeline}")
+
+
+def export_version(destination: Destination, manifest: DatasetManifest, out: Path) -> tuple[dvc.Tracked, Path]:
+    """Put a dataset version into the remote, checked against its manifest, and write the file that stands for it."""
+    store = DatasetStore(destination.bench.data, manifest.pipeline)
+    body = store.part(manifest)
+    tracked = dvc.Tracked.of(f"{manifest.pipeline}-{manifest.version}.parquet", body)
+    destination.add(tracked, store.key(manifest.version, manifest.part), body)
+    path = out / f"{tracked.name}.dvc"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tracked.to_yaml(), encoding="utf-8")
+    return tracked, path
+
+
+def write_config(remote: dvc.Remote, out: Path) -> None:
+    """Make `out` a folder that DVC works in.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is one already, with other settings: they are somebody's own.
+    """
+    folder = out / ".dvc"
+    path, text = folder / "config", remote.config(scm=(out / ".git").exists())
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InvalidInputError(
+            f"{path} has other settings; leave --config out, and the commands that add the remote to it are shown, the "
+            f"first of them: {remote.commands()[0]}; or remove it where an earlier export wrote it"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    (folder / ".gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+    if remote.keys:
+        (folder / "config.local").write_text(remote.config_local(), encoding="utf-8")

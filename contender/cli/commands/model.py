@@ -1,0 +1,97 @@
+"""The model in production: `champion` shows it, `predict` asks it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from contender.cli.commands.rollout import trial_in_words
+from contender.cli.console import console, print_fields, print_json
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    pipeline_config,
+    workbench,
+)
+from contender.errors import InvalidInputError
+from contender.pipeline.config import PipelineConfig
+from contender.registry.pointer import require_pointer
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(champion)
+    app.command()(predict)
+
+
+def champion(
+    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+) -> None:
+    """Show the champion pointer: which model version serves, since when, and what it replaced.
+
+    Example: contender champion --pipeline flights
+    """
+    pointer = require_pointer(workbench(pipeline, environment).models, pipeline).pointer
+    if as_json:
+        print_json(asdict(pointer))
+        return
+    trial = pointer.challenger
+    on_trial = trial_in_words(trial) if trial is not None and trial.is_on(time.time()) else None
+    print_fields(
+        {
+            "champion": pointer.champion,
+            "since": pointer.swapped_at,
+            "previous": pointer.previous or "none: it is the first",
+            "reason": pointer.reason,
+            "run": pointer.run_id,
+            "manifest sha256": pointer.manifest_sha256,
+            "on trial": on_trial,
+            "rolled back": ", ".join(reversed(pointer.rolled_back)),
+        }
+    )
+
+
+def predict(
+    rows: Annotated[str, typer.Argument(help="A row as JSON, a list of rows, or - to read them from standard input.")],
+    pipeline: PipelineOption,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the champion over HTTP, as a backend would.
+
+    A row may have all columns of a data file: those that are no features (the target, the row's id) are not sent.
+
+    Every feature is asked for; null where it is not known.
+
+    Example: contender predict --pipeline flights - < row.json
+    """
+    text = typer.get_text_stream("stdin").read() if rows == "-" else rows
+    try:
+        content: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"the rows are not JSON: {error}") from None
+    others = without_features(pipeline_config(pipeline))
+    asked = [_without(row, others) for row in (content if isinstance(content, list) else [content])]
+    answer = workbench(pipeline, environment).request("POST", "/v1/predict", {"rows": asked})
+    if as_json:
+        print_json(answer)
+        return
+    for prediction in answer["predictions"]:
+        likelihood = f"  (probability {prediction['probability']:.3f})" if "probability" in prediction else ""
+        console.print(f"[bold]{escape(str(prediction['prediction']))}[/bold]{likelihood}")
+    console.print(f"[dim]model {answer['model_version']}, prediction {answer['prediction_id']}[/dim]")
+
+
+def without_features(config: PipelineConfig) -> frozenset[str]:
+    """The columns of a pipeline's files that its model does not take."""
+    return frozenset({*config.columns, *config.ignored} - {*config.features})
+
+
+def _without(row: Any, names: frozenset[str]) -> Any:
+    return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row

@@ -1,0 +1,111 @@
+"""`reproduce`: train a model version again from its manifest, and say whether it is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import contender
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json, print_table
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    all_pipelines,
+    workbench,
+)
+from contender.errors import NotFoundError
+from contender.registry.versions import ModelRegistry, ModelVersion
+from contender.training.fingerprint import code_sha256
+from contender.training.reproduction import Difference, Reproduction, compare, in_words
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(reproduce)
+
+
+def reproduce(
+    version: Annotated[str, typer.Argument(help="A model version, or enough of its beginning.")],
+    pipeline: PipelineOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model version again from its manifest and compare: the same files, byte for byte?
+
+    It trains here, on the version's own rows, and changes nothing. The exit code is 0 when all files are the same.
+
+    Example: contender reproduce 20260101T000000Z-0123abcd-4567ef01 --pipeline flights
+    """
+    bench, model = find_model(version, [pipeline] if pipeline else all_pipelines(), environment)
+    with console.status(f"training {model.version} again") as spinner:
+        found = made_again(bench, model, report=spinner.update)
+    if as_json:
+        print_json(asdict(found) | {"said": in_words(found)})
+    else:
+        print_found(found)
+    if not found.same:
+        raise typer.Exit(1)
+
+
+def find_model(version: str, pipelines: list[str], environment: str) -> tuple[Workbench, ModelVersion]:
+    """The model version whose name begins so, wherever it is.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none, or more than one.
+    """
+    benches = [workbench(name, environment) for name in pipelines]
+    found = [
+        (bench, name)
+        for bench in benches
+        for name in ModelRegistry(bench.models, bench.pipeline).versions()
+        if version and name.startswith(version)
+    ]
+    if len(found) != 1:
+        several = ", ".join(name for _, name in found[:3])
+        raise NotFoundError(
+            f"{len(found)} model versions begin with {version!r}: {several}; give more of the name"
+            if found
+            else f"no model version begins with {version!r}; the champion's name: contender champion --pipeline NAME"
+        )
+    bench, name = found[0]
+    return bench, ModelRegistry(bench.models, bench.pipeline).read(name)
+
+
+def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str], None]) -> Reproduction:
+    """Train the version again with the code that runs here, and compare its files with those in the registry."""
+    from training_image.reproduce import train_again  # noqa: PLC0415  scikit-learn takes a second to load
+
+    registry = ModelRegistry(bench.models, bench.pipeline)
+    recorded = {name: registry.file(model, name) for name in model.manifest["files"]}
+    code = code_sha256(Path(contender.__file__).resolve().parents[1])
+    manifest, files = train_again(model.manifest, bench.data, code=code, report=report)
+    return compare(model.manifest, recorded, manifest, files)
+
+
+def print_found(found: Reproduction) -> None:
+    """For people: each file, and what was not the same as then."""
+    marks = {True: "the same", False: "not the same"}
+    print_table(("file", "", "sha256"), [(one.name, marks[one.same], one.recorded[:16]) for one in found.files])
+    differences = (*found.circumstances, *found.figures)
+    if differences:
+        console.print()
+        print_table(("not the same", "then", "now"), [_row(one) for one in differences])
+    console.print(in_words(found), markup=False)
+
+
+def _row(found: Difference) -> tuple[str, str, str]:
+    return found.name, _short(found.recorded), _short(found.now)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return "–" if value is None else str(value)[:40]

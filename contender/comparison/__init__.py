@@ -1,0 +1,1 @@
+"""Champion against challenger: the verdict, its guards, and its error budget."""

@@ -1,0 +1,146 @@
+"""Champion and challenger on the same rows: which rows, and both models' answers brought to one list of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier
+from contender.comparison.compare import Comparison, compare, first_champion
+from contender.pipeline.config import PipelineConfig
+from contender.registry.candidate import Answers, Candidate, Predict, _aligned, answers
+from contender.stats.curves import curves
+from contender.stats.metrics import Metric
+from contender.table import BLOCK, ORDER, Table
+
+TIMED_ROWS = 50
+CURVES_FORMAT = 1
+
+
+def time_per_row(predict: Predict, table: Table, *, clock: Callable[[], float]) -> float | None:
+    """Milliseconds of a prediction of one row: the median of up to 50 rows, after one that warms up.
+
+    Parameters
+    ----------
+    clock : in seconds, like `time.perf_counter`; what the core cannot have of its own.
+
+    Examples
+    --------
+    >>> ticks = iter(range(10))
+    >>> table = Table({"x": np.arange(3.0)})
+    >>> time_per_row(lambda rows: rows["x"][:, None], table, clock=lambda: next(ticks) / 1000)
+    1.0
+    """
+    if not len(table):
+        return None
+    rows = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.int64)
+    predict(table.take(rows[:1]))
+    seconds = []
+    for row in rows:
+        one = table.take(np.array([row]))
+        started = clock()
+        predict(one)
+        seconds.append(clock() - started)
+    return 1000.0 * median(seconds)
+
+
+def unseen_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[str, Any] | None) -> NDArray[np.bool_]:
+    """The rows that neither was trained on: those that the challenger held out and those that came after them, as far
+    as they are newer than everything the champion was trained on.
+
+    Parameters
+    ----------
+    table : rows of the challenger's dataset versions and of newer ones.
+    """
+    held = np.isin(table[BLOCK].astype(str), challenger["holdout"]["blocks"])
+    held &= table[ORDER] >= challenger["holdout"]["from_order"]
+    held |= table[ORDER] > challenger["holdout"].get("through_order", np.inf)  # a version from before it was kept
+    if champion is not None:
+        held &= table[ORDER] > champion["trained_through"]
+    return held
+
+
+def answers_of_both(config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None) -> Answers:
+    """The challenger's answers first, then the champion's if there is one."""
+    return answers(config, table, [challenger] if champion is None else [challenger, champion])
+
+
+def side_by_side(answered: Answers) -> dict[str, Any]:
+    """The content of a run's curves.json: `contender.stats.curves` of challenger and champion (or None) on the rows.
+
+    Parameters
+    ----------
+    answered : by `answers_of_both`.
+    """
+    drawn = [
+        curves(answered.truth, predictions, labels=answered.classes or None, positive=answered.positive)
+        for predictions in answered.predictions
+    ]
+    return {
+        "format": CURVES_FORMAT,
+        "rows": len(answered.truth),
+        "challenger": drawn[0],
+        "champion": drawn[1] if len(drawn) > 1 else None,
+    }
+
+
+def judge(
+    config: PipelineConfig,
+    table: Table,
+    challenger: Candidate,
+    champion: Candidate | None,
+    *,
+    answered: Answers | None = None,
+    earlier: Earlier = NOTHING_EARLIER,
+    metric: Metric | None = None,
+    seed: int,
+) -> Comparison:
+    """Compare the models on rows as `unseen_rows` finds them.
+
+    A class that a model has never seen has probability 0 in its answers: a champion from before the class existed is
+    compared as it would answer today.
+
+    Parameters
+    ----------
+    answered : the models' answers, by `answers_of_both`, where they are at hand already.
+    earlier : what was compared before and has to be paid for, by
+        `contender.comparison.alpha_spending.earlier_comparisons`.
+    metric : the user's own that the policy names by its import path, from `contender.adapters.user_code.metric`.
+    """
+    answered = answered or answers_of_both(config, table, challenger, champion)
+    truth, positive, challenger_answers = answered.truth, answered.positive, answered.predictions[0]
+    constant = np.tile(challenger.manifest["baseline"]["prediction"], (len(table), 1))
+    baseline = _aligned(constant, challenger.classes, answered.classes)
+    blocks = table[BLOCK]
+    if champion is None:
+        return first_champion(
+            truth,
+            challenger_answers,
+            baseline,
+            blocks=blocks,
+            policy=config.promotion,
+            metric=metric,
+            positive=positive,
+            earlier=earlier,
+            challenger_facts=challenger.facts,
+            seed=seed,
+        )
+    return compare(
+        truth,
+        answered.predictions[1],
+        challenger_answers,
+        blocks=blocks,
+        slices={name: table[name] for name in config.slices},
+        baseline_predictions=baseline,
+        policy=config.promotion,
+        metric=metric,
+        positive=positive,
+        earlier=earlier,
+        champion_facts=champion.facts,
+        challenger_facts=challenger.facts,
+        seed=seed,
+    )

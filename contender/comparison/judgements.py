@@ -1,0 +1,117 @@
+"""The challenger that waits: its verdict was inconclusive, and it is judged again when enough rows have come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from contender.data.datasets import DatasetManifest
+from contender.ports import Objects
+
+LOOK_AGAIN = 1.5
+"""A look is made on so many times the rows of the last one. Looks grow as the logarithm of the rows then: the level of
+the k-th falls as 1/k^2, while what it can see grows with 1.5^k rows."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One look at a challenger: in which run, on how many rows, and the largest order (time) among them."""
+
+    version: str
+    run_id: str
+    verdict: str
+    rows: int
+    through_order: float
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """The judgements of a pipeline's model versions, one a run: whoever repeats a run's look writes it again."""
+
+    objects: Objects
+    pipeline: str
+
+    def key(self, version: str, run_id: str) -> str:
+        return f"judgements/{self.pipeline}/{version}/{run_id}.json"
+
+    def write(self, judgement: Judgement) -> None:
+        """Keep a run's judgement. Where it judged the version twice, because a race was lost, the second one counts."""
+        body = json.dumps(asdict(judgement), indent=2, allow_nan=False).encode()
+        self.objects.put(self.key(judgement.version, judgement.run_id), body)
+
+    def read(self, version: str = "") -> tuple[Judgement, ...]:
+        """Those of one version, or of all."""
+        prefix = f"judgements/{self.pipeline}/" + (f"{version}/" if version else "")
+        return tuple(Judgement(**json.loads(self.objects.get(key).body)) for key in sorted(self.objects.keys(prefix)))
+
+
+def last_of(judgements: Iterable[Judgement]) -> Judgement | None:
+    """The last look at a version: each has newer rows than the one before."""
+    return max(judgements, key=lambda each: (each.through_order, each.rows), default=None)
+
+
+def is_due(last: Judgement | None, newer_rows: float) -> bool:
+    """Whether a challenger is to be judged again, now that so many rows have come since it last was.
+
+    Examples
+    --------
+    >>> last = Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0)
+    >>> is_due(last, 299), is_due(last, 300)
+    (False, True)
+    """
+    if last is None or last.verdict != "inconclusive" or newer_rows <= 0:
+        return False
+    return last.rows + newer_rows >= LOOK_AGAIN * last.rows
+
+
+def rows_after(datasets: Iterable[DatasetManifest], order: float) -> float:
+    """About how many rows are newer than `order`, going by manifests: rows are taken to be evenly spread in time."""
+    return sum(found.rows * _share_after(found, order) for found in datasets if found.order_to > order)
+
+
+def _share_after(found: DatasetManifest, order: float) -> float:
+    if found.order_from > order:
+        return 1.0
+    return (found.order_to - order) / (found.order_to - found.order_from)
+
+
+def due_version(
+    newest: str, champion: str, judgements: Sequence[Judgement], datasets: Iterable[DatasetManifest]
+) -> str:
+    """The challenger to judge again; empty where none waits, or too little has come.
+
+    Only the newest version can wait: it supersedes what was trained before it.
+
+    Parameters
+    ----------
+    newest, champion : the pipeline's newest model version, and the one that serves.
+    judgements : the newest version's.
+    datasets : all of the pipeline's.
+    """
+    last = last_of(judgements)
+    if newest == champion or last is None:
+        return ""
+    return newest if is_due(last, rows_after(datasets, last.through_order)) else ""
+
+
+def judged_again(challenger: str, before: Judgement, rows: int) -> str:
+    """What a run's record says first when it judged a challenger that waited.
+
+    Examples
+    --------
+    >>> judged_again("v2", Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0), 1500)
+    'v2, which waited for more rows, was judged again: on 1,500 instead of 600.'
+    """
+    return f"{challenger}, which waited for more rows, was judged again: on {rows:,} instead of {before.rows:,}."
+
+
+def superseded(challenger: str, verdict: str) -> str:
+    """What it says first when that did not promote the challenger, and a newer one was trained and judged after it.
+
+    Examples
+    --------
+    >>> superseded("v2", "inconclusive")
+    'Before it v2, which waited for more rows, was judged again: inconclusive.'
+    """
+    return f"Before it {challenger}, which waited for more rows, was judged again: {verdict}."

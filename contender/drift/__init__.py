@@ -1,0 +1,1 @@
+"""Has the data changed? From a batch to a verdict."""

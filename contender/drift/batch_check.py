@@ -1,0 +1,340 @@
+"""The drift check of one model: what is kept of its training, how a batch is counted, and all that is asked of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.drift.detect import DriftReport, detect_drift
+from contender.drift.histograms import histograms
+from contender.drift.joint.detect import JointDrift, detect_joint
+from contender.drift.joint.domain_classifier import Kind
+from contender.drift.performance.calibration import Calibration, fit_calibration
+from contender.drift.performance.estimate import EstimateCheck, EstimatedPerformance, check_estimate, estimate
+from contender.drift.profiles.grid import Grid, NumericGrid, ProfileGrid
+from contender.drift.profiles.packing import packed, unpacked
+from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.pipeline.config import PipelineConfig
+from contender.registry.candidate import Answers, Candidate, answers
+from contender.table import BLOCK, ORDER, Column, Table
+
+Floats: TypeAlias = NDArray[np.float64]
+
+FORMAT, VERSION = "contender-reference", 2
+SAMPLE_ROWS = 4_000
+"""Rows of training that the domain classifier learns from."""
+CURRENT_ROWS = 10_000
+"""Rows of a batch that it looks at."""
+MAX_BLOCKS = 180
+"""More blocks of one table than this are joined in order: half a year of days."""
+LEAST_PROBABILITY = 1e-3
+"""Log losses are counted up to 6.9: a single row that was called impossible must not be most of a day's mean."""
+DAYS_OF_PERIOD = {"hour": 1.0 / 24.0, "day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
+
+
+@dataclass(frozen=True, eq=False)
+class RowSample:
+    """Some rows, each value as its cell on the profile's grid.
+
+    Attributes
+    ----------
+    names : (d,) the features.
+    codes : (n, d) block cells, 255 where a value is missing.
+    blocks : (n,) each row's block; None where rows are independent.
+    """
+
+    names: tuple[str, ...]
+    codes: NDArray[np.uint8]
+    blocks: tuple[str, ...] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "codes": base64.b64encode(np.ascontiguousarray(self.codes).tobytes()).decode(),
+            "blocks": None if self.blocks is None else list(self.blocks),
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> RowSample:
+        names, blocks = tuple(content["names"]), content["blocks"]
+        codes = np.frombuffer(base64.b64decode(content["codes"]), dtype=np.uint8).reshape(-1, len(names))
+        return RowSample(names, codes, None if blocks is None else tuple(blocks))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is kept of a model's training to check new data against; training rows are never read again.
+
+    Attributes
+    ----------
+    profile : features and labels of the training and holdout rows; predictions and losses of the holdout rows only,
+        because a model is surer of rows that it knows.
+    sample : some of these rows.
+    calibration : how probabilities and outcomes went together on the holdout; None for a regression.
+    """
+
+    profile: Profile
+    sample: RowSample
+    calibration: Calibration | None
+
+    def to_bytes(self) -> bytes:
+        """As compressed JSON; the same reference gives the same bytes."""
+        body = {
+            "profile": self.profile.to_dict(),
+            "sample": self.sample.to_dict(),
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+        }
+        return packed(body, form=FORMAT, version=VERSION)
+
+    @staticmethod
+    def from_bytes(content: bytes) -> Reference:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        IntegrityError
+            When the bytes are no reference, or not what their sha256 says.
+        InvalidInputError
+            When they are of a version that this code cannot read.
+        """
+        body = unpacked(content, form=FORMAT, version=VERSION)
+        calibration = body["calibration"]
+        return Reference(
+            Profile.from_dict(body["profile"]),
+            RowSample.from_dict(body["sample"]),
+            Calibration.from_dict(calibration) if calibration else None,
+        )
+
+
+@dataclass(frozen=True)
+class BatchCheck:
+    """All that was found about one batch.
+
+    Attributes
+    ----------
+    report : the verdict and its evidence.
+    estimated : what the champion's metrics should be on these rows, going by its probabilities alone.
+    realised : what they were, now that labels have come; None also where there is a class that the model does not know.
+        Both are None for a regression.
+    histograms : of the columns that moved most, for people; see `contender.drift.histograms`.
+    began : where in these rows a drift that was found began, by their order; None where that is not known, or it began
+        in an earlier batch.
+    """
+
+    report: DriftReport
+    estimated: EstimatedPerformance | None
+    realised: EstimateCheck | None
+    histograms: tuple[Mapping[str, Any], ...] = ()
+    began: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            **self.report.to_dict(),
+            "estimated": self.estimated.to_dict() if self.estimated else None,
+            "realised": self.realised.to_dict() if self.realised else None,
+            "histograms": list(self.histograms),
+        }
+
+
+def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], model: Candidate) -> Reference:
+    """The reference of a model that has just been trained.
+
+    Parameters
+    ----------
+    table : training and holdout rows with `_order` and `_block`, in the order of time.
+    held : (n,) which rows were held out.
+    model : answers as it will in production.
+    """
+    own, asked = _ask(config, table.take(held), model)
+    blocks = unit_labels(config, table)
+    profile = fit_profile(
+        table,
+        numeric=config.numeric,
+        categorical=config.categorical,
+        prediction=_spread_out(own, held),
+        label=table[config.target],
+        loss=_spread_out(losses(asked), held),
+        blocks=blocks,
+    )
+    rows = _evenly(len(table), SAMPLE_ROWS)
+    calibration = None
+    if config.task != "regression":
+        held_blocks = None if blocks is None else blocks[held]
+        calibration = fit_calibration(asked.truth, asked.predictions[0], blocks=held_blocks, positive=asked.positive)
+    return Reference(profile, sample_rows(profile.grid, table.take(rows), _at(blocks, rows)), calibration)
+
+
+def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Candidate) -> Profile:
+    """A batch (with `_order` and `_block`) counted on a model's grid, with the model's predictions and their losses."""
+    table = in_time_order(table)
+    own, asked = _ask(config, table, model)
+    return count(
+        grid,
+        table,
+        prediction=own,
+        label=table[config.target],
+        loss=losses(asked),
+        blocks=unit_labels(config, table),
+    )
+
+
+def check_batch(
+    config: PipelineConfig,
+    reference: Reference,
+    table: Table,
+    model: Candidate,
+    current: Profile,
+    *,
+    earlier: Sequence[Profile] = (),
+    answered: int | None = None,
+) -> BatchCheck:
+    """All that a batch is asked.
+
+    Parameters
+    ----------
+    table : the batch, with `_order` and `_block`.
+    current : the same as `observe` counted it.
+    earlier, answered : as for `detect_drift`.
+    """
+    table = in_time_order(table)
+    blocks = unit_labels(config, table)
+    report = detect_drift(
+        reference.profile,
+        current,
+        config.drift,
+        earlier=earlier,
+        answered=answered,
+        days_per_block=DAYS_OF_PERIOD[config.block_period] if config.time and not config.block else 1.0,
+        joint=_joint(config, reference, table, blocks),
+    )
+    estimated = realised = None
+    if reference.calibration is not None:
+        own, asked = _ask(config, table, model)
+        estimated = estimate(reference.calibration, own, blocks=blocks, seed=config.training.seed)
+        if asked.classes == model.classes:
+            realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
+    drawn = tuple(histograms(reference.profile, current, report))
+    return BatchCheck(report, estimated, realised, drawn, _began(report, table, blocks, earlier=len(earlier)))
+
+
+def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier: int) -> float | None:
+    """Where in a batch's rows a drift began: with the first row of the block that the report names."""
+    over_time = report.evidence
+    if not report.drifted or over_time is None or blocks is None or over_time.since_batch != earlier:
+        return None
+    rows = blocks == over_time.since
+    return float(table[ORDER][rows].min()) if rows.any() else None
+
+
+def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
+    r"""Why there is so much more data than the newest model had that a new one is due; empty when there is not.
+
+    Examples
+    --------
+    >>> from contender.pipeline.config import parse_pipeline
+    >>> config = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
+    >>> grown(config, rows=120_000, rows_before=10_000)
+    'There are 120,000 rows to train on, 12 times the 10,000 that the newest model had.'
+    """
+    times = config.training.retrain_growth
+    if times == 0.0 or rows < times * rows_before:
+        return ""
+    ratio = rows / max(rows_before, 1)
+    figure = f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.2g}"
+    return f"There are {rows:,} rows to train on, {figure} times the {rows_before:,} that the newest model had."
+
+
+def losses(asked: Answers) -> Floats:
+    """(n,) what each answer of the first model cost: the log loss of a class, the absolute error of a number."""
+    predictions = asked.predictions[0]
+    if not asked.classes:
+        return np.abs(predictions[:, 0] - asked.truth)
+    of_truth = predictions[np.arange(len(predictions)), asked.truth.astype(np.int64)]
+    return -np.log(np.clip(of_truth, LEAST_PROBABILITY, 1.0))
+
+
+def unit_labels(config: PipelineConfig, table: Table) -> Column | None:
+    """(n,) the blocks that are ranked among each other; None where the pipeline's rows are independent.
+
+    Without a time or block column the blocks of a dataset are rows in the order of arrival, which no two tables share
+    and nothing connects.
+    """
+    if not (config.time or config.block):
+        return None
+    blocks = table[BLOCK].astype(str)
+    distinct = list(dict.fromkeys(blocks.tolist()))
+    if len(distinct) <= MAX_BLOCKS:
+        return blocks.astype(object)
+    first_of: dict[int, str] = {}
+    joined = {
+        label: first_of.setdefault(place * MAX_BLOCKS // len(distinct), label) for place, label in enumerate(distinct)
+    }
+    return np.array([joined[label] for label in blocks.tolist()], dtype=object)
+
+
+def in_time_order(table: Table) -> Table:
+    """The rows by `_order`."""
+    order = table[ORDER]
+    return table if bool(np.all(order[1:] >= order[:-1])) else table.take(np.argsort(order, kind="stable"))
+
+
+def sample_rows(grid: ProfileGrid, table: Table, blocks: Column | None) -> RowSample:
+    """Rows as cells of the grid's features."""
+    features = [column for column in grid.columns if column.role == "feature"]
+    codes = np.stack([_codes(column, table) for column in features], axis=1)
+    names = tuple(column.name for column in features)
+    return RowSample(names, codes, None if blocks is None else tuple(map(str, blocks.tolist())))
+
+
+def _codes(column: Grid, table: Table) -> NDArray[np.uint8]:
+    if isinstance(column, NumericGrid):
+        return column.codes(np.asarray(table[column.name], dtype=np.float64))
+    return column.codes(table.categories(column.name))
+
+
+def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:
+    """The domain classifier's answer; None where there are fewer than two features to go together."""
+    rows = _evenly(len(table), CURRENT_ROWS)
+    current = sample_rows(reference.profile.grid, table.take(rows), _at(blocks, rows))
+    kept = [place for place, name in enumerate(reference.sample.names) if name not in config.drift.ignore]
+    if len(kept) < 2 or (reference.sample.blocks is None) != (current.blocks is None):
+        return None
+    names = [reference.sample.names[place] for place in kept]
+    kinds: list[Kind] = ["numeric" if name in config.numeric else "categorical" for name in names]
+    return detect_joint(
+        reference.sample.codes[:, kept],
+        current.codes[:, kept],
+        kinds=kinds,
+        names=names,
+        reference_blocks=reference.sample.blocks,
+        current_blocks=current.blocks,
+        seed=config.training.seed,
+    )
+
+
+def _ask(config: PipelineConfig, table: Table, model: Candidate) -> tuple[Floats, Answers]:
+    """A model's predictions as it gives them, and the same among all classes of these rows: it is asked once."""
+    own = model.predict(table)
+    return own, answers(config, table, [replace(model, predict=lambda _: own)])
+
+
+def _spread_out(values: Floats, held: NDArray[np.bool_]) -> Floats:
+    """Values of the held-out rows among not-a-number for the others."""
+    spread = np.full((len(held), *values.shape[1:]), np.nan)
+    spread[held] = values
+    return spread
+
+
+def _evenly(rows: int, wanted: int) -> NDArray[np.int64]:
+    """At most so many rows, evenly spread from the first to the last."""
+    return np.unique(np.linspace(0, max(rows - 1, 0), min(rows, wanted)).astype(np.int64))
+
+
+def _at(blocks: Column | None, rows: NDArray[np.int64]) -> Column | None:
+    return None if blocks is None else blocks[rows]

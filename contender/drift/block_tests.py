@@ -1,0 +1,114 @@
+"""The ranks of new blocks for a drift check: one set for each group of columns that are known of the same blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from contender.drift.block_ranks import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
+from contender.drift.blocks import Units
+from contender.drift.profiles.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid
+from contender.drift.report import Aspect, FeatureDrift
+from contender.drift.sequential_evidence import Surprise
+from contender.drift.wording import display_name
+from contender.pipeline.drift_policy import DriftPolicy
+
+MIN_GROUP_BLOCKS = 5
+"""Predictions and losses are known of the holdout only; with fewer blocks of them, nothing is ranked."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One test to make."""
+
+    grid: Grid
+    aspect: Aspect
+
+    @property
+    def group(self) -> str:
+        """Predictions and losses are known of other blocks than features and labels are."""
+        return {"prediction": "predictions", "loss": "loss"}.get(self.grid.role, "features")
+
+    @property
+    def name(self) -> str:
+        name = display_name(self.grid.name)
+        return f"{name} (missing)" if self.aspect == "missing" else name
+
+
+@dataclass(frozen=True)
+class GroupRanks:
+    """The ranks of new units, over the columns that are known of the same units.
+
+    `place` has each new unit's number among those that have values, or -1.
+    """
+
+    plans: tuple[Plan, ...]
+    columns: tuple[BlockColumn, ...]
+    ranks: BlockRanks
+    place: Integers
+
+    def streams(self) -> dict[str, list[Surprise | None]]:
+        """What to bet on: that a column is far from the others; that it is higher, or lower, day after day."""
+        streams = {}
+        for column, plan in enumerate(self.plans):
+            for words, p_values in self._aspects(column).items():
+                streams[f"{plan.name} {words}".strip()] = [
+                    None if place < 0 else Surprise(float(p_values[place]), int(self.ranks.units[place]))
+                    for place in self.place.tolist()
+                ]
+        return streams
+
+    def _aspects(self, column: int) -> dict[str, Floats]:
+        plan, ranks = self.plans[column], self.ranks
+        if plan.grid.role == "loss":
+            return {"up": ranks.up[:, column]}
+        aspects = {"": ranks.distance[:, column]}
+        if plan.aspect == "values" and isinstance(plan.grid, NumericGrid):
+            aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
+        return aspects
+
+    def exchanged(self, units: slice) -> Exchanged:
+        """How unusual these units are together, among all up to the newest."""
+        return exchange_blocks(self.columns, window=max(1, int(np.count_nonzero(self.place[units] >= 0))))
+
+    def judged(self, measured: FeatureDrift, plan: Plan, found: Exchanged, *, groups: int) -> FeatureDrift:
+        """The test of one column, corrected for all columns of this group and for the number of groups."""
+        column = self.plans.index(plan)
+        return replace(
+            measured,
+            test="block exchange",
+            p_value=float(found.of_columns[column]),
+            adjusted_p_value=min(1.0, groups * float(found.adjusted[column])),
+            smallest_visible_effect=float(self.ranks.visible[column]),
+        )
+
+
+def rank_groups(units: Units, plans: Sequence[Plan], policy: DriftPolicy) -> dict[str, GroupRanks]:
+    """Rank the new units among those that have values, where there are enough of these in the reference."""
+    ranked = {}
+    for group in dict.fromkeys(plan.group for plan in plans):
+        members = tuple(plan for plan in plans if plan.group == group)
+        has_values = np.any([units.counts[plan.grid.name][:, :-1].any(axis=1) for plan in members], axis=0)
+        known = int(np.count_nonzero(has_values[: units.known]))
+        if known >= MIN_GROUP_BLOCKS:
+            columns = tuple(_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members)
+            place = np.where(has_values, np.cumsum(has_values) - 1 - known, -1)[units.known :]
+            ranked[group] = GroupRanks(members, columns, rank_blocks(columns, known=known), place)
+    return ranked
+
+
+def _block_column(plan: Plan, counts: Integers, policy: DriftPolicy) -> BlockColumn:
+    cells, missing = counts[:, :-1], counts[:, -1:]
+    if plan.aspect == "missing":
+        both = np.concatenate((cells.sum(axis=1, keepdims=True), missing), axis=1)
+        return BlockColumn(both, "unordered", policy.min_effect_missing)
+    if isinstance(plan.grid, CategoricalGrid):
+        return BlockColumn(
+            cells, "unordered", policy.floor_of(plan.grid.name, numeric=isinstance(plan.grid, NumericGrid))
+        )
+    # Where all losses were the same there are no values to tell higher ones by, only ranks.
+    if plan.grid.role == "loss" and plan.grid.low < plan.grid.high:
+        return BlockColumn(cells, "valued", 0.0, plan.grid.block_values)
+    return BlockColumn(cells, "ordered", policy.floor_of(plan.grid.name, numeric=isinstance(plan.grid, NumericGrid)))

@@ -1,0 +1,1 @@
+"""Changes between features that leave each feature alone."""

@@ -1,0 +1,1 @@
+"""What metrics probably are on rows without labels."""

@@ -1,0 +1,359 @@
+"""The grid that a profile counts on: cells fixed on a reference, fine enough for exact distances, quick to find."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.drift.profiles.cell_lookup import (
+    OUTERMOST,
+    CellLookup,
+    Ruler,
+    Scale,
+    bucket_ends,
+    counted,
+    fit_lookup,
+    rulers,
+)
+from contender.drift.profiles.packing import canonical, numbers_from_text, numbers_to_text
+from contender.table import Categories
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
+
+UNSEEN, OTHER = "(unseen)", "(other)"
+TAIL = 0.001
+CHUNK_ROWS = 131_072
+"""Values counted at once: few enough that the arrays in between take little memory."""
+FEW_ROWS = 4_096
+"""So few values are sorted: that takes less time than going through all buckets."""
+BLOCK_CELLS = 64
+"""A block is counted on so many cells at most: a day of a thousand rows knows its distribution no better."""
+
+
+@dataclass(frozen=True, eq=False)
+class NumericGrid:
+    """Cells (-inf, e0], (e0, e1], …, (em, inf) of one numeric column.
+
+    Every edge is a value of the reference, the number just below one, or the end of the bucket that holds one (see
+    `contender.drift.profiles.cell_lookup`), so the grid follows any change of units and no outlier can stretch it. A
+    value that alone fills a cell's worth of rows has a cell of its own, and so has every value where there are few.
+
+    Attributes
+    ----------
+    edges : (m,) strictly increasing.
+    low, high : the reference's 0.1 % and 99.9 % quantiles; Wasserstein distances are taken of values clipped
+        to them, so that no single row moves them.
+    block_starts : the cells at which the coarser cells of a block's counts begin, the first of them 0.
+    """
+
+    name: str
+    role: Role
+    edges: Floats
+    low: float
+    high: float
+    block_starts: tuple[int, ...] = (0,)
+
+    @cached_property
+    def single(self) -> NDArray[np.bool_]:
+        """(m + 1,) whether a cell can hold one value only, so that distances within it are exact."""
+        return np.concatenate(([False], np.nextafter(self.edges[:-1], np.inf) == self.edges[1:], [False]))
+
+    @cached_property
+    def middles(self) -> Floats:
+        """(m + 1,) the middle of each cell within [low, high]; of a cell of one value, the value."""
+        return np.where(self.single, self._ends[1:], self._ends[:-1] / 2.0 + self._ends[1:] / 2.0)
+
+    @cached_property
+    def _ends(self) -> Floats:
+        """(m + 2,) where the cells begin and end, none of it beyond [low, high]."""
+        return np.clip(np.concatenate(([self.low], self.edges, [self.high])), self.low, self.high)
+
+    @cached_property
+    def inside(self) -> slice:
+        """The edges from `low` to `high`."""
+        return slice(*np.searchsorted(self.edges, [self.low, np.nextafter(self.high, np.inf)]).tolist())
+
+    @cached_property
+    def widths(self) -> Floats:
+        """(k - 1,) of the cells between the k edges inside."""
+        with np.errstate(over="ignore"):
+            return np.diff(self.edges[self.inside])
+
+    @property
+    def size(self) -> int:
+        return len(self.edges) + 1
+
+    @cached_property
+    def scale(self) -> Scale:
+        return Scale(self.low, self.high)
+
+    def mean(self, total: int, present: int) -> float:
+        """Mean of values whose `tally` had this total, each limited to ten ranges beyond the reference's."""
+        return self.low + total / present * self.scale.step
+
+    def tally(self, values: Floats, ends: tuple[float, float] | None = None) -> tuple[Integers, int]:
+        """Where finite values lie.
+
+        Parameters
+        ----------
+        ends : the smallest and the largest of them, if known.
+
+        Returns
+        -------
+        cells : (m + 1,) how many values are in each cell.
+        total : the sum of the values above `low` in whole steps, each limited to ten ranges away: whole, so that sums
+            of parts add up exactly in any order.
+        """
+        cells, total = np.zeros(self.size, dtype=np.int64), 0
+        lowest, highest = self.scale.limits
+        within = ends is not None and -inf < lowest <= ends[0] and ends[1] <= highest < inf
+        for start in range(0, len(values), CHUNK_ROWS):
+            chunk = values[start : start + CHUNK_ROWS]
+            places = self.scale.place(chunk, within_limits=within)
+            total += int(places.steps.sum(dtype=np.int64))
+            if self._lookup and len(chunk) > FEW_ROWS:
+                cells += self._lookup.count(chunk, places)
+            else:
+                cells += counted(chunk, self.edges)
+        return cells, total
+
+    def tally_of_few(self, distinct: Floats, times: Integers) -> tuple[Integers, int]:
+        """The same for values that are so many times there."""
+        cells = np.bincount(np.searchsorted(self.edges, distinct), times, minlength=self.size).astype(np.int64)
+        return cells, int(self.scale.place(distinct).steps.astype(np.int64) @ times)
+
+    @cached_property
+    def _lookup(self) -> CellLookup | None:
+        return fit_lookup(self.edges, self.scale)
+
+    @cached_property
+    def block_values(self) -> Floats:
+        """(block cells,) the middle of each block cell, none of them beyond [low, high]."""
+        lower = self._ends[list(self.block_starts)]
+        upper = np.append(lower[1:], self.high)
+        return lower / 2.0 + upper / 2.0
+
+    def codes(self, values: Floats) -> NDArray[np.uint8]:
+        """(n,) the block cell of each value; 255 where it is missing or infinite."""
+        upper = self.edges[np.array(self.block_starts[1:], dtype=np.int64) - 1]
+        codes = np.searchsorted(upper, values, side="left").astype(np.uint8)
+        codes[~np.isfinite(values)] = 255
+        return codes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "role": self.role,
+            "edges": numbers_to_text(self.edges),
+            "low": self.low,
+            "high": self.high,
+            "block_starts": list(self.block_starts),
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> NumericGrid:
+        edges = numbers_from_text(content["edges"])
+        starts = tuple(content["block_starts"])
+        return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"], starts)
+
+
+@dataclass(frozen=True)
+class CategoricalGrid:
+    """Cells of one categorical column: its levels, and one for all others.
+
+    Attributes
+    ----------
+    levels : levels with a cell of their own: all that the reference had, or where those were too many, the
+        frequent ones; the most frequent first.
+    closed : whether these are all, so that any other level was never seen before.
+    singles : for a closed grid, how many levels the reference had only once. Each could as well have come
+        first in the next batch, so singles / rows is the share of unseen levels to expect [1]_.
+
+    References
+    ----------
+    .. [1] Good (1953), "The population frequencies of species and the estimation of population parameters",
+       Biometrika 40, 237-264.
+    """
+
+    name: str
+    role: Role
+    levels: tuple[str, ...]
+    closed: bool
+    singles: int
+
+    @property
+    def size(self) -> int:
+        return len(self.levels) + 1
+
+    @property
+    def cell_names(self) -> tuple[str, ...]:
+        return (*self.levels, UNSEEN if self.closed else OTHER)
+
+    @cached_property
+    def cell_of_level(self) -> dict[str, int]:
+        return {level: cell for cell, level in enumerate(self.levels)}
+
+    def cells_of(self, levels: tuple[str, ...]) -> Integers:
+        """(k,) the cell of each level."""
+        other = len(self.levels)
+        return np.array([self.cell_of_level.get(level, other) for level in levels], dtype=np.int64)
+
+    @property
+    def block_starts(self) -> tuple[int, ...]:
+        """The most frequent levels have a block cell of their own, the rest share the last one."""
+        return tuple(range(min(self.size, BLOCK_CELLS)))
+
+    def codes(self, values: Categories) -> NDArray[np.uint8]:
+        """(n,) the block cell of each value; 255 where it is missing."""
+        cells = np.minimum(self.cells_of(values.levels), len(self.block_starts) - 1)
+        codes: NDArray[np.uint8] = np.append(cells, 255).astype(np.uint8)[values.codes]
+        return codes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "role": self.role,
+            "levels": list(self.levels),
+            "closed": self.closed,
+            "singles": self.singles,
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> CategoricalGrid:
+        return CategoricalGrid(
+            content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
+        )
+
+
+Grid: TypeAlias = NumericGrid | CategoricalGrid
+
+
+@dataclass(frozen=True)
+class ProfileGrid:
+    """The grids of all profiled columns, fixed when a reference is fitted.
+
+    Two profiles can be merged or compared when their grids have the same `sha256`.
+    """
+
+    columns: tuple[Grid, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(canonical(self.to_list())).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, ProfileGrid) and self.sha256 == other.sha256)
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        return [
+            {"kind": "numeric" if isinstance(grid, NumericGrid) else "categorical", **grid.to_dict()}
+            for grid in self.columns
+        ]
+
+    @staticmethod
+    def from_list(content: list[Mapping[str, Any]]) -> ProfileGrid:
+        return ProfileGrid(
+            tuple(
+                NumericGrid.from_dict(grid) if grid["kind"] == "numeric" else CategoricalGrid.from_dict(grid)
+                for grid in content
+            )
+        )
+
+
+def fit_numeric(name: str, role: Role, values: Floats, max_cells: int) -> NumericGrid:
+    """Edges at every value where there are few, else at quantiles and on both sides of frequent values."""
+    distinct, times = np.unique(values[np.isfinite(values)], return_counts=True)
+    if len(distinct) == 0:
+        return NumericGrid(name, role, np.zeros(1), 0.0, 0.0)
+    total, up_to = int(times.sum()), np.cumsum(times)
+    low, high = (float(distinct[np.searchsorted(up_to, share * total)]) for share in (TAIL, 1.0 - TAIL))
+    if len(distinct) <= max_cells:
+        edges = alone = distinct
+    else:
+        edges = _quantile_edges(distinct, times, Scale(low, high), max_cells)
+        alone = distinct[times * max_cells >= total]
+    with np.errstate(over="ignore"):
+        just_below = np.nextafter(alone, -np.inf)
+    ends = np.array([distinct[0], low, high])
+    edges = np.unique(np.concatenate((ends, edges, alone, just_below[np.isfinite(just_below)])))
+    coarse = np.searchsorted(edges, _last_of_shares(distinct, up_to, BLOCK_CELLS)) + 1
+    # A frequent value closes a block cell; the next one begins with the cell after it.
+    starts = np.unique(np.concatenate(([0], coarse[coarse <= len(edges)])))[:BLOCK_CELLS]
+    return NumericGrid(name, role, edges, low, high, tuple(starts.tolist()))
+
+
+def _quantile_edges(distinct: Floats, times: Integers, scale: Scale, max_cells: int) -> Floats:
+    """Edges between which lies one cell's share of the values.
+
+    They are at ends of the buckets by which values are found again, as far as these have less than a cell's share.
+    """
+    up_to = np.cumsum(times)
+    found = [_fine_buckets(ruler, distinct, times, scale, max_cells) for ruler in rulers(scale)]
+    if not found:
+        return distinct[_ends_of_pieces(up_to, max_cells)]
+    ruler, bucket, fine = max(found, key=lambda candidate: int(times[candidate[2]].sum()))
+    # Of a fine bucket only the last value counts.
+    last = np.flatnonzero(~fine | np.append(bucket[1:] != bucket[:-1], True))
+    chosen = last[_ends_of_pieces(up_to[last], max_cells)]
+    edges = distinct[chosen]
+    moved = fine[chosen]
+    edges[moved] = bucket_ends(scale, ruler, edges[moved], distinct[chosen[moved] + 1])
+    return edges
+
+
+def _fine_buckets(
+    ruler: Ruler, distinct: Floats, times: Integers, scale: Scale, max_cells: int
+) -> tuple[Ruler, NDArray[np.int32], NDArray[np.bool_]]:
+    """The bucket of each value, and whether it is inside the range and has less than a cell's share."""
+    bucket = ruler.buckets(scale.place(distinct))
+    inside = (bucket >= OUTERMOST) & (bucket <= ruler.last - OUTERMOST)
+    share = np.bincount(bucket, times, minlength=ruler.last + 1)
+    return ruler, bucket, inside & (share * max_cells < times.sum())[bucket]
+
+
+def fit_categorical(
+    name: str, role: Role, values: Categories, *, max_levels: int, frequent_share: float
+) -> CategoricalGrid:
+    """A cell for each level, or where there are more than `max_levels`, for each frequent one."""
+    times = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)[1:].tolist()
+    present = ((level, count) for level, count in zip(values.levels, times, strict=True) if count)
+    known = sorted(present, key=lambda pair: (-pair[1], pair[0]))
+    if len(known) <= max_levels:
+        singles = sum(count == 1 for _, count in known)
+        return CategoricalGrid(name, role, tuple(level for level, _ in known), True, singles)
+    least = frequent_share * sum(count for _, count in known)
+    frequent = tuple(level for level, count in known[:max_levels] if count >= least)
+    return CategoricalGrid(name, role, frequent, False, 0)
+
+
+def _last_of_shares(distinct: Floats, up_to: Integers, shares: int) -> Floats:
+    """The last value of each rank interval (i, i + 1] · rows / shares: a cell between two of them holds that many
+    rows, and those of one more value at most."""
+    interval = -(-up_to * shares // int(up_to[-1]))
+    last: Floats = distinct[np.append(interval[1:] != interval[:-1], True)]
+    return last
+
+
+def _ends_of_pieces(up_to: Integers, pieces: int) -> Integers:
+    """The places that cut cumulated counts into pieces of at most a share each, or of one place that has more."""
+    counts, reached = up_to.tolist(), 0
+    places: list[int] = []
+    share = -(-counts[-1] // pieces)
+    while reached < counts[-1]:
+        first = places[-1] + 1 if places else 0
+        places.append(max(first, bisect_right(counts, reached + share, first) - 1))
+        reached = counts[places[-1]]
+    return np.array(places, dtype=np.int64)

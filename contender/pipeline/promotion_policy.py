@@ -1,0 +1,99 @@
+"""When a challenger may replace the champion: the `[promotion]` section of a pipeline file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contender.pipeline.keys import check_keys, key
+
+
+@dataclass(frozen=True)
+class PromotionPolicy:
+    """When a challenger may replace the champion.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is outside its bounds.
+
+    Examples
+    --------
+    >>> PromotionPolicy().guard_level
+    0.025
+    """
+
+    metric: str = key(
+        "Metric that decides: auc, log_loss, brier, accuracy, macro_f1 (binary), log_loss, brier, accuracy, macro_f1 "
+        "(multiclass), mae, rmse (regression), or your own as `package.module:name` (docs/own-metric.md). Empty is "
+        "the first of the task's.",
+        "",
+    )
+    metric_greater_is_better: bool = key(
+        "Whether more is better of a metric of your own that is a plain function; the others know it themselves.", True
+    )
+    min_effect: float = key(
+        "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction of the champion's "
+        "error. Below 0 it is how much worse a challenger may be: who prefers the newer model takes it once it is "
+        "shown not to be worse by as much.",
+        0.002,
+        minimum=-1.0,
+    )
+    false_promotion_rate: float = key(
+        "Chance that any challenger that is no better (by `min_effect`) is promoted, of all those between one "
+        "promotion and the next, "
+        "however many. The first may use half of it, the second a sixth, the k-th 1/(k(k+1)); rows that were judged "
+        "on before cost a factor of 3 each time.",
+        0.05,
+        minimum=0.0001,
+        maximum=0.5,
+    )
+    n_resamples: int = key("Block resamples from which the interval is made.", 2000, minimum=100, maximum=100_000)
+    min_rows: int = key("With fewer holdout rows the comparison is inconclusive.", 200, minimum=2)
+    min_blocks: int = key("With fewer blocks (days, users) the comparison is inconclusive.", 5, minimum=2)
+    slice_margin: float = key(
+        "How much worse the challenger may be within a slice, in the units of `min_effect`.", 0.05, minimum=0.0
+    )
+    min_slice_rows: int = key("Slices with fewer rows are reported, but not judged.", 200, minimum=2)
+    slice_rule: str = key(
+        "`non-inferiority`: every judged slice must be shown to be no worse than the margin. `harm`: a slice stands "
+        "in the way only when it is shown to be worse than the margin.",
+        "non-inferiority",
+        choices=("non-inferiority", "harm"),
+    )
+    must_beat_baseline: bool = key("Whether the challenger must be shown to beat the naive predictor.", True)
+    calibration_margin: float = key(
+        "A challenger is held back when it is shown to owe more of its squared error to wrong probabilities (for a "
+        "regression: to a wrong mean) than the champion does, by this fraction of the champion's squared error.",
+        0.1,
+        minimum=0.0,
+    )
+    max_overfit_gap: float = key(
+        "How much better the metric may be on the training rows than on the holdout, in the units of `min_effect`; "
+        "trees and forests differ by a lot and do no harm, so the default stops almost nothing.",
+        1.0,
+        minimum=0.0,
+    )
+    max_model_mib: float = key("Largest model.onnx that may serve, in MiB.", 200.0, minimum=0.001)
+    max_size_ratio: float = key(
+        "How many times the champion's size a model may have; a champion below 1 MiB counts as 1 MiB.",
+        50.0,
+        minimum=1.0,
+    )
+    max_latency_ms: float = key(
+        "Longest time that a prediction of one row may take, in ms (median, in EvaluateChallenger).",
+        50.0,
+        minimum=0.001,
+    )
+    max_latency_ratio: float = key(
+        "How many times the champion's time a prediction may take; a champion faster than 0.1 ms counts as 0.1 ms.",
+        50.0,
+        minimum=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        check_keys(self)
+
+    @property
+    def guard_level(self) -> float:
+        """The chance that one guard's one-sided claim is wrong: what a first comparison may spend."""
+        return self.false_promotion_rate / 2.0

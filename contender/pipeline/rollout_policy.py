@@ -1,0 +1,106 @@
+"""How a challenger that won comes to serve: the `[rollout]` section of a pipeline file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from contender.pipeline.keys import check_keys, key
+
+LOOKS = 10
+"""Watch looks so many times while a canary bakes, if it bakes its usual time."""
+
+MIN_LOOK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class RolloutPolicy:
+    """How a challenger that won comes to serve.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is outside its bounds.
+
+    Examples
+    --------
+    >>> RolloutPolicy(bake_seconds=600).look_seconds
+    60
+    """
+
+    canary_weight: float = key(
+        "Share of requests that a new champion answers while it bakes. 0: it answers all of them at once.",
+        0.0,
+        minimum=0.0,
+        maximum=0.5,
+    )
+    bake_seconds: int = key("How long it bakes, in seconds.", 900, minimum=5, maximum=3600)
+    max_bake_seconds: int = key(
+        "How long it bakes at most when there is little traffic; then it goes back, because no traffic is no success.",
+        3600,
+        minimum=5,
+        maximum=7200,
+    )
+    min_requests: int = key("Requests that it must have answered before it may pass.", 100, minimum=1)
+    max_error_rate_increase: float = key(
+        "How much larger its share of failed requests may be than the champion's.", 0.01, minimum=0.0, maximum=1.0
+    )
+    max_latency_ms: float = key("A request that takes longer counts as slow, in ms.", 1000.0, minimum=0.001)
+    max_slow_increase: float = key(
+        "How much larger its share of slow requests may be than the champion's.", 0.05, minimum=0.0, maximum=1.0
+    )
+    min_labels: int = key("Labels of either side from which on their losses are compared.", 50, minimum=2)
+    max_loss_increase: float = key(
+        "How much larger its mean loss may be than the champion's (log loss; for a regression the squared error, as a "
+        "fraction of the champion's).",
+        0.0,
+        minimum=0.0,
+    )
+    false_rollback_rate: float = key(
+        "Chance that a challenger that is no worse is rolled back, over all looks and signals together.",
+        0.01,
+        minimum=0.0001,
+        maximum=0.5,
+    )
+    approval: str = key(
+        "When a person decides: `never`; `inconclusive`, when rows cannot tell; `always`, for winners too.",
+        "never",
+        choices=("never", "inconclusive", "always"),
+    )
+    approval_minutes: int = key(
+        "How long a person has; then the champion stays. Uploads wait meanwhile.", 120, minimum=1, maximum=180
+    )
+    rollback_within_hours: int = key(
+        "An alarm rolls a champion back that is no older, in hours; an older one was good before.", 24, minimum=1
+    )
+    rehearse_max_ms: float = key(
+        "Longest median time that the serving function may take for one golden request, in ms.", 200.0, minimum=0.001
+    )
+    rehearse_max_load_ms: float = key(
+        "Longest time that it may take to load the model, in ms.", 10_000.0, minimum=0.001
+    )
+    rehearse_max_memory_mib: float = key("Most memory that it may need with it, in MiB.", 900.0, minimum=1.0)
+
+    def __post_init__(self) -> None:
+        check_keys(self)
+
+    @property
+    def longest_bake_seconds(self) -> int:
+        """How long it bakes at most, never less than its usual time."""
+        return max(self.bake_seconds, self.max_bake_seconds)
+
+    @property
+    def look_seconds(self) -> int:
+        """The wait between two looks at a canary, in seconds."""
+        return max(MIN_LOOK_SECONDS, self.bake_seconds // LOOKS)
+
+    @property
+    def approval_seconds(self) -> int:
+        return self.approval_minutes * 60
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> RolloutPolicy:
+        return cls(**json.loads(text))

@@ -1,0 +1,72 @@
+"""How predictions are answered and kept: the `[serving]` section of a pipeline file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from contender.pipeline.keys import check_keys, key
+
+
+@dataclass(frozen=True)
+class ServingPolicy:
+    """How predictions are answered and kept.
+
+    It reaches functions as one environment variable: they read no pipeline file.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is outside its bounds.
+
+    Examples
+    --------
+    >>> policy = ServingPolicy(log_drop=("ssn",))
+    >>> ServingPolicy.from_json(policy.to_json()) == policy
+    True
+    """
+
+    auth: str = key(
+        "Who may ask: `iam`, callers whose requests AWS credentials sign; `api_key`, callers that send the key of the "
+        "stack's secret as `x-api-key`.",
+        "iam",
+        choices=("iam", "api_key"),
+    )
+    requests_per_second: int = key("Requests a second that the API lets through; more get a 429.", 100, minimum=1)
+    burst: int = key("Requests above that rate that it lets through for a moment.", 200, minimum=1)
+    max_rows: int = key("Most rows of one request.", 5000, minimum=1, maximum=5000)
+    log_fraction: float = key(
+        "Share of requests whose predictions are kept. Feedback finds only those; live metrics count all.",
+        1.0,
+        minimum=0.0,
+        maximum=1.0,
+    )
+    log_drop: tuple[str, ...] = key("Features that the log leaves out.", ())
+    log_hash: tuple[str, ...] = key("Features of which the log keeps a hash in place of the value.", ())
+    keep_days: int = key(
+        "How long a prediction is found by its id and feedback for it is taken, in days.", 30, minimum=1, maximum=730
+    )
+    callback_queue_arn: str = key(
+        "An SQS queue that is told of each finished asynchronous prediction. Empty: none.", ""
+    )
+    provisioned: int = key(
+        "Instances of the serving function that are kept warm (provisioned concurrency). 0: none.", 0, minimum=0
+    )
+    batch_schedule: str = key(
+        "An EventBridge Scheduler expression, `rate(…)` or `cron(…)`, at which what is new in `batch/<pipeline>/in/` "
+        "is predicted. Empty: each file when it arrives.",
+        "",
+    )
+
+    def __post_init__(self) -> None:
+        check_keys(self)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServingPolicy:
+        # JSON has no tuples: what was one comes back as a list.
+        content = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+        return cls(**cast(dict[str, Any], content))

@@ -1,0 +1,204 @@
+"""How a challenger is made: the `[training]` and `[search]` sections of a pipeline file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contender.errors import InvalidInputError
+from contender.pipeline.fargate_sizes import CPU_UNITS, size_problem
+from contender.pipeline.keys import check_keys, key
+
+ESTIMATORS = ("hist_gradient_boosting", "lightgbm", "random_forest", "linear")
+IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+STEPPED = ("hist_gradient_boosting", "lightgbm")
+"""Estimators that grow tree by tree, so that it can be seen when another one no longer helps."""
+
+
+def is_own_estimator(name: str) -> bool:
+    """Whether `training.estimator` is the import path of a user's own function."""
+    return ":" in name
+
+
+@dataclass(frozen=True)
+class TrainingPolicy:
+    """How a challenger is made.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is outside its bounds, or two contradict each other.
+    """
+
+    estimator: str = key(
+        f"Which estimator to train: {', '.join(f'`{name}`' for name in ESTIMATORS)} (logistic or ridge regression), or "
+        "a function of your own as `package.module:name` (docs/training.md).",
+        "hist_gradient_boosting",
+    )
+    parameters: dict[str, Any] = key("Passed to the estimator as they are.", {})
+    holdout_blocks: int = key(
+        "The newest blocks, kept from training: champion and challenger are compared on them.", 7, minimum=1
+    )
+    gap_blocks: int = key(
+        "So many blocks before the holdout, and before the validation rows, are used for nothing: what is known of "
+        "them only later must not leak into training.",
+        0,
+        minimum=0,
+    )
+    validation_blocks: int = key(
+        "The blocks before the holdout on which training checks itself, where it has something to decide: early "
+        "stopping and calibration. Then the model is trained again with them.",
+        7,
+        minimum=1,
+    )
+    window: str = key(
+        "Which dataset versions to train on: `newest`, the newest `window_batches` (0 is all of them: a window that "
+        "expands; otherwise one that slides); `since_drift`, those since the last drift began, but at least the newest "
+        "`window_batches`.",
+        "newest",
+        choices=("newest", "since_drift"),
+    )
+    window_batches: int = key("So many of the newest dataset versions; see `window`.", 0, minimum=0)
+    half_life_blocks: float = key(
+        "A row that is so many blocks older than the newest training row counts half as much. 0: all count the same.",
+        0.0,
+        minimum=0.0,
+    )
+    class_weight: str = key(
+        "`balanced` weighs each class as if all were equally frequent; probabilities are then no longer those of the "
+        "data, unless `calibration` mends them.",
+        "none",
+        choices=("none", "balanced"),
+    )
+    early_stopping_rounds: int = key(
+        "Stop growing trees once so many more did not help on the validation rows; the estimator's own number of trees "
+        "is the most. 0: grow all. hist_gradient_boosting and lightgbm.",
+        0,
+        minimum=0,
+    )
+    calibration: str = key(
+        "`sigmoid` fits the probabilities to the validation rows (Platt's scaling; one temperature where there are "
+        "more than two classes).",
+        "none",
+        choices=("none", "sigmoid"),
+    )
+    retrain_growth: float = key(
+        "Train a challenger, drift or no drift, once there are so many times as many rows as when the newest model was "
+        "trained: more data is a reason of its own. 0 waits for drift.",
+        10.0,
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    min_level_rows: int = key(
+        "A category seen in fewer training rows is treated as unseen, so that the model learns what unseen means.",
+        20,
+        minimum=1,
+    )
+    seed: int = key("Seed of everything random in training.", 7, minimum=0, maximum=2**32 - 1)
+    time_limit_seconds: int = key(
+        "A training that takes longer is ended, with that as its reason.", 5000, minimum=5, maximum=5000
+    )
+    cpu: int = key(
+        "CPU units of the training task (1024 is one vCPU).",
+        1024,
+        choices=tuple(str(units) for units in CPU_UNITS),
+    )
+    memory_mib: int = key(
+        "Memory of the training task in MiB, of a size that Fargate has for its `cpu`: for 1024, it is 2048 to 8192 in "
+        "steps of 1024.",
+        4096,
+    )
+
+    def __post_init__(self) -> None:
+        check_keys(self)
+        for problem in _training_problems(self):
+            raise InvalidInputError(problem)
+
+
+def _training_problems(policy: TrainingPolicy) -> Iterator[str]:
+    name = policy.estimator
+    if is_own_estimator(name) and not IMPORT_PATTERN.match(name):
+        yield f"estimator must be package.module:name to be your own, but got {name!r}"
+    if not is_own_estimator(name) and name not in ESTIMATORS:
+        yield f"estimator must be one of {', '.join(ESTIMATORS)}, or your own as package.module:name, but got {name!r}"
+    if policy.early_stopping_rounds and not is_own_estimator(name) and name not in STEPPED:
+        yield f"early_stopping_rounds needs an estimator that grows tree by tree ({' or '.join(STEPPED)}), not {name}"
+    if policy.early_stopping_rounds and is_own_estimator(name):
+        yield "early_stopping_rounds must be 0 for an estimator of your own; stop early in your own code"
+    if problem := size_problem(policy.cpu, policy.memory_mib):
+        yield problem
+
+
+@dataclass(frozen=True)
+class SearchPolicy:
+    """Which parameters are tried before a challenger is trained, and what that may cost.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is outside its bounds, or the space holds something that is no range and no list.
+
+    Examples
+    --------
+    >>> policy = SearchPolicy(trials=20, space={"learning_rate": {"low": 0.01, "high": 0.3, "log": True}})
+    >>> policy.ranges()["learning_rate"]
+    Range(low=0.01, high=0.3, log=True)
+    """
+
+    trials: int = key("Try at most so many sets of parameters; 0 searches nothing.", 0, minimum=0, maximum=1000)
+    seconds: float = key("Try no more of them once so much time is spent.", 600.0, minimum=1.0, maximum=5000.0)
+    usd: float = key(
+        "Nor once the training task has cost so many US dollars, by the prices of docs/cost.md.", 1.0, minimum=0.0
+    )
+    folds: int = key(
+        "Each is scored on so many stretches of the newest training blocks, always trained on what came before; one "
+        "that falls behind is given up after fewer.",
+        3,
+        minimum=1,
+        maximum=20,
+    )
+    space: dict[str, Any] = key(
+        "What to try, by parameter: a list of values, or `{ low, high }`, with `log = true` where sizes differ by "
+        "orders of magnitude. Whole numbers as bounds give whole numbers.",
+        {},
+    )
+
+    def __post_init__(self) -> None:
+        check_keys(self)
+        if self.trials and not self.space:
+            raise InvalidInputError("space is empty; name a parameter to try in [search.space], or set trials = 0")
+        self.ranges()
+
+    def ranges(self) -> dict[str, Range | tuple[Any, ...]]:
+        """The space, each parameter as a range or as the values to choose from."""
+        return {name: _range(name, given) for name, given in self.space.items()}
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, both included; whole numbers when both are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+def _range(name: str, given: Any) -> Range | tuple[Any, ...]:
+    if isinstance(given, list | tuple) and given:
+        return tuple(given)
+    if not isinstance(given, Mapping) or not {"low", "high"} <= set(given) <= {"low", "high", "log"}:
+        raise InvalidInputError(f"space.{name} must be a list of values or {{ low, high, log }}, but got {given!r}")
+    low, high, log = given["low"], given["high"], given.get("log", False)
+    numbers = all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in (low, high))
+    if not numbers or not math.isfinite(low) or not math.isfinite(high) or low >= high:
+        raise InvalidInputError(f"space.{name} must have a low below its high, both finite, but got {low} and {high}")
+    if not isinstance(log, bool) or (log and low <= 0):
+        raise InvalidInputError(f"space.{name}.log asks for a low above 0, but got low = {low} and log = {log}")
+    return Range(low, high, log)

@@ -1,0 +1,139 @@
+"""How a batch job ends: its manifest, the rows that it could not predict, and the mail about them or a failure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from contender.predictions.batch_jobs import FORMAT, BatchRequest, JobPlan, PartReport, Rejected, Written
+from contender.workflow.messages import MAX_REASON_CHARACTERS
+from contender.workflow.outcome import Mail
+
+
+def summarise(rejected: Iterable[Rejected]) -> dict[str, dict[str, Any]]:
+    """Rejected rows by the column at fault."""
+    counts: Counter[str] = Counter()
+    first: dict[str, Rejected] = {}
+    for one in rejected:
+        counts[one.column] += 1
+        first.setdefault(one.column, one)
+    return {
+        column: {"rows": count, "first_row": first[column].row, "reason": first[column].reason}
+        for column, count in counts.items()
+    }
+
+
+def merge_reasons(reports: Iterable[PartReport]) -> list[dict[str, Any]]:
+    """The reasons of all parts, the most frequent first."""
+    merged: dict[str, dict[str, Any]] = {}
+    for report in sorted(reports, key=lambda one: one.part):
+        for column, found in report.reasons.items():
+            known = merged.setdefault(column, {"column": column, **found, "rows": 0})
+            known["rows"] += found["rows"]
+    return sorted(merged.values(), key=lambda one: (-one["rows"], one["column"]))
+
+
+def build_manifest(
+    plan: JobPlan,
+    model: Mapping[str, Any],
+    reports: Sequence[PartReport],
+    *,
+    run_id: str,
+    finished_at: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """What a finished job says of itself. `model` is the model version's manifest; `seconds` go from plan to end."""
+    rejected = [report.rejected for report in reports if report.rejected]
+    return {
+        "format": FORMAT,
+        "job": plan.job,
+        "pipeline": plan.pipeline,
+        "source": {**asdict(plan.source), "rows": plan.rows},
+        "model_version": plan.version,
+        "model_manifest_sha256": plan.manifest_sha256,
+        "task": model["task"],
+        "classes": model["classes"],
+        "positive": model["positive"],
+        "rows": plan.rows,
+        "predicted": sum(report.predictions.rows for report in reports),
+        "parts": [_listed(report.predictions) for report in reports],
+        "rejected": {
+            "rows": sum(written.rows for written in rejected),
+            "parts": [_listed(written) for written in rejected],
+            "reasons": merge_reasons(reports),
+        },
+        "run_id": run_id,
+        "planned_at": plan.planned_at,
+        "finished_at": finished_at,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _listed(written: Written) -> dict[str, Any]:
+    return {name: value for name, value in asdict(written).items() if name != "etag"}
+
+
+def describe(manifest: Mapping[str, Any]) -> str:
+    """How a finished job went, in a sentence."""
+    rows, rejected = manifest["rows"], manifest["rejected"]
+    text = f"{manifest['predicted']:,} of {rows:,} rows predicted with {manifest['model_version']}"
+    if not rejected["rows"]:
+        return text
+    listed = "; ".join(
+        f"{one['rows']:,} × {one['column'] or 'the row'} (row {one['first_row']:,}: {one['reason']})"
+        for one in rejected["reasons"][:3]
+    )
+    more = len(rejected["reasons"]) - 3
+    return f"{text}, {rejected['rows']:,} rejected: {listed}" + (
+        f"; and {more} more column{'s' * (more > 1)}" if more > 0 else ""
+    )
+
+
+def rejection_mail(manifest: Mapping[str, Any], *, where: str) -> Mail:
+    """The mail of a job that finished without some of its rows."""
+    rejected = manifest["rejected"]["rows"]
+    body = (
+        *_heading(manifest["pipeline"], manifest["job"], manifest["source"]["key"], manifest["run_id"]),
+        f"Result    {where}",
+        "",
+        f"{describe(manifest)}.",
+        "",
+        "The rows are in the files rejected-*.jsonl beside the result, each with its reason. Correct them and put them "
+        "into a file of their own.",
+    )
+    subject = f"[contender] {manifest['pipeline']}: {rejected:,} row{'s' * (rejected > 1)} of a batch rejected"
+    return Mail(subject[:100], "\n".join(body))
+
+
+def failure_mail(request: BatchRequest, *, job: str, run_id: str, reason: str, for_good: bool) -> Mail:
+    """The mail of a job that failed. `for_good`: the file is at fault, and starting the job again would not help."""
+    again = (
+        "Correct the file as the reason says and upload it again; it is a job of its own then."
+        if for_good
+        else "Mend the cause, then start the job again; what is done of it is kept: docs/batch.md says how."
+    )
+    body = (*_heading(request.pipeline, job, request.key, run_id), "", reason, "", again)
+    return Mail(f"[contender] {request.pipeline}: a batch prediction failed"[:100], "\n".join(body))
+
+
+def _heading(pipeline: str, job: str, key: str, run_id: str) -> tuple[str, ...]:
+    return (
+        f"Pipeline  {pipeline}",
+        f"Job       {job or '–'}",
+        f"File      {key or '–'}",
+        f"Run       {run_id}",
+    )
+
+
+def part_failures(bodies: Iterable[bytes]) -> str:
+    """Why parts failed, in one line: the first of them, and how many more."""
+    failures = [json.loads(body) for body in bodies]
+    if not failures:
+        return ""
+    first = min(failures, key=lambda one: int(one["part"]))
+    more = len(failures) - 1
+    others = f" (and {more} more part{'s' * (more > 1)})" if more else ""
+    return f"part {first['part']}: {first['reason']}"[: MAX_REASON_CHARACTERS - 40] + others

@@ -1,0 +1,1 @@
+"""The loop over history, before it is deployed."""

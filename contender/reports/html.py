@@ -1,0 +1,160 @@
+"""The skeleton of pages that stand alone: no script, no font, no picture from outside, light and dark, phone and desk.
+
+What is called `text` is shown as it is, whatever it holds; what is called `content` is HTML that the caller has made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+WIDE, PANEL, NARROW = 1040.0, 500.0, 380.0
+"""Widths that pictures are drawn for: across the page, two beside each other, and on a phone."""
+
+Draw = Callable[[float], str]
+
+
+def whole(title: str, content: str, *, styles: Sequence[str] = ()) -> str:
+    """A page as one file.
+
+    Parameters
+    ----------
+    title : text, of the browser's tab.
+    content : HTML, of the page's main part.
+    styles : names of style sheets in this package that follow the shared one.
+
+    Examples
+    --------
+    >>> page = whole("a & b", section("What came", "Two files.", "<p>…</p>"))
+    >>> "<title>a &amp; b</title>" in page, "http" in page
+    (True, False)
+    """
+    sheets = (files("contender.reports").joinpath(name).read_text(encoding="utf-8") for name in ("pages.css", *styles))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{''.join(sheets)}</style>\n</head>\n<body>\n<main>\n{content}"
+        "</main>\n</body>\n</html>\n"
+    )
+
+
+def header(eyebrow: str, headline: str, content: str = "") -> str:
+    """The page's beginning: what it is about (HTML), its one sentence (text), and what follows that (HTML)."""
+    return f'<header><p class="eyebrow">{eyebrow}</p><h1>{escape(headline)}</h1>{content}</header>'
+
+
+def section(title: str, said: str, content: str) -> str:
+    """A heading, a sentence of how to read what follows (both text; the sentence may be empty), and HTML.
+
+    Nothing at all where there is no content.
+
+    Examples
+    --------
+    >>> section("Drift", "", "<p>none</p>")
+    '<section><h2>Drift</h2><p>none</p></section>'
+    >>> section("Drift", "How far each feature moved.", "")
+    ''
+    """
+    if not content:
+        return ""
+    sentence = f'<p class="said">{escape(said)}</p>' if said else ""
+    return f"<section><h2>{escape(title)}</h2>{sentence}{content}</section>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, css: str = "") -> str:
+    """A table that scrolls within itself where the screen is narrower; nothing where there are no rows.
+
+    Parameters
+    ----------
+    columns : headings, text.
+    rows : cells, HTML; the first of a row is its heading.
+    css : "figures" sets all but the first column to the right and keeps them on one line.
+
+    Examples
+    --------
+    >>> '<th scope="row">EWR</th><td>1,204</td>' in table(["slice", "rows"], [["EWR", "1,204"]])
+    True
+    """
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
+        for first, *others in rows
+    )
+    named = f' class="{css}"' if css else ""
+    return f'<div class="scroll"><table{named}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def figure(caption: str, content: str) -> str:
+    """A picture under its caption, both HTML."""
+    return f"<figure><figcaption>{caption}</figcaption>{content}</figure>"
+
+
+def panels(figures: Sequence[str], *, css: str = "") -> str:
+    """Figures beside each other where there is room: two, or with the class "columns" three."""
+    return f'<div class="{f"panels {css}".strip()}">{"".join(figures)}</div>' if figures else ""
+
+
+def fields(values: Mapping[str, str]) -> str:
+    """Names (text) with their values (HTML), without those that have none."""
+    shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in values.items() if value)
+    return f'<dl class="fields">{shown}</dl>' if shown else ""
+
+
+def details(summary: str, content: str, *, opened: bool = False) -> str:
+    """HTML that opens under its summary (text); nothing where there is none."""
+    if not content:
+        return ""
+    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def both(draw: Draw, *, wide: float = WIDE) -> str:
+    """A picture for wide screens and one for narrow ones, so that its text is of one size on both.
+
+    `draw` makes the SVG for a width, with the class that `size` names.
+    """
+    return draw(wide) + draw(NARROW)
+
+
+def size(width: float) -> str:
+    """The class of a picture that is shown only where it fits."""
+    return "narrow" if width == NARROW else "wide"
+
+
+def count(number: int, thing: str) -> str:
+    """
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence of its own.
+
+    Examples
+    --------
+    >>> sentence("there is no data yet")
+    'There is no data yet.'
+    """
+    text = text.strip()
+    first = text.partition(" ")[0]
+    if first.isalpha():  # a name of a file or of a column stays as it is
+        text = f"{first[:1].upper()}{first[1:]}{text[len(first) :]}"
+    return f"{text}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def signed(value: float, places: int = 4) -> str:
+    """With a sign, the true minus; zero has none.
+
+    Examples
+    --------
+    >>> signed(0.01234), signed(-0.5, 1), signed(-0.00001)
+    ('+0.0123', '−0.5', '0')
+    """
+    if round(value, places) == 0:
+        return "0"
+    return f"{value:+.{places}f}".replace("-", "−")

@@ -1,0 +1,69 @@
+"""All that a run has left behind: its record, the reports in its folder, what it asked a person."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contender.errors import ContenderError, NotFoundError
+from contender.pipeline.training_policy import TrainingPolicy
+from contender.ports import ApprovalRequest
+from contender.training.cost import usd_per_second
+from contender.workflow.run_folder import BATCHES, REPORTS, RunFolder
+
+CURVES = "curves.json"
+"""Champion's and challenger's curves on the rows that they were compared on: for pictures, so it is not in REPORTS."""
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """A run as it is reported.
+
+    Attributes
+    ----------
+    record : with the keys of `contender.workflow.outcome.run_record`.
+    reports : the content of the folder's reports by the name of their step, those that the run has got to.
+    uploads : what the run's claim took, each with its `key` and `size`.
+    approval : what a person was asked; None where nobody was.
+    usd_per_second : what its training task cost while it ran; None where the run's pipeline file does not say.
+    """
+
+    record: Mapping[str, Any]
+    reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    uploads: Sequence[Mapping[str, Any]] = ()
+    approval: ApprovalRequest | None = None
+    usd_per_second: float | None = None
+
+    def report(self, name: str) -> Mapping[str, Any]:
+        """A step's report, empty where there is none."""
+        return self.reports.get(name, {})
+
+
+def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalRequest | None = None) -> RunEvidence:
+    """Read a run's folder. What is missing, or is no JSON, is left out: the rest is worth reporting."""
+    reports = {}
+    for name in (*REPORTS, CURVES):
+        content = _read(folder, name)
+        if content:
+            reports[name.removesuffix(".json")] = content
+    uploads = _read(folder, BATCHES).get("batches", ())
+    return RunEvidence(record, reports, uploads, approval, _usd_per_second(folder))
+
+
+def _usd_per_second(folder: RunFolder) -> float | None:
+    try:
+        found = tomllib.loads(folder.pipeline_file()).get("training", {})
+        return usd_per_second(TrainingPolicy(**{name: found[name] for name in ("cpu", "memory_mib") if name in found}))
+    except (ContenderError, ValueError, TypeError, AttributeError):  # there is none, or none that can be read
+        return None
+
+
+def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
+    try:
+        content = folder.read(name)
+    except (NotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,290 @@
+"""The report of a run as one HTML file: what happened, why, and what somebody has to do about it.
+
+For a tired person with a minute: a sentence, the loop at a glance, then each step with its evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from contender.formatting import duration
+from contender.reports import html as pages
+from contender.reports.html import count, details, fields, panels, section, sentence, table
+from contender.reports.run import charts as run_charts
+from contender.reports.run.challenger import judged, trained, tried
+from contender.reports.run.cost import costs, unknown_cost
+from contender.reports.run.evidence import RunEvidence
+from contender.reports.run.summary import TONES, TRIGGERS, for_users, headline, next_step, stages
+
+GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
+
+LEGEND = (
+    '<p class="legend"><span><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line before" '
+    'd="M1 5H25"/></svg>when the champion was trained</span><span><svg class="swatch" viewBox="0 0 26 10" '
+    'aria-hidden="true"><rect class="now" x="4" width="18" height="10"/></svg>now</span></p>'
+)
+"""Of the columns before and now."""
+
+
+def page(run: RunEvidence) -> str:
+    """The report, whole. A part that cannot be read says so, and the others are there all the same."""
+    parts: tuple[tuple[str, Callable[[RunEvidence], str]], ...] = (
+        ("What arrived", _arrived),
+        ("What drifted", _drifted),
+        ("How the challenger fared", judged),
+        ("How it was trained", trained),
+        ("Before it served", tried),
+        ("What it cost", _cost),
+        ("For the record", _audit),
+    )
+    content = _header(run) + "".join(_whatever_can_be_said(title, part, run) for title, part in parts)
+    title = f"{run.record['pipeline']}: {run.record['verdict']} ({str(run.record['run_id'])[:8]})"
+    return pages.whole(title, content, styles=("small_charts.css", "run_page.css"))
+
+
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What comes of files that another version of Contender wrote, or somebody edited."""
+
+
+def _whatever_can_be_said(title: str, part: Callable[[RunEvidence], str], run: RunEvidence) -> str:
+    """A part; one that cannot be read takes no other with it."""
+    try:
+        return part(run)
+    except UNREADABLE as error:
+        said = (
+            f"This part cannot be shown ({type(error).__name__}: {error}). What it is made of is in the run's folder."
+        )
+        return section(title, "", f"<p>{escape(said)}</p>")
+
+
+def _header(run: RunEvidence) -> str:
+    record, verdict = run.record, str(run.record["verdict"])
+    what = [f"Run of <b>{escape(str(record['pipeline']))}</b>"]
+    if record.get("trigger"):
+        what.append(f"started by {escape(TRIGGERS.get(record['trigger'], str(record['trigger'])))}")
+    what += [escape(_moment(record["started_at"]))] if record.get("started_at") else []
+    what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
+    tone = TONES.get(verdict, "unsure")
+    badge = f'<span class="badge {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
+    said = f'<p class="lead">{escape(sentence(_without_versions(record)))}</p>'
+    users = f"<dt>For users</dt><dd>{escape(for_users(run))}{_replaced(record)}</dd>"
+    to_do = next_step(run)
+    to_do = f"<dt>To do</dt><dd>{_with_commands(to_do)}</dd>" if to_do else ""
+    so = f'{said}<dl class="so">{to_do}{users}</dl>'
+    return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _glance(run)
+
+
+def _headline(run: RunEvidence) -> str:
+    try:
+        return headline(run)
+    except UNREADABLE:
+        return f"The run ended: {str(run.record['verdict']).replace('_', ' ')}."
+
+
+def _glance(run: RunEvidence) -> str:
+    """The loop at a glance; a rollback that was asked for has none."""
+    if run.record.get("rollback") and not run.reports:
+        return ""
+    try:
+        found = stages(run)
+    except UNREADABLE:
+        return ""
+    items = "".join(
+        f'<li class="{stage.tone}"><b>{escape(stage.name)}</b><span class="glyph" aria-hidden="true">'
+        f"{GLYPHS[stage.tone]}</span><span>{escape(stage.said)}</span></li>"
+        for stage in found
+    )
+    return f'<ol class="glance" aria-label="The run at a glance">{items}</ol>'
+
+
+COMMAND = re.compile(r"contender [a-z]+(?: --pipeline [\w-]+| [\w-]*\d[\w-]*)?")
+"""A command as next steps name it: of a pipeline, or of a run by its id."""
+
+
+def _with_commands(text: str) -> str:
+    """As HTML, commands set off.
+
+    Examples
+    --------
+    >>> _with_commands("train anew: contender retrain --pipeline shop. Then wait")
+    'train anew: <code class="command">contender retrain --pipeline shop</code>. Then wait'
+    """
+    return COMMAND.sub(lambda found: f'<code class="command">{found[0]}</code>', escape(text))
+
+
+def _without_versions(record: Mapping[str, Any]) -> str:
+    """The reason without the sentence that names the new champion: that stands below it."""
+    before, after, reason = record.get("champion_before"), record.get("champion_after"), str(record["reason"])
+    for named in (f"{after} replaces {before}. ", f"{after} is the first champion. "):
+        reason = reason.removeprefix(named)
+    return reason
+
+
+def _replaced(record: Mapping[str, Any]) -> str:
+    before, after = record.get("champion_before"), record.get("champion_after")
+    if after is None:
+        return ""
+    if before and before != after:
+        return f"<br><code>{escape(str(before))}</code> → <code>{escape(str(after))}</code>"
+    return f"<br><code>{escape(str(after))}</code>"
+
+
+def _moment(written: str) -> str:
+    """
+    >>> _moment("2026-11-21T23:20:11.123Z")
+    '21 November 2026, 23:20 UTC'
+    """
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+MOST_FILES = 8
+"""Shown at once; the rest unfolds."""
+
+
+def _arrived(run: RunEvidence) -> str:
+    found = run.report("validation")
+    if not found:
+        rows = [[_file(upload["key"]), f"{upload['size']:,} bytes"] for upload in run.uploads]
+        return section("What arrived", "The run ended before it read these.", _files(["file", "size"], rows))
+    # First what somebody has to look at: files turned away, then those with rows left out.
+    reports = sorted(found.get("files", ()), key=lambda each: (each["status"] == "accepted", -each["rejected_rows"]))
+    rows = [
+        [
+            _file(report["key"]),
+            _verdict({"accepted": "good", "quarantined": "bad"}.get(report["status"], "calm"), report["status"]),
+            f"{report['rows']:,}" if report["status"] == "accepted" else "–",
+            f"{report['rejected_rows']:,}",
+            escape(report["reason"])
+            + (f"<br><small>kept in {_code(report['quarantine_key'])}</small>" if report["quarantine_key"] else ""),
+        ]
+        for report in reports
+    ]
+    refused = sum(report["status"] == "quarantined" for report in reports)
+    said = f"{count(found['rows'], 'row')} in {count(len(rows), 'file')}"
+    said += f"; {count(found['rejected_rows'], 'row')} left out" if found["rejected_rows"] else ""
+    said += f"; {count(refused, 'file')} turned away." if refused else "."
+    listed = _files(["file", "", "rows taken", "left out", "why"], rows)
+    return section("What arrived", said if rows else "", listed or f"<p>{escape(sentence(found['reason']))}</p>")
+
+
+def _files(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    first, rest = rows[:MOST_FILES], rows[MOST_FILES:]
+    more = details(f"{count(len(rest), 'more file')}", table(columns, rest, css="files"))
+    return table(columns, first, css="files") + more
+
+
+def _file(key: str) -> str:
+    name = key.rpartition("/")[2]
+    return f'<span title="{escape(key)}">{escape(name)}</span>'
+
+
+def _code(text: object) -> str:
+    return f"<code>{escape(str(text))}</code>"
+
+
+def _verdict(tone: str, text: str) -> str:
+    return f'<span class="verdict {tone}">{GLYPHS[tone]} {escape(text)}</span>'
+
+
+def _drifted(run: RunEvidence) -> str:
+    found = run.report("drift")
+    if not found:
+        return ""
+    pictures = [_column(place, bars, found) for place, bars in enumerate(found.get("histograms", ()))]
+    content = f"<p>{escape(found['reason'])}</p>{LEGEND if pictures else ''}{panels(pictures, css='columns')}"
+    more = _evidence(found.get("evidence")) + fields(
+        {
+            "All columns together": escape((found.get("joint") or {}).get("reason", "")),
+            "Expected without labels": escape((found.get("estimated") or {}).get("reason", "")),
+            "What the labels say": escape((found.get("realised") or {}).get("reason", "")),
+        }
+    )
+    title = "What drifted" if found["drifted"] else "Nothing drifted; what came closest"
+    return section(title, "", content + details("Evidence over time, and every test", more + _tests(found)))
+
+
+def _evidence(found: Mapping[str, Any] | None) -> str:
+    """How long chance alone would take to show as much, block by block."""
+    picture = run_charts.evidence("evidence", found) if found else ""
+    if not found or not picture:
+        return ""
+    said = f"how long chance alone would take to show as much; the alarm is at {found['threshold']:,.0f} days"
+    began = f". Most of it is {found['strongest']} since {found['since']}" if found["since"] else ""
+    return pages.figure(f"<b>Evidence over time</b> {escape(said + began)}", picture)
+
+
+def _column(place: int, bars: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    tests = [test for test in found["features"] if test["feature"] == bars["feature"]]
+    drifted = any(test["drifted"] for test in tests)
+    said = next((test["direction"] for test in tests if test["drifted"] and test["aspect"] == "values"), "")
+    said = said or next((test["direction"] for test in tests), "")
+    mark = _verdict("unsure", "drifted" if found["drifted"] else "moved") if drifted else ""
+    outside = run_charts.beyond(bars)
+    note = f"{said}{'; ' if said and outside else ''}{outside}"
+    return pages.figure(
+        f"<b>{escape(bars['feature'])}</b>{mark}<small>{escape(note)}</small>",
+        run_charts.column(f"column-{place}", bars),
+    )
+
+
+def _tests(found: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            escape(test["feature"] + (" (missing)" if test["aspect"] == "missing" else "")),
+            f"{test['distance']:.3g}",
+            f"{test['effect_floor']:.3g}",
+            f"{test['adjusted_p_value']:.2g}",
+            _verdict("unsure", "drifted") if test["drifted"] else "",
+            escape(test["direction"]),
+        ]
+        for test in found["features"]
+    ]
+    return table(["column", "distance", "counts from", "p, corrected", "", "how"], rows, css="tests")
+
+
+def _cost(run: RunEvidence) -> str:
+    found = costs(run)
+    rows = [[escape(name), escape(how), f"${usd:.4f}"] for name, how, usd in found]
+    total = sum(usd for _, _, usd in found)
+    rows.append(["<b>together</b>", "", f"<b>${total:.4f}</b>"])
+    said = "By the list prices of docs/cost.md, as an estimate; nothing here was read off a bill."
+    return section(
+        "What it cost",
+        f"{said} {unknown_cost(run)}".rstrip(),
+        table(["what", "how much of it", "US dollars"], rows, css="cost"),
+    )
+
+
+def _audit(run: RunEvidence) -> str:
+    record, training = run.record, run.report("training")
+    compared = run.report("comparison")
+    challenger = compared.get("challenger_version") or record.get("challenger")
+    versions = record.get("dataset_versions") or []
+    trained_on = [version for version in training.get("datasets", ()) if version not in versions]
+    return section(
+        "For the record",
+        "",
+        fields(
+            {
+                "Run": _code(record["run_id"]),
+                "Started": _code(record.get("started_at") or ""),
+                "Upload": _code(record["source_key"]) if record.get("source_key") else "",
+                "Dataset versions made": " ".join(map(_code, versions)),
+                "Trained on as well": " ".join(map(_code, trained_on)),
+                "Champion before": _code(record["champion_before"]) if record.get("champion_before") else "",
+                "Champion after": _code(record["champion_after"]) if record.get("champion_after") else "",
+                "Challenger": _code(challenger) if challenger else "",
+                "Its manifest, sha256": _code(training["manifest_sha256"]) if training.get("manifest_sha256") else "",
+                "Sequence": escape((compared.get("spending") or {}).get("reason", "")),
+                "Files": _code(f"runs/{record['pipeline']}/{record['run_id']}/"),
+            }
+        ),
+    )

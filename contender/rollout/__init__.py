@@ -1,0 +1,1 @@
+"""How a challenger that won comes to serve: approval, rehearsal, canary, rollback."""

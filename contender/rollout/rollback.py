@@ -1,0 +1,148 @@
+"""Taking a version out of service: a run ends its own trial, a person or an alarm undoes the newest change.
+
+One way for all of them: the swap, an entry in the history of champions, and a section that says what was done. Each
+may be repeated: a swap is known by its id, an entry is kept once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from contender.errors import InvalidInputError, LostRaceError, NotFoundError, RolledBackError
+from contender.ports import Ledger, Objects
+from contender.registry.pointer import Pointer, end_trial, read_pointer, roll_back
+from contender.workflow.messages import Rollback
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What was done about it, and the pointer after it; None where there is no champion."""
+
+    rollback: Rollback
+    pointer: Pointer | None
+
+
+def history_entry(pointer: Pointer, *, kind: str, now: str, reason: str, run_id: str, by: str = "") -> dict[str, Any]:
+    """One line of the history of champions: what was swapped (`kind`), when, why, by which run or person.
+
+    The pointer keeps how its champion came to serve, which a trial does not change; here it is the swap's own.
+    """
+    of_the_swap = {"kind": kind, "swapped_at": now, "reason": reason, "run_id": run_id}
+    return asdict(pointer) | of_the_swap | ({"by": by} if by else {})
+
+
+def take_back(
+    models: Objects, ledger: Ledger, *, pipeline: str, version: str, run_id: str, bad: bool, reason: str, now: str
+) -> Rollback:
+    """End a run's own trial. `bad`: its version is not promoted again unless a person asks for it.
+
+    A trial that a person, an alarm or another run has ended meanwhile is left as they left it: `refused`.
+    """
+    swap_id = f"{run_id}:{version}:end"
+    try:
+        pointer = end_trial(models, pipeline=pipeline, version=version, run_id=run_id, swap_id=swap_id, bad=bad)
+    except LostRaceError as error:
+        found = read_pointer(models, pipeline)
+        return Rollback("refused", f"{error}.", version, found.pointer.champion if found else "")
+    kind = "rollback" if bad else "trial ended"
+    ledger.append_promotion(pipeline, history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id))
+    out = "was taken back and comes again only when a person asks for it" if bad else "goes back"
+    said = f"{version} {out}; {pointer.champion} answers all requests again."
+    return Rollback("trial_ended", said, version, pointer.champion, swap_id)
+
+
+def undo_newest(
+    models: Objects,
+    ledger: Ledger,
+    *,
+    pipeline: str,
+    swap_id: str,
+    run_id: str,
+    reason: str,
+    by: str,
+    by_person: bool,
+    within_hours: float,
+    now: datetime,
+    rang_at: str = "",
+) -> Undone:
+    """Undo the newest change of who answers: end the trial that is on, or put the previous champion back.
+
+    An alarm (not `by_person`) undoes only what is younger than `within_hours`: a champion that was good for longer is
+    not what has changed. It speaks of what served when it began to ring (`rang_at`, ISO): where Watch, a person or a
+    promotion has moved the pointer since, that is left alone. Nor does it bring back what was itself taken out of
+    service. What cannot be undone is `refused` with the reason, not an error: asking again would not help.
+    """
+    before = read_pointer(models, pipeline)
+    current = before.pointer if before else None
+    if current is not None and not by_person and not current.has_seen(swap_id):
+        why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
+        if why_not:
+            return Undone(Rollback("refused", why_not, champion=current.champion), current)
+    try:
+        pointer = roll_back(
+            models,
+            pipeline=pipeline,
+            swap_id=swap_id,
+            now=now.isoformat(),
+            reason=f"rolled back: {reason}",
+            by_person=by_person,
+        )
+    except (InvalidInputError, LostRaceError, NotFoundError, RolledBackError) as error:
+        return Undone(Rollback("refused", f"{error}.", champion=current.champion if current else ""), current)
+    entry = history_entry(
+        pointer, kind="rollback", now=now.isoformat(), reason=f"rolled back: {reason}", run_id=run_id, by=by
+    )
+    ledger.append_promotion(pipeline, entry)
+    return Undone(_what_was_undone(pointer, swap_id, reason), pointer)
+
+
+def _moved_since(ledger: Ledger, current: Pointer, rang_at: str) -> str:
+    """Why an alarm is not about what serves now; empty where it may be."""
+    if not rang_at:
+        return ""
+    moved_at = _time_of_newest_swap(ledger, current)
+    if moved_at is not None and datetime.fromisoformat(moved_at) <= datetime.fromisoformat(rang_at):
+        return ""
+    when = f"at {moved_at}" if moved_at else "a moment ago"
+    return f"The pointer was moved {when}, after the alarm began to ring ({rang_at}): what rang may be out already."
+
+
+def _time_of_newest_swap(ledger: Ledger, current: Pointer) -> str | None:
+    """None when it is not in the history: it has only just happened, and was no promotion."""
+    for entry in ledger.promotions(current.pipeline):
+        if entry["swap_id"] == current.swap_id:
+            return str(entry["swapped_at"])
+    if current.challenger is not None:
+        return current.challenger.since
+    made_champion = not current.past or current.past[-1].champion != current.champion
+    return current.swapped_at if made_champion else None
+
+
+def _too_old(current: Pointer, within_hours: float, now: datetime) -> str:
+    """Why an alarm is not about the newest change; empty where it may be."""
+    trial = current.challenger
+    on_trial = trial is not None and trial.is_on(now.timestamp())
+    newest, since = (trial.version, trial.since) if trial and on_trial else (current.champion, current.swapped_at)
+    age = now - datetime.fromisoformat(since)
+    if age <= timedelta(hours=within_hours):
+        return ""
+    return (
+        f"{newest} serves for {age.total_seconds() / 3600:.0f} hours, longer than the {within_hours:g} within which an "
+        f"alarm rolls back: what changed is something else. contender rollback --pipeline {current.pipeline} does it "
+        "all the same."
+    )
+
+
+def _what_was_undone(pointer: Pointer, swap_id: str, reason: str) -> Rollback:
+    """Read off the pointer, so that a repeated call says the same: a trial's end leaves the champion what it was."""
+    swaps = pointer.swaps
+    place = [swap.swap_id for swap in swaps].index(swap_id)
+    champion = swaps[place].champion
+    if place and swaps[place - 1].champion != champion:
+        out = swaps[place - 1].champion
+        return Rollback("rolled_back", f"{champion} serves again, {out} is out: {reason}.", out, champion, swap_id)
+    out = pointer.rolled_back[-1] if pointer.rolled_back else ""
+    said = f"{out} was on trial and is taken back, {champion} answers all requests again: {reason}."
+    return Rollback("trial_ended", said, out, champion, swap_id)

@@ -1,0 +1,48 @@
+"""Which model answers a request while a challenger is on trial: the same one for the same caller, at the right share.
+
+A key is hashed together with the trial's name, so that a caller stays with a model for the whole trial, another trial
+draws other callers, and a larger weight only adds callers to those that were drawn already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from contender.registry.pointer import Pointer, Trial
+
+Variant = Literal["champion", "challenger"]
+
+_SHARES = 1 << 64
+
+
+def choose_variant(pointer: Pointer, key: str, now: float) -> Variant:
+    """Who answers a request: the challenger when it is a canary, its time is not over, and it drew this key.
+
+    Parameters
+    ----------
+    key : the caller's, or the request's id where the caller has none: then each request is drawn by itself.
+    now : epoch seconds.
+    """
+    trial = pointer.challenger
+    drawn = trial is not None and trial.mode == "canary" and trial.is_on(now) and is_drawn(trial, key)
+    return "challenger" if drawn else "champion"
+
+
+def is_shadowed(pointer: Pointer, key: str, now: float) -> bool:
+    """Whether the challenger sees a request without answering it: the same draw, in mode shadow."""
+    trial = pointer.challenger
+    return trial is not None and trial.mode == "shadow" and trial.is_on(now) and is_drawn(trial, key)
+
+
+def is_drawn(trial: Trial, key: str) -> bool:
+    """Whether a key is among the share of a trial's weight: for a random key with that very probability.
+
+    Examples
+    --------
+    >>> [is_drawn(Trial("v2", "", weight, "canary"), "customer 7") for weight in (0.1, 0.5, 1.0)]
+    [False, False, True]
+    """
+    name = f"{trial.version}\0{trial.run_id}\0{key}".encode(errors="surrogatepass")
+    place = int.from_bytes(hashlib.sha256(name).digest()[:8])
+    return place < int(trial.weight * _SHARES)

@@ -1,0 +1,244 @@
+"""Following the champion pointer: the newest models, without asking S3 on every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Generic, TypeVar
+
+from contender.errors import NotFoundError
+from contender.ports import FollowedObjects, WarmStore
+from contender.registry.pointer import Pointer, PointerState, Trial, no_champion, pointer_key
+from contender.registry.versions import ModelReader, ModelVersion
+from contender.rollout.traffic_split import Variant, choose_variant, is_shadowed
+
+Model = TypeVar("Model")
+
+LOOK_AGAIN_SECONDS = 1.0
+"""While S3 answers, a request that arrives this long after a swap, or later, is answered as the new pointer says."""
+
+LONGEST_PAUSE_SECONDS = 8.0
+"""The time between two looks doubles up to this while S3 is away, because each of them may cost a time-out."""
+
+LONGEST_RETRY_SECONDS = 30.0
+"""The time between two attempts to load a version that cannot be used doubles up to this."""
+
+
+@dataclass(frozen=True)
+class Serving(Generic[Model]):
+    """What answers now.
+
+    Attributes
+    ----------
+    pointer : the one that named `model`; a newer one may name a version that cannot be used.
+    trial, challenger : the challenger that is on trial beside it, loaded; both None where there is none to use.
+    """
+
+    pointer: Pointer
+    etag: str
+    model: Model
+    trial: Trial | None = None
+    challenger: Model | None = None
+
+    def variant(self, key: str, now: float) -> Variant:
+        """Who answers a request with this key at this time (epoch seconds); see `contender.rollout.traffic_split`."""
+        return "champion" if self.challenger is None else choose_variant(self.pointer, key, now)
+
+    def is_shadowed(self, key: str, now: float) -> bool:
+        """Whether the challenger sees this request without answering it."""
+        return self.challenger is not None and is_shadowed(self.pointer, key, now)
+
+
+@dataclass
+class _Retry:
+    """When to try again, and how long to wait after that."""
+
+    at: float
+    pause: float
+
+
+_Name = tuple[str, str]
+"""A version and the sha256 of its manifest."""
+
+
+class Follower(Generic[Model]):
+    """Keeps the champion loaded, and the challenger that is on trial. Safe to use from several threads.
+
+    Parameters
+    ----------
+    load : makes a model of a version.
+    clock : epoch seconds; it may jump, as it does when the process is restored from a snapshot.
+    report : told of what went wrong while the last good model serves on.
+    trust : raises when a version must not be used, before it is loaded.
+    warm : where files and the last pointer outlive the process: it starts from there, also while S3 is away.
+    """
+
+    def __init__(
+        self,
+        objects: FollowedObjects,
+        pipeline: str,
+        *,
+        load: Callable[[ModelReader, ModelVersion], Model],
+        clock: Callable[[], float],
+        report: Callable[[Exception], None],
+        trust: Callable[[ModelReader, ModelVersion], None] | None = None,
+        warm: WarmStore | None = None,
+    ) -> None:
+        self._objects, self._pipeline, self._warm = objects, pipeline, warm
+        self._load, self._clock, self._report, self._trust = load, clock, report, trust
+        self._reader = ModelReader(objects, pipeline, warm)
+        self._lock = Lock()
+        self._serving: Serving[Model] | None = None
+        self._seen: PointerState | None = None
+        self._loaded: dict[_Name, Model] = {}
+        self._retries: dict[_Name, _Retry] = {}
+        self._looked_at = float("-inf")
+        self._pause, self._failures = LOOK_AGAIN_SECONDS, 0
+
+    def current(self) -> Serving[Model]:
+        """What answers now. When S3 is away or the new version is unusable, the last good one keeps serving.
+
+        Raises
+        ------
+        NotFoundError
+            When the pipeline has no champion yet.
+        """
+        serving = self._serving
+        if serving is not None and not self._is_due(self._pause):
+            return serving
+        with self._lock:  # others wait for the one that looks: the bound holds for them as well
+            if self._serving is None or self._is_due(self._pause):
+                self._look()
+            assert self._serving is not None
+            return self._serving
+
+    def warm_up(self) -> None:
+        """Load what will answer, before the first request: to be called while the process starts.
+
+        So an instance of provisioned concurrency, or a snapshot, has its model loaded. Nothing is raised: the first
+        request tries again, and gets the error.
+        """
+        try:
+            self.current()
+        except NotFoundError:
+            pass  # a pipeline is deployed before it has a champion
+        except Exception as error:
+            self._report(error)
+
+    def look_ahead(self) -> None:
+        """Look before a request has to wait for it: to be called between requests. Nothing happens too early.
+
+        Under steady traffic no request waits for S3 then, nor for a new model to load.
+        """
+        ahead = self._pause - LOOK_AGAIN_SECONDS / 2
+        if self._serving is None or not self._is_due(ahead) or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._look()
+        finally:
+            self._lock.release()
+
+    def load_version(self, version: str, manifest_sha256: str) -> Model:
+        """Load a version as if it were the champion, from the bucket itself; what serves stays as it is.
+
+        Raises
+        ------
+        NotFoundError, IntegrityError
+            When there is no such version, or it must not be used.
+        """
+        return self._read(ModelReader(self._objects, self._pipeline), (version, manifest_sha256))
+
+    def _is_due(self, pause: float) -> bool:
+        return not 0 <= self._clock() - self._looked_at < pause  # below 0, the clock went back
+
+    def _look(self) -> None:
+        """Read the pointer, and bring what is loaded in line with it."""
+        started = self._clock()
+        try:
+            self._seen = self._read_pointer()
+        except Exception as error:
+            if self._serving is None:
+                raise
+            self._report(error)
+            self._pause = min(2.0**self._failures * LOOK_AGAIN_SECONDS, LONGEST_PAUSE_SECONDS)
+            self._failures += 1
+            self._looked_at = self._clock()
+            return
+        self._settle(self._seen, started)
+        self._looked_at, self._pause, self._failures = started, LOOK_AGAIN_SECONDS, 0
+
+    def _read_pointer(self) -> PointerState:
+        """The pointer as it stands, or the last one known when a process starts while S3 is away."""
+        key = pointer_key(self._pipeline)
+        known = self._seen or self._remembered(key)
+        try:
+            stored = self._objects.get_if_changed(key, known.etag if known else None)
+        except NotFoundError:
+            raise no_champion(self._pipeline) from None
+        except Exception as error:
+            if self._serving is not None or known is None:
+                raise
+            self._report(error)
+            return known
+        if stored is None:
+            assert known is not None
+            return known
+        found = PointerState(Pointer.from_json(stored.body), stored.etag)
+        if self._warm is not None:
+            self._warm.remember(key, stored)
+        return found
+
+    def _remembered(self, key: str) -> PointerState | None:
+        """The pointer that an earlier process of this instance followed last."""
+        stored = self._warm.remembered(key) if self._warm is not None else None
+        if stored is None:
+            return None
+        try:
+            return PointerState(Pointer.from_json(stored.body), stored.etag)
+        except (ValueError, TypeError, LookupError):
+            return None
+
+    def _settle(self, state: PointerState, now: float) -> None:
+        """Serve what the pointer names, as far as it can be used."""
+        pointer, before = state.pointer, self._serving
+        champion = (pointer.champion, pointer.manifest_sha256)
+        model = self._model(champion, now, needed=before is None)
+        if model is None:
+            assert before is not None
+            self._serving = replace(before, trial=None, challenger=None)  # it was on trial beside another champion
+            return
+        trial = pointer.challenger
+        named = {champion}
+        challenger = None
+        if trial is not None and trial.is_on(now):
+            named.add((trial.version, trial.manifest_sha256))
+            challenger = self._model((trial.version, trial.manifest_sha256), now)
+        self._serving = Serving(pointer, state.etag, model, trial if challenger is not None else None, challenger)
+        self._loaded = {name: kept for name, kept in self._loaded.items() if name in named}
+        self._retries = {name: retry for name, retry in self._retries.items() if name in named}
+
+    def _model(self, name: _Name, now: float, *, needed: bool = False) -> Model | None:
+        """A version's model, loaded when it is not yet; None when it cannot be used, unless it is `needed`."""
+        if name in self._loaded:
+            return self._loaded[name]
+        retry = self._retries.get(name)
+        if not needed and retry is not None and 0 < retry.at - now <= LONGEST_RETRY_SECONDS:
+            return None
+        try:
+            self._loaded[name] = model = self._read(self._reader, name)
+        except Exception as error:
+            if needed:
+                raise
+            pause = min(2 * retry.pause, LONGEST_RETRY_SECONDS) if retry is not None else LOOK_AGAIN_SECONDS
+            self._retries[name] = _Retry(self._clock() + pause, pause)
+            error.add_note(f"{name[0]} cannot be used and answers nothing; it is tried again in {pause:.0f} s")
+            self._report(error)
+            return None
+        return model
+
+    def _read(self, reader: ModelReader, name: _Name) -> Model:
+        version = reader.read(name[0], manifest_sha256=name[1])
+        if self._trust is not None:
+            self._trust(reader, version)
+        return self._load(reader, version)

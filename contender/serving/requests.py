@@ -1,0 +1,390 @@
+"""A prediction request and its answer: strict about the rows that come in, plain about what goes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.data.encoding import FeatureEncoding, narrow
+from contender.errors import InvalidInputError, NoAnswerError, TooLargeError
+from contender.registry.pointer import Pointer
+from contender.table import as_category
+
+MAX_ROWS = 5_000
+"""Most rows of one request where the pipeline file says nothing less."""
+
+MAX_BODY_BYTES = 6_000_000
+"""Of a request and of an answer: Lambda takes and gives 6 MB, as JSON within JSON."""
+
+MAX_TEXT = 1_000
+"""Characters of one category: longer text is a mistake, and every prediction is kept in the log."""
+
+MAX_ASYNC_ROWS = 500
+"""Most rows of an asynchronous request: it travels as one message."""
+
+MAX_KEY = 128
+"""Characters of the caller's key."""
+
+MAX_CONTRIBUTION_ROWS = 100
+"""Most rows of a request that asks for contributions: each takes up to thousands of predictions."""
+
+_FEW_ROWS = 4
+"""Up to so many rows, going through them cell by cell is quicker than column by column."""
+
+_NUMBERS = frozenset((int, float, type(None)))
+_TEXTS = frozenset((str, type(None)))
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What was asked.
+
+    Attributes
+    ----------
+    rows : as they were sent.
+    matrix : (rows, features) the same as the model takes them.
+    key : the caller's own, which keeps its requests on one variant.
+    group : of an asynchronous request: those of one group are answered in order.
+    contributions : whether each feature's share in the prediction is asked for.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    matrix: NDArray[np.float32]
+    key: str | None = None
+    group: str | None = None
+    contributions: bool = False
+
+
+class RowReader:
+    """Reads rows for one model version: every feature in every row, and nothing else.
+
+    A number or null for a numeric feature; text, a number, a boolean or null for a categorical one. A category that
+    the model has not seen counts as missing, as in training.
+    """
+
+    def __init__(self, encodings: Sequence[FeatureEncoding]) -> None:
+        self._names = frozenset(encoding.name for encoding in encodings)
+        self._cells: tuple[tuple[str, Callable[[Any], float]], ...] = tuple(
+            (encoding.name, _number if encoding.kind == "numeric" else _Level(encoding)) for encoding in encodings
+        )
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> RowReader:
+        """The reader for a version's manifest. Make it once: it holds the tables of levels."""
+        return cls([FeatureEncoding.from_dict(feature) for feature in manifest["features"]])
+
+    def read(self, rows: Sequence[Any]) -> NDArray[np.float32]:
+        """(rows, features) what the model takes, the same that `contender.data.encoding.encode` makes of a table.
+
+        Raises
+        ------
+        InvalidInputError
+            When a row is not as it must be; the message names the row, the field and the value.
+        """
+        matrix = self._by_column(rows) if len(rows) > _FEW_ROWS else None
+        return self._by_cell(rows) if matrix is None else matrix
+
+    def _by_column(self, rows: Sequence[Any]) -> NDArray[np.float32] | None:
+        """The matrix if all cells are plain; None where one has to be looked at for itself."""
+        if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(self._names)}:
+            return None
+        try:
+            columns = [[row[name] for row in rows] for name, _ in self._cells]
+        except KeyError:
+            return None
+        numbers = [
+            column for (_, read), column in zip(self._cells, columns, strict=True) if not isinstance(read, _Level)
+        ]
+        return self.of_columns(columns) if _NUMBERS.issuperset(map(type, chain.from_iterable(numbers))) else None
+
+    def of_columns(self, columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
+        """The matrix of whole columns, in the order of the features; None where a cell has to be looked at.
+
+        In columns of numeric features are numbers and None only.
+        """
+        matrix = np.empty((len(columns[0]), len(self._cells)), dtype=np.float32)
+        numeric = []
+        for position, ((_, read), column) in enumerate(zip(self._cells, columns, strict=True)):
+            if not isinstance(read, _Level):
+                numeric.append(position)
+                continue
+            levels = read.column(column)
+            if levels is None:
+                return None
+            matrix[:, position] = levels
+        if numeric:
+            numbers = _numbers([columns[position] for position in numeric])
+            if numbers is None:
+                return None
+            matrix[:, numeric] = numbers.T
+        return matrix
+
+    def _by_cell(self, rows: Sequence[Any]) -> NDArray[np.float32]:
+        cells: list[float] = []
+        for number, row in enumerate(rows):
+            if type(row) is not dict or row.keys() != self._names:
+                self._refuse_names(row, number)
+            try:
+                for name, read in self._cells:
+                    cells.append(read(row[name]))
+            except InvalidInputError as error:
+                raise InvalidInputError(f"rows[{number}].{name} {error}") from None
+        return narrow(np.array(cells, dtype=np.float64).reshape(len(rows), len(self._cells)))
+
+    def _refuse_names(self, row: Any, number: int) -> NoReturn:
+        if not isinstance(row, dict):
+            raise InvalidInputError(f"rows[{number}] must be an object, but got {_shown(row)}")
+        for name, _ in self._cells:
+            if name not in row:
+                raise InvalidInputError(f"rows[{number}].{name} is missing; send null when it is not known")
+        unknown = next(name for name in row if name not in self._names)
+        known = ", ".join(name for name, _ in self._cells)
+        raise InvalidInputError(f"rows[{number}].{_shown(unknown)} is not a feature; known: {_cut(known, 200)}")
+
+
+def _number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if type(value) is not float and type(value) is not int:
+        raise InvalidInputError(f"must be a number or null, but got {_shown(value)}")
+    return _finite(value)
+
+
+def _finite(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInputError(f"must be a finite number, but got {_shown(value)}")
+    return number
+
+
+def _numbers(columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
+    """Columns of plain numbers, null where there is none; None when another value is among them."""
+    try:
+        numbers = np.array(columns, dtype=np.float64)
+    except OverflowError:
+        return None
+    strange = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    return narrow(numbers) if strange == 0 or strange == sum(column.count(None) for column in columns) else None
+
+
+class _Level:
+    """The position of a category's level, as a number: what is missing or unseen is not-a-number."""
+
+    def __init__(self, encoding: FeatureEncoding) -> None:
+        self._positions = encoding.positions
+
+    def __call__(self, value: Any) -> float:
+        # A level is written as `as_category` writes it, so text that is one needs no writing.
+        if type(value) is str:
+            position = self._positions.get(value)
+            if position is not None:
+                return position
+            if len(value) > MAX_TEXT:
+                raise InvalidInputError(f"must have at most {MAX_TEXT} characters, but got {len(value)}")
+        elif value is None:
+            return math.nan
+        elif isinstance(value, int | float):
+            _finite(value)
+        else:
+            raise InvalidInputError(f"must be text, a number, a boolean or null, but got {_shown(value)}")
+        category = as_category(value)
+        return math.nan if category is None else self._positions.get(category, math.nan)
+
+    def column(self, column: Sequence[Any]) -> NDArray[np.float32] | None:
+        """The same for a column of text and null; None when another value is among them."""
+        try:
+            distinct = set(column)  # text equals nothing but text, so no other value hides in here
+            if not _TEXTS.issuperset(map(type, distinct)):
+                return None
+            positions = {value: self(value) for value in distinct}
+        except (TypeError, InvalidInputError):  # lists and objects have no hash
+            return None
+        return np.fromiter(map(positions.__getitem__, column), dtype=np.float32, count=len(column))
+
+
+def read_request(
+    body: Any, reader: RowReader, *, max_rows: int = MAX_ROWS, takes: Sequence[str] = ("key", "contributions")
+) -> PredictRequest:
+    """A request's body, checked.
+
+    It is `{"rows": [{feature: value, …}, …]}` and may hold what it `takes` besides: `key`, `group`, `contributions`.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is not; the message names the field and the value.
+    """
+    if type(body) is not dict or type(body.get("rows")) is not list:
+        raise InvalidInputError('the body must be {"rows": [{…}, …]}')
+    rows = body["rows"]
+    if len(body) > 1:
+        unknown = next((name for name in body if name != "rows" and name not in takes), None)
+        if unknown is not None:
+            known = ", ".join(("rows", *takes))
+            raise InvalidInputError(f"{_shown(unknown)} is no field of a request; it takes {known}")
+    contributions = body.get("contributions", False)
+    if type(contributions) is not bool:
+        raise InvalidInputError(f"contributions must be true or false, but got {_shown(contributions)}")
+    most = min(max_rows, MAX_CONTRIBUTION_ROWS) if contributions else max_rows
+    if not 1 <= len(rows) <= most:
+        why = " when contributions are asked for" if contributions and most < max_rows else ""
+        raise InvalidInputError(f"rows must hold 1 to {most} rows{why}, but got {len(rows)}")
+    key, group = _name(body, "key"), _name(body, "group")
+    return PredictRequest(rows, reader.read(rows), key, group, contributions)
+
+
+def _name(body: Mapping[str, Any], field: str) -> str | None:
+    if field not in body:
+        return None
+    name = body[field]
+    if type(name) is not str:
+        raise InvalidInputError(f"{field} must be text, but got {_shown(name)}")
+    if not 1 <= len(name) <= MAX_KEY:
+        raise InvalidInputError(f"{field} must have 1 to {MAX_KEY} characters, but got {len(name)}")
+    return name
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | dict):
+        # What is inside may be large and nested deeply.
+        return "a list" if isinstance(value, list) else "an object"
+    try:
+        return _cut(repr(value), 60)
+    except ValueError:  # a whole number of thousands of digits
+        return "a very long number"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def answer(
+    predictions: NDArray[np.float64],
+    manifest: Mapping[str, Any],
+    *,
+    request_id: str,
+    variant: str,
+    contributions: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The body of an answer: one entry a row, with the id that feedback will name.
+
+    Raises
+    ------
+    NoAnswerError
+        When a prediction is no finite number: the row is so far from all that the model has seen.
+
+    Examples
+    --------
+    >>> manifest = {"task": "binary", "version": "v1", "classes": ["false", "true"], "positive": "true"}
+    >>> answer(np.array([[0.2, 0.8]]), manifest, request_id="r", variant="champion")["predictions"][0]["prediction"]
+    'true'
+    """
+    ids = [f"{request_id}-{number}" for number in range(len(predictions))]
+    described = describe(predictions, manifest, ids)
+    if contributions is not None:
+        for row, shares in zip(described, contributions, strict=True):
+            row["contributions"] = shares
+    return {
+        "prediction_id": request_id,
+        "model_version": manifest["version"],
+        "variant": variant,
+        "predictions": described,
+    }
+
+
+def describe(predictions: NDArray[np.float64], manifest: Mapping[str, Any], ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Each row's prediction under its id, as an answer says it: a number, or a class and the classes' probabilities.
+
+    Raises
+    ------
+    NoAnswerError
+        When a prediction is no finite number.
+    """
+    check_finite(predictions)
+    if manifest["task"] == "regression":
+        values = predictions[:, 0].tolist()
+        return [{"prediction_id": name, "prediction": value} for name, value in zip(ids, values, strict=True)]
+    classes = manifest["classes"]
+    chosen = map(classes.__getitem__, predictions.argmax(axis=1).tolist())
+    if manifest["task"] == "multiclass":
+        return [
+            {"prediction_id": name, "prediction": best, "probabilities": dict(zip(classes, row, strict=True))}
+            for name, best, row in zip(ids, chosen, predictions.tolist(), strict=True)
+        ]
+    first, second = classes
+    columns = predictions.T.tolist()
+    positive = columns[classes.index(manifest["positive"])]
+    return [
+        {
+            "prediction_id": name,
+            "prediction": best,
+            "probability": p,
+            "probabilities": {first: p_first, second: p_second},
+        }
+        for name, best, p, p_first, p_second in zip(ids, chosen, positive, *columns, strict=True)
+    ]
+
+
+def check_finite(predictions: NDArray[np.float64]) -> None:
+    """Refuse predictions that JSON cannot say.
+
+    Raises
+    ------
+    NoAnswerError
+        When one is no finite number: its row is so far from all that the model has seen.
+    """
+    if not np.isfinite(predictions).all():
+        row = int(np.flatnonzero(~np.isfinite(predictions).all(axis=1))[0])
+        raise NoAnswerError(
+            f"rows[{row}]: the model has no finite prediction for these values; "
+            "they are far from all that it was trained on. Correct them, or send null for those that are not known"
+        )
+
+
+def check_answer_size(text: str, rows: int) -> None:
+    """Refuse an answer that Lambda would not let out.
+
+    Raises
+    ------
+    TooLargeError
+        When it is larger than 6 MB as JSON within JSON; the message says how many rows would fit.
+    """
+    if len(text) < MAX_BODY_BYTES // 2:
+        return
+    size = len(text) + text.count('"') + text.count("\\")
+    if size > MAX_BODY_BYTES:
+        fitting = max(1, int(0.9 * rows * MAX_BODY_BYTES / size))
+        raise TooLargeError(
+            f"the answer for {rows} rows has {size:,} bytes, and {MAX_BODY_BYTES:,} can be sent; "
+            f"ask for at most {fitting} rows at once"
+        )
+
+
+def describe_model(manifest: Mapping[str, Any], pointer: Pointer) -> dict[str, Any]:
+    """What `GET /v1/model` says of the champion, and of a challenger on trial beside it."""
+    trial = pointer.challenger
+    return {
+        "model_version": manifest["version"],
+        "pipeline": manifest["pipeline"],
+        "task": manifest["task"],
+        "target": manifest["target"],
+        "classes": manifest["classes"],
+        "features": [{"name": feature["name"], "kind": feature["kind"]} for feature in manifest["features"]],
+        "metrics": manifest["metrics"],
+        "trained_rows": manifest["trained_rows"],
+        "datasets": manifest["datasets"],
+        "serving_since": pointer.swapped_at,
+        "previous": pointer.previous,
+        "challenger": None
+        if trial is None
+        else {"model_version": trial.version, "mode": trial.mode, "weight": trial.weight, "until": trial.until or None},
+    }

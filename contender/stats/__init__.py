@@ -1,0 +1,1 @@
+"""Metrics, their uncertainty, and statistical tests that know no pipeline."""

@@ -1,0 +1,89 @@
+"""What was made before is neither trained nor judged again: the same code, settings and data give the same model, and
+the same model on the same rows gets the same verdict, for one more share of the false promotion rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contender.pipeline.config import PipelineConfig
+from contender.registry.pointer import Pointer
+from contender.registry.versions import ModelRegistry, ModelVersion
+from contender.training.fingerprint import version_suffix
+
+SETTLED = {
+    "loses": "it lost",
+    "inconclusive": "it could not be told from the champion",
+    "rejected": "a person rejected it",
+}
+"""Verdicts that stand until something changes. One that won, or that serving could not answer with, may come again: why
+it does not serve is a race, an answer that did not come in time, or a fault that was mended since."""
+
+
+@dataclass(frozen=True)
+class LastLook:
+    """How a version was last judged: against which champion, None where there was none, and by which pipeline file."""
+
+    verdict: str
+    champion: str | None
+    config: PipelineConfig
+
+
+def version_of(registry: ModelRegistry, fingerprint: str, *, dataset: str, code: str) -> ModelVersion | None:
+    """The newest finished version with this fingerprint; None where there is none.
+
+    Parameters
+    ----------
+    dataset, code : the newest dataset version and the code's digest, with which the version's name ends.
+    """
+    suffix = version_suffix(dataset, code)
+    for version in reversed(registry.versions()):
+        if version.endswith(suffix):
+            model = registry.read(version)
+            if model.manifest.get("fingerprint") == fingerprint:
+                return model
+    return None
+
+
+def why_not_again(version: str, pointer: Pointer | None, last: LastLook | None, config: PipelineConfig) -> str:
+    """Why a run that would make `version` again is over before its training; empty where it would decide something.
+
+    Parameters
+    ----------
+    pointer : None before the first promotion.
+    last : None where the version was never judged to the end.
+    config : the pipeline of this run.
+
+    Examples
+    --------
+    >>> from contender.pipeline.config import parse_pipeline
+    >>> config = parse_pipeline('name = "p"\\ntask = "regression"\\ntarget = "y"\\nnumeric = ["a"]')
+    >>> why_not_again("v2", None, LastLook("loses", None, config), config)
+    'v2 was trained from the same code, settings and data, and judged on the same rows: it lost.'
+    >>> why_not_again("v2", None, None, config)
+    ''
+    """
+    made = "was trained from the same code, settings and data"
+    if pointer is not None and version == pointer.champion:
+        return f"The champion, {version}, {made}: a training would only make it again."
+    if pointer is not None and version in pointer.rolled_back:
+        return f"{version} {made}, and was rolled back since: only a person puts it back."
+    if last is None or last.verdict not in SETTLED or not _same_question(last, pointer, config):
+        return ""
+    return f"{version} {made}, and judged on the same rows: {SETTLED[last.verdict]}."
+
+
+def _same_question(last: LastLook, pointer: Pointer | None, config: PipelineConfig) -> bool:
+    """Whether a comparison today would be the one of then; its rows are, because the newest are among the data."""
+    champion = pointer.champion if pointer is not None else None
+    return (last.champion, last.config.promotion, last.config.slices) == (champion, config.promotion, config.slices)
+
+
+def not_trained_again(version: str, run_id: str) -> str:
+    """What a run's record says first when its training found the model that it would have made.
+
+    Examples
+    --------
+    >>> not_trained_again("v2", "8b2e41c7-run")
+    'v2 was not trained again: run 8b2e41c7 made it from the same code, settings and data.'
+    """
+    return f"{version} was not trained again: run {run_id[:8]} made it from the same code, settings and data."

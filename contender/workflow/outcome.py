@@ -1,0 +1,240 @@
+"""How a run ended, read off its state: the verdict, the reason, its record, and the mail that it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contender.workflow.messages import Approval, Comparison, Promotion, Rollback, RunState, Verdict
+
+WORTH_A_MAIL: frozenset[str] = frozenset(
+    {"promoted", "inconclusive", "stopped", "rolled_back", "quarantined", "failed"}
+)
+"""A run that kept everything as it was, as it should, wakes nobody. Nor does one that trained nothing and found that a
+waiting challenger has to wait on: the run that trained it has told. Whoever was asked hears what came of it."""
+
+
+def conclude(state: RunState) -> tuple[Verdict, str]:
+    """The verdict and its reason in a sentence or two.
+
+    Examples
+    --------
+    >>> from contender.workflow.messages import Claim, Request
+    >>> claim = Claim("duplicate", "r1", "flights", "upload", "2026-01-01T00:00:00Z", "delivered before")
+    >>> conclude(RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z", claim=claim))
+    ('duplicate', 'delivered before')
+    """
+    if state.failure is not None:
+        undone = f" {state.rollback.reason}" if state.rollback is not None else ""
+        return "failed", f"{state.failure.reason}{undone}"
+    if state.rollback is not None:
+        return _taken_back(state, state.rollback)
+    if state.claim is None or state.claim.status == "duplicate":
+        return "duplicate", state.claim.reason if state.claim else "nothing was claimed"
+    if state.validation is not None and state.validation.status in ("quarantined", "duplicate"):
+        verdict: Verdict = "quarantined" if state.validation.status == "quarantined" else "duplicate"
+        return verdict, state.validation.reason
+    if state.promotion is not None and state.promotion.status in ("promoted", "refused"):
+        return _moved(state, state.promotion)
+    if state.promotion is not None and state.watch is not None:
+        # PromoteFully lost the race: who moved the pointer while the challenger baked has decided otherwise.
+        return "retained", f"{state.watch.reason} {state.promotion.reason}"
+    if state.rehearsal is not None and state.rehearsal.status == "failed":
+        return "stopped", state.rehearsal.reason
+    if state.comparison is not None and state.comparison.challenger == state.comparison.champion:
+        return ("retained" if state.promotion is not None else "skipped"), state.comparison.reason
+    if state.comparison is not None:
+        return _kept(state, state.comparison)
+    if state.waiting_failure is not None:
+        return "failed", f"the challenger that waits could not be judged again: {state.waiting_failure.reason}"
+    if state.drift is not None and not state.drift.retrain:
+        return "skipped", state.drift.reason
+    return "failed", "the run ended before it came to a verdict; see its execution history"
+
+
+def _taken_back(state: RunState, rollback: Rollback) -> tuple[Verdict, str]:
+    """What became of a rollback: Watch's, or one that a person or an alarm asked for."""
+    seen = f"{state.watch.reason} " if state.watch is not None else ""
+    if rollback.status != "refused":
+        return "rolled_back", f"{seen}{rollback.reason}"
+    # Where Watch asked, somebody has moved the pointer already; where a person or an alarm did, nobody has.
+    return ("retained" if state.watch is not None else "failed"), f"{seen}{rollback.reason}"
+
+
+def _moved(state: RunState, promotion: Promotion) -> tuple[Verdict, str]:
+    if promotion.status == "refused":
+        return "retained", promotion.reason
+    answered = state.approval is not None and state.approval.approved
+    said = [
+        promotion.reason,
+        _in_words(state.approval) if answered and state.approval is not None else "",
+        state.comparison.reason if state.comparison else "",
+        state.watch.reason if state.watch else "",
+    ]
+    return "promoted", " ".join(filter(None, said))
+
+
+def _kept(state: RunState, comparison: Comparison) -> tuple[Verdict, str]:
+    """The champion stays: the challenger lost, could not be told from it, or was not approved."""
+    if state.approval_timeout is not None:
+        minutes = comparison.approval_seconds // 60
+        waited = f"Nobody answered within {minutes} minute{'s' if minutes != 1 else ''}, so the champion stays."
+        return ("inconclusive" if comparison.verdict == "inconclusive" else "retained"), f"{waited} {comparison.reason}"
+    if state.approval is not None and not state.approval.approved:
+        return "retained", f"{_in_words(state.approval)} {comparison.reason}"
+    return ("inconclusive" if comparison.verdict == "inconclusive" else "retained"), comparison.reason
+
+
+def _in_words(approval: Approval) -> str:
+    """
+    >>> _in_words(Approval(False, "Ada", "the holdout had a strike in it"))
+    'Rejected by Ada: the holdout had a strike in it.'
+    """
+    said = f": {approval.reason.rstrip('.')}" if approval.reason else ""
+    return f"{'Approved' if approval.approved else 'Rejected'} by {approval.by or 'somebody'}{said}."
+
+
+def champion_before(state: RunState) -> str | None:
+    """The champion when the run began. A rollback asked for by a person or an alarm claims nothing."""
+    if state.claim is not None:
+        return state.claim.champion_before
+    if state.rollback is not None:
+        out = state.rollback.version if state.rollback.status == "rolled_back" else state.rollback.champion
+        return out or None
+    return None
+
+
+def run_record(state: RunState, *, seconds: float, champion_after: str | None) -> dict[str, Any]:
+    """What is kept of a run, with the keys that `contender runs --json` promises."""
+    verdict, reason = conclude(state)
+    versions = state.validation.dataset_versions if state.validation else ()
+    comparison = state.comparison
+    given_up = state.claim.given_up if state.claim else ()
+    if given_up:
+        reason = f"{reason} Given up, because run after run failed before reading it: {', '.join(given_up)}."
+    return {
+        "run_id": state.run_id,
+        "pipeline": state.request.pipeline,
+        "trigger": state.request.trigger,
+        "verdict": verdict,
+        "reason": reason,
+        "dataset_version": versions[-1] if versions else None,
+        "dataset_versions": list(versions),
+        "champion_before": champion_before(state),
+        "champion_after": champion_after,
+        "challenger": comparison.challenger if comparison else None,
+        "metric": comparison.metric if comparison else None,
+        "difference": comparison.difference if comparison else None,
+        "low": comparison.low if comparison else None,
+        "high": comparison.high if comparison else None,
+        "drifted_features": list(state.drift.drifted_features) if state.drift else [],
+        "source_key": state.request.key,
+        "given_up": list(given_up),
+        "next_step": next_step(state, verdict),
+        "rollback": state.rollback.status if state.rollback else None,
+        "lost_task": {"seconds": state.training_failure.task_seconds} if state.training_failure else None,
+        "started_at": state.started_at,
+        "seconds": round(seconds, 3),
+    }
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What on-call reads: at most 100 characters of subject, as SNS demands, and a body that says what to do."""
+
+    subject: str
+    body: str
+
+
+NEXT_STEPS = {
+    "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
+    "retained": "Nothing to do.",
+    "inconclusive": "Upload more labelled rows when they arrive: they would decide. The challenger waits and is judged "
+    "again when half as many again have come, unless a newer one is trained first.",
+    "stopped": "Mend what the reason names, deploy, and train anew: contender retrain --pipeline {pipeline}. What was "
+    "asked and answered: contender show {run_id}",
+    "rolled_back": "Find out why. What was taken out of service is not promoted again unless a person does it. What "
+    "was seen: contender show {run_id}",
+    "quarantined": "Correct the file as the reason says and upload it again.",
+    "failed": "Mend what the reason names, then start another run: contender retrain --pipeline {pipeline}. Nothing "
+    "that was uploaded is lost. Where the reason is not enough, look at the run's execution in the Step Functions "
+    "console, and at contender show {run_id}",
+}
+UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
+_FIRST = "Nothing to do."  # there is none before it to go back to
+_NOT_ROLLED_BACK = (
+    "Nothing was changed. Look at what serves (contender champion --pipeline {pipeline}) and decide: a person may do "
+    "what an alarm may not (contender rollback --pipeline {pipeline})."
+)
+_NOT_HELD_AGAINST_IT = (
+    "The champion serves all requests again. The challenger is not held to be worse and may come again: "
+    "contender retrain --pipeline {pipeline}. Where traffic is thin, give it more time (rollout.max_bake_seconds)."
+)
+_WAS_ROLLED_BACK = (
+    "That very version was rolled back before, so it takes a person's approval: to be asked for it, set "
+    'rollout.approval = "always" and start a run (contender retrain --pipeline {pipeline}). Else nothing is to do.'
+)
+_KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed"})
+"""Verdicts after which the champion, if there is one, is the one that was there before."""
+
+
+def next_step(state: RunState, verdict: Verdict) -> str:
+    """What somebody has to do about a run that ended with `verdict`; empty where nobody has to know of it.
+
+    Examples
+    --------
+    >>> from contender.workflow.messages import Request
+    >>> next_step(RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z"), "quarantined")
+    'Correct the file as the reason says and upload it again.'
+    """
+    return _next_step(state, verdict).format(pipeline=state.request.pipeline, run_id=state.run_id)
+
+
+def _next_step(state: RunState, verdict: Verdict) -> str:
+    if _gave_up(state):
+        return UPLOAD_AGAIN
+    if verdict == "promoted" and champion_before(state) is None:
+        return _FIRST
+    if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
+        return _NOT_ROLLED_BACK
+    if verdict == "rolled_back" and state.watch is not None and state.watch.verdict == "undecided":
+        return _NOT_HELD_AGAINST_IT
+    if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
+        return _WAS_ROLLED_BACK
+    return NEXT_STEPS.get(verdict, "")
+
+
+def compose_mail(state: RunState) -> Mail | None:
+    """The mail that a finished run is worth; None when it is worth none."""
+    if state.record is None or not _worth_a_mail(state.record.verdict, state):
+        return None
+    record, pipeline = state.record, state.request.pipeline
+    stays = record.champion_after is not None and record.verdict in _KEEPS_SERVING
+    body = "\n".join(
+        (
+            f"Pipeline  {pipeline}",
+            f"Run       {state.run_id} ({state.request.trigger}, started {state.started_at})",
+            f"Verdict   {record.verdict.replace('_', ' ')}",
+            f"Champion  {record.champion_after or 'none yet'}",
+            f"Report    contender show {state.run_id} --open",
+            *([f"          {record.report} in the data bucket"] if record.report else []),
+            "",
+            record.reason,
+            "",
+            ("The champion keeps serving. " if stays else "") + next_step(state, record.verdict),
+        )
+    )
+    return Mail(f"[contender] {pipeline}: {record.verdict.replace('_', ' ')}"[:100], body)
+
+
+def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
+    if _gave_up(state) or state.approval is not None or state.approval_timeout is not None:
+        return True
+    if verdict == "retained":
+        return state.watch is not None or (state.promotion is not None and state.promotion.status == "refused")
+    waits_on = verdict == "inconclusive" and state.drift is not None and not state.drift.retrain
+    return verdict in WORTH_A_MAIL and not waits_on
+
+
+def _gave_up(state: RunState) -> bool:
+    return state.claim is not None and bool(state.claim.given_up)

@@ -1,0 +1,294 @@
+"""From uploads to dataset versions: what enters, what goes to quarantine, and why."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.data.datasets import DatasetStore
+from contender.data.intake import FileReport, Intake
+from contender.pipeline.config import PipelineConfig, ValidationPolicy
+from contender.ports import Batch
+from contender.table import BLOCK, ORDER, as_category
+from contender.workflow.messages import Validation
+from tests.fakes import MemoryObjects
+
+CONFIG = PipelineConfig(
+    name="shop",
+    task="binary",
+    target="late",
+    time="at",
+    row_id="order",
+    numeric=("amount",),
+    categorical=("carrier",),
+    validation=ValidationPolicy(max_rejected_fraction=0.5),
+)
+ROWS = pd.DataFrame(
+    {
+        "order": ["1", "2", "3", "4"],
+        "at": pd.to_datetime(
+            ["2026-01-01", "2026-01-01T06:00", "2026-01-02", "2026-01-03"], format="ISO8601", utc=True
+        ),
+        "amount": [10.5, -0.0, np.nan, 1e300],
+        "carrier": ["UA", None, "ü x", "AA"],
+        "late": ["true", "false", "true", "false"],
+    }
+)
+
+
+def csv(rows: pd.DataFrame) -> bytes:
+    return rows.to_csv(index=False).encode()
+
+
+def parquet(rows: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+class Uploads:
+    """A bucket, and runs that take what is uploaded to it."""
+
+    def __init__(self, config: PipelineConfig = CONFIG) -> None:
+        self.objects = MemoryObjects()
+        self.config = config
+        self.runs = 0
+
+    def put(self, name: str, body: bytes) -> Batch:
+        key = f"incoming/shop/{name}"
+        self.objects.put(key, body)
+        version = self.objects.version_ids(key)[-1]
+        return Batch(f"{len(self.objects.keys('')):032x}", key, version, len(body), "2026-01-01")
+
+    def take(self, *batches: Batch, done: frozenset[str] = frozenset()) -> tuple[Validation, tuple[FileReport, ...]]:
+        self.runs += 1
+        intake = Intake(
+            objects=self.objects,
+            config=self.config,
+            run_id=f"run-{self.runs}",
+            now="2026-01-05",
+            read=read_batch,
+            write=write_parquet,
+            done=done,
+        )
+        return intake.take(batches)
+
+    @property
+    def store(self) -> DatasetStore:
+        return DatasetStore(self.objects, "shop")
+
+
+def version(body: bytes, name: str = "a.csv", config: PipelineConfig = CONFIG) -> str:
+    uploads = Uploads(config)
+    validation, _ = uploads.take(uploads.put(name, body))
+    (found,) = validation.dataset_versions
+    return found
+
+
+def test_a_good_file_becomes_a_dataset_with_order_and_blocks() -> None:
+    uploads = Uploads()
+    validation, (report,) = uploads.take(uploads.put("orders – März 1.csv", csv(ROWS)))
+    assert (validation.status, validation.rows, validation.reason) == (
+        "accepted",
+        4,
+        "orders – März 1.csv: 4 rows accepted",
+    )
+    (manifest,) = uploads.store.manifests()
+    assert (manifest.version, manifest.rows, manifest.sequence) == (report.dataset_version, 4, 1)
+    assert (manifest.order_from, manifest.order_to) == (1767225600.0, 1767398400.0)
+    table = read_parquet(uploads.store.part(manifest))
+    assert table[BLOCK].tolist() == ["2026-01-01", "2026-01-01", "2026-01-02", "2026-01-03"]
+    assert table[ORDER][0] == 1767225600.0
+    assert set(manifest.columns) == {"amount", "carrier", "late", "order"}
+
+
+def test_versions_count_up() -> None:
+    uploads = Uploads()
+    for day in range(3):
+        uploads.take(uploads.put("a.csv", csv(ROWS.assign(amount=day))))
+    assert [manifest.sequence for manifest in uploads.store.manifests()] == [1, 2, 3]
+
+
+def test_an_attempt_that_died_before_its_manifest_does_not_stand_in_the_way_of_the_next() -> None:
+    """Without a time column, what a part holds depends on how many versions there are by then."""
+    uploads = Uploads(replace(CONFIG, time="", ignored=("at",)))
+    first = uploads.put("a.csv", csv(ROWS))
+    uploads.take(first)
+    (manifest,) = uploads.store.manifests()
+    uploads.objects.remove(uploads.store.key(manifest.version, "manifest.json"))
+    uploads.take(uploads.put("b.csv", csv(ROWS.assign(amount=1.0))))
+    validation, _ = uploads.take(first)
+    assert validation.status == "accepted"
+    again = uploads.store.manifest(manifest.version)
+    assert (again.sequence, read_parquet(uploads.store.part(again))[ORDER][0]) == (2, 2.0)
+
+
+def test_bad_rows_are_left_out_and_explained() -> None:
+    uploads = Uploads()
+    rows = ROWS.assign(order=["1", "2", "2", "4"])
+    validation, (report,) = uploads.take(uploads.put("a.csv", csv(rows)))
+    assert (validation.rows, validation.rejected_rows, validation.quarantined_files) == (3, 1, 0)
+    assert report.quarantine_key is not None
+    explained = json.loads(uploads.objects.get(report.quarantine_key).body)
+    assert explained["rows"] == {"3": "order 2 repeats row 2"}
+    assert explained["key"] == "incoming/shop/a.csv"
+
+
+BAD = {
+    "0 bytes.csv": b"",
+    "semicolons.csv": csv(ROWS).replace(b",", b";"),
+    "without amount.csv": csv(ROWS.drop(columns="amount")),
+    "with color.csv": csv(ROWS.assign(color=1)),
+    "words for numbers.csv": csv(ROWS.assign(amount="many")),
+    "nothing.csv": csv(ROWS.assign(amount=np.nan)),
+    "one order.csv": csv(ROWS.assign(order="1")),
+    "cut off.parquet": parquet(ROWS)[:-9],
+    "üñî çødé.csv": b"\xff\xfe\x00\x01",
+    "constant.csv": csv(pd.concat([ROWS] * 30).assign(late="true", order=range(120))),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_copied_to_quarantine_with_a_reason(name: str) -> None:
+    uploads = Uploads()
+    batch = uploads.put(name, BAD[name])
+    validation, (report,) = uploads.take(batch)
+    assert (validation.status, report.status, validation.quarantined_files) == ("quarantined", "quarantined", 1)
+    assert report.quarantine_key is not None
+    assert report.quarantine_key.endswith(f"-{name}")
+    assert uploads.objects.get(report.quarantine_key).body == BAD[name]
+    explained = json.loads(uploads.objects.get(report.quarantine_key + ".reason.json").body)
+    assert explained["reason"] == report.reason
+    assert report.reason
+    assert name in validation.reason
+    assert uploads.store.manifests() == []
+
+
+def test_a_file_that_is_gone_is_told_and_does_not_stop_the_others() -> None:
+    uploads = Uploads()
+    gone, there = uploads.put("gone.csv", csv(ROWS)), uploads.put("there.csv", csv(ROWS))
+    uploads.objects.remove(gone.key)
+    validation, reports = uploads.take(gone, there)
+    assert (validation.status, validation.quarantined_files) == ("accepted", 1)
+    assert "was gone before it" in reports[0].reason
+
+
+def test_the_version_of_the_event_is_read_even_if_it_was_overwritten() -> None:
+    uploads = Uploads()
+    batch = uploads.put("a.csv", csv(ROWS))
+    uploads.put("a.csv", b"junk")
+    assert uploads.take(batch)[0].status == "accepted"
+
+
+def test_the_same_rows_once_more_are_a_duplicate() -> None:
+    uploads = Uploads()
+    first, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
+    again, _ = uploads.take(uploads.put("b.parquet", parquet(ROWS)), done=frozenset(first.dataset_versions))
+    assert (again.status, again.dataset_versions) == ("duplicate", first.dataset_versions)
+    assert again.reason == f"b.parquet: these 4 rows are dataset {first.dataset_versions[0]} already"
+    assert len(uploads.store.manifests()) == 1
+
+
+def test_the_same_rows_after_a_failed_run_are_taken_up_again() -> None:
+    uploads = Uploads()
+    first, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
+    again, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
+    assert (again.status, again.dataset_versions) == ("accepted", first.dataset_versions)
+    assert len(uploads.store.manifests()) == 1
+
+
+def test_the_same_rows_twice_in_one_run_count_once() -> None:
+    uploads = Uploads()
+    validation, reports = uploads.take(uploads.put("a.csv", csv(ROWS)), uploads.put("b.csv", csv(ROWS)))
+    assert [report.status for report in reports] == ["accepted", "duplicate"]
+    assert (validation.status, validation.rows, len(validation.dataset_versions)) == ("accepted", 4, 1)
+
+
+def test_a_good_file_among_bad_ones_is_taken() -> None:
+    uploads = Uploads()
+    validation, reports = uploads.take(
+        *(uploads.put(name, body) for name, body in BAD.items()), uploads.put("a.csv", csv(ROWS))
+    )
+    assert (validation.status, validation.quarantined_files) == ("accepted", len(BAD))
+    assert validation.reason == f"a.csv: 4 rows accepted ({len(BAD)} other files not taken)"
+    assert len(reports) == len(BAD) + 1
+
+
+def test_without_uploads_there_is_nothing_new() -> None:
+    assert Uploads().take()[0].status == "nothing_new"
+
+
+def test_what_many_files_say_fits_into_the_state() -> None:
+    uploads = Uploads()
+    long = "x" * 100_000
+    batches = [
+        uploads.put(f"{number} {'n' * 200}.csv", csv(ROWS.assign(amount=long + str(number)))) for number in range(40)
+    ]
+    validation, _ = uploads.take(*batches)
+    assert len(json.dumps(validation.to_dict())) < 20_000
+
+
+SAME = {
+    "as Parquet": ("a.parquet", parquet(ROWS)),
+    "with columns in another order": ("a.csv", csv(ROWS[["late", "carrier", "at", "amount", "order"]])),
+    "with a column that is ignored": ("a.csv", csv(ROWS.assign(note="x"))),
+    "with quotes": ("a.csv", csv(ROWS).replace(b"UA", b'"UA"')),
+    "with Windows line ends": ("a.csv", csv(ROWS).replace(b"\n", b"\r\n")),
+    "with booleans": ("a.parquet", parquet(ROWS.assign(late=ROWS["late"] == "true"))),
+    "with numbers for names": ("a.parquet", parquet(ROWS.assign(order=[1, 2, 3, 4]))),
+    "with floats for names": ("a.parquet", parquet(ROWS.assign(order=[1.0, 2.0, 3.0, 4.0]))),
+    "with zero for minus zero": ("a.csv", csv(ROWS.assign(amount=[10.5, 0.0, np.nan, 1e300]))),
+    "under another name": ("b.csv", csv(ROWS)),
+}
+
+
+@pytest.mark.parametrize(("name", "body"), SAME.values(), ids=list(SAME))
+def test_the_same_rows_have_the_same_version(name: str, body: bytes) -> None:
+    config = replace(CONFIG, ignored=("note",))
+    assert version(body, name, config) == version(csv(ROWS), "a.csv", config)
+
+
+OTHER = {
+    "a number": ROWS.assign(amount=[10.5, 0.0, np.nan, 1e299]),
+    "a category": ROWS.assign(carrier=["UA", "ü x", None, "AA"]),
+    "a time": ROWS.assign(at=ROWS["at"] + pd.Timedelta("1ms")),
+    "the order of the rows": ROWS.iloc[::-1],
+    "a row less": ROWS.iloc[:3],
+    "the target": ROWS.assign(late=["false", "true", "true", "false"]),
+}
+
+
+@pytest.mark.parametrize("rows", OTHER.values(), ids=list(OTHER))
+def test_other_rows_have_another_version(rows: pd.DataFrame) -> None:
+    assert version(csv(rows)) != version(csv(ROWS))
+
+
+TEXT_ONLY = PipelineConfig(name="shop", task="multiclass", target="late", categorical=("carrier",))
+CELLS = st.sampled_from(["a", "b", "a\x1fb", "\x1f", "\x1e", "a\x1e", "\x1fb", None])
+
+
+@settings(max_examples=80)
+@given(one=st.lists(CELLS, min_size=2, max_size=3), other=st.lists(CELLS, min_size=2, max_size=3))
+def test_no_text_makes_two_tables_look_alike(one: list[str | None], other: list[str | None]) -> None:
+    def named(cells: list[str | None]) -> str | None:
+        rows = pd.DataFrame({"carrier": pd.Series(cells, dtype=object), "late": ["y"] * len(cells)})
+        uploads = Uploads(TEXT_ONLY)
+        return uploads.take(uploads.put("a.parquet", parquet(rows)))[1][0].dataset_version
+
+    first, second = named(one), named(other)
+    alike = [as_category(cell) for cell in one] == [as_category(cell) for cell in other]
+    assert first is None or (first == second) == alike
+
+
+def test_ten_different_files_have_ten_versions() -> None:
+    versions: set[Any] = {version(csv(ROWS.assign(amount=float(number)))) for number in range(10)}
+    assert len(versions) == 10

@@ -1,0 +1,131 @@
+"""A replay's page stands alone, is well made, and shows hostile names as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from contender.replay.page import page
+from contender.replay.prequential import Difference
+from contender.replay.report import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step
+from contender.reports.line_chart import Plot, spread, ticks
+from tests.html import read, stands_alone
+
+HOSTILE = '"><script>alert(1)</script><b onload=x>&amp;'
+
+
+def arm(name: str, kind: str, scores: list[float | None], *, verdicts: list[str]) -> ArmResult:
+    steps = []
+    for i, (score, verdict) in enumerate(zip(scores, verdicts, strict=True)):
+        drift = DriftSeen(verdict != "skipped", f"reason {i}", ("a",), 10.0**i, 1460.0) if kind == "policy" else None
+        judged = Judged("wins", "it is better", 0.01, 0.0, 0.02, 0.002)
+        steps.append(
+            Step(i, verdict, f"because of {i}", score, "b0", verdict != "skipped", 5.0, drift, judged)  # type: ignore[arg-type]
+        )
+    difference = None if kind == "always" else Difference(-0.01, -0.02, 0.0)
+    return ArmResult(name, kind, tuple(steps), 2, 1, 0.85, 0.8, "b1", difference, 10.0, 0.005)  # type: ignore[arg-type]
+
+
+def example(name: str = "contender", batch: str = "b", **changes: object) -> Replay:
+    verdicts = ["first", "skipped", "promoted", "retained", "inconclusive"]
+    found = Replay(
+        pipeline="trial",
+        description="A trial",
+        metric="auc",
+        metric_title="area under the ROC curve",
+        greater_is_better=True,
+        every="month",
+        first=0,
+        scored=(1, 2, 3, 4),
+        unplaced=3,
+        batches=tuple(BatchSeen(f"{batch}{i}", 100, 2, 5, True, "2 × y (row 1: y is missing)") for i in range(5)),
+        arms=(
+            arm(name, "policy", [None, 0.8, 0.85, 0.9, 0.85], verdicts=verdicts),
+            arm("always", "always", [None, 0.8, 0.9, 0.9, 0.86], verdicts=["first", *["replaced"] * 4]),
+            arm("every 3", "schedule", [None, 0.8, 0.8, 0.9, 0.85], verdicts=["first", *["kept"] * 3, "replaced"]),
+            arm("never", "never", [None, 0.8, 0.7, 0.7, 0.7], verdicts=["first", *["kept"] * 4]),
+        ),
+        distinct_trainings=5,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def test_the_page_is_well_formed_and_asks_nobody_for_anything() -> None:
+    text = page(example())
+    stands_alone(text)
+
+
+def test_every_picture_is_named_and_described_by_something_that_is_there_once() -> None:
+    found = read(page(example()))
+    assert len(found.ids) == len(set(found.ids))
+    assert set(found.described) == set(found.ids)
+    assert len(found.ids) >= 2 * (2 + 4 * 2 + 2)
+
+
+def test_the_page_says_what_happened_in_words_and_with_every_reason() -> None:
+    found = read(page(example()))
+    assert "Contender retrained twice where always retraining did twice, and scored 0.0100 less." in found.text
+    for i in range(5):
+        assert f"because of {i}" in found.text
+    assert "3 rows have no readable time" in found.text
+    assert "y is missing" in found.text
+
+
+def test_verdicts_are_told_apart_by_shape_and_by_word() -> None:
+    text = page(example())
+    for word in ("first champion", "nothing to do", "promoted", "turned away", "cannot tell"):
+        assert word in text
+
+
+def test_both_colour_schemes_and_both_widths_are_there() -> None:
+    text = page(example())
+    assert "prefers-color-scheme: dark" in text
+    assert 'class="wide"' in text
+    assert 'class="narrow"' in text
+
+
+def test_hostile_names_are_text() -> None:
+    hostile = example(name=HOSTILE, batch=HOSTILE, pipeline=HOSTILE, description=HOSTILE, metric_title=HOSTILE)
+    found = read(page(hostile))
+    assert "script" not in found.tags
+    assert HOSTILE in found.text
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_page_of_one_scored_batch_and_of_equal_scores_is_drawn(gaps: bool) -> None:
+    flat = example(scored=(2,))
+    arms = tuple(
+        replace(a, steps=tuple(replace(s, score=None if gaps and s.batch != 2 else 0.5) for s in a.steps))
+        for a in flat.arms
+    )
+    text = page(replace(flat, arms=arms))
+    read(text)
+    assert "nan" not in text.lower().replace("nanny", "")
+
+
+def test_the_same_replay_gives_the_same_page() -> None:
+    assert page(example()) == page(example())
+
+
+def test_labels_are_moved_apart_and_stay_in_order() -> None:
+    moved = spread([50.0, 49.0, 51.0, 10.0], 15.0, 0.0, 100.0)
+    assert sorted(moved) == [10.0, 35.0, 50.0, 65.0]
+    assert moved[1] < moved[0] < moved[2]
+
+
+def test_labels_at_the_edge_stay_inside() -> None:
+    assert spread([99.0, 100.0], 15.0, 0.0, 100.0) == [85.0, 100.0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-0.02, 0.003), (5.0, 5.0), (0.0, 12345.0)])
+def test_ticks_are_round_and_within(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in found)
+    assert len(found) <= 11
+
+
+def test_a_line_is_broken_where_a_score_is_missing() -> None:
+    plot = Plot(["a", "b", "c", "d", "e"], 0.0, 1.0)
+    assert plot.line([(0.0, 0.1), (1.0, 0.2), (2.0, None), (3.0, 0.3), (4.0, 0.4)], "p1").count("M") == 2
+    assert plot.line([(0.0, None)], "p1") == ""

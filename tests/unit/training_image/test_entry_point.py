@@ -1,0 +1,133 @@
+"""The image's entry point as the task runs it: two processes, S3 over HTTP, a SIGTERM, and a second attempt."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from contender.adapters.aws.s3 import S3Objects
+from contender.registry.versions import ModelRegistry
+from contender.workflow.run_folder import CHECKPOINT, TRAINING, RunFolder
+from tests.unit.training_image.training_world import World
+
+ROOT = Path(__file__).parents[3]
+NUMBERS = itertools.count()
+SEARCHING = """
+name = "trial"
+task = "binary"
+target = "y"
+numeric = ["a"]
+[training]
+estimator = "tests.unit.training_image.task.stalling_estimator:build"
+[search]
+trials = 6
+[search.space]
+C = { low = 0.01, high = 10.0 }
+"""
+
+
+class Task:
+    """A run's training task on an S3 of its own, with two datasets."""
+
+    def __init__(self, endpoint: str) -> None:
+        client = boto3.client("s3", endpoint_url=endpoint)
+        number = next(NUMBERS)  # servers in one process share what they hold
+        data, models = f"data-{number}", f"models-{number}"
+        for bucket in (data, models):
+            client.create_bucket(Bucket=bucket)
+        self.folder = RunFolder(S3Objects(client, data), "trial", "run-1")
+        self.registry = ModelRegistry(S3Objects(client, models), "trial")
+        world = World()
+        world.start("run-1", SEARCHING)
+        world.add_dataset(0)
+        world.add_dataset(1)
+        for key in world.data.keys(""):
+            client.put_object(Bucket=data, Key=key, Body=world.data.get(key).body)
+        self.environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": endpoint,
+            "RUN_ID": "run-1",
+            "PIPELINE": "trial",
+            "DATA_BUCKET": data,
+            "MODEL_BUCKET": models,
+        }
+
+    def run(self, *, stop_at: str = "", **variables: str) -> tuple[int, str]:
+        """The exit code and the output; SIGTERM comes with the line in which `stop_at` stands."""
+        command = [sys.executable, "-u", "-m", "training_image"]
+        said = []
+        environment = {**self.environment, **variables}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if stop_at and stop_at in line:
+                    process.send_signal(signal.SIGTERM)
+        return process.returncode, "".join(said)
+
+    def report(self) -> dict[str, Any]:
+        return self.folder.read(TRAINING)
+
+
+@pytest.fixture
+def task() -> Iterator[Task]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield Task(f"http://{host}:{port}")
+    finally:
+        server.stop()
+
+
+def test_a_task_that_spot_takes_back_leaves_its_reason_and_goes_on_in_the_next(task: Task) -> None:
+    # Three folds a trial, and trial 0 is the first: trial 4 never gets to its second fold.
+    code, said = task.run(stop_at="getting nowhere", STALL_AT="13")
+
+    assert code == 143, said
+    assert task.report()["status"] == "failed"
+    assert task.report()["reason"].startswith("the training task was stopped before it had finished")
+    assert task.registry.versions() == ()
+    kept = task.folder.read(CHECKPOINT)["content"]["search"]["trials"]
+    assert [(trial["number"], len(trial["folds"])) for trial in kept] == [(0, 3), (1, 3), (2, 3), (3, 3), (4, 1)]
+
+    code, said = task.run()
+    assert code == 0, said
+    assert "the search goes on" in said
+    assert "trial 3 " not in said
+    report = task.report()
+    assert report["status"] == "trained"
+    assert report["resources"]["resumed"]
+    assert report["search"]["trials"] == 6
+    assert task.registry.versions() == (report["model_version"],)
+
+
+def test_a_task_that_hangs_is_ended_by_its_time_limit(task: Task) -> None:
+    task.folder.write_pipeline_file(SEARCHING.replace("[search]", "time_limit_seconds = 10\n[search]"))
+    code, said = task.run(STALL_AT="0")
+
+    assert code == 124, said
+    assert task.report()["reason"].startswith("the training took longer than training.time_limit_seconds = 10; ")
+
+
+def test_a_task_whose_environment_lacks_something_still_says_so(task: Task) -> None:
+    task.environment.pop("MODEL_BUCKET")
+    code, said = task.run()
+
+    assert code == 1
+    assert "MODEL_BUCKET" in said
+    assert task.report()["reason"].startswith("the training task ended with exit code 1 before it could say why")
+    assert json.dumps(task.report())

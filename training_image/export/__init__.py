@@ -1,0 +1,1 @@
+"""From a trained pipeline to the files that are served."""

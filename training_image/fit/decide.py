@@ -1,0 +1,135 @@
+"""What is decided before the served model is trained, on rows that the deciding model has not seen: when to stop, and
+how its probabilities have to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from contender.errors import TrainingFailedError
+from contender.pipeline.config import PipelineConfig
+from contender.stats.metrics import METRICS
+from training_image.estimators.catalogue import fit_estimator
+from training_image.export.export import check_finite, for_all_classes, predict
+from training_image.fit.early_stopping import find_rounds, with_rounds
+from training_image.onnx_parts.calibration import (
+    Calibrated,
+    calibrated,
+    fit_calibration,
+    log_scores,
+    log_shares,
+    smoothing_of,
+)
+from training_image.rows.take import Rows
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What was decided, and how good the deciding model was on the validation rows.
+
+    Attributes
+    ----------
+    config : with the number of rounds that were found.
+    stopping, calibration : the manifest's sections; None where nothing was decided.
+    rounds : of evidence.json.
+    parameters, smoothing : of the calibration; none where there is none.
+    validation : (validation rows, classes or 1) predictions of the deciding model, calibrated; None without such rows.
+    """
+
+    config: PipelineConfig
+    stopping: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
+    rounds: tuple[dict[str, float], ...] = ()
+    parameters: tuple[float, ...] = ()
+    smoothing: float = 0.0
+    validation: Floats | None = None
+
+    def applied(self, pipeline: Pipeline) -> Pipeline | Calibrated:
+        """A trained pipeline, calibrated if that was decided."""
+        return Calibrated(pipeline, self.parameters, self.smoothing) if self.parameters else pipeline
+
+
+def decide(
+    config: PipelineConfig, training: Rows, validation: Rows, *, classes: int, report: Callable[[str], None]
+) -> Decided:
+    """Decide what the pipeline file leaves open, with a model of the training rows alone.
+
+    Parameters
+    ----------
+    classes : how many there are among all rows that the served model learns from; 0 for a regression.
+
+    Raises
+    ------
+    TrainingFailedError
+        When the training rows have one class only, the validation rows none of theirs, or the estimator refuses them.
+    """
+    if not len(validation):
+        return Decided(config)
+    if classes and len(np.unique(training.target)) < 2:
+        raise TrainingFailedError(
+            f"the {len(training)} training rows before the validation rows are all of one class: nothing can be "
+            "decided with them; set fewer training.validation_blocks, or upload more data"
+        )
+    if classes and not np.isin(validation.target, training.target).any():
+        raise TrainingFailedError(
+            f"none of the {len(validation)} validation rows has a class that the {len(training)} training rows before "
+            "them have: nothing can be decided with them; set more training.validation_blocks, or correct the labels"
+        )
+    stopping = find_rounds(config, training, validation) if config.training.early_stopping_rounds else None
+    if stopping is not None:
+        config = with_rounds(config, stopping.rounds)
+        report(f"{stopping.rounds} of {stopping.of} rounds are best on {len(validation)} validation rows")
+    pipeline = fit_estimator(config, training.matrix, training.target, training.weights)
+    answers = for_all_classes(pipeline, predict(pipeline, validation.matrix), classes)
+    check_finite(pipeline, validation.matrix, answers)
+    parameters: tuple[float, ...] = ()
+    section, smoothing = None, smoothing_of(pipeline)
+    if config.training.calibration != "none":
+        parameters, section, answers = _calibration(pipeline, answers, validation, smoothing, report)
+    return Decided(
+        config,
+        stopping=stopping.to_dict() if stopping else None,
+        calibration=section,
+        rounds=tuple(stopping.points()) if stopping else (),
+        parameters=parameters,
+        smoothing=smoothing,
+        validation=answers,
+    )
+
+
+def _calibration(
+    pipeline: Pipeline, answers: Floats, validation: Rows, smoothing: float, report: Callable[[str], None]
+) -> tuple[tuple[float, ...], dict[str, Any] | None, Floats]:
+    """The parameters, the manifest's section, and the answers as calibrated. Rows of a class that the deciding model
+    has not seen are left out."""
+    known = np.isin(validation.target, pipeline.classes_)
+    truth = validation.target[known]
+    if answers.shape[1] == 2:
+        scores = log_scores(pipeline, validation.matrix, smoothing)
+    else:
+        scores = log_shares(answers, smoothing)
+    found = fit_calibration(scores[known], truth)
+    if found is None:
+        report("not calibrated: where the model gives the validation rows higher probabilities, less comes true")
+        return (), None, answers
+    after = calibrated(scores, found)
+    loss = METRICS["log_loss"]
+    section = {
+        "method": "sigmoid",
+        "parameters": list(found),
+        "log_loss_before": loss.score(truth, answers[known]),
+        "log_loss_after": loss.score(truth, after[known]),
+        "rows": len(truth),
+    }
+    report(
+        f"calibrated on {len(truth)} validation rows: their log loss goes from {section['log_loss_before']:.4f} to "
+        f"{section['log_loss_after']:.4f}"
+    )
+    return found, section, after

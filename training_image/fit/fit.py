@@ -1,0 +1,241 @@
+"""From rows to a trained model and everything that is known about it; no AWS, no clock, no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from contender.comparison.compare import naive_predictions
+from contender.data.encoding import FeatureEncoding, encode
+from contender.drift.batch_check import Reference, reference_of
+from contender.drift.profiles.profile import Profile
+from contender.pipeline.config import PipelineConfig
+from contender.registry.candidate import Candidate
+from contender.table import BLOCK, ORDER, Table
+from training_image.estimators.catalogue import fit_estimator
+from training_image.estimators.user_estimator import named_if_own
+from training_image.evidence.overfit import Scored, overfit
+from training_image.export.export import check_parity, score_onnx, to_onnx, to_skops
+from training_image.export.golden_requests import golden_file, typical_row
+from training_image.fit.decide import Decided, decide
+from training_image.fit.describe import Answered, describe
+from training_image.onnx_parts.calibration import Calibrated
+from training_image.rows.prepare import Prepared, prepare
+from training_image.rows.splits import folds
+from training_image.rows.take import spread
+from training_image.search.search import Found, search, with_parameters
+from training_image.task.checkpoint import NO_CHECKPOINT, Checkpoint
+from training_image.task.progress import Progress, Report, progress_of, silent
+
+PARITY_ROWS = 10_000
+"""Rows on which the exported model is compared with the trained one, spread over training and holdout."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The newest rows, kept from training, from the oldest to the newest of them in time."""
+
+    from_order: float
+    through_order: float
+    rows: int
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and the evidence about it.
+
+    Attributes
+    ----------
+    classes : the target's values in the order of the predictions' columns; None for a regression.
+    positive : the class whose probability is answered; None unless there are two classes.
+    encodings : how each feature becomes a number, in the order in which the model takes them.
+    pipeline, onnx : what scikit-learn trained and the graph that is served; they agree on real rows.
+    reference : what new data is checked against: the rows' profile, and the model's answers on the holdout.
+    trained_through : the largest order (time) among the training rows.
+    metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
+    baseline : the constant prediction that ignores the features.
+    typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
+    parameters : all of the estimator's, defaults too.
+    split : how many rows were for what; the manifest's section of that name, like those that follow.
+    search, stopping, calibration : what was decided before, None where nothing was.
+    overfit : of each metric the value on training, validation and holdout rows with its 95 % interval.
+    evidence, explanation : the content of evidence.json and explanation.json.
+    """
+
+    classes: tuple[str, ...] | None
+    positive: str | None
+    encodings: tuple[FeatureEncoding, ...]
+    pipeline: Pipeline | Calibrated
+    onnx: bytes
+    reference: Reference
+    trained_rows: int
+    trained_through: float
+    holdout: Holdout
+    metrics: dict[str, float | None]
+    metrics_training: dict[str, float | None]
+    baseline: tuple[float, ...]
+    typical: dict[str, Any]
+    golden: bytes
+    parameters: dict[str, Any]
+    split: dict[str, int]
+    search: dict[str, Any] | None = None
+    stopping: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
+    overfit: dict[str, Any] | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> Profile:
+        """What its rows looked like."""
+        return self.reference.profile
+
+    def skops(self) -> bytes:
+        """The trained pipeline as a file that runs no code when it is opened."""
+        return to_skops(self.pipeline)
+
+
+# How a sum is divided among threads shows in its last digits, and another machine has another number of them.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
+def train(
+    config: PipelineConfig,
+    table: Table,
+    order: NDArray[np.float64],
+    blocks: NDArray[Any],
+    *,
+    report: Report = silent,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+    described: bool = True,
+) -> TrainedModel:
+    """Train on the older rows and score on the newest blocks.
+
+    Parameters
+    ----------
+    table : the pipeline's features and target, in any order of rows.
+    order : (n,) what sorts the rows in time.
+    blocks : (n,) labels of rows that are not independent of each other (a day, a user).
+    report : told one line a step; a `Progress` also measures the steps, and gives a search its clock.
+    checkpoint : what an earlier attempt had finished of a search.
+    described : whether evidence and explanation are wanted; they take about as long as the training.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there are too few blocks, the target does not fit the task or is constant, all features are constant,
+        nothing can be judged on the holdout, or the estimator fails or gives no finite predictions.
+    ParityError
+        When the exported model does not give the trained model's answers.
+    """
+    progress = progress_of(report)
+    prepared = prepare(config, table, order, blocks, report=progress)
+    found = _search(config, prepared, progress, checkpoint) if config.search.trials else None
+    if found is not None:
+        config = with_parameters(config, found.parameters)
+    with progress.phase("fitting"), named_if_own(config.training.estimator):
+        decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=progress)
+        rows = prepared.rows
+        progress(f"training {config.training.estimator} on {len(rows)} rows, holding out {len(prepared.holdout)}")
+        trained = fit_estimator(decided.config, rows.matrix, rows.target, rows.weights)
+    pipeline = decided.applied(trained)
+    with progress.phase("export"), named_if_own(config.training.estimator):
+        graph = to_onnx(pipeline, len(prepared.encodings))
+        everything = np.concatenate([rows.matrix, prepared.holdout_matrix])
+        compared = everything[spread(len(everything), PARITY_ROWS)]
+        difference = check_parity(pipeline, graph, compared)
+        progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
+    with progress.phase("evidence"):
+        answered = _answered(prepared, graph, decided)
+        figures = overfit(
+            answered.training, answered.validation, answered.holdout, config, positive=prepared.positive_index
+        )
+        for line in figures.lines():
+            progress(line)
+        evidence: dict[str, Any] = {}
+        explanation: dict[str, Any] = {}
+        if described:
+            evidence, explanation = describe(
+                config, prepared, answered, decided=decided, found=found, trained=trained, graph=graph
+            )
+    typical = typical_row(prepared.training, prepared.encodings)
+    return TrainedModel(
+        classes=prepared.classes,
+        positive=prepared.positive,
+        encodings=prepared.encodings,
+        pipeline=pipeline,
+        onnx=graph,
+        reference=_reference(config, prepared, graph),
+        trained_rows=len(rows),
+        trained_through=float(prepared.training[ORDER].max()),
+        holdout=_holdout(prepared.holdout),
+        metrics=figures.metrics,
+        metrics_training=figures.metrics_training,
+        baseline=tuple(naive_predictions(rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
+        typical=typical,
+        golden=golden_file(prepared.holdout, prepared.encodings, typical, pipeline),
+        parameters=_plain(trained[-1].get_params(deep=False)),
+        split=prepared.split,
+        search=found.summary if found else None,
+        stopping=decided.stopping,
+        calibration=decided.calibration,
+        overfit=figures.to_dict(),
+        evidence=evidence,
+        explanation=explanation,
+    )
+
+
+def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, checkpoint: Checkpoint) -> Found:
+    """The best parameters that the budget finds, on folds of the rows that the model may learn from."""
+    rows, training = prepared.rows, prepared.training
+    with progress.phase("search"):
+        return search(
+            config,
+            rows.matrix,
+            rows.target,
+            folds(training[ORDER], training[BLOCK], config.training, config.search.folds),
+            rows.weights,
+            positive=prepared.positive_index,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+
+
+def _answered(prepared: Prepared, graph: bytes, decided: Decided) -> Answered:
+    """What the models say of each part, scored as it is served."""
+    rows, blocks, validation = prepared.rows, prepared.training[BLOCK], None
+    if decided.validation is not None:
+        checked = prepared.checked
+        validation = Scored(rows.target[checked], decided.validation, blocks[checked])
+    return Answered(
+        training=Scored(rows.target, score_onnx(graph, rows.matrix), blocks),
+        validation=validation,
+        holdout=Scored(prepared.judged, score_onnx(graph, prepared.holdout_matrix), prepared.holdout[BLOCK]),
+    )
+
+
+def _reference(config: PipelineConfig, prepared: Prepared, graph: bytes) -> Reference:
+    """What new data is checked against. The gap's rows are in no part of it."""
+    served = Candidate(
+        {"classes": prepared.classes, "positive": prepared.positive},
+        lambda wanted: score_onnx(graph, encode(wanted, prepared.encodings)),
+    )
+    seen = ~prepared.parts.gap
+    return reference_of(config, prepared.table.take(seen), prepared.parts.holdout[seen], served)
+
+
+def _holdout(rows: Table) -> Holdout:
+    order, blocks = rows[ORDER], rows[BLOCK]
+    return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())))
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON values."""
+    return {
+        name: value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+        for name, value in sorted(parameters.items())
+    }

@@ -1,0 +1,1 @@
+"""What parts of a pipeline become in ONNX."""

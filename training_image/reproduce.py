@@ -1,0 +1,83 @@
+"""A model version trained again from what its manifest keeps: the same rows, settings, chosen parameters and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from contender.data.datasets import DatasetStore
+from contender.errors import NotFoundError
+from contender.pipeline.config import PipelineConfig
+from contender.ports import Objects
+from contender.table import BLOCK, ORDER
+from contender.training.settings import config_of_settings
+from training_image.evidence.explanation import against_champion
+from training_image.evidence.files import evidence_files
+from training_image.fit.fit import train
+from training_image.manifest import build_manifest
+from training_image.search.search import with_parameters
+from training_image.task.progress import Report, silent
+from training_image.train import files_of, read_datasets
+
+
+def train_again(
+    manifest: Mapping[str, Any], data: Objects, *, code: str, image: str | None = None, report: Report = silent
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and the files that the training of a version gives here and now; nothing is written.
+
+    A search is not repeated: how far it got is a matter of seconds, and what it chose is in the manifest.
+
+    Parameters
+    ----------
+    manifest : the version's.
+    data : the data bucket, with the dataset versions that the manifest names; each is checked against its sha256.
+    code, image : the digests of this code, and of the container image that it runs in.
+
+    Raises
+    ------
+    NotFoundError
+        When the version is from before its settings were kept, or a dataset version is gone.
+    IntegrityError
+        When rows are not what they were.
+    TrainingFailedError
+        As the training itself.
+    """
+    config = config_of(manifest)
+    store = DatasetStore(data, config.name)
+    datasets = [store.manifest(version) for version in manifest["datasets"]]
+    report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
+    table = read_datasets(store, datasets, config)
+    model = train(config, table, table[ORDER], table[BLOCK], report=report)
+    made = build_manifest(
+        config,
+        model,
+        run_id=str(manifest["run_id"]),
+        datasets=list(manifest["datasets"]),
+        created_at=datetime.fromisoformat(manifest["created_at"]),
+        code=code,
+        image=image,
+    )
+    explanation = against_champion(model.explanation, None)  # which champion there was is not the version's
+    return made, files_of(model) | evidence_files(made, model.evidence, explanation)
+
+
+def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
+    """The pipeline as it was trained, with the parameters that a search found.
+
+    Raises
+    ------
+    NotFoundError
+        When the manifest does not keep its settings.
+    """
+    settings = manifest.get("settings")
+    if settings is None:
+        raise NotFoundError(
+            f"{manifest['version']} is from before versions kept their settings, so it cannot be trained again from "
+            "its manifest; a training now keeps them: contender retrain"
+        )
+    config = config_of_settings(str(manifest["pipeline"]), settings)
+    found = manifest.get("search")
+    config = replace(config, search=replace(config.search, trials=0))
+    return with_parameters(config, found["best"]) if found else config

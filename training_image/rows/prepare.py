@@ -1,0 +1,121 @@
+"""A pipeline's rows, divided by time and encoded: all that training knows before it tries anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.data.encoding import FeatureEncoding, encode, fit_encoding
+from contender.pipeline.config import PipelineConfig
+from contender.table import BLOCK, ORDER, Table
+from training_image.rows.splits import Split, split
+from training_image.rows.take import Rows
+from training_image.rows.targets import check_holdout, check_variation, classes_of, indices, positive_index, positive_of
+from training_image.rows.weights import sample_weights
+from training_image.task.progress import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The rows in the order of time.
+
+    Attributes
+    ----------
+    table : all rows, with `_order` and `_block`; parts : which of them are for what.
+    training, holdout : the rows that the served model learns from, and those that it is judged on.
+    classes : the target's values in the order of the predictions' columns; None for a regression.
+    positive : the class whose probability is answered; None unless the task is binary.
+    encodings : how each feature becomes a number.
+    rows : `training` as an estimator takes it.
+    holdout_matrix, judged : `holdout` (n, features) encoded, and its target, -1 for a class that training has not seen.
+    """
+
+    table: Table
+    parts: Split
+    training: Table
+    holdout: Table
+    classes: tuple[str, ...] | None
+    positive: str | None
+    encodings: tuple[FeatureEncoding, ...]
+    rows: Rows
+    holdout_matrix: NDArray[np.float32]
+    judged: NDArray[Any]
+
+    @property
+    def positive_index(self) -> int:
+        return positive_index(self.classes, self.positive)
+
+    @property
+    def columns(self) -> int:
+        """How many classes there are; 0 for a regression."""
+        return len(self.classes or ())
+
+    @cached_property
+    def checked(self) -> NDArray[np.bool_]:
+        """Which of the training rows are there to decide on."""
+        mask: NDArray[np.bool_] = self.parts.validation[self.parts.served]
+        return mask
+
+    @property
+    def deciding(self) -> Rows:
+        """What a deciding model learns from."""
+        return self.rows.take(self.parts.training[self.parts.served])
+
+    @property
+    def validation(self) -> Rows:
+        """What is decided on."""
+        return self.rows.take(self.checked)
+
+    @property
+    def split(self) -> dict[str, int]:
+        """The manifest's section."""
+        counted = {"training": self.parts.training, "validation": self.parts.validation, "gap": self.parts.gap}
+        return {f"{name}_rows": int(part.sum()) for name, part in counted.items()}
+
+
+def prepare(
+    config: PipelineConfig, table: Table, order: NDArray[np.float64], blocks: NDArray[Any], *, report: Report
+) -> Prepared:
+    """Sort, divide and encode the rows.
+
+    Parameters
+    ----------
+    table, order, blocks : (n,) as `training_image.fit.fit.train` takes them.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there are too few blocks, the target does not fit the task or is constant, all features are constant, or
+        nothing can be judged on the holdout.
+    """
+    in_time = np.argsort(order, kind="stable")
+    everything = Table({**table.take(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})
+    parts = split(everything[ORDER], everything[BLOCK], config.training)
+    training, holdout = everything.take(parts.served), everything.take(parts.holdout)
+    classes = classes_of(training[config.target], config)
+    positive = positive_of(classes, config)
+    judged = indices(holdout[config.target], classes)
+    said = check_holdout(judged, classes, config)
+    if said:
+        report(said)
+    encodings = fit_encoding(training, config)
+    target = indices(training[config.target], classes)
+    weights = sample_weights(training[ORDER], training[BLOCK], target, config.training)
+    rows = Rows(encode(training, encodings), target, weights)
+    check_variation(rows.matrix, config.features)
+    return Prepared(
+        table=everything,
+        parts=parts,
+        training=training,
+        holdout=holdout,
+        classes=classes,
+        positive=positive,
+        encodings=encodings,
+        rows=rows,
+        holdout_matrix=encode(holdout, encodings),
+        judged=judged,
+    )

@@ -1,0 +1,1 @@
+"""The training task around the training: progress, checkpoints, supervision."""
