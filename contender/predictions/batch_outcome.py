@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from contender.predictions.batch_jobs import FORMAT, BatchRequest, JobPlan, PartReport, Rejected, Written
+from contender.predictions.batch_folder import PartReport, Written
+from contender.predictions.batch_messages import BatchRequest
+from contender.predictions.batch_plan import FORMAT, JobPlan
 from contender.workflow.messages import MAX_REASON_CHARACTERS
 from contender.workflow.outcome import Mail
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that was not predicted: its number in the file (from 1), the column at fault (or none), why, and itself."""
+
+    row: int
+    column: str
+    reason: str
+    content: Any
 
 
 def summarise(rejected: Iterable[Rejected]) -> dict[str, dict[str, Any]]:

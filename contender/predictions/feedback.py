@@ -11,7 +11,7 @@ from typing import Any
 from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import parse_prediction_id
-from contender.predictions.log import is_kept
+from contender.predictions.log_messages import is_kept
 from contender.table import as_category
 
 MAX_ITEMS = 1_000

@@ -17,7 +17,9 @@ from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import PredictionId, parse_prediction_id
 from contender.predictions.live_metrics import LiveCounts, Outputs, Score, label_change, score
-from contender.predictions.log import Record, expiry, is_kept, label_key
+from contender.predictions.log_messages import is_kept
+from contender.predictions.record import Record
+from contender.predictions.table_items import expiry, label_key
 from contender.table import as_category
 
 Label = str | float

@@ -15,7 +15,7 @@ from functools import reduce
 from typing import Any
 
 from contender.errors import InvalidInputError
-from contender.predictions.log import Prediction, Record
+from contender.predictions.record import Prediction, Record
 
 RELATIVE_ERROR = 0.025
 PROBABILITY_BINS = 20

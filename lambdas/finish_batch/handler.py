@@ -15,19 +15,10 @@ from contender.adapters.aws.batch_source import etags
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.errors import IntegrityError
-from contender.predictions.batch_jobs import (
-    FAILED_PARTS,
-    FAILURE,
-    MANIFEST,
-    BatchState,
-    Finish,
-    JobFolder,
-    JobPlan,
-    PartReport,
-    Plan,
-    report_name,
-)
+from contender.predictions.batch_folder import FAILED_PARTS, FAILURE, MANIFEST, JobFolder, PartReport, report_name
+from contender.predictions.batch_messages import BatchState, Finish, Plan
 from contender.predictions.batch_outcome import build_manifest, describe, failure_mail, part_failures, rejection_mail
+from contender.predictions.batch_plan import JobPlan
 from contender.registry.versions import ModelRegistry
 from lambdas.step import step
 

@@ -25,7 +25,8 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import PredictionId
 from contender.predictions.label_join import Given, Joined, join, newest, read_id, read_message, why_unknown
 from contender.predictions.live_metrics import NOTHING, total
-from contender.predictions.log import Record, day_of, expiry, label_key, minute_of, read_rows_item, rows_key
+from contender.predictions.record import Record
+from contender.predictions.table_items import day_of, expiry, label_key, minute_of, read_rows_item, rows_key
 from contender.registry.versions import ModelReader
 from lambdas.queues import Manifests, QueueMessage, emit_live, failures, read_messages
 

@@ -23,7 +23,8 @@ from contender.adapters.files.prediction_files import file_name, predictions_par
 from contender.errors import ContenderError, InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.live_metrics import LiveCounts, count_record, count_shadow, total
-from contender.predictions.log import CHALLENGER, Record, day_of, expiry, minute_of, rows_item, rows_key
+from contender.predictions.record import CHALLENGER, Record
+from contender.predictions.table_items import day_of, expiry, minute_of, rows_item, rows_key
 from contender.registry.versions import ModelReader
 from lambdas.queues import Manifests, QueueMessage, emit_live, failures, read_messages
 

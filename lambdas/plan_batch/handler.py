@@ -18,24 +18,18 @@ from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.batch_rows import Layout, look_at_csv, look_at_parquet, open_parquet
 from contender.errors import BatchRejectedError, NotFoundError
-from contender.predictions.batch_jobs import (
+from contender.predictions.batch_folder import (
     FAILURE,
-    FORMAT,
     MANIFEST,
-    PART_ROWS,
     PLAN,
     UNDER_WAY_SECONDS,
-    BatchState,
-    Found,
     JobFolder,
-    JobPlan,
-    Plan,
-    Source,
-    check_columns,
     is_to_predict,
     out_prefix,
     parts_name,
 )
+from contender.predictions.batch_messages import BatchState, Found, Plan
+from contender.predictions.batch_plan import FORMAT, PART_ROWS, JobPlan, Source, check_columns
 from contender.registry.pointer import PointerState, require_pointer
 from contender.registry.versions import ModelRegistry
 from contender.storage import sha256

@@ -19,19 +19,17 @@ from contender.adapters.environment import read_environment
 from contender.adapters.files.batch_rows import read_part, write_predictions, write_rejected
 from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.onnx_model import OnnxModel, load_model
-from contender.predictions.batch_jobs import (
-    BatchState,
+from contender.predictions.batch_folder import (
     JobFolder,
-    JobPlan,
-    Part,
-    PartDone,
     PartReport,
     failed_name,
     predictions_name,
     rejected_name,
     report_name,
 )
+from contender.predictions.batch_messages import BatchState, PartDone
 from contender.predictions.batch_outcome import summarise
+from contender.predictions.batch_plan import JobPlan, Part
 from contender.registry.versions import ModelRegistry
 from contender.workflow.messages import MAX_REASON_CHARACTERS
 from lambdas.step import emit, logger, step

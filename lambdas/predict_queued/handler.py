@@ -24,8 +24,11 @@ from contender.adapters.serving.disk_cache import WarmFiles
 from contender.adapters.serving.onnx_model import load_model
 from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.async_requests import AsyncRequest, body_sha256
 from contender.predictions.ids import parse_prediction_id
-from contender.predictions.log import ASYNC, CHAMPION, AsyncRequest, body_sha256, log_record, messages_of, request_key
+from contender.predictions.log_messages import messages_of
+from contender.predictions.record import ASYNC, CHAMPION, log_record
+from contender.predictions.table_items import request_key
 from contender.serving.pointer_follower import Follower
 from lambdas.queues import QueueMessage, failures, read_messages
 from lambdas.serve.http import ProblemError

@@ -18,7 +18,7 @@ from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.disk_cache import WarmFiles
 from contender.adapters.serving.onnx_model import OnnxModel, load_model
 from contender.pipeline.serving_policy import ServingPolicy
-from contender.predictions.log import CHALLENGER
+from contender.predictions.record import CHALLENGER
 from contender.registry.versions import ModelReader, ModelVersion
 from contender.serving.pointer_follower import Follower
 from lambdas.serve.after_answer import AfterAnswer

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.async_requests import AsyncRequest
 from contender.predictions.ids import PredictionId, parse_prediction_id
-from contender.predictions.log import AsyncRequest, Record, label_key, read_rows_item, request_key, rows_key
+from contender.predictions.record import Record
+from contender.predictions.table_items import label_key, read_rows_item, request_key, rows_key
 from contender.serving.requests import describe
 from lambdas.serve.http import ProblemError, Report, reaching
 from lambdas.serve.ports import Table

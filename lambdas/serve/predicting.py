@@ -15,7 +15,8 @@ from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import RANDOM_BYTES, new_request_id
-from contender.predictions.log import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record, messages_of
+from contender.predictions.log_messages import messages_of
+from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record
 from contender.serving.contributions import of_answer
 from contender.serving.pointer_follower import Serving
 from contender.serving.requests import PredictRequest, answer, check_answer_size, read_request

@@ -11,9 +11,10 @@ from typing import Any
 from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import InvalidInputError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.async_requests import AsyncRequest, body_sha256
 from contender.predictions.feedback import Refusal, read_feedback
 from contender.predictions.ids import request_id_of_key
-from contender.predictions.log import AsyncRequest, body_sha256, request_key
+from contender.predictions.table_items import request_key
 from contender.serving.requests import MAX_ASYNC_ROWS, MAX_KEY, read_request
 from lambdas.serve.http import ProblemError, Report, reaching
 from lambdas.serve.ports import Queue, Table

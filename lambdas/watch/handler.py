@@ -16,7 +16,7 @@ from contender.adapters.environment import read_environment
 from contender.errors import InvalidInputError, NotFoundError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.log import CHALLENGER, CHAMPION
+from contender.predictions.record import CHALLENGER, CHAMPION
 from contender.registry.pointer import Pointer, Trial, read_pointer
 from contender.rollout.canary import Alarms, Side, WatchReport, watch
 from contender.workflow.messages import RunState, Watch

@@ -15,7 +15,7 @@ import pytest
 
 from contender.adapters.aws.batch_source import find_source
 from contender.cli.following import wait_for_execution
-from contender.predictions.batch_jobs import JobFolder, in_prefix
+from contender.predictions.batch_folder import JobFolder, in_prefix
 from contender.storage import sha256
 from tests.e2e import shop
 from tests.e2e.loop import START_SECONDS, LivePipeline, LocalLoop, csv, eventually

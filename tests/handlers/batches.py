@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from contender.predictions.batch_jobs import JobFolder
+from contender.predictions.batch_folder import JobFolder
 from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, Context
 
 

@@ -12,7 +12,8 @@ from contender.adapters.aws.prediction_table import PredictionTable
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.log import Record, log_record, messages_of
+from contender.predictions.log_messages import messages_of
+from contender.predictions.record import Record, log_record
 from tests.handlers.conftest import Cloud, Context
 
 AT = 1_767_225_600.0

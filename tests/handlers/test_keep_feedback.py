@@ -11,7 +11,7 @@ import pytest
 
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id
-from contender.predictions.log import Shadow
+from contender.predictions.record import Shadow
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver, live, messages, record, request_id, rows_in
 from tests.handlers.serving import ask, crown, publish

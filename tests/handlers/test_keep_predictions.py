@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from contender.pipeline.serving_policy import ServingPolicy
-from contender.predictions.log import Shadow, read_rows_item, rows_key
+from contender.predictions.record import Shadow
+from contender.predictions.table_items import read_rows_item, rows_key
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver, live, messages, record, request_id, rows_in, table
 from tests.handlers.serving import publish

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contender.predictions.batch_jobs import MAX_PARTS, PLAN, UNDER_WAY_SECONDS
+from contender.predictions.batch_folder import PLAN, UNDER_WAY_SECONDS
+from contender.predictions.batch_plan import MAX_PARTS
 from tests.handlers.batches import Job, csv, job, parquet, put
 from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud
 from tests.handlers.serving import crown

@@ -8,8 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
+from contender.predictions.async_requests import AsyncRequest
 from contender.predictions.ids import request_id_of_key
-from contender.predictions.log import AsyncRequest, Record, request_key
+from contender.predictions.record import Record
+from contender.predictions.table_items import request_key
 from tests.handlers.conftest import Cloud
 from tests.handlers.queued import AT, deliver
 from tests.handlers.serving import ROW, ask, crown, taken

@@ -14,7 +14,7 @@ import pytest
 
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import parse_prediction_id
-from contender.predictions.log import Record
+from contender.predictions.record import Record
 from contender.registry.pointer import Mode, Trial, end_trial, read_pointer, roll_back, start_trial
 from contender.registry.versions import MODEL
 from tests.handlers.conftest import Cloud

@@ -12,8 +12,11 @@ import pytest
 
 from contender.adapters.light_aws.services import LightAws
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.async_requests import AsyncRequest
 from contender.predictions.ids import new_request_id, request_id_of_key
-from contender.predictions.log import AsyncRequest, Record, label_key, log_record, messages_of, rows_item
+from contender.predictions.log_messages import messages_of
+from contender.predictions.record import Record, log_record
+from contender.predictions.table_items import label_key, rows_item
 from tests.handlers.conftest import Cloud
 from tests.handlers.serving import ROW, ask, call, crown, event, look_again, predict, taken
 

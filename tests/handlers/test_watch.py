@@ -12,7 +12,8 @@ import pytest
 from contender.adapters.aws.prediction_table import LiveMinute
 from contender.errors import InvalidInputError
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.log import CHALLENGER, CHAMPION, minute_of
+from contender.predictions.record import CHALLENGER, CHAMPION
+from contender.predictions.table_items import minute_of
 from contender.registry.pointer import Trial, read_pointer, roll_back, start_trial
 from contender.workflow.run_folder import WATCH
 from tests.conftest import create_runs_table

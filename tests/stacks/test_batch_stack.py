@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from contender.predictions.batch_jobs import UNDER_WAY_SECONDS
+from contender.predictions.batch_folder import UNDER_WAY_SECONDS
 from stacks.batch import batch_function_specs
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat, synthesise
 

@@ -12,7 +12,8 @@ import boto3
 import pytest
 from statelint.linter import Linter
 
-from contender.predictions.batch_jobs import MAX_PARTS, BatchState, Finish, Found, PartDone, Plan
+from contender.predictions.batch_messages import BatchState, Finish, Found, PartDone, Plan
+from contender.predictions.batch_plan import MAX_PARTS
 from contender.workflow.messages import Failure
 from tests.conftest import create_bucket
 from tests.statemachines import definition as asl

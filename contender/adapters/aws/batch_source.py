@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from contender.errors import NotFoundError
 from contender.ports import Objects
-from contender.predictions.batch_jobs import MANIFEST, JobFolder, Source, in_prefix, is_to_predict
+from contender.predictions.batch_folder import MANIFEST, JobFolder, in_prefix, is_to_predict
+from contender.predictions.batch_plan import Source
 
 CHUNK_BYTES = 4 << 20
 LOOKS_AT_ONCE = 16

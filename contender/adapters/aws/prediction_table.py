@@ -1,7 +1,7 @@
 """The predictions table with boto3: items that are written once, and live counts that each is added to once.
 
 SQS may deliver a message twice. An item and what it adds to the counts are therefore one transaction, and the item
-decides: where it is there already, nothing is added. Which items there are is said in `contender.predictions.log`.
+decides: where it is there already, nothing is added. `contender.predictions.table_items` says which items there are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from contender.errors import ConflictError
 from contender.predictions.live_metrics import NOTHING, LiveCounts, total
-from contender.predictions.log import live_key, live_partition, minute_of
+from contender.predictions.table_items import live_key, live_partition, minute_of
 
 Outcome = Literal["written", "there already", "not written"]
 

@@ -21,7 +21,8 @@ from contender.adapters.files.readers import MISSING_TEXTS, read_categories, rea
 from contender.data.csv_records import Fault, Lines, cut, read_header, read_rows
 from contender.data.schema import shown
 from contender.errors import BatchRejectedError
-from contender.predictions.batch_jobs import MAX_PARTS, PART_BYTES, JobPlan, Part, Rejected, row_ranges
+from contender.predictions.batch_outcome import Rejected
+from contender.predictions.batch_plan import MAX_PARTS, PART_BYTES, JobPlan, Part, row_ranges
 from contender.predictions.ids import prediction_id
 from contender.table import Column, Table, as_category
 

@@ -16,7 +16,7 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import prediction_id
 from contender.predictions.label_join import Joined
 from contender.predictions.live_metrics import Outputs
-from contender.predictions.log import Prediction, Record
+from contender.predictions.record import Prediction, Record
 from contender.table import as_category
 
 FEATURE = "feature_"

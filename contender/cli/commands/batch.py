@@ -26,7 +26,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.errors import ContenderError
-from contender.predictions.batch_jobs import FAILURE, MANIFEST, JobFolder, in_prefix
+from contender.predictions.batch_folder import FAILURE, MANIFEST, JobFolder, in_prefix
 from contender.predictions.batch_outcome import describe
 
 

@@ -14,7 +14,7 @@ from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
 from contender.predictions.live_metrics import NOTHING, LiveCounts
-from contender.predictions.log import VARIANTS
+from contender.predictions.record import VARIANTS
 from contender.registry.pointer import Pointer, require_pointer
 
 SHOWN_CLASSES = 4

@@ -15,7 +15,7 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id, request_id_of_key
 from contender.predictions.label_join import Given, check_label, join, newest, read_id, read_message, why_unknown
 from contender.predictions.live_metrics import LiveCounts, Outputs, total
-from contender.predictions.log import Record, Shadow, log_record
+from contender.predictions.record import Record, Shadow, log_record
 
 BINARY = Outputs("binary", ("no", "yes"), "yes")
 NUMBER = Outputs("regression")

@@ -24,7 +24,7 @@ from contender.predictions.live_metrics import (
     score,
     total,
 )
-from contender.predictions.log import Record, Shadow, log_record
+from contender.predictions.record import Record, Shadow, log_record
 
 BINARY = Outputs("binary", ("no", "yes"), "yes")
 MANY = Outputs("multiclass", ("a", "b", "c"))

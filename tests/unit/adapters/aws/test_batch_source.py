@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from contender.adapters.aws.batch_source import RangedFile, SourceReader, etags, find_source
 from contender.errors import NotFoundError
-from contender.predictions.batch_jobs import Source
+from contender.predictions.batch_plan import Source
 from tests.conftest import create_bucket
 
 BODY = bytes(range(256)) * 40

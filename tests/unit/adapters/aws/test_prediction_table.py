@@ -11,7 +11,7 @@ import pytest
 from contender.adapters.aws.prediction_table import Entry, LiveMinute, PredictionTable
 from contender.errors import ConflictError
 from contender.predictions.live_metrics import NOTHING, LiveCounts
-from contender.predictions.log import live_key, rows_key
+from contender.predictions.table_items import live_key, rows_key
 from tests.conftest import create_runs_table
 
 MINUTE = LiveMinute("shop", "v1", "champion", "1970-01-01T00:01Z", 999)

@@ -19,7 +19,8 @@ from contender.adapters.files.batch_rows import (
     write_predictions,
     write_rejected,
 )
-from contender.predictions.batch_jobs import JobPlan, Rejected, Source
+from contender.predictions.batch_outcome import Rejected
+from contender.predictions.batch_plan import JobPlan, Source
 from contender.table import Table
 
 FEATURES = [

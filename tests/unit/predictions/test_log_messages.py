@@ -1,55 +1,19 @@
-"""The record of a prediction: sampled alike on each retry, without what the policy drops, in parts for a queue."""
+"""A record as messages: sampled alike on each retry, without what the policy drops, in parts for a queue."""
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id
-from contender.predictions.log import (
-    MAX_MESSAGE_BYTES,
-    AsyncRequest,
-    Record,
-    Shadow,
-    body_sha256,
-    hashed,
-    is_kept,
-    log_record,
-    messages_of,
-    minute_of,
-    read_rows_item,
-    rows_item,
-)
-
-POLICY = ServingPolicy()
-REQUEST = new_request_id(1_700_000_000_000, bytes(10))
-
-
-def record(count: int = 2, *, width: int = 5, with_shadow: bool = False, **changes: Any) -> Record:
-    settings: dict[str, Any] = {
-        "pipeline": "shop",
-        "request_id": REQUEST,
-        "at": 1_700_000_000.25,
-        "source": "sync",
-        "variant": "champion",
-        "version": "v1",
-        "latency_ms": 1.5,
-        "rows": [{"amount": number / 7, "kind": "k" * width} for number in range(count)],
-        "predictions": [[0.25, number / max(count, 1)] for number in range(count)],
-        "shadow": Shadow("v2", [[0.5, number] for number in range(count)], 2.5) if with_shadow else None,
-    }
-    return log_record(**settings | changes)
-
-
-def read(messages: list[str]) -> list[Record]:
-    return [Record.from_json(text) for text in messages]
+from contender.predictions.log_messages import MAX_MESSAGE_BYTES, hashed, is_kept, messages_of
+from contender.predictions.record import Record, Shadow
+from contender.predictions.table_items import rows_item
+from tests.unit.predictions.records import POLICY, read, record
 
 
 def test_a_small_record_is_one_message_that_reads_back_as_it_was() -> None:
@@ -137,69 +101,3 @@ def test_a_shadow_that_failed_says_why_in_short() -> None:
     (found,) = read(messages_of(record(shadow=Shadow("v2", [[1.0]], 1.0, "x" * 5_000)), POLICY))
     assert found.shadow is not None
     assert (found.shadow.predictions, len(found.shadow.error or "")) == ([], 1_000)
-
-
-def message(**changes: Any) -> str:
-    (text,) = messages_of(record(), POLICY)
-    return json.dumps({**json.loads(text), **changes})
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "not JSON"),
-        ("[" * 100_000, "not JSON"),
-        ("[]", "format 1"),
-        ('{"format": 2}', "format 1"),
-        ('{"format": 1}', "no pipeline"),
-        (message(extra=1), "unknown field 'extra'"),
-        (message(at="now"), "at must be int"),
-        (message(at=float("nan")), "at must be epoch seconds"),
-        (message(part=True), "part must be int"),
-        (message(part=-1), "0 or more"),
-        (message(source="batch"), "source must be"),
-        (message(variant="v1"), "variant must be"),
-        (message(request_id="p1"), "prediction_id must be"),
-        (message(request_id=REQUEST + "-1"), "request_id must be"),
-        (message(latency_ms=-1), "latency_ms"),
-        (message(rows=[{}]), "1 rows, but 2 predictions"),
-        (message(rows=[1, 2]), "rows must be objects"),
-        (message(predictions=[1, 2]), "lists of numbers"),
-        (message(predictions=[["1"], [2]]), "lists of numbers"),
-        (message(predictions=[[], []]), "lists of numbers"),
-        (message(shadow=[]), "shadow must be dict"),
-        (message(shadow={"predictions": []}), "shadow has no version"),
-        (message(shadow={"version": "v2", "predictions": [[1.0]]}), "1 of the shadow"),
-    ],
-)
-def test_a_message_that_is_no_record_is_refused_by_the_field(text: str, told: str) -> None:
-    with pytest.raises(InvalidInputError, match=told):
-        Record.from_json(text)
-
-
-def test_an_item_holds_a_part_until_it_expires() -> None:
-    (found,) = read(messages_of(record(), POLICY))
-    item = rows_item(found, 30)
-    assert (item["pk"], item["sk"]) == (REQUEST, "rows#0")
-    assert item["expires_at"] == 1_700_000_001 + 30 * 86_400
-    assert read_rows_item(item) == found
-
-
-def test_a_damaged_item_is_told_from_a_record() -> None:
-    with pytest.raises(InvalidInputError, match="cannot be unpacked"):
-        read_rows_item({"body": b"no gzip"})
-
-
-def test_an_asynchronous_request_is_kept_with_its_answer() -> None:
-    done = AsyncRequest(REQUEST, "k", "0" * 64, 1.5, "done", {"predictions": [1]}, None, 2.5, ["m"])
-    item = done.to_item(30)
-    assert (item["pk"], item["sk"], item["status"]) == (REQUEST, "request", "done")
-    assert AsyncRequest.from_item(item) == done
-
-
-def test_a_body_has_one_digest_whatever_the_order_of_its_keys() -> None:
-    assert body_sha256({"a": 1, "b": 2}) == body_sha256({"b": 2, "a": 1}) != body_sha256({"a": 1, "b": 3})
-
-
-def test_a_minute_is_named_as_its_start() -> None:
-    assert minute_of(119.9) == "1970-01-01T00:01Z"
