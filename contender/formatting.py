@@ -1,4 +1,4 @@
-"""How figures stand in sentences: with the digits that they are worth."""
+"""Formats figures for text, with as many digits as they are worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the core needs from the world: objects with conditional writes, and a ledger.
+"""Interfaces to the world: objects with conditional writes, and the ledger of runs.
 
 `contender.adapters` implements these on S3 and DynamoDB; the tests implement them in memory.
 """

@@ -1,4 +1,4 @@
-"""Objects that are written once, and the digests they are known by."""
+"""Immutable objects and their sha256 digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of columns: what every decision is made on.
+"""A table of columns, the input of every decision.
 
 Numeric columns are float64 with NaN for missing. Categorical columns are object arrays of `str` with `None` for
 missing. There is no third kind: a boolean or an integer code that names something is a category.

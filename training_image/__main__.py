@@ -1,4 +1,4 @@
-"""The image's entry point: `python -m training_image`, with the variables that `training_image.train` asks for.
+"""The image's entry point: starts the training and waits for it.
 
 The training runs in a process of its own (`training_image.train`); this one waits, and leaves the reason where that one
 cannot.

@@ -1,4 +1,4 @@
-"""Whether the training still gets anywhere: `python -m training_image.health`, asked once a minute by the engine.
+"""The container's health check: `python -m training_image.health`, run once a minute by the engine.
 
 A task that waits for something that never comes uses no processor time, and that is what is looked at. A loop without
 an end looks like work; the training's time limit ends that one.

@@ -1,4 +1,4 @@
-"""What a model version says about itself: its name, its code, its data, its packages, its figures."""
+"""The manifest of a model version: name, code, data, packages, metrics."""
 
 from __future__ import annotations
 

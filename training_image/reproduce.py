@@ -1,4 +1,4 @@
-"""A model version trained again from what its manifest keeps: the same rows, settings, chosen parameters and seed."""
+"""Trains a model version again from its manifest: same rows, settings, parameters and seed."""
 
 from __future__ import annotations
 

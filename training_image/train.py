@@ -1,9 +1,11 @@
-"""The training itself: `python -m training_image.train`, with RUN_ID, PIPELINE and the two buckets set; SIGNING_KEY_ID
-names the key that signs the version. The image's entry point, `training_image/__main__.py`, starts it and waits.
+"""The training: trains a model and writes it as an immutable model version.
 
-It leaves an immutable model version in the model bucket and `training.json` in the run's folder, which says
-what came of it. A second attempt for the same run finds the first one's model version and does not train
-again; where there is none yet, it takes over what the first one's search had finished. So it may be killed at any time.
+`python -m training_image.train` reads RUN_ID, PIPELINE and the two buckets from the environment; SIGNING_KEY_ID names
+the key that signs the version. The image's entry point, `training_image/__main__.py`, starts it and waits.
+
+It writes `training.json` with the outcome to the run's folder. A second attempt for the same run finds the first one's
+model version and does not train again; without one it goes on with what the first one's search had finished. So it may
+be killed at any time.
 """
 
 from __future__ import annotations

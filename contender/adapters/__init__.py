@@ -1,1 +1,1 @@
-"""The edge: S3, DynamoDB, files and ONNX behind the core's ports. No decisions here."""
+"""Implements the ports: S3, DynamoDB, files, ONNX, trackers. No decisions here."""

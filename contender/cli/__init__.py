@@ -1,1 +1,1 @@
-"""The command line: reads arguments, asks the core through the adapters, shows what came. No decisions here."""
+"""The command line: parses arguments, calls the core, prints the result. No decisions here."""

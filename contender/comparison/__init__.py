@@ -1,1 +1,1 @@
-"""Champion against challenger: the verdict, its guards, and its error budget."""
+"""Compares challenger and champion: the verdict, its guards and its error budget."""

@@ -1,1 +1,1 @@
-"""From uploads to dataset versions, and from rows to the matrix that models take."""
+"""Uploads become dataset versions; rows become the matrix that models take."""

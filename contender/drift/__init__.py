@@ -1,1 +1,1 @@
-"""Has the data changed? From a batch to a verdict."""
+"""Drift detection: from a batch to a verdict."""

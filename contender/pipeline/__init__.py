@@ -1,1 +1,1 @@
-"""The pipeline file: read, checked, and turned into typed settings."""
+"""The pipeline file, parsed and validated into typed settings."""

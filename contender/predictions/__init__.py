@@ -1,1 +1,1 @@
-"""Predictions after they were made: ids, log, labels, live metrics, batch jobs."""
+"""Stored predictions: ids, log, labels, live metrics, batch jobs."""

@@ -1,1 +1,1 @@
-"""The loop over history, before it is deployed."""
+"""Backtest: the loop simulated over historical data."""

@@ -1,1 +1,1 @@
-"""HTML pages and charts for people."""
+"""HTML reports, model cards and charts."""

@@ -1,1 +1,1 @@
-"""How a challenger that won comes to serve: approval, rehearsal, canary, rollback."""
+"""From a won comparison to serving: rehearsal, approval, canary, rollback."""

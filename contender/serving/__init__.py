@@ -1,1 +1,1 @@
-"""A prediction request and its answer."""
+"""A prediction request and its response."""

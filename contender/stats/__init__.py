@@ -1,1 +1,1 @@
-"""Metrics, their uncertainty, and statistical tests that know no pipeline."""
+"""Metrics, confidence intervals and statistical tests; knows no pipeline."""

@@ -1,1 +1,1 @@
-"""Runs mirrored to experiment trackers; DVC files."""
+"""What experiment trackers and DVC get to see of a run."""

@@ -1,1 +1,1 @@
-"""What a model is made of: which data, which settings, whether again, at what cost."""
+"""Around a training: data window, settings, fingerprint, reuse, cost."""

@@ -1,1 +1,1 @@
-"""What the states of the loop tell each other, and how a run begins and ends."""
+"""Messages between states; how a run begins and ends."""

@@ -1,1 +1,1 @@
-"""What is told of a trained model."""
+"""Evidence about a trained model: explanation, overfitting, curves."""

@@ -1,1 +1,1 @@
-"""From a trained pipeline to the files that are served."""
+"""Exports a trained pipeline to the files that are served."""

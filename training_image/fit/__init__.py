@@ -1,1 +1,1 @@
-"""From rows to a trained model."""
+"""Fits a model: decides on validation rows, then trains on all."""

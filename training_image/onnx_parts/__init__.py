@@ -1,1 +1,1 @@
-"""What parts of a pipeline become in ONNX."""
+"""Conversion of calibration and LightGBM to ONNX; what cannot be converted."""

@@ -1,1 +1,1 @@
-"""Rows, divided by time and weighted."""
+"""Rows, split by time and weighted."""

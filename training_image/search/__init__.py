@@ -1,1 +1,1 @@
-"""The search for parameters."""
+"""Hyperparameter search."""

@@ -1,1 +1,1 @@
-"""The training task around the training: progress, checkpoints, supervision."""
+"""The task around the training: progress, checkpoints, supervision."""

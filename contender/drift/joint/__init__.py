@@ -1,1 +1,1 @@
-"""Changes between features that leave each feature alone."""
+"""Multivariate drift: changes in how features depend on each other."""

@@ -1,1 +1,1 @@
-"""What metrics probably are on rows without labels."""
+"""Estimates of metrics on rows without labels."""

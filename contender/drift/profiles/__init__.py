@@ -1,1 +1,1 @@
-"""Columns counted on fixed grids: small, exact to a stated bound, mergeable."""
+"""Columns counted on fixed grids: small, mergeable, exact to a stated bound."""
