@@ -9,22 +9,34 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from contender.cli.commands import api as api_commands
-from contender.cli.commands import approval as approval_commands
-from contender.cli.commands import batch as batch_commands
-from contender.cli.commands import card as card_commands
-from contender.cli.commands import cloud as cloud_commands
-from contender.cli.commands import data as data_commands
-from contender.cli.commands import dataset as dataset_commands
-from contender.cli.commands import demo
-from contender.cli.commands import live as live_commands
-from contender.cli.commands import model as model_commands
-from contender.cli.commands import replay as replay_commands
-from contender.cli.commands import reproduce as reproduce_commands
-from contender.cli.commands import rollout as rollout_commands
-from contender.cli.commands import runs as run_commands
-from contender.cli.commands import signing as signing_commands
-from contender.cli.commands import tracking as tracking_commands
+from contender.cli.commands import (
+    approve,
+    batch,
+    card,
+    champion,
+    dataset,
+    demo,
+    down,
+    init,
+    live,
+    mlflow,
+    openapi,
+    predict,
+    reject,
+    replay,
+    reproduce,
+    retrain,
+    rollback,
+    runs,
+    show,
+    sign,
+    status,
+    tensorboard,
+    trial,
+    up,
+    upload,
+    url,
+)
 from contender.cli.console import errors
 from contender.errors import ContenderError
 
@@ -40,25 +52,35 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (
-    cloud_commands,
-    data_commands,
-    dataset_commands,
-    run_commands,
-    approval_commands,
-    model_commands,
-    card_commands,
-    api_commands,
-    batch_commands,
-    rollout_commands,
-    live_commands,
-    replay_commands,
-    reproduce_commands,
-    signing_commands,
-    tracking_commands,
+for command in (
+    up,
+    down,
+    status,
+    init,
+    upload,
+    retrain,
+    dataset,
+    runs,
+    show,
+    approve,
+    reject,
+    champion,
+    predict,
+    card,
+    url,
+    openapi,
+    batch,
+    rollback,
+    trial,
+    live,
+    replay,
+    reproduce,
+    sign,
+    mlflow,
+    tensorboard,
     demo,
 ):
-    commands.add_to(app)
+    command.add_to(app)
 
 
 def run() -> None:

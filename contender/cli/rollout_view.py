@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.text import Text
 
 from contender.cli.console import console, print_fields, print_table
+from contender.formatting import percent
 from contender.ports import ApprovalRequest
+from contender.registry.pointer import Trial
 
 
 def question_record(pipeline: str, request: ApprovalRequest) -> dict[str, Any]:
@@ -55,6 +58,18 @@ def print_approval(request: ApprovalRequest) -> None:
             "reason": request.reason,
         }
     )
+
+
+def trial_in_words(trial: Trial) -> str:
+    """What a trial does, and until when.
+
+    >>> trial_in_words(Trial("v2", "sha", 0.25, "shadow", until="2026-01-01T12:00:00+00:00"))
+    'v2 sees 25 % of the requests without answering, until 2026-01-01 12:00 UTC'
+    """
+    share = f"{percent(trial.weight)} of the requests"
+    does = f"sees {share} without answering" if trial.mode == "shadow" else f"answers {share}"
+    until = f", until {trial.until[:16].replace('T', ' ')} UTC" if trial.until else ""
+    return f"{escape(trial.version)} {does}{until}"
 
 
 def _number(value: Any) -> str:

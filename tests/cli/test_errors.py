@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contender.cli.clouds import Cloud, Workbench
-from contender.cli.commands.data import send
+from contender.cli.uploads import send
 from contender.errors import NotFoundError
 from tests.cli.conftest import Contender
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contender.cli.commands import api as api_commands
+from contender.cli.commands import openapi as openapi_command
 from contender.registry.versions import ModelRegistry
 from tests.cli.conftest import Contender
 from tests.fakes import MemoryObjects
@@ -30,7 +30,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
     """The model bucket of a cloud that is up."""
     objects = MemoryObjects()
     bench = SimpleNamespace(models=objects, api_url="https://api.example.org")
-    monkeypatch.setattr(api_commands, "workbench", lambda *_: bench)
+    monkeypatch.setattr(openapi_command, "workbench", lambda *_: bench)
     return objects
 
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
+from contender.cli.caller import caller_of
 from contender.cli.clouds import LOCAL, Cloud, Workbench
-from contender.cli.commands.rollout import begin_trial, put_back, stop_trial, swap_from_here, who
+from contender.cli.commands.rollback import put_back, swap_from_here
+from contender.cli.commands.trial import begin_trial, stop_trial
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.registry.pointer import Pointer, promote, read_pointer
 from contender.registry.versions import ModelRegistry
@@ -62,7 +64,7 @@ def test_a_rollback_from_here_is_in_the_history_and_among_the_runs(bench: Workbe
     assert swap_from_here(bench, reason="a drill").champion == "v1"
     (entry,) = bench.ledger.promotions("shop")
     assert (entry["kind"], entry["champion"], entry["reason"]) == ("rollback", "v1", "rolled back: a drill")
-    assert entry["by"] == who(bench)
+    assert entry["by"] == caller_of(bench)
     (run,) = bench.ledger.runs("shop")
     assert (run["verdict"], run["champion_before"], run["champion_after"]) == ("rolled_back", "v2", "v1")
     assert (run["trigger"], "a drill" in run["reason"]) == ("manual", True)
@@ -93,7 +95,7 @@ def test_a_trial_begins_beside_the_champion_and_ends_by_itself(bench: Workbench,
     assert trial.manifest_sha256 == ModelRegistry(bench.models, "shop").read("v3").manifest_sha256
     assert timedelta(hours=2) <= datetime.fromisoformat(trial.until) - before < timedelta(hours=2, minutes=5)
     (entry,) = bench.ledger.promotions("shop")
-    assert (entry["kind"], entry["by"], entry["run_id"]) == (mode, who(bench), trial.run_id)
+    assert (entry["kind"], entry["by"], entry["run_id"]) == (mode, caller_of(bench), trial.run_id)
 
 
 @pytest.mark.parametrize("bad", [True, False])
@@ -145,4 +147,4 @@ def test_without_a_trial_there_is_none_to_end(bench: Workbench) -> None:
 
 
 def test_in_an_account_the_history_names_the_callers_identity(bench: Workbench) -> None:
-    assert who(Workbench(bench.cloud, "prod", "shop")).startswith("arn:aws:sts::")
+    assert caller_of(Workbench(bench.cloud, "prod", "shop")).startswith("arn:aws:sts::")

@@ -14,7 +14,7 @@ import pytest
 
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
-from contender.cli.commands.runs import RunView
+from contender.cli.run_view import RunView
 from contender.comparison.alpha_spending import Earlier
 from contender.comparison.compare import compare
 from contender.comparison.guards import MIB

@@ -10,7 +10,7 @@ import pytest
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
-from contender.cli.commands.signing import sign_versions
+from contender.cli.commands.sign import sign_versions
 from contender.errors import IntegrityError, NotFoundError
 from contender.registry.signatures import require_signature
 from contender.registry.versions import MODEL, SIGNATURE, ModelRegistry, ModelVersion

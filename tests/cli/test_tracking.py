@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contender.cli.commands.tracking import find_version as find
+from contender.cli.commands.tensorboard import find_version as find
 from contender.errors import NotFoundError
 from tests.cli.conftest import Contender
 from tests.models import crown

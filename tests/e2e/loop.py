@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from contender.cli.clouds import LOCAL, Workbench, connect
-from contender.cli.following import wait_for_execution
+from contender.cli.execution_view import wait_for_execution
 from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.registry.pointer import Pointer, read_pointer
 from contender.workflow.run_folder import RunFolder

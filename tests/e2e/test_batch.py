@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.aws.batch_source import find_source
-from contender.cli.following import wait_for_execution
+from contender.cli.execution_view import wait_for_execution
 from contender.predictions.batch_folder import JobFolder, in_prefix
 from contender.storage import sha256
 from tests.e2e import shop

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from contender.cli.commands.runs import PROMISED_KEYS
+from contender.cli.run_view import PROMISED_KEYS
 from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 from demo_data import flights, movies
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually

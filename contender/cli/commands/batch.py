@@ -14,9 +14,9 @@ from rich.markup import escape
 
 from contender.adapters.aws.batch_source import find_source
 from contender.cli.clouds import Workbench
-from contender.cli.commands.data import START_SECONDS, read_local
 from contender.cli.console import console, print_fields, print_json
-from contender.cli.following import follow, wait_for_execution
+from contender.cli.execution_view import follow, wait_for_execution
+from contender.cli.follow_run import START_SECONDS
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
     EnvironmentOption,
@@ -25,6 +25,7 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
+from contender.cli.uploads import read_local
 from contender.errors import ContenderError
 from contender.predictions.batch_folder import FAILURE, MANIFEST, JobFolder, in_prefix
 from contender.predictions.batch_outcome import describe

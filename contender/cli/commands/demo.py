@@ -15,13 +15,17 @@ from rich.rule import Rule
 from rich.text import Text
 
 from contender.cli.clouds import LOCAL, Workbench
-from contender.cli.commands.cloud import start_cloud
-from contender.cli.commands.data import Sent, follow_execution, follow_upload, send, start_by_hand
-from contender.cli.commands.rollout import begin_trial, put_back, stop_trial, trial_in_words
-from contender.cli.commands.runs import RunView
+from contender.cli.commands.retrain import start_by_hand
+from contender.cli.commands.rollback import put_back
+from contender.cli.commands.trial import begin_trial, stop_trial
+from contender.cli.commands.up import start_cloud
 from contender.cli.console import console, print_table, styled_verdict
+from contender.cli.follow_run import follow_execution, follow_upload
 from contender.cli.fresh_start import begin_afresh
 from contender.cli.options import pipeline_config, project_root, workbench
+from contender.cli.rollout_view import trial_in_words
+from contender.cli.run_view import RunView
+from contender.cli.uploads import Sent, send
 from contender.registry.pointer import read_pointer
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from demo_data import flights

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from contender.adapters.files.readers import read_batch
 from contender.adapters.user_code.metric import import_metric
-from contender.cli.commands.data import read_local
 from contender.cli.console import console, errors, print_json
 from contender.cli.options import JsonOption, pipeline_config, project_root
+from contender.cli.uploads import read_local
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig, load_pipeline, overridden
 from contender.replay.arms import Arm, arms_of

@@ -1,4 +1,4 @@
-"""`sign`: model versions from before signing was switched on, by a person who may use the key."""
+"""`contender sign`: sign model versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs seen through trackers: `mlflow` opens one and mirrors to it, `tensorboard` writes a version's event files."""
+"""`contender mlflow`: runs and model versions mirrored to MLflow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
 
@@ -16,7 +15,6 @@ from rich.text import Text
 
 from contender.adapters.trackers.mlflow import MlflowTracker, without_secrets
 from contender.adapters.trackers.plots import draw
-from contender.adapters.trackers.tensorboard import write_events
 from contender.cli.console import console, errors, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -27,13 +25,13 @@ from contender.cli.options import (
     project_root,
     workbench,
 )
-from contender.errors import ContenderError, InvalidInputError, NotFoundError
-from contender.registry.pointer import require_pointer
-from contender.registry.versions import ModelRegistry
-from contender.tracking.mirror import Mirror, Mirrored, version_files
+from contender.errors import ContenderError, InvalidInputError
+from contender.tracking.mirror import Mirror, Mirrored
 from localcloud.mlflow_server import MlflowServer
 
 EVERY_SECONDS = 5.0
+
+
 RUNS = "/#/experiments?workflowType=machine_learning"
 """Where MLflow shows runs of models that are trained; it begins with language models otherwise."""
 
@@ -69,14 +67,16 @@ UriOption = Annotated[
         help="An MLflow server that runs elsewhere. Without: one on this machine, below .contender/mlflow.",
     ),
 ]
+
+
 Report = Callable[[str], None]
+
 
 mlflow_app = typer.Typer(invoke_without_command=True)
 
 
 def add_to(app: typer.Typer) -> None:
     app.add_typer(mlflow_app, name="mlflow")
-    app.command()(tensorboard)
 
 
 @mlflow_app.callback()
@@ -195,40 +195,3 @@ def _in_words(mirrored: Mirrored) -> str:
 
 def _as_json(mirrored: Mirrored) -> dict[str, object]:
     return {"runs": list(mirrored.runs), "versions": list(mirrored.versions), "aliases": dict(mirrored.aliases or {})}
-
-
-def tensorboard(
-    version: Annotated[str, typer.Argument(help="A model version, enough of its beginning, or champion.")],
-    pipeline: PipelineOption,
-    logdir: Annotated[Path, typer.Option(help="Where the event files go, in a folder named as the version.")],
-    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a version's figures, curves and plots as TensorBoard event files.
-
-    Example: contender tensorboard champion --pipeline flights --logdir boards
-    """
-    bench = workbench(pipeline, environment)
-    registry = ModelRegistry(bench.models, pipeline)
-    model = registry.read(find_version(registry, version))
-    told, explanation = version_files(bench.data, registry, model)
-    folder = logdir / model.version
-    write_events(folder, told, draw(told.evidence or {}, explanation, None))
-    if as_json:
-        print_json({"version": model.version, "folder": str(folder)})
-        return
-    console.print(str(folder), markup=False)
-    console.print(f"look at it with: tensorboard --logdir {logdir}", style="dim", markup=False)
-
-
-def find_version(registry: ModelRegistry, asked: str) -> str:
-    """Raises NotFoundError when no version, or more than one, begins so."""
-    if asked == "champion":
-        return require_pointer(registry.objects, registry.pipeline).pointer.champion
-    found = [version for version in registry.versions() if version.startswith(asked)]
-    if len(found) != 1:
-        raise NotFoundError(
-            f"{'no' if not found else 'more than one'} version of {registry.pipeline} begins with {asked!r}; the "
-            f"newest are {', '.join(registry.versions()[-3:]) or 'none'}"
-        )
-    return found[0]

@@ -1,8 +1,7 @@
-"""Answering a run that asks a person: `approve` and `reject`."""
+"""Runs that wait for approval: found, and answered."""
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated
 
@@ -10,13 +9,10 @@ import typer
 from botocore.exceptions import ClientError
 
 from contender.adapters.aws.dynamodb import find_run
-from contender.cli.clouds import LOCAL, Workbench
+from contender.cli.caller import caller_of
+from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json
 from contender.cli.options import (
-    DEFAULT_ENVIRONMENT,
-    EnvironmentOption,
-    JsonOption,
-    PipelineOption,
     all_pipelines,
     workbench,
 )
@@ -26,50 +22,20 @@ from contender.rollout.approval import APPROVED, NOT_ANSWERED, REJECTED
 from contender.workflow.messages import MAX_REASON_CHARACTERS, Approval
 
 RunArgument = Annotated[str, typer.Argument(help="The run's id, or enough of its beginning.")]
+
+
 ReasonOption = Annotated[str, typer.Option(help="Why; kept in the run's record and mailed.")]
+
 
 WAITS_NO_MORE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(approve)
-    app.command()(reject)
-
-
-def approve(
-    run: RunArgument,
-    reason: ReasonOption = "",
-    pipeline: PipelineOption = "",
-    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
-    as_json: JsonOption = False,
-) -> None:
-    """Let the challenger of a run that asks serve; what it has to show: contender show RUN.
-
-    Example: contender approve 8b2e41c7 --reason "the loss is all in one hour of a strike"
-    """
-    _answer(run, pipeline, environment, approved=True, reason=reason, as_json=as_json)
-
-
-def reject(
-    run: RunArgument,
-    reason: ReasonOption = "",
-    pipeline: PipelineOption = "",
-    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
-    as_json: JsonOption = False,
-) -> None:
-    """Keep the champion of a run that asks; the challenger waits for no more rows either.
-
-    Example: contender reject 8b2e41c7 --reason "trained on the wrong month"
-    """
-    _answer(run, pipeline, environment, approved=False, reason=reason, as_json=as_json)
-
-
-def _answer(run: str, pipeline: str, environment: str, *, approved: bool, reason: str, as_json: bool) -> None:
+def answer_run(run: str, pipeline: str, environment: str, *, approved: bool, reason: str, as_json: bool) -> None:
     if len(reason) > MAX_REASON_CHARACTERS:
         raise InvalidInputError(f"--reason takes {MAX_REASON_CHARACTERS} characters, but got {len(reason)}")
     names = [pipeline] if pipeline else all_pipelines()
     bench, request = find_question(run, [workbench(name, environment) for name in names])
-    said = Approval(approved, who(bench), reason)
+    said = Approval(approved, caller_of(bench), reason)
     send_answer(bench, request, said)
     if as_json:
         print_json(
@@ -140,10 +106,3 @@ def send_answer(bench: Workbench, request: ApprovalRequest, said: Approval) -> N
         by=said.by,
         reason=said.reason,
     )
-
-
-def who(bench: Workbench) -> str:
-    """Who answers: the caller's identity in AWS, on the local cloud whoever is logged in."""
-    if bench.environment == LOCAL:
-        return getpass.getuser()
-    return str(bench.cloud.client("sts").get_caller_identity()["Arn"])

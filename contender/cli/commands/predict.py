@@ -1,17 +1,14 @@
-"""The model in production: `champion` shows it, `predict` asks it."""
+"""`contender predict`: ask the champion."""
 
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from contender.cli.commands.rollout import trial_in_words
-from contender.cli.console import console, print_fields, print_json
+from contender.cli.console import console, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
     EnvironmentOption,
@@ -22,39 +19,6 @@ from contender.cli.options import (
 )
 from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
-from contender.registry.pointer import require_pointer
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command()(champion)
-    app.command()(predict)
-
-
-def champion(
-    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
-) -> None:
-    """Show the champion pointer: which model version serves, since when, and what it replaced.
-
-    Example: contender champion --pipeline flights
-    """
-    pointer = require_pointer(workbench(pipeline, environment).models, pipeline).pointer
-    if as_json:
-        print_json(asdict(pointer))
-        return
-    trial = pointer.challenger
-    on_trial = trial_in_words(trial) if trial is not None and trial.is_on(time.time()) else None
-    print_fields(
-        {
-            "champion": pointer.champion,
-            "since": pointer.swapped_at,
-            "previous": pointer.previous or "none: it is the first",
-            "reason": pointer.reason,
-            "run": pointer.run_id,
-            "manifest sha256": pointer.manifest_sha256,
-            "on trial": on_trial,
-            "rolled back": ", ".join(reversed(pointer.rolled_back)),
-        }
-    )
 
 
 def predict(
@@ -95,3 +59,7 @@ def without_features(config: PipelineConfig) -> frozenset[str]:
 
 def _without(row: Any, names: frozenset[str]) -> Any:
     return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(predict)

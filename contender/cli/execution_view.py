@@ -1,4 +1,4 @@
-"""Watching an execution state by state until it ends."""
+"""An execution watched state by state until it ends."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from contender.errors import ContenderError
 
 POLL_SECONDS = 0.3
 
+
 ENTERED = ("TaskStateEntered", "MapStateEntered", "WaitStateEntered")
+
+
 EXITED = ("TaskStateExited", "MapStateExited", "WaitStateExited")
+
 
 HINTS = {"Approval": "waits for a person: contender approve {run} | reject {run}"}
 """What somebody has to do while a state waits."""

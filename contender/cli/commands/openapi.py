@@ -1,4 +1,4 @@
-"""The prediction API for those who call it: `url` says where it is, `openapi` what it takes and answers."""
+"""`contender openapi`: what the prediction API takes and answers."""
 
 from __future__ import annotations
 
@@ -22,25 +22,6 @@ from contender.cli.options import (
 from contender.registry.pointer import require_pointer
 from contender.registry.versions import ModelRegistry
 from contender.serving.openapi import document, page
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command()(url)
-    app.command()(openapi)
-
-
-def url(
-    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
-) -> None:
-    """Print the address of a pipeline's prediction API, for scripts.
-
-    Example: contender url --pipeline flights
-    """
-    address = workbench(pipeline, environment).api_url
-    if as_json:
-        print_json({"url": address})
-    else:
-        console.print(Text(address), soft_wrap=True)
 
 
 def openapi(
@@ -81,3 +62,7 @@ def print_routes(made: Mapping[str, Any]) -> None:
     ]
     print_table(("method", "path", ""), rows)
     console.print("[dim]--json prints the document, --html FILE writes it as a page[/dim]")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(openapi)

@@ -1,0 +1,58 @@
+"""`contender init`: write a pipeline file from data."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from contender.adapters.files.inspection import propose
+from contender.adapters.files.readers import read_frame
+from contender.cli.console import console, print_json
+from contender.cli.options import (
+    JsonOption,
+    project_root,
+)
+from contender.cli.uploads import read_local
+from contender.errors import InvalidInputError
+from contender.pipeline.config import parse_pipeline
+
+
+def init(
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a header.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
+    id: Annotated[str, typer.Option("--id", help="Column that names a row.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the pipeline; default: the file's name.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a pipeline file of that name.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a data file and write pipelines/NAME.toml for it.
+
+    Example: contender init sales.csv --target churned --time day
+    """
+    proposal = propose(
+        read_frame(read_local(data), data.name), source=data.name, target=target, time=time, row_id=id, name=name
+    )
+    parse_pipeline(proposal.text)
+    path = project_root() / "pipelines" / f"{proposal.name}.toml"
+    if path.exists() and not force:
+        raise InvalidInputError(f"{path} exists; give another --name, or --force to replace it")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(proposal.text, encoding="utf-8")
+    if as_json:
+        notes = list(proposal.notes)
+        print_json({"pipeline": proposal.name, "path": str(path), "task": proposal.task, "notes": notes})
+        return
+    console.print(f"wrote [bold]{escape(str(path))}[/bold]: {proposal.task}, target {escape(target)}")
+    for note in proposal.notes:
+        console.print(f"  [dim]{escape(note)}[/dim]")
+    upload_it = shlex.join(["contender", "upload", str(data), "--pipeline", proposal.name])
+    console.print(f"next: contender up, then {upload_it}", markup=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)

@@ -1,0 +1,31 @@
+"""`contender reject`."""
+
+from __future__ import annotations
+
+import typer
+
+from contender.cli.approvals import ReasonOption, RunArgument, answer_run
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+)
+
+
+def reject(
+    run: RunArgument,
+    reason: ReasonOption = "",
+    pipeline: PipelineOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the champion of a run that asks; the challenger waits for no more rows either.
+
+    Example: contender reject 8b2e41c7 --reason "trained on the wrong month"
+    """
+    answer_run(run, pipeline, environment, approved=False, reason=reason, as_json=as_json)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(reject)

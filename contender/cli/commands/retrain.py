@@ -1,0 +1,50 @@
+"""`contender retrain`: train a challenger now."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json
+from contender.cli.follow_run import follow_execution, print_outcome, run_of
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    workbench,
+)
+
+
+def retrain(
+    pipeline: PipelineOption,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a challenger trained now, drift or no drift, and follow the run to its end. It serves only if it wins.
+
+    Example: contender retrain --pipeline flights
+    """
+    bench = workbench(pipeline, environment)
+    execution = start_by_hand(bench)
+    if wait:
+        print_outcome(bench, lambda: follow_execution(bench, execution, quiet=as_json), as_json=as_json)
+    elif as_json:
+        print_json({"run_id": run_of(execution)})
+    else:
+        console.print(f"run {run_of(execution)} has started; see contender runs --pipeline {pipeline}", markup=False)
+
+
+def start_by_hand(bench: Workbench) -> str:
+    """Start a run that trains whether or not anything drifted; answers its execution."""
+    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline})
+    answer = bench.cloud.client("stepfunctions").start_execution(stateMachineArn=bench.state_machine_arn, input=asked)
+    return str(answer["executionArn"])
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(retrain)

@@ -1,0 +1,116 @@
+"""`contender rollback`: undo the newest change of the champion pointer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contender.cli.caller import caller_of
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json
+from contender.cli.follow_run import follow_execution
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    workbench,
+)
+from contender.errors import ContenderError
+from contender.registry.pointer import Pointer, read_pointer, require_pointer
+from contender.rollout.rollback import undo_newest
+from contender.workflow.messages import Request, RunState
+from contender.workflow.outcome import run_record
+
+
+def rollback(
+    pipeline: PipelineOption,
+    reason: Annotated[str, typer.Option(help="Why; kept in the history of champions.")] = "asked for by a person",
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Swap the pointer from here, when Step Functions is away. Nobody is mailed."),
+    ] = False,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo the newest change: end the trial that is on, or else make the previous version the champion again.
+
+    Example: contender rollback --pipeline flights --reason "predictions too high since noon"
+    """
+    bench = workbench(pipeline, environment)
+    before = read_pointer(bench.models, pipeline)
+    pointer = swap_from_here(bench, reason=reason) if direct else put_back(bench, reason=reason, quiet=as_json)
+    if as_json:
+        print_json(asdict(pointer))
+        return
+    trial = before.pointer.challenger if before else None
+    if trial is not None and before is not None and before.pointer.champion == pointer.champion:
+        console.print(f"[bold]{pointer.champion}[/bold] answers all requests again; {trial.version} is out")
+    else:
+        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
+    if direct:
+        console.print(f"[dim]recorded; no mail was sent, so tell whoever should know of {pipeline}[/dim]")
+
+
+def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
+    """Have the rollback machine undo the newest change, follow it, and answer the pointer after it.
+
+    Raises
+    ------
+    ContenderError
+        When nothing could be undone, or the machine cannot be reached; the message says what to do.
+    """
+    asked = {"pipeline": bench.pipeline, "trigger": "manual", "reason": reason, "by": caller_of(bench)}
+    try:
+        started = bench.cloud.client("stepfunctions").start_execution(
+            stateMachineArn=bench.rollback_machine_arn, input=json.dumps(asked)
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise ContenderError(
+            f"the rollback machine of {bench.pipeline} cannot be started: {error}; "
+            "`contender rollback --direct` swaps the pointer without it"
+        ) from None
+    record = follow_execution(bench, started["executionArn"], quiet=quiet)
+    if record["verdict"] == "failed":
+        raise ContenderError(f"nothing was rolled back: {record['reason']}")
+    return require_pointer(bench.models, bench.pipeline).pointer
+
+
+def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
+    """Undo the newest change without the machine; history and the list of runs have it all the same.
+
+    Raises
+    ------
+    ContenderError
+        When nothing could be undone.
+    """
+    now, run_id, by = datetime.now(UTC), str(uuid.uuid4()), caller_of(bench)
+    undone = undo_newest(
+        bench.models,
+        bench.ledger,
+        pipeline=bench.pipeline,
+        swap_id=f"rollback:{run_id}",
+        run_id=run_id,
+        reason=reason,
+        by=by,
+        by_person=True,
+        within_hours=0.0,
+        now=now,
+    )
+    if undone.rollback.status == "refused" or undone.pointer is None:
+        raise ContenderError(f"nothing was rolled back: {undone.rollback.reason}")
+    request = Request(bench.pipeline, "manual", reason=reason, by=by)
+    state = RunState(request, run_id, now.isoformat(), rollback=undone.rollback)
+    seconds = (datetime.now(UTC) - now).total_seconds()
+    bench.ledger.put_run(run_record(state, seconds=seconds, champion_after=undone.pointer.champion))
+    return undone.pointer
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(rollback)

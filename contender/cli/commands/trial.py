@@ -1,0 +1,154 @@
+"""`contender trial`: a challenger that serves alongside the champion."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, cast, get_args
+
+import typer
+
+from contender.cli.caller import caller_of
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, print_json
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    workbench,
+)
+from contender.cli.rollout_view import trial_in_words
+from contender.errors import InvalidInputError, NotFoundError
+from contender.registry.pointer import Mode, Pointer, Trial, end_trial, require_pointer, start_trial
+from contender.registry.versions import ModelRegistry
+from contender.rollout.rollback import history_entry
+
+MAX_TRIAL_HOURS = 24 * 14
+
+
+trials = typer.Typer(
+    no_args_is_help=True,
+    help="Put a challenger beside the champion, or take it off again.\n\nExample: contender trial start --help",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(trials, name="trial")
+
+
+@trials.command("start")
+def start(
+    pipeline: PipelineOption,
+    version: Annotated[str, typer.Option(help="The model version to try.")],
+    weight: Annotated[float, typer.Option(help="Share of the requests, above 0 and at most 1.")] = 0.1,
+    mode: Annotated[
+        str, typer.Option(help="canary: it answers its share. shadow: it sees it, the champion answers.")
+    ] = "canary",
+    hours: Annotated[
+        float, typer.Option(help=f"After so many hours it ends by itself; at most {MAX_TRIAL_HOURS}.")
+    ] = 1.0,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a version answer, or see, a share of the requests beside the champion. Nobody promotes it by itself.
+
+    A version that was rolled back may be tried again this way.
+
+    Example: contender trial start --pipeline flights --version 20260101T000000Z-0123abcd-4567ef01 --mode shadow
+    """
+    pointer = begin_trial(workbench(pipeline, environment), version=version, weight=weight, mode=mode, hours=hours)
+    if as_json:
+        print_json(asdict(pointer))
+        return
+    assert pointer.challenger is not None
+    console.print(trial_in_words(pointer.challenger))
+    console.print(f"[dim]contender trial end --pipeline {pipeline} takes it off[/dim]")
+
+
+def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hours: float) -> Pointer:
+    """Start a person's trial, and write it down.
+
+    Raises
+    ------
+    InvalidInputError
+        When an option is out of its bounds, or another trial is on.
+    """
+    if mode not in get_args(Mode):
+        raise InvalidInputError(f"--mode must be canary or shadow, but got {mode!r}")
+    if not 0.0 < hours <= MAX_TRIAL_HOURS:
+        raise InvalidInputError(f"--hours must be above 0 and at most {MAX_TRIAL_HOURS}, but got {hours:g}")
+    found, now, by = require_pointer(bench.models, bench.pipeline), datetime.now(UTC), caller_of(bench)
+    on = found.pointer.challenger
+    if on is not None and on.is_on(now.timestamp()):
+        raise InvalidInputError(f"{on.version} is on trial; end that first: contender trial end -p {bench.pipeline}")
+    pointer = start_trial(
+        bench.models,
+        pipeline=bench.pipeline,
+        trial=Trial(
+            version=version,
+            manifest_sha256=ModelRegistry(bench.models, bench.pipeline).read(version).manifest_sha256,
+            weight=weight,
+            mode=cast(Mode, mode),
+            run_id=f"{by}:{uuid.uuid4()}",
+            since=now.isoformat(),
+            until=(now + timedelta(hours=hours)).isoformat(),
+        ),
+        judged_against=found.etag,
+        fencing_token=found.pointer.fencing_token,
+        by_person=True,
+    )
+    assert pointer.challenger is not None
+    _write_down(bench, pointer, kind=mode, reason=trial_in_words(pointer.challenger), by=by)
+    return pointer
+
+
+@trials.command("end")
+def end(
+    pipeline: PipelineOption,
+    bad: Annotated[bool, typer.Option("--bad", help="It was worse: only a person may bring it back.")] = False,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the challenger that is on trial off: the champion answers all requests again.
+
+    Example: contender trial end --pipeline flights --bad
+    """
+    bench = workbench(pipeline, environment)
+    trial, pointer = stop_trial(bench, bad=bad)
+    if as_json:
+        print_json(asdict(pointer))
+    else:
+        console.print(f"{trial.version} is off; [bold]{pointer.champion}[/bold] answers all requests")
+
+
+def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:
+    """End the trial that is on, and write it down.
+
+    Raises
+    ------
+    NotFoundError
+        When none is on.
+    """
+    trial = require_pointer(bench.models, bench.pipeline).pointer.challenger
+    if trial is None:
+        raise NotFoundError(f"no challenger of {bench.pipeline} is on trial; see `contender champion`")
+    pointer = end_trial(
+        bench.models,
+        pipeline=bench.pipeline,
+        version=trial.version,
+        run_id=trial.run_id,
+        swap_id=f"{trial.run_id}:{trial.version}:end",
+        bad=bad,
+    )
+    reason = f"the trial of {trial.version} was ended by a person{', because it was worse' if bad else ''}"
+    _write_down(bench, pointer, kind="rollback" if bad else "trial ended", reason=reason, by=caller_of(bench))
+    return trial, pointer
+
+
+def _write_down(bench: Workbench, pointer: Pointer, *, kind: str, reason: str, by: str) -> None:
+    now = datetime.now(UTC).isoformat()
+    run_id = pointer.challenger.run_id if pointer.challenger else pointer.run_id
+    entry: dict[str, Any] = history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id, by=by)
+    bench.ledger.append_promotion(bench.pipeline, entry)

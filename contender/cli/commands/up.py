@@ -1,0 +1,57 @@
+"""`contender up`: start the local cloud."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+import localcloud.cloud
+from contender.cli.console import console, print_json
+from contender.cli.options import JsonOption, project_root
+
+
+def up(
+    containers: Annotated[
+        bool | None,
+        typer.Option(
+            "--containers/--processes",
+            help="Run training tasks and image functions as containers of a Docker engine, or as processes. "
+            "Default: as the last time; processes at first.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the local cloud and deploy every pipeline; run again, deploy what has changed since.
+
+    Example: contender up --containers
+    """
+    started = time.monotonic()
+    if as_json:
+        print_json(asdict(localcloud.cloud.up(project_root(), containers=containers)))
+        return
+    start_cloud(containers)
+    console.print(f"up in {time.monotonic() - started:.1f} s; next: contender upload FILE --pipeline NAME")
+
+
+def start_cloud(containers: bool | None = None) -> None:
+    """Bring the local cloud up with its progress shown, and say what the emulator could not take."""
+    with console.status("starting the local cloud") as spinner:
+        # Escaped: what a build prints has brackets, which are no markup.
+        deployment = localcloud.cloud.up(
+            project_root(), on_event=lambda message: spinner.update(escape(message)), containers=containers
+        )
+    for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
+        console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]")
+    for request in map(json.loads, deployment.started):
+        name = request["pipeline"]
+        console.print(f"{name}: its training was changed, a run has started; see contender runs --pipeline {name}")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(up)

@@ -1,0 +1,131 @@
+"""A run's record and reports on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from contender.cli.console import console, print_fields, print_table, styled_verdict
+from contender.cli.rollout_view import print_approval, print_rehearsal
+from contender.formatting import percent
+from contender.ports import ApprovalRequest
+from contender.reports.run.challenger import GUARDS
+
+PROMISED_KEYS = (
+    "run_id",
+    "pipeline",
+    "trigger",
+    "verdict",
+    "reason",
+    "dataset_version",
+    "champion_before",
+    "champion_after",
+    "started_at",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run's record, for people."""
+
+    record: Mapping[str, Any]
+
+    def print_line(self) -> None:
+        console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False)
+
+    def print_whole(self, reports: Mapping[str, Any], asked: ApprovalRequest | None = None) -> None:
+        self.print_line()
+        console.print()
+        print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
+        drift = reports.get("drift", {})
+        if drift.get("features"):
+            console.print("\n[bold]Drift[/bold]")
+            console.print(drift["reason"], markup=False)
+            print_table(
+                ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
+            )
+            print_fields(_drift_fields(drift))
+        comparison = reports.get("comparison", {})
+        if comparison:
+            console.print("\n[bold]Comparison[/bold]")
+            print_fields(_comparison_fields(comparison))
+        if reports.get("rehearsal"):
+            print_rehearsal(reports["rehearsal"])
+        if asked is not None:
+            print_approval(asked)
+        if reports.get("watch", {}).get("looks"):
+            console.print("\n[bold]Watch[/bold]")
+            print_fields(_watch_fields(reports["watch"]))
+
+
+def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """What the table of features does not tell: how all go together, how long, and what it means for the champion."""
+    fields = {}
+    evidence = found.get("evidence")
+    if evidence:
+        began = f", most by {evidence['strongest']} since {evidence['since']}" if evidence["since"] else ""
+        fields["evidence"] = f"{evidence['level']:,.0f} of {evidence['threshold']:,.0f} days{began}"
+    for name, about in (("joint", "together"), ("estimated", "estimated"), ("realised", "realised")):
+        if found.get(name):  # runs from before it existed say nothing of it
+            fields[about] = found[name]["reason"]
+    return fields
+
+
+def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """The figures of a comparison, each with what is needed to read it."""
+    fields = {"metric": f"{found['metric']} ({'more' if found['greater_is_better'] else 'less'} is better)"}
+    for name in ("champion", "challenger", "baseline"):
+        if found[name] is not None:
+            fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
+    if found["difference"] is not None:
+        fields["difference"] = (
+            f"{_number(found['difference'])}, {percent(found['confidence'])} interval "
+            f"{_number(found['low'])} to {_number(found['high'])}; worth a change from {_number(found['min_effect'])}"
+        )
+    fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
+    if found["rows_needed"]:
+        fields["rows"] += f"; about {found['rows_needed']:,} would decide"
+    if "spending" in found:
+        fields["sequence"] = found["spending"]["reason"]
+    for name in GUARDS:
+        if name in found:  # runs from before a guard existed say nothing of it
+            fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
+    return fields
+
+
+def _watch_fields(found: Mapping[str, Any]) -> dict[str, str]:
+    """What the last look at a canary saw."""
+    looks = found["looks"]
+    last = looks[-1]
+    fields = {
+        "canary": f"{found['challenger']} beside {found['champion']} since {found['since'][:16].replace('T', ' ')}",
+        "looks": f"{len(looks)}, the last after {last['seconds']:,.0f} s: {last['verdict']}",
+    }
+    for signal in last["signals"]:
+        figures = ""
+        if signal["status"] == "fine":  # the other reasons say it
+            figures = f" p {_number(signal['p_value'], 2)}, worse from {_number(signal['level'], 2)} down"
+        fields[signal["name"]] = f"{signal['status']}: {signal['reason']}{figures}"
+    alarms = last["alarms"]
+    fields["alarms"] = ", ".join(alarms["ringing"]) or alarms["note"] or "quiet"
+    return fields
+
+
+def _drift_row(found: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    mark = "●" if found["drifted"] else " "
+    aspect = " (missing)" if found["aspect"] == "missing" else ""
+    return (
+        Text.assemble((mark, "yellow"), f" {found['feature']}{aspect}"),
+        _number(found["distance"], 3),
+        _number(found["effect_floor"]),
+        _number(found["adjusted_p_value"], 2),
+        Text(found["direction"]),
+    )
+
+
+def _number(value: object, digits: int = 4) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, int | float) else "–"

@@ -1,0 +1,43 @@
+"""Files on this machine, sent to where an upload starts a run."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contender.cli.clouds import Workbench
+from contender.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An upload as S3 took it."""
+
+    key: str
+    etag: str
+    version_id: str | None
+
+
+def read_local(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def send(bench: Workbench, path: Path) -> Sent:
+    """Upload a file under a key of its own: two files of one name never meet.
+
+    Raises
+    ------
+    NotFoundError
+        When the pipeline is not deployed: nobody would notice the upload.
+    """
+    body = read_local(path)
+    _ = bench.state_machine_arn
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    key = f"incoming/{bench.pipeline}/{moment}/{unicodedata.normalize('NFC', path.name)}"
+    answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)
+    return Sent(key, answer["ETag"].strip('"'), answer.get("VersionId"))
