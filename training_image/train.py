@@ -38,7 +38,7 @@ from contender.table import BLOCK, ORDER, Table
 from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
 from contender.training.reuse import not_trained_again, version_of
 from contender.training.settings import settings_of
-from contender.training.window import last_drift, training_window
+from contender.training.window import datasets_to_train_on, last_drift
 from contender.workflow.run_folder import TRAINING, RunFolder
 from training_image.evidence.explanation import against_champion, champion_explanation
 from training_image.evidence.files import evidence_files
@@ -217,7 +217,7 @@ def newest_datasets(
     """
     if not manifests:
         raise TrainingFailedError(f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/")
-    chosen = training_window(manifests, config.training, since_order, order_to=lambda found: found.order_to)
+    chosen = datasets_to_train_on(manifests, config.training, since_order)
     for found in chosen:
         lacking = [name for name in (*config.features, config.target) if name not in found.columns]
         if lacking:

@@ -132,6 +132,20 @@ class BatchCheck:
     histograms: tuple[Mapping[str, Any], ...] = ()
     began: float | None = None
 
+    def drift_began(self, starts: Sequence[float]) -> float | None:
+        """Where the drift that was found began, by the order of its rows; None where none was found.
+
+        Of a batch that was counted before, it is not known any more where in it: it is its beginning.
+
+        Parameters
+        ----------
+        starts : the smallest order among the rows of each batch since the champion was trained, this one's the last.
+        """
+        if not self.report.drifted or self.began is not None:
+            return self.began
+        place = self.report.evidence.since_batch if self.report.evidence else None
+        return starts[-1 if place is None else min(place, len(starts) - 1)]
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -230,24 +244,6 @@ def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier:
         return None
     rows = blocks == over_time.since
     return float(table[ORDER][rows].min()) if rows.any() else None
-
-
-def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
-    r"""Why there is so much more data than the newest model had that a new one is due; empty when there is not.
-
-    Examples
-    --------
-    >>> from contender.pipeline.config import parse_pipeline
-    >>> config = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
-    >>> grown(config, rows=120_000, rows_before=10_000)
-    'There are 120,000 rows to train on, 12 times the 10,000 that the newest model had.'
-    """
-    times = config.training.retrain_growth
-    if times == 0.0 or rows < times * rows_before:
-        return ""
-    ratio = rows / max(rows_before, 1)
-    figure = f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.2g}"
-    return f"There are {rows:,} rows to train on, {figure} times the {rows_before:,} that the newest model had."
 
 
 def losses(asked: Answers) -> Floats:

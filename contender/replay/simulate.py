@@ -22,7 +22,7 @@ import numpy as np
 from contender.comparison.alpha_spending import earlier_comparisons
 from contender.comparison.evaluate import judge, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
-from contender.drift.batch_check import BatchCheck, check_batch, grown, observe
+from contender.drift.batch_check import check_batch, observe
 from contender.drift.profiles.profile import Profile
 from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError, InvalidInputError
@@ -36,6 +36,7 @@ from contender.replay.report import ArmResult, BatchSeen, DriftSeen, Judged, Rep
 from contender.stats.metrics import Metric, metric_for
 from contender.table import BLOCK, ORDER, Table
 from contender.training.cost import fargate_usd
+from contender.training.retraining import grown
 from contender.training.window import training_window
 
 Report = Callable[[int, int, str], None]
@@ -204,17 +205,12 @@ def _rows_of(batches: Sequence[HistoryBatch]) -> Table:
     return Table.concatenate([batch.table for batch in batches if batch.table is not None])
 
 
+def _order_from(batch: HistoryBatch) -> float:
+    return float(batch.table[ORDER].min()) if batch.table is not None else -np.inf
+
+
 def _order_to(batch: HistoryBatch) -> float:
     return float(batch.table[ORDER].max()) if batch.table is not None else -np.inf
-
-
-def _drift_began(check: BatchCheck, since: Sequence[HistoryBatch]) -> float | None:
-    """As DetectDrift knows it; `since` are the batches since the champion was trained, today's too."""
-    if not check.report.drifted or check.began is not None:
-        return check.began
-    place = check.report.evidence.since_batch if check.report.evidence else None
-    table = since[-1 if place is None else place].table
-    return float(table[ORDER].min()) if table is not None else -np.inf
 
 
 def _count(batches: Sequence[HistoryBatch]) -> int:
@@ -356,7 +352,7 @@ class _Runner:
             report.drifted_features,
             level=over_time.level if over_time else 0.0,
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
-            began=_drift_began(check, moment.since(model)),
+            began=check.drift_began([_order_from(batch) for batch in moment.since(model)]),
         )
 
     def _judge(self, moment: _Moment, challenger: _Model) -> Judged:

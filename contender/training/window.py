@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from contender.data.datasets import DatasetManifest
 from contender.errors import NotFoundError
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.registry.versions import ModelRegistry
@@ -42,6 +43,13 @@ def training_window(
         return versions
     at_least = len(versions) - max(policy.window_batches, 1)
     return [version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order]
+
+
+def datasets_to_train_on(
+    manifests: Sequence[DatasetManifest], policy: TrainingPolicy, since_order: float | None
+) -> Sequence[DatasetManifest]:
+    """The dataset versions that a training takes, of all in the order of their arrival; see `training_window`."""
+    return training_window(manifests, policy, since_order, order_to=lambda found: found.order_to)
 
 
 def drift_began(drift: Mapping[str, Any] | None, model: Mapping[str, Any] | None) -> float | None:

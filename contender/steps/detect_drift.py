@@ -1,0 +1,147 @@
+"""DetectDrift: compares new data with the champion's reference profile, and decides whether a model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
+from contender.comparison.judgements import Judgement, due_version, last_of
+from contender.data.datasets import DatasetManifest
+from contender.drift.batch_check import BatchCheck, Reference, check_batch, observe
+from contender.drift.dataset_window import DatasetWindow, dataset_window
+from contender.drift.profiles.profile import Profile
+from contender.drift.profiles.profile_store import Observations
+from contender.errors import NotFoundError, PipelineFileError
+from contender.pipeline.config import parse_pipeline
+from contender.ports import Objects
+from contender.registry.pointer import Pointer
+from contender.registry.versions import REFERENCE, ModelVersion
+from contender.steps.loop_run import Emit, LoadModel, LoopRun, ReadRows, ScoringRun
+from contender.table import Table
+from contender.training.fingerprint import fingerprint
+from contender.training.retraining import why_grown, why_requested
+from contender.training.reuse import LastLook, version_of, why_not_again
+from contender.training.settings import settings_of
+from contender.training.window import datasets_to_train_on, last_drift
+from contender.workflow.messages import Drift, RunState
+from contender.workflow.run_folder import COMPARISON, DRIFT, RunFolder
+
+
+def detect_drift(
+    state: RunState,
+    data: Objects,
+    models: Objects,
+    *,
+    training_code: str,
+    load_model: LoadModel,
+    read_rows: ReadRows,
+    emit: Emit,
+) -> Drift:
+    """Whether to train a model, and why.
+
+    Parameters
+    ----------
+    training_code : the digest of the training's code as it is deployed.
+    """
+    run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
+    manifests, champion = run.datasets.manifests(), run.pointer()
+    if not manifests:
+        return Drift(retrain=False, drifted=False, reason="there is no data yet: upload some")
+    pointer = champion.pointer if champion is not None else None
+    if pointer is None:
+        drift = Drift(retrain=True, drifted=False, reason="there is no champion yet: the first one is trained")
+    else:
+        drift = _check_new_data(state, run, manifests, pointer, training_code, emit)
+    made = _made_before(run, manifests, pointer, training_code) if drift.retrain else ""
+    return replace(drift, retrain=False, reason=f"{made} {drift.reason}") if made else drift
+
+
+def _check_new_data(
+    state: RunState,
+    run: ScoringRun,
+    manifests: Sequence[DatasetManifest],
+    pointer: Pointer,
+    training_code: str,
+    emit: Emit,
+) -> Drift:
+    """What came, beside what the champion was trained on."""
+    champion, newest = run.champion(pointer), run.newest_model()
+    of_run = state.validation.dataset_versions if state.validation is not None else ()
+    window = dataset_window(manifests, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
+    requested = why_requested(state.request.trigger, run.config, newest.manifest, code=training_code)
+    if not window.current:
+        nothing = "nothing has come since the champion was trained"
+        return Drift(bool(requested), drifted=False, reason=f"{nothing}, but {requested}" if requested else nothing)
+    check = _check_window(run, champion, window)
+    report = check.report
+    found = {"champion": champion.version, "since_order": check.drift_began(window.starts)}
+    run.folder.write(DRIFT, check.to_dict() | found)
+    emit("FeaturesDrifted", len(report.drifted_features))
+    if report.evidence is not None:
+        emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
+    grown = why_grown(run.config, newest.manifest, manifests)
+    judgements = run.judgements.read(newest.version)
+    return Drift(
+        retrain=report.drifted or bool(requested or grown),
+        drifted=report.drifted,
+        reason=f"{grown} {report.reason}".strip(),
+        drifted_features=report.drifted_features,
+        rows=report.current_rows,
+        # Who asked for a new model gets one, and it supersedes the one that waits.
+        waiting="" if requested else due_version(newest.version, champion.version, judgements, manifests),
+    )
+
+
+def _check_window(run: ScoringRun, champion: ModelVersion, window: DatasetWindow) -> BatchCheck:
+    """Check the window's rows, with all that was observed between the champion's training and them."""
+    reference = Reference.from_bytes(run.registry.file(champion, REFERENCE))
+    model = run.candidate(champion)
+    observations = Observations(run.data, run.pipeline, champion.version)
+    tables = {found.version: run.rows(found) for found in window.current}
+
+    def observed(found: DatasetManifest) -> Profile:
+        profile = observations.read(found.version)
+        if profile is None or profile.grid != reference.profile.grid:
+            table = tables.get(found.version) or run.rows(found)
+            profile = observe(run.config, reference.profile.grid, table, model)
+            observations.write(found.version, profile)
+        return profile
+
+    return check_batch(
+        run.config,
+        reference,
+        Table.concatenate(list(tables.values())),
+        model,
+        reduce(Profile.merge, map(observed, window.current)),
+        earlier=list(map(observed, window.earlier)),
+        answered=window.answered,
+    )
+
+
+def _made_before(
+    run: LoopRun, manifests: Sequence[DatasetManifest], pointer: Pointer | None, training_code: str
+) -> str:
+    """Why a training now would decide nothing, because its model was made and judged before; else empty.
+
+    The training task finds such a model too, but it takes a minute to start, and the comparison spends a share of the
+    false promotion rate.
+    """
+    chosen = datasets_to_train_on(manifests, run.config.training, last_drift(run.folder, run.registry))
+    versions = [found.version for found in chosen]
+    wanted = fingerprint(training_code, settings_of(run.config), versions)
+    found = version_of(run.registry, wanted, dataset=versions[-1], code=training_code)
+    if found is None:
+        return ""
+    last = last_of(run.judgements.read(found.version))
+    return why_not_again(found.version, pointer, _last_look(run, last) if last else None, run.config)
+
+
+def _last_look(run: LoopRun, judgement: Judgement) -> LastLook | None:
+    """How a run judged; None where its folder no longer tells, or this code no longer reads its pipeline file."""
+    folder = RunFolder(run.data, run.pipeline, judgement.run_id)
+    try:
+        champion = folder.read(COMPARISON)["champion_version"]
+        return LastLook(judgement.verdict, champion, parse_pipeline(folder.pipeline_file()))
+    except (NotFoundError, PipelineFileError):
+        return None
