@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from contender.drift.batch_check import (
     Reference,
     RowSample,
     check_batch,
-    grown,
     in_time_order,
     losses,
     observe,
@@ -237,15 +235,22 @@ def test_rows_survive_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "rows", "before", "due"),
-    [(10.0, 99, 10, False), (10.0, 100, 10, True), (2.5, 25, 10, True), (0.0, 10**9, 1, False), (10.0, 5, 0, True)],
+    ("drifted", "began", "since_batch", "order"),
+    [
+        (False, None, None, None),
+        (True, 37.0, 2, 37.0),  # within the batch that is checked
+        (True, None, 0, 10.0),
+        (True, None, 2, 30.0),
+        (True, None, 3, 30.0),
+        (True, None, None, 30.0),
+    ],
 )
-def test_a_model_is_due_when_there_is_so_much_more_data(times: float, rows: int, before: int, due: bool) -> None:
-    config: Any = replace(REGRESSION, training=replace(REGRESSION.training, retrain_growth=times))
-    assert bool(grown(config, rows=rows, rows_before=before)) is due
-
-
-def test_how_many_times_as_much_data_is_said_in_plain_figures() -> None:
-    config: Any = replace(REGRESSION, training=replace(REGRESSION.training, retrain_growth=1.5))
-    assert "1.7 times the 10 that" in grown(config, rows=17, rows_before=10)
-    assert "1,234 times the 10 that" in grown(config, rows=12_340, rows_before=10)
+def test_where_a_drift_began_is_its_row_or_the_beginning_of_its_batch(
+    drifted: bool, began: float | None, since_batch: int | None, order: float | None
+) -> None:
+    reference, batch = trained(orders(30)), orders(4, first=30, seed=1)
+    found = check_batch(CONFIG, reference, batch, MODEL, observe(CONFIG, reference.profile.grid, batch, MODEL))
+    assert found.report.evidence is not None
+    evidence = replace(found.report.evidence, since_batch=since_batch)
+    report = replace(found.report, verdict="drifted" if drifted else "stable", evidence=evidence)
+    assert replace(found, report=report, began=began).drift_began([10.0, 20.0, 30.0]) == order
