@@ -31,6 +31,13 @@ WAITS_NO_MORE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
 def answer_run(run: str, pipeline: str, environment: str, *, approved: bool, reason: str, as_json: bool) -> None:
+    """Send a person's answer to the run that waits for it, and print what was sent.
+
+    Raises
+    ------
+    InvalidInputError
+        When the reason is longer than a record keeps.
+    """
     if len(reason) > MAX_REASON_CHARACTERS:
         raise InvalidInputError(f"--reason takes {MAX_REASON_CHARACTERS} characters, but got {len(reason)}")
     names = [pipeline] if pipeline else all_pipelines()

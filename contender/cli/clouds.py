@@ -37,9 +37,11 @@ class Cloud:
     callable_url: Callable[[str], str]
 
     def client(self, service: str) -> Any:
+        """A boto3 client with the environment's credentials and endpoint."""
         return self.session.client(service, endpoint_url=self.endpoint_url)
 
     def table(self, name: str) -> Any:
+        """A boto3 DynamoDB table resource."""
         return self.session.resource("dynamodb", endpoint_url=self.endpoint_url).Table(name)
 
 
@@ -91,38 +93,47 @@ class Workbench:
 
     @cached_property
     def data(self) -> S3Objects:
+        """The data bucket."""
         return S3Objects(self.cloud.client("s3"), self._output("data", "DataBucketName"))
 
     @cached_property
     def models(self) -> S3Objects:
+        """The model bucket."""
         return S3Objects(self.cloud.client("s3"), self._output("data", "ModelBucketName"))
 
     @cached_property
     def signing_key_arn(self) -> str:
+        """The KMS key that signs model versions."""
         return self._output("data", "SigningKeyArn")
 
     @cached_property
     def ledger(self) -> DynamoLedger:
+        """The runs table."""
         return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")))
 
     @cached_property
     def predictions(self) -> PredictionTable:
+        """The predictions table of the pipeline."""
         return PredictionTable(self.cloud.table(self._output(f"{self.pipeline}-predictions", "PredictionsTableName")))
 
     @cached_property
     def state_machine_arn(self) -> str:
+        """The state machine of the loop."""
         return self._output(f"{self.pipeline}-workflow", "StateMachineArn")
 
     @cached_property
     def batch_machine_arn(self) -> str:
+        """The state machine of batch prediction."""
         return self._output(f"{self.pipeline}-batch", "StateMachineArn")
 
     @cached_property
     def rollback_machine_arn(self) -> str:
+        """The state machine that rolls back."""
         return self._output(f"{self.pipeline}-workflow", "RollbackMachineArn")
 
     @cached_property
     def api_url(self) -> str:
+        """The URL of the pipeline's API."""
         return self.cloud.callable_url(self._output(f"{self.pipeline}-serving", "ApiUrl"))
 
     def request(self, method: str, path: str, body: Any = None) -> Any:

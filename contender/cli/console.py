@@ -47,6 +47,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) ->
 
 
 def styled_verdict(verdict: str) -> Text:
+    """The verdict in its colour."""
     return Text(verdict, style=VERDICT_STYLES.get(verdict, ""))
 
 

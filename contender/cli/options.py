@@ -53,6 +53,13 @@ def stack_prefix(root: Path) -> str:
 
 
 def pipeline_config(pipeline: str) -> PipelineConfig:
+    """The pipeline file of this name in the project.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none; the message names those that there are.
+    """
     folder = project_root() / "pipelines"
     path = folder / f"{pipeline}.toml"
     if not path.is_file():
@@ -62,4 +69,5 @@ def pipeline_config(pipeline: str) -> PipelineConfig:
 
 
 def all_pipelines() -> list[str]:
+    """The names of all pipeline files of the project, sorted."""
     return sorted(path.stem for path in (project_root() / "pipelines").glob("*.toml"))

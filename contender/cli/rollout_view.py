@@ -48,6 +48,7 @@ def print_rehearsal(found: Mapping[str, Any]) -> None:
 
 
 def print_approval(request: ApprovalRequest) -> None:
+    """Print an approval request and its answer."""
     console.print("\n[bold]Approval[/bold]")
     print_fields(
         {

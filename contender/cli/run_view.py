@@ -35,9 +35,11 @@ class RunView:
     record: Mapping[str, Any]
 
     def print_line(self) -> None:
+        """Print verdict and reason."""
         console.print(styled_verdict(self.record["verdict"]), self.record["reason"], markup=False)
 
     def print_whole(self, reports: Mapping[str, Any], asked: ApprovalRequest | None = None) -> None:
+        """Print the record and what its reports say: drift, comparison, rollout, approval."""
         self.print_line()
         console.print()
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})

@@ -21,6 +21,13 @@ class Sent:
 
 
 def read_local(path: Path) -> bytes:
+    """The bytes of a local file.
+
+    Raises
+    ------
+    InvalidInputError
+        When it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -33,6 +33,7 @@ class Judgements:
     pipeline: str
 
     def key(self, version: str, run_id: str) -> str:
+        """The key of the run's judgement of this version in the data bucket."""
         return f"judgements/{self.pipeline}/{version}/{run_id}.json"
 
     def write(self, judgement: Judgement) -> None:

@@ -52,6 +52,7 @@ class Lines:
         return self._returned.popleft() if self._returned else next(self._lines)
 
     def give_back(self, lines: Iterable[bytes]) -> None:
+        """Put lines back, so that they come next, in this order."""
         self._returned.extendleft(reversed(list(lines)))
 
 

@@ -38,9 +38,11 @@ class DatasetStore:
     pipeline: str
 
     def key(self, version: str, name: str) -> str:
+        """The key of a file of this version in the data bucket."""
         return f"datasets/{self.pipeline}/{version}/{name}"
 
     def exists(self, version: str) -> bool:
+        """Whether the version is complete: its manifest is written last."""
         return bool(self.objects.keys(self.key(version, "manifest.json")))
 
     def write(self, manifest: DatasetManifest, part: bytes) -> None:

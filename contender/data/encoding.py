@@ -68,10 +68,12 @@ class FeatureEncoding:
         return {level: float(position) for position, level in enumerate(self.levels)}
 
     def to_dict(self) -> dict[str, Any]:
+        """The encoding as it stands in a manifest's `features`."""
         return {"name": self.name, "kind": self.kind, "levels": list(self.levels)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> FeatureEncoding:
+        """The inverse of `to_dict`; a numeric feature may lack `levels`."""
         return cls(content["name"], content["kind"], tuple(content.get("levels", ())))
 
 

@@ -87,20 +87,25 @@ class RangedFile(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
+        """Always True: `io` reads only from files that say so."""
         return True
 
     def seekable(self) -> bool:
+        """Always True."""
         return True
 
     def tell(self) -> int:
+        """The position of the next read, in bytes from the start."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to `offset` bytes from the start, the position or the end; return the new position."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._reader.source.size}[whence]
         self._position = base + offset
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
+        """The next `size` bytes by a range request, fewer at the end; everything that is left for None or -1."""
         end = self._reader.source.size
         stop = end if size is None or size < 0 else min(self._position + size, end)
         body = self._reader.read(self._position, stop)
@@ -108,6 +113,7 @@ class RangedFile(io.RawIOBase):
         return body
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer from the position on; return the number of bytes read, 0 at the end."""
         body = self.read(len(buffer))
         buffer[: len(body)] = body
         return len(body)

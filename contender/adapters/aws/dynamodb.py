@@ -31,6 +31,7 @@ class DynamoLedger:
     table: Any
 
     def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
+        """One transaction writes the event and the queued upload, so a repeated event changes nothing."""
         event = {"expires_at": int(remember_until)}
         waiting = {
             "batch_id": batch.batch_id,
@@ -63,6 +64,7 @@ class DynamoLedger:
         return True
 
     def pending_batches(self, pipeline: str) -> Sequence[Batch]:
+        """The queued uploads, oldest first, by a consistent query."""
         batches = [
             Batch(
                 batch_id=item["batch_id"],
@@ -77,9 +79,11 @@ class DynamoLedger:
         return sorted(batches, key=lambda batch: (batch.uploaded_at, batch.key))
 
     def settle_batch(self, pipeline: str, batch_id: str) -> None:
+        """Delete the queued upload; its event stays known."""
         self.table.delete_item(Key=_key(pipeline, f"pending#{batch_id}"))
 
     def return_batch(self, pipeline: str, batch_id: str) -> None:
+        """Count one more attempt; a batch that is settled already is left alone."""
         self._update_if(
             Key=_key(pipeline, f"pending#{batch_id}"),
             UpdateExpression="ADD attempts :one",
@@ -88,6 +92,7 @@ class DynamoLedger:
         )
 
     def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
+        """One conditional update takes a free or expired lease; otherwise the lease in force is read."""
         free = Attr("holder").not_exists() | Attr("held_until").lt(int(now))
         taken = self._update_if(
             Key=_key(pipeline, "lease"),
@@ -102,6 +107,7 @@ class DynamoLedger:
         return _lease(taken)
 
     def release_lease(self, pipeline: str, owner: str) -> None:
+        """Remove the holder, if it is this owner; the fencing token stays and grows with the next lease."""
         self._update_if(
             Key=_key(pipeline, "lease"),
             UpdateExpression="REMOVE holder, held_until",
@@ -109,18 +115,22 @@ class DynamoLedger:
         )
 
     def lease(self, pipeline: str) -> Lease | None:
+        """The lease by a consistent read; None when nobody holds one."""
         item = self.table.get_item(Key=_key(pipeline, "lease"), ConsistentRead=True).get("Item")
         return _lease(item) if item and "holder" in item else None
 
     def put_run(self, record: Mapping[str, Any]) -> None:
+        """Write the record as JSON under the run's start and id; the same run overwrites its own."""
         sort_key = f"run#{record['started_at']}#{record['run_id']}"
         self.table.put_item(Item=_key(record["pipeline"], sort_key) | {"record": json.dumps(dict(record))})
 
     def runs(self, pipeline: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        """The newest `limit` records."""
         items = self._query(pipeline, "run#", newest_first=True, limit=limit)
         return [json.loads(item["record"]) for item in items]
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
+        """Write the entry unless its `swap_id` is there."""
         item = _key(pipeline, f"promotion#{entry['swap_id']}") | {"record": json.dumps(dict(entry))}
         try:
             self.table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
@@ -129,21 +139,26 @@ class DynamoLedger:
                 raise
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
+        """All entries, the newest swap first."""
         entries = [json.loads(item["record"]) for item in self._query(pipeline, "promotion#")]
         return sorted(entries, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
 
     def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
+        """Write the request under the run's id, over an earlier one of the same run."""
         self.table.put_item(Item=_key(pipeline, f"approval#{request.run_id}") | asdict(request))
 
     def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
+        """The request of this run by a consistent read; None when there is none."""
         answer = self.table.get_item(Key=_key(pipeline, f"approval#{run_id}"), ConsistentRead=True)
         return _approval(answer["Item"]) if "Item" in answer else None
 
     def approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
+        """All requests of the pipeline, oldest first."""
         found = [_approval(item) for item in self._query(pipeline, "approval#")]
         return sorted(found, key=lambda one: (one.asked_at, one.run_id))
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
+        """One conditional update writes the first answer and removes the task token."""
         settled = self._update_if(
             Key=_key(pipeline, f"approval#{run_id}"),
             UpdateExpression="SET answer = :answer, #by = :by, reason = :reason, task_token = :none",

@@ -49,6 +49,7 @@ class LiveMinute:
 
     @property
     def key(self) -> dict[str, str]:
+        """The primary key of the minute's item."""
         return live_key(self.pipeline, self.version, self.variant, self.minute)
 
 

@@ -29,6 +29,7 @@ class S3Objects:
     bucket: str
 
     def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        """GetObject, of the newest version or of `version_id`. Raises NotFoundError."""
         which = {"VersionId": version_id} if version_id else {}
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=key, **which)
@@ -37,6 +38,7 @@ class S3Objects:
         return StoredObject(answer["Body"].read(), answer["ETag"])
 
     def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
+        """GetObject with If-None-Match: None when the entity tag is still `etag`."""
         condition = {"IfNoneMatch": etag} if etag else {}
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=key, **condition)
@@ -47,6 +49,7 @@ class S3Objects:
         return StoredObject(answer["Body"].read(), answer["ETag"])
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """PutObject with If-Match or If-None-Match; a write without an answer is an UnknownOutcomeError."""
         conditions = {"IfMatch": if_match} if if_match else {"IfNoneMatch": "*"} if if_none_match else {}
         try:
             answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **conditions)
@@ -57,6 +60,7 @@ class S3Objects:
         return str(answer["ETag"])
 
     def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
+        """CopyObject within the bucket, at most 5 GB."""
         source = {"Bucket": self.bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
         try:
             self.client.copy_object(Bucket=self.bucket, Key=to, CopySource=source)
@@ -64,6 +68,7 @@ class S3Objects:
             raise self._translated(error, key) from error
 
     def keys(self, prefix: str) -> Sequence[str]:
+        """All keys under the prefix, page by page."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 

@@ -44,6 +44,7 @@ class Layout:
 
     @property
     def rows(self) -> int:
+        """The number of rows of all parts."""
         return sum(part.rows for part in self.parts)
 
 
@@ -86,6 +87,7 @@ def open_parquet(reader: SourceReader) -> pq.ParquetFile:
 
 
 def look_at_parquet(file: pq.ParquetFile, part_rows: int) -> Layout:
+    """The layout of a Parquet file from its footer, in parts of at most `part_rows` rows."""
     return Layout(tuple(file.schema_arrow.names), tuple(row_ranges(file.metadata.num_rows, part_rows)))
 
 

@@ -66,15 +66,19 @@ class LightAws:
         self.signed = SignedHttp(CredentialSource(variables, http, clock), region, http=http, clock=clock)
 
     def objects(self, bucket: str) -> LightObjects:
+        """The bucket as read-only objects."""
         return LightObjects(self, bucket)
 
     def queue(self, url: str) -> LightQueue:
+        """The SQS queue at this URL."""
         return LightQueue(self, url)
 
     def table(self, name: str) -> LightTable:
+        """The DynamoDB table of this name."""
         return LightTable(self, name)
 
     def kms(self) -> LightKms:
+        """KMS, to verify signatures."""
         return LightKms(self)
 
     def signature_check(self) -> Check | None:
@@ -162,6 +166,7 @@ class LightObjects:
             self._origin, self._prefix = whole._replace(host=f"{bucket}.{whole.host}"), "/"
 
     def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        """The object, or one version of it. Raises NotFoundError."""
         found = self._get(key, version_id=version_id)
         assert found is not None
         return found

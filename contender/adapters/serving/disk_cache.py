@@ -36,6 +36,7 @@ class WarmFiles:
         self._folder, self._max_bytes = folder, max_bytes
 
     def get(self, sha256: str) -> bytes | None:
+        """The file with this sha256; None when it is not in the folder, or damaged, in which case it is deleted."""
         path = self._folder / sha256
         with suppress(OSError):
             body = path.read_bytes()
@@ -46,6 +47,7 @@ class WarmFiles:
         return None
 
     def put(self, sha256: str, body: bytes) -> None:
+        """Store the file, deleting the least recently used ones; a full disk is no error."""
         if len(body) > self._max_bytes:
             return
         with suppress(OSError):
@@ -53,6 +55,7 @@ class WarmFiles:
             self._write(sha256, body)
 
     def remembered(self, key: str) -> StoredObject | None:
+        """The object that was last stored under this key; None when there is none, or it is damaged."""
         with suppress(OSError, ValueError):
             digest, etag, body = (self._folder / self._pointer_name(key)).read_bytes().split(b"\n", 2)
             if hashlib.sha256(etag + b"\n" + body).hexdigest().encode() == digest:
@@ -60,6 +63,7 @@ class WarmFiles:
         return None
 
     def remember(self, key: str, stored: StoredObject) -> None:
+        """Store an object with its entity tag under its key; a full disk is no error."""
         content = stored.etag.encode() + b"\n" + stored.body
         with suppress(OSError):
             self._write(self._pointer_name(key), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)

@@ -46,6 +46,7 @@ class OnnxModel:
 
     @property
     def version(self) -> str:
+        """The version's name, from its manifest."""
         return str(self.manifest["version"])
 
     @cached_property

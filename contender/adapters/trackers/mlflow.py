@@ -82,6 +82,7 @@ class MlflowTracker:
         self._client: MlflowClient = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def runs(self, title: str) -> Mapping[str, Known]:
+        """The runs of the experiment by our run id; of two with the same id the incomplete one is deleted."""
         with _told(self.uri):
             experiment = self._experiment(title)
             found: dict[str, Known] = {}
@@ -98,6 +99,7 @@ class MlflowTracker:
             return found
 
     def write_run(self, title: str, run: TrackedRun, known: Known | None) -> str:
+        """Create or complete a run and return MLflow's id of it; its state is written last."""
         with _told(self.uri):
             there = self._client.get_run(known.id) if known else self._create(title, run)
             told = str(there.info.run_id)
@@ -110,6 +112,7 @@ class MlflowTracker:
             return told
 
     def versions(self, title: str) -> Mapping[str, str]:
+        """The registered numbers by our version; of two with the same version the later one is deleted."""
         with _told(self.uri):
             found: dict[str, str] = {}
             for model in sorted(self._models(f"name='{title}'"), key=lambda model: int(model.version)):
@@ -121,6 +124,7 @@ class MlflowTracker:
             return found
 
     def write_version(self, title: str, version: TrackedVersion) -> str:
+        """Register a model version of a run that is there; return its number."""
         with _told(self.uri):
             self._registered_model(title)
             root = self._client.get_run(version.run).info.artifact_uri
@@ -135,11 +139,13 @@ class MlflowTracker:
             return str(created.version)
 
     def aliases(self, title: str) -> Mapping[str, str]:
+        """The version number that each alias points at."""
         with _told(self.uri):
             aliases = self._client.get_registered_model(title).aliases
             return {alias: str(number) for alias, number in aliases.items()}
 
     def set_alias(self, title: str, alias: str, number: str | None) -> None:
+        """Point the alias at a version number, or delete it where that is None."""
         with _told(self.uri):
             if number is None:
                 self._client.delete_registered_model_alias(title, alias)

@@ -28,4 +28,5 @@ def approve(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender approve` to the app."""
     app.command()(approve)

@@ -32,6 +32,7 @@ from contender.predictions.batch_outcome import describe
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender batch` to the app."""
     app.command()(batch)
 
 

@@ -34,6 +34,7 @@ MOST_FEATURES = 8
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender card` to the app."""
     app.command()(card)
 
 

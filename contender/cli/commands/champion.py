@@ -47,4 +47,5 @@ def champion(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender champion` to the app."""
     app.command()(champion)

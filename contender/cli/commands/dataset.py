@@ -33,6 +33,7 @@ datasets = typer.Typer(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the group `contender dataset` with its commands to the app."""
     datasets.command("list")(list_versions)
     datasets.command("export")(export)
     app.add_typer(datasets, name="dataset")
@@ -114,6 +115,7 @@ class Destination:
 
     @property
     def remote(self) -> dvc.Remote:
+        """The DVC remote with its endpoint, region and, for the local cloud, its keys."""
         if self.folder:
             return dvc.Remote(str(self.folder))
         cloud = self.bench.cloud

@@ -43,6 +43,7 @@ class Month:
 
     @property
     def name(self) -> str:
+        """The name of its file."""
         return f"{flights.MONTHS[self.number - 1]}.{self.ending}"
 
 
@@ -59,6 +60,7 @@ CALLERS = 20
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender demo` to the app."""
     app.command()(demo)
 
 

@@ -27,4 +27,5 @@ def down(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender down` to the app."""
     app.command()(down)

@@ -55,4 +55,5 @@ def init(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender init` to the app."""
     app.command()(init)

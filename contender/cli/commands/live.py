@@ -22,6 +22,7 @@ _SECONDS_AN_HOUR = 3_600.0
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender live` to the app."""
     app.command()(live)
 
 

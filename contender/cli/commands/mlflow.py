@@ -76,6 +76,7 @@ mlflow_app = typer.Typer(invoke_without_command=True)
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the group `contender mlflow` with its commands to the app."""
     app.add_typer(mlflow_app, name="mlflow")
 
 

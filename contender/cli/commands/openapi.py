@@ -65,4 +65,5 @@ def print_routes(made: Mapping[str, Any]) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender openapi` to the app."""
     app.command()(openapi)

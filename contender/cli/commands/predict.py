@@ -62,4 +62,5 @@ def _without(row: Any, names: frozenset[str]) -> Any:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender predict` to the app."""
     app.command()(predict)

@@ -28,4 +28,5 @@ def reject(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender reject` to the app."""
     app.command()(reject)

@@ -28,6 +28,7 @@ from contender.replay.simulate import replay
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender replay` to the app."""
     app.command("replay")(replay_history)
 
 

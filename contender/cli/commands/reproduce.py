@@ -27,6 +27,7 @@ from contender.training.reproduction import Difference, Reproduction, compare, i
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender reproduce` to the app."""
     app.command()(reproduce)
 
 

@@ -47,4 +47,5 @@ def start_by_hand(bench: Workbench) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender retrain` to the app."""
     app.command()(retrain)

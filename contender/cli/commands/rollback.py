@@ -113,4 +113,5 @@ def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender rollback` to the app."""
     app.command()(rollback)

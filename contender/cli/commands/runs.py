@@ -58,4 +58,5 @@ def _shortened(reason: str, length: int) -> Text:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender runs` to the app."""
     app.command()(runs)

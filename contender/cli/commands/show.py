@@ -53,4 +53,5 @@ def show(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender show` to the app."""
     app.command()(show)

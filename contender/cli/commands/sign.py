@@ -21,6 +21,7 @@ from contender.registry.versions import ModelRegistry, ModelVersion
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender sign` to the app."""
     app.command()(sign)
 
 

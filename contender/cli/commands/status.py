@@ -53,4 +53,5 @@ def _pipelines() -> dict[str, dict[str, object]]:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender status` to the app."""
     app.command()(status)

@@ -61,4 +61,5 @@ def find_version(registry: ModelRegistry, asked: str) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender tensorboard` to the app."""
     app.command()(tensorboard)

@@ -35,6 +35,7 @@ trials = typer.Typer(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the group `contender trial` with its commands to the app."""
     app.add_typer(trials, name="trial")
 
 

@@ -54,4 +54,5 @@ def start_cloud(containers: bool | None = None) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender up` to the app."""
     app.command()(up)

@@ -45,4 +45,5 @@ def upload(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender upload` to the app."""
     app.command()(upload)

@@ -30,4 +30,5 @@ def url(
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add `contender url` to the app."""
     app.command()(url)
