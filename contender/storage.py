@@ -17,6 +17,7 @@ MAX_ATTEMPTS = 5
 
 
 def sha256(body: bytes) -> str:
+    """The SHA-256 digest, as 64 hexadecimal digits."""
     return hashlib.sha256(body).hexdigest()
 
 

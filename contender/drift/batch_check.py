@@ -53,6 +53,7 @@ class RowSample:
     blocks: tuple[str, ...] | None
 
     def to_dict(self) -> dict[str, Any]:
+        """The sample as JSON values, its codes in base64."""
         return {
             "names": list(self.names),
             "codes": base64.b64encode(np.ascontiguousarray(self.codes).tobytes()).decode(),
@@ -61,6 +62,7 @@ class RowSample:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> RowSample:
+        """The inverse of `to_dict`."""
         names, blocks = tuple(content["names"]), content["blocks"]
         codes = np.frombuffer(base64.b64decode(content["codes"]), dtype=np.uint8).reshape(-1, len(names))
         return RowSample(names, codes, None if blocks is None else tuple(blocks))

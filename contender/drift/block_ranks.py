@@ -53,6 +53,7 @@ class BlockColumn:
 
     @cached_property
     def rows(self) -> Floats:
+        """The number of rows of each block, shape (blocks,)."""
         rows: Floats = self.counts.sum(axis=1).astype(np.float64)
         return rows
 

@@ -33,6 +33,7 @@ class Plan:
 
     @property
     def name(self) -> str:
+        """The column as reports name it, with "(missing)" for its missing rate."""
         name = display_name(self.grid.name)
         return f"{name} (missing)" if self.aspect == "missing" else name
 

@@ -87,6 +87,7 @@ class EvidenceOverTime:
 
     @property
     def reached(self) -> bool:
+        """Whether the evidence has reached its threshold."""
         return self.level >= self.threshold
 
 
@@ -125,6 +126,7 @@ class DriftReport:
 
     @property
     def drifted(self) -> bool:
+        """Whether the verdict is "drifted"."""
         return self.verdict == "drifted"
 
     @property

@@ -93,6 +93,9 @@ def levels_test(grid: CategoricalGrid, before: Counts, after: Counts) -> Outcome
 
 
 def two_cells_test(before: Integers, after: Integers) -> Outcome:
+    """Whether two counts of two cells have the same shares: chi-square, or Fisher's exact test where a cell expects too
+    few rows.
+    """
     if (before + after).min() < _least_column(before, after):
         return _fisher(before, after)
     return _chi_square(before, after)
@@ -159,10 +162,12 @@ def visible_share(before: int, after: int, freedom: int, level: float) -> float:
 
 
 def effective_rows(before: int, after: int) -> float:
+    """The size of one sample that is as informative as two of these sizes: n m / (n + m)."""
     return before * after / (before + after)
 
 
 def probability(value: float) -> float:
+    """The value within 0 and 1, where rounding has left them."""
     return min(1.0, max(0.0, float(value)))
 
 

@@ -96,11 +96,14 @@ class RolloutPolicy:
 
     @property
     def approval_seconds(self) -> int:
+        """`approval_minutes` in seconds."""
         return self.approval_minutes * 60
 
     def to_json(self) -> str:
+        """The policy as a function gets it in an environment variable."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> RolloutPolicy:
+        """The inverse of `to_json`; keys that are not there have their defaults."""
         return cls(**json.loads(text))

@@ -63,10 +63,12 @@ class ServingPolicy:
         check_keys(self)
 
     def to_json(self) -> str:
+        """The policy as a function gets it in an environment variable."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ServingPolicy:
+        """The inverse of `to_json`; keys that are not there have their defaults."""
         # JSON has no tuples: what was one comes back as a list.
         content = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
         return cls(**cast(dict[str, Any], content))

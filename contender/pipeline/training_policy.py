@@ -187,6 +187,7 @@ class Range:
 
     @property
     def whole(self) -> bool:
+        """Whether only whole numbers are in it."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 

@@ -31,6 +31,7 @@ class AsyncRequest:
     messages: Sequence[str] = ()
 
     def to_item(self, keep_days: int) -> dict[str, Any]:
+        """The item of the predictions table, which expires after `keep_days`."""
         return {
             **request_key(self.request_id),
             "status": self.status,
@@ -41,6 +42,7 @@ class AsyncRequest:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> AsyncRequest:
+        """The inverse of `to_item`."""
         return cls(**json.loads(unpack(item["body"])))
 
 

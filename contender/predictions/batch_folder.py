@@ -51,20 +51,24 @@ class PartReport:
     reasons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
+        """The report as its file."""
         return json.dumps(asdict(self), indent=2).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> PartReport:
+        """The inverse of `to_json`."""
         content = json.loads(body)
         rejected = Written(**content["rejected"]) if content["rejected"] else None
         return cls(**{**content, "predictions": Written(**content["predictions"]), "rejected": rejected})
 
 
 def in_prefix(pipeline: str) -> str:
+    """Where files to predict are put in the data bucket."""
     return f"batch/{pipeline}/in/"
 
 
 def out_prefix(pipeline: str) -> str:
+    """Where jobs write their results in the data bucket."""
     return f"batch/{pipeline}/out/"
 
 
@@ -84,12 +88,15 @@ class JobFolder:
 
     @property
     def prefix(self) -> str:
+        """The folder, with a slash at its end."""
         return f"{out_prefix(self.pipeline)}{self.job}/"
 
     def key(self, name: str) -> str:
+        """The key of a file of the job."""
         return self.prefix + name
 
     def find(self, name: str) -> bytes | None:
+        """The content of a file of the job; None when it is not there."""
         try:
             return self.objects.get(self.key(name)).body
         except NotFoundError:
@@ -135,18 +142,22 @@ class JobFolder:
 
 
 def report_name(part: int) -> str:
+    """The file that says that a part is complete."""
     return f"_job/part-{part:05d}.json"
 
 
 def failed_name(part: int) -> str:
+    """The file that says why a part failed."""
     return f"{FAILED_PARTS}{part:05d}.json"
 
 
 def predictions_name(part: int) -> str:
+    """The file of a part's predictions."""
     return f"part-{part:05d}.parquet"
 
 
 def rejected_name(part: int) -> str:
+    """The file of a part's rejected rows."""
     return f"rejected-{part:05d}.jsonl"
 
 

@@ -57,6 +57,7 @@ class Source:
 
     @property
     def kind(self) -> Kind:
+        """The format, by the ending of the name: Parquet, or else CSV."""
         return "parquet" if PurePosixPath(self.key).suffix.lower() in PARQUET_ENDINGS else "csv"
 
     @property
@@ -100,10 +101,12 @@ class JobPlan:
     rows: int
 
     def to_json(self) -> bytes:
+        """The plan as its file."""
         return json.dumps(asdict(self), indent=2).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> JobPlan:
+        """The inverse of `to_json`."""
         content = json.loads(body)
         return cls(**{**content, "source": Source(**content["source"]), "columns": tuple(content["columns"])})
 

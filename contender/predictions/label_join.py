@@ -48,6 +48,7 @@ class Given:
         return f"{self.received_at:017.6f}#{self.position:06d}"
 
     def to_dict(self) -> dict[str, Any]:
+        """The label as JSON values, its times in ISO 8601."""
         return {
             "prediction_id": self.prediction_id,
             "label": self.label,
@@ -241,6 +242,7 @@ def newest(labels: Sequence[Given]) -> list[Given]:
 
 
 def iso(at: float) -> str:
+    """Epoch seconds as an ISO 8601 time in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 

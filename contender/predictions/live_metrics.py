@@ -45,10 +45,12 @@ class Outputs:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Outputs:
+        """The outputs of a version, by its manifest."""
         return cls(manifest["task"], tuple(manifest.get("classes") or ()), manifest.get("positive"))
 
     @property
     def is_regression(self) -> bool:
+        """Whether predictions are numbers."""
         return self.task == "regression"
 
     def check(self, prediction: Prediction) -> None:
@@ -134,6 +136,7 @@ class LiveCounts:
 
     @property
     def error_rate(self) -> float | None:
+        """Failed requests as a share of all; None without requests."""
         return self.errors / self.requests if self.requests else None
 
     @property
@@ -148,6 +151,7 @@ class LiveCounts:
 
     @property
     def class_shares(self) -> dict[str, float]:
+        """Rows by predicted class, as shares of all predicted rows."""
         total = sum(self.classes.values())
         return {name: count / total for name, count in sorted(self.classes.items())}
 
@@ -176,6 +180,7 @@ NOTHING = LiveCounts()
 
 
 def total(counts: Iterable[LiveCounts]) -> LiveCounts:
+    """The sum of counts; nothing counted when there are none."""
     return reduce(LiveCounts.__add__, counts, NOTHING)
 
 

@@ -25,22 +25,27 @@ _SECONDS_A_DAY = 86_400
 
 
 def rows_key(request_id: str, part: int) -> dict[str, str]:
+    """The primary key of one part of a request's rows."""
     return {"pk": request_id, "sk": f"rows#{part}"}
 
 
 def request_key(request_id: str) -> dict[str, str]:
+    """The primary key of a request."""
     return {"pk": request_id, "sk": "request"}
 
 
 def label_key(request_id: str, row: int) -> dict[str, str]:
+    """The primary key of a row's label."""
     return {"pk": request_id, "sk": f"label#{row}"}
 
 
 def live_key(pipeline: str, version: str, variant: str, minute: str) -> dict[str, str]:
+    """The primary key of a minute's counts."""
     return {"pk": live_partition(pipeline, version, variant), "sk": minute}
 
 
 def live_partition(pipeline: str, version: str, variant: str) -> str:
+    """The partition of all minutes of a version in a variant."""
     return f"live#{pipeline}#{version}#{variant}"
 
 

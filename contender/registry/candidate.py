@@ -46,6 +46,7 @@ class Candidate:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """The class of each column of its predictions; empty for a regression."""
         return tuple(self.manifest["classes"] or ())
 
     @property

@@ -115,10 +115,12 @@ class Pointer:
         return any(swap.swap_id == swap_id for swap in self.swaps)
 
     def to_json(self) -> bytes:
+        """The pointer as its object."""
         return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Pointer:
+        """The inverse of `to_json`."""
         content: dict[str, Any] = json.loads(body)
         trial = content.pop("challenger", None)
         past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
@@ -135,6 +137,7 @@ class PointerState:
 
 
 def pointer_key(pipeline: str) -> str:
+    """The key of the pipeline's champion pointer in the model bucket."""
     return f"models/{pipeline}/champion.json"
 
 

@@ -35,6 +35,7 @@ class ModelVersion:
 
     @property
     def version(self) -> str:
+        """The version's name."""
         return str(self.manifest["version"])
 
 
@@ -47,6 +48,7 @@ class ModelReader:
     warm: WarmStore | None = None
 
     def key(self, version: str, name: str) -> str:
+        """The key of a file of this version in the model bucket."""
         return f"models/{self.pipeline}/{version}/{name}"
 
     def read(self, version: str, *, manifest_sha256: str | None = None) -> ModelVersion:

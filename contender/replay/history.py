@@ -37,6 +37,7 @@ class HistoryBatch:
 
     @property
     def blocks(self) -> int:
+        """The number of blocks in its usable rows."""
         return len(set(self.table[BLOCK].tolist())) if self.table is not None else 0
 
 

@@ -60,6 +60,7 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 
 
 def shortened(text: str, characters: int) -> str:
+    """The text, cut to so many characters with an ellipsis."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
@@ -106,15 +107,18 @@ class Plot:
     tick_labels: Sequence[str] = ()
 
     def x(self, position: float) -> float:
+        """The x coordinate of a batch, in SVG units."""
         count = max(1, len(self.names) - 1)
         return self.left + (self.width - self.left - self.right) * position / count
 
     def y(self, value: float) -> float:
+        """The y coordinate of a value, kept inside the plotting area, in SVG units."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return self.height - self.bottom - (self.height - self.top - self.bottom) * min(max(share, 0.0), 1.0)
 
     @property
     def narrow(self) -> bool:
+        """Whether it is drawn for a telephone."""
         return self.width < 600
 
     def axes(self) -> str:

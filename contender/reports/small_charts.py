@@ -44,10 +44,12 @@ class Frame:
     bottom: float = 42.0
 
     def x(self, value: float) -> float:
+        """The x coordinate of a value, kept inside the plotting area, in SVG units."""
         share = (value - self.x_low) / ((self.x_high - self.x_low) or 1.0)
         return self.left + (self.width - self.left - self.right) * min(max(share, 0.0), 1.0)
 
     def y(self, value: float) -> float:
+        """The y coordinate of a value, kept inside the plotting area, in SVG units."""
         share = (value - self.y_low) / ((self.y_high - self.y_low) or 1.0)
         return self.height - self.bottom - (self.height - self.top - self.bottom) * min(max(share, 0.0), 1.0)
 

@@ -66,6 +66,7 @@ class Side:
 
     @property
     def mean_loss(self) -> float | None:
+        """The mean loss of labelled predictions; None without labels."""
         return self.loss_sum / self.labels if self.labels else None
 
     @property

@@ -107,6 +107,7 @@ class RehearsalReport:
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
+        """The names of the checks that failed."""
         return tuple(check.name for check in self.checks if not check.passed)
 
     def to_dict(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Contributions:
 
     @property
     def exact(self) -> bool:
+        """Whether they were computed over all subsets of features, not sampled."""
         return self.standard_errors is None
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ EXAMPLE_REQUEST = "5f0c8a3e-9d1b-5c47-8e2a-7b6d4f3a2c10"
 
 
 def ref(name: str) -> Schema:
+    """A reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 

@@ -31,6 +31,7 @@ class Estimate:
     high: float | None = None
 
     def to_list(self) -> list[float | None]:
+        """[value, low, high], as files keep it."""
         return [self.value, self.low, self.high]
 
 

@@ -109,6 +109,7 @@ class Sample:
 
     @property
     def blocks(self) -> int:
+        """The number of blocks."""
         return _distinct(self.block)
 
     @property
@@ -162,12 +163,15 @@ class Holdout:
 
     @property
     def blocks(self) -> int:
+        """The number of blocks."""
         return self.sample.blocks
 
     def only(self, rows: NDArray[np.bool_]) -> Holdout:
+        """The holdout of some rows, with the same replicates; `rows` is a mask, shape (rows,)."""
         return replace(self, truth=self.truth[rows], sample=self.sample.of(rows))
 
     def score(self, metric: Metric, predictions: Floats) -> float | None:
+        """The metric of predictions (rows, k), every row counted once; None where it is undefined."""
         return metric.rows(self.truth, predictions, np.ones(len(self.truth)))
 
     def improvement(self, metric: Metric, opponent: Floats, challenger: Floats, *, level: float) -> Interval | str:

@@ -22,7 +22,8 @@ class Model(Protocol):
     """A loaded model version."""
 
     @property
-    def predict(self) -> Predict: ...
+    def predict(self) -> Predict:
+        """Predictions (rows, k) of a table of features."""
 
 
 LoadModel = Callable[[ModelReader, ModelVersion], Model]
@@ -51,6 +52,7 @@ class LoopRun:
 
     @property
     def folder(self) -> RunFolder:
+        """The run's files in the data bucket."""
         return RunFolder(self.data, self.pipeline, self.run_id)
 
     @cached_property
@@ -60,14 +62,17 @@ class LoopRun:
 
     @property
     def datasets(self) -> DatasetStore:
+        """The dataset versions of the pipeline."""
         return DatasetStore(self.data, self.pipeline)
 
     @property
     def registry(self) -> ModelRegistry:
+        """The model versions of the pipeline."""
         return ModelRegistry(self.models, self.pipeline)
 
     @property
     def judgements(self) -> Judgements:
+        """The judgements of its challengers."""
         return Judgements(self.data, self.pipeline)
 
     def pointer(self) -> PointerState | None:

@@ -33,6 +33,7 @@ class Tracked:
 
     @classmethod
     def of(cls, name: str, body: bytes) -> Tracked:
+        """The file of this name and content."""
         return cls(name, hashlib.md5(body, usedforsecurity=False).hexdigest(), len(body))
 
     @property

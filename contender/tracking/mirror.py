@@ -49,6 +49,7 @@ class Mirrored:
 
     @property
     def nothing(self) -> bool:
+        """Whether the tracker had everything already."""
         return not (self.runs or self.versions or self.aliases)
 
 
@@ -81,6 +82,7 @@ class Mirror:
 
     @cached_property
     def registry(self) -> ModelRegistry:
+        """The model versions of the pipeline."""
         return ModelRegistry(self.models, self.pipeline)
 
     def sync(self, *, now: float) -> Mirrored:

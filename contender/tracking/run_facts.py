@@ -45,6 +45,7 @@ class RunFiles:
 
     @property
     def training(self) -> Content:
+        """The content of the run's `training.json`; empty when it did not train."""
         found: Content = (self.reports or {}).get("training", {})
         return found
 

@@ -69,6 +69,7 @@ class Difference:
 
     @property
     def in_words(self) -> str:
+        """The difference as part of a sentence."""
         return f"{self.name} was {_short(self.recorded)} and is {_short(self.now)} here"
 
 

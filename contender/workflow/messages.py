@@ -39,12 +39,14 @@ class Message:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The section of a state; keys that this version does not know are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
         # JSON has no tuples: what was one comes back as a list.
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def to_dict(self) -> dict[str, Any]:
+        """The section as JSON values."""
         return dataclasses.asdict(self)
 
 

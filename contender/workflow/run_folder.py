@@ -38,6 +38,7 @@ class RunFolder:
     run_id: str
 
     def key(self, name: str) -> str:
+        """The key of a file of the run in the data bucket."""
         return f"runs/{self.pipeline}/{self.run_id}/{name}"
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
@@ -65,6 +66,7 @@ class RunFolder:
         return self.key(REPORT_PAGE)
 
     def write_pipeline_file(self, text: str) -> None:
+        """Keep the pipeline file that the run goes by."""
         self.objects.put(self.key(PIPELINE_FILE), text.encode())
 
     def pipeline_file(self) -> str:

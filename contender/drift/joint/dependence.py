@@ -57,6 +57,7 @@ class DependenceChange:
 
     @property
     def sentence(self) -> str:
+        """The two features, the measure, and its value before and now."""
         before, after = (round(value, 2) + 0.0 for value in (self.reference, self.current))  # no "-0.00"
         return f"{self.first} and {self.second}: {self.measure} {before:.2f} to {after:.2f}"
 

@@ -74,6 +74,7 @@ class JointDrift:
 
     @property
     def tested(self) -> bool:
+        """Whether there were rows enough for a test."""
         return self.p_value is not None
 
     def to_dict(self) -> dict[str, Any]:

@@ -177,6 +177,7 @@ class Classifier:
     weights: Floats
 
     def design(self, codes: Codes) -> NDArray[np.float32]:
+        """The columns that the score is linear in, shape (rows, terms), of the rows' codes (rows, features)."""
         made = self.effects.design(codes)
         return np.hstack([made[:, self.main], made[:, self.first] * made[:, self.second]])
 

@@ -37,6 +37,7 @@ class IsotonicMap:
     values: tuple[float, ...]
 
     def __call__(self, scores: Floats) -> Floats:
+        """The value of the function at each score, in the shape of the scores."""
         return np.asarray(np.interp(scores, self.knots, self.values), dtype=np.float64)
 
 
@@ -82,6 +83,7 @@ class Calibration:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Calibration:
+        """The calibration as a reference file keeps it."""
         maps = tuple(IsotonicMap(tuple(part["knots"]), tuple(part["values"])) for part in content["maps"])
         return Calibration(**{**content, "maps": maps})
 

@@ -73,6 +73,7 @@ class EstimatedPerformance:
 
     @property
     def estimated(self) -> bool:
+        """Whether any metric could be estimated."""
         return any(metric.value is not None for metric in self.metrics.values())
 
     def to_dict(self) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class Ruler(Protocol):
     """Puts values into buckets 0 to `last` by a non-decreasing function; the first and the last go on without end."""
 
     @property
-    def last(self) -> int: ...
+    def last(self) -> int:
+        """The number of the last bucket."""
 
     def buckets(self, places: Places) -> Steps:
         """(n,) bucket of each value."""
@@ -79,6 +80,7 @@ class EqualWidths:
     last: int = 2**EQUAL_WIDTH_BITS + 1
 
     def buckets(self, places: Places) -> Steps:
+        """The bucket of each place: all have the same width."""
         buckets = places.steps >> (RESOLUTION_BITS - EQUAL_WIDTH_BITS)
         buckets += 1
         return np.clip(buckets, 0, self.last, out=buckets)
@@ -106,6 +108,7 @@ class GrowingWidths:
         return bits
 
     def buckets(self, places: Places) -> Steps:
+        """The bucket of each place: widths grow with the distance from the range's lower end."""
         bits = self._bits(places.above)
         bits -= self._start
         return np.clip(bits, 0, self.last, out=bits)

@@ -91,10 +91,12 @@ class NumericGrid:
 
     @property
     def size(self) -> int:
+        """The number of cells."""
         return len(self.edges) + 1
 
     @cached_property
     def scale(self) -> Scale:
+        """The scale on which values are looked up in its cells."""
         return Scale(self.low, self.high)
 
     def mean(self, total: int, present: int) -> float:
@@ -151,6 +153,7 @@ class NumericGrid:
         return codes
 
     def to_dict(self) -> dict[str, Any]:
+        """The grid as JSON values, its edges as short text."""
         return {
             "name": self.name,
             "role": self.role,
@@ -162,6 +165,7 @@ class NumericGrid:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> NumericGrid:
+        """The inverse of `to_dict`."""
         edges = numbers_from_text(content["edges"])
         starts = tuple(content["block_starts"])
         return NumericGrid(content["name"], content["role"], edges, content["low"], content["high"], starts)
@@ -193,14 +197,17 @@ class CategoricalGrid:
 
     @property
     def size(self) -> int:
+        """The number of cells: the levels, and one for all others."""
         return len(self.levels) + 1
 
     @property
     def cell_names(self) -> tuple[str, ...]:
+        """The name of each cell, as reports show it."""
         return (*self.levels, UNSEEN if self.closed else OTHER)
 
     @cached_property
     def cell_of_level(self) -> dict[str, int]:
+        """The cell of each level; all others are in the last cell."""
         return {level: cell for cell, level in enumerate(self.levels)}
 
     def cells_of(self, levels: tuple[str, ...]) -> Integers:
@@ -220,6 +227,7 @@ class CategoricalGrid:
         return codes
 
     def to_dict(self) -> dict[str, Any]:
+        """The grid as JSON values."""
         return {
             "name": self.name,
             "role": self.role,
@@ -230,6 +238,7 @@ class CategoricalGrid:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> CategoricalGrid:
+        """The inverse of `to_dict`."""
         return CategoricalGrid(
             content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
         )
@@ -249,6 +258,7 @@ class ProfileGrid:
 
     @cached_property
     def sha256(self) -> str:
+        """The digest of the grids: profiles with the same digest can be added and compared."""
         return hashlib.sha256(canonical(self.to_list())).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -258,6 +268,7 @@ class ProfileGrid:
         return hash(self.sha256)
 
     def to_list(self) -> list[dict[str, Any]]:
+        """The grids as JSON values, each with its kind."""
         return [
             {"kind": "numeric" if isinstance(grid, NumericGrid) else "categorical", **grid.to_dict()}
             for grid in self.columns
@@ -265,6 +276,7 @@ class ProfileGrid:
 
     @staticmethod
     def from_list(content: list[Mapping[str, Any]]) -> ProfileGrid:
+        """The inverse of `to_list`."""
         return ProfileGrid(
             tuple(
                 NumericGrid.from_dict(grid) if grid["kind"] == "numeric" else CategoricalGrid.from_dict(grid)

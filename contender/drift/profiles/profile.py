@@ -63,10 +63,12 @@ class Counts:
 
     @cached_property
     def present(self) -> int:
+        """The number of rows that have a value."""
         return int(self.cells.sum())
 
     @property
     def rows(self) -> int:
+        """The number of rows, with and without a value."""
         return self.present + self.missing
 
     @cached_property
@@ -95,6 +97,7 @@ class Counts:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """The counts as JSON values."""
         return {
             "cells": self.cells.tolist(),
             "missing": self.missing,
@@ -107,6 +110,7 @@ class Counts:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Counts:
+        """The inverse of `to_dict`."""
         return Counts(
             np.array(content["cells"], dtype=np.int64),
             content["missing"],
@@ -152,10 +156,12 @@ class Blocks:
         return Blocks(labels, merged)
 
     def to_dict(self) -> dict[str, Any]:
+        """Labels and counts as JSON values."""
         return {"labels": list(self.labels), "counts": {name: c.tolist() for name, c in self.counts.items()}}
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Blocks:
+        """The inverse of `to_dict`."""
         counts = {name: np.array(rows, dtype=np.int64) for name, rows in content["counts"].items()}
         return Blocks(tuple(content["labels"]), counts)
 
@@ -229,6 +235,7 @@ class Profile:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Profile:
+        """The profile as a reference file keeps it."""
         counts = {name: Counts.from_dict(column) for name, column in content["counts"].items()}
         return Profile(
             ProfileGrid.from_list(content["grid"]), content["rows"], counts, Blocks.from_dict(content["blocks"])

@@ -19,6 +19,7 @@ class Observations:
     champion: str
 
     def key(self, dataset: str) -> str:
+        """The key of the profile of a dataset version in the data bucket."""
         return f"profiles/{self.pipeline}/{self.champion}/{dataset}.json.gz"
 
     def read(self, dataset: str) -> Profile | None:
@@ -29,4 +30,5 @@ class Observations:
             return None
 
     def write(self, dataset: str, profile: Profile) -> None:
+        """Store the profile, compressed and with its digest."""
         self.objects.put(self.key(dataset), to_bytes(profile))
