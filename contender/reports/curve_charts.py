@@ -1,4 +1,4 @@
-"""What `contender.stats.curves` made of one model's predictions, or of two models' on the same rows, drawn."""
+"""The curves of `contender.stats.curves` as pictures: of one model, or of two models on the same rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contender.reports import small_charts
 Curves = Mapping[str, Any]
 CHALLENGER, CHAMPION = "challenger", "champion"
 MOST_CLASSES = 12
-"""Classes whose area under the curve is drawn, those with the fewest first: there a model is weakest."""
+"""Classes whose one-vs-rest AUC is drawn, the rarest first: there a model is weakest."""
 
 
 def curve_figures(challenger: Curves, champion: Curves | None = None, *, prefix: str = "") -> list[str]:
@@ -42,8 +42,15 @@ def curve_figures(challenger: Curves, champion: Curves | None = None, *, prefix:
 
 def _two_classes(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator[str]:
     titles = (
-        ("roc", "ROC curve", "false alarms", "found", True, "Of the positives found, at the price of false alarms"),
-        ("pr", "Precision and recall", "recall", "precision", False, "How many calls are right, by how many are found"),
+        (
+            "roc",
+            "ROC curve",
+            "false positive rate",
+            "true positive rate",
+            True,
+            "True positive rate vs. false positive rate",
+        ),
+        ("pr", "Precision-recall curve", "recall", "precision", False, "Precision vs. recall"),
     )
     for key, title, x, y, diagonal, said in titles:
         if challenger[key]:
@@ -60,10 +67,17 @@ def _calibration(challenger: Curves, champion: Curves | None, prefix: str, *, li
         for name, style, found in _sides(challenger, champion)
     ]
     picture = small_charts.curve(
-        f"{prefix}calibration", "Calibration", drawn, "claimed", "came true", diagonal=True, dots=True
+        f"{prefix}calibration",
+        "Calibration",
+        drawn,
+        "predicted probability",
+        "observed frequency",
+        diagonal=True,
+        dots=True,
     )
-    what = "of the likeliest class" if likeliest else "in bins of as many rows"
-    yield pages.figure(_caption("Calibration", f"What was claimed, and what came, {what}", champion), picture)
+    of_what = " of the most likely class" if likeliest else ""
+    said = f"Predicted vs. observed frequency{of_what} (equal-count bins)"
+    yield pages.figure(_caption("Calibration", said, champion), picture)
 
 
 def _scores(challenger: Curves, prefix: str) -> Iterator[str]:
@@ -75,18 +89,18 @@ def _scores(challenger: Curves, prefix: str) -> Iterator[str]:
     sides = [(negative, "quiet", scores["negative"]), (positive, "p1", scores["positive"])]
     picture = small_charts.bars(
         f"{prefix}scores",
-        "Predicted probabilities",
+        "Score distribution by class",
         labels,
         sides,
-        x_label=f"probability of {positive}",
+        x_label=f"predicted probability of {positive}",
         y_label="rows",
     )
     names = small_charts.legend([(str(name), style) for name, style, _ in sides])
-    yield pages.figure(f"<b>How the classes part</b> {names}", picture)
+    yield pages.figure(f"<b>Score distribution by class</b> {names}", picture)
 
 
 def _areas(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator[str]:
-    """Of each class against the rest; the rows of two models stand under each other."""
+    """The one-vs-rest AUC of each class; the rows of two models stand under each other."""
     if "auc" not in challenger:
         return
     rare_first = sorted(challenger["auc"], key=lambda each: each["rows"])[:MOST_CLASSES]
@@ -96,9 +110,8 @@ def _areas(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator
         rows.append((str(each["label"]), each["auc"], None, None, CHALLENGER))
         if champion:
             rows.append(("", theirs.get(each["label"]), None, None, CHAMPION))
-    picture = small_charts.intervals(f"{prefix}areas", "Each class against the rest", rows)
-    said = "Area under the ROC curve, the rarest class first"
-    yield pages.figure(_caption("Each class against the rest", said, champion), picture)
+    picture = small_charts.intervals(f"{prefix}areas", "One-vs-rest AUC", rows)
+    yield pages.figure(_caption("One-vs-rest AUC", "By class, the rarest first", champion), picture)
 
 
 def _confusion(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator[str]:
@@ -108,7 +121,7 @@ def _confusion(challenger: Curves, champion: Curves | None, prefix: str) -> Iter
                 f"{prefix}confusion-{name}", f"Confusion matrix, {name}", **found["confusion"]
             )
             whose = f" of the {escape(name)}" if champion else ""
-            yield pages.figure(f"<b>Confusion{whose}</b> What was called what", picture)
+            yield pages.figure(f"<b>Confusion matrix{whose}</b> (predicted, actual)", picture)
 
 
 def _regression(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator[str]:
@@ -124,28 +137,28 @@ def _regression(challenger: Curves, champion: Curves | None, prefix: str) -> Ite
     box = (low - more, high + more, low - more, high + more)
     picture = small_charts.curve(
         f"{prefix}predicted",
-        "Predicted and observed",
+        "Predicted vs. actual",
         drawn,
         "predicted",
-        "observed",
+        "actual",
         diagonal=True,
         dots=True,
         box=box,
     )
-    said = "Means in bins of as many rows; on the grey line they agree"
-    yield pages.figure(_caption("Predicted and observed", said, champion), picture)
+    said = "Means of equal-count bins; on the grey line both are equal"
+    yield pages.figure(_caption("Predicted vs. actual", said, champion), picture)
     residuals = challenger["residuals"]
     picture = small_charts.bars(
         f"{prefix}residuals",
         "Residuals",
         [figure(float(f"{edge:.2g}")).replace("-", "−") for edge in residuals["edges"][:-1]],
         [("rows", "p1", residuals["counts"])],
-        x_label="truth − prediction",
+        x_label="actual − predicted",
         y_label="rows",
     )
     whose = " of the challenger" if champion else ""
     spread = {each["share"]: each["residual"] for each in challenger["quantiles"]}
-    said = f"Nine in ten between {figure(spread[0.05])} and {figure(spread[0.95])}" if spread else ""
+    said = f"90 % are between {figure(spread[0.05])} and {figure(spread[0.95])}" if spread else ""
     yield pages.figure(f"<b>Residuals{whose}</b> {escape(said)}", picture)
 
 

@@ -224,7 +224,7 @@ def _row(
 
 
 def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """Truth down, the model's call across; a cell is as dark as the share of its row that it holds.
+    """Actual classes down, predicted classes across; a cell is as dark as its share of the row.
 
     Examples
     --------
@@ -237,7 +237,7 @@ def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence
     tall = min(cell, 56.0)
     top, show = 34.0, cell >= 34.0
     height = top + tall * size + 22.0
-    content = _text(left, 12.0, "called →", "") + _text(0.0, height - 4.0, "↑ truth; shares of each row", "")
+    content = _text(left, 12.0, "predicted →", "") + _text(0.0, height - 4.0, "↑ actual; row percentages", "")
     room = max(1, int(cell // 7))
     for column, label in enumerate(labels):
         x = left + cell * (column + 0.5)
@@ -249,7 +249,7 @@ def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence
         for column, rows in enumerate(row):
             share = rows / total if total else 0.0
             style = "hit" if line == column else "miss"
-            said = f"{label} called {labels[column]}: {rows:,} rows, {share:.1%} of the row"
+            said = f"actual {label}, predicted {labels[column]}: {rows:,} rows, {share:.1%} of the actual class"
             x = left + cell * column
             content += (
                 f"<g><title>{escape(said)}</title>"
@@ -265,7 +265,7 @@ def confusion(identity: str, title: str, labels: Sequence[str], counts: Sequence
                     content += _text(x + cell / 2, y + tall / 2 + 10, f"{rows:,}", "name", anchor="middle", middle=True)
             content += "</g>"
     said = "; ".join(
-        f"{label}: {', '.join(f'{rows} called {called}' for rows, called in zip(row, labels, strict=True))}"
+        f"actual {label}: {', '.join(f'{rows} predicted {name}' for rows, name in zip(row, labels, strict=True))}"
         for label, row in zip(labels, counts, strict=True)
     )
     return _picture(identity, title, said, WIDTH, height, content)

@@ -153,7 +153,7 @@ def test_a_run_without_a_page_has_one_made_of_its_files(
     ended = contender("show", RUN, "--report", str(tmp_path / "new" / "run.html"))
     text = (tmp_path / "new" / "run.html").read_text()
     assert (ended.code, opened) == (0, [])
-    for part in ("The model stays: the challenger was not better.", "How the challenger fared", "started by an upload"):
+    for part in ("Champion kept: the challenger is not better.", "Champion vs. challenger", "triggered by an upload"):
         assert part in text
 
 
@@ -167,7 +167,7 @@ def test_a_run_that_left_no_record_is_shown_by_its_files(
     ended = contender("show", RUN[:4], "--report", "run.html")
     assert ended.code == 0
     assert "running It has left no record" in ended.out
-    assert "The run has left no verdict: it is still at work, or it was stopped." in (tmp_path / "run.html").read_text()
+    assert "No verdict: the run is in progress or was stopped." in (tmp_path / "run.html").read_text()
     assert json.loads(contender("show", RUN[:4], "--json").out)["verdict"] == "running"
 
 
@@ -177,8 +177,8 @@ def test_a_run_that_asks_a_person_says_so_in_its_page(
     ledger.put_approval("sales", ApprovalRequest(RUN, "v2", "", "2099-01-01T10:00:00Z", "2099-01-01T12:00:00+00:00"))
     assert contender("show", RUN, "--report", "run.html").code == 0
     text = (tmp_path / "run.html").read_text()
-    assert "A person is asked: may the challenger serve?" in text
-    assert "none yet; until 2099-01-01T12:00:00+00:00" in text
+    assert "Waiting for approval of the challenger." in text
+    assert "pending until 2099-01-01T12:00:00+00:00" in text
 
 
 def test_json_is_the_record_with_its_reports_whether_or_not_a_page_is_written(

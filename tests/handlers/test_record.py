@@ -202,7 +202,7 @@ def test_what_a_person_answered_is_in_the_report(cloud: Cloud) -> None:
     said = {"approved": False, "by": "Ada", "reason": "a strike"}
     cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | {"comparison": COMPARED, "approval": said})
     text = report_of(cloud)
-    assert "The model stays: Ada turned the challenger down." in text
+    assert "Champion kept: Ada rejected the challenger." in text
     assert "a strike" in text
 
 

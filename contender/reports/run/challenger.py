@@ -1,4 +1,4 @@
-"""What a run's report says of its challenger: how it fared, how it was trained, and what it did before it served."""
+"""The challenger in a run's report: its comparison with the champion, its training and its rollout."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from contender.reports.run import charts as run_charts
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.summary import metric_title
 
+CHAMPION_COMPARED, BASELINE_COMPARED = "Champion vs. challenger", "Challenger vs. baseline"
+
 GUARDS = {
-    "enough_data": "enough rows",
-    "beats_baseline": "beats a naive guess",
-    "slices_no_worse": "worse in no slice",
-    "calibrated": "probabilities hold",
-    "overfit_gap": "not learned by heart",
-    "model_size": "small enough",
-    "latency": "fast enough",
+    "enough_data": "enough data",
+    "beats_baseline": "better than baseline",
+    "slices_no_worse": "no slice worse",
+    "calibrated": "calibrated",
+    "overfit_gap": "not overfitted",
+    "model_size": "size within limit",
+    "latency": "latency within limit",
 }
 
 MARKS = {
@@ -34,41 +36,44 @@ MARKS = {
     "worse": ("bad", "✕"),
     "in doubt": ("unsure", "?"),
 }
-"""Status of a guard, or of a signal of the canary → its tone and its mark."""
+"""Status of a guard or of a canary signal → its tone and its mark."""
 
 
-def judged(run: RunEvidence) -> str:
+def compared(run: RunEvidence) -> str:
     """The comparison: figures, the difference with its interval, guards, slices, curves."""
     found = run.report("comparison")
     if not found:
         return ""
-    better = "more" if found["greater_is_better"] else "less"
+    better = "higher" if found["greater_is_better"] else "lower"
     title = metric_title(found)
     said = (
-        f"{title[:1].upper()}{title[1:]}, {better} is better, on {found['rows']:,} rows in {found['blocks']:,} "
-        f"blocks that {'neither has seen' if found['against'] == 'champion' else 'it has not seen'}."
+        f"{title[:1].upper()}{title[1:]} ({better} is better) on {found['rows']:,} unseen rows in "
+        f"{found['blocks']:,} blocks."
     )
     content = _scores(found)
     if found["difference"] is not None:
         content += pages.figure(_difference_in_words(found), run_charts.difference("difference", found))
     if found["reason"] not in str(run.record["reason"]):
         content += f"<p>{escape(found['reason'])}</p>"
-    return section("How the challenger fared", said, content + _guards(found) + _slices(found) + _curves(run))
+    heading = CHAMPION_COMPARED if found["against"] == "champion" else BASELINE_COMPARED
+    return section(heading, said, content + _guards(found) + _slices(found) + _curves(run))
 
 
 def _difference_in_words(found: Mapping[str, Any]) -> str:
+    """The improvement with its interval; one below the last digit that the interval is worth is none."""
     value = found["difference"]
-    low, high, size = interval_figures(found["low"], found["high"], size=abs(value))
-    shown = bool(size.strip("0.,"))  # less than the last digit that the interval is worth is no difference
-    word = "No different" if not shown else "Better" if value > 0.0 else "Worse"
-    of_what = " of the improvement" if value < 0.0 or not shown else ""
-    by = f" by {size}" if shown else ""
-    return f"<b>{word}{by}</b> {percent(found['confidence'])} interval{of_what}: {low} to {high}"
+    low, high, size = (
+        text.replace("-", "−") for text in interval_figures(found["low"], found["high"], size=abs(value))
+    )
+    shown = bool(size.strip("0.,"))
+    word = "No difference" if not shown else f"Better by {size}" if value > 0.0 else f"Worse by {size}"
+    of_what = "" if shown and value > 0.0 else " of the improvement"
+    return f"<b>{word}</b> {percent(found['confidence'])} CI{of_what} {low} to {high}"
 
 
 def _scores(found: Mapping[str, Any]) -> str:
     """The models' scores in large figures."""
-    names = (("champion", "champion"), ("challenger", "challenger"), ("baseline", "naive guess"))
+    names = (("champion", "champion"), ("challenger", "challenger"), ("baseline", "baseline"))
     shown = "".join(
         f'<div class="{name}"><dt>{said}</dt><dd>{figure(found[name])}</dd></div>'
         for name, said in names
@@ -78,14 +83,13 @@ def _scores(found: Mapping[str, Any]) -> str:
 
 
 def _guards(found: Mapping[str, Any]) -> str:
-    """What could have stopped a win: in a line what passed, with its reason what did not; runs from before a guard
-    existed say nothing of it."""
+    """What could have stopped a win; a guard that did not exist yet when the run was made is left out."""
     kept = [(found[name]["status"], said, found[name]["reason"]) for name, said in GUARDS.items() if name in found]
-    return _checks(kept, "Every check, with its reason")
+    return _checks(kept, "All guards with reasons")
 
 
 def _checks(checks: Sequence[tuple[str, str, str]], summary: str) -> str:
-    """Status, name and reason of each: all at a glance, the reasons of those that stand in the way, then of all."""
+    """All checks in one line, then those that did not pass with their reasons, then all of them, folded."""
     if not checks:
         return ""
     glance = "".join(
@@ -94,10 +98,10 @@ def _checks(checks: Sequence[tuple[str, str, str]], summary: str) -> str:
         for status, name, _ in checks
         for tone, mark in [MARKS.get(status, ("calm", "–"))]
     )
-    in_the_way = "".join(_item(*check) for check in checks if MARKS.get(check[0], ("calm",))[0] in ("bad", "unsure"))
+    not_passed = "".join(_item(*check) for check in checks if MARKS.get(check[0], ("calm",))[0] in ("bad", "unsure"))
     return (
         f'<ul class="chips">{glance}</ul>'
-        + (f'<ul class="checks">{in_the_way}</ul>' if in_the_way else "")
+        + (f'<ul class="checks">{not_passed}</ul>' if not_passed else "")
         + details(summary, f'<ul class="checks">{"".join(_item(*check) for check in checks)}</ul>')
     )
 
@@ -127,11 +131,11 @@ def _slices(found: Mapping[str, Any]) -> str:
         for each in shown
     ]
     allowed = -float(found["slices_no_worse"]["margin"])
-    marks = {f"{signed(allowed, 3)} is allowed": allowed, "": 0.0}
+    marks = {f"margin {signed(allowed, 3)}": allowed, "": 0.0}
 
     def draw(width: float) -> str:
         name = f"slices-{width:.0f}"
-        picture = small_charts.intervals(name, "Improvement in each slice", rows, marks=marks, width=width)
+        picture = small_charts.intervals(name, "Improvement by slice", rows, marks=marks, width=width)
         return picture.replace('class="small"', f'class="{pages.size(width)}"', 1)
 
     listed = [
@@ -145,9 +149,9 @@ def _slices(found: Mapping[str, Any]) -> str:
         ]
         for each in slices
     ]
-    columns = ["slice", "rows", "champion", "challenger", "", "why"]
-    return pages.figure("<b>Slice by slice</b> how much better the challenger is", pages.both(draw)) + details(
-        "Every slice", table(columns, listed, css="tests")
+    columns = ["slice", "rows", "champion", "challenger", "status", "reason"]
+    return pages.figure("<b>Improvement by slice</b> challenger vs. champion", pages.both(draw)) + details(
+        "All slices", table(columns, listed, css="tests")
     )
 
 
@@ -160,28 +164,28 @@ def _curves(run: RunEvidence) -> str:
 
 
 def trained(run: RunEvidence) -> str:
-    """What the training task did, or why it left no model."""
+    """The training task: rows, duration, search, overfitting; or why it failed."""
     found = run.report("training")
     if not found:
         return ""
     if found.get("status") != "trained":
-        reason, took = str(found.get("reason")), found.get("seconds")
-        said = "It left no model, for the reason above" if reason in str(run.record["reason"]) else "It left no model"
-        why = "" if said.endswith("above") else f": {reason}"
-        after = "" if took is None else f", after {duration(took)}"
-        return section("How it was trained", "", f"<p>{escape(pages.sentence(f'{said}{after}{why}'))}</p>")
+        reason, seconds = str(found.get("reason")), found.get("seconds")
+        after = "" if seconds is None else f" after {duration(seconds)}"
+        why = " for the reason above" if reason in str(run.record["reason"]) else f": {reason}"
+        return section("Training", "", f"<p>{escape(pages.sentence(f'Training failed{after}{why}'))}</p>")
     resources, search = found.get("resources") or {}, found.get("search") or {}
     memory = resources.get("peak_memory_mib")
     return section(
-        "How it was trained",
+        "Training",
         "",
         fields(
             {
-                "Rows": f"{found['train_rows']:,} to learn from, {found['holdout_rows']:,} held out",
-                "Took": escape(duration(found["seconds"])) + (f", {memory:,.0f} MiB at most" if memory else ""),
-                "Trained before": "the same code, settings and data had a model already" if found.get("reused") else "",
+                "Rows": f"{found['train_rows']:,} training, {found['holdout_rows']:,} holdout",
+                "Duration": escape(duration(found["seconds"])),
+                "Peak memory": f"{memory:,.0f} MiB" if memory else "",
+                "Reused": "a model of the same code, settings and data existed already" if found.get("reused") else "",
                 "Resumed": "from a checkpoint of an earlier attempt" if resources.get("resumed") else "",
-                "Search": escape(_search_in_words(search)),
+                "Hyperparameter search": escape(_search_in_words(search)),
             }
         )
         + _overfit(run, found.get("overfit") or {}),
@@ -193,7 +197,7 @@ def _search_in_words(search: Mapping[str, Any]) -> str:
         return ""
     said = f"{search['trials']} trials in {duration(search['seconds'])}"
     if search.get("best_score") is not None and search.get("default_score") is not None:
-        said += f": {search['metric']} {figure(search['best_score'])}, the defaults {figure(search['default_score'])}"
+        said += f": {search['metric']} {figure(search['best_score'])} vs. {figure(search['default_score'])} by default"
     best = ", ".join(
         f"{name} {figure(value) if isinstance(value, float) else value}"
         for name, value in (search.get("best") or {}).items()
@@ -202,20 +206,20 @@ def _search_in_words(search: Mapping[str, Any]) -> str:
 
 
 def _overfit(run: RunEvidence, overfit: Mapping[str, Any]) -> str:
-    """The metric on the rows that were learned from, and on those that were not."""
-    compared = run.report("comparison")
-    metric = str(compared.get("metric") or next(iter(overfit), ""))
-    found, title = overfit.get(metric), metric_title(compared or {"metric": metric})
+    """The metric on training rows, on validation rows and on the holdout."""
+    comparison = run.report("comparison")
+    metric = str(comparison.get("metric") or next(iter(overfit), ""))
+    found, title = overfit.get(metric), metric_title(comparison or {"metric": metric})
     if not found:
         return ""
-    names = (("training", "training rows"), ("validation", "validation"), ("holdout", "holdout"))
-    rows = [(said, *found[name], "challenger") for name, said in names if found.get(name)]
-    picture = small_charts.intervals("overfit", f"{title} by rows", rows)
-    return pages.figure(f"<b>Learned, or learned by heart?</b> {escape(title)}", picture)
+    names = ("training", "validation", "holdout")
+    rows = [(name, *found[name], "challenger") for name in names if found.get(name)]
+    picture = small_charts.intervals("overfit", f"{title} by split", rows)
+    return pages.figure(f"<b>Overfitting: training vs. holdout</b> {escape(title)}", picture)
 
 
-def tried(run: RunEvidence) -> str:
-    """Rehearsal, approval and canary, as far as the run came to them."""
+def rolled_out(run: RunEvidence) -> str:
+    """Rehearsal, approval and canary, as far as the run got to them."""
     rehearsal, watched, asked = run.report("rehearsal"), run.report("watch"), run.approval
     content = ""
     if rehearsal:
@@ -223,19 +227,21 @@ def tried(run: RunEvidence) -> str:
             ("passed" if check["passed"] else "failed", check["name"].replace("_", " "), check["reason"])
             for check in rehearsal["checks"]
         ]
-        content += f"<h3>Rehearsal</h3><p>{escape(rehearsal['reason'])}</p>{_checks(checks, 'Every check')}"
+        content += f"<h3>Rehearsal</h3><p>{escape(rehearsal['reason'])}</p>{_checks(checks, 'All checks with reasons')}"
     if asked is not None:
         content += "<h3>Approval</h3>" + fields(
             {
-                "Asked": escape(asked.asked_at),
-                "Answer": escape(asked.answer or f"none yet; until {asked.until}"),
+                "Requested": escape(asked.asked_at),
+                "Decision": escape(asked.answer or f"pending until {asked.until}"),
                 "By": escape(asked.by),
-                "Why": escape(asked.reason),
+                "Reason": escape(asked.reason),
             }
         )
     if watched.get("looks"):
         last = watched["looks"][-1]
         signals = [(each["status"], each["name"], each["reason"]) for each in last["signals"]]
-        said = f"{len(watched['looks'])} looks in {duration(last['seconds'])}, the last one: {last['verdict']}."
-        content += f"<h3>Canary</h3><p>{escape(said)} {escape(last['reason'])}</p>{_checks(signals, 'Every signal')}"
-    return section("Before it served", "", content)
+        looks = pages.count(len(watched["looks"]), "interim look")
+        said = f"{looks} in {duration(last['seconds'])}, the last one: {last['verdict']}."
+        content += f"<h3>Canary</h3><p>{escape(said)} {escape(last['reason'])}</p>"
+        content += _checks(signals, "All signals with reasons")
+    return section("Rollout", "", content)

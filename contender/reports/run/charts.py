@@ -1,4 +1,4 @@
-"""Pictures of a run's report: a column before and now, the evidence of drift over time, a difference and its bound."""
+"""Pictures of a run's report: reference vs. current distributions, drift evidence over time, the improvement."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from contender.reports.small_charts import Frame, tick_labels
 WIDTH = 330.0
 LEVEL_ROW = 30.0
 NAME_CHARACTERS = 13
-LANDMARKS = ((7.0, "a week"), (30.0, "a month"), (365.0, "a year"))
+LANDMARKS = ((7.0, "1 week"), (30.0, "1 month"), (365.0, "1 year"))
 NAMED_TAIL = 0.03
-"""A change of the share beyond a picture's ends that is worth a word."""
+"""A change of the share outside of a picture's range that is worth a note."""
 
 
 def column(identity: str, bars: Mapping[str, Any]) -> str:
-    """A column of `contender.drift.histograms`, before (an outline) and now (filled)."""
+    """A column of `contender.drift.histograms`: reference (an outline) and current (filled)."""
     return _levels(identity, bars) if bars["kind"] == "categorical" else _numbers(identity, bars)
 
 
@@ -45,8 +45,8 @@ def _numbers(identity: str, bars: Mapping[str, Any]) -> str:
         content += (
             f'<text class="tick" x="{number(room)}" y="{number(frame.height - 6)}" text-anchor="middle">{said}</text>'
         )
-    said = f"Shares between {edges[0]:.4g} and {edges[-1]:.4g} in {len(edges) - 1} bars, before and now."
-    return _picture(identity, f"{bars['feature']} before and now", said, frame.height, content)
+    said = f"Histogram of {len(edges) - 1} bins from {edges[0]:.4g} to {edges[-1]:.4g}, reference and current."
+    return _picture(identity, f"{bars['feature']}: reference vs. current", said, frame.height, content)
 
 
 def _outline(frame: Frame, edges: Sequence[float], shares: Sequence[float]) -> str:
@@ -74,8 +74,8 @@ def _levels(identity: str, bars: Mapping[str, Any]) -> str:
             f'<rect class="now" x="{left:.0f}" y="{y + 14:.0f}" width="{number(max(long[1], 1.0))}" height="9"/>'
             f'<text class="tick" x="{WIDTH:.0f}" y="{y + 13:.0f}" dy="0.32em" text-anchor="end">{said}</text></g>'
         )
-    said = f"Shares of {len(names)} levels, before and now."
-    return _picture(identity, f"{bars['feature']} before and now", said, LEVEL_ROW * len(names), content)
+    said = f"Shares of {len(names)} levels, reference and current."
+    return _picture(identity, f"{bars['feature']}: reference vs. current", said, LEVEL_ROW * len(names), content)
 
 
 def beyond(bars: Mapping[str, Any]) -> str:
@@ -93,7 +93,7 @@ def beyond(bars: Mapping[str, Any]) -> str:
 
 
 def evidence(identity: str, found: Mapping[str, Any]) -> str:
-    """How the evidence of drift has added up, block by block, to the alarm; nothing where there is no path."""
+    """Drift evidence block by block with its threshold; nothing where there is no path."""
     path = found["path"]
     if len(path) < 2:
         return ""
@@ -101,23 +101,23 @@ def evidence(identity: str, found: Mapping[str, Any]) -> str:
     top = log1p(max(alarm * 2.0, min(float(found["level"]), alarm * 50.0)))
     known = [(days, name) for days, name in LANDMARKS if days < alarm / 2.5]
     marks = [0.0, *(log1p(days) for days, _ in known), log1p(alarm)]
-    labels = ["0", *(name for _, name in known), "alarm"]
+    labels = ["0", *(name for _, name in known), "threshold"]
 
     def draw(width: float) -> str:
         plot = Plot(
-            [str(name) for name, _ in path], 0.0, top, width, 170.0, right=20.0, top=10.0, y_ticks=marks,
-            tick_labels=labels,
+            [str(name) for name, _ in path], 0.0, top, width, 170.0, left=70.0, right=20.0, top=10.0,
+            y_ticks=marks, tick_labels=labels,
         )  # fmt: skip
         points = [(float(place), log1p(float(level))) for place, (_, level) in enumerate(path)]
         content = plot.axes() + plot.across(log1p(alarm), "alarm") + plot.line(points, "current", steps=True)
-        said = f"The alarm is at {alarm:,.0f} days; the batch's evidence is {float(found['level']):,.0f} days."
-        return plot.whole(f"{identity}-{width:.0f}", "Evidence of drift over time", said, content, size(width))
+        said = f"Evidence {float(found['level']):,.0f} days, threshold {alarm:,.0f} days."
+        return plot.whole(f"{identity}-{width:.0f}", "Drift evidence over time", said, content, size(width))
 
     return both(draw)
 
 
 def difference(identity: str, found: Mapping[str, Any]) -> str:
-    """The challenger's improvement with its interval, beside zero and what was asked for."""
+    """The challenger's improvement with its interval, beside zero and the minimum for promotion."""
     value, low, high = (float(found[name]) for name in ("difference", "low", "high"))
     asked = float(found["min_effect"]) if found["against"] == "champion" else 0.0
     tone = {"wins": "good", "loses": "bad"}.get(str(found["verdict"]), "unsure")
@@ -126,8 +126,8 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
         ends = [low, high, 0.0, asked]
         air = (max(ends) - min(ends)) * 0.12 or 1.0
         start, edge = min(ends) - air, 8.0
-        # So far to the right that what stands beside the line of what is asked for has room.
-        room = (width - 2 * edge) / (width - edge - _long(ENOUGH if asked else GUESS))
+        # The label to the right of the minimum must fit.
+        room = (width - 2 * edge) / (width - edge - _long(REQUIRED if asked else BASELINE))
         end = max(max(ends) + air, start + (asked - start) * room)
         frame = Frame(
             start, end, 0.0, 1.0, width=width, height=118.0, left=edge, right=edge, top=30.0,
@@ -145,11 +145,11 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
             f'<g class="{tone}"><path class="whisker thick" d="M{a} {number(middle)}H{b}M{a} {number(middle - 8)}v16'
             f'M{b} {number(middle - 8)}v16"/><circle class="dot" cx="{at}" cy="{number(middle)}" r="7"/></g>'
         )
-        said = f"{value:.4g}, interval {low:.4g} to {high:.4g}; asked for: {asked:.4g}."
+        said = f"Improvement {value:.4g}, interval {low:.4g} to {high:.4g}; minimum for promotion {asked:.4g}."
         return (
             f'<svg class="{size(width)}" viewBox="0 0 {number(width)} {number(frame.height)}" role="img" '
             f'aria-labelledby="{identity}-{width:.0f}-t {identity}-{width:.0f}-d">'
-            f'<title id="{identity}-{width:.0f}-t">How much better the challenger is</title>'
+            f'<title id="{identity}-{width:.0f}-t">Improvement of the challenger</title>'
             f'<desc id="{identity}-{width:.0f}-d">{escape(said)}</desc>{content}</svg>'
         )
 
@@ -167,7 +167,7 @@ def _scale(frame: Frame, top: float, floor: float) -> str:
     return content
 
 
-ZERO, GUESS, ENOUGH = "no better", "no better than a naive guess", "enough to be promoted"
+ZERO, BASELINE, REQUIRED = "no difference", "equal to the baseline", "required for promotion"
 
 
 def _long(text: str) -> float:
@@ -176,16 +176,16 @@ def _long(text: str) -> float:
 
 
 def _bounds(frame: Frame, asked: float) -> str:
-    """Lines at zero and at what is asked for, with what they mean on their outer sides; that of zero, which its place
-    on the scale tells as well, only where it has room."""
+    """Lines at zero and at the minimum for promotion, labelled on their outer sides; zero is labelled where there is
+    room, because the scale shows it as well."""
     if not asked:
-        return _upright(frame, 0.0, GUESS, "zero")
+        return _upright(frame, 0.0, BASELINE, "zero")
     zero = ZERO if frame.x(0.0) >= _long(ZERO) else ""
-    return _upright(frame, 0.0, zero, "zero", left=True) + _upright(frame, asked, ENOUGH, "asked")
+    return _upright(frame, 0.0, zero, "zero", left=True) + _upright(frame, asked, REQUIRED, "asked")
 
 
 def _upright(frame: Frame, value: float, text: str, style: str, *, left: bool = False) -> str:
-    """A line at one figure, and what it means beside its top."""
+    """A vertical line at a value with its label at the top."""
     top, floor, x = frame.top, frame.height - frame.bottom, frame.x(value)
     return (
         f'<line class="{style}" x1="{number(x)}" x2="{number(x)}" y1="{number(top - 13)}" y2="{number(floor)}"/>'

@@ -1,4 +1,4 @@
-"""All that a run has left behind: its record, the reports in its folder, what it asked a person."""
+"""Everything a report is made of: a run's record, the reports in its folder, its approval request."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from contender.training.cost import usd_per_second
 from contender.workflow.run_folder import BATCHES, REPORTS, RunFolder
 
 CURVES = "curves.json"
-"""Champion's and challenger's curves on the rows that they were compared on: for pictures, so it is not in REPORTS."""
+"""The curves of champion and challenger on the compared rows; only for pictures, hence not in REPORTS."""
 
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """A run as it is reported.
+    """The files and facts of a run that its report is made of.
 
     Attributes
     ----------
     record : with the keys of `contender.workflow.outcome.run_record`.
-    reports : the content of the folder's reports by the name of their step, those that the run has got to.
-    uploads : what the run's claim took, each with its `key` and `size`.
-    approval : what a person was asked; None where nobody was.
-    usd_per_second : what its training task cost while it ran; None where the run's pipeline file does not say.
+    reports : the reports in the run's folder by the name of their step.
+    uploads : the claimed uploads, each with its `key` and `size`.
+    approval : the approval request; None where none was made.
+    usd_per_second : price of the training task; None where the run's pipeline file cannot be read.
     """
 
     record: Mapping[str, Any]
@@ -43,7 +43,7 @@ class RunEvidence:
 
 
 def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalRequest | None = None) -> RunEvidence:
-    """Read a run's folder. What is missing, or is no JSON, is left out: the rest is worth reporting."""
+    """Read a run's folder. Files that are missing or are not JSON are left out."""
     reports = {}
     for name in (*REPORTS, CURVES):
         content = _read(folder, name)

@@ -1,7 +1,4 @@
-"""The report of a run as one HTML file: what happened, why, and what somebody has to do about it.
-
-For a tired person with a minute: a sentence, the loop at a glance, then each step with its evidence.
-"""
+"""The report of a run as one HTML file: the verdict, the reason, the next step, then the evidence of each stage."""
 
 from __future__ import annotations
 
@@ -15,49 +12,47 @@ from contender.formatting import duration
 from contender.reports import html as pages
 from contender.reports.html import count, details, fields, panels, section, sentence, table
 from contender.reports.run import charts as run_charts
-from contender.reports.run.challenger import judged, trained, tried
+from contender.reports.run.challenger import compared, rolled_out, trained
 from contender.reports.run.cost import costs, unknown_cost
 from contender.reports.run.evidence import RunEvidence
-from contender.reports.run.summary import TONES, TRIGGERS, for_users, headline, next_step, stages
+from contender.reports.run.summary import TONES, TRIGGERS, headline, next_step, serving_change, stages
 
 GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
 
 LEGEND = (
     '<p class="legend"><span><svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line before" '
-    'd="M1 5H25"/></svg>when the champion was trained</span><span><svg class="swatch" viewBox="0 0 26 10" '
-    'aria-hidden="true"><rect class="now" x="4" width="18" height="10"/></svg>now</span></p>'
+    'd="M1 5H25"/></svg>reference: the champion\'s training data</span><span><svg class="swatch" viewBox="0 0 26 10" '
+    'aria-hidden="true"><rect class="now" x="4" width="18" height="10"/></svg>current: this batch</span></p>'
 )
-"""Of the columns before and now."""
+"""Of the histograms."""
 
 
 def page(run: RunEvidence) -> str:
-    """The report, whole. A part that cannot be read says so, and the others are there all the same."""
+    """The whole report. A section whose files cannot be read says so; the others are shown all the same."""
     parts: tuple[tuple[str, Callable[[RunEvidence], str]], ...] = (
-        ("What arrived", _arrived),
-        ("What drifted", _drifted),
-        ("How the challenger fared", judged),
-        ("How it was trained", trained),
-        ("Before it served", tried),
-        ("What it cost", _cost),
-        ("For the record", _audit),
+        ("Data received", _data_received),
+        ("Drift", _drift),
+        ("Champion vs. challenger", compared),
+        ("Training", trained),
+        ("Rollout", rolled_out),
+        ("Cost", _cost),
+        ("Run details", _run_details),
     )
-    content = _header(run) + "".join(_whatever_can_be_said(title, part, run) for title, part in parts)
+    content = _header(run) + "".join(_section_or_error(title, part, run) for title, part in parts)
     title = f"{run.record['pipeline']}: {run.record['verdict']} ({str(run.record['run_id'])[:8]})"
     return pages.whole(title, content, styles=("small_charts.css", "run_page.css"))
 
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-"""What comes of files that another version of Contender wrote, or somebody edited."""
+"""Raised by files that another version of Contender wrote, or that were edited by hand."""
 
 
-def _whatever_can_be_said(title: str, part: Callable[[RunEvidence], str], run: RunEvidence) -> str:
-    """A part; one that cannot be read takes no other with it."""
+def _section_or_error(title: str, part: Callable[[RunEvidence], str], run: RunEvidence) -> str:
+    """A section; an error in one leaves the others as they are."""
     try:
         return part(run)
     except UNREADABLE as error:
-        said = (
-            f"This part cannot be shown ({type(error).__name__}: {error}). What it is made of is in the run's folder."
-        )
+        said = f"This section cannot be shown ({type(error).__name__}: {error}). Its files are in the run's folder."
         return section(title, "", f"<p>{escape(said)}</p>")
 
 
@@ -65,17 +60,17 @@ def _header(run: RunEvidence) -> str:
     record, verdict = run.record, str(run.record["verdict"])
     what = [f"Run of <b>{escape(str(record['pipeline']))}</b>"]
     if record.get("trigger"):
-        what.append(f"started by {escape(TRIGGERS.get(record['trigger'], str(record['trigger'])))}")
+        what.append(f"triggered by {escape(TRIGGERS.get(record['trigger'], str(record['trigger'])))}")
     what += [escape(_moment(record["started_at"]))] if record.get("started_at") else []
     what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
     tone = TONES.get(verdict, "unsure")
     badge = f'<span class="badge {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
     said = f'<p class="lead">{escape(sentence(_without_versions(record)))}</p>'
-    users = f"<dt>For users</dt><dd>{escape(for_users(run))}{_replaced(record)}</dd>"
-    to_do = next_step(run)
-    to_do = f"<dt>To do</dt><dd>{_with_commands(to_do)}</dd>" if to_do else ""
-    so = f'{said}<dl class="so">{to_do}{users}</dl>'
-    return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _glance(run)
+    serving = f"<dt>Serving</dt><dd>{escape(serving_change(run))}{_replaced(record)}</dd>"
+    step = next_step(run)
+    step = f"<dt>Next step</dt><dd>{_with_commands(step)}</dd>" if step else ""
+    so = f'{said}<dl class="so">{step}{serving}</dl>'
+    return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _stages(run)
 
 
 def _headline(run: RunEvidence) -> str:
@@ -85,8 +80,8 @@ def _headline(run: RunEvidence) -> str:
         return f"The run ended: {str(run.record['verdict']).replace('_', ' ')}."
 
 
-def _glance(run: RunEvidence) -> str:
-    """The loop at a glance; a rollback that was asked for has none."""
+def _stages(run: RunEvidence) -> str:
+    """The stages in a strip; a rollback by hand or by an alarm has none."""
     if run.record.get("rollback") and not run.reports:
         return ""
     try:
@@ -98,15 +93,15 @@ def _glance(run: RunEvidence) -> str:
         f"{GLYPHS[stage.tone]}</span><span>{escape(stage.said)}</span></li>"
         for stage in found
     )
-    return f'<ol class="glance" aria-label="The run at a glance">{items}</ol>'
+    return f'<ol class="glance" aria-label="Stages of the run">{items}</ol>'
 
 
 COMMAND = re.compile(r"contender [a-z]+(?: --pipeline [\w-]+| [\w-]*\d[\w-]*)?")
-"""A command as next steps name it: of a pipeline, or of a run by its id."""
+"""A command in a next step: of a pipeline, or of a run by its id."""
 
 
 def _with_commands(text: str) -> str:
-    """As HTML, commands set off.
+    """As HTML, with commands marked as code.
 
     Examples
     --------
@@ -117,7 +112,7 @@ def _with_commands(text: str) -> str:
 
 
 def _without_versions(record: Mapping[str, Any]) -> str:
-    """The reason without the sentence that names the new champion: that stands below it."""
+    """The reason without the sentence that names the new champion, which is shown below it."""
     before, after, reason = record.get("champion_before"), record.get("champion_after"), str(record["reason"])
     for named in (f"{after} replaces {before}. ", f"{after} is the first champion. "):
         reason = reason.removeprefix(named)
@@ -146,15 +141,15 @@ def _moment(written: str) -> str:
 
 
 MOST_FILES = 8
-"""Shown at once; the rest unfolds."""
+"""Shown at once; the rest is folded."""
 
 
-def _arrived(run: RunEvidence) -> str:
+def _data_received(run: RunEvidence) -> str:
     found = run.report("validation")
     if not found:
         rows = [[_file(upload["key"]), f"{upload['size']:,} bytes"] for upload in run.uploads]
-        return section("What arrived", "The run ended before it read these.", _files(["file", "size"], rows))
-    # First what somebody has to look at: files turned away, then those with rows left out.
+        return section("Data received", "The run ended before reading these files.", _files(["file", "size"], rows))
+    # Files that need attention come first: quarantined ones, then those with rejected rows.
     reports = sorted(found.get("files", ()), key=lambda each: (each["status"] == "accepted", -each["rejected_rows"]))
     rows = [
         [
@@ -163,16 +158,16 @@ def _arrived(run: RunEvidence) -> str:
             f"{report['rows']:,}" if report["status"] == "accepted" else "–",
             f"{report['rejected_rows']:,}",
             escape(report["reason"])
-            + (f"<br><small>kept in {_code(report['quarantine_key'])}</small>" if report["quarantine_key"] else ""),
+            + (f"<br><small>moved to {_code(report['quarantine_key'])}</small>" if report["quarantine_key"] else ""),
         ]
         for report in reports
     ]
     refused = sum(report["status"] == "quarantined" for report in reports)
     said = f"{count(found['rows'], 'row')} in {count(len(rows), 'file')}"
-    said += f"; {count(found['rejected_rows'], 'row')} left out" if found["rejected_rows"] else ""
-    said += f"; {count(refused, 'file')} turned away." if refused else "."
-    listed = _files(["file", "", "rows taken", "left out", "why"], rows)
-    return section("What arrived", said if rows else "", listed or f"<p>{escape(sentence(found['reason']))}</p>")
+    said += f"; {count(found['rejected_rows'], 'row')} rejected" if found["rejected_rows"] else ""
+    said += f"; {count(refused, 'file')} quarantined." if refused else "."
+    listed = _files(["file", "status", "rows accepted", "rows rejected", "reason"], rows)
+    return section("Data received", said if rows else "", listed or f"<p>{escape(sentence(found['reason']))}</p>")
 
 
 def _files(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -194,7 +189,7 @@ def _verdict(tone: str, text: str) -> str:
     return f'<span class="verdict {tone}">{GLYPHS[tone]} {escape(text)}</span>'
 
 
-def _drifted(run: RunEvidence) -> str:
+def _drift(run: RunEvidence) -> str:
     found = run.report("drift")
     if not found:
         return ""
@@ -202,23 +197,26 @@ def _drifted(run: RunEvidence) -> str:
     content = f"<p>{escape(found['reason'])}</p>{LEGEND if pictures else ''}{panels(pictures, css='columns')}"
     more = _evidence(found.get("evidence")) + fields(
         {
-            "All columns together": escape((found.get("joint") or {}).get("reason", "")),
-            "Expected without labels": escape((found.get("estimated") or {}).get("reason", "")),
-            "What the labels say": escape((found.get("realised") or {}).get("reason", "")),
+            "Joint distribution": escape((found.get("joint") or {}).get("reason", "")),
+            "Estimated performance": escape((found.get("estimated") or {}).get("reason", "")),
+            "Realised performance": escape((found.get("realised") or {}).get("reason", "")),
         }
     )
-    title = "What drifted" if found["drifted"] else "Nothing drifted; what came closest"
-    return section(title, "", content + details("Evidence over time, and every test", more + _tests(found)))
+    title = "Drift detected: largest changes" if found["drifted"] else "No drift detected: largest changes"
+    return section(title, "", content + details("Drift evidence over time and all tests", more + _tests(found)))
 
 
 def _evidence(found: Mapping[str, Any] | None) -> str:
-    """How long chance alone would take to show as much, block by block."""
+    """The evidence block by block, and which column contributes most since when."""
     picture = run_charts.evidence("evidence", found) if found else ""
     if not found or not picture:
         return ""
-    said = f"how long chance alone would take to show as much; the alarm is at {found['threshold']:,.0f} days"
-    began = f". Most of it is {found['strongest']} since {found['since']}" if found["since"] else ""
-    return pages.figure(f"<b>Evidence over time</b> {escape(said + began)}", picture)
+    said = (
+        f"Evidence this strong would occur by chance once in {found['level']:,.0f} days; "
+        f"the threshold is once in {found['threshold']:,.0f} days."
+    )
+    began = f" Largest contribution: {found['strongest']} since {found['since']}." if found["since"] else ""
+    return pages.figure(f"<b>Drift evidence over time</b> {escape(said + began)}", picture)
 
 
 def _column(place: int, bars: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -226,7 +224,7 @@ def _column(place: int, bars: Mapping[str, Any], found: Mapping[str, Any]) -> st
     drifted = any(test["drifted"] for test in tests)
     said = next((test["direction"] for test in tests if test["drifted"] and test["aspect"] == "values"), "")
     said = said or next((test["direction"] for test in tests), "")
-    mark = _verdict("unsure", "drifted" if found["drifted"] else "moved") if drifted else ""
+    mark = _verdict("unsure", "drifted" if found["drifted"] else "changed") if drifted else ""
     outside = run_charts.beyond(bars)
     note = f"{said}{'; ' if said and outside else ''}{outside}"
     return pages.figure(
@@ -242,48 +240,48 @@ def _tests(found: Mapping[str, Any]) -> str:
             f"{test['distance']:.3g}",
             f"{test['effect_floor']:.3g}",
             f"{test['adjusted_p_value']:.2g}",
-            _verdict("unsure", "drifted") if test["drifted"] else "",
+            _verdict("unsure", "yes") if test["drifted"] else "no",
             escape(test["direction"]),
         ]
         for test in found["features"]
     ]
-    return table(["column", "distance", "counts from", "p, corrected", "", "how"], rows, css="tests")
+    return table(["column", "distance", "minimum effect", "adjusted p", "drifted", "change"], rows, css="tests")
 
 
 def _cost(run: RunEvidence) -> str:
     found = costs(run)
     rows = [[escape(name), escape(how), f"${usd:.4f}"] for name, how, usd in found]
     total = sum(usd for _, _, usd in found)
-    rows.append(["<b>together</b>", "", f"<b>${total:.4f}</b>"])
-    said = "By the list prices of docs/cost.md, as an estimate; nothing here was read off a bill."
+    rows.append(["<b>total</b>", "", f"<b>${total:.4f}</b>"])
+    said = "Estimated from list prices (docs/cost.md)."
     return section(
-        "What it cost",
+        "Cost",
         f"{said} {unknown_cost(run)}".rstrip(),
-        table(["what", "how much of it", "US dollars"], rows, css="cost"),
+        table(["item", "quantity", "USD"], rows, css="cost"),
     )
 
 
-def _audit(run: RunEvidence) -> str:
+def _run_details(run: RunEvidence) -> str:
     record, training = run.record, run.report("training")
-    compared = run.report("comparison")
-    challenger = compared.get("challenger_version") or record.get("challenger")
+    comparison = run.report("comparison")
+    challenger = comparison.get("challenger_version") or record.get("challenger")
     versions = record.get("dataset_versions") or []
     trained_on = [version for version in training.get("datasets", ()) if version not in versions]
     return section(
-        "For the record",
+        "Run details",
         "",
         fields(
             {
                 "Run": _code(record["run_id"]),
                 "Started": _code(record.get("started_at") or ""),
                 "Upload": _code(record["source_key"]) if record.get("source_key") else "",
-                "Dataset versions made": " ".join(map(_code, versions)),
-                "Trained on as well": " ".join(map(_code, trained_on)),
+                "Dataset versions created": " ".join(map(_code, versions)),
+                "Also trained on": " ".join(map(_code, trained_on)),
                 "Champion before": _code(record["champion_before"]) if record.get("champion_before") else "",
                 "Champion after": _code(record["champion_after"]) if record.get("champion_after") else "",
                 "Challenger": _code(challenger) if challenger else "",
-                "Its manifest, sha256": _code(training["manifest_sha256"]) if training.get("manifest_sha256") else "",
-                "Sequence": escape((compared.get("spending") or {}).get("reason", "")),
+                "Manifest SHA-256": _code(training["manifest_sha256"]) if training.get("manifest_sha256") else "",
+                "Sequential testing": escape((comparison.get("spending") or {}).get("reason", "")),
                 "Files": _code(f"runs/{record['pipeline']}/{record['run_id']}/"),
             }
         ),

@@ -1,4 +1,4 @@
-"""What a run came to, in the few words that its report begins with."""
+"""The beginning of a run's report: headline, stages, what changed in serving, the next step."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ TRIGGERS = {
     "upload": "an upload",
     "schedule": "the schedule",
     "alarm": "an alarm",
-    "manual": "a person",
-    "code-change": "a change of code",
-    "pending": "uploads that had waited",
+    "manual": "a user",
+    "code-change": "a code change",
+    "pending": "queued uploads",
 }
 
 
 def metric_title(compared: Mapping[str, Any]) -> str:
-    """A comparison's metric as sentences call it; one from before it was kept by its name.
+    """A comparison's metric as sentences call it; older files have only its name.
 
     Examples
     --------
@@ -53,82 +53,82 @@ def metric_title(compared: Mapping[str, Any]) -> str:
 
 
 def headline(run: RunEvidence) -> str:
-    """One sentence: what happened, for somebody who reads no second one."""
+    """The verdict and its main figures in one sentence."""
     verdict = str(run.record["verdict"])
     if verdict == "promoted":
         return _promoted(run, run.report("comparison"))
     if verdict == "rolled_back" or (run.record.get("rollback") == "refused" and verdict == "failed"):
         return _rolled_back(run)
     if verdict == "failed":
-        return f"The run failed {where_it_failed(run)}; {_serving(run)}."
+        return f"Run failed {where_it_failed(run)}; {_serving(run)}."
     if verdict == "retained":
-        return f"The model stays{_why_it_stays(run)}."
+        return f"Champion kept{_why_kept(run)}."
     if verdict == "skipped":
-        return f"Nothing to do{_why_skipped(run)}."
+        return f"Skipped: {_why_skipped(run)}."
     return {
-        "inconclusive": "The model stays: the rows could not tell whether the challenger is better.",
-        "stopped": "The model stays: the challenger did not pass its rehearsal.",
-        "quarantined": "The upload was turned away: it breaks the data contract.",
-        "duplicate": "Nothing to do: this was done before, or is being done.",
-        "waiting": "A person is asked: may the challenger serve?",
-    }.get(verdict, "The run has left no verdict: it is still at work, or it was stopped.")
+        "inconclusive": "Champion kept: the comparison is inconclusive.",
+        "stopped": "Champion kept: the challenger failed its rehearsal.",
+        "quarantined": "Upload quarantined: it violates the data contract.",
+        "duplicate": "Duplicate event: already processed or in progress.",
+        "waiting": "Waiting for approval of the challenger.",
+    }.get(verdict, "No verdict: the run is in progress or was stopped.")
 
 
 def _rolled_back(run: RunEvidence) -> str:
-    """What became of a rollback: Watch's, or one that a person or an alarm asked for."""
+    """The outcome of a rollback by Watch, by a user or by an alarm."""
     if run.record.get("rollback") == "refused":
-        return "Nothing was rolled back: the same model serves on."
+        return "Rollback refused: the same model keeps serving."
     looks = run.report("watch").get("looks")
     if looks:
         seen = {
-            "worse": "it did worse on live requests",
-            "undecided": "live requests could not tell in time whether it is worse",
+            "worse": "worse than the champion on live requests",
+            "undecided": "inconclusive on live requests within the time limit",
         }
-        why = seen.get(looks[-1].get("verdict"), "its trial was ended")
-        return f"The challenger was taken back: {why}."
+        why = seen.get(looks[-1].get("verdict"), "the trial was ended")
+        return f"Challenger rolled back: {why}."
     if run.record.get("rollback") == "trial_ended":
-        return "The challenger's trial was ended: the champion answers all requests again."
-    return "The model was taken back: the former one serves again."
+        return "Trial ended: the champion serves all requests again."
+    return "Model rolled back: the previous model serves again."
 
 
-def _why_it_stays(run: RunEvidence) -> str:
+def _why_kept(run: RunEvidence) -> str:
     """The end of a sentence."""
     answer, compared = run.approval.answer if run.approval is not None else "", run.report("comparison")
     if run.approval is not None and answer == REJECTED:
-        return f": {run.approval.by or 'somebody'} turned the challenger down"
+        return f": {run.approval.by or 'a user'} rejected the challenger"
     if answer == NOT_ANSWERED:
-        return ": nobody answered whether the challenger may serve"
+        return ": the approval request timed out"
     if compared.get("verdict") == "wins":
-        return ", though the challenger was better on the holdout"
-    return ": the challenger was not better" if compared else ""
+        return ", although the challenger was better on the holdout"
+    return ": the challenger is not better" if compared else ""
 
 
 def _why_skipped(run: RunEvidence) -> str:
     """The end of a sentence."""
     found = run.report("drift")
     if run.report("training").get("reused"):
-        return ": the model that training would make was made before"
+        return "a model of the same code, settings and data exists already"
     if found.get("verdict") == "too few rows":
-        return ": the rows are too few to tell whether the data have drifted"
-    return ": the data have not drifted" if found and not found["drifted"] else ""
+        return "too few rows to test for drift"
+    return "no drift detected" if found and not found["drifted"] else "nothing to do"
 
 
 def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:
     approved = run.approval is not None and run.approval.answer == "approved"
-    who = f"{run.approval.by or 'Somebody'} approved a new model, and it serves" if approved and run.approval else ""
+    by = f"Approved by {run.approval.by or 'a user'} and promoted" if approved and run.approval else ""
     if not compared:
-        return f"{who or 'A new model serves'}."
+        return f"{by or 'New model promoted'}."
     scores = f"{metric_title(compared)} {figure(compared['challenger'])}"
     if compared["against"] == "baseline":
-        return f"{who or 'The first model serves'}: {scores}, where a naive guess has {figure(compared['baseline'])}."
-    better = "A better model serves" if compared["verdict"] == "wins" else "A new model serves"
-    return f"{who or better}: {scores} instead of {figure(compared['champion'])}."
+        return f"{by or 'First model promoted'}: {scores} vs. {figure(compared['baseline'])} for the baseline."
+    better = "Better model promoted" if compared["verdict"] == "wins" else "New model promoted"
+    return f"{by or better}: {scores} vs. {figure(compared['champion'])}."
 
 
 def where_it_failed(run: RunEvidence) -> str:
-    """How far a failed run had got, by the reports that it has left."""
+    """The stage that a failed run had reached, by its reports."""
     if "rehearsal" in run.reports or "watch" in run.reports:
-        return "while the challenger was tried in serving"
+        return "during the rollout"
     if run.report("comparison"):
         return "after the comparison"
     training = run.report("training")
@@ -138,27 +138,27 @@ def where_it_failed(run: RunEvidence) -> str:
         return "in training"
     if run.report("drift"):
         return "in training" if run.report("drift").get("drifted") else "after the drift check"
-    return "after the data was read" if run.report("validation") else "before it had read any data"
+    return "after the data validation" if run.report("validation") else "before reading any data"
 
 
 def _serving(run: RunEvidence) -> str:
-    return "the same model serves on" if run.record.get("champion_after") else "there is no model yet"
+    return "the same model keeps serving" if run.record.get("champion_after") else "no model serves yet"
 
 
-def for_users(run: RunEvidence) -> str:
-    """What has changed for whoever asks for predictions."""
+def serving_change(run: RunEvidence) -> str:
+    """Which model serves after the run."""
     before, after = run.record.get("champion_before"), run.record.get("champion_after")
     if after is None:
         return "No model serves yet."
     if before == after:
-        return "Nothing has changed: the same model answers."
+        return "Unchanged: the same model serves."
     if run.record["verdict"] == "rolled_back":
-        return "The former model answers again."
-    return "A new model answers." if before else "Predictions can be asked for now."
+        return "The previous model serves again."
+    return "A new model serves." if before else "The first model serves."
 
 
 def next_step(run: RunEvidence) -> str:
-    """What somebody has to do about it, if anything; the same as the run's mail says."""
+    """What to do, if anything; the same as in the run's mail."""
     record = run.record
     verdict = str(record["verdict"])
     said = record.get("next_step")
@@ -170,7 +170,7 @@ def next_step(run: RunEvidence) -> str:
     return str(said)
 
 
-WAITING = "Look at how the challenger fared, then answer: contender approve {run_id} or contender reject {run_id}"
+WAITING = "Review the comparison, then decide: contender approve {run_id} or contender reject {run_id}"
 
 
 MOST_CHARACTERS = 28
@@ -182,7 +182,7 @@ STAGE_REPORTS = ("validation", "drift", "training", "comparison")
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the loop at a glance: whether it went well, and a few words."""
+    """A stage of the loop: its tone and a few words."""
 
     name: str
     tone: Tone
@@ -194,7 +194,7 @@ def stages(run: RunEvidence) -> tuple[Stage, ...]:
     found = [_data(run), _drift(run), _training(run), _comparison(run), _serving_stage(run)]
     if run.record["verdict"] == "failed" and not any(stage.tone == "bad" for stage in found):
         got_to = max((place + 1 for place, name in enumerate(STAGE_REPORTS) if name in run.reports), default=0)
-        found[got_to] = replace(found[got_to], tone="bad", said="the run ended here")
+        found[got_to] = replace(found[got_to], tone="bad", said="the run failed here")
     return tuple(found)
 
 
@@ -204,31 +204,31 @@ def _data(run: RunEvidence) -> Stage:
         return Stage("Data", "calm", "not read")
     status = found["status"]
     if status == "nothing_new":
-        return Stage("Data", "calm", "no upload waited")
+        return Stage("Data", "calm", "no new uploads")
     if status == "duplicate":
-        return Stage("Data", "calm", "known already")
+        return Stage("Data", "calm", "duplicate")
     if status == "quarantined":
-        return Stage("Data", "bad", "turned away")
+        return Stage("Data", "bad", "quarantined")
     refused = found["rejected_rows"]
-    said = f"{found['rows']:,} rows" + (f", {refused:,} left out" if refused else "")
+    said = f"{found['rows']:,} rows" + (f", {refused:,} rejected" if refused else "")
     return Stage("Data", "unsure" if found["quarantined_files"] else "good", said)
 
 
 def _drift(run: RunEvidence) -> Stage:
     found = run.report("drift")
     if not found:
-        return Stage("Drift", "calm", "not asked")
+        return Stage("Drift", "calm", "not tested")
     if found["verdict"] == "too few rows":
-        return Stage("Drift", "unsure", "too few rows to tell")
+        return Stage("Drift", "unsure", "too few rows")
     if not found["drifted"]:
         moved = any(test["drifted"] for test in found["features"])
-        return Stage("Drift", "good", "not for long enough" if moved else "none")
+        return Stage("Drift", "good", "not enough evidence" if moved else "no drift")
     names = found["drifted_features"]
     rest = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return Stage(
         "Drift",
         "unsure",
-        ", ".join(told_apart(names[:2], MOST_CHARACTERS)) + rest if names else "in how features go together",
+        ", ".join(told_apart(names[:2], MOST_CHARACTERS)) + rest if names else "joint distribution",
     )
 
 
@@ -237,22 +237,22 @@ def _training(run: RunEvidence) -> Stage:
     if not found:
         if run.record.get("lost_task"):
             return Stage("Training", "bad", "failed")
-        return Stage("Training", "calm", "a waiting challenger" if run.report("comparison") else "none")
+        return Stage("Training", "calm", "earlier challenger" if run.report("comparison") else "not run")
     if found["status"] != "trained":
         return Stage("Training", "bad", "failed")
     if found.get("reused"):
-        return Stage("Training", "good", "trained before")
+        return Stage("Training", "good", "already trained")
     return Stage("Training", "good", f"{found['train_rows']:,} rows in {duration(found['seconds'])}")
 
 
 def _comparison(run: RunEvidence) -> Stage:
     found = run.report("comparison")
     if not found:
-        return Stage("Comparison", "calm", "none")
+        return Stage("Comparison", "calm", "not run")
     tones: dict[str, tuple[Tone, str]] = {
-        "wins": ("good", "the challenger is better"),
-        "loses": ("bad", "the challenger is not better"),
-        "inconclusive": ("unsure", "cannot be told"),
+        "wins": ("good", "challenger better"),
+        "loses": ("bad", "challenger not better"),
+        "inconclusive": ("unsure", "inconclusive"),
     }
     return Stage("Comparison", *tones[found["verdict"]])
 
@@ -260,9 +260,9 @@ def _comparison(run: RunEvidence) -> Stage:
 def _serving_stage(run: RunEvidence) -> Stage:
     verdict = str(run.record["verdict"])
     if verdict == "promoted":
-        return Stage("Serving", "good", "the new model")
+        return Stage("Serving", "good", "new model")
     if verdict in ("stopped", "rolled_back"):
-        return Stage("Serving", "bad", "the former model" if verdict == "rolled_back" else "as before")
+        return Stage("Serving", "bad", "previous model" if verdict == "rolled_back" else "unchanged")
     if verdict == "waiting":
-        return Stage("Serving", "unsure", "a person decides")
-    return Stage("Serving", "calm", "as before" if run.record.get("champion_after") else "no model yet")
+        return Stage("Serving", "unsure", "waiting for approval")
+    return Stage("Serving", "calm", "unchanged" if run.record.get("champion_after") else "no model yet")

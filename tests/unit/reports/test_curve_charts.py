@@ -29,9 +29,18 @@ def ids_of(figures: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("classes", "titles"),
     [
-        (1, ["Predicted and observed", "Residuals"]),
-        (2, ["ROC curve", "Precision and recall", "Calibration", "Predicted probabilities", "Confusion matrix, model"]),
-        (3, ["Calibration", "Each class against the rest", "Confusion matrix, model"]),
+        (1, ["Predicted vs. actual", "Residuals"]),
+        (
+            2,
+            [
+                "ROC curve",
+                "Precision-recall curve",
+                "Calibration",
+                "Score distribution by class",
+                "Confusion matrix, model",
+            ],
+        ),
+        (3, ["Calibration", "One-vs-rest AUC", "Confusion matrix, model"]),
     ],
 )
 def test_each_task_has_its_figures(classes: int, titles: list[str]) -> None:

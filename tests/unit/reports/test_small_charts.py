@@ -53,13 +53,17 @@ def test_who_does_not_see_an_interval_is_told_it() -> None:
 
 def test_a_curve_is_described_by_some_of_its_points() -> None:
     points = [(i / 100, (i / 100) ** 0.5) for i in range(101)]
-    picture = parsed(curve("roc", "ROC", [("challenger", "challenger", points)], "false alarms", "found"))
+    picture = parsed(
+        curve("roc", "ROC", [("challenger", "challenger", points)], "false positive rate", "true positive rate")
+    )
 
     assert picture.findtext(f"{SVG}desc") == "challenger: 0 at 0, 0.5 at 0.25, 0.7071 at 0.5, 0.866 at 0.75, 1 at 1"
 
 
 def test_a_curve_without_points_is_an_empty_frame() -> None:
-    picture = parsed(curve("roc", "ROC", [("challenger", "challenger", [])], "false alarms", "found", dots=True))
+    picture = parsed(
+        curve("roc", "ROC", [("challenger", "challenger", [])], "false positive rate", "true positive rate", dots=True)
+    )
 
     assert picture.findtext(f"{SVG}desc") == "challenger: none"
     assert not list(picture.iter(f"{SVG}circle"))
@@ -84,7 +88,7 @@ def test_a_confusion_matrix_fits_the_page_whatever_its_size(classes: int) -> Non
 
 
 def test_a_class_without_rows_divides_by_nothing() -> None:
-    assert "0 rows, 0.0% of the row" in confusion("c", "Confusion", ["no", "yes"], [[0, 0], [0, 3]])
+    assert "0 rows, 0.0% of the actual class" in confusion("c", "Confusion", ["no", "yes"], [[0, 0], [0, 3]])
 
 
 def test_negative_ticks_have_the_true_minus() -> None:

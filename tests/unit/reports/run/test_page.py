@@ -1,4 +1,4 @@
-"""The report of a run: what a tired person has to find, in every ending, of files old and new, whatever they hold."""
+"""The report of a run gives verdict, reason and next step of every ending, from old, new and broken files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contender.reports.run.charts import difference
 from contender.reports.run.cost import costs
 from contender.reports.run.evidence import RunEvidence, gather
 from contender.reports.run.page import page
-from contender.reports.run.summary import TONES, for_users, headline, next_step, stages
+from contender.reports.run.summary import TONES, headline, next_step, serving_change, stages
 from contender.workflow.messages import Verdict
 from contender.workflow.outcome import NEXT_STEPS
 from contender.workflow.run_folder import RunFolder
@@ -23,6 +23,7 @@ from tests.html import Reader, stands_alone
 from tests.ran import ENDINGS, HOSTILE, NEW, OLD, comparison, drift, failed, nowhere, promoted, record, retained
 
 COMPARED, _ = comparison(skill=0.7)
+METRIC = COMPARED["metric_title"]
 BEFORE, AFTER = figure(COMPARED["champion"]), figure(COMPARED["challenger"])
 NOWHERE: dict[str, Any] = record("failed", "x", champion_before=None, champion_after=None)
 
@@ -47,47 +48,47 @@ def test_a_report_stands_alone_whatever_names_hold(ending: str) -> None:
     [
         (
             "promoted",
-            f"Ada {HOSTILE} approved a new model, and it serves: area under the ROC curve {AFTER} instead of {BEFORE}.",
-            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "1,200 rows in 42 s",
-             "the challenger is better", "the new model"],
+            f"Approved by Ada {HOSTILE} and promoted: {METRIC} {AFTER} vs. {BEFORE}.",
+            ["1,500 rows, 12 rejected", "amount, prediction and 2 more", "1,200 rows in 42 s",
+             "challenger better", "new model"],
         ),
         (
             "retained",
-            "The model stays: the challenger was not better.",
-            ["1,500 rows, 12 left out", "none", "1,200 rows in 42 s", "the challenger is not better", "as before"],
+            "Champion kept: the challenger is not better.",
+            ["1,500 rows, 12 rejected", "no drift", "1,200 rows in 42 s", "challenger not better", "unchanged"],
         ),
         (
             "failed",
-            "The run failed in training; the same model serves on.",
-            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "failed", "none", "as before"],
+            "Run failed in training; the same model keeps serving.",
+            ["1,500 rows, 12 rejected", "amount, prediction and 2 more", "failed", "not run", "unchanged"],
         ),
         (
             "quarantined",
-            "The upload was turned away: it breaks the data contract.",
-            ["turned away", "not asked", "none", "none", "as before"],
+            "Upload quarantined: it violates the data contract.",
+            ["quarantined", "not tested", "not run", "not run", "unchanged"],
         ),
         (
             "nowhere",
-            "The run failed before it had read any data; the same model serves on.",
-            ["the run ended here", "not asked", "none", "none", "as before"],
+            "Run failed before reading any data; the same model keeps serving.",
+            ["the run failed here", "not tested", "not run", "not run", "unchanged"],
         ),
         (
             "rolled back before",
-            "The model stays, though the challenger was better on the holdout.",
-            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "1,200 rows in 42 s",
-             "the challenger is better", "as before"],
+            "Champion kept, although the challenger was better on the holdout.",
+            ["1,500 rows, 12 rejected", "amount, prediction and 2 more", "1,200 rows in 42 s",
+             "challenger better", "unchanged"],
         ),
         (
             "undecided",
-            "The challenger was taken back: live requests could not tell in time whether it is worse.",
-            ["1,500 rows, 12 left out", "amount, prediction and 2 more", "1,200 rows in 42 s",
-             "the challenger is better", "the former model"],
+            "Challenger rolled back: inconclusive on live requests within the time limit.",
+            ["1,500 rows, 12 rejected", "amount, prediction and 2 more", "1,200 rows in 42 s",
+             "challenger better", "previous model"],
         ),
         (
             "long names",
-            f"Ada {HOSTILE} approved a new model, and it serves: area under the ROC curve {AFTER} instead of {BEFORE}.",
-            ["45,000 rows, 12 left out", "…channel, …channel_too and 1 more",
-             "1,200 rows in 42 s", "the challenger is better", "the new model"],
+            f"Approved by Ada {HOSTILE} and promoted: {METRIC} {AFTER} vs. {BEFORE}.",
+            ["45,000 rows, 12 rejected", "…channel, …channel_too and 1 more",
+             "1,200 rows in 42 s", "challenger better", "new model"],
         ),
     ],
 )  # fmt: skip
@@ -100,11 +101,11 @@ def test_one_sentence_and_the_loop_at_a_glance_say_how_it_ended(ending: str, sai
 
 def test_users_are_told_what_changed_for_them_and_the_auditor_which_versions() -> None:
     text = report(promoted()).text
-    assert f"A new model answers.{OLD} → {NEW}" in text
-    assert f"Nothing has changed: the same model answers.{OLD}" in report(failed()).text
+    assert f"A new model serves.{OLD} → {NEW}" in text
+    assert f"Unchanged: the same model serves.{OLD}" in report(failed()).text
     first = record("promoted", "first", champion_before=None, champion_after=NEW)
-    assert for_users(RunEvidence(first)) == "Predictions can be asked for now."
-    assert for_users(RunEvidence(NOWHERE)) == "No model serves yet."
+    assert serving_change(RunEvidence(first)) == "The first model serves."
+    assert serving_change(RunEvidence(NOWHERE)) == "No model serves yet."
     for part in ("8b2e41c7-1111-2222", "69c52ccada5ec015", "c3b9b34bc8d60e32", "3f1b322251b0e5c1", "runs/shop/"):
         assert part in text
 
@@ -117,10 +118,10 @@ def test_the_reason_leads_without_the_versions_that_stand_below_it() -> None:
 
 def test_uploads_are_listed_with_their_fate_and_its_reason() -> None:
     text = report(promoted()).text
-    assert "1,500 rows in 2 files; 12 rows left out; 1 file turned away." in text
+    assert "1,500 rows in 2 files; 12 rows rejected; 1 file quarantined." in text
     for part in ("12 × amount (row 3: amount is missing)", f"column {HOSTILE} is missing", "4fb731d0.csv"):
         assert part in text
-    assert "The run ended before it read these." in report(nowhere()).text
+    assert "The run ended before reading these files." in report(nowhere()).text
 
 
 def test_what_drifted_is_drawn_before_and_now() -> None:
@@ -131,38 +132,38 @@ def test_what_drifted_is_drawn_before_and_now() -> None:
         assert f"<b>{name}</b><span" in text
     assert "never seen" not in text  # the hostile carrier is in the reference as well
     calm = page(retained())
-    assert "Nothing drifted; what came closest" in calm
+    assert "No drift detected: largest changes" in calm
     assert "drifted</span>" not in calm
 
 
 def test_the_difference_is_drawn_beside_what_was_asked_for_and_every_check_is_named() -> None:
     compared, text = COMPARED, page(promoted())
-    assert "enough to be promoted" in text
+    assert "required for promotion" in text
     low, high, size = interval_figures(compared["low"], compared["high"], size=compared["difference"])
-    assert f"Better by {size}</b> 95 % interval: {low} to {high}" in text
-    for name in ("enough rows", "worse in no slice", "fast enough"):
+    assert f"Better by {size}</b> 95 % CI {low} to {high}" in text
+    for name in ("enough data", "no slice worse", "latency within limit"):
         assert text.count(f"{name}") >= 2  # at a glance and with its reason
     assert compared["slices_no_worse"]["slices"][0]["reason"] in text
     assert "ROC curve" in text
-    assert "Confusion of the champion" in text
+    assert "Confusion matrix of the champion" in text
 
 
 def test_a_check_that_stands_in_the_way_is_shown_with_its_reason_at_once() -> None:
     text = page(retained())
-    assert text.index("worse in no slice</b>") < text.index("Every check, with its reason")
+    assert text.index("no slice worse</b>") < text.index("All guards with reasons")
 
 
 def test_training_rehearsal_approval_and_canary_are_told() -> None:
     text = report(promoted()).text
     for part in (
-        "1,200 to learn from, 300 held out",
-        "42 s, 612 MiB at most",
+        "1,200 training, 300 holdout",
+        "Duration42 sPeak memory612 MiB",
         "from a checkpoint of an earlier attempt",
-        "40 trials in 25 s: auc 0.913, the defaults 0.905. Best: learning_rate 0.0532, num_leaves 23.",
-        "Learned, or learned by heart?",
+        "40 trials in 25 s: auc 0.913 vs. 0.905 by default. Best: learning_rate 0.0532, num_leaves 23.",
+        "Overfitting: training vs. holdout",
         "Rehearsal",
         "looks right",
-        "10 looks in 10 min, the last one: passed.",
+        "10 interim looks in 10 min, the last one: passed.",
     ):
         assert part in text
 
@@ -171,11 +172,11 @@ def test_a_run_costs_what_its_training_took_and_what_every_run_takes() -> None:
     # docs/cost.md: three large functions at $0.0005, small ones $0.0001, machine $0.0004, requests $0.0005.
     assert [(name, usd) for name, _, usd in costs(promoted())] == [
         ("training", 0.00097),
-        ("functions", pytest.approx(0.0016)),
-        ("state machine, table and bucket", pytest.approx(0.0009)),
+        ("Lambda functions", pytest.approx(0.0016)),
+        ("Step Functions, DynamoDB, S3", pytest.approx(0.0009)),
     ]
-    assert [name for name, _, _ in costs(failed())] == ["functions", "state machine, table and bucket"]
-    assert "How long the failed training ran is not known, so its cost is left out." in report(failed()).text
+    assert [name for name, _, _ in costs(failed())] == ["Lambda functions", "Step Functions, DynamoDB, S3"]
+    assert "The failed training is not included: its duration is unknown." in report(failed()).text
     reused = promoted()
     training = reused.report("training") | {"reused": True}
     assert "training" not in [name for name, _, _ in costs(replace(reused, reports={"training": training}))]
@@ -185,17 +186,17 @@ def test_a_training_that_left_no_model_costs_its_seconds_where_they_are_known() 
     run = replace(failed(), usd_per_second=0.00002)
     told = replace(run, reports={**run.reports, "training": run.report("training") | {"seconds": 300.0}})
     # At $0.00002 a second: five minutes of what the training itself tells, or ten of what ECS tells of its task.
-    assert ("training that left no model", pytest.approx(0.006)) in [(name, usd) for name, _, usd in costs(told)]
+    assert ("failed training", pytest.approx(0.006)) in [(name, usd) for name, _, usd in costs(told)]
     of_ecs = replace(told, record={**told.record, "lost_task": {"seconds": 600.0}})
-    assert ("training that left no model", pytest.approx(0.012)) in [(name, usd) for name, _, usd in costs(of_ecs)]
+    assert ("failed training", pytest.approx(0.012)) in [(name, usd) for name, _, usd in costs(of_ecs)]
     text = report(told).text
-    assert "is not known" not in text
-    assert "It left no model, for the reason above, after 5 min." in text
+    assert "duration is unknown" not in text
+    assert "Training failed after 5 min for the reason above." in text
     # Spot took the first task back, a second one trained: both are paid for.
     twice = replace(promoted(), usd_per_second=0.00002, record={**promoted().record, "lost_task": {"seconds": 30.0}})
     assert [(name, usd) for name, _, usd in costs(twice)][:2] == [
         ("training", 0.00097),
-        ("training that left no model", pytest.approx(0.0012)),  # a minute at least
+        ("failed training", pytest.approx(0.0012)),  # a minute at least
     ]
 
 
@@ -203,9 +204,9 @@ def test_the_cost_of_a_task_that_said_nothing_is_said_to_be_unknown() -> None:
     run = failed()
     reports = {"validation": run.report("validation"), "drift": drift(dearer=0.0)}
     silent = replace(run, reports=reports, record={**run.record, "lost_task": {"seconds": None}})
-    assert headline(silent) == "The run failed in training; the same model serves on."
+    assert headline(silent) == "Run failed in training; the same model keeps serving."
     assert [stage.said for stage in stages(silent)][2] == "failed"
-    assert "How long the failed training ran is not known" in report(silent).text
+    assert "The failed training is not included" in report(silent).text
 
 
 def test_the_price_of_a_second_is_that_of_the_runs_own_pipeline_file() -> None:
@@ -220,33 +221,33 @@ def test_the_price_of_a_second_is_that_of_the_runs_own_pipeline_file() -> None:
 
 def test_a_rollback_that_was_refused_says_so_and_has_no_steps_of_the_loop() -> None:
     found = report(ENDINGS["not rolled back"]())
-    assert "Nothing was rolled back: the same model serves on." in found.text
-    assert "The run at a glance" not in page(ENDINGS["not rolled back"]())
+    assert "Rollback refused: the same model keeps serving." in found.text
+    assert "Stages of the run" not in page(ENDINGS["not rolled back"]())
 
 
 @pytest.mark.parametrize(
     ("rollback", "said"),
     [
-        ("rolled_back", "The model was taken back: the former one serves again."),
-        ("trial_ended", "The challenger's trial was ended: the champion answers all requests again."),
+        ("rolled_back", "Model rolled back: the previous model serves again."),
+        ("trial_ended", "Trial ended: the champion serves all requests again."),
     ],
 )
 def test_a_rollback_that_somebody_asked_for_is_told_as_one(rollback: str, said: str) -> None:
     run = RunEvidence(record("rolled_back", "by Ada", rollback=rollback, champion_before=NEW, champion_after=OLD))
     assert headline(run) == said
-    assert for_users(run) == "The former model answers again."
+    assert serving_change(run) == "The previous model serves again."
 
 
 @pytest.mark.parametrize(
     ("reports", "said"),
     [
-        ({"drift": {"drifted": False, "verdict": "no drift"}}, "Nothing to do: the data have not drifted."),
+        ({"drift": {"drifted": False, "verdict": "no drift"}}, "Skipped: no drift detected."),
         ({"drift": {"drifted": True}, "training": {"reused": True}},
-         "Nothing to do: the model that training would make was made before."),
+         "Skipped: a model of the same code, settings and data exists already."),
         ({"drift": {"drifted": False, "verdict": "too few rows"}},
-         "Nothing to do: the rows are too few to tell whether the data have drifted."),
-        ({"drift": {"drifted": True, "verdict": "drift"}}, "Nothing to do."),
-        ({}, "Nothing to do."),
+         "Skipped: too few rows to test for drift."),
+        ({"drift": {"drifted": True, "verdict": "drift"}}, "Skipped: nothing to do."),
+        ({}, "Skipped: nothing to do."),
     ],
 )  # fmt: skip
 def test_a_skipped_run_says_why_and_never_that_drifted_data_have_not_drifted(
@@ -271,8 +272,8 @@ def test_files_that_somebody_has_to_look_at_come_first_and_many_are_folded() -> 
 @pytest.mark.parametrize(
     ("difference", "low", "high", "said"),
     [
-        (-0.0004, -0.19, 0.05, "No different"),
-        (0.0, 0.0, 0.0, "No different"),
+        (-0.0004, -0.19, 0.05, "No difference"),
+        (0.0, 0.0, 0.0, "No difference"),
         (-0.04, -0.19, 0.05, "Worse by 0.04"),
         (0.04, -0.01, 0.15, "Better by 0.04"),
         (2502.0, 2283.0, 2748.0, "Better by 2,502"),
@@ -293,7 +294,7 @@ def test_what_the_lines_of_a_difference_mean_stands_within_the_picture_and_apart
     drawn = next(each for each in difference("d", found).split("</svg>") if f"-{width:.0f}-t" in each)
     placed = re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="(start|end)">([^<]*)<', drawn)
     ends = sorted((float(x) - (7.0 * len(said) if side == "end" else 0.0), said) for x, side, said in placed if said)
-    assert ends[-1][1] == "enough to be promoted"
+    assert ends[-1][1] == "required for promotion"
     assert ends[-1][0] + 6.8 * len(ends[-1][1]) <= width
     assert ends[0][0] >= -3.0
     if len(ends) == 2:
@@ -317,8 +318,8 @@ def test_a_run_that_gave_an_upload_up_says_to_upload_it_again() -> None:
 @pytest.mark.parametrize(
     ("verdict", "answer", "said"),
     [
-        ("retained", "rejected", "The model stays: Ada turned the challenger down."),
-        ("waiting", "", "A person is asked: may the challenger serve?"),
+        ("retained", "rejected", "Champion kept: Ada rejected the challenger."),
+        ("waiting", "", "Waiting for approval of the challenger."),
     ],
 )
 def test_what_a_person_answered_is_the_headline(verdict: str, answer: str, said: str) -> None:
@@ -344,7 +345,7 @@ def test_reports_from_before_a_figure_was_kept_are_shown_without_it() -> None:
         for name in names:
             del older[step][name]
     text = report(replace(run, reports=older, approval=None)).text
-    assert f"A better model serves: auc {AFTER} instead of {BEFORE}." in text
+    assert f"Better model promoted: auc {AFTER} vs. {BEFORE}." in text
 
 
 @pytest.mark.parametrize("name", ["validation", "drift", "training", "comparison", "rehearsal", "watch", "curves"])
@@ -352,8 +353,8 @@ def test_reports_from_before_a_figure_was_kept_are_shown_without_it() -> None:
 def test_a_file_that_makes_no_sense_takes_no_other_part_with_it(name: str, content: dict[str, Any]) -> None:
     run = promoted()
     found = stands_alone(page(replace(run, reports={**run.reports, name: content})))
-    assert "For the record" in found.text
-    assert "What it cost" in found.text
+    assert "Run details" in found.text
+    assert "Estimated from list prices (docs/cost.md)." in found.text
 
 
 def test_a_folder_is_read_as_far_as_it_can_be() -> None:
