@@ -181,10 +181,10 @@ def test_the_report_of_a_run_tells_what_its_steps_have_left(cloud: Cloud) -> Non
     text = report_of(cloud)
     assert state["record"]["verdict"] == "promoted"
     for part in (
-        "The first model serves",
+        "First model promoted",
         "a.csv",
         "240 rows in 1 file.",
-        "Every check",
+        "All guards with reasons",
         state["comparison"]["challenger"],
     ):
         assert part in text
@@ -212,7 +212,7 @@ def test_reports_that_nobody_can_read_are_left_out_of_the_page(cloud: Cloud) -> 
     cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED)
     text = report_of(cloud)
     assert "Nothing drifted." in text
-    assert "This part cannot be shown (KeyError:" in text
+    assert "This section cannot be shown (KeyError:" in text
 
 
 def test_a_report_that_cannot_be_kept_fails_no_run(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
