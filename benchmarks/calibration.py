@@ -37,10 +37,9 @@ from benchmarks.frames import (
     rolling_days,
     scenarios,
 )
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.tables import markdown_table
 
-SIZES = (500, 5_000, 50_000)
 RATE = 0.05
 STARTING_SECONDS = 300.0
 
@@ -92,35 +91,40 @@ class Effort:
 
     Attributes
     ----------
-    trials : of each size, where a contestant is fast enough.
+    trials : by the rows of a batch, where a contestant is fast enough.
     seconds : of the processor, for each rule and size; whoever is slower makes fewer trials (the tables say how
         many).
+    ours_only : whether the peers are left out.
     """
 
-    trials: tuple[int, ...]
+    trials: Mapping[int, int]
     seconds: float
+    ours_only: bool = False
 
     def seconds_of(self, contestant: Contestant) -> float:
         """The figures that must hold are Contender's, so it makes all its trials."""
         return 20.0 * self.seconds if contestant is CONTENDER else self.seconds
 
 
-FULL, QUICK = Effort((200, 200, 60), 12.0), Effort((60, 60, 12), 4.0)
+EFFORTS: dict[Size, Effort] = {
+    "smoke": Effort({5_000: 1}, 0.05, ours_only=True),
+    "quick": Effort({500: 60, 5_000: 60, 50_000: 12}, 4.0),
+    "full": Effort({500: 200, 5_000: 200, 50_000: 60}, 12.0),
+}
 
 
-def measure(*, full: bool, report: Report) -> Part:
+def measure(*, size: Size, report: Report) -> Part:
     """Independent batches of three sizes, and real days."""
-    effort = FULL if full else QUICK
+    effort = EFFORTS[size]
     frame = flight_frame()
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), frame, effort, report)
-        iid = {size: stage.independent(size, trials) for size, trials in zip(SIZES, effort.trials, strict=True)}
+        iid = {rows: stage.independent(rows, trials) for rows, trials in effort.trials.items()}
         days, rolling = stage.days(), stage.rolling()
     tables = [_iid_table(iid), _better_peers(iid), _days_table(days, rolling)]
     text = "\n\n".join([_about(), *tables])
-    command = "python -m benchmarks --only calibration" + (" --full" if full else "")
     figures = [*_iid_figures(iid), *_days_figures(days, rolling)]
-    return Part("(b) Calibration and power of drift checks", command, text, figures)
+    return Part("(b) Calibration and power of drift checks", command("calibration", size), text, figures)
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,8 @@ class Stage:
         self, experiment: str, contestant: Contestant, rule: str, task: Mapping[str, Any], patience: float
     ) -> Answers:
         """A contestant's answers; none where it cannot run."""
+        if self.effort.ours_only and contestant is not CONTENDER:
+            return []
         seconds = patience * self.effort.seconds_of(contestant)
         timeout = STARTING_SECONDS + 4.0 * seconds
         try:
@@ -213,8 +219,9 @@ def _iid_table(iid: Mapping[int, Experiment]) -> str:
         cells = [" / ".join(_percent(alarms_of(iid[size], entrant, name)) for size in iid) for name in SCENARIOS]
         tried = " / ".join(str(len(alarms_of(iid[size], entrant, SCENARIOS[0]))) for size in iid)
         lines.append([entrant.name, *cells, tried])
+    sizes = " / ".join(f"{rows:,}" for rows in iid)
     return (
-        "**Independent rows.** Alarms in % for batches of 500 / 5,000 / 50,000 rows against five times as many, drawn "
+        f"**Independent rows.** Alarms in % for batches of {sizes} rows against five times as many, drawn "
         "from the whole year without replacement. Something changes in one feature: humidity moves by 0.1 of its "
         "standard deviation; 2 rows in 100 change carrier; or delays are dealt to other flights of the batch, which "
         "leaves every single feature as it was. A dash: no trial was finished in the time given. "

@@ -53,6 +53,9 @@ class Contestant:
         return SideEnvironment(self.name, PEERS / self.folder / "requirements.txt", FOLDER / self.folder)
 
 
+LEFT_OUT = "left out"
+"""What tables say of a peer that was not measured on purpose."""
+
 CONTENDER = Contestant("Contender", "contender")
 SCIPY = Contestant("scipy", "scipy")
 NANNYML = Contestant("NannyML", "nannyml", "nannyml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks.environments import FOLDER, LAMBDA_RUNTIME, LAMBDA_SKLEARN, PEERS
@@ -11,6 +12,8 @@ from stacks.bundling import EXCLUDED, PACKAGES, UNUSED, compile_bundle, prune, w
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "lambdas" / "serve" / "requirements.txt"
+REPLACED = Path("contender", "adapters", "serving", "onnx_model.py")
+"""What scikit-learn's contestant has its own of."""
 
 
 def contender_function(folder: Path) -> Path:
@@ -24,15 +27,27 @@ def contender_function(folder: Path) -> Path:
 def sklearn_function(folder: Path) -> Path:
     """Write our packages with scikit-learn in the place of ONNX Runtime."""
     _copy_packages(folder)
-    shutil.copy(PEERS / LAMBDA_SKLEARN.folder / "onnx_model.py", folder / "contender" / "adapters" / "onnx_model.py")
+    _replace(PEERS / LAMBDA_SKLEARN.folder / "onnx_model.py", folder / REPLACED)
     compile_bundle(folder, str(LAMBDA_SKLEARN.python()))
     return folder
 
 
-def shipped_bytes(folder: Path) -> int:
-    """The function's unzipped size, built into this folder just as a deployment builds it."""
+def ship(folder: Path) -> Path:
+    """Build the function into this folder just as a deployment builds it."""
     write_bundle(ROOT, REQUIREMENTS, folder)
+    return folder
+
+
+def bytes_in(folder: Path) -> int:
+    """The size of a folder's files, as a function's unzipped size is counted."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _replace(source: Path, module: Path) -> None:
+    """Put a module in the place of one of ours, which has to be there: nothing would import one that lies elsewhere."""
+    if not module.is_file():
+        raise FileNotFoundError(f"{source} stands in for {module.name}, which is no longer at {module}")
+    shutil.copy(source, module)
 
 
 def _wheels() -> Path:
@@ -41,8 +56,10 @@ def _wheels() -> Path:
     made, wanted = folder.with_suffix(".txt"), "\n".join([REQUIREMENTS.read_text(), *UNUSED])
     if not made.exists() or made.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        install = ["-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), "-r", str(REQUIREMENTS)]
-        subprocess.run([str(LAMBDA_RUNTIME.python()), *install], check=True, capture_output=True)
+        # Our own pip, for that interpreter: the environments beside ours are made without one.
+        pip = [sys.executable, "-m", "pip", "--python", str(LAMBDA_RUNTIME.python())]
+        install = ["install", "-q", "--no-deps", "--target", str(folder), "-r", str(REQUIREMENTS)]
+        subprocess.run([*pip, *install], check=True, capture_output=True)
         prune(folder)
         made.write_text(wanted)
     return folder

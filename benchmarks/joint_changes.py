@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.frames import FLIGHT_CATEGORICAL, FLIGHT_NUMERIC, flight_frame
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.tables import markdown_table
 from contender.drift.joint.detect import JointDrift, detect_joint
 from contender.drift.joint.domain_classifier import Codes, Kind
 
-COMMAND = "python -m benchmarks --only joint_changes --full"
 NAMES = (*FLIGHT_NUMERIC, *FLIGHT_CATEGORICAL)
 KINDS: Sequence[Kind] = ("numeric",) * len(FLIGHT_NUMERIC) + ("categorical",) * len(FLIGHT_CATEGORICAL)
 REFERENCE_ROWS = 10_000
@@ -38,6 +38,23 @@ SHUFFLED = (
 """Column and share of the rows. The first is the figure that must hold."""
 
 SHIFTED = ("dep_delay", "distance", "humid")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Trials with a change, those without for each number of rows in a batch, and how many changes are tried."""
+
+    trials: int
+    null_trials: int
+    rows: tuple[int, ...]
+    changes: int | None = None
+
+
+EFFORTS: dict[Size, Effort] = {
+    "smoke": Effort(1, 1, (500,), changes=1),
+    "quick": Effort(8, 30, (500, 5_000)),
+    "full": Effort(60, 200, (500, 5_000, 50_000)),
+}
 
 
 def coded(frame: pd.DataFrame, reference: pd.DataFrame) -> Codes:
@@ -73,10 +90,11 @@ def alarms(
     return share, float(np.median(seconds))
 
 
-def measure(*, full: bool, report: Report) -> Part:
-    """Hundreds of trials in minutes when `full`; else enough to see that it works."""
+def measure(*, size: Size, report: Report) -> Part:
+    """Hundreds of trials in minutes at full size; else enough to see that it works."""
     frame = flight_frame()
-    trials, null_trials, sizes = (60, 200, (500, 5_000, 50_000)) if full else (8, 30, (500, 5_000))
+    effort = EFFORTS[size]
+    trials, null_trials = effort.trials, effort.null_trials
     lines: list[list[str]] = []
     figures: list[Figure] = []
 
@@ -84,22 +102,22 @@ def measure(*, full: bool, report: Report) -> Part:
         lines.append([change, f"{rows:,}", f"{share:.1%}", f"{seconds * 1000:.0f} ms"])
         report(", ".join(lines[-1]))
 
-    for rows in sizes:
+    for rows in effort.rows:
         share, seconds = alarms(frame, null_trials, rows)
         told("none", rows, share, seconds)
         # What a rate of 5 % keeps to in 99 of 100 repetitions of so many trials.
         bound = ALPHA + 2.33 * float(np.sqrt(ALPHA * (1 - ALPHA) / null_trials))
         figures.append(Figure(f"domain classifier, alarms without drift, {rows:,} rows", share, bound, "at most"))
-    for column, part in SHUFFLED:
+    for column, part in SHUFFLED[: effort.changes]:
         share, seconds = alarms(frame, trials, 5_000, shuffled=(column, part))
         told(f"{column} shuffled in {part:.0%} of the rows", 5_000, share, seconds)
         if (column, part) == SHUFFLED[0]:
             figures.append(Figure(f"power, {column} shuffled, 5,000 rows", share, 0.85, "at least"))
-    for column in SHIFTED:
+    for column in SHIFTED[: effort.changes]:
         share, seconds = alarms(frame, trials, 5_000, shifted=column)
         told(f"{column} + 0.1 sd", 5_000, share, seconds)
     text = (
         f"Alarms at {ALPHA:.0%} with {REFERENCE_ROWS:,} reference rows and {len(NAMES)} features; {null_trials} trials "
         f"without drift, {trials} with.\n\n" + markdown_table(["change", "rows", "alarms", "a test takes"], lines)
     )
-    return Part("(b) Changes that leave every single feature alone", COMMAND, text, figures)
+    return Part("(b) Changes that leave every single feature alone", command("joint_changes", size), text, figures)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.frames import FLIGHT_CATEGORICAL, FLIGHT_NUMERIC, Rows, day_rows, flight_frame
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.peers.contender.check import NO_FLOORS, table_of
 from benchmarks.tables import markdown_table
 from contender.drift.detect import detect_drift
@@ -24,6 +24,7 @@ REFERENCE_DAYS = 59
 BATCH_ROWS = 1_000
 CHANGES = (("humid", 0.1), ("humid", 0.3), ("dep_minute", 0.1), ("dep_minute", 0.3))
 NULLS = ("rows", "blocks")
+REPETITIONS: dict[Size, int] = {"smoke": 1, "quick": 40, "full": 200}
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ class Sequence60:
         return np.char.add("0-" if first else "1-", days)
 
 
-def measure(*, full: bool, report: Report) -> Part:
+def measure(*, size: Size, report: Report) -> Part:
     """Sixty looks in a row, with and without a change."""
-    repetitions = 200 if full else 40
+    repetitions = REPETITIONS[size]
+    changed, changes = max(1, repetitions // 5), CHANGES[:1] if size == "smoke" else CHANGES
     lines, figures = [], []
     with ProcessPoolExecutor(2) as pool:
         for null in NULLS:
@@ -88,11 +90,11 @@ def measure(*, full: bool, report: Report) -> Part:
             kept = float(np.mean(np.array(highest) < 1.0))
             what = "60 days" if null == "blocks" else f"60 batches of {BATCH_ROWS:,} rows"
             figures.append(Figure(f"{what} without drift: share without a false retrain", kept, 0.95, "at least"))
-            delays = [pool.map(delay, repeat(null), range(repetitions // 5), repeat(change)) for change in CHANGES]
+            delays = [pool.map(delay, repeat(null), range(changed), repeat(change)) for change in changes]
             lines.append([what, f"{kept:.1%}", *(_in_words(list(found)) for found in delays)])
-    header = ["default budget (0.25 a year)", "no false retrain", *(f"{name} +{add} sd" for name, add in CHANGES)]
-    command = "python -m benchmarks --only over_time" + (" --full" if full else "")
-    return Part("(b) Evidence over time", command, _text(repetitions) + markdown_table(header, lines), figures)
+    header = ["default budget (0.25 a year)", "no false retrain", *(f"{name} +{add} sd" for name, add in changes)]
+    text = _text(repetitions) + markdown_table(header, lines)
+    return Part("(b) Evidence over time", command("over_time", size), text, figures)
 
 
 def highest_level(null: str, seed: int) -> float:

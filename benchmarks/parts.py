@@ -8,6 +8,15 @@ from typing import Literal
 
 Report = Callable[[str], None]
 
+Size = Literal["smoke", "quick", "full"]
+"""How much a part measures: only that it still works, without any peer; enough for its figures; as the evidence states.
+"""
+
+
+def command(part: str, size: Size) -> str:
+    """What runs a part at a size."""
+    return f"python -m benchmarks --only {part}" + ("" if size == "quick" else f" --{size}")
+
 
 @dataclass(frozen=True)
 class Figure:

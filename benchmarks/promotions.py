@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from contender.comparison.alpha_spending import Earlier, spend
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.metrics import METRICS, Metric
@@ -24,7 +24,6 @@ from contender.stats.resampling import Holdout, Interval, Sample, corrected, rea
 Floats = NDArray[np.float64]
 Level = Callable[[int, bool], float]
 
-COMMAND = "python -m benchmarks --only promotions --full"
 CHALLENGERS = 50
 DAYS, ROWS_A_DAY = 14, 60
 RATE = PromotionPolicy().false_promotion_rate
@@ -273,16 +272,33 @@ def _above(values: Floats, limits: Floats) -> float:
     return float((1.0 - np.searchsorted(ordered, limits, "right") / len(ordered)).sum())
 
 
-def measure(*, full: bool, report: Report) -> Part:
-    """Simulate; `full` takes minutes, otherwise less than one."""
+@dataclass(frozen=True)
+class Effort:
+    """Sequences of challengers, challengers that are better, and draws of each distribution."""
+
+    sequences: int
+    better: int
+    draws: int
+
+
+EFFORTS: dict[Size, Effort] = {
+    "smoke": Effort(1, 2, 1_000),
+    "quick": Effort(30, 60, 100_000),
+    "full": Effort(250, 400, 1_000_000),
+}
+
+
+def measure(*, size: Size, report: Report) -> Part:
+    """Simulate; the full size takes minutes, the quick one less than one."""
+    effort = EFFORTS[size]
     parts = (
-        false_promotion_part(250 if full else 30, report),
-        power_part(400 if full else 60, report),
-        tails_part(1_000_000 if full else 100_000, report),
+        false_promotion_part(effort.sequences, report),
+        power_part(effort.better, report),
+        tails_part(effort.draws, report),
     )
     return Part(
         title="(c) False promotions and power over a sequence of challengers",
-        command=COMMAND,
+        command=command("promotions", size),
         text="\n\n".join(text for text, _ in parts),
         figures=[figure for _, figures in parts for figure in figures],
     )

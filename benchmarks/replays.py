@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
 from contender.pipeline.config import load_pipeline, overridden
@@ -21,7 +21,6 @@ from contender.replay.report import ArmResult, Replay
 from contender.replay.simulate import replay
 from demo_data import bikeshare, flights
 
-COMMAND = "python -m benchmarks --only replays --full"
 PROJECT = Path(__file__).resolve().parents[1]
 FLIGHTS = PROJECT / "pipelines" / "flights.toml"
 BIKES = PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml"
@@ -33,6 +32,9 @@ LARGEST_GAP = 0.002
 """AUC that the loop may score less than always retraining on the flights."""
 LARGEST_SHARE = 0.5
 """Of always-retraining's retrains that it may need."""
+SMOKE_WEEKS, SMOKE_MONTHS = 10, 3
+SMOKE_ONE_IN = 20
+"""Of so many flights a smoke run takes one."""
 
 
 def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, start: int, schedule: int, report: Report) -> Replay:
@@ -50,17 +52,27 @@ def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, start: int, sche
     return found
 
 
-def measure(*, full: bool, report: Report) -> Part:
+def measure(*, size: Size, report: Report) -> Part:
     """Replay the histories; the figures are of the flights by week, under the fresher policy."""
-    weeks = replayed(FLIGHTS, flights.flights(), every="week", start=8, schedule=4, report=report)
+    rows, rides = flights.flights(), bikeshare.bikeshare()
+    if size == "smoke":
+        rows = _first(rows, "scheduled_at", days=7 * SMOKE_WEEKS).iloc[::SMOKE_ONE_IN]
+        rides = _first(rides, "hour_at", days=30 * SMOKE_MONTHS)
+    weeks = replayed(FLIGHTS, rows, every="week", start=8, schedule=4, report=report)
     told = [_about(), _section("Flights by week, from the ninth on", weeks)]
-    if full:
-        months = replayed(FLIGHTS, flights.flights(), every="month", start=1, schedule=3, report=report)
+    if size == "full":
+        months = replayed(FLIGHTS, rows, every="month", start=1, schedule=3, report=report)
         told.append(_section("Flights by month", months))
-    bikes = replayed(BIKES, bikeshare.bikeshare(), every="month", start=1, schedule=3, report=report)
+    bikes = replayed(BIKES, rides, every="month", start=1, schedule=3, report=report)
     told.append(_section("Bike rides by month", bikes))
-    command = COMMAND if full else COMMAND.removesuffix(" --full")
-    return Part("(d) Replay of real histories", command, "\n\n".join(told), _figures("flights by week, fresher", weeks))
+    figures = _figures("flights by week, fresher", weeks)
+    return Part("(d) Replay of real histories", command("replays", size), "\n\n".join(told), figures)
+
+
+def _first(rows: pd.DataFrame, time_column: str, *, days: int) -> pd.DataFrame:
+    """The rows of the first days."""
+    times = pd.to_datetime(rows[time_column])
+    return rows[times < times.min() + pd.Timedelta(days=days)]
 
 
 def _about() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.tables import markdown_table, seconds
 from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
@@ -22,8 +22,9 @@ from contender.stats.metrics import Metric, metric_for
 from contender.table import Table
 from demo_data import bikeshare, flights
 
-COMMAND = "python -m benchmarks --only searches --full"
 PROJECT = Path(__file__).resolve().parents[1]
+FLIGHTS = PROJECT / "pipelines" / "flights.toml"
+BIKES = PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml"
 SPACE = {
     "learning_rate": {"low": 0.02, "high": 0.3, "log": True},
     "max_iter": {"low": 50, "high": 400, "log": True},
@@ -58,20 +59,26 @@ class Compared:
     later: Difference
 
 
-def measure(*, full: bool, report: Report) -> Part:
+TRIALS: dict[Size, int] = {"smoke": 1, "quick": 12, "full": 24}
+SMOKE_ONE_IN = 30
+"""Of so many flights a smoke run takes one."""
+
+
+def measure(*, size: Size, report: Report) -> Part:
     """Search with the pipelines' own budgets for a benchmark: 12 trials, or 24 in full."""
+    rows = flights.flights().iloc[:: SMOKE_ONE_IN if size == "smoke" else 1]
     found = [
-        compared(case, trials=24 if full else 12, report=report)
+        compared(case, trials=TRIALS[size], report=report)
         for case in (
-            Case(PROJECT / "pipelines" / "flights.toml", flights.flights(), 3 if full else 2, 3 if full else 1),
-            Case(PROJECT / "benchmarks" / "pipelines" / "bikeshare.toml", bikeshare.bikeshare(), 6, 3),
+            Case(FLIGHTS, rows, months=3 if size == "full" else 2, scored=3 if size == "full" else 1),
+            Case(BIKES, bikeshare.bikeshare(), months=2 if size == "smoke" else 6, scored=3),
         )
     ]
     figures = [
         Figure(f"{one.name}: what the search lost on its own folds", max(0.0, _lost(one)), 0.0, "at most")
         for one in found
     ]
-    return Part("(f) What a search is worth", COMMAND if full else COMMAND[:-7], _text(found), figures)
+    return Part("(f) What a search is worth", command("searches", size), _text(found), figures)
 
 
 def compared(case: Case, *, trials: int, report: Report) -> Compared:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN
-from benchmarks.function_bundle import contender_function, shipped_bytes, sklearn_function
+from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN, LEFT_OUT
+from benchmarks.function_bundle import bytes_in, contender_function, ship, sklearn_function
 from benchmarks.lambda_api import FunctionFailedError
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.served_model import ServedModel, as_frame, as_json, as_table, serve_files, split, train, with_gaps
 from benchmarks.servers import FastApi, Function, MlflowServer, Server
 from benchmarks.tables import markdown_table
@@ -29,6 +31,7 @@ CONTENDER = "Contender's function"
 SAME_HANDLER = "the same handler, scikit-learn"
 FASTAPI = "FastAPI, scikit-learn"
 MLFLOW = "MLflow models serve"
+EVERYBODY = (CONTENDER, SAME_HANDLER, FASTAPI, MLFLOW)
 
 BATCH_ROWS = 1_000
 MAX_MB = 150.0
@@ -42,7 +45,13 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How often contestants start, and for how many rounds they are asked in turn."""
+    """How often contestants start, and for how many rounds they are asked in turn.
+
+    Attributes
+    ----------
+    test_rows : of December that are compared with scikit-learn's answers; None for all.
+    ours_only : whether the servers that need an environment of their own are left out.
+    """
 
     training_rows: int
     parity_rows: int
@@ -50,10 +59,15 @@ class Sizes:
     rounds: int
     single_calls: int
     batch_calls: int
+    test_rows: int | None = None
+    ours_only: bool = False
 
 
-FULL = Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3)
-QUICK = Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2)
+SIZES: dict[Size, Sizes] = {
+    "smoke": Sizes(1_000, 500, starts=1, rounds=1, single_calls=3, batch_calls=1, test_rows=1_000, ours_only=True),
+    "quick": Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2),
+    "full": Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3),
+}
 
 
 @dataclass
@@ -70,36 +84,45 @@ class Measured:
     failed: str = ""
 
 
-def measure(*, full: bool, report: Report) -> Part:
+def measure(*, size: Size, report: Report) -> Part:
     """All contestants on the same model and rows, in turn, in one run."""
-    sizes = FULL if full else QUICK
+    sizes = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
         report(f"training on {sizes.training_rows:,} flights")
         model = serve_files(Path(folder), rows=sizes.training_rows)
         rows = as_json(split()[1].sample(2 * BATCH_ROWS, random_state=1))
-        contestants = _contestants(Path(folder), model, report)
-        found = {name: Measured() for name in contestants}
+        contestants = _contestants(Path(folder), model, sizes, report)
+        found = {name: Measured(failed="" if name in contestants else LEFT_OUT) for name in EVERYBODY}
         _time_starts(contestants, found, rows, sizes, report)
         _time_calls(contestants, found, rows, sizes, report)
         report("every row of the test set through Contender's function")
-        served = _served_difference(contestants[CONTENDER], model)
-        report("building the function as it is shipped")
-        megabytes = shipped_bytes(Path(folder) / "shipped") / 1e6
+        served = _served_difference(contestants[CONTENDER], model, sizes)
+        megabytes = bytes_in(Path(folder) / "function") / 1e6
+        if not sizes.ours_only:
+            report("building the function as it is shipped")
+            megabytes = bytes_in(ship(Path(folder) / "shipped")) / 1e6
     report("every estimator against scikit-learn on the test set")
     differences = dict(_differences(sizes, report))
-    text = "\n\n".join([_about(), _speed_table(found), _ahead(found), _parity_table(differences)])
-    command = "python -m benchmarks --only serving" + (" --full" if full else "")
+    text = "\n\n".join([_about(), _speed_table(found), _ahead(found), _parity_table(differences, len(_test(sizes)))])
     figures = _figures(found, megabytes, served, max(differences.values()))
-    return Part("(e) Serving: start, answers, size, and the same predictions", command, text, figures)
+    return Part("(e) Serving: start, answers, size, and the same predictions", command("serving", size), text, figures)
 
 
-def _contestants(folder: Path, model: ServedModel, report: Report) -> dict[str, Callable[[], Server]]:
+def _test(sizes: Sizes) -> pd.DataFrame:
+    """The test set: December's flights, or the first of them."""
+    return split()[1].head(sizes.test_rows) if sizes.test_rows else split()[1]
+
+
+def _contestants(folder: Path, model: ServedModel, sizes: Sizes, report: Report) -> dict[str, Callable[[], Server]]:
     """How to start each one; making their environments takes minutes the first time."""
     report("environments and bundles")
     ours, same = contender_function(folder / "function"), sklearn_function(folder / "function_sklearn")
     variables = {"MODEL_FILE": str(model.joblib_file)}
-    return {
-        CONTENDER: partial(Function, LAMBDA_RUNTIME.python(), ours, model),
+    functions: dict[str, Callable[[], Server]] = {CONTENDER: partial(Function, LAMBDA_RUNTIME.python(), ours, model)}
+    if sizes.ours_only:  # scikit-learn is our own then, beside the runtime's interpreter
+        variables["PYTHONPATH"] = os.pathsep.join([str(same), sysconfig.get_path("platlib")])
+        return functions | {SAME_HANDLER: partial(Function, LAMBDA_RUNTIME.python(), same, model, variables)}
+    return functions | {
         SAME_HANDLER: partial(Function, LAMBDA_SKLEARN.python(), same, model, variables),
         FASTAPI: partial(FastApi, model),
         MLFLOW: partial(MlflowServer, model),
@@ -172,9 +195,9 @@ def _time_calls(
             found[name].peak = server.peak_bytes()
 
 
-def _served_difference(start: Callable[[], Server], model: ServedModel) -> float:
+def _served_difference(start: Callable[[], Server], model: ServedModel, sizes: Sizes) -> float:
     """The largest difference in probability from scikit-learn on every row of the test set, as it is answered."""
-    test = with_gaps(split()[1])
+    test = with_gaps(_test(sizes))
     expected = model.trained.whole.predict_proba(as_frame(test))
     rows, answered = as_json(test), []
     with start() as server:
@@ -186,8 +209,7 @@ def _served_difference(start: Callable[[], Server], model: ServedModel) -> float
 
 def _differences(sizes: Sizes, report: Report) -> Iterator[tuple[tuple[str, str], float]]:
     """For each estimator and task the largest difference on the whole test set, in units of a typical prediction."""
-    past, newest = split()
-    past, test = with_gaps(past.tail(sizes.parity_rows), seed=2), with_gaps(newest)
+    past, test = with_gaps(split()[0].tail(sizes.parity_rows), seed=2), with_gaps(_test(sizes))
     for task in TASKS:
         target = _target(past, task)
         for estimator in ESTIMATORS:
@@ -268,12 +290,11 @@ def _ahead(found: Mapping[str, Measured]) -> str:
     return f"Ahead of Contender: {'; '.join(ahead) if ahead else 'nobody'}."
 
 
-def _parity_table(differences: Mapping[tuple[str, str], float]) -> str:
+def _parity_table(differences: Mapping[tuple[str, str], float], rows: int) -> str:
     lines = [
         [estimator, *(f"{differences[estimator, task]:.1e}" for task in TASKS)]
         for estimator in dict.fromkeys(estimator for estimator, _ in differences)
     ]
-    rows = len(split()[1])
     return (
         f"The largest difference between the served graph and scikit-learn on all {rows:,} rows of the test set (the "
         "flights of December), 2 % of the values of each feature missing and 2 % of each category unseen; in "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from benchmarks.environments import (
     DEEPCHECKS,
     EVIDENTLY,
     FROUROS,
+    LEFT_OUT,
     NANNYML,
     SCIPY,
     WHYLOGS,
     Contestant,
 )
 from benchmarks.frames import WIDE_CATEGORICAL, WIDE_NUMERIC, wide_frame
-from benchmarks.parts import Figure, Part, Report
+from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.peers.contender.check import table_of
 from benchmarks.tables import markdown_table, number, seconds
 from contender.drift.profiles.distances import ks_distance
@@ -53,37 +54,50 @@ NOTHING = 0.0005
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows of the reference and of the two batches, and whether peers get the large one too."""
+    """Rows of the reference and of the two batches, checks of each, and who gets which.
+
+    Attributes
+    ----------
+    distances : rows of the batches whose distances are compared with exact ones.
+    large_for_all : whether peers get the large batch too.
+    ours_only : whether the peers are left out.
+    """
 
     reference: int
     small: int
     large: int
-    large_for_all: bool
+    repeat: int = 7
+    large_for_all: bool = False
+    ours_only: bool = False
+    distances: tuple[int, ...] = (500, 5_000, 100_000)
 
     @property
     def batches(self) -> dict[str, int]:
         return {"small": self.small, "large": self.large}
 
 
-FULL = Sizes(1_000_000, 100_000, 1_000_000, large_for_all=True)
-QUICK = Sizes(1_000_000, 100_000, 1_000_000, large_for_all=False)
+SIZES: dict[Size, Sizes] = {
+    "smoke": Sizes(20_000, 2_000, 20_000, repeat=2, ours_only=True, distances=(500, 5_000)),
+    "quick": Sizes(1_000_000, 100_000, 1_000_000),
+    "full": Sizes(1_000_000, 100_000, 1_000_000, large_for_all=True),
+}
 
 
-def measure(*, full: bool, report: Report) -> Part:
+def measure(*, size: Size, report: Report) -> Part:
     """Every contestant on the same frames, in one run; then Contender's distances beside exact ones."""
-    sizes = FULL if full else QUICK
+    sizes = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
         task = _write_frames(Path(folder), sizes, report)
         found: dict[str, dict[str, Any] | str] = {}
         for name, answer in _contest(task, sizes, report):
             found[name] = _better(found[name], answer) if name in found else answer
     report("distances against exact ones")
-    errors = dict(_distance_errors(sizes.reference))
+    errors = dict(_distance_errors(sizes.reference, sizes.distances))
     bytes_ = _profile_bytes(sizes.reference)
-    tables = [_speed_table(found, sizes), _better_peers(found), _exactness_table(errors, bytes_)]
+    tables = [_speed_table(found, sizes), _better_peers(found), _exactness_table(errors, bytes_, sizes)]
     text = "\n\n".join([_about(sizes), *tables])
-    command = "python -m benchmarks --only speed" + (" --full" if full else "")
-    return Part("(a) Speed and memory of a drift check", command, text, _figures(found, errors, bytes_, sizes))
+    figures = _figures(found, errors, bytes_, sizes)
+    return Part("(a) Speed and memory of a drift check", command("speed", size), text, figures)
 
 
 def _write_frames(folder: Path, sizes: Sizes, report: Report) -> dict[str, Any]:
@@ -97,15 +111,18 @@ def _write_frames(folder: Path, sizes: Sizes, report: Report) -> dict[str, Any]:
         "numeric": WIDE_NUMERIC,
         "categorical": WIDE_CATEGORICAL,
         "chunk_rows": sizes.small,
-        "repeat": 7,
+        "repeat": sizes.repeat,
         "seconds": 20.0,
     }
 
 
 def _contest(task: Mapping[str, Any], sizes: Sizes, report: Report) -> Iterator[tuple[str, dict[str, Any] | str]]:
     """What each contestant needed, or why it could not run; the two that a figure compares, once more at the end."""
-    for contestant, rule in (*ENTRANTS, *COMPARED):
+    for contestant, rule in (*ENTRANTS, *(() if sizes.ours_only else COMPARED)):
         name = f"{contestant.name}, {rule}"
+        if sizes.ours_only and contestant is not CONTENDER:
+            yield name, LEFT_OUT
+            continue
         report(name)
         try:
             ours = contestant is CONTENDER
@@ -128,18 +145,15 @@ def _better(first: dict[str, Any] | str, second: dict[str, Any] | str) -> dict[s
     return {"fit_s": min(first["fit_s"], second["fit_s"]), "batches": batches}
 
 
-def _distance_errors(rows: int) -> Iterator[tuple[str, Floats]]:
+def _distance_errors(rows: int, sizes: Sequence[int]) -> Iterator[tuple[str, Floats]]:
     """By how much Contender's KS distance is off, by column: (sizes, 2) for a batch from the reference's world and one
     that moved by a tenth of its standard deviation (of its middle half, where the tails have none)."""
-    batches = [_columns(size, seed=size) for size in BATCH_SIZES]
+    batches = [_columns(size, seed=size) for size in sizes]
     for name, values in _columns(rows, seed=1).items():
         profile = fit_profile(Table({name: values}), numeric=[name])
         step = SHIFTED_BY * float(np.subtract(*np.nanpercentile(values, [75, 25]))) / 1.349
         errors = [[_error(profile, name, values, batch[name] + moved) for moved in (0.0, step)] for batch in batches]
         yield name, np.array(errors)
-
-
-BATCH_SIZES = (500, 5_000, 100_000)
 
 
 def _error(profile: Profile, name: str, reference: Floats, batch: Floats) -> float:
@@ -216,11 +230,11 @@ def _speed_line(name: str, answer: dict[str, Any] | str, sizes: Sizes) -> list[s
     return cells
 
 
-def _exactness_table(errors: Mapping[str, Floats], bytes_: int) -> str:
+def _exactness_table(errors: Mapping[str, Floats], bytes_: int, sizes: Sizes) -> str:
     special = list(errors)[len(WIDE_NUMERIC) :]
     shown = {"the twenty of the frame, worst": np.max([errors[name] for name in WIDE_NUMERIC], axis=0)}
     shown |= {name: errors[name] for name in special}
-    header = ["KS distance off by at most", *(f"{rows:,} rows" for rows in BATCH_SIZES)]
+    header = ["KS distance off by at most", *(f"{rows:,} rows" for rows in sizes.distances)]
     lines = [[name, *(number(worst) for worst in error.max(axis=1))] for name, error in shown.items()]
     return (
         f"Contender's distances come from counts, not from the rows (the stored profile, with the counts of sixty "

@@ -5,14 +5,14 @@ Trained on January to March, the newest days held out to calibrate on; April to 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.parts import Part, Report
+from benchmarks.parts import Part, Report, Size, command
 from benchmarks.tables import markdown_table
 from contender.data.encoding import encode
 from contender.drift.performance.calibration import fit_calibration
@@ -24,9 +24,24 @@ from demo_data.flights import month
 from training_image.export.export import score_onnx
 from training_image.fit.fit import TrainedModel, train
 
-COMMAND = "python -m benchmarks --only unlabelled --full"
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "flights.toml"
-TRAINED, ESTIMATED = (1, 2, 3), tuple(range(4, 13))
+TRAINED = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Days held out, one training each; months that are estimated; of how many flights one is taken."""
+
+    held_out: tuple[int, ...]
+    months: tuple[int, ...] = tuple(range(4, 13))
+    one_in: int = 1
+
+
+EFFORTS: dict[Size, Effort] = {
+    "smoke": Effort((28,), (4,), one_in=20),
+    "quick": Effort((28,)),
+    "full": Effort((7, 28)),
+}
 
 
 def table_of(frame: pd.DataFrame, config: PipelineConfig) -> Table:
@@ -38,11 +53,11 @@ def answers(model: TrainedModel, frame: pd.DataFrame, config: PipelineConfig) ->
     return score_onnx(model.onnx, encode(table_of(frame, config), model.encodings))
 
 
-def compare(holdout_days: int, report: Report) -> list[str]:
+def compare(holdout_days: int, effort: Effort, report: Report) -> list[str]:
     """One line of the table: errors, months as estimated, days inside their intervals."""
     config = load_pipeline(PIPELINE)
     config = replace(config, training=replace(config.training, holdout_blocks=holdout_days))
-    known = pd.concat([month(number) for number in TRAINED], ignore_index=True)
+    known = pd.concat([month(number) for number in TRAINED], ignore_index=True).iloc[:: effort.one_in]
     order, days = _order_and_days(known)
     model = train(config, table_of(known, config), order, days)
     held = known[np.isin(days, model.holdout.blocks)]
@@ -52,8 +67,8 @@ def compare(holdout_days: int, report: Report) -> list[str]:
     plain: dict[str, list[float]] = {name: [] for name in errors}
     months: list[EstimateCheck] = []
     inside: list[bool] = []
-    for number in ESTIMATED:
-        frame = month(number)
+    for number in effort.months:
+        frame = month(number).iloc[:: effort.one_in]
         labels, scores, blocks = _truth(frame), answers(model, frame, config), _order_and_days(frame)[1]
         months.append(check_estimate(estimate(calibration, scores, blocks=blocks), labels, scores))
         report(f"{holdout_days} days held out, month {number}: {months[-1].reason}")
@@ -71,16 +86,18 @@ def compare(holdout_days: int, report: Report) -> list[str]:
     return [f"{holdout_days}", *pairs, f"{agreed} of {len(months)}", f"{np.mean(inside):.0%}"]
 
 
-def measure(*, full: bool, report: Report) -> Part:
-    """Two trainings when `full`, else the longer holdout only."""
-    lines = [compare(days, report) for days in ((7, 28) if full else (28,))]
+def measure(*, size: Size, report: Report) -> Part:
+    """Two trainings at full size, else the longer holdout only."""
+    effort = EFFORTS[size]
+    lines = [compare(days, effort, report) for days in effort.held_out]
     text = (
-        "Mean absolute error of the estimate / of taking the holdout's own figure for granted, over nine months; "
+        "Mean absolute error of the estimate / of taking the holdout's own figure for granted, over "
+        f"{len(effort.months)} months; "
         "months, and every fifth day, whose realised metrics are as estimated (95 % intervals, which leave out "
         "concept drift).\n\n"
         + markdown_table(["days held out", "AUC", "accuracy", "log loss", "months", "days"], lines)
     )
-    return Part("(b) Metrics estimated without labels", COMMAND, text, ())
+    return Part("(b) Metrics estimated without labels", command("unlabelled", size), text, ())
 
 
 def _truth(frame: pd.DataFrame) -> NDArray[np.float64]:

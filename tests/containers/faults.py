@@ -42,8 +42,7 @@ def train(config, table, order, *arguments, **settings):
 
 def plant(root: Path) -> None:
     """Plant the faults in a copy of the project."""
-    with (root / "training_image" / "fitting.py").open("a", encoding="utf-8") as file:
-        file.write(FAULT)
+    shop.add_to(root / "training_image" / "fit" / "fit.py", FAULT)
 
 
 def pipeline_file() -> str:

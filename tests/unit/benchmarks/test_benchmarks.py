@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import calibration, speed
+from benchmarks import calibration, function_bundle, speed
 from benchmarks.__main__ import PARTS, main
 from benchmarks.calibration import Entrant, interval_of
 from benchmarks.environments import CONTENDER, CONTESTANTS, EVIDENTLY, PEERS, SCIPY, WHYLOGS, Contestant
@@ -210,3 +210,15 @@ def test_a_peer_that_sees_more_and_keeps_the_rate_is_named_and_one_that_always_a
     assert told.endswith(f": scipy, KS + chi-square, Holm ({shift}, 500 rows: 75 % against 50 %).")
     del experiment[SCIPY, "KS + chi-square, Holm"]
     assert calibration._better_peers({500: experiment}).endswith(": nobody.")
+
+
+def test_a_smoke_run_judges_no_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--smoke"], measures(*[part(2.0) for _ in PARTS])) == 0
+    assert "MISSED" in capsys.readouterr().out
+
+
+def test_what_a_peer_replaces_of_ours_is_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no longer at .*onnx_model\.py"):
+        function_bundle._replace(PEERS / "lambda_sklearn" / "onnx_model.py", tmp_path / function_bundle.REPLACED)
+
+    assert (function_bundle.ROOT / function_bundle.REPLACED).is_file()
