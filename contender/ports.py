@@ -151,3 +151,16 @@ class Ledger(Protocol):
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
         """Write the answer down; False when there was one already, or the run asked nothing."""
+
+
+class Log(Protocol):
+    """A function's log: a message, and fields beside it. Powertools' logger is one."""
+
+    def info(self, msg: object, /, **fields: Any) -> None:
+        """Log what happened."""
+
+    def error(self, msg: object, /, **fields: Any) -> None:
+        """Log what went wrong."""
+
+    def exception(self, msg: object, /, **fields: Any) -> None:
+        """Log what went wrong, with the exception that is being handled."""

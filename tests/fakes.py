@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from threading import RLock
@@ -13,6 +13,8 @@ from typing import Any
 
 from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
 from contender.ports import ApprovalRequest, Batch, Lease, StoredObject
+from contender.predictions.live_metrics import NOTHING, LiveCounts
+from contender.predictions.table_entries import Entry, ItemKey, LiveMinute, Outcome, key_of
 
 
 class Fault(Enum):
@@ -168,3 +170,43 @@ class MemoryLedger:
                 return False
             self._approvals[pipeline, run_id] = replace(found, answer=answer, by=by, reason=reason, task_token="")
             return True
+
+
+@dataclass
+class MemoryEntryTable:
+    """The table of predictions. `refusals` befall the next writes of these items: their entries are not written."""
+
+    entries: dict[ItemKey, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[LiveMinute, LiveCounts] = field(default_factory=dict)
+    refusals: set[ItemKey] = field(default_factory=set)
+
+    def write_entries(self, entries: Sequence[Entry]) -> list[Outcome]:
+        return [self._write(entry) for entry in entries]
+
+    def _write(self, entry: Entry) -> Outcome:
+        key = key_of(entry.item)
+        if key in self.refusals:
+            self.refusals.remove(key)
+            return "not written"
+        known = self.entries.get(key)
+        if entry.replaces != (known and known.get("token")) or (entry.replaces is None and known is not None):
+            return "there already"
+        self.entries[key] = dict(entry.item)
+        for minute, counts in entry.counts.items():
+            self.counts[minute] = self.counts.get(minute, NOTHING) + counts
+        return "written"
+
+    def find_items(self, keys: Iterable[Mapping[str, str]]) -> dict[ItemKey, dict[str, Any]]:
+        return {key: dict(self.entries[key]) for key in map(key_of, keys) if key in self.entries}
+
+
+@dataclass
+class MemoryLog:
+    """A function's log: what was said, with its fields."""
+
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def info(self, msg: object, /, **fields: Any) -> None:
+        self.said.append((str(msg), fields))
+
+    error = exception = info

@@ -16,10 +16,11 @@ from typing import Any
 from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import PredictionId, parse_prediction_id
-from contender.predictions.live_metrics import LiveCounts, Outputs, Score, label_change, score
+from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, score
 from contender.predictions.log_messages import is_kept
 from contender.predictions.record import Record
-from contender.predictions.table_items import expiry, label_key
+from contender.predictions.table_entries import Entry, LiveMinute
+from contender.predictions.table_items import expiry, label_key, minute_of
 from contender.table import as_category
 
 Label = str | float
@@ -179,6 +180,16 @@ class Joined:
             "expires_at": expiry(self.record.at, keep_days),
             **({} if observed is None else {"observed_at": iso(observed)}),
         }
+
+    def entry(self, keep_days: int) -> Entry:
+        """The label's item in the table, with what it changes of the live counts."""
+        at, expires_at = self.record.at, expiry(self.record.at, keep_days)
+        counts = {
+            LiveMinute(self.record.pipeline, side.version, side.variant, minute_of(at), expires_at): side.change
+            for side in self.sides
+            if side.change != NOTHING
+        }
+        return Entry(self.to_item(keep_days), counts, replaces=self.replaces)
 
 
 def join(

@@ -7,9 +7,10 @@ import json
 import boto3
 import pytest
 
-from contender.adapters.aws.prediction_table import Entry, LiveMinute, PredictionTable
+from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.commands.live import counted, described, known_versions, row
 from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.table_entries import Entry, LiveMinute
 from contender.registry.pointer import PastSwap, Pointer, Trial
 from tests.conftest import create_runs_table
 
@@ -54,7 +55,7 @@ def test_only_what_answered_in_the_time_is_shown(aws: None) -> None:
     create_runs_table("predictions")
     table = PredictionTable(boto3.resource("dynamodb").Table("predictions"))
     minute = LiveMinute("shop", "v3", "challenger", "1970-01-01T00:02Z", 9)
-    table.write([Entry({"pk": "a", "sk": "rows#0"}, {minute: COUNTS})])
+    table.write_entries([Entry({"pk": "a", "sk": "rows#0"}, {minute: COUNTS})])
 
     class Bench:
         pipeline, predictions = "shop", table

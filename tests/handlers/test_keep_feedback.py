@@ -174,11 +174,12 @@ def test_a_label_written_meanwhile_by_somebody_else_is_looked_at_again(
 ) -> None:
     module = log.function("keep_feedback")
     with monkeypatch.context() as before_the_other:
-        seen = module.read_items
+        table = type(module.log.table)
+        seen = table.find_items
         before_the_other.setattr(
-            module,
-            "read_items",
-            lambda found: {key: item for key, item in seen(found).items() if "label" not in key[1]},
+            table,
+            "find_items",
+            lambda self, keys: {key: item for key, item in seen(self, keys).items() if "label" not in key[1]},
         )
         deliver(log, "keep_feedback", feedback((first(), "false"), at=AT + 60))
         assert deliver(log, "keep_feedback", feedback((first(), "true"), at=AT + 61)) == [0]

@@ -55,7 +55,7 @@ def test_a_prediction_is_kept_in_a_file_of_its_day_with_typed_columns(log: Cloud
 def test_a_prediction_is_found_by_its_id_until_it_expires(log: Cloud) -> None:
     deliver(log, "keep_predictions", *messages(record(0, 80)))
     key = rows_key(request_id(), 0)
-    item = table().items([key])[key["pk"], key["sk"]]
+    item = table().find_items([key])[key["pk"], key["sk"]]
     found = read_rows_item(item)
     assert found is not None
     assert found.rows == [{"amount": 80, "carrier": "A"}]
@@ -93,7 +93,7 @@ def test_the_same_batch_again_overwrites_its_file(log: Cloud, monkeypatch: pytes
     module = log.function("keep_predictions")
     batch = messages(record(0), record(1))
     with monkeypatch.context() as broken:
-        broken.setattr(type(module.table), "write", lambda self, entries: ["not written" for _ in entries])
+        broken.setattr(type(module.log.table), "write_entries", lambda self, entries: ["not written" for _ in entries])
         assert deliver(log, "keep_predictions", *batch) == [0, 1]
     assert deliver(log, "keep_predictions", *batch, receives=2) == []
     assert len(rows_in(log, FILES)) == 2
@@ -195,7 +195,7 @@ def test_while_the_bucket_is_away_everything_comes_again(log: Cloud, monkeypatch
         def fail(*_: object, **__: object) -> str:
             raise ConnectionError("no route")
 
-        away.setattr(type(module.data), "put", fail)
+        away.setattr(type(module.log.data), "put", fail)
         assert deliver(log, "keep_predictions", *batch) == [0, 1]
     assert live().requests == 0
     assert deliver(log, "keep_predictions", *batch, receives=2) == []

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.adapters.aws.prediction_table import LiveMinute
 from contender.errors import InvalidInputError
 from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.record import CHALLENGER, CHAMPION
+from contender.predictions.table_entries import LiveMinute
 from contender.predictions.table_items import minute_of
 from contender.registry.pointer import Trial, read_pointer, roll_back, start_trial
 from contender.workflow.run_folder import WATCH

@@ -13,6 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from contender.adapters.aws.dynamodb import DynamoLedger, find_run
+from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
 from contender.errors import (
     ConflictError,
@@ -22,8 +23,10 @@ from contender.errors import (
     UnknownOutcomeError,
 )
 from contender.ports import ApprovalRequest, Batch, Ledger, Objects
+from contender.predictions.table_entries import Entry, EntryTable, key_of
+from contender.predictions.table_items import rows_key
 from tests.conftest import create_bucket, create_runs_table
-from tests.fakes import Fault, MemoryLedger, MemoryObjects
+from tests.fakes import Fault, MemoryEntryTable, MemoryLedger, MemoryObjects
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -40,6 +43,14 @@ def ledger(request: pytest.FixtureRequest, aws: None) -> Ledger:
         return MemoryLedger()
     create_runs_table()
     return DynamoLedger(boto3.resource("dynamodb").Table("runs"))
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def entry_table(request: pytest.FixtureRequest, aws: None) -> EntryTable:
+    if request.param == "memory":
+        return MemoryEntryTable()
+    create_runs_table("predictions")
+    return PredictionTable(boto3.resource("dynamodb").Table("predictions"), wait=lambda seconds: None)
 
 
 def batch(name: str, **changes: Any) -> Batch:
@@ -380,3 +391,25 @@ def test_what_is_no_s3_uri_is_refused(uri: str) -> None:
 
 _: Callable[..., Objects] = MemoryObjects  # the fakes implement the ports, as the type checker sees them
 __: Callable[..., Ledger] = MemoryLedger
+
+
+class TestEntryTable:
+    ONE, OTHER = rows_key("one", 0), rows_key("other", 0)
+
+    def test_an_item_is_written_once(self, entry_table: EntryTable) -> None:
+        assert entry_table.write_entries([Entry({**self.ONE, "body": b"first"})]) == ["written"]
+        later = [Entry({**self.ONE, "body": b"second"}), Entry(self.OTHER)]
+        assert entry_table.write_entries(later) == ["there already", "written"]
+        assert entry_table.find_items([self.ONE]) == {key_of(self.ONE): {**self.ONE, "body": b"first"}}
+
+    def test_only_items_that_are_there_are_found(self, entry_table: EntryTable) -> None:
+        entry_table.write_entries([Entry(self.ONE)])
+        assert [*entry_table.find_items([self.OTHER, self.ONE])] == [key_of(self.ONE)]
+
+    def test_an_item_is_replaced_by_its_token_only(self, entry_table: EntryTable) -> None:
+        entry_table.write_entries([Entry({**self.ONE, "token": "1"})])
+        second = {**self.ONE, "token": "2"}
+        assert entry_table.write_entries([Entry(second, replaces="0")]) == ["there already"]
+        assert entry_table.write_entries([Entry({**self.OTHER, "token": "2"}, replaces="1")]) == ["there already"]
+        assert entry_table.write_entries([Entry(second, replaces="1")]) == ["written"]
+        assert entry_table.find_items([self.ONE])[key_of(self.ONE)]["token"] == "2"

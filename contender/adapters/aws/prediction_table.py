@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from boto3.dynamodb.conditions import Key
 from boto3.dynamodb.types import Binary
@@ -19,9 +19,8 @@ from botocore.exceptions import ClientError
 
 from contender.errors import ConflictError
 from contender.predictions.live_metrics import NOTHING, LiveCounts, total
-from contender.predictions.table_items import live_key, live_partition, minute_of
-
-Outcome = Literal["written", "there already", "not written"]
+from contender.predictions.table_entries import Entry, ItemKey, LiveMinute, Outcome, key_of
+from contender.predictions.table_items import live_partition, minute_of
 
 OPERATIONS_A_TRANSACTION = 90
 """DynamoDB takes 100."""
@@ -38,46 +37,13 @@ FIRST_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class LiveMinute:
-    """One minute of a version in a variant. `expires_at`: when its counts are removed, epoch seconds."""
-
-    pipeline: str
-    version: str
-    variant: str
-    minute: str
-    expires_at: int
-
-    @property
-    def key(self) -> dict[str, str]:
-        """The primary key of the minute's item."""
-        return live_key(self.pipeline, self.version, self.variant, self.minute)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An item to write, and what it adds to the live counts.
-
-    `replaces`: the `token` of the item that it takes the place of; None for an item that must not be there yet.
-    """
-
-    item: Mapping[str, Any]
-    counts: Mapping[LiveMinute, LiveCounts] = field(default_factory=dict)
-    replaces: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes, roughly: all but the body is small."""
-        return 500 + len(self.item.get("body", b""))
-
-
-@dataclass(frozen=True)
 class PredictionTable:
     """`table` is a boto3 DynamoDB table resource with keys `pk` and `sk`; `wait` sleeps for so many seconds."""
 
     table: Any
     wait: Callable[[float], None] = time.sleep
 
-    def write(self, entries: Sequence[Entry]) -> list[Outcome]:
+    def write_entries(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Write each item that is not there, together with its counts; answers what became of each, in order.
 
         "not written" are items that collided with other writers until the attempts were used up, and those that
@@ -172,7 +138,7 @@ class PredictionTable:
             }
         }
 
-    def items(self, keys: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    def find_items(self, keys: Iterable[Mapping[str, str]]) -> dict[ItemKey, dict[str, Any]]:
         """The items with these keys that are there, by their keys.
 
         Raises
@@ -180,8 +146,8 @@ class PredictionTable:
         ConflictError
             When the table was too busy to answer in several attempts.
         """
-        wanted = list({(key["pk"], key["sk"]): dict(key) for key in keys}.values())
-        found: dict[tuple[str, str], dict[str, Any]] = {}
+        wanted = list({key_of(key): dict(key) for key in keys}.values())
+        found: dict[ItemKey, dict[str, Any]] = {}
         for start in range(0, len(wanted), KEYS_A_READ):
             asked = wanted[start : start + KEYS_A_READ]
             for attempt in range(ATTEMPTS):
@@ -230,11 +196,11 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[int]]:
     Entries of one minute go together as they come, so that its counts are written as seldom as possible.
     """
     group: list[int] = []
-    keys: set[tuple[str, str]] = set()
+    keys: set[ItemKey] = set()
     names: dict[LiveMinute, set[str]] = {}
     size = 0
     for position, entry in enumerate(entries):
-        key = (entry.item["pk"], entry.item["sk"])
+        key = key_of(entry.item)
         merged = {**names}
         for minute, counts in entry.counts.items():
             merged[minute] = names.get(minute, set()) | {*counts.to_numbers()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -23,18 +22,6 @@ FEATURE = "feature_"
 """Before a feature's name: no feature is mistaken for a column of the log."""
 
 _MOMENT = pa.timestamp("ms", tz="UTC")
-
-
-def file_name(version: str, parts: Iterable[str]) -> str:
-    """A name that the same parts always get: what is written again is overwritten, and not there twice.
-
-    Examples
-    --------
-    >>> file_name("v1", ["b", "a"]) == file_name("v1", ["a", "b"])
-    True
-    """
-    digest = hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:20]
-    return f"{version}-{digest}.parquet"
 
 
 def predictions_parquet(records: Sequence[Record], manifest: Mapping[str, Any], policy: ServingPolicy) -> bytes:

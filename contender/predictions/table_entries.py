@@ -1,0 +1,63 @@
+"""What is written to the table of predictions together: an item, and what it adds to live counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.table_items import live_key
+
+Outcome = Literal["written", "there already", "not written"]
+
+ItemKey = tuple[str, str]
+"""An item's `pk` and `sk`."""
+
+
+@dataclass(frozen=True)
+class LiveMinute:
+    """One minute of a version in a variant. `expires_at`: when its counts are removed, epoch seconds."""
+
+    pipeline: str
+    version: str
+    variant: str
+    minute: str
+    expires_at: int
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The primary key of the minute's item."""
+        return live_key(self.pipeline, self.version, self.variant, self.minute)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item to write, and what it adds to the live counts.
+
+    `replaces`: the `token` of the item that it takes the place of; None for an item that must not be there yet.
+    """
+
+    item: Mapping[str, Any]
+    counts: Mapping[LiveMinute, LiveCounts] = field(default_factory=dict)
+    replaces: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes, roughly: all but the body is small."""
+        return 500 + len(self.item.get("body", b""))
+
+
+class EntryTable(Protocol):
+    """The table of predictions, to functions that write to it."""
+
+    def write(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Write each item that is not there, together with its counts; answers what became of each, in order."""
+
+    def items(self, keys: Iterable[Mapping[str, str]]) -> dict[ItemKey, dict[str, Any]]:
+        """The items with these keys that are there."""
+
+
+def key_of(key: Mapping[str, str]) -> ItemKey:
+    """A key, as `EntryTable.items` names what it found."""
+    return key["pk"], key["sk"]
