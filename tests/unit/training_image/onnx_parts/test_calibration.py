@@ -96,7 +96,7 @@ def test_it_is_opened_again_by_who_trusts_this_one_class() -> None:
 
 
 def test_it_is_not_trained_itself() -> None:
-    with pytest.raises(TypeError, match=r"train that with training_image\.fitting\.train"):
+    with pytest.raises(TypeError, match=r"train that with training_image\.fit\.fit\.train"):
         Calibrated(trained("linear", "binary"), (1.0, 0.0), EXACT).fit()
 
 
