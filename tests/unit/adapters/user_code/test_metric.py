@@ -111,5 +111,5 @@ def test_a_built_in_metric_is_not_imported() -> None:
 
 
 def test_who_compares_without_having_imported_it_is_told_how() -> None:
-    with pytest.raises(InvalidInputError, match=r"has to be imported .* contender\.adapters\.own_metric"):
+    with pytest.raises(InvalidInputError, match=r"has to be imported .* contender\.adapters\.user_code\.metric"):
         compare(TRUTH, DOUBTFUL, SURE, policy=config("shop_figures:profit").promotion)
