@@ -207,9 +207,9 @@ def _about() -> str:
     return (
         "Real flights out of New York in 2013, seven numeric features (minute and delay of departure, distance, "
         "planned duration, humidity, wind, visibility) and three categorical ones (carrier, origin, destination). "
-        "One batch, one check: an alarm is any feature flagged, or a verdict where that is said. Contender's lines "
-        "are single checks at 5 % without effect floors, to compare like with like; its verdicts need evidence over "
-        "time as well, and stand in the next section."
+        "One check for each batch. An alarm is any flagged feature, or the tool's verdict if the line says so. "
+        "Contender's lines are single checks at 5 % without minimum effects, like the others'; its verdicts also need "
+        "evidence over time (next section)."
     )
 
 
@@ -222,11 +222,11 @@ def _iid_table(iid: Mapping[int, Experiment]) -> str:
     sizes = " / ".join(f"{rows:,}" for rows in iid)
     return (
         f"**Independent rows.** Alarms in % for batches of {sizes} rows against five times as many, drawn "
-        "from the whole year without replacement. Something changes in one feature: humidity moves by 0.1 of its "
-        "standard deviation; 2 rows in 100 change carrier; or delays are dealt to other flights of the batch, which "
-        "leaves every single feature as it was. A dash: no trial was finished in the time given. "
-        "NannyML's domain classifier is left out: it fits five models for every chunk, the reference's too, and took "
-        "minutes for one trial.\n\n" + markdown_table(["", *SCENARIOS, "trials"], lines)
+        "from the whole year without replacement. One feature changes: humidity moves by 0.1 of its standard "
+        "deviation; 2 rows in 100 change carrier; or delays are shuffled among the batch's flights, which leaves "
+        "every single feature as it was. A dash: no trial finished in the time limit. "
+        "NannyML's domain classifier is left out: it fits five models for every chunk, including the reference's, and "
+        "took minutes for one trial.\n\n" + markdown_table(["", *SCENARIOS, "trials"], lines)
     )
 
 
@@ -245,8 +245,8 @@ def _better_peers(iid: Mapping[int, Experiment]) -> str:
                 found.append(f"{peer.name} ({name}, {size:,} rows: {_percent(alarms)} % against {100.0 * ours:.3g} %)")
     told = "; ".join(found) if found else "nobody"
     return (
-        f"Who has at least {LEAST_TRIALS} trials, alarms without drift that agree with 5 %, and sees more than the "
-        f"better of Contender's two lines: {told}."
+        f"Better than both of Contender's lines, with at least {LEAST_TRIALS} trials and a rate without drift that "
+        f"agrees with 5 %: {told}."
     )
 
 
@@ -262,13 +262,13 @@ def _days_table(days: Experiment, rolling: Experiment) -> str:
     alarms = alarms_of(rolling, ROLLING)
     low, high = _expected(len(alarms), 1.0 / 60.0)
     return (
-        "**Real days.** January and February are the reference, each of the next 60 days is a batch. Days differ "
-        f"from each other, drift or not; at 5 % a check that knows it alarms {_span(*_expected(60, RATE))} times in 60 "
-        "(95 % of the binomial distribution). Contender's days and NannyML's are chunks of one day each.\n\n"
+        "**Real days.** January and February are the reference; each of the next 60 days is a batch. Days differ "
+        f"from each other even without drift; a valid check at 5 % alarms {_span(*_expected(60, RATE))} times in 60 "
+        "(95 % of the binomial distribution). For Contender and NannyML a day is one chunk.\n\n"
         + markdown_table(["", "alarms"], lines)
-        + "\n\nFew alarms here are worth something only from who sees changes in the table above."
+        + "\n\nFew alarms are good only from a tool that detects the changes in the table above."
         + f"\n\nOver the whole year, each day against the 59 before it at a rate of 1/60: {sum(alarms)} alarms in "
-        f"{len(alarms)} days, where {_span(low, high)} are to be expected."
+        f"{len(alarms)} days; expected are {_span(low, high)}."
     )
 
 

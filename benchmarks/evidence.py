@@ -16,9 +16,9 @@ from benchmarks.parts import Part
 EVIDENCE = Path(__file__).parent.parent / "docs" / "evidence.md"
 HEAD = """# Evidence
 
-What Contender's decisions are measured to do, beside its peers' on the same data in the same run. This page is
-written by `python -m benchmarks --full --write`; [benchmarks/README.md](../benchmarks/README.md) says what each part
-measures and how to read it. A figure is a bound that must hold: `make bench` fails where one is missed.
+Measurements of Contender's decisions, compared with other tools on the same data in the same run.
+`python -m benchmarks --full --write` writes this page; [benchmarks/README.md](../benchmarks/README.md) says what each
+part measures and how to read it. A figure is a bound that must hold: `make bench` fails if one is missed.
 """
 
 

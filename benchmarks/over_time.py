@@ -118,10 +118,10 @@ def _in_words(delays: Sequence[float]) -> str:
 
 def _text(repetitions: int) -> str:
     return (
-        f"Contender's verdict is about evidence that lasts. {repetitions} times, a reference and sixty "
+        f"Contender's verdict accumulates evidence. {repetitions} sequences, each with a reference and sixty "
         "looks: batches of rows drawn at random from the year against 5,000 rows, or whole days of the year in random "
-        "order against 59 others, so that nothing has changed but days differ as they do. How many of these had no "
-        "false retrain; and if one feature moves at the first look, the median look at which the evidence suffices "
-        "(and the share of sequences in which it did, in sixty looks). Without effect floors; the default floor of 0.1 "
-        "would keep a shift of 0.1 sd from ever starting a retrain.\n\n"
+        "order against 59 others. So nothing has changed, but days vary as usual. Shown are the share of sequences "
+        "without a false retrain and, if one feature moves at the first look, the median look at which the evidence "
+        "reaches its threshold (with the share of sequences that reach it in sixty looks). No minimum effects; the "
+        "default of 0.1 would keep a shift of 0.1 sd from ever starting a retrain.\n\n"
     )

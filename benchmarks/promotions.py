@@ -180,8 +180,8 @@ def false_promotion_part(sequences: int, report: Report) -> tuple[str, list[Figu
     return (
         f"Share of {sequences} sequences of {CHALLENGERS} challengers, none better than the champion, in which any was "
         f"promoted (with its 95 % Clopper-Pearson interval); {DAYS} days of {ROWS_A_DAY} rows, stated rate {RATE:.0%}. "
-        "Fresh: each challenger has rows of its own. Reused: all are judged on the same rows, each made from the "
-        f"verdicts before it. All of Contender's: {pooled}.\n\n"
+        "Fresh: each challenger has rows of its own. Reused: all are compared on the same rows, and each is built "
+        f"from the verdicts before it. Contender over all lines: {pooled}.\n\n"
         + table(["metric", "rows", "holdout", *(rule.name for rule in RULES)], rows)
     ), figures
 
@@ -205,10 +205,10 @@ def power_part(repetitions: int, report: Report) -> tuple[str, list[Figure]]:
         rows.append([str(effect), *(f"{chance:.0%}" for chance in wins[1:].mean(axis=1)), f"{wins[0].mean():.0%}"])
     columns = ["true improvement", *(f"comparison {number}" for number in NUMBERS), "95 % interval, each alone"]
     return (
-        f"Share of {repetitions} truly better challengers (AUC 0.80 and so much more, scores correlated at 0.9, day "
-        f"effects) that win on fresh rows, {POWER_DAYS} days of {POWER_ROWS} rows, minimum effect "
-        f"{PromotionPolicy().min_effect}. From the second comparison on the interval that forgets earlier ones sees "
-        "more: that is what the false promotions above are the price of.\n\n" + table(columns, rows)
+        f"Share of {repetitions} truly better challengers (AUC 0.80 plus the true improvement, scores correlated at "
+        f"0.9, day effects) that win on fresh rows, {POWER_DAYS} days of {POWER_ROWS} rows, minimum effect "
+        f"{PromotionPolicy().min_effect}. From the second comparison on, the interval that ignores earlier ones has "
+        "more power; it pays with the false promotions above.\n\n" + table(columns, rows)
     ), []
 
 
@@ -259,8 +259,8 @@ def tails_part(draws: int, report: Report) -> tuple[str, list[Figure]]:
         rows.append([name, *cells])
     stated = levels.sum()
     return (
-        f"The chances of false promotion of {CHALLENGERS} fresh comparisons added up (stated {stated:.1%}), when the "
-        "paired difference of a block has mean zero and this distribution: Student's t → as Contender corrects it. No "
+        f"Sum of the chances of false promotion over {CHALLENGERS} fresh comparisons (stated {stated:.1%}), if the "
+        "paired difference of a block has mean zero and this distribution: Student's t → Contender's correction. No "
         f"method holds for all distributions; {draws:,} draws.\n\n"
         + table(["distribution", "7 blocks", "14 blocks", "28 blocks"], rows)
     ), []

@@ -77,10 +77,10 @@ def _first(rows: pd.DataFrame, time_column: str, *, days: int) -> pd.DataFrame:
 
 def _about() -> str:
     return (
-        "*contender* is the pipeline file as it is: a challenger serves only when it is shown to be better. *fresher* "
-        f"(`{' '.join(FRESHER)}`) also trains when there is so much more data, and takes the newer model once it is "
-        "shown not to be worse by as much. The difference between the two is what proof costs in freshness. Both "
-        "were chosen with these histories in view, which is what a replay is for; it is no forecast."
+        "*contender* is the pipeline file as it is: a challenger serves only if it is shown to be better. *fresher* "
+        f"(`{' '.join(FRESHER)}`) also trains when the data has grown by this factor, and promotes a newer model that "
+        "is shown not to be worse by this margin. The difference between the two is the price of proof. Both were "
+        "chosen on these histories, as a replay is meant to be used; this is no forecast."
     )
 
 
@@ -108,8 +108,8 @@ def _ahead(found: Replay) -> list[str]:
         return []
     return [
         "",
-        f"Ahead of fresher: {schedule.name}, unjudged, with {schedule.retrains} retrains. Where the world changes "
-        "slowly and every file is sound, a calendar does as well; it would serve a model of a broken file as readily.",
+        f"Ahead of fresher: {schedule.name}, unjudged, with {schedule.retrains} retrains. If the data change slowly "
+        "and every file is valid, a schedule does as well; but it would also serve a model of a broken file.",
     ]
 
 

@@ -140,13 +140,13 @@ def _text(found: Sequence[Compared]) -> str:
         "own, on the folds",
         "searched",
         "own, on later months",
-        "searched less own (95 %)",
+        "searched − own (95 % CI)",
         "training, own",
         "with the search",
         "trials",
     )
     return (
         f"{markdown_table(header, lines)}\n\n"
-        "The score on the folds is the best of many and so flatters; the later months are what nobody chose by. One "
+        "The score on the folds is the best of many and therefore optimistic; the later months were not used. One "
         "thread, histogram gradient boosting around scikit-learn's defaults (`benchmarks/searches.py` has the space)."
     )

@@ -235,16 +235,16 @@ def _target(rows: pd.DataFrame, task: str) -> Any:
 
 def _about() -> str:
     return (
-        "One gradient boosting (100 trees, 7 numeric and 3 text features, real flights), served by each contestant in "
-        "processes of its own, everybody with one thread. The first two are functions behind Lambda's runtime client, "
+        "One gradient boosting model (100 trees, 7 numeric and 3 text features, real flights), served by each tool in "
+        "processes of its own with one thread. The first two are functions behind Lambda's runtime client, "
         "with the Runtime API, the Extensions API, S3 and SQS on loopback: signed requests, validation, the prediction "
-        "log and metrics are on. *Start* is from the start of the process to the first answer, its files in the "
-        "system's memory. Contestants take turns; times are the lower quartile of the rounds, and figures are ratios "
-        "of these: other work on the machine only ever adds to whoever's turn it is. *In the handler* is the "
-        "function's own part of a call, by the clock or by the processor where that says less; the rest is Lambda's "
+        "log and metrics are on. *Start* is from the start of the process to the first answer, with its files in the "
+        "page cache. The tools take turns. Times are the lower quartile of the rounds, because other work on the "
+        "machine only adds to them; figures are ratios of these. *In the handler* is the "
+        "function's own part of a call, in wall-clock or processor time, whichever is less; the rest is Lambda's "
         "runtime client, equal for both, "
-        "which takes some milliseconds to read and write the JSON of 1,000 rows. *Billed* adds what a function does "
-        "after the answer (the prediction log, metrics). Memory is the most that was resident, workers included."
+        "which takes some milliseconds to read and write the JSON of 1,000 rows. *Billed* adds work "
+        "after the answer (the prediction log, metrics). Memory is peak resident memory, including workers."
     )
 
 
@@ -296,9 +296,9 @@ def _parity_table(differences: Mapping[tuple[str, str], float], rows: int) -> st
         for estimator in dict.fromkeys(estimator for estimator, _ in differences)
     ]
     return (
-        f"The largest difference between the served graph and scikit-learn on all {rows:,} rows of the test set (the "
-        "flights of December), 2 % of the values of each feature missing and 2 % of each category unseen; in "
-        "probability, or as a share of the typical prediction. scikit-learn reads the text with its own encoder.\n\n"
+        f"Largest difference between the served graph and scikit-learn on all {rows:,} rows of the test set (the "
+        "flights of December), with 2 % of each feature's values missing and 2 % of each category unseen; in "
+        "probability, or as a share of the typical prediction. scikit-learn encodes the text itself.\n\n"
         + markdown_table(["", *TASKS], lines)
     )
 

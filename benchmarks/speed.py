@@ -185,12 +185,11 @@ def _profile_bytes(rows: int) -> int:
 
 def _about(sizes: Sizes) -> str:
     return (
-        f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted beforehand where a "
-        "contestant keeps something of it; then the check of a batch, p-values and distances of all features. Best of "
-        "up to seven, in a process of its own, by the clock, or by the processor where other processes were in the "
-        "way; Contender and NannyML at the start of the run and once more at its end. Memory is how far resident "
-        "memory rose during the checks. Contender's check starts at the pandas frame; the others' frames were brought "
-        "into the shape they like beforehand."
+        f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted in advance if the "
+        "tool can; then the check of a batch: p-values and distances of all features. Best of up to seven in a process "
+        "of its own; wall-clock time, or processor time if other processes interfered. Contender and NannyML ran at the "
+        "start and again at the end. Memory is the rise of resident memory during the checks. Contender's check starts "
+        "from the pandas frame; the others' frames were converted to their preferred form in advance."
     )
 
 
@@ -238,7 +237,7 @@ def _exactness_table(errors: Mapping[str, Floats], bytes_: int, sizes: Sizes) ->
     lines = [[name, *(number(worst) for worst in error.max(axis=1))] for name, error in shown.items()]
     return (
         f"Contender's distances come from counts, not from the rows (the stored profile, with the counts of sixty "
-        f"days, has {bytes_ / 1024:.0f} KB). Against scipy's on all rows, unmoved batches and moved ones:\n\n"
+        f"days, has {bytes_ / 1024:.0f} KB). Error against scipy's distances on all rows, with and without drift:\n\n"
         + markdown_table(header, lines)
     )
 

@@ -91,10 +91,10 @@ def measure(*, size: Size, report: Report) -> Part:
     effort = EFFORTS[size]
     lines = [compare(days, effort, report) for days in effort.held_out]
     text = (
-        "Mean absolute error of the estimate / of taking the holdout's own figure for granted, over "
-        f"{len(effort.months)} months; "
-        "months, and every fifth day, whose realised metrics are as estimated (95 % intervals, which leave out "
-        "concept drift).\n\n"
+        "Mean absolute error of the estimate / of assuming the holdout's own metric, over "
+        f"{len(effort.months)} months. "
+        "Then the months, and the share of every fifth day, whose realised metrics agree with the estimate (95 % "
+        "intervals, which do not cover concept drift).\n\n"
         + markdown_table(["days held out", "AUC", "accuracy", "log loss", "months", "days"], lines)
     )
     return Part("(b) Metrics estimated without labels", command("unlabelled", size), text, ())
