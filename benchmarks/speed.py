@@ -187,9 +187,9 @@ def _about(sizes: Sizes) -> str:
     return (
         f"A reference of {sizes.reference:,} rows, 20 numeric and 5 categorical features, fitted in advance if the "
         "tool can; then the check of a batch: p-values and distances of all features. Best of up to seven in a process "
-        "of its own; wall-clock time, or processor time if other processes interfered. Contender and NannyML ran at the "
-        "start and again at the end. Memory is the rise of resident memory during the checks. Contender's check starts "
-        "from the pandas frame; the others' frames were converted to their preferred form in advance."
+        "of its own; wall-clock time, or processor time if other processes interfered. Contender and NannyML ran at "
+        "the start and again at the end. Memory is the rise of resident memory during the checks. Contender's check "
+        "starts from the pandas frame; the others' frames were converted to their preferred form in advance."
     )
 
 
