@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier
 from contender.comparison.compare import Comparison, compare, first_champion
+from contender.comparison.judgements import Judgement
+from contender.data.datasets import DatasetManifest
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Answers, Candidate, Predict, _aligned, answers
 from contender.stats.curves import curves
@@ -62,6 +64,32 @@ def unseen_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[s
     if champion is not None:
         held &= table[ORDER] > champion["trained_through"]
     return held
+
+
+def datasets_with_unseen_rows(
+    challenger: Mapping[str, Any], own: Sequence[DatasetManifest], arrived: Sequence[DatasetManifest]
+) -> Sequence[DatasetManifest]:
+    """The dataset versions that may have such rows: the challenger's own, and those that came after them.
+
+    Parameters
+    ----------
+    own : those that the challenger was trained on.
+    arrived : all of the pipeline's.
+    """
+    newest = max(found.sequence for found in own)
+    later = [found for found in arrived if found.sequence > newest]
+    return [found for found in (*own, *later) if found.order_to >= challenger["holdout"]["from_order"]]
+
+
+def judgement_of(challenger: Mapping[str, Any], run_id: str, verdict: str, rows: Table) -> Judgement:
+    """What is kept of a look at a challenger on rows as `unseen_rows` finds them.
+
+    Parameters
+    ----------
+    challenger : its manifest.
+    """
+    through = float(rows[ORDER].max()) if len(rows) else challenger["holdout"]["through_order"]
+    return Judgement(challenger["version"], run_id, verdict, len(rows), through)
 
 
 def answers_of_both(config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None) -> Answers:

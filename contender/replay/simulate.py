@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from contender.comparison.alpha_spending import earlier_comparisons
-from contender.comparison.evaluate import judge, unseen_rows
+from contender.comparison.evaluate import judge, judgement_of, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
 from contender.drift.batch_check import check_batch, observe
 from contender.drift.profiles.profile import Profile
@@ -373,8 +373,7 @@ class _Runner:
         )
         last = self._last_look(challenger)
         reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
-        through = float(unseen[ORDER].max()) if len(unseen) else manifest["holdout"]["through_order"]
-        self.looks.append(Judgement(manifest["version"], moment.batch.name, found.verdict, len(unseen), through))
+        self.looks.append(judgement_of(manifest, moment.batch.name, found.verdict, unseen))
         return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
 
     def _begin(self, moment: _Moment, first: _Model | None) -> Step:

@@ -1,0 +1,165 @@
+"""EvaluateChallenger: scores champion and challenger, both from the artifacts that serve, on the same newer rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.evaluate import (
+    answers_of_both,
+    datasets_with_unseen_rows,
+    judge,
+    judgement_of,
+    side_by_side,
+    time_per_row,
+    unseen_rows,
+)
+from contender.comparison.judgements import Judgement, judged_again, last_of, superseded
+from contender.errors import NotFoundError, TrainingFailedError
+from contender.pipeline.config import PipelineConfig
+from contender.ports import Objects
+from contender.registry.candidate import Candidate
+from contender.registry.versions import ModelVersion
+from contender.rollout.approval import asks_a_person
+from contender.stats.metrics import Metric
+from contender.steps.loop_run import Emit, LoadModel, ReadRows, ScoringRun
+from contender.table import Table
+from contender.training.reuse import not_trained_again
+from contender.workflow.messages import Comparison, RunState
+from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING, RunFolder
+
+
+def evaluate_challenger(
+    state: RunState,
+    data: Objects,
+    models: Objects,
+    *,
+    load_model: LoadModel,
+    read_rows: ReadRows,
+    import_metric: Callable[[PipelineConfig], Metric | None],
+    clock: Callable[[], float],
+    emit: Emit,
+) -> Comparison:
+    """Compare the challenger with the champion, and write down the comparison.
+
+    Parameters
+    ----------
+    import_metric : the user's own metric, where the pipeline names one.
+    clock : in seconds, for the time that a prediction takes.
+    """
+    run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
+    config, folder = run.config, run.folder
+    challenger = run.registry.read(_challenger_version(state, folder))
+    current = run.pointer()
+    champion = run.champion(current.pointer) if current is not None else None
+    if champion is not None and challenger.version == champion.version:
+        return _champion_itself(challenger, run.run_id)
+    rows, looks = _unseen(run, challenger, champion), run.judgements.read()
+    mine = _timed(run.candidate(challenger), rows, clock)
+    theirs = _timed(run.candidate(champion), rows, clock) if champion is not None else None
+    answered = answers_of_both(config, rows, mine, theirs)
+    found = judge(
+        config,
+        rows,
+        mine,
+        theirs,
+        answered=answered,
+        earlier=earlier_comparisons(
+            [run.registry.read(version).manifest for version in run.registry.versions()],
+            champion.manifest if champion is not None else None,
+            challenger.manifest,
+            judgements=looks,
+            run_id=run.run_id,
+        ),
+        metric=import_metric(config),
+        seed=config.training.seed,
+    )
+    versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
+    folder.write(COMPARISON, found.to_dict() | versions)
+    folder.write(CURVES, side_by_side(answered) | versions)
+    run.judgements.write(judgement_of(challenger.manifest, run.run_id, found.verdict, rows))
+    if found.difference is not None:
+        emit("Improvement", found.difference)
+    return Comparison(
+        verdict=found.verdict,
+        reason=f"{_said_before(state, folder, challenger, looks, len(rows))} {found.reason}".strip(),
+        challenger=challenger.version,
+        challenger_manifest_sha256=challenger.manifest_sha256,
+        champion=champion.version if champion else None,
+        champion_etag=current.etag if current else None,
+        metric=found.metric,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        needs_approval=asks_a_person(
+            found.verdict, config.rollout, drift=state.drift, waited=bool(state.to_judge_again)
+        ),
+        approval_seconds=config.rollout.approval_seconds,
+    )
+
+
+def _challenger_version(state: RunState, folder: RunFolder) -> str:
+    """The one that waits, or the run's own; after a lost race the same one again."""
+    if state.promotion is not None:
+        return state.promotion.version
+    return state.to_judge_again or _trained_version(state, folder)
+
+
+def _trained_version(state: RunState, folder: RunFolder) -> str:
+    """The challenger that the training task left; what a task's exit code says is not evidence."""
+    try:
+        training = folder.read(TRAINING)
+    except NotFoundError:
+        said = f": {state.training_failure.reason}" if state.training_failure else ""
+        raise TrainingFailedError(f"the training task left no result{said}; its log is in CloudWatch") from None
+    if training["status"] != "trained":
+        raise TrainingFailedError(f"training failed: {training['reason']}")
+    return str(training["model_version"])
+
+
+def _champion_itself(champion: ModelVersion, run_id: str) -> Comparison:
+    """There is nothing to compare: the training found its model made, or somebody promoted it meanwhile."""
+    made_in = str(champion.manifest["run_id"])
+    reason = (
+        f"{champion.version} is the champion by now."
+        if made_in == run_id
+        else f"{not_trained_again(champion.version, made_in)} It is the champion."
+    )
+    return Comparison("loses", reason, champion.version, champion.manifest_sha256, champion=champion.version)
+
+
+def _unseen(run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | None) -> Table:
+    """The rows that neither model has seen, from the dataset versions of the challenger and those that came after."""
+    own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
+    chosen = datasets_with_unseen_rows(challenger.manifest, own, run.datasets.manifests())
+    table = Table.concatenate([run.rows(found) for found in chosen])
+    return table.take(unseen_rows(table, challenger.manifest, champion.manifest if champion else None))
+
+
+def _timed(model: Candidate, rows: Table, clock: Callable[[], float]) -> Candidate:
+    return replace(model, milliseconds_per_row=time_per_row(model.predict, rows, clock=clock))
+
+
+def _said_before(
+    state: RunState, folder: RunFolder, challenger: ModelVersion, looks: Sequence[Judgement], rows: int
+) -> str:
+    """What came before this look: at the same challenger in an earlier run, or in this run at one that waits on."""
+    if challenger.version != state.to_judge_again and _was_reused(folder, challenger):
+        return not_trained_again(challenger.version, str(challenger.manifest["run_id"]))
+    last = last_of(look for look in looks if look.version == challenger.version and look.run_id != state.run_id)
+    if last is not None:
+        return judged_again(challenger.version, last, rows)
+    of_this_run = state.comparison
+    if of_this_run is None or of_this_run.challenger == challenger.version:
+        return ""
+    return superseded(of_this_run.challenger, of_this_run.verdict)
+
+
+def _was_reused(folder: RunFolder, challenger: ModelVersion) -> bool:
+    """Whether the run's training found this version made before; a run that has not trained has none."""
+    try:
+        training = folder.read(TRAINING)
+    except NotFoundError:
+        return False
+    return bool(training.get("reused")) and training["model_version"] == challenger.version
