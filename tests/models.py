@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contender.ports import Objects
-from contender.registry.pointer import Mode, Trial, promote, read_pointer, start_trial
+from contender.registry.pointer import Mode, Trial, read_pointer
+from contender.registry.swaps import promote, start_trial
 from contender.registry.versions import ModelVersion
 
 

@@ -20,7 +20,8 @@ from contender.ports import ApprovalRequest
 from contender.registry.candidate import Candidate, ModelFacts
 from contender.reports.run.evidence import RunEvidence
 from contender.rollout.canary import Side, watch
-from contender.rollout.rehearsal import Golden, rehearse
+from contender.rollout.golden_requests import Golden
+from contender.rollout.rehearsal import rehearse
 from contender.stats.curves import curves
 from contender.table import BLOCK, ORDER, Table
 

@@ -33,7 +33,7 @@ from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
 from contender.registry.versions import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
-from contender.rollout.rehearsal import GOLDEN
+from contender.rollout.golden_requests import GOLDEN
 from contender.table import BLOCK, ORDER, Table
 from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
 from contender.training.reuse import not_trained_again, version_of

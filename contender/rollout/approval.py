@@ -9,7 +9,7 @@ from typing import Any
 from contender.formatting import interval_figures, lower_first, percent
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
-from contender.workflow.messages import Drift, RunState
+from contender.workflow.messages import Approval, Drift, RunState
 from contender.workflow.outcome import Mail
 
 APPROVED, REJECTED, NOT_ANSWERED = "approved", "rejected", "not answered"
@@ -36,6 +36,19 @@ def asks_a_person(verdict: str, policy: RolloutPolicy, *, drift: Drift | None = 
         superseded = waited and drift is not None and drift.retrain
         return policy.approval in ("inconclusive", "always") and not superseded
     return verdict == "wins" and policy.approval == "always"
+
+
+def answer_of(approval: Approval | None) -> str:
+    """What became of a question when its run ended.
+
+    Examples
+    --------
+    >>> [answer_of(said) for said in (None, Approval(approved=True), Approval(approved=False))]
+    ['not answered', 'approved', 'rejected']
+    """
+    if approval is None:
+        return NOT_ANSWERED
+    return APPROVED if approval.approved else REJECTED
 
 
 def still_asks(request: ApprovalRequest, now: datetime) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 from contender.errors import InvalidInputError, LostRaceError, NotFoundError, RolledBackError
 from contender.ports import Ledger, Objects
-from contender.registry.pointer import Pointer, end_trial, read_pointer, roll_back
+from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.swaps import end_trial, roll_back
 from contender.workflow.messages import Rollback
 
 

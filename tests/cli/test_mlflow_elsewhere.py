@@ -20,7 +20,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.trackers.mlflow import MlflowTracker
 from contender.errors import TrackingError
-from contender.registry.pointer import roll_back
+from contender.registry.swaps import roll_back
 from contender.tracking.mirror import Mirror
 from localcloud.mlflow_server import MlflowServer
 from localcloud.side_environments import tool

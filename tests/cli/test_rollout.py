@@ -12,7 +12,8 @@ from contender.cli.clouds import LOCAL, Cloud, Workbench
 from contender.cli.commands.rollback import put_back, swap_from_here
 from contender.cli.commands.trial import begin_trial, stop_trial
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
-from contender.registry.pointer import Pointer, promote, read_pointer
+from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.swaps import promote
 from contender.registry.versions import ModelRegistry
 from tests.conftest import create_bucket, create_runs_table
 

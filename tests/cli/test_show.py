@@ -23,7 +23,8 @@ from contender.ports import ApprovalRequest
 from contender.registry.candidate import ModelFacts
 from contender.reports.run.challenger import GUARDS
 from contender.rollout.canary import Alarms, Side, watch
-from contender.rollout.rehearsal import Golden, rehearse
+from contender.rollout.golden_requests import Golden
+from contender.rollout.rehearsal import rehearse
 from contender.workflow.run_folder import RunFolder
 from tests.cli.conftest import Contender
 

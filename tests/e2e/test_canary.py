@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from contender.errors import RolledBackError
-from contender.registry.pointer import Pointer, promote, read_pointer
+from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.swaps import promote
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 

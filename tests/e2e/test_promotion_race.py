@@ -12,7 +12,8 @@ from botocore.config import Config
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.errors import LostRaceError
-from contender.registry.pointer import Pointer, promote, read_pointer
+from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.swaps import promote
 from localcloud.state import CREDENTIALS
 from tests.e2e.loop import LocalLoop
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
-from contender.registry.pointer import read_pointer, roll_back
+from contender.registry.pointer import read_pointer
+from contender.registry.swaps import roll_back
 from contender.storage import sha256
 from contender.workflow.run_folder import COMPARISON, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from contender.errors import InvalidInputError
-from contender.registry.pointer import end_trial, read_pointer, roll_back
+from contender.registry.pointer import read_pointer
+from contender.registry.swaps import end_trial, roll_back
 from tests.handlers.conftest import Cloud
 
 

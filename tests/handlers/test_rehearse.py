@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from contender.errors import InvalidInputError, NotFoundError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.registry.versions import MODEL, ModelRegistry
-from contender.rollout.rehearsal import GOLDEN, TOLERANCE
+from contender.rollout.golden_requests import GOLDEN
+from contender.rollout.served_answers import TOLERANCE
 from contender.serving.requests import RowReader
 from contender.workflow.run_folder import REHEARSAL
 from tests.handlers.conftest import PIPELINE, Cloud, Context, follow, orders

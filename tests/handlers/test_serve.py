@@ -15,7 +15,8 @@ import pytest
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import parse_prediction_id
 from contender.predictions.record import Record
-from contender.registry.pointer import Mode, Trial, end_trial, read_pointer, roll_back, start_trial
+from contender.registry.pointer import Mode, Trial, read_pointer
+from contender.registry.swaps import end_trial, roll_back, start_trial
 from contender.registry.versions import MODEL
 from tests.handlers.conftest import Cloud
 from tests.handlers.serving import (

@@ -14,7 +14,8 @@ from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.record import CHALLENGER, CHAMPION
 from contender.predictions.table_entries import LiveMinute
 from contender.predictions.table_items import minute_of
-from contender.registry.pointer import Trial, read_pointer, roll_back, start_trial
+from contender.registry.pointer import Trial, read_pointer
+from contender.registry.swaps import roll_back, start_trial
 from contender.workflow.run_folder import WATCH
 from tests.conftest import create_runs_table
 from tests.handlers.conftest import Cloud

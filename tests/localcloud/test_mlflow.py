@@ -18,7 +18,7 @@ import pytest
 from contender.adapters.trackers.mlflow import MlflowTracker
 from contender.adapters.trackers.plots import draw
 from contender.errors import TrackingError
-from contender.registry.pointer import roll_back
+from contender.registry.swaps import roll_back
 from contender.tracking.mirror import Draw, Mirror, Mirrored
 from localcloud.errors import MlflowServerError
 from localcloud.mlflow_server import MlflowServer

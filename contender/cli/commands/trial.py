@@ -21,7 +21,8 @@ from contender.cli.options import (
 )
 from contender.cli.rollout_view import trial_in_words
 from contender.errors import InvalidInputError, NotFoundError
-from contender.registry.pointer import Mode, Pointer, Trial, end_trial, require_pointer, start_trial
+from contender.registry.pointer import Mode, Pointer, Trial, require_pointer
+from contender.registry.swaps import end_trial, start_trial
 from contender.registry.versions import ModelRegistry
 from contender.rollout.rollback import history_entry
 

@@ -13,17 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from contender.errors import ConflictError, InvalidInputError, LostRaceError, NotFoundError, RolledBackError
-from contender.registry.pointer import (
+from contender.registry.pointer import Mode, Pointer, Trial, pointer_key, read_pointer
+from contender.registry.swaps import (
     MAX_ATTEMPTS,
     REMEMBERED_ROLLBACKS,
     REMEMBERED_SWAPS,
-    Mode,
-    Pointer,
-    Trial,
     end_trial,
-    pointer_key,
     promote,
-    read_pointer,
     roll_back,
     start_trial,
     swap,

@@ -11,7 +11,9 @@ import pytest
 
 from contender.errors import IntegrityError
 from contender.pipeline.rollout_policy import RolloutPolicy
-from contender.rollout.rehearsal import TOLERANCE, Golden, RehearsalReport, not_answered, rehearse
+from contender.rollout.golden_requests import Golden
+from contender.rollout.rehearsal import RehearsalReport, not_answered, rehearse
+from contender.rollout.served_answers import TOLERANCE
 
 BINARY = {"version": "v2", "task": "binary", "classes": ["no", "yes"], "positive": "yes"}
 MANY = {"version": "v2", "task": "multiclass", "classes": ["a", "b", "c"], "positive": None}

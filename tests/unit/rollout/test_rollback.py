@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from contender.registry.pointer import Trial, end_trial, promote, read_pointer, start_trial
+from contender.registry.pointer import Trial, read_pointer
+from contender.registry.swaps import end_trial, promote, start_trial
 from contender.rollout.rollback import take_back, undo_newest
 from contender.workflow.messages import Rollback
 from tests.fakes import Fault, MemoryLedger, MemoryObjects

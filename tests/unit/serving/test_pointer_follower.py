@@ -10,7 +10,8 @@ import pytest
 
 from contender.errors import IntegrityError, NotFoundError, UnknownOutcomeError
 from contender.ports import StoredObject
-from contender.registry.pointer import Mode, end_trial, roll_back
+from contender.registry.pointer import Mode
+from contender.registry.swaps import end_trial, roll_back
 from contender.registry.versions import MODEL, ModelReader, ModelRegistry, ModelVersion
 from contender.serving.pointer_follower import (
     LONGEST_PAUSE_SECONDS,

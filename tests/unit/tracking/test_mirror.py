@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.registry.pointer import roll_back
+from contender.registry.swaps import roll_back
 from contender.tracking.mirror import Mirror, Mirrored
 from contender.tracking.run_facts import RunFiles, points
 from contender.tracking.tracker import Known, TrackedRun, TrackedVersion

@@ -16,7 +16,7 @@ from contender.adapters.serving.onnx_model import load_model
 from contender.drift.batch_check import Reference
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, MODEL, PIPELINE, REFERENCE
-from contender.rollout.rehearsal import GOLDEN, Golden
+from contender.rollout.golden_requests import GOLDEN, Golden
 from contender.table import Table
 from contender.workflow.run_folder import DRIFT, TRAINING, RunFolder
 from tests.fakes import MemoryObjects

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contender.data.encoding import FeatureEncoding, encode
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
-from contender.rollout.rehearsal import Golden
+from contender.rollout.golden_requests import Golden
 from contender.table import Table
 from training_image.estimators.catalogue import fit_estimator
 from training_image.export.export import predict, score_onnx, to_onnx

@@ -1,0 +1,97 @@
+"""Record: writes down how the run ended, settles its uploads and releases the lease, on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from contender.errors import NotFoundError
+from contender.ports import Ledger, Objects
+from contender.reports.run.evidence import gather
+from contender.reports.run.page import page
+from contender.rollout.approval import REJECTED, answer_of
+from contender.steps.loop_run import Emit, LoopRun
+from contender.workflow.claims import give_back
+from contender.workflow.messages import Record, RunState
+from contender.workflow.outcome import run_record
+from contender.workflow.run_folder import BATCHES
+
+
+def record_run(
+    state: RunState,
+    data: Objects,
+    models: Objects,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    emit: Emit,
+    emit_verdict: Callable[[str, str], None],
+    report_trouble: Callable[[str], None],
+) -> Record:
+    """Write down how the run ended.
+
+    Parameters
+    ----------
+    emit_verdict : counts a run of a pipeline that ended with a verdict.
+    report_trouble : tells, in a handler of an exception, what could not be done because of it.
+    """
+    run = LoopRun(data, models, state.request.pipeline, state.run_id)
+    champion = run.pointer()
+    seconds = (now - datetime.fromisoformat(state.started_at)).total_seconds()
+    record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
+    verdict = record["verdict"]
+    ledger.put_run(record)
+    _close_question(state, ledger)
+    _forget_challenger(state, run, verdict)
+    looked_at = state.validation is not None
+    waiting = give_back(ledger, run.pipeline, run_id=run.run_id, batch_ids=_taken_uploads(run), looked_at=looked_at)
+    held = state.claim is not None and state.claim.status == "claimed"
+    # A failed run starts no other one: what made it fail would make the next one fail as well.
+    pending = waiting if held and verdict != "failed" else 0
+    emit_verdict(run.pipeline, verdict)
+    if champion is not None:
+        age = now - datetime.fromisoformat(champion.pointer.swapped_at)
+        emit("ChampionAgeHours", age.total_seconds() / 3600)
+    report = _write_report(run, ledger, record, report_trouble)
+    return Record(verdict, record["reason"], pending, record["champion_after"], report)
+
+
+def _write_report(
+    run: LoopRun, ledger: Ledger, record: Mapping[str, Any], report_trouble: Callable[[str], None]
+) -> str:
+    """The key of the run's page, or nothing: a page that cannot be made or kept is no reason for a run to fail, and
+    `contender show` makes it anew."""
+    try:
+        asked = ledger.approval(run.pipeline, run.run_id)
+        return run.folder.write_page(page(gather(run.folder, record, asked)))
+    except Exception:
+        report_trouble("the run's report could not be made")
+        return ""
+
+
+def _close_question(state: RunState, ledger: Ledger) -> None:
+    """The run has ended, so nobody can answer any more what it may have asked."""
+    said = state.approval
+    by, reason = (said.by, said.reason) if said else ("", "")
+    ledger.settle_approval(state.request.pipeline, state.run_id, answer=answer_of(said), by=by, reason=reason)
+
+
+def _forget_challenger(state: RunState, run: LoopRun, verdict: str) -> None:
+    """A challenger that serving cannot answer with, or a person did not want, waits for no more rows."""
+    rejected = state.approval is not None and not state.approval.approved
+    if state.comparison is None or not (rejected or verdict == "stopped"):
+        return
+    for judgement in run.judgements.read(state.comparison.challenger):
+        if judgement.run_id == run.run_id:
+            run.judgements.write(replace(judgement, verdict=REJECTED if rejected else verdict))
+
+
+def _taken_uploads(run: LoopRun) -> tuple[str, ...]:
+    """The uploads that the run's claim took; none when it did not get that far."""
+    try:
+        batches = run.folder.read(BATCHES)["batches"]
+    except NotFoundError:
+        return ()
+    return tuple(batch["batch_id"] for batch in batches)
