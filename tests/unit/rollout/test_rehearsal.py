@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from contender.errors import IntegrityError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.rollout.golden_requests import Golden
 from contender.rollout.rehearsal import RehearsalReport, not_answered, rehearse
@@ -222,32 +221,10 @@ def test_a_rehearsal_without_answers_failed_for_its_reason() -> None:
     assert found.reason == "v2 was not rehearsed to its end: it has no golden.json"
 
 
-class TestGoldenRequests:
-    def test_are_read_as_training_writes_them(self) -> None:
-        body = json.dumps({"format": 1, "requests": [{"rows": [{"x": None}]}], "predictions": [[0.25, 0.75]]})
-        found = Golden.from_json(body.encode())
-        assert found == Golden(({"rows": [{"x": None}]},), ((0.25, 0.75),))
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"",
-            b"[]",
-            b"{}",
-            b'{"requests": [], "predictions": []}',
-            b'{"requests": [{"rows": [{}]}], "predictions": []}',
-            b'{"requests": [{"rows": [{}]}], "predictions": [["high"]]}',
-            b'{"requests": [3], "predictions": [[1]]}',
-        ],
-    )
-    def test_that_cannot_be_read_say_so(self, body: bytes) -> None:
-        with pytest.raises(IntegrityError, match=r"golden\.json"):
-            Golden.from_json(body)
-
-    def test_of_several_rows_have_a_prediction_for_each(self) -> None:
-        several = Golden(({"rows": [{"x": 1.0}, {"x": 2.0}]},), ((1.0,), (2.0,)))
-        answer = {"model_version": "v2", "predictions": [{"prediction": 1.0}, {"prediction": 3.0}]}
-        served = answered(AMOUNT) | {"answers": [answer], "request_ms": [1.0]}
-        found = rehearse(several, AMOUNT, served, policy=RolloutPolicy(), max_model_mib=1.0)
-        assert found.failed_checks == ("parity",)
-        assert [culprit.row for culprit in found.culprits] == [{"x": 2.0}]
+def test_of_a_request_with_several_rows_each_has_a_prediction() -> None:
+    several = Golden(({"rows": [{"x": 1.0}, {"x": 2.0}]},), ((1.0,), (2.0,)))
+    answer = {"model_version": "v2", "predictions": [{"prediction": 1.0}, {"prediction": 3.0}]}
+    served = answered(AMOUNT) | {"answers": [answer], "request_ms": [1.0]}
+    found = rehearse(several, AMOUNT, served, policy=RolloutPolicy(), max_model_mib=1.0)
+    assert found.failed_checks == ("parity",)
+    assert [culprit.row for culprit in found.culprits] == [{"x": 2.0}]
