@@ -28,6 +28,7 @@ def try_out(
     objects: Objects,
     model: ModelVersion,
     *,
+    since: str = "",
     until: str = "",
     mode: Mode = "canary",
     weight: float = 1.0,
@@ -36,5 +37,5 @@ def try_out(
     """Put a version on trial beside the champion, by a run named `run`."""
     current = read_pointer(objects, pipeline)
     assert current is not None
-    trial = Trial(model.version, model.manifest_sha256, weight, mode, run_id="run", until=until)
+    trial = Trial(model.version, model.manifest_sha256, weight, mode, run_id="run", since=since, until=until)
     start_trial(objects, pipeline=pipeline, trial=trial, judged_against=current.etag, fencing_token=1)

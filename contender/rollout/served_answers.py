@@ -107,6 +107,7 @@ def _number(value: Any) -> float:
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a value of an answer is a number; JSON's true is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -115,5 +116,6 @@ def _listed(problems: Sequence[str]) -> str:
 
 
 def shown(value: Any) -> str:
+    """A value as a reason names it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"

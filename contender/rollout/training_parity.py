@@ -49,6 +49,7 @@ class Parity:
         return all(_distance(trained, served) <= self.limit for trained, served in pairs)
 
     def culprits(self, golden: Golden) -> tuple[Culprit, ...]:
+        """The first rows that differ."""
         rows = [(number, row) for number, request in enumerate(golden.requests) for row in request["rows"]]
         found = []
         for position in self.wrong[:LISTED]:

@@ -22,7 +22,8 @@ from contender.workflow.run_folder import WATCH, RunFolder
 class LiveMetrics(Protocol):
     """What was answered, by version."""
 
-    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts: ...
+    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
+        """The counts of predictions made from `since` to `until`, in epoch seconds."""
 
 
 def watch_canary(

@@ -124,6 +124,9 @@ class LoopWorld:
         store.write(manifest, part)
         return manifest.version
 
+    def add_dataset_of_days(self, days: range) -> str:
+        return self.add_dataset(orders(days))
+
     def add_model(
         self,
         name: str,

@@ -1,0 +1,117 @@
+"""Record on ports: how a run ended, and what waits after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contender.comparison.judgements import Judgement, Judgements
+from contender.ports import ApprovalRequest, Batch
+from contender.steps.record import record_run
+from contender.workflow.claims import claim
+from contender.workflow.messages import Record, Request
+from contender.workflow.run_folder import BATCHES
+from tests.fakes import Fault
+from tests.unit.steps.loop_world import LoopWorld
+
+NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
+SKIPPED = {"drift": {"retrain": False, "drifted": False, "reason": "No drift."}}
+FAILED = {"failure": {"Error": "Error", "Cause": '{"errorMessage": "it broke"}'}}
+VALIDATED = {"validation": {"status": "accepted", "reason": ""}}
+LOST = {"comparison": {"verdict": "inconclusive", "reason": "", "challenger": "v2", "challenger_manifest_sha256": ""}}
+
+
+class Recorder:
+    """A world, and what Record told outside of it."""
+
+    def __init__(self) -> None:
+        self.world, self.verdicts, self.trouble = LoopWorld(), [], []  # type: tuple[LoopWorld, list[Any], list[str]]
+
+    def claimed(self, *names: str) -> dict[str, Any]:
+        """The section of a run that took these uploads."""
+        for name in names:
+            self.add(name)
+        taken = claim(
+            self.world.ledger, Request("shop", "manual"), run_id="run-1", started_at="", now=0.0,
+            is_running=lambda run_id: True,
+        )  # fmt: skip
+        self.world.folder().write(BATCHES, {"batches": [{"batch_id": batch.batch_id} for batch in taken.batches]})
+        return {"claim": taken.claim.to_dict()}
+
+    def add(self, name: str) -> None:
+        self.world.ledger.add_batch("shop", Batch(name, name, None, 1, ""), remember_until=1e12)
+
+    def record(self, **sections: Any) -> Record:
+        return record_run(
+            self.world.state(**sections),
+            self.world.data,
+            self.world.models,
+            self.world.ledger,
+            now=NOW,
+            emit=self.world.emit,
+            emit_verdict=lambda pipeline, verdict: self.verdicts.append((pipeline, verdict)),
+            report_trouble=self.trouble.append,
+        )
+
+
+@pytest.fixture
+def run() -> Recorder:
+    return Recorder()
+
+
+def test_a_run_is_written_down_with_its_duration_and_its_page(run: Recorder) -> None:
+    record = run.record(**run.claimed("a.csv"), **VALIDATED, **SKIPPED)
+    assert (record.verdict, record.reason) == ("skipped", "No drift.")
+    (kept,) = run.world.ledger.runs("shop")
+    assert (kept["verdict"], kept["seconds"]) == ("skipped", 3600.0)
+    assert run.verdicts == [("shop", "skipped")]
+    assert "No drift." in run.world.data.get(record.report).body.decode()
+
+
+def test_the_age_of_the_champion_is_told_in_hours(run: Recorder) -> None:
+    run.world.crown(run.world.add_model("v1", [run.world.add_dataset_of_days(range(30))]))
+    assert run.record(**SKIPPED).champion_after == "v1"
+    assert run.world.emitted == {"ChampionAgeHours": 1.0}
+
+
+def test_uploads_that_came_meanwhile_want_a_run_and_those_looked_at_do_not(run: Recorder) -> None:
+    sections = run.claimed("a.csv")
+    run.add("b.csv")
+    assert run.record(**sections, **VALIDATED, **SKIPPED).pending == 1
+    assert [batch.batch_id for batch in run.world.ledger.pending_batches("shop")] == ["b.csv"]
+    assert run.world.ledger.lease("shop") is None
+
+
+def test_a_failed_run_gives_its_uploads_back_and_starts_no_other(run: Recorder) -> None:
+    record = run.record(**run.claimed("a.csv"), **FAILED)
+    assert (record.verdict, record.pending) == ("failed", 0)
+    assert [batch.attempts for batch in run.world.ledger.pending_batches("shop")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("approval", "verdict"), [({"approved": False, "by": "Ada", "reason": ""}, "rejected"), (None, "inconclusive")]
+)
+def test_a_challenger_that_was_rejected_waits_no_more(run: Recorder, approval: Any, verdict: str) -> None:
+    judgements = Judgements(run.world.data, "shop")
+    judgements.write(Judgement("v2", "run-1", "inconclusive", 100, 1.0))
+    judgements.write(Judgement("v2", "run-0", "inconclusive", 50, 0.5))
+    run.record(**run.claimed(), **LOST, approval=approval)
+    assert {each.run_id: each.verdict for each in judgements.read("v2")} == {"run-0": "inconclusive", "run-1": verdict}
+
+
+def test_what_the_run_asked_is_closed(run: Recorder) -> None:
+    run.world.ledger.put_approval("shop", ApprovalRequest("run-1", "v2", "token", "", ""))
+    run.record(**run.claimed(), **LOST)
+    asked = run.world.ledger.approval("shop", "run-1")
+    assert asked is not None
+    assert (asked.answer, asked.task_token) == ("not answered", "")
+
+
+def test_a_page_that_cannot_be_kept_fails_no_run(run: Recorder) -> None:
+    sections = run.claimed()
+    run.world.state()  # the pipeline file is written before the fault
+    run.world.data.faults.extend([None, Fault.CONFLICT])
+    assert run.record(**sections, **SKIPPED).report == ""
+    assert run.trouble == ["the run's report could not be made"]

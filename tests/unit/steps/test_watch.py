@@ -1,0 +1,101 @@
+"""Watch on ports: one look at a canary, written down once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contender.errors import InvalidInputError
+from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.predictions.live_metrics import LiveCounts
+from contender.registry.pointer import require_pointer
+from contender.registry.swaps import roll_back
+from contender.rollout.canary import NO_ALARMS, Alarms
+from contender.steps.watch import watch_canary
+from contender.workflow.messages import Watch
+from contender.workflow.run_folder import WATCH
+from tests.models import crown, try_out
+from tests.unit.steps.loop_world import LoopWorld
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POLICY = RolloutPolicy(canary_weight=0.2, bake_seconds=900, min_requests=100, min_labels=50)
+
+
+@dataclass
+class FakeLiveMetrics:
+    """What each version answered; and since when that was asked."""
+
+    counts: dict[str, LiveCounts]
+    since: list[float] = field(default_factory=list)
+
+    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
+        assert (pipeline, variant) == ("shop", {"v1": "champion", "v2": "challenger"}[version])
+        self.since.append(since)
+        return self.counts[version]
+
+
+@pytest.fixture
+def world() -> LoopWorld:
+    """v1 serves, and v2 has been the canary of a run named `run` for ten minutes."""
+    world = LoopWorld()
+    dataset = world.add_dataset_of_days(range(30))
+    crown(world.models, world.add_model("v1", [dataset]))
+    since = (NOW - timedelta(minutes=10)).isoformat()
+    try_out(world.models, world.add_model("v2", [dataset]), weight=0.2, since=since)
+    return world
+
+
+def look(
+    world: LoopWorld, *, errors: int = 0, alarms: Alarms = NO_ALARMS, run_id: str = "run", **sections: Any
+) -> Watch:
+    canary = {"status": "canary", "reason": "", "version": "v2"}
+    comparison = {"verdict": "wins", "reason": "", "challenger": "v2", "challenger_manifest_sha256": ""}
+    live = FakeLiveMetrics({"v1": LiveCounts(requests=800), "v2": LiveCounts(requests=200, errors=errors)})
+    return watch_canary(
+        world.state(run_id, **({"promotion": canary, "comparison": comparison} | sections)),
+        world.data,
+        world.models,
+        live_metrics=live,
+        alarms_since=lambda since: alarms,
+        policy=POLICY,
+        relative_loss=False,
+        now=NOW,
+    )
+
+
+def test_a_look_is_written_down_with_what_it_saw(world: LoopWorld) -> None:
+    said = look(world)
+    assert (said.verdict, said.looks) == ("continue", 1)
+    report = world.folder("run").read(WATCH)
+    assert (report["champion"], report["challenger"], report["since"]) == ("v1", "v2", said.started_at)
+    (seen,) = report["looks"]
+    assert (seen["champion"]["requests"], seen["challenger"]["requests"], seen["seconds"]) == (800, 200, 600.0)
+
+
+def test_a_challenger_that_fails_is_worse(world: LoopWorld) -> None:
+    assert look(world, errors=60).verdict == "worse"
+
+
+def test_a_repeated_call_tests_nothing_twice(world: LoopWorld) -> None:
+    first = look(world)
+    assert look(world, errors=200) == first
+    assert look(world, errors=200, watch=first.to_dict()).looks == 2
+
+
+def test_an_alarm_takes_it_back(world: LoopWorld) -> None:
+    assert look(world, alarms=Alarms(("champion-fails",), 1)).verdict == "worse"
+
+
+def test_a_trial_that_was_ended_or_is_another_runs_is_not_looked_at(world: LoopWorld) -> None:
+    assert look(world, run_id="another").verdict == "undecided"
+    roll_back(world.models, pipeline="shop", swap_id="by hand", now=NOW.isoformat(), reason="bad", by_person=True)
+    assert require_pointer(world.models, "shop").pointer.challenger is None
+    assert look(world).verdict == "undecided"
+
+
+def test_a_state_without_what_it_needs_is_refused(world: LoopWorld) -> None:
+    with pytest.raises(InvalidInputError, match="Watch needs the sections comparison and promotion"):
+        look(world, promotion=None)
