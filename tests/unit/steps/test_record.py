@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,11 +24,13 @@ VALIDATED = {"validation": {"status": "accepted", "reason": ""}}
 LOST = {"comparison": {"verdict": "inconclusive", "reason": "", "challenger": "v2", "challenger_manifest_sha256": ""}}
 
 
+@dataclass
 class Recorder:
     """A world, and what Record told outside of it."""
 
-    def __init__(self) -> None:
-        self.world, self.verdicts, self.trouble = LoopWorld(), [], []  # type: tuple[LoopWorld, list[Any], list[str]]
+    world: LoopWorld = field(default_factory=LoopWorld)
+    verdicts: list[tuple[str, str]] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
 
     def claimed(self, *names: str) -> dict[str, Any]:
         """The section of a run that took these uploads."""
