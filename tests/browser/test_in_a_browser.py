@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from contender.replay import page as replay_page
-from contender.reports.model_card import card
+from contender.reports.card.page import card
 from contender.reports.run import page as run_page
 from tests import ran, tracked
 from tests.browser.chromium import NONE, find_browser

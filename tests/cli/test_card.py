@@ -17,10 +17,11 @@ from contender.cli.commands import reproduce as reproduce_commands
 from contender.cli.commands.card import find, read_card
 from contender.errors import IntegrityError, NotFoundError
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
+from contender.stats.metrics import METRICS
 from tests.cli.conftest import Contender
 from tests.conftest import REGION, create_bucket
 from tests.models import crown
-from tests.unit.reports.test_model_card import evidence_of, explanation_of, manifest_of
+from tests.unit.reports.card.samples import evidence_of, explanation_of, manifest_of
 
 
 @pytest.fixture
@@ -53,11 +54,11 @@ def test_the_champions_main_points_are_told_in_the_terminal(bench: Workbench, co
 
     told = " ".join(shown.out.split())
     assert shown.code == 0
-    assert "Predicts whether late is yes: area under the ROC curve 0.900 (0.870 to 0.930)" in told
+    assert f"Predicts whether late is yes: {METRICS['auc'].title} 0.900 (95 % CI 0.870 to 0.930)" in told
     assert "auc 0.9 (0.87 to 0.93) 0.95 (0.94 to 0.96)" in told
     assert "delay 50 % 0.5 (0.48 to 0.52)" in told
-    assert "The challenger leans on delay much more (31 % → 52 %)." in told
-    assert "! It knows part of its training rows by heart" in told
+    assert "The challenger relies much more on delay (31 % → 52 %)." in told
+    assert "! Overfitted: " in told
 
 
 def test_the_page_that_training_wrote_is_saved_and_opened(

@@ -1,4 +1,4 @@
-"""What a model goes by: explanation.json of a model version, and what changed since the champion's.
+"""Feature importance: explanation.json of a model version, and what changed against the champion's.
 
 Permutation importance asks the exported graph, which is what serves; exact Shapley values ask the trained trees or
 coefficients behind it, where they are of a kind that allows exactness, and say why not where they are not. Both look at
@@ -51,7 +51,7 @@ ADDS_UP = 1e-4
 """How far contributions may miss the prediction, as a share of the predictions' size; single precision needs less."""
 
 WORTH_SAYING, MUCH = 0.05, 0.10
-"""Smallest change of a share of the importance that is said, and one that is said to be much."""
+"""Least change of a share of the importance that is reported, and that is called much."""
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -117,7 +117,7 @@ def metric_to_explain(config: PipelineConfig) -> Metric:
 def exact_values(
     pipeline: Pipeline, encodings: Sequence[FeatureEncoding], training: Matrix, holdout: Matrix
 ) -> dict[str, Any] | str:
-    """Mean sizes of the features' exact contributions, the largest first; or why there are none.
+    """Mean absolute SHAP values, the largest first; or why there are none.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def exact_values(
     the correlation of the feature with its contribution, 1 where more of it always raises the output.
     """
     if not len(holdout):
-        return "There are no rows to explain."
+        return "The holdout has no rows."
     rows = holdout[spread(len(holdout), SHAP_ROWS)]
     traced = Traced.of(pipeline, len(encodings))
     if isinstance(traced, str):
@@ -171,7 +171,7 @@ class Traced:
             made = pipeline[:-1].get_feature_names_out(given)
             return Traced(pipeline, features, np.array([_only_number(str(name)) for name in made], dtype=np.int64))
         except (AttributeError, ValueError):
-            return "The steps before the model do not say which column they make of which feature."
+            return "The steps before the model do not tell which feature their columns were made from."
 
     @property
     def one_to_one(self) -> bool:
@@ -207,20 +207,20 @@ def _of_trees(traced: Traced, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
     name = type(model).__name__
     ensemble = ensemble_of(model)
     if ensemble is None:
-        return f"Exact values are known for trees and for linear models, not for {name}."
+        return f"They are computed for trees and for linear models, not for {name}."
     if not traced.one_to_one:
         return (
-            f"The steps before {name} make several columns of one feature, whose exact values do not add up to its own."
+            f"The steps before {name} make several columns of one feature, so SHAP values of columns are not its own."
         )
     paths = [paths_of(tree) for tree in ensemble.trees]
     work = max(1, sum(each.work for each in paths))
     if SHAP_WORK // work < LEAST_SHAP_ROWS:
-        return f"Exact values of {len(ensemble.trees)} trees with so many leaves would take longer than training may."
+        return f"They would take too long for {len(ensemble.trees)} trees with this many leaves."
     rows = rows[spread(len(rows), SHAP_WORK // work)]
     found, expected = tree_values(ensemble, traced.columns(rows).astype(np.float32), paths)
     miss = _miss(found.sum(axis=1) + expected, ensemble.unit, predict(traced.pipeline, rows))
     if not miss <= ADDS_UP:
-        return f"The values of {name} miss its predictions by up to {miss:.2g}, so that they are not exact."
+        return f"They are not exact for {name}: their sum differs from its predictions by up to {miss:.2g}."
     values = np.zeros((len(found), traced.features, found.shape[2]))
     values[:, traced.feature] = found
     if ensemble.unit == PROBABILITY and values.shape[2] == 2:
@@ -229,7 +229,7 @@ def _of_trees(traced: Traced, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
 
 
 def _miss(output: Floats, unit: str, predictions: Floats) -> float:
-    """How far what contributions add up to is from the predictions."""
+    """The largest distance between the sum of contributions and the predictions."""
     if unit == LOG_ODDS:
         both = np.column_stack([np.zeros(len(output)), output]) if output.shape[1] == 1 else output
         powers = np.exp(both - both.max(axis=1, keepdims=True))
@@ -252,7 +252,7 @@ def _direction(column: Floats | Matrix, values: Floats) -> float | None:
 
 @dataclass(frozen=True)
 class ChampionExplanation:
-    """What the champion goes by, by its explanation.json."""
+    """The champion's explanation.json."""
 
     version: str
     content: Mapping[str, Any]
@@ -275,9 +275,9 @@ def champion_explanation(models: Objects, pipeline: str) -> ChampionExplanation 
 
 
 def against_champion(explanation: Mapping[str, Any], champion: ChampionExplanation | None) -> dict[str, Any]:
-    """The explanation, told how the shares of the importance moved since the champion's, each on its own holdout.
+    """The explanation with the change of each share of the importance against the champion's, each on its own holdout.
 
-    A share has moved when its change is larger than both intervals allow, corrected for the number of features, and
+    A change is clear when it is larger than both intervals allow, corrected for the number of features, and
     is `WORTH_SAYING`.
     """
     if champion is None or champion.content.get("metric") != explanation["metric"]:
@@ -326,11 +326,11 @@ def _said(shifts: Sequence[Mapping[str, Any]]) -> str:
     less = next((each for each in clear if each["change"] < 0), None)
     phrases = [_phrase(each) for each in (more, less) if each is not None]
     if not phrases:
-        return "the challenger leans on its features about as the champion does"
-    return f"the challenger leans {' and '.join(phrases)}"
+        return "the challenger's feature importance is similar to the champion's"
+    return f"the challenger relies {' and '.join(phrases)}"
 
 
 def _phrase(shift: Mapping[str, Any]) -> str:
     much = "much " if abs(shift["change"]) >= MUCH else ""
     from_to = f"{percent(round(shift['share_before'], 2))} → {percent(round(shift['share'], 2))}"
-    return f"on {shift['feature']} {much}{'more' if shift['change'] > 0 else 'less'} ({from_to})"
+    return f"{much}{'more' if shift['change'] > 0 else 'less'} on {shift['feature']} ({from_to})"

@@ -20,7 +20,7 @@ from contender.data.encoding import FeatureEncoding
 from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION
-from contender.reports.model_card import card
+from contender.reports.card.page import card
 from contender.stats.curves import curves
 from contender.stats.intervals import RESAMPLES, estimate
 from contender.stats.metrics import Metric, prepared

@@ -25,9 +25,9 @@ from contender.cli.options import (
 from contender.formatting import figure, percent
 from contender.registry.pointer import require_pointer
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
-from contender.reports.model_card import card as card_page
-from contender.reports.model_card import headline
-from contender.reports.model_limits import limits
+from contender.reports.card.limits import limits
+from contender.reports.card.page import card as card_page
+from contender.reports.card.page import headline
 
 CHAMPION = "champion"
 MOST_FEATURES = 8

@@ -1,4 +1,4 @@
-"""What a model goes by is found, is stable, says when it is not exact, and is compared with the champion's fairly."""
+"""Feature importance is found, stable, says when it is not exact, and is compared with the champion's fairly."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_an_estimator_of_another_kind_is_named() -> None:
     neighbors = pipeline_of(trial, KNeighborsClassifier())
 
     assert exact_values(neighbors, trial.encodings, trial.matrix, trial.newest) == (
-        "Exact values are known for trees and for linear models, not for KNeighborsClassifier."
+        "They are computed for trees and for linear models, not for KNeighborsClassifier."
     )
 
 
@@ -193,7 +193,7 @@ def test_columns_of_unknown_origin_have_no_exact_values(step: Any) -> None:
     mixed = pipeline_of(trial, step, trial.pipeline[-1])
 
     assert exact_values(mixed, trial.encodings, trial.matrix, trial.newest) == (
-        "The steps before the model do not say which column they make of which feature."
+        "The steps before the model do not tell which feature their columns were made from."
     )
 
 
@@ -213,7 +213,7 @@ def test_a_forest_too_large_for_the_time_there_is_says_so(monkeypatch: pytest.Mo
     found = explained(estimator="random_forest")
 
     assert found["shap"] is None
-    assert found["shap_reason"] == "Exact values of 10 trees with so many leaves would take longer than training may."
+    assert found["shap_reason"] == "They would take too long for 10 trees with this many leaves."
 
 
 def test_values_that_do_not_add_up_are_not_called_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_values_that_do_not_add_up_are_not_called_exact(monkeypatch: pytest.Monk
     monkeypatch.setattr(explaining, "tree_values", half_wrong)
 
     assert explained()["shap"] is None
-    assert "miss its predictions by up to" in explained()["shap_reason"]
+    assert "their sum differs from its predictions by up to" in explained()["shap_reason"]
 
 
 # --- against the champion
@@ -256,7 +256,7 @@ def test_a_large_change_is_told_with_both_shares() -> None:
     before, now = explanation_of({"dep_delay": 0.31, "x": 0.69}), explanation_of({"dep_delay": 0.52, "x": 0.48})
 
     assert said(now, before) == (
-        "the challenger leans on dep_delay much more (31 % → 52 %) and on x much less (69 % → 48 %)"
+        "the challenger relies much more on dep_delay (31 % → 52 %) and much less on x (69 % → 48 %)"
     )
 
 
@@ -264,7 +264,7 @@ def test_a_small_clear_change_is_not_called_much() -> None:
     before = explanation_of({"a": 0.40, "b": 0.30, "c": 0.30}, half=0.01)
     now = explanation_of({"a": 0.48, "b": 0.26, "c": 0.26}, half=0.01)
 
-    assert said(now, before) == "the challenger leans on a more (40 % → 48 %)"
+    assert said(now, before) == "the challenger relies more on a (40 % → 48 %)"
 
 
 @pytest.mark.parametrize("half", [0.20, None], ids=["wide intervals", "no intervals"])
@@ -272,7 +272,7 @@ def test_a_change_within_what_the_intervals_allow_is_not_told(half: float | None
     before, now = (explanation_of({"a": share, "b": 1 - share}, half=half) for share in (0.4, 0.6))
     found = against_champion(now, ChampionExplanation("v0", before))["against"]
 
-    assert found["said"] == "the challenger leans on its features about as the champion does"
+    assert found["said"] == "the challenger's feature importance is similar to the champion's"
     assert {each["feature"]: round(each["change"], 9) for each in found["shifts"]} == {"a": 0.2, "b": -0.2}
     assert not any(each["clear"] for each in found["shifts"])
 
@@ -280,7 +280,9 @@ def test_a_change_within_what_the_intervals_allow_is_not_told(half: float | None
 def test_a_new_feature_had_no_share_before() -> None:
     before, now = explanation_of({"a": 1.0}), explanation_of({"a": 0.7, "new": 0.3})
 
-    assert said(now, before) == ("the challenger leans on new much more (0 % → 30 %) and on a much less (100 % → 70 %)")
+    assert said(now, before) == (
+        "the challenger relies much more on new (0 % → 30 %) and much less on a (100 % → 70 %)"
+    )
 
 
 def test_importances_by_different_metrics_are_not_compared() -> None:

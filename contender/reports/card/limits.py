@@ -1,4 +1,4 @@
-"""What a model must not be used for, and where to be careful: as far as its own figures say."""
+"""Limitations of a model, as far as they follow from its own figures."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from contender.stats.metrics import METRICS
 Content = Mapping[str, Any]
 FEW_ROWS = 100
 NAMED = 4
-"""So many things are named in one sentence; the rest is counted."""
+"""Most things that a sentence names; the rest is counted."""
 
 LARGE_SHARE = 0.05
 LARGE_GAP = 0.1
-"""Of a calibration bin: claimed less observed."""
+"""Between predicted and observed frequency of a calibration bin."""
 
 TREES = ("hist_gradient_boosting", "lightgbm", "random_forest")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One sentence; `warns` where figures show that it matters."""
+    """A limitation in one or two sentences; `warns` where the model's own figures show a problem."""
 
     said: str
     warns: bool = False
 
 
 def limits(manifest: Content, evidence: Content) -> list[Limit]:
-    """What follows from a version's manifest and evidence, warnings first."""
+    """The limitations that a version's manifest and evidence show, warnings first."""
     found = [
         *_weak_slices(manifest, evidence),
-        *_gap(manifest, evidence),
+        *_overfitting(manifest, evidence),
         *_calibration(manifest, evidence),
-        *_moved_inputs(evidence),
+        *_shifted_inputs(evidence),
         *_small_slices(evidence),
         *_ranges(manifest, evidence),
         *_levels(manifest),
-        *_always(evidence),
+        *_of_any_model(evidence),
     ]
     return sorted(found, key=lambda limit: not limit.warns)
 
 
 def _weak_slices(manifest: Content, evidence: Content) -> Iterator[Limit]:
-    """Slices whose whole interval is worse than the figure of all rows."""
+    """Slices whose whole interval is worse than the overall metric."""
     name = evidence.get("metric", "")
     overall = manifest.get("metrics", {}).get(name)
     if overall is None or name not in METRICS:
@@ -57,7 +57,7 @@ def _weak_slices(manifest: Content, evidence: Content) -> Iterator[Limit]:
             weak.append(f"{each['column']} = {each['level']} ({figure(each['value'])})")
     if weak:
         yield Limit(
-            f"Worse than on all rows ({figure(overall)}), by more than chance does to one slice, in {_listed(weak)}.",
+            f"Worse than overall ({METRICS[name].title} {figure(overall)}), whole 95 % CI included: {_listed(weak)}.",
             True,
         )
 
@@ -69,22 +69,22 @@ def _small_slices(evidence: Content) -> Iterator[Limit]:
         if each["rows"] < FEW_ROWS
     ]
     if small:
-        yield Limit(f"Judged on fewer than {FEW_ROWS} rows in {_listed(small)}: do not rely on its figures there.")
+        yield Limit(f"Fewer than {FEW_ROWS} holdout rows, so metrics are unreliable: {_listed(small)}.")
 
 
-def _gap(manifest: Content, evidence: Content) -> Iterator[Limit]:
-    """The training rows' figure outside of the holdout's interval, on the better side."""
+def _overfitting(manifest: Content, evidence: Content) -> Iterator[Limit]:
+    """The metric on training rows is outside of the holdout's interval, on the better side."""
     name = evidence.get("metric", "")
     measured = (manifest.get("overfit") or {}).get(name)
     if not measured or name not in METRICS:
         return
-    training, (_, low, high) = measured["training"][0], measured["holdout"]
+    training, (holdout, low, high) = measured["training"][0], measured["holdout"]
     if training is None or low is None or high is None:
         return
     if training > high if METRICS[name].greater_is_better else training < low:
         yield Limit(
-            f"It knows part of its training rows by heart: {METRICS[name].title} {figure(training)} there, and on "
-            f"newer rows between {figure(low)} and {figure(high)}. Judge it by the latter.",
+            f"Overfitted: {METRICS[name].title} {figure(training)} on training rows vs. {figure(holdout)} "
+            f"(95 % CI {figure(low)} to {figure(high)}) on the holdout. Expect the holdout's.",
             True,
         )
 
@@ -93,36 +93,36 @@ def _calibration(manifest: Content, evidence: Content) -> Iterator[Limit]:
     settings = (manifest.get("settings") or {}).get("training", {})
     if settings.get("class_weight", "none") != "none" and not manifest.get("calibration"):
         yield Limit(
-            "Classes were weighed as if equally frequent: its probabilities are not those of the data. Use their "
-            "order, or calibrate.",
+            "Not calibrated: classes were weighted as if equally frequent, so probabilities are biased. Use their "
+            "ranking only, or calibrate.",
             True,
         )
     bins = evidence.get("holdout", {}).get("calibration") or []
     worst = max(bins, key=lambda each: abs(each["predicted"] - each["observed"]), default=None)
     if worst is not None and worst["rows"] >= FEW_ROWS and abs(worst["predicted"] - worst["observed"]) > LARGE_GAP:
         yield Limit(
-            f"Do not take its probabilities at their word around {percent(round(worst['predicted'], 2))}: there it "
-            f"came true in {percent(round(worst['observed'], 2))} of {worst['rows']:,} rows.",
+            f"Poorly calibrated: predicted {percent(round(worst['predicted'], 2))}, observed "
+            f"{percent(round(worst['observed'], 2))} in {worst['rows']:,} rows.",
             True,
         )
 
 
-def _moved_inputs(evidence: Content) -> Iterator[Limit]:
-    """Features that the holdout has otherwise than training had."""
+def _shifted_inputs(evidence: Content) -> Iterator[Limit]:
+    """Features that differ between training and holdout."""
     beyond = [
         f"{each['feature']} ({percent(each['outside'])})"
         for each in evidence.get("inputs", ())
         if (each.get("outside") or 0.0) > LARGE_SHARE
     ]
     if beyond:
-        yield Limit(f"The holdout already goes beyond what training has seen, in {_listed(beyond)} of its rows.", True)
+        yield Limit(f"Outside the training range in the holdout: {_listed(beyond)}.", True)
     unknown = [
         f"{each['feature']} ({percent(each['missing']['training'])} → {percent(each['missing']['holdout'])})"
         for each in evidence.get("inputs", ())
         if each["missing"]["holdout"] > each["missing"]["training"] + LARGE_SHARE
     ]
     if unknown:
-        yield Limit(f"More is missing or unknown in the holdout than in training: {_listed(unknown)}.", True)
+        yield Limit(f"More missing or unknown values in the holdout than in training: {_listed(unknown)}.", True)
 
 
 def _ranges(manifest: Content, evidence: Content) -> Iterator[Limit]:
@@ -131,37 +131,34 @@ def _ranges(manifest: Content, evidence: Content) -> Iterator[Limit]:
         return
     shown = [f"{each['feature']} {plain(each['low'])} to {plain(each['high'])}" for each in numbers]
     name = (manifest.get("estimator") or {}).get("name")
-    beyond = (
-        "it answers as at the nearest edge"
+    outside = (
+        "predictions stay constant"
         if name in TREES
-        else "it goes on in a straight line"
+        else "the model extrapolates linearly"
         if name == "linear"
-        else "nothing is known"
+        else "the behaviour is unknown"
     )
-    yield Limit(f"Seen so far: {_listed(shown)}. Beyond that {beyond}, which no figure here supports.")
+    yield Limit(f"Training ranges: {_listed(shown)}. Outside of them {outside}; no metric covers that.")
 
 
 def _levels(manifest: Content) -> Iterator[Limit]:
     categories = [feature for feature in manifest.get("features", ()) if feature["kind"] == "categorical"]
     if categories:
         shown = [f"{feature['name']} ({len(feature['levels'])} known)" for feature in categories]
-        yield Limit(f"A level that it does not know counts as missing: {_listed(shown)}.")
+        yield Limit(f"Unknown levels count as missing: {_listed(shown)}.")
 
 
-def _always(evidence: Content) -> Iterator[Limit]:
+def _of_any_model(evidence: Content) -> Iterator[Limit]:
     last = evidence.get("blocks", {}).get("holdout", {}).get("last")
     if last is not None:
-        yield Limit(
-            f"The newest rows that it was judged on are those of {last}: whether the world has changed since, "
-            "the drift check says."
-        )
+        yield Limit(f"Evaluated on rows up to {last}. Only the drift check covers later changes.")
     spread = {each["share"]: each["residual"] for each in evidence.get("holdout", {}).get("quantiles") or ()}
     if spread:
         yield Limit(
-            f"One prediction may be far off: nine in ten of the holdout's truths were between {figure(spread[0.05])} "
-            f"and {figure(spread[0.95])} away from theirs."
+            f"Single predictions can be far off: 90 % of the residuals (actual − predicted) on the holdout are between "
+            f"{figure(spread[0.05])} and {figure(spread[0.95])}."
         )
-    yield Limit("It finds what goes together, not what causes what: changing a feature need not change the target.")
+    yield Limit("Correlation, not causation: changing a feature need not change the target.")
 
 
 def plain(value: float) -> str:
