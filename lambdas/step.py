@@ -1,4 +1,4 @@
-"""What every state of the loop does around its own work: read the state, log and trace, answer with its section."""
+"""The frame of every state's function: reads the state, logs and traces, returns its section."""
 
 from __future__ import annotations
 

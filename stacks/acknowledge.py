@@ -1,4 +1,4 @@
-"""Acknowledges cdk-nag findings, each by its exact id and with the reason why it stands."""
+"""Acknowledges cdk-nag findings, each by its exact id and with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How people hear from a pipeline: its topic, who may write to it, and alarms that do."""
+"""Alerts: the topic of a pipeline, who may publish to it, and alarms that do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch stack of a pipeline: files that are put into a folder are predicted, side by side, part by part."""
+"""The batch stack of a pipeline: predicts files that are put into a folder."""
 
 from __future__ import annotations
 

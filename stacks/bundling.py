@@ -1,4 +1,4 @@
-"""Puts a function's zip together without Docker: our own packages, and on AWS the wheels that they need.
+"""Builds a function's zip without Docker: our packages, and on AWS the wheels they need.
 
 A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again. With wheels it is
 compiled, because a function's folder is read-only: Python would compile all of it at every start, which takes longer

@@ -1,4 +1,4 @@
-"""The data stack: what outlives every run — uploads, datasets, models, and the table of runs."""
+"""The data stack: uploads, datasets, models and the table of runs, which outlive every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between local, dev and prod: a frozen dataclass, so that a difference is a field, not an `if`."""
+"""The differences between local, dev and prod, as fields of a dataclass."""
 
 from __future__ import annotations
 

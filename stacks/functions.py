@@ -1,4 +1,4 @@
-"""One place that makes a function: zip or image, with its role, its log group, tracing and environment.
+"""Makes a function: zip or image, with its role, log group, tracing and environment.
 
 None has a dead-letter queue or retry settings of its own: those are for asynchronous calls, and every function
 here is called synchronously, by the state machine (which retries), by the API (whose caller sees the error) or for a

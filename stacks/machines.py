@@ -1,4 +1,4 @@
-"""One place that makes a state machine of its definition file: its role, its log, tracing, and its own functions."""
+"""Makes a state machine from its definition file: role, log, tracing and functions."""
 
 from __future__ import annotations
 

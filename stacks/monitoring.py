@@ -1,4 +1,4 @@
-"""The monitoring stack of a pipeline: one dashboard, and few alarms that each say what to do."""
+"""The monitoring stack of a pipeline: a dashboard, and few alarms that each say what to do."""
 
 from __future__ import annotations
 

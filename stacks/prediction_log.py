@@ -1,4 +1,4 @@
-"""The predictions stack of a pipeline: where answers, ground truth and asynchronous requests wait and are kept.
+"""The predictions stack of a pipeline: queues, functions and table for the log, labels and asynchronous requests.
 
 Serving only sends: three queues take what it says after an answer is out, and three functions work them off.
 """

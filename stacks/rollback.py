@@ -1,4 +1,4 @@
-"""The rollback machine of a pipeline: what a person's command starts, and the alarm that says the champion fails."""
+"""The rollback machine of a pipeline, started by a person's command or by the alarm on a failing champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The serving stack of a pipeline: one function behind one HTTP API, which follows the champion pointer."""
+"""The serving stack of a pipeline: one function behind one HTTP API."""
 
 from __future__ import annotations
 

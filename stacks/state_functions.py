@@ -1,4 +1,4 @@
-"""The functions of a state machine, each described in a few lines and named as its state is."""
+"""The functions of a state machine, described in a few lines each and named like their states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training stack: a network without a way out, a Fargate cluster and the task that makes a challenger."""
+"""The training stack: a network without internet access, a Fargate cluster and the training task."""
 
 from __future__ import annotations
 

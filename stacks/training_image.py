@@ -1,4 +1,4 @@
-"""The one container image: training runs from it, and so do the functions that need scipy."""
+"""The container image of training and of the functions that need scipy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state machine of the loop: the definition's names bound to what they stand for, and what its role may do."""
+"""The state machine of the loop: substitutions of its definition, and permissions of its role."""
 
 from __future__ import annotations
 

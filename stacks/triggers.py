@@ -1,4 +1,4 @@
-"""What starts a machine: an upload, a schedule, a deployment that changes what models are made of.
+"""What starts a state machine: an upload, a schedule, a changed training recipe.
 
 What cannot be delivered waits in one queue.
 """

@@ -1,4 +1,4 @@
-"""The workflow stack of a pipeline: its functions, the state machine, what starts it, and whom it tells."""
+"""The workflow stack of a pipeline: functions, state machine, triggers and alerts topic."""
 
 from __future__ import annotations
 

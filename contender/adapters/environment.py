@@ -1,4 +1,4 @@
-"""A function's environment variables as one typed object, checked when the function starts."""
+"""A function's environment variables as a typed object, checked at start."""
 
 from __future__ import annotations
 

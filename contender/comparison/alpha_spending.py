@@ -1,4 +1,4 @@
-"""What a comparison may spend of the chance that any challenger of a sequence is promoted wrongly."""
+"""Alpha spending: how much of the false promotion rate a comparison may use."""
 
 from __future__ import annotations
 

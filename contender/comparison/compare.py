@@ -1,4 +1,4 @@
-"""Champion against challenger on the same rows: paired, by blocks, guarded, and free to say "cannot tell"."""
+"""Compares challenger and champion on the same rows: paired, resampled by blocks, guarded; the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Champion and challenger on the same rows: which rows, and both models' answers brought to one list of classes."""
+"""Prepares a comparison: which rows are new to both models, and both predictions on one list of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can stop a challenger that is better overall. A guard can stop a win, never make one.
+"""The guards: checks that can stop a win, and never make one.
 
 Each is a function of its own and leaves evidence of its own. `passed` and `not judged` let a win stand, `failed`
 turns it into a loss, `undecided` into "cannot tell". A guard's claim is one-sided and wrong at most at the policy's

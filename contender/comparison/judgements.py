@@ -1,4 +1,4 @@
-"""The challenger that waits: its verdict was inconclusive, and it is judged again when enough rows have come."""
+"""Stored judgements of challengers, and when a waiting challenger is judged again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV a row at a time, so that one broken row costs one row: where a file may be cut, and what its rows hold.
+"""Reads CSV row by row, so one broken row costs one row, and finds where a file may be split.
 
 A row is a line, unless one of its cells is in quotes and goes on. A cell that opens a quote and never closes it would
 swallow the rest of the file; here such a line is a broken row by itself, and reading goes on with the next line. Who

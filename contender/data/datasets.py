@@ -1,4 +1,4 @@
-"""Dataset versions: accepted rows, named by their content, with a manifest that says where they came from."""
+"""Dataset versions: accepted rows, named by their content, with a manifest of their origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a table becomes the one float32 matrix that a model takes, the same in training and in serving."""
+"""Encodes a table as the float32 matrix of a model, the same in training and serving."""
 
 from __future__ import annotations
 

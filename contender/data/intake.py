@@ -1,4 +1,4 @@
-"""From uploads to dataset versions: what enters, what goes to quarantine, and why."""
+"""Turns uploads into dataset versions, or quarantines them with a reason."""
 
 from __future__ import annotations
 

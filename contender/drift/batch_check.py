@@ -1,4 +1,4 @@
-"""The drift check of one model: what is kept of its training, how a batch is counted, and all that is asked of it."""
+"""The drift check of one batch against one model: reference, counts, all tests, the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this day more unlike the others than days are unlike each other? Ranks of blocks among blocks.
+"""Ranks of blocks among blocks: does this day differ more from the others than days usually differ?
 
 Rows of one day are not independent draws: Tuesday always differs from Sunday. What can be taken as alike are whole
 days, so a new day is ranked among all days known before it.

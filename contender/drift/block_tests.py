@@ -1,4 +1,4 @@
-"""The ranks of new blocks for a drift check: one set for each group of columns that are known of the same blocks."""
+"""The ranks of new blocks, for each group of columns with the same known blocks."""
 
 from __future__ import annotations
 

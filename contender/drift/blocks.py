@@ -1,4 +1,4 @@
-"""The blocks of a reference and of the batches since, in one row: what is ranked among what."""
+"""The blocks of a reference and of all batches since, in one sequence."""
 
 from __future__ import annotations
 

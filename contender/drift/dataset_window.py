@@ -1,4 +1,4 @@
-"""Which dataset versions a drift check is about: those that are new to the run, and those observed before them."""
+"""Which dataset versions a drift check covers: those new to the run, and those checked before."""
 
 from __future__ import annotations
 

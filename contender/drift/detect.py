@@ -1,4 +1,4 @@
-"""Has the world changed? Two profiles in, a verdict out: surely, far enough to matter, and within the budget."""
+"""Detects drift from two profiles: significant, large enough, and within the false retrain budget."""
 
 from __future__ import annotations
 

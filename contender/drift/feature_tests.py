@@ -1,4 +1,4 @@
-"""One column of two profiles: how far it has moved, and whether that is more than chance where rows are independent."""
+"""One column of two profiles: its effect size, and its test for independent rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small histograms for people: what a drift check saw of the columns that moved, or came closest to it."""
+"""Small histograms of the columns that drifted most, for reports."""
 
 from __future__ import annotations
 

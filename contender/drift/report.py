@@ -1,4 +1,4 @@
-"""What a drift check found: every test made, what has added up over time, and the verdict."""
+"""The result of a drift check: every test, the evidence so far, the verdict."""
 
 from __future__ import annotations
 

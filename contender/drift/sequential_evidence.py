@@ -1,4 +1,4 @@
-"""Evidence over time: bets against "nothing has changed", and the budget of false retrains."""
+"""Sequential evidence: bets against "nothing has changed", and the false retrain budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of whether two sets of counts come from one distribution, for rows that are independent of each other."""
+"""Two-sample tests on counts of independent rows."""
 
 from __future__ import annotations
 

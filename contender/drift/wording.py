@@ -1,4 +1,4 @@
-"""What a drift report says in sentences: what moved, how far, in which direction, and whether it has hurt."""
+"""The sentences of a drift report: what moved, how far, in which direction, and the champion's loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of every key of a pipeline file, made from the keys themselves.
+"""Generates docs/pipeline-file.md from the keys.
 
 `python -m contender.pipeline.docs_page > docs/pipeline-file.md` writes it; a test fails when it is out of date.
 """

@@ -1,4 +1,4 @@
-"""When a batch counts as drifted: the rates, floors and budget that a pipeline file may set."""
+"""When a batch counts as drifted: the `[drift]` section of a pipeline file."""
 
 from __future__ import annotations
 

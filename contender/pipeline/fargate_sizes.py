@@ -1,4 +1,4 @@
-"""The sizes that a Fargate task can have: how much memory goes with how much processor.
+"""The valid sizes of a Fargate task: memory by vCPU.
 
 Source: "Fargate task CPU and memory" in the Amazon ECS developer guide (task definition parameters).
 """

@@ -1,4 +1,4 @@
-"""A key of the pipeline file: a dataclass field that carries its meaning and its bounds."""
+"""A key of the pipeline file: a dataclass field with its meaning and bounds."""
 
 from __future__ import annotations
 

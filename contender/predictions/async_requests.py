@@ -1,4 +1,4 @@
-"""Asynchronous requests as the table keeps them."""
+"""Asynchronous requests in the predictions table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch job's folder, `batch/<pipeline>/out/<job>/`: its objects, their names, and what a part leaves in it.
+"""The folder of a batch job, `batch/<pipeline>/out/<job>/`: its objects and their names.
 
 The job is finished once `manifest.json` is there. Everything in the folder can be written again with the same bytes,
 so a job that was cut short is resumed by starting it again.

@@ -1,4 +1,4 @@
-"""What the states of a batch prediction's execution are told, and what they answer."""
+"""Inputs and outputs of the states of a batch prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a batch job ends: its manifest, the rows that it could not predict, and the mail about them or a failure."""
+"""How a batch job ends: manifest, rejected rows, and the mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch predictions: which version of which file is which job, and the parts that it is cut into.
+"""The plan of a batch job: its identity, and the parts of its file.
 
 A job is one version of one file below `batch/<pipeline>/in/`, predicted with one model version.
 """

@@ -1,4 +1,4 @@
-"""A record of the log with what it adds to live counts: its entry in the table, and its live metrics."""
+"""A log record with its table entry and its contribution to live counts."""
 
 from __future__ import annotations
 

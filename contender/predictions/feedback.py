@@ -1,4 +1,4 @@
-"""Ground truth as a backend sends it: for predictions by their ids, late and repeated labels welcome."""
+"""Labels as a backend sends them, by prediction id; late and repeated labels are allowed."""
 
 from __future__ import annotations
 

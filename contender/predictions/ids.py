@@ -1,4 +1,4 @@
-"""Ids of requests and predictions: they sort by time, tell when they were made, and repeat with a caller's key.
+"""Ids of requests and predictions: sorted by time, or derived from a caller's key.
 
 A request's id is a UUID: version 7 (its time in milliseconds, then chance) as a rule, version 5 (a hash) when the
 caller gave a key that must not be predicted twice. A prediction's id is its request's id, a hyphen and its row.

@@ -1,4 +1,4 @@
-"""Ground truth joined to the predictions that it is about: late, repeated and corrected labels included.
+"""Joins labels to their predictions, including late, repeated and corrected labels.
 
 The newest label of a prediction wins, by when serving received it. A repeated label changes nothing; a correction
 changes the live counts as if it had been right at once. What cannot be joined is kept with the reason.

@@ -1,4 +1,4 @@
-"""What becomes of a label: it is joined to its prediction, set aside with the reason, or waits for its prediction."""
+"""Decides about a label: joined, set aside with a reason, or waiting for its prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live metrics of one version in one variant: counts that add up, whatever part of the traffic they are of.
+"""Live metrics of a version and variant: counts that can be added.
 
 A minute's counts are kept as numbers that DynamoDB can add to; any set of minutes is their sum. Latencies and
 predicted values are counted in buckets that grow by a constant factor, so that a quantile read from them is off by at

@@ -1,4 +1,4 @@
-"""Live metrics of a moment: what a function tells CloudWatch of the predictions and labels that it has just kept."""
+"""The CloudWatch metrics of newly logged predictions and labels."""
 
 from __future__ import annotations
 

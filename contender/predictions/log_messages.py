@@ -1,4 +1,4 @@
-"""A record as messages for the log: sampled, with features dropped or hashed, and cut into parts that fit a queue."""
+"""A record as log messages: sampled, with features dropped or hashed, split to fit a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message of a queue, to a function that works it off."""
+"""A queue message as a function receives it."""
 
 from __future__ import annotations
 

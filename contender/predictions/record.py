@@ -1,4 +1,4 @@
-"""The record of a request and its predictions, as serving sends it to the log; a large one in parts.
+"""The record of a request and its predictions, as serving sends it to the log.
 
 Nothing here touches AWS or numpy: serving loads it.
 """

@@ -1,4 +1,4 @@
-"""What is written to the table of predictions together: an item, and what it adds to live counts."""
+"""What one transaction writes to the predictions table: an item and its live counts."""
 
 from __future__ import annotations
 

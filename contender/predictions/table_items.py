@@ -1,4 +1,4 @@
-"""The items of the table `predictions`. Their values are text, whole numbers and bytes, which any client can write.
+"""The items of the predictions table, as text, whole numbers and bytes that any client can write.
 
     pk                                      sk                  what
     <request id>                            rows#<part>         a part of the record, packed

@@ -1,4 +1,4 @@
-"""A model version as something that answers: its manifest, its predictions, and what guards ask of it."""
+"""A model version with its manifest and predictions, as comparison and guards use it."""
 
 from __future__ import annotations
 

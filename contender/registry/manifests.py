@@ -1,4 +1,4 @@
-"""The manifests of a pipeline's versions, remembered."""
+"""The manifests of a pipeline's versions, cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures of model versions: serving uses only what training made.
+"""Signatures of model versions: serving loads only what training signed.
 
 Digests in the pointer and in the manifest tell a changed file; they do not tell who wrote the manifest. Training signs
 the manifest's sha256 with a key that never leaves KMS and that only training may sign with. So whoever can write to the

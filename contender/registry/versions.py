@@ -1,4 +1,4 @@
-"""Model versions: immutable folders in the model bucket that count only once their manifest is there."""
+"""Model versions: immutable folders that count once their manifest exists."""
 
 from __future__ import annotations
 

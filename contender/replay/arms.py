@@ -1,4 +1,4 @@
-"""The ways to run a pipeline that a replay compares, and what training is to it."""
+"""The policies that a replay compares, and its interface to training."""
 
 from __future__ import annotations
 

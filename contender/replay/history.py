@@ -1,4 +1,4 @@
-"""History: one file cut into the uploads that it would have been, each checked against the data contract."""
+"""Historical data, cut into the uploads it would have been and validated like them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prequential scores: a model's metric on rows that came after it, and what two arms' scores differ by."""
+"""Prequential scores: metrics on rows after each model, and the difference between two policies."""
 
 from __future__ import annotations
 

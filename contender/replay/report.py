@@ -1,4 +1,4 @@
-"""What a replay found: of each batch and each arm, as plain values."""
+"""The result of a replay, by batch and policy, as plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop over history: what a policy would have retrained, promoted, cost and scored, before it is deployed.
+"""Simulates the loop over history: retrains, promotions, cost and scores of a policy.
 
 Batches come in time order. Each is first answered by the model that an arm serves at that moment (prequential scores
 [1]_) and then goes through the loop's own functions: drift, training, judgement, promotion. Beside the pipeline's

@@ -1,4 +1,4 @@
-"""Asking a person whether a challenger may serve: when, and what the mail says."""
+"""Approval: when a person decides about a challenger, and what the mail says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching a challenger that answers real requests: is it shown to be worse than the champion, or may it go on?
+"""Judges a canary by its live metrics: worse than the champion, passed, or undecided yet.
 
 The promise: a challenger that is no worse is rolled back by these signals with a chance of at most
 `false_rollback_rate`, over all looks and all signals together. It is kept by the union bound: each signal has a third

@@ -1,4 +1,4 @@
-"""The rehearsal: does a challenger answer in the serving function as it did in training, fast and small enough?
+"""Judges a rehearsal: does the serving function reproduce training's predictions, fast and small enough?
 
 Training leaves golden requests with each version, and scikit-learn's own predictions for them. The serving function
 answers the requests through the code that callers reach, before the champion pointer moves.

@@ -1,4 +1,4 @@
-"""Taking a version out of service: a run ends its own trial, a person or an alarm undoes the newest change.
+"""Rolls a version back: at the end of a failed trial, or for a person or an alarm.
 
 One way for all of them: the swap, an entry in the history of champions, and a section that says what was done. Each
 may be repeated: a swap is known by its id, an entry is kept once.

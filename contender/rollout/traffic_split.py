@@ -1,4 +1,4 @@
-"""Which model answers a request while a challenger is on trial: the same one for the same caller, at the right share.
+"""Chooses champion or challenger for a request during a trial: stable by caller, at the set share.
 
 A key is hashed together with the trial's name, so that a caller stays with a model for the whole trial, another trial
 draws other callers, and a larger weight only adds callers to those that were drawn already.

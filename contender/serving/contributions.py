@@ -1,4 +1,4 @@
-"""What each feature contributed to a prediction: baseline Shapley values on the served model itself.
+"""Feature contributions to a prediction: baseline Shapley values on the served model.
 
 A prediction is compared with that of one typical row (the manifest's `typical`). A feature's contribution is what the
 prediction changes when the feature's value replaces the typical one, averaged over all orders in which the features

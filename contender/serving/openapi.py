@@ -1,4 +1,4 @@
-"""The prediction API as an OpenAPI 3.1 document: exact names and types of the model that answers now.
+"""The OpenAPI 3.1 document of the prediction API, for the current model.
 
 A pure function of a version's manifest and the pipeline's `[serving]` policy: whoever has both has the document,
 whether the API runs or not.

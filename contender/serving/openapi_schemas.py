@@ -1,4 +1,4 @@
-"""The schemas of the prediction API's document: rows, predictions and labels by the names and types of one model."""
+"""The schemas of the OpenAPI document: rows, predictions and labels of one model."""
 
 from __future__ import annotations
 

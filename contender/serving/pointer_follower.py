@@ -1,4 +1,4 @@
-"""Following the champion pointer: the newest models, without asking S3 on every request."""
+"""Follows the champion pointer without a call to S3 for each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prediction request and its answer: strict about the rows that come in, plain about what goes out."""
+"""Parses prediction requests strictly, and builds responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a model's squared error comes from probabilities that do not mean what they say.
+"""Calibration error: the part of the squared error that comes from wrong probabilities.
 
 The mean squared error of probabilities (the Brier score) is reliability - resolution + uncertainty [1]_; the
 reliability part is what a recalibration would take away. It is estimated in bins of about equally many rows, less

@@ -1,4 +1,4 @@
-"""What a model's predictions look like against the truth, in a few kilobytes whatever the number of rows.
+"""Curves of a model's predictions (ROC, calibration and others) in a few kilobytes.
 
 Of two classes the ROC and precision-recall curves [1]_ [2]_, of classes the confusion matrix and the calibration, of
 a regression its residuals. Curves keep at most `MAX_POINTS` of their points, always real ones, the first and the last

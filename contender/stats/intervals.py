@@ -1,4 +1,4 @@
-"""How sure one figure of one model is: 95 % intervals by resampling whole blocks."""
+"""95 % confidence intervals of one model's metrics, by resampling whole blocks."""
 
 from __future__ import annotations
 

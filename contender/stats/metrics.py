@@ -1,4 +1,4 @@
-"""Model quality metrics, each able to score many block-resampled replicates of the same rows at once."""
+"""Metrics of model quality, each scoring many resampled replicates at once."""
 
 from __future__ import annotations
 

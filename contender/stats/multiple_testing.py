@@ -1,4 +1,4 @@
-"""P-values corrected for their number."""
+"""Corrections for multiple testing."""
 
 from __future__ import annotations
 

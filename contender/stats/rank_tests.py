@@ -1,4 +1,4 @@
-"""Tests of whether some values are larger than others: by their ranks, and by marking others in their place."""
+"""Rank and permutation tests of whether some values are larger than others."""
 
 from __future__ import annotations
 

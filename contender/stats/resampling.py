@@ -1,4 +1,4 @@
-"""Paired improvements on one holdout: whole blocks resampled, and intervals that hold far out in the tails."""
+"""Paired improvements on one holdout by resampling blocks, with intervals that hold in the tails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tail probabilities of the binomial and of Student's t, without scipy: what looks every minute starts fast."""
+"""Tail probabilities of the binomial and of Student's t without scipy, for functions that must start fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What DVC reads: the small file that stands for a data file, the layout of a remote, the configuration that names it.
+"""DVC's files: the `.dvc` file, the layout of a remote, the configuration.
 
 The formats are DVC 3's own: a file is kept under its MD5, in a folder of the first two digits. `dvc pull` needs no
 more.

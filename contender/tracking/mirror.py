@@ -1,4 +1,4 @@
-"""Runs and versions mirrored to an experiment tracker: what training left in the buckets is read, nothing is kept.
+"""Mirrors runs and versions from the buckets to an experiment tracker; keeps no state of its own.
 
 A mirror and no calls from the training task: that task reaches no network but S3, and a mirror can be made again at any
 time, for runs from before there was one too. A run is told in one go and marked with the state that was told; a run

@@ -1,4 +1,4 @@
-"""What an experiment tracker is told of a run: parameters, figures, tags and data, read off the files that it left."""
+"""What a tracker gets of a run: parameters, metrics, tags and datasets."""
 
 from __future__ import annotations
 

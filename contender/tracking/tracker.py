@@ -1,4 +1,4 @@
-"""What an experiment tracker has to be able to do; `contender.adapters.trackers.mlflow` is one."""
+"""The interface of an experiment tracker; `contender.adapters.trackers.mlflow` implements it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training task costs: pure arithmetic over the list prices of docs/cost.md."""
+"""The cost of a training task, from the list prices of docs/cost.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is made of, as one digest: code, settings and data. The same of all three gives the same model again.
+"""The fingerprint: one digest of code, settings and data. The same fingerprint gives the same model.
 
 The digest of the code is needed in three places that share nothing else: the training task writes it down, DetectDrift
 compares with it, and the CDK app hands it over at a deployment. So this module knows the standard library only.

@@ -1,4 +1,4 @@
-"""Whether a training from a version's manifest gives the version again, and what may have made a difference.
+"""Compares a reproduced model version with the original, and lists what may explain a difference.
 
 A model is the same when its files are, byte for byte. Where they are not, the manifests say what was not the same
 either: the code, a package, the machine; and by how much the figures differ.

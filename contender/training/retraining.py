@@ -1,4 +1,4 @@
-"""Why a model is to be trained although nothing has drifted: somebody asks, the training changed, or data grew."""
+"""Reasons to train without drift: a request, changed training code, or more data."""
 
 from __future__ import annotations
 

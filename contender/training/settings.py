@@ -1,4 +1,4 @@
-"""What a model version keeps of its pipeline file: enough to train it again."""
+"""The part of the pipeline file that a model version stores: enough to train it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which dataset versions a model is trained on, and where the last drift began."""
+"""The training window: which dataset versions a model is trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run works on what: uploads are remembered, wait in a queue, and are taken by the one run that holds the lease.
+"""Queue and lease: uploads wait, and the one run with the lease takes them.
 
 EventBridge delivers at least once and out of order, and a hundred files may land at once. An upload is put in the
 queue first and the lease is asked for second; a run gives its lease back first and looks at the queue second. So an

@@ -1,4 +1,4 @@
-"""What the states of the loop say to each other: references and scalars, never data.
+"""Messages between the states of the loop: references and scalars, never data.
 
 Each state adds one section under its own name to the execution's state; `RunState` reads them all.
 """

@@ -1,4 +1,4 @@
-"""How a run ended, read off its state: the verdict, the reason, its record, and the mail that it is worth."""
+"""How a run ended: verdict, reason, record and mail, from its state."""
 
 from __future__ import annotations
 

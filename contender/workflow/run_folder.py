@@ -1,4 +1,4 @@
-"""A run's folder in the data bucket: the pipeline file it goes by, and the report of each of its steps."""
+"""A run's folder in the data bucket: its pipeline file and the reports of its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a container task failed, in one line, read off what ECS tells of it.
+"""Why a container task failed, in one line, from what ECS reports.
 
 Step Functions gives `States.TaskFailed` of `ecs:runTask.sync` a cause: the task as ECS describes it, as JSON whose
 names begin with capitals. What a task left in S3 says more; this is for a task that left nothing.

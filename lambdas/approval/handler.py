@@ -1,4 +1,4 @@
-"""Approval: asks a person whether the challenger may serve, and leaves the task's token for the answer.
+"""Approval: mails the evidence and stores the task token until a person decides.
 
 The state waits (`lambda:invoke.waitForTaskToken`) until `contender approve` or `contender reject` answers, or its time
 is over. What this function returns is not looked at.

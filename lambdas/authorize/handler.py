@@ -1,4 +1,4 @@
-"""Authorize: lets a request through that carries the API key of the stack's secret.
+"""Authorize: accepts requests with the API key of the stack's secret.
 
 API Gateway calls it once for a key and remembers the answer for five minutes. Requests without the header do not come
 here: API Gateway answers them with 401.

@@ -1,4 +1,4 @@
-"""Claim: makes the run idempotent, takes the lease, and fixes the pipeline file that the run goes by."""
+"""Claim: recognises repeated events, takes the lease, and fixes the run's pipeline file."""
 
 from __future__ import annotations
 

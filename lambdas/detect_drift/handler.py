@@ -1,4 +1,4 @@
-"""DetectDrift: compares what came with the champion's stored reference profile, and says whether to retrain."""
+"""DetectDrift: see `contender.steps.detect_drift`."""
 
 from __future__ import annotations
 

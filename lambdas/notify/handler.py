@@ -1,4 +1,4 @@
-"""Notify: mails on-call when the run is worth a mail."""
+"""Notify: mails on-call if the run calls for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PredictQueued: answers the asynchronous requests of a FIFO queue with the champion.
+"""PredictQueued: predicts the asynchronous requests of a FIFO queue with the champion.
 
 The answer is written before anything is said of it, with the messages for the log: when the function ends half-way,
 the message comes again, and what was answered is said again, not predicted anew. Log and callback may hear of an

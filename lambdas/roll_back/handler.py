@@ -1,4 +1,4 @@
-"""RollBack: takes a version out of service, for a run whose canary failed, for a person, or for an alarm."""
+"""RollBack: rolls a version back, for a failed canary, a person or an alarm."""
 
 from __future__ import annotations
 

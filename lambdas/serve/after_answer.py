@@ -1,4 +1,4 @@
-"""Work that is done once the answer is on its way: the caller does not wait for it, and a freeze does not lose it.
+"""Work after the response: the caller does not wait for it, and a freeze does not lose it.
 
 Lambda freezes the process as soon as the function has answered and every extension has asked for the next event. So
 this module is an extension, an internal one: a thread that asks for the next event when the work is done. The caller

@@ -1,4 +1,4 @@
-"""What the API says of itself: the OpenAPI document, and a page that shows it."""
+"""The OpenAPI document of the API, and a page that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and replies as routes see them, and the problems that end a request early."""
+"""Requests and responses as routes see them, and errors that end a request early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions that were made, by their ids: the answer, the row, and what turned out to be true."""
+"""Looks up earlier predictions by id: response, row and label."""
 
 from __future__ import annotations
 

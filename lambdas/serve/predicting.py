@@ -1,4 +1,4 @@
-"""Predictions that are answered at once, and what is kept of them when the answer is out."""
+"""Synchronous predictions, and their log records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is taken now and worked off later: asynchronous predictions and ground truth."""
+"""Accepts what is processed later: asynchronous predictions and labels."""
 
 from __future__ import annotations
 

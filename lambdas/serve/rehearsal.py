@@ -1,4 +1,4 @@
-"""A rehearsal: the real serving function loads a challenger and answers golden requests, while it serves the champion.
+"""A rehearsal: loads a challenger next to the champion and answers golden requests.
 
 The function is invoked directly for this, with an event that no caller of the API can make: API Gateway's events always
 have a `requestContext`, and what callers send is a text within them. In handler.py, before the routes::

@@ -1,4 +1,4 @@
-"""The routes of the prediction API: which request is answered by what, and what a problem looks like.
+"""The routes of the prediction API, and its error responses.
 
 Routes are few and known, so a dictionary finds them: importing Powertools' resolver takes a third of the function's
 start. No request of a caller's ends in a 500: a 4xx says what is wrong with it, and 503 what is away and what to do.

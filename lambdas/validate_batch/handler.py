@@ -1,4 +1,4 @@
-"""ValidateBatch: checks the run's uploads against the data contract and makes dataset versions of what is good."""
+"""ValidateBatch: validates the run's uploads and writes dataset versions of the valid rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimators that a pipeline file can name, each a scikit-learn pipeline on the encoded float32 matrix.
+"""The estimators of the pipeline file, each a scikit-learn pipeline on the encoded float32 matrix.
 
 Missing and unseen values arrive as not-a-number. Each pipeline handles them in a way that survives the
 conversion to ONNX: gradient boosting learns a direction for them, the others replace them first.

@@ -1,4 +1,4 @@
-"""The figures behind a version's verdict: evidence.json, of which the model card, reports and tracking draw pictures.
+"""`evidence.json`: the data behind model card, reports and tracking.
 
 Curves of the holdout, of the training rows and of the validation rows where there were some; the metric in each slice
 with its interval; how the metric grew with the number of rows; what a search and the rounds of an estimator went

@@ -1,4 +1,4 @@
-"""How good a model is on the rows that it learned from, on those it was decided on, and on those it has not seen."""
+"""Metrics on training, validation and holdout rows."""
 
 from __future__ import annotations
 

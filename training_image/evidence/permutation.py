@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse the served model gets when a feature's values are dealt out anew [1]_.
+"""Permutation importance: the served model's loss of quality when a feature's values are shuffled [1]_.
 
 Unlike what estimators say of themselves it is about the graph that serves, about rows that training has not seen, and
 in the metric that decides. Intervals resample whole blocks, the same for every feature, and add what chance there was

@@ -1,4 +1,4 @@
-"""Exact Shapley values of tree ensembles and of linear models: what each feature contributed to each prediction.
+"""Exact Shapley values of tree ensembles and of linear models.
 
 For trees they are those of TreeSHAP [1]_ with the training rows' shares at each split as what is expected without a
 feature ("tree path dependent"): `shap.TreeExplainer` and LightGBM's `pred_contrib` give the same numbers, and the

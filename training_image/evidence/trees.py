@@ -1,4 +1,4 @@
-"""The trees of a trained ensemble, whichever library grew them, in one form: what exact Shapley values are made of."""
+"""The trees of a trained ensemble in one form, whichever library grew them; input of exact Shapley values."""
 
 from __future__ import annotations
 

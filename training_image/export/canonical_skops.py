@@ -1,4 +1,4 @@
-"""The same bytes for the same trained pipeline: skops names what it writes by memory addresses, and dates it."""
+"""Reproducible skops files: without memory addresses and dates."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""From the trained scikit-learn pipeline to the files that are served and kept, and the proof that they
-agree.
+"""Exports a trained pipeline to the files that are served, and checks that both agree.
 
 Converters are known to be silently wrong, so nothing counts before the exported graph has given the
 pipeline's own answers on real rows, missing and unseen values among them.

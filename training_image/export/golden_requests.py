@@ -1,4 +1,4 @@
-"""Golden requests: rows as a backend sends them, and what scikit-learn itself predicts for each.
+"""Golden requests: rows as a backend sends them, with scikit-learn's predictions.
 
 The serving function answers them before a version may serve. A difference between training and serving is found there,
 be it in reading a request, in encoding, in the graph or in the runtime: so the predictions are not the graph's.

@@ -1,5 +1,4 @@
-"""What is decided before the served model is trained, on rows that the deciding model has not seen: when to stop, and
-how its probabilities have to be read."""
+"""Decides rounds and calibration on validation rows, before the served model is trained."""
 
 from __future__ import annotations
 

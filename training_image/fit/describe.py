@@ -1,4 +1,4 @@
-"""What is told of a trained model beside its figures: its evidence, and what it goes by."""
+"""Describes a trained model beyond its metrics: evidence and explanation."""
 
 from __future__ import annotations
 

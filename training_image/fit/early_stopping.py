@@ -1,4 +1,4 @@
-"""When another tree no longer helps: found on newer rows than those that the trees are grown on."""
+"""Early stopping on rows newer than the training rows."""
 
 from __future__ import annotations
 

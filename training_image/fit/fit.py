@@ -1,4 +1,4 @@
-"""From rows to a trained model and everything that is known about it; no AWS, no clock, no files."""
+"""Fits a model to rows and gathers all its results; no AWS, no clock, no files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a boosted model got better round by round, on rows that it learned from and on rows that it did not."""
+"""Loss by boosting round, on training and validation rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: fitted to rows that the model has not seen, and part of the served graph.
+"""Calibration of probabilities, fitted on validation rows and part of the served graph.
 
 With two classes the log odds z become a z + b (Platt's scaling [1]_, with his targets, which keep a few rows from
 making the model certain); with more, the log probabilities are divided by one temperature [2]_. Both leave a

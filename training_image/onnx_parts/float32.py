@@ -1,4 +1,4 @@
-"""Thresholds of trees in the precision of the inputs."""
+"""Tree thresholds in the precision of the inputs."""
 
 from __future__ import annotations
 

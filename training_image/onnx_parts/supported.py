@@ -1,4 +1,4 @@
-"""What is known not to survive the conversion to ONNX, refused before a minute of training is spent on it.
+"""What is known not to convert to ONNX, refused before training.
 
 Each entry of the table was seen to fail with skl2onnx 1.20, most of them silently. The table cannot be complete: the
 net under it is `training_image.export.export.check_parity`, which compares real predictions.

@@ -1,4 +1,4 @@
-"""A pipeline's rows, divided by time and encoded: all that training knows before it tries anything."""
+"""A pipeline's rows, split by time and encoded."""
 
 from __future__ import annotations
 

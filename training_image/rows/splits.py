@@ -1,4 +1,4 @@
-"""Which rows a model learns from, which it is checked on, and which are kept for the judgement: whole blocks, by time.
+"""Splits rows by time into training, validation and holdout, in whole blocks.
 
     oldest                                                              newest
     ├──────── training ────────┤ gap ├─ validation ─┤ gap ├──── holdout ────┤

@@ -1,4 +1,4 @@
-"""Rows as an estimator takes them."""
+"""Rows in the form that an estimator takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target as estimators and metrics take it, and what makes a judgement on it impossible."""
+"""The target in the form that estimators and metrics take, and what makes it unusable."""
 
 from __future__ import annotations
 

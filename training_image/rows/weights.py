@@ -1,4 +1,4 @@
-"""How much each row counts in training: newer rows more than older ones, rare classes as much as frequent ones."""
+"""Row weights: by age and by class."""
 
 from __future__ import annotations
 

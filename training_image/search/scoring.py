@@ -1,4 +1,4 @@
-"""How good a trained pipeline is on rows newer than those it learned from, by the metric of the promotion policy."""
+"""Scores a trained pipeline on newer rows by the metric of the promotion policy."""
 
 from __future__ import annotations
 

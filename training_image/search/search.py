@@ -1,4 +1,4 @@
-"""Parameters that do better than the pipeline's own, on stretches of time that come after what each was trained on.
+"""Hyperparameter search, scored on time after each model's training rows.
 
 The pipeline's own parameters are the first trial, so that on the same folds a search never ends with worse ones. What
 the best trial scored is the best of many scores, and so too good to be true: how good the model is says the holdout,

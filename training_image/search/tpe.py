@@ -1,4 +1,4 @@
-"""Which parameters to try next: a tree-structured Parzen estimator [1]_, as Optuna implements it [2]_.
+"""Proposes parameters: a tree-structured Parzen estimator [1]_, as in Optuna [2]_.
 
 References
 ----------

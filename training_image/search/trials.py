@@ -1,4 +1,4 @@
-"""What is known of the sets of parameters that a search has tried."""
+"""The trials of a search, and which of them to give up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attempt at training leaves to the next attempt of the same run: Spot takes a task back at any moment.
+"""The checkpoint of a search: what an interrupted attempt leaves to the next one.
 
 Only what is finished is kept, after each piece of it, so that an attempt may be killed without a warning.
 """

@@ -1,4 +1,4 @@
-"""Why there is no model, in one line that says what to do."""
+"""Why a training failed, in one line that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training says while it goes on: a line a step with the seconds so far, and the seconds of each phase."""
+"""The log of a training: a line a step, and the seconds of each phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training took: seconds by phase, memory at its peak, and US dollars."""
+"""What a training used: seconds by phase, peak memory, US dollars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sees to it that a training always leaves its reason: a process of its own that waits for the training's.
+"""Supervises the training from a process of its own, so that a failure always has a reason.
 
 What ends a training without a word cannot be told from inside it: the kernel takes the process that needs the most
 memory, native code crashes, or it hangs and no Python thread gets a turn. This process needs next to no memory and

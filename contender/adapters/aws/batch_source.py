@@ -1,4 +1,4 @@
-"""Files to predict, as they lie in S3: found, described, and read a stretch at a time."""
+"""Files to predict in S3: listed, described, and read by byte range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger on one DynamoDB table.
+"""The ledger of runs in one DynamoDB table.
 
 Every item of a pipeline has the partition key `pipeline#<name>`; the sort key tells what it is:
 

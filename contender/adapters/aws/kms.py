@@ -1,4 +1,4 @@
-"""Signatures by KMS, with a key that never leaves it; serving checks them in `contender.adapters.light_aws`."""
+"""Signs with KMS; serving verifies in `contender.adapters.light_aws`."""
 
 from __future__ import annotations
 

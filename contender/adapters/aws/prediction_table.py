@@ -1,4 +1,4 @@
-"""The predictions table with boto3: items that are written once, and live counts that each is added to once.
+"""The predictions table with boto3: items are written once, and each is added to the live counts once.
 
 SQS may deliver a message twice. An item and what it adds to the counts are therefore one transaction, and the item
 decides: where it is there already, nothing is added. `contender.predictions.table_items` says which items there are.

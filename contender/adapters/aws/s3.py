@@ -1,4 +1,4 @@
-"""Objects on S3, with its conditional writes translated into the errors that the core understands."""
+"""Objects on S3, with the errors of conditional writes translated for the core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of this machine that are there whole or not at all."""
+"""Writes local files atomically."""
 
 from __future__ import annotations
 

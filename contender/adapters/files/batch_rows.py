@@ -1,5 +1,4 @@
-"""A part's rows: read from CSV or Parquet without losing count of those that cannot be predicted, and predictions
-written."""
+"""Reads a part's rows from CSV or Parquet, with every row that cannot be predicted, and writes predictions."""
 
 from __future__ import annotations
 

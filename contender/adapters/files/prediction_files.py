@@ -1,4 +1,4 @@
-"""Kept predictions and joined ground truth as Parquet, with the columns of the version that predicted."""
+"""Logged predictions and joined labels as Parquet, with the columns of the model version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files to tables and back: CSV and Parquet, any column order, any types, without losing what could not be read."""
+"""Reads uploads, CSV or Parquet, into tables; keeps what cannot be parsed."""
 
 from __future__ import annotations
 

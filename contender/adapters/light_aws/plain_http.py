@@ -1,4 +1,4 @@
-"""HTTP/1.1 on sockets: what signed requests and the Lambda extension need, and nothing else.
+"""HTTP/1.1 on sockets, as far as signed requests and the Lambda extension need it.
 
 `http.client` loads the mail parser, and a client built on it takes longer to import than a model to answer. `ssl` is
 loaded by the first https request.

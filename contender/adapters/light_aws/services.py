@@ -1,4 +1,4 @@
-"""The few calls to AWS that serving makes: read objects, send to a queue, keep and find items, check a signature.
+"""The AWS calls of serving without boto3: S3, SQS, DynamoDB, KMS.
 
 Without boto3, whose import and first client take as long as the rest of the function's start. Errors are those of
 `contender.adapters.aws.s3`, and no answer in time is an UnknownOutcomeError. All of it is safe to use from several

@@ -1,4 +1,4 @@
-"""Requests to AWS signed with Signature Version 4 on the standard library.
+"""AWS requests signed with Signature Version 4, on the standard library.
 
 boto3 with one client takes some 200 ms to start, most of a serving function's cold start; this takes a few. Only what
 that function asks for is here: `tests/unit/adapters/light_aws/test_signed_http.py` holds the signatures to botocore's.

@@ -1,4 +1,4 @@
-"""Answers of many rows, written in one pass: with the text of `contender.serving.requests.answer`."""
+"""Writes responses of many rows in one pass, with the same text as `contender.serving.requests.answer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The usual request of many rows, read in one pass: JSON is decoded straight into rows of the model's own features.
+"""Reads ordinary requests of many rows in one pass: decodes JSON straight into the model's features.
 
 Whatever is not usual is left to `contender.serving.requests.read_request`, which says what is wrong with it, or takes
 it.

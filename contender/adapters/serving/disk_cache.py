@@ -1,4 +1,4 @@
-"""What a serving process keeps on its instance's disk: verified artifacts, and the pointer that it followed last.
+"""The disk cache of a serving instance: verified artifacts, and the last pointer.
 
 A process that starts again on the same instance has only the pointer to ask for, and none of it when the bucket cannot
 be reached. Files are named by their digest and checked whenever they are read, so a torn or changed file is only slow.

@@ -1,4 +1,4 @@
-"""JSON of requests and answers: read strictly, in a fraction of the standard library's time.
+"""JSON of requests and responses: strict, and faster than the standard library.
 
 Not-a-number, infinity, numbers beyond float64, halves of surrogate pairs and deep nesting are refused while reading.
 """

@@ -1,4 +1,4 @@
-"""A model version as it is served: features encoded by the manifest's tables, scored by ONNX Runtime.
+"""A served model version: features encoded by the manifest, scored by ONNX Runtime.
 
 Everything that compares or serves models scores them here, from the artifact in the registry, so that what was
 judged is what answers.

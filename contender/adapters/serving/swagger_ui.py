@@ -1,4 +1,4 @@
-"""Swagger UI, which Powertools brings along: read as files, because the module beside them needs pydantic."""
+"""The files of Swagger UI from Powertools, read without importing its module, which needs pydantic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An MLflow server as a tracker, through MLflow's own client; see `contender.tracking.mirror` for what it is told.
+"""An MLflow server as a tracker, through MLflow's client; `contender.tracking.mirror` decides what is sent.
 
 The client takes seconds to import, and only those who mirror need it: it is imported when a tracker is made.
 """

@@ -1,4 +1,4 @@
-"""What a model version left as evidence, drawn as pictures: for trackers, which show files and not our pages.
+"""Draws a model version's evidence as images, for trackers.
 
 matplotlib is imported when a picture is drawn, and without pyplot: no window system is looked for, nothing is global.
 """

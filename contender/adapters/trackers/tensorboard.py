@@ -1,4 +1,4 @@
-"""A model version's figures as TensorBoard event files, by tensorboardX: TensorBoard itself only reads."""
+"""Writes a model version's metrics as TensorBoard event files, with tensorboardX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user's own code has at `package.module:name`: code from outside enters here only."""
+"""Imports a user's own code by `package.module:name`, the only entry for code from outside."""
 
 from __future__ import annotations
 

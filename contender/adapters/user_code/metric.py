@@ -1,4 +1,4 @@
-"""A user's own metric, imported by the path that the pipeline file gives it."""
+"""A user's own metric, imported by its path in the pipeline file."""
 
 from __future__ import annotations
 

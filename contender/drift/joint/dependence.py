@@ -1,4 +1,4 @@
-"""Which features moved by themselves, and which pairs of features go together differently than before."""
+"""Explains multivariate drift: which features moved, and which pairs changed their dependence."""
 
 from __future__ import annotations
 

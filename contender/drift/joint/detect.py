@@ -1,4 +1,4 @@
-"""Changes that leave every single feature alone: a domain classifier.
+"""Detects multivariate drift with a domain classifier.
 
 Can a classifier tell rows of the batch from rows of the reference? It is fitted on one half and asked on the other, so
 it cannot have learned what it is tested on, and whatever it finds is a difference of the two distributions: of single

@@ -1,4 +1,4 @@
-"""The domain classifier: a linear score of which sample a row is from, fitted to what differs most.
+"""The domain classifier: a linear score that separates two samples.
 
 It sees codes as effects, numbers with mean 0 and variance 1, and products of two effects of different features.
 """

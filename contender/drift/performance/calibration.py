@@ -1,4 +1,4 @@
-"""How often what the champion gives a probability happens, by its holdout: isotonic maps, and how days differ."""
+"""The champion's calibration on its holdout: isotonic maps, and how it varies between days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the champion's metrics probably are on rows without labels.
+"""Estimates the champion's metrics on rows without labels.
 
 Calibrated probabilities say how often the champion is right: of rows with 0.8, eight in ten are positive. So they say
 what each metric is to be expected on new rows, as long as the relation of features and target holds. Whether it still

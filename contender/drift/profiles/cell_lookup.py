@@ -1,4 +1,4 @@
-"""Which cell of a grid a value is in, for whole arrays: buckets of numbers in place of a binary search a value."""
+"""Finds the grid cells of whole arrays by buckets instead of a binary search for each value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart two sets of counts on one grid are."""
+"""Distances between two sets of counts on one grid."""
 
 from __future__ import annotations
 

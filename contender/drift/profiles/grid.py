@@ -1,4 +1,4 @@
-"""The grid that a profile counts on: cells fixed on a reference, fine enough for exact distances, quick to find."""
+"""The grid of a profile: cells fixed on a reference, fine enough for exact distances."""
 
 from __future__ import annotations
 

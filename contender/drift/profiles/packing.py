@@ -1,4 +1,4 @@
-"""JSON values as compressed bytes that name their format and their own sha256, and sorted numbers as short text."""
+"""JSON values as compressed bytes with format and sha256; sorted numbers as short text."""
 
 from __future__ import annotations
 

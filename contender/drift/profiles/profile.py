@@ -1,4 +1,4 @@
-"""Profiles: what a table looked like, as counts on a grid fixed at training time; small and mergeable."""
+"""Profiles: a table as counts on a grid; small and mergeable."""
 
 from __future__ import annotations
 

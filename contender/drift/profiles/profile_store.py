@@ -1,4 +1,4 @@
-"""Dataset versions as a champion's drift check counted them, kept so that none is read twice."""
+"""Stored profiles of dataset versions for one champion, so that none is read twice."""
 
 from __future__ import annotations
 
