@@ -83,7 +83,7 @@ class Categories:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: NDArray[Any]) -> Categories:
+    def select_rows(self, rows: NDArray[Any]) -> Categories:
         """The rows named by an index array or kept by a boolean mask."""
         return Categories(self.levels, self.codes[rows])
 
@@ -107,7 +107,7 @@ class Table:
     Examples
     --------
     >>> table = Table({"delay": np.array([1.0, 2.0]), "carrier": np.array(["UA", None], dtype=object)})
-    >>> len(table), table.take(np.array([1]))["delay"].tolist()
+    >>> len(table), table.select_rows(np.array([1]))["delay"].tolist()
     (2, [2.0])
     """
 
@@ -139,16 +139,16 @@ class Table:
     def __contains__(self, name: str) -> bool:
         return name in self.columns
 
-    def take(self, rows: NDArray[Any]) -> Table:
+    def select_rows(self, rows: NDArray[Any]) -> Table:
         """The rows named by an index array or kept by a boolean mask."""
         return Table(
             {
-                name: values.take(rows) if isinstance(values, Categories) else values[rows]
+                name: values.select_rows(rows) if isinstance(values, Categories) else values[rows]
                 for name, values in self.columns.items()
             }
         )
 
-    def select(self, names: Iterable[str]) -> Table:
+    def select_columns(self, names: Iterable[str]) -> Table:
         """These columns only, in this order."""
         return Table({name: self.columns[name] for name in names})
 

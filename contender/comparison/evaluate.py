@@ -40,10 +40,10 @@ def time_per_row(predict: Predict, table: Table, *, clock: Callable[[], float]) 
     if not len(table):
         return None
     rows = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.int64)
-    predict(table.take(rows[:1]))
+    predict(table.select_rows(rows[:1]))
     seconds = []
     for row in rows:
-        one = table.take(np.array([row]))
+        one = table.select_rows(np.array([row]))
         started = clock()
         predict(one)
         seconds.append(clock() - started)

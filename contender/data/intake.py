@@ -39,7 +39,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class Intake:
-    """Takes the uploads of one run.
+    """Receives the uploads of one run.
 
     `read` and `write` turn bytes into a table and back. `done` names the dataset versions that a run has already
     brought to a verdict: the same rows once more are a duplicate, unless their first run failed.
@@ -53,19 +53,19 @@ class Intake:
     write: WriteTable
     done: frozenset[str]
 
-    def take(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
+    def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
         reports: list[FileReport] = []
         for batch in batches:
             taken = {report.dataset_version for report in reports if report.status == "accepted"}
-            report = self._take_one(batch)
+            report = self._receive_one(batch)
             if report.status == "accepted" and report.dataset_version in taken:
                 reason = f"the same {report.rows} rows as another file of this run"
                 report = replace(report, status="duplicate", reason=reason)
             reports.append(report)
         return _summary(reports), tuple(reports)
 
-    def _take_one(self, batch: Batch) -> FileReport:
+    def _receive_one(self, batch: Batch) -> FileReport:
         try:
             body = self.objects.get(batch.key, version_id=batch.version_id).body
             parsed = self.read(body, batch.key, self.config)
@@ -78,7 +78,7 @@ class Intake:
 
     def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:
         store = DatasetStore(self.objects, self.config.name)
-        rows = parsed.table.take(checked.accepted)
+        rows = parsed.table.select_rows(checked.accepted)
         version = sha256(_content(rows, parsed, checked))[:16]
         accepted, refused = len(rows), len(checked.rejected)
         if store.exists(version):

@@ -167,7 +167,7 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
     held : (n,) which rows were held out.
     model : answers as it will in production.
     """
-    own, asked = _ask(config, table.take(held), model)
+    own, asked = _ask(config, table.select_rows(held), model)
     blocks = unit_labels(config, table)
     profile = fit_profile(
         table,
@@ -183,7 +183,7 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
     if config.task != "regression":
         held_blocks = None if blocks is None else blocks[held]
         calibration = fit_calibration(asked.truth, asked.predictions[0], blocks=held_blocks, positive=asked.positive)
-    return Reference(profile, sample_rows(profile.grid, table.take(rows), _at(blocks, rows)), calibration)
+    return Reference(profile, sample_rows(profile.grid, table.select_rows(rows), _at(blocks, rows)), calibration)
 
 
 def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Candidate) -> Profile:
@@ -279,7 +279,7 @@ def unit_labels(config: PipelineConfig, table: Table) -> Column | None:
 def in_time_order(table: Table) -> Table:
     """The rows by `_order`."""
     order = table[ORDER]
-    return table if bool(np.all(order[1:] >= order[:-1])) else table.take(np.argsort(order, kind="stable"))
+    return table if bool(np.all(order[1:] >= order[:-1])) else table.select_rows(np.argsort(order, kind="stable"))
 
 
 def sample_rows(grid: ProfileGrid, table: Table, blocks: Column | None) -> RowSample:
@@ -299,7 +299,7 @@ def _codes(column: Grid, table: Table) -> NDArray[np.uint8]:
 def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:
     """The domain classifier's answer; None where there are fewer than two features to go together."""
     rows = _evenly(len(table), CURRENT_ROWS)
-    current = sample_rows(reference.profile.grid, table.take(rows), _at(blocks, rows))
+    current = sample_rows(reference.profile.grid, table.select_rows(rows), _at(blocks, rows))
     kept = [place for place, name in enumerate(reference.sample.names) if name not in config.drift.ignore]
     if len(kept) < 2 or (reference.sample.blocks is None) != (current.blocks is None):
         return None

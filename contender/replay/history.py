@@ -98,7 +98,7 @@ def _rows_of(parsed: ParsedBatch, rows: Integers) -> ParsedBatch:
         for name, cells in parsed.unreadable.items()
     }
     time = parsed.time[rows] if parsed.time is not None else None
-    return ParsedBatch(parsed.table.take(rows), unreadable, time, parsed.time_is_timestamp)
+    return ParsedBatch(parsed.table.select_rows(rows), unreadable, time, parsed.time_is_timestamp)
 
 
 def _cut_labels(history: ParsedBatch, config: PipelineConfig, every: str) -> tuple[str, Column]:
@@ -172,5 +172,5 @@ def _checked(name: str, batch: ParsedBatch, config: PipelineConfig, *, sequence:
     except BatchRejectedError as error:
         return HistoryBatch(name, rows, left_out=rows, reason=str(error))
     order, blocks = order_and_blocks(batch, checked.accepted, config, sequence=sequence)
-    table = Table({**batch.table.take(checked.accepted).columns, ORDER: order, BLOCK: blocks})
+    table = Table({**batch.table.select_rows(checked.accepted).columns, ORDER: order, BLOCK: blocks})
     return HistoryBatch(name, rows, len(checked.rejected), checked.summary(), table)

@@ -94,7 +94,7 @@ def replay(
             continue
         moment = _Moment(position, batch, arrived, train, metric, seed)
         for runner in runners:
-            runner.take(moment, first=runners[0].serving)
+            runner.run_batch(moment, first=runners[0].serving)
         trainings += len(moment.trainings)
     report(len(history.batches), len(history.batches), "")
     return _result(history, runners, metric, trainings)
@@ -171,7 +171,7 @@ class _Moment:
         if key not in self.trainings:
             columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
             try:
-                rows = _rows_of(window).select(columns)
+                rows = _rows_of(window).select_columns(columns)
                 self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))
             except ContenderError as error:
                 self.trainings[key] = error
@@ -258,7 +258,7 @@ class _Runner:
         """Nothing can be done with this batch."""
         self.steps.append(Step(position, verdict, reason, model=self.serving.made if self.serving else None))
 
-    def take(self, moment: _Moment, *, first: _Model | None) -> None:
+    def run_batch(self, moment: _Moment, *, first: _Model | None) -> None:
         """Answer the batch with the model that serves, then let the arm decide."""
         before = self.serving
         score = None
@@ -361,7 +361,7 @@ class _Runner:
         champion = self.serving.trained.candidate if self.serving else None
         before = champion.manifest if champion else None
         table = _rows_of([*challenger.window, *moment.since(challenger)])
-        unseen = table.take(unseen_rows(table, manifest, before))
+        unseen = table.select_rows(unseen_rows(table, manifest, before))
         found = judge(
             config,
             unseen,

@@ -134,7 +134,7 @@ def _unseen(run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | 
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
     chosen = datasets_with_unseen_rows(challenger.manifest, own, run.datasets.manifests())
     table = Table.concatenate([run.rows(found) for found in chosen])
-    return table.take(unseen_rows(table, challenger.manifest, champion.manifest if champion else None))
+    return table.select_rows(unseen_rows(table, challenger.manifest, champion.manifest if champion else None))
 
 
 def _timed(model: Candidate, rows: Table, clock: Callable[[], float]) -> Candidate:

@@ -36,7 +36,7 @@ data = S3Objects(s3, environment.data_bucket)
 models = S3Objects(s3, environment.model_bucket)
 
 
-def take(state: RunState) -> Claim:
+def claim_run(state: RunState) -> Claim:
     taken = claim(
         ledger,
         state.request,
@@ -69,4 +69,4 @@ def is_running(execution_arn: str, run_id: str) -> bool:
         raise
 
 
-handler: Any = step(take)
+handler: Any = step(claim_run)

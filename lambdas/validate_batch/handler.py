@@ -44,7 +44,7 @@ def validate(state: RunState) -> Validation:
         done=versions_with_a_verdict(pipeline),
     )
     batches = [Batch(**batch) for batch in folder.read(BATCHES)["batches"]]
-    validation, files = intake.take(batches)
+    validation, files = intake.receive(batches)
     folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files]})
     emit("RowsAccepted", validation.rows)
     emit("RowsRejected", validation.rejected_rows)

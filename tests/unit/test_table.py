@@ -25,18 +25,18 @@ def test_a_table_without_columns_has_no_rows() -> None:
 
 
 def test_rows_are_taken_by_mask_and_by_position() -> None:
-    assert TABLE.take(np.array([True, False, True]))["carrier"].tolist() == ["UA", "AA"]
-    assert TABLE.take(np.array([1, 0]))["carrier"].tolist() == [None, "UA"]
+    assert TABLE.select_rows(np.array([True, False, True]))["carrier"].tolist() == ["UA", "AA"]
+    assert TABLE.select_rows(np.array([1, 0]))["carrier"].tolist() == [None, "UA"]
 
 
 def test_columns_are_selected_in_the_order_asked_for() -> None:
-    assert list(TABLE.select(["carrier", "amount"]).columns) == ["carrier", "amount"]
+    assert list(TABLE.select_columns(["carrier", "amount"]).columns) == ["carrier", "amount"]
     assert "carrier" in TABLE
     assert "order" not in TABLE
 
 
 def test_tables_are_put_under_each_other() -> None:
-    both = Table.concatenate([TABLE, TABLE.take(np.array([0]))])
+    both = Table.concatenate([TABLE, TABLE.select_rows(np.array([0]))])
     assert both["carrier"].tolist() == ["UA", None, "AA", "UA"]
     assert both["carrier"].dtype == object
     assert len(Table.concatenate([])) == 0
@@ -106,7 +106,7 @@ def test_numbered_levels_give_back_the_column(levels: list[str | None]) -> None:
 def test_rows_of_numbered_levels_are_taken_as_those_of_a_column(levels: list[str | None], data: st.DataObject) -> None:
     mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(levels), max_size=len(levels))), dtype=bool)
     numbered = Table({"x": Categories.of(objects(levels))})
-    assert numbered.take(mask)["x"].tolist() == objects(levels)[mask].tolist()
+    assert numbered.select_rows(mask)["x"].tolist() == objects(levels)[mask].tolist()
 
 
 def test_a_table_numbers_the_levels_of_an_object_column_and_leaves_numbered_ones_alone() -> None:
@@ -114,7 +114,7 @@ def test_a_table_numbers_the_levels_of_an_object_column_and_leaves_numbered_ones
     assert (numbered.levels, numbered.codes.tolist()) == (("AA", "UA"), [1, -1, 0])
     assert Table({"carrier": numbered}).categories("carrier") is numbered
     assert Table({"carrier": numbered})["carrier"].tolist() == ["UA", None, "AA"]
-    both = Table.concatenate([Table({"carrier": numbered}), TABLE.select(["carrier"])])
+    both = Table.concatenate([Table({"carrier": numbered}), TABLE.select_columns(["carrier"])])
     assert both["carrier"].tolist() == ["UA", None, "AA"] * 2
 
 

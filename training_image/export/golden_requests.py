@@ -58,7 +58,7 @@ def golden_rows(holdout: Table, encodings: Sequence[FeatureEncoding], typical: R
     special += [{**typical, name: None} for name in names]
     wanted = MOST_ROWS + len(names) - len(special)
     positions = np.unique(np.linspace(0, len(holdout) - 1, wanted).astype(np.int64))
-    return [*special, *rows_of(holdout.take(positions), encodings)]
+    return [*special, *rows_of(holdout.select_rows(positions), encodings)]
 
 
 def typical_row(training: Table, encodings: Sequence[FeatureEncoding]) -> dict[str, Any]:

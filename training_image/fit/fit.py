@@ -225,7 +225,7 @@ def _reference(config: PipelineConfig, prepared: Prepared, graph: bytes) -> Refe
         lambda wanted: score_onnx(graph, encode(wanted, prepared.encodings)),
     )
     seen = ~prepared.parts.gap
-    return reference_of(config, prepared.table.take(seen), prepared.parts.holdout[seen], served)
+    return reference_of(config, prepared.table.select_rows(seen), prepared.parts.holdout[seen], served)
 
 
 def _holdout(rows: Table) -> Holdout:

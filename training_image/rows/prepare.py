@@ -93,9 +93,9 @@ def prepare(
         nothing can be judged on the holdout.
     """
     in_time = np.argsort(order, kind="stable")
-    everything = Table({**table.take(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})
+    everything = Table({**table.select_rows(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})
     parts = split(everything[ORDER], everything[BLOCK], config.training)
-    training, holdout = everything.take(parts.served), everything.take(parts.holdout)
+    training, holdout = everything.select_rows(parts.served), everything.select_rows(parts.holdout)
     classes = classes_of(training[config.target], config)
     positive = positive_of(classes, config)
     judged = indices(holdout[config.target], classes)

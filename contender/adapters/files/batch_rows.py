@@ -214,7 +214,7 @@ def _typed(
     good = np.ones(len(frame), dtype=np.bool_)
     good[list(faults)] = False
     return PartRows(
-        Table(columns).take(good),
+        Table(columns).select_rows(good),
         numbers[good],
         _read_names(frame[row_id])[good] if row_id else None,
         tuple(sorted([*broken, *rejected], key=lambda one: one.row)),

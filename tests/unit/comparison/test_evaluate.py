@@ -98,9 +98,9 @@ def test_size_and_training_metrics_come_from_the_manifest_and_older_manifests_ha
 def test_the_time_of_a_row_is_the_median_by_the_callers_clock() -> None:
     table, (_, challenger) = shop(("no", "yes"))
     ticks = iter([0.0, 0.002, 1.0, 1.004, 2.0, 9.0])  # 2 ms, 4 ms, and a pause of 7 s
-    found = time_per_row(challenger.predict, table.take(np.arange(3)), clock=lambda: next(ticks))
+    found = time_per_row(challenger.predict, table.select_rows(np.arange(3)), clock=lambda: next(ticks))
     assert found == pytest.approx(4.0)
-    assert time_per_row(challenger.predict, table.take(np.arange(0)), clock=lambda: next(ticks)) is None
+    assert time_per_row(challenger.predict, table.select_rows(np.arange(0)), clock=lambda: next(ticks)) is None
 
 
 @pytest.mark.parametrize("names", [("no", "yes"), ("yes", "no"), ("a", "b", "c")])

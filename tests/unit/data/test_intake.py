@@ -69,7 +69,7 @@ class Uploads:
         version = self.objects.version_ids(key)[-1]
         return Batch(f"{len(self.objects.keys('')):032x}", key, version, len(body), "2026-01-01")
 
-    def take(self, *batches: Batch, done: frozenset[str] = frozenset()) -> tuple[Validation, tuple[FileReport, ...]]:
+    def receive(self, *batches: Batch, done: frozenset[str] = frozenset()) -> tuple[Validation, tuple[FileReport, ...]]:
         self.runs += 1
         intake = Intake(
             objects=self.objects,
@@ -80,7 +80,7 @@ class Uploads:
             write=write_parquet,
             done=done,
         )
-        return intake.take(batches)
+        return intake.receive(batches)
 
     @property
     def store(self) -> DatasetStore:
@@ -89,14 +89,14 @@ class Uploads:
 
 def version(body: bytes, name: str = "a.csv", config: PipelineConfig = CONFIG) -> str:
     uploads = Uploads(config)
-    validation, _ = uploads.take(uploads.put(name, body))
+    validation, _ = uploads.receive(uploads.put(name, body))
     (found,) = validation.dataset_versions
     return found
 
 
 def test_a_good_file_becomes_a_dataset_with_order_and_blocks() -> None:
     uploads = Uploads()
-    validation, (report,) = uploads.take(uploads.put("orders – März 1.csv", csv(ROWS)))
+    validation, (report,) = uploads.receive(uploads.put("orders – März 1.csv", csv(ROWS)))
     assert (validation.status, validation.rows, validation.reason) == (
         "accepted",
         4,
@@ -114,7 +114,7 @@ def test_a_good_file_becomes_a_dataset_with_order_and_blocks() -> None:
 def test_versions_count_up() -> None:
     uploads = Uploads()
     for day in range(3):
-        uploads.take(uploads.put("a.csv", csv(ROWS.assign(amount=day))))
+        uploads.receive(uploads.put("a.csv", csv(ROWS.assign(amount=day))))
     assert [manifest.sequence for manifest in uploads.store.manifests()] == [1, 2, 3]
 
 
@@ -122,11 +122,11 @@ def test_an_attempt_that_died_before_its_manifest_does_not_stand_in_the_way_of_t
     """Without a time column, what a part holds depends on how many versions there are by then."""
     uploads = Uploads(replace(CONFIG, time="", ignored=("at",)))
     first = uploads.put("a.csv", csv(ROWS))
-    uploads.take(first)
+    uploads.receive(first)
     (manifest,) = uploads.store.manifests()
     uploads.objects.remove(uploads.store.key(manifest.version, "manifest.json"))
-    uploads.take(uploads.put("b.csv", csv(ROWS.assign(amount=1.0))))
-    validation, _ = uploads.take(first)
+    uploads.receive(uploads.put("b.csv", csv(ROWS.assign(amount=1.0))))
+    validation, _ = uploads.receive(first)
     assert validation.status == "accepted"
     again = uploads.store.manifest(manifest.version)
     assert (again.sequence, read_parquet(uploads.store.part(again))[ORDER][0]) == (2, 2.0)
@@ -135,7 +135,7 @@ def test_an_attempt_that_died_before_its_manifest_does_not_stand_in_the_way_of_t
 def test_bad_rows_are_left_out_and_explained() -> None:
     uploads = Uploads()
     rows = ROWS.assign(order=["1", "2", "2", "4"])
-    validation, (report,) = uploads.take(uploads.put("a.csv", csv(rows)))
+    validation, (report,) = uploads.receive(uploads.put("a.csv", csv(rows)))
     assert (validation.rows, validation.rejected_rows, validation.quarantined_files) == (3, 1, 0)
     assert report.quarantine_key is not None
     explained = json.loads(uploads.objects.get(report.quarantine_key).body)
@@ -161,7 +161,7 @@ BAD = {
 def test_a_bad_file_is_copied_to_quarantine_with_a_reason(name: str) -> None:
     uploads = Uploads()
     batch = uploads.put(name, BAD[name])
-    validation, (report,) = uploads.take(batch)
+    validation, (report,) = uploads.receive(batch)
     assert (validation.status, report.status, validation.quarantined_files) == ("quarantined", "quarantined", 1)
     assert report.quarantine_key is not None
     assert report.quarantine_key.endswith(f"-{name}")
@@ -177,7 +177,7 @@ def test_a_file_that_is_gone_is_told_and_does_not_stop_the_others() -> None:
     uploads = Uploads()
     gone, there = uploads.put("gone.csv", csv(ROWS)), uploads.put("there.csv", csv(ROWS))
     uploads.objects.remove(gone.key)
-    validation, reports = uploads.take(gone, there)
+    validation, reports = uploads.receive(gone, there)
     assert (validation.status, validation.quarantined_files) == ("accepted", 1)
     assert "was gone before it" in reports[0].reason
 
@@ -186,13 +186,13 @@ def test_the_version_of_the_event_is_read_even_if_it_was_overwritten() -> None:
     uploads = Uploads()
     batch = uploads.put("a.csv", csv(ROWS))
     uploads.put("a.csv", b"junk")
-    assert uploads.take(batch)[0].status == "accepted"
+    assert uploads.receive(batch)[0].status == "accepted"
 
 
 def test_the_same_rows_once_more_are_a_duplicate() -> None:
     uploads = Uploads()
-    first, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
-    again, _ = uploads.take(uploads.put("b.parquet", parquet(ROWS)), done=frozenset(first.dataset_versions))
+    first, _ = uploads.receive(uploads.put("a.csv", csv(ROWS)))
+    again, _ = uploads.receive(uploads.put("b.parquet", parquet(ROWS)), done=frozenset(first.dataset_versions))
     assert (again.status, again.dataset_versions) == ("duplicate", first.dataset_versions)
     assert again.reason == f"b.parquet: these 4 rows are dataset {first.dataset_versions[0]} already"
     assert len(uploads.store.manifests()) == 1
@@ -200,22 +200,22 @@ def test_the_same_rows_once_more_are_a_duplicate() -> None:
 
 def test_the_same_rows_after_a_failed_run_are_taken_up_again() -> None:
     uploads = Uploads()
-    first, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
-    again, _ = uploads.take(uploads.put("a.csv", csv(ROWS)))
+    first, _ = uploads.receive(uploads.put("a.csv", csv(ROWS)))
+    again, _ = uploads.receive(uploads.put("a.csv", csv(ROWS)))
     assert (again.status, again.dataset_versions) == ("accepted", first.dataset_versions)
     assert len(uploads.store.manifests()) == 1
 
 
 def test_the_same_rows_twice_in_one_run_count_once() -> None:
     uploads = Uploads()
-    validation, reports = uploads.take(uploads.put("a.csv", csv(ROWS)), uploads.put("b.csv", csv(ROWS)))
+    validation, reports = uploads.receive(uploads.put("a.csv", csv(ROWS)), uploads.put("b.csv", csv(ROWS)))
     assert [report.status for report in reports] == ["accepted", "duplicate"]
     assert (validation.status, validation.rows, len(validation.dataset_versions)) == ("accepted", 4, 1)
 
 
 def test_a_good_file_among_bad_ones_is_taken() -> None:
     uploads = Uploads()
-    validation, reports = uploads.take(
+    validation, reports = uploads.receive(
         *(uploads.put(name, body) for name, body in BAD.items()), uploads.put("a.csv", csv(ROWS))
     )
     assert (validation.status, validation.quarantined_files) == ("accepted", len(BAD))
@@ -224,7 +224,7 @@ def test_a_good_file_among_bad_ones_is_taken() -> None:
 
 
 def test_without_uploads_there_is_nothing_new() -> None:
-    assert Uploads().take()[0].status == "nothing_new"
+    assert Uploads().receive()[0].status == "nothing_new"
 
 
 def test_what_many_files_say_fits_into_the_state() -> None:
@@ -233,7 +233,7 @@ def test_what_many_files_say_fits_into_the_state() -> None:
     batches = [
         uploads.put(f"{number} {'n' * 200}.csv", csv(ROWS.assign(amount=long + str(number)))) for number in range(40)
     ]
-    validation, _ = uploads.take(*batches)
+    validation, _ = uploads.receive(*batches)
     assert len(json.dumps(validation.to_dict())) < 20_000
 
 
@@ -282,7 +282,7 @@ def test_no_text_makes_two_tables_look_alike(one: list[str | None], other: list[
     def named(cells: list[str | None]) -> str | None:
         rows = pd.DataFrame({"carrier": pd.Series(cells, dtype=object), "late": ["y"] * len(cells)})
         uploads = Uploads(TEXT_ONLY)
-        return uploads.take(uploads.put("a.parquet", parquet(rows)))[1][0].dataset_version
+        return uploads.receive(uploads.put("a.parquet", parquet(rows)))[1][0].dataset_version
 
     first, second = named(one), named(other)
     alike = [as_category(cell) for cell in one] == [as_category(cell) for cell in other]

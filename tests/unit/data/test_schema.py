@@ -80,7 +80,7 @@ class TestRows:
         assert checked.rejected == {}
 
     def test_one_row_is_enough(self) -> None:
-        one = ParsedBatch(batch().table.take(np.array([0])))
+        one = ParsedBatch(batch().table.select_rows(np.array([0])))
         assert check_rows(one, CONFIG).accepted.tolist() == [True]
 
     def test_missing_feature_values_are_fine(self) -> None:

@@ -118,7 +118,7 @@ def test_dearer_orders_are_found_by_name_over_several_batches() -> None:
 
 def test_a_batch_is_counted_alike_in_whatever_order_its_rows_came() -> None:
     reference, batch = trained(orders(30)), orders(3, first=30)
-    shuffled = batch.take(np.random.default_rng(3).permutation(len(batch)))
+    shuffled = batch.select_rows(np.random.default_rng(3).permutation(len(batch)))
     grid = reference.profile.grid
     assert observe(CONFIG, grid, shuffled, MODEL) == observe(CONFIG, grid, batch, MODEL)
     assert in_time_order(batch) is batch
@@ -128,7 +128,7 @@ def test_a_batch_is_counted_alike_in_whatever_order_its_rows_came() -> None:
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     reference, batch = trained(orders(30)), orders(3, first=30)
     grid = reference.profile.grid
-    first, second = (batch.take(np.arange(*ends)) for ends in ((0, 70), (70, 150)))
+    first, second = (batch.select_rows(np.arange(*ends)) for ends in ((0, 70), (70, 150)))
     merged = observe(CONFIG, grid, first, MODEL).merge(observe(CONFIG, grid, second, MODEL))
     assert merged == observe(CONFIG, grid, batch, MODEL)
 

@@ -61,7 +61,7 @@ class Levels:
         blocks = sorted(set(table[BLOCK].tolist()))
         newest = blocks[-(config.training.holdout_blocks if len(self.asked) == 1 else self.later) :]
         held = np.isin(table[BLOCK].astype(str), newest)
-        training = table.take(~held)
+        training = table.select_rows(~held)
         seen, mean = frozenset(training["row"].tolist()), float(training["y"].mean())
 
         def predict(rows: Table) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class World:
             write=write_parquet,
             done=frozenset(),
         )
-        intake.take([Batch("batch-1", "incoming/flights/january.csv", None, len(rows), "2026-01-01")])
+        intake.receive([Batch("batch-1", "incoming/flights/january.csv", None, len(rows), "2026-01-01")])
 
     def trained(self, run_id: str, pipeline_file: str = PIPELINE_FILE) -> ModelVersion:
         folder = RunFolder(self.data, "flights", run_id)

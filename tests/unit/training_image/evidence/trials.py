@@ -47,9 +47,9 @@ class Trial:
         blocks = np.array([f"day-{i * DAYS // ROWS:02d}" for i in range(ROWS)], dtype=object)
         held = blocks >= "day-09"
         self.table = Table({"a": a, "b": b, "kind": kind, "region": region})
-        self.holdout_table = self.table.take(held)
-        self.encodings = fit_encoding(self.table.take(~held), config)
-        self.matrix, self.newest = (encode(self.table.take(rows), self.encodings) for rows in (~held, held))
+        self.holdout_table = self.table.select_rows(held)
+        self.encodings = fit_encoding(self.table.select_rows(~held), config)
+        self.matrix, self.newest = (encode(self.table.select_rows(rows), self.encodings) for rows in (~held, held))
         self.target = target[~held]
         self.pipeline = fit_estimator(config, self.matrix, self.target)
         self.training = Scored(self.target, predict(self.pipeline, self.matrix), blocks[~held])

@@ -61,7 +61,7 @@ def test_calibration_is_part_of_what_is_served(estimator: str, task: str) -> Non
     assert isinstance(model.pipeline, Calibrated)
     from contender.data.encoding import encode
 
-    matrix = encode(table.take(order >= 10 * ROWS_A_DAY), model.encodings)
+    matrix = encode(table.select_rows(order >= 10 * ROWS_A_DAY), model.encodings)
     served, raw = score_onnx(model.onnx, matrix), predict(trained_part(model.pipeline), matrix)
     assert np.abs(served - predict(model.pipeline, matrix)).max() < 1e-5
     assert np.abs(served - raw).max() > 1e-3
@@ -71,7 +71,7 @@ def test_a_model_made_overconfident_by_weights_is_mended_by_calibration() -> Non
     table, order, blocks = history()
     rare = table["y"] == "yes"
     kept = ~rare | (np.cumsum(rare) % 8 == 0)  # one in twenty, about
-    table, order, blocks = table.take(kept), order[kept], blocks[kept]
+    table, order, blocks = table.select_rows(kept), order[kept], blocks[kept]
     losses = []
     for calibration in ("none", "sigmoid"):
         chosen = settings("linear", class_weight="balanced", calibration=calibration)
@@ -127,7 +127,7 @@ def test_all_of_it_is_repeatable_to_the_byte(estimator: str) -> None:
     mixed = np.random.default_rng(9).permutation(len(order))
     config = config_of(training=settings(estimator, **more))
     first = train(config, table, order, blocks)
-    second = train(config, table.take(mixed), order[mixed], blocks[mixed])
+    second = train(config, table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
     assert first.calibration == second.calibration
