@@ -16,7 +16,8 @@ from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.peers.contender.check import NO_FLOORS, table_of
 from benchmarks.tables import markdown_table
 from contender.drift.detect import detect_drift
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.counting import count_profile, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.pipeline.drift_policy import DriftPolicy
 
 LOOKS = 60
@@ -68,7 +69,7 @@ class Sequence60:
         days = self._labels(frame, first=reference is None)
         if reference is None:
             return fit_profile(table, numeric=FLIGHT_NUMERIC, categorical=FLIGHT_CATEGORICAL, blocks=days)
-        return count(reference.grid, table, blocks=days)
+        return count_profile(reference.grid, table, blocks=days)
 
     def _labels(self, frame: pd.DataFrame, *, first: bool) -> NDArray[np.str_] | None:
         """Blocks stand in the order of their labels: the reference's days come first."""

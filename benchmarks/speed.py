@@ -29,8 +29,9 @@ from benchmarks.frames import WIDE_CATEGORICAL, WIDE_NUMERIC, wide_frame
 from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.peers.contender.check import table_of
 from benchmarks.tables import markdown_table, number, seconds
+from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.drift.profiles.distances import ks_distance
-from contender.drift.profiles.profile import Profile, count, fit_profile, to_bytes
+from contender.drift.profiles.profile import Profile, to_bytes
 from contender.table import Table
 
 Floats = NDArray[np.float64]
@@ -157,7 +158,7 @@ def _distance_errors(rows: int, sizes: Sequence[int]) -> Iterator[tuple[str, Flo
 
 
 def _error(profile: Profile, name: str, reference: Floats, batch: Floats) -> float:
-    counted = count(profile.grid, Table({name: batch})).counts[name]
+    counted = count_profile(profile.grid, Table({name: batch})).counts[name]
     exact = stats.ks_2samp(reference[np.isfinite(reference)], batch[np.isfinite(batch)], method="asymp").statistic
     return abs(ks_distance(profile.counts[name], counted) - float(exact))
 

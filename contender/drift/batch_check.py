@@ -16,9 +16,10 @@ from contender.drift.joint.detect import JointDrift, detect_joint
 from contender.drift.joint.domain_classifier import Kind
 from contender.drift.performance.calibration import Calibration, fit_calibration
 from contender.drift.performance.estimate import EstimateCheck, EstimatedPerformance, check_estimate, estimate
+from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.drift.profiles.grid import Grid, NumericGrid, ProfileGrid
 from contender.drift.profiles.packing import packed, unpacked
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Answers, Candidate, answers
 from contender.table import BLOCK, ORDER, Column, Table
@@ -190,7 +191,7 @@ def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Cand
     """A batch (with `_order` and `_block`) counted on a model's grid, with the model's predictions and their losses."""
     table = in_time_order(table)
     own, asked = _ask(config, table, model)
-    return count(
+    return count_profile(
         grid,
         table,
         prediction=own,

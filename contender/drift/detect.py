@@ -12,8 +12,9 @@ from contender.drift.block_tests import Plan, rank_groups
 from contender.drift.blocks import in_units
 from contender.drift.feature_tests import judged, measure, row_test
 from contender.drift.joint.detect import JointDrift
+from contender.drift.profiles.counts import Blocks
 from contender.drift.profiles.grid import Grid
-from contender.drift.profiles.profile import Blocks, Profile
+from contender.drift.profiles.profile import Profile
 from contender.drift.report import DriftReport, EvidenceOverTime, FeatureDrift, Null, Verdict
 from contender.drift.sequential_evidence import DAYS_PER_YEAR, Evidence, Surprise, e_value, threshold_days, weigh
 from contender.drift.two_sample import Outcome
@@ -64,11 +65,11 @@ def detect_drift(
     Examples
     --------
     >>> import numpy as np
-    >>> from contender.drift.profiles.profile import count, fit_profile
+    >>> from contender.drift.profiles.counting import count_profile, fit_profile
     >>> from contender.table import Table
     >>> summer, winter = np.linspace(60.0, 90.0, 500), np.linspace(20.0, 50.0, 500)
     >>> reference = fit_profile(Table({"temp": summer}), numeric=["temp"])
-    >>> report = detect_drift(reference, count(reference.grid, Table({"temp": winter})))
+    >>> report = detect_drift(reference, count_profile(reference.grid, Table({"temp": winter})))
     >>> report.verdict, report.features[0].distance
     ('drifted', 1.0)
     """
@@ -118,7 +119,7 @@ class _Check:
             if profile.grid != self.reference.grid:
                 raise InvalidInputError(
                     f"current must be counted on the reference's grid {self.reference.grid.sha256[:12]}, but got "
-                    f"{profile.grid.sha256[:12]}; use count(reference.grid, table)"
+                    f"{profile.grid.sha256[:12]}; use count_profile(reference.grid, table)"
                 )
 
     @cached_property

@@ -9,6 +9,7 @@ from math import sqrt
 
 import numpy as np
 
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.distances import (
     ks_distance,
     ks_distance_error,
@@ -19,7 +20,6 @@ from contender.drift.profiles.distances import (
     wasserstein_distance_error,
 )
 from contender.drift.profiles.grid import CategoricalGrid, Grid, NumericGrid
-from contender.drift.profiles.profile import Counts
 from contender.drift.report import Aspect, FeatureDrift
 from contender.drift.two_sample import (
     Outcome,

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.grid import UNSEEN, CategoricalGrid, Floats, NumericGrid
-from contender.drift.profiles.profile import Counts, Profile
+from contender.drift.profiles.profile import Profile
 from contender.drift.report import DriftReport
 from contender.drift.wording import display_name
 
@@ -91,10 +92,10 @@ def bars_of(reference: Profile, current: Profile, name: str) -> Bars | None:
 
     Examples
     --------
-    >>> from contender.drift.profiles.profile import count, fit_profile
+    >>> from contender.drift.profiles.counting import count_profile, fit_profile
     >>> from contender.table import Table
     >>> before = fit_profile(Table({"hour": np.array([1.0, 2.0, 2.0, 3.0])}), numeric=["hour"])
-    >>> bars = bars_of(before, count(before.grid, Table({"hour": np.array([3.0, 3.0])})), "hour")
+    >>> bars = bars_of(before, count_profile(before.grid, Table({"hour": np.array([3.0, 3.0])})), "hour")
     >>> bars.edges, bars.reference, bars.current
     ((0.5, 1.5, 2.5, 3.5), (0.25, 0.5, 0.25), (0.0, 0.0, 1.0))
     """

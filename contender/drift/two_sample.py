@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.grid import CategoricalGrid
-from contender.drift.profiles.profile import Counts
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]

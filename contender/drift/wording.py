@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from math import floor, isfinite, log10
 
 from contender.drift.joint.detect import JointDrift
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.distances import mean, spread
 from contender.drift.profiles.grid import UNSEEN, CategoricalGrid, NumericGrid
-from contender.drift.profiles.profile import Counts
 from contender.drift.report import DriftReport, EvidenceOverTime, FeatureDrift
 
 

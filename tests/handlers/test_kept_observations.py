@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from contender.drift.profiles.profile import Blocks, Profile, fit_profile
+from contender.drift.profiles.counting import fit_profile
+from contender.drift.profiles.counts import Blocks
+from contender.drift.profiles.profile import Profile
 from contender.drift.profiles.profile_store import Observations
 from contender.table import Table
 from contender.workflow.run_folder import DRIFT

@@ -15,7 +15,8 @@ from contender.drift.batch_check import CURRENT_ROWS, SAMPLE_ROWS, RowSample, sa
 from contender.drift.detect import DriftReport, detect_drift
 from contender.drift.joint.detect import detect_joint
 from contender.drift.joint.domain_classifier import Kind
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.counting import count_profile, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Categories, Table
 
@@ -64,7 +65,7 @@ class IndependentRows:
         return None
 
     def count(self, batch: pd.DataFrame) -> Profile:
-        return count(self.profile.grid, self.table(batch), blocks=self.blocks(batch))
+        return count_profile(self.profile.grid, self.table(batch), blocks=self.blocks(batch))
 
     def report(self, batch: pd.DataFrame) -> DriftReport:
         return detect_drift(self.profile, self.count(batch), self.policy)

@@ -171,7 +171,7 @@ class CellLookup:
     divided: Flags | None
     expected: Floats | None
 
-    def count(self, values: Floats, places: Places) -> Integers:
+    def count_by_bucket(self, values: Floats, places: Places) -> Integers:
         """(m + 1,) how many of the values are in each cell; `places` is where the scale has them."""
         small = self.ruler.buckets(places)
         buckets = small.astype(np.int64)
@@ -180,7 +180,7 @@ class CellLookup:
         counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
         if len(exceptions):
             hits -= np.bincount(buckets[exceptions], minlength=len(hits))
-            counts += counted(values[exceptions], self.edges)
+            counts += count_by_sorting(values[exceptions], self.edges)
         counts[self.cells] += np.add.reduceat(hits, self.starts)
         return counts
 
@@ -231,7 +231,7 @@ def _lookup_by(ruler: Ruler, edges: Floats, scale: Scale) -> tuple[int, CellLook
     return unexpected, lookup
 
 
-def counted(values: Floats, edges: Floats) -> Integers:
+def count_by_sorting(values: Floats, edges: Floats) -> Integers:
     """(m + 1,) how many values are in each cell between m edges, by sorting the values."""
     if len(values) < len(edges):
         return np.bincount(np.searchsorted(edges, np.sort(values), side="left"), minlength=len(edges) + 1)

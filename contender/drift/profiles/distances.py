@@ -6,8 +6,8 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.grid import NumericGrid
-from contender.drift.profiles.profile import Counts
 
 
 def ks_distance(reference: Counts, current: Counts) -> float:

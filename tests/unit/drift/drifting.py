@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from contender.drift.detect import DriftReport, detect_drift
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.counting import count_profile, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Table
 
@@ -45,7 +46,7 @@ def fitted(frame: Frame, *, days: int | None = None, **extra: Any) -> Profile:
 def counted(reference: Profile, frame: Frame, *, days: int | None = None, first: int = 1000, **extra: Any) -> Profile:
     """A batch on the reference's grid."""
     blocks = None if days is None else days_of(rows_of(frame), days, first=first)
-    return count(reference.grid, Table(frame), blocks=blocks, **extra)
+    return count_profile(reference.grid, Table(frame), blocks=blocks, **extra)
 
 
 def check(

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.drift.blocks import SMALLEST_SHARE, in_units
+from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.drift.profiles.grid import ProfileGrid
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.table import Table
 
 GRID = fit_profile(Table({"x": np.arange(4.0)}), numeric=["x"], loss=np.arange(4.0)).grid
@@ -21,7 +22,7 @@ def profile_of(sizes: list[int], *, day: int = 0, grid: ProfileGrid = GRID, loss
     values = np.where(np.arange(rows) % 4 == 3, np.nan, np.arange(rows) % 3)
     labels = [str(day + place) for place, size in enumerate(sizes) for _ in range(size)]
     costs = {"loss": np.ones(rows)} if loss else {}
-    return count(grid, Table({"x": values}), blocks=np.array(labels, dtype=object), **costs)
+    return count_profile(grid, Table({"x": values}), blocks=np.array(labels, dtype=object), **costs)
 
 
 def rows_of(counts: np.ndarray) -> list[int]:

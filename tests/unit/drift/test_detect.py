@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from contender.drift.detect import detect_drift
-from contender.drift.profiles.profile import Profile, count, fit_profile
+from contender.drift.profiles.counting import count_profile, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.errors import InvalidInputError
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Table
@@ -93,7 +94,8 @@ def test_independent_rows_without_drift_are_called_significant_no_more_often_tha
     )
     repetitions = 200
     reports = [
-        detect_drift(fitted, count(fitted.grid, Table(drifting_frame(generator, rows)))) for _ in range(repetitions)
+        detect_drift(fitted, count_profile(fitted.grid, Table(drifting_frame(generator, rows))))
+        for _ in range(repetitions)
     ]
     alarms = sum(any(test.significant for test in report.features) for report in reports)
     assert alarms <= stats.binom.ppf(0.999, repetitions, 0.05)
@@ -108,7 +110,7 @@ def test_a_mean_shift_of_a_tenth_of_a_standard_deviation_shows_at_five_thousand_
     found = 0
     for _ in range(40):
         batch = {f"n{i}": generator.normal(0.1 if i == 0 else 0.0, size=5000) for i in range(10)}
-        found += any(t.significant for t in detect_drift(fitted, count(fitted.grid, Table(batch))).features)
+        found += any(t.significant for t in detect_drift(fitted, count_profile(fitted.grid, Table(batch))).features)
     assert found >= 36  # 90 %
 
 
@@ -217,11 +219,11 @@ def test_predictions_and_labels_are_checked_where_both_sides_have_them() -> None
     table = Table({"x": np.arange(500.0)})
     score = np.linspace(0.0, 0.5, 500)
     reference = fit_profile(table, numeric=["x"], prediction=score, label=np.arange(500) % 2)
-    with_both = count(reference.grid, table, prediction=score + 0.3, label=np.arange(500) % 2)
+    with_both = count_profile(reference.grid, table, prediction=score + 0.3, label=np.arange(500) % 2)
     report = detect_drift(reference, with_both)
     assert report.drifted_features == ("prediction",)
     assert {test.role for test in report.features} == {"feature", "prediction", "label"}
-    alone: Profile = count(reference.grid, table)
+    alone: Profile = count_profile(reference.grid, table)
     assert dict(detect_drift(reference, alone).not_checked) == {
         "prediction": "not given in the batch",
         "label": "not given in the batch",

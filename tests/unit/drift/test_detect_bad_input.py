@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.drift.detect import DriftReport, detect_drift
-from contender.drift.profiles.profile import count, fit_profile, from_bytes, to_bytes
+from contender.drift.profiles.counting import count_profile, fit_profile
+from contender.drift.profiles.profile import from_bytes, to_bytes
 from contender.errors import InvalidInputError
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Table
@@ -235,7 +236,7 @@ def test_any_numbers_at_all_get_a_verdict(
     table, extra = sides(before)
     reference = fit_profile(table, numeric=["x"], categorical=["kind"], **extra)
     table, extra = sides(after)
-    batch = count(reference.grid, table, **extra)
+    batch = count_profile(reference.grid, table, **extra)
     policy = DriftPolicy(min_rows=1, min_blocks=2, null=null)
     sound(detect_drift(reference, batch, policy))
     sound(detect_drift(reference, batch, policy, earlier=[batch, batch], answered=0))

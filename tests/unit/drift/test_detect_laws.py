@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.drift.detect import DriftReport, detect_drift
-from contender.drift.profiles.profile import count
+from contender.drift.profiles.counting import count_profile
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Table
 from tests.unit.drift.drifting import Frame, categories, check, counted, days_of, fitted, restless, rows_of
@@ -169,6 +169,6 @@ def test_columns_that_the_reference_does_not_have_change_nothing(days: tuple[int
     before, after = mixed(random, 12), mixed(random, 3)
     reference = fitted(before, days=days[0] if days else None)
     blocks = days_of(rows_of(after), 3) if days else None
-    plain = detect_drift(reference, count(reference.grid, Table(after), blocks=blocks), POLICY)
+    plain = detect_drift(reference, count_profile(reference.grid, Table(after), blocks=blocks), POLICY)
     more = Table({**after, "new": np.full(rows_of(after), np.nan), "newer": categories(["z"] * rows_of(after))})
-    assert detect_drift(reference, count(reference.grid, more, blocks=blocks), POLICY) == plain
+    assert detect_drift(reference, count_profile(reference.grid, more, blocks=blocks), POLICY) == plain

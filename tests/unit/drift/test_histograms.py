@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contender.drift.detect import detect_drift
 from contender.drift.histograms import AT_LEAST, AT_MOST, BINS, LEVELS, LevelBars, NumberBars, bars_of, histograms
-from contender.drift.profiles.profile import count, fit_profile
+from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.table import Table
 
@@ -21,14 +21,14 @@ RNG = np.random.default_rng(5)
 
 def numbers(before: NDArray[np.float64], now: NDArray[np.float64]) -> NumberBars | None:
     reference = fit_profile(Table({"x": before}), numeric=["x"])
-    found = bars_of(reference, count(reference.grid, Table({"x": now})), "x")
+    found = bars_of(reference, count_profile(reference.grid, Table({"x": now})), "x")
     assert found is None or isinstance(found, NumberBars)
     return found
 
 
 def levels(before: list[str], now: list[str]) -> LevelBars:
     reference = fit_profile(Table({"x": np.array(before, dtype=object)}), categorical=["x"])
-    found = bars_of(reference, count(reference.grid, Table({"x": np.array(now, dtype=object)})), "x")
+    found = bars_of(reference, count_profile(reference.grid, Table({"x": np.array(now, dtype=object)})), "x")
     assert isinstance(found, LevelBars)
     return found
 
@@ -119,7 +119,7 @@ def test_what_drifted_is_drawn_and_the_closest_where_little_did(moved: int, draw
     before = Table({name: RNG.normal(size=2_000) for name in names})
     now = Table({name: RNG.normal(size=2_000) + 3.0 * (place < moved) for place, name in enumerate(names)})
     reference = fit_profile(before, numeric=names)
-    current = count(reference.grid, now)
+    current = count_profile(reference.grid, now)
     report = detect_drift(reference, current, DriftPolicy())
     found = histograms(reference, current, report)
     assert len(found) == drawn

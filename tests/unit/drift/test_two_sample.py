@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.grid import CategoricalGrid
-from contender.drift.profiles.profile import Counts
 from contender.drift.two_sample import (
     ks_p_value,
     levels_test,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.drift.profiles.cell_lookup import CellLookup, Scale, bucket_ends, counted, fit_lookup, rulers
-from contender.drift.profiles.grid import CHUNK_ROWS, NumericGrid, fit_numeric
+from contender.drift.profiles.cell_lookup import CellLookup, Scale, bucket_ends, count_by_sorting, fit_lookup, rulers
+from contender.drift.profiles.grid import CHUNK_ROWS, NumericGrid
+from contender.drift.profiles.grid_fitting import fit_numeric
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODEST = st.floats(-1e6, 1e6)
@@ -81,7 +82,7 @@ def test_more_values_than_a_chunk_are_all_counted() -> None:
 
 
 def looked_up(lookup: CellLookup, scale: Scale, asked: np.ndarray) -> list[int]:
-    return lookup.count(asked, scale.place(asked)).tolist()
+    return lookup.count_by_bucket(asked, scale.place(asked)).tolist()
 
 
 def test_values_in_divided_buckets_are_sorted_and_counted_all_the_same() -> None:
@@ -149,6 +150,6 @@ def test_continuous_values_are_sorted_only_at_the_ends_of_the_range() -> None:
 
 @given(st.lists(TIED), st.lists(TIED, unique=True))
 def test_counting_by_sorting_is_counting_by_searching(values: list[float], edges: list[float]) -> None:
-    assert counted(np.array(values), np.sort(np.array(edges))).tolist() == searched(
+    assert count_by_sorting(np.array(values), np.sort(np.array(edges))).tolist() == searched(
         np.sort(np.array(edges)), np.array(values)
     )

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from contender.drift.profiles.counting import MAX_CELLS, count_profile, fit_profile
+from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.distances import (
     ks_distance,
     ks_distance_error,
@@ -21,7 +23,6 @@ from contender.drift.profiles.distances import (
     wasserstein_distance_error,
 )
 from contender.drift.profiles.grid import NumericGrid
-from contender.drift.profiles.profile import MAX_CELLS, Counts, count, fit_profile
 from contender.table import Table
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -41,7 +42,7 @@ def numbers(
     fitted = fit_profile(Table({"x": reference}), numeric=["x"], max_cells=max_cells)
     grid = fitted.grid.columns[0]
     assert isinstance(grid, NumericGrid)
-    return grid, fitted.counts["x"], count(fitted.grid, Table({"x": current})).counts["x"]
+    return grid, fitted.counts["x"], count_profile(fitted.grid, Table({"x": current})).counts["x"]
 
 
 def exact_ks(before: np.ndarray, after: np.ndarray) -> float:

@@ -10,17 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from contender.drift.profiles.grid import (
-    BLOCK_CELLS,
-    OTHER,
-    UNSEEN,
-    CategoricalGrid,
-    Grid,
-    NumericGrid,
-    ProfileGrid,
-    fit_categorical,
-    fit_numeric,
-)
+from contender.drift.profiles.grid import BLOCK_CELLS, OTHER, UNSEEN, CategoricalGrid, Grid, NumericGrid, ProfileGrid
+from contender.drift.profiles.grid_fitting import fit_categorical, fit_numeric
 from contender.table import Categories
 
 ANY_NUMBERS = arrays(np.float64, st.integers(1, 80), elements=st.floats(allow_nan=True, allow_infinity=True))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.drift.profiles.grid import CategoricalGrid, NumericGrid, ProfileGrid
-from contender.drift.profiles.profile import Profile, count, fit_profile, from_bytes, to_bytes
+from contender.drift.profiles.profile import Profile, from_bytes, to_bytes
 from contender.errors import IntegrityError, InvalidInputError
 from contender.table import Categories, Table
 
@@ -31,8 +32,8 @@ def test_merged_numbers_are_the_profile_of_both_tables_together(
     fitted: np.ndarray, first: np.ndarray, second: np.ndarray, max_cells: int
 ) -> None:
     grid = fit_profile(Table({"x": fitted}), numeric=["x"], max_cells=max_cells).grid
-    apart = count(grid, Table({"x": first})).merge(count(grid, Table({"x": second})))
-    assert apart == count(grid, Table({"x": np.concatenate([first, second])}))
+    apart = count_profile(grid, Table({"x": first})).merge(count_profile(grid, Table({"x": second})))
+    assert apart == count_profile(grid, Table({"x": np.concatenate([first, second])}))
 
 
 @given(ANY_LEVELS, ANY_LEVELS, ANY_LEVELS)
@@ -40,8 +41,10 @@ def test_merged_categories_are_the_profile_of_both_tables_together(
     fitted: list[str | None], first: list[str | None], second: list[str | None]
 ) -> None:
     grid = fit_profile(Table({"x": categories(fitted)}), categorical=["x"], max_levels=3, frequent_share=0.2).grid
-    apart = count(grid, Table({"x": categories(first)})).merge(count(grid, Table({"x": categories(second)})))
-    assert apart == count(grid, Table({"x": categories(first + second)}))
+    apart = count_profile(grid, Table({"x": categories(first)})).merge(
+        count_profile(grid, Table({"x": categories(second)}))
+    )
+    assert apart == count_profile(grid, Table({"x": categories(first + second)}))
 
 
 ROWS = st.lists(
@@ -63,7 +66,7 @@ def table_of(rows: list[tuple[float, str | None, str]]) -> tuple[Table, np.ndarr
 def counted(grid: ProfileGrid, rows: list[tuple[float, str | None, str]]) -> Profile:
     """With all that a profile can count: features, predictions, losses, labels and blocks."""
     table, blocks = table_of(rows)
-    return count(grid, table, prediction=table["x"], loss=table["x"], label=table["kind"], blocks=blocks)
+    return count_profile(grid, table, prediction=table["x"], loss=table["x"], label=table["kind"], blocks=blocks)
 
 
 def grid_of(rows: list[tuple[float, str | None, str]], max_cells: int) -> ProfileGrid:
@@ -113,7 +116,7 @@ def test_merging_three_profiles_does_not_depend_on_how_they_are_grouped() -> Non
     random = np.random.default_rng(4)
     parts = [random.standard_cauchy(size=size) * 1e3 for size in (1, 10, 5000)]
     grid = fit_profile(Table({"x": parts[2]}), numeric=["x"]).grid
-    first, second, third = (count(grid, Table({"x": part})) for part in parts)
+    first, second, third = (count_profile(grid, Table({"x": part})) for part in parts)
     assert first.merge(second).merge(third) == first.merge(second.merge(third)) == third.merge(first).merge(second)
 
 
@@ -213,7 +216,7 @@ def test_few_levels_all_have_a_cell_and_of_many_only_the_frequent_ones() -> None
     grid = reference.grid.columns[0]
     assert isinstance(grid, CategoricalGrid)
     assert (grid.levels, grid.closed, grid.cell_names) == (("a", "b"), False, ("a", "b", "(other)"))
-    assert count(reference.grid, Table({"x": categories(["z", "y", "b"])})).counts["x"].other_examples == (
+    assert count_profile(reference.grid, Table({"x": categories(["z", "y", "b"])})).counts["x"].other_examples == (
         "y",
         "z",
     )
@@ -242,17 +245,17 @@ def test_predictions_and_labels_are_columns_of_their_own_and_may_be_absent_later
         "(prediction)": "prediction",
         "(label)": "label",
     }
-    assert set(count(reference.grid, table).counts) == {"x"}
+    assert set(count_profile(reference.grid, table).counts) == {"x"}
     three = fit_profile(table, prediction=np.full((4, 3), 1 / 3), label=np.arange(4.0))
     assert [type(column) for column in three.grid.columns] == [NumericGrid] * 4
 
 
 def test_a_table_without_rows_is_counted_and_cannot_be_fitted() -> None:
     reference = fit_profile(Table({"x": np.arange(4.0)}), numeric=["x"], blocks=[1, 1, 2, 2])
-    empty = count(reference.grid, Table({"x": np.zeros(0)}), blocks=[])
+    empty = count_profile(reference.grid, Table({"x": np.zeros(0)}), blocks=[])
     assert (empty.rows, len(empty.blocks)) == (0, 0)
     assert reference.merge(empty) == reference == empty.merge(reference)
-    assert count(reference.grid, Table({"x": np.zeros(0)})).merge(reference) == reference
+    assert count_profile(reference.grid, Table({"x": np.zeros(0)})).merge(reference) == reference
     with pytest.raises(InvalidInputError, match="at least one row"):
         fit_profile(Table({"x": np.zeros(0)}), numeric=["x"])
 
@@ -262,12 +265,12 @@ NUMBERS, NAMES = Table({"x": np.arange(4.0)}), Table({"x": categories(list("abca
 
 def both_with_and_without_label() -> Profile:
     labelled = fit_profile(NUMBERS, numeric=["x"], label=np.arange(4.0))
-    return labelled.merge(count(labelled.grid, NUMBERS))
+    return labelled.merge(count_profile(labelled.grid, NUMBERS))
 
 
 def both_with_and_without_blocks() -> Profile:
     in_days = fit_profile(NUMBERS, numeric=["x"], blocks=[1, 1, 2, 2])
-    return in_days.merge(count(in_days.grid, NUMBERS))
+    return in_days.merge(count_profile(in_days.grid, NUMBERS))
 
 
 @pytest.mark.parametrize(
@@ -282,9 +285,9 @@ def both_with_and_without_blocks() -> Profile:
         (lambda: fit_profile(NUMBERS, numeric=["(label)"]), "rename the feature"),
         (lambda: fit_profile(NUMBERS, label=[1]), r"label must have shape \(4,\), but got \(1,\)"),
         (lambda: fit_profile(NUMBERS, prediction=np.zeros((3, 1))), "prediction must have shape"),
-        (lambda: count(fit_profile(NUMBERS, numeric=["x"]).grid, Table({})), r"lacks \['x'\]"),
+        (lambda: count_profile(fit_profile(NUMBERS, numeric=["x"]).grid, Table({})), r"lacks \['x'\]"),
         (
-            lambda: count(fit_profile(NUMBERS, label=np.arange(4.0)).grid, NUMBERS, label=["a"] * 4),
+            lambda: count_profile(fit_profile(NUMBERS, label=np.arange(4.0)).grid, NUMBERS, label=["a"] * 4),
             "must hold numbers as in the reference",
         ),
         (
@@ -348,7 +351,9 @@ def test_whole_numbers_are_counted_as_the_same_floats(dtype: type, high: int) ->
     fitted = fit_profile(Table({"x": reference}), numeric=["x"], max_cells=1000)
     assert fitted == fit_profile(Table({"x": reference.astype(np.float64)}), numeric=["x"], max_cells=1000)
     for rows in (batch, batch[:0], np.array([low, high, low], dtype=dtype)):
-        assert count(fitted.grid, Table({"x": rows})) == count(fitted.grid, Table({"x": rows.astype(np.float64)}))
+        assert count_profile(fitted.grid, Table({"x": rows})) == count_profile(
+            fitted.grid, Table({"x": rows.astype(np.float64)})
+        )
 
 
 def test_whole_numbers_that_no_float_can_tell_apart_are_counted_as_floats_are() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from contender.drift.profiles.counting import fit_profile
 from contender.drift.profiles.packing import packed
-from contender.drift.profiles.profile import Profile, fit_profile
+from contender.drift.profiles.profile import Profile
 from contender.drift.profiles.profile_store import Observations
 from contender.table import Table
 from tests.fakes import MemoryObjects

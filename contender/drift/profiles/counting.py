@@ -1,0 +1,228 @@
+"""Counting a table: on a grid that is fitted on it, or on one that was fitted before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from contender.drift.profiles.columns import (
+    LABEL,
+    LOSS,
+    PREDICTION,
+    Numbers,
+    Values,
+    categorical_values,
+    extra_columns,
+    numeric_values,
+)
+from contender.drift.profiles.counts import OTHER_EXAMPLES, Blocks, Counts
+from contender.drift.profiles.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid, ProfileGrid, Role
+from contender.drift.profiles.grid_fitting import fit_categorical, fit_numeric
+from contender.drift.profiles.profile import Profile
+from contender.errors import InvalidInputError
+from contender.table import Categories, Table
+
+MAX_CELLS = 5500
+SHORT_RANGE = 65_536
+"""Whole numbers within so short a range are counted one by one, and looked up once each."""
+
+
+def fit_profile(
+    table: Table,
+    *,
+    numeric: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    prediction: ArrayLike | None = None,
+    label: ArrayLike | None = None,
+    loss: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    max_cells: int = MAX_CELLS,
+    max_levels: int = 300,
+    frequent_share: float = 0.001,
+) -> Profile:
+    """Fix a grid on a reference table and count the table on it.
+
+    Missing values are NaN or None; infinities count as missing, since they come from a broken division more
+    often than from the world, and are also counted on their own. A KS distance
+    can be off by the rows of one cell: less than 2 / max_cells of the reference, and nothing at all in cells
+    of one value, so with no more distinct values than `max_cells` every distance is exact.
+
+    Parameters
+    ----------
+    numeric, categorical : columns to profile; other columns of the table are left alone.
+    prediction : (n,), (n, 1) or (n, k): a regression's prediction, the last of two probabilities, or each of
+        k. NaN in rows that were not predicted.
+    label : (n,) of floats (profiled as a number) or of strings or integers (profiled as a category).
+    loss : (n,) what each prediction cost; NaN in rows that were not predicted.
+    blocks : (n,) labels of rows that are not independent of each other (a day, a user), in the order of time.
+    max_cells : cells of a numeric grid, not counting those of single values.
+    max_levels : up to so many levels each has its own cell; of more, only the frequent ones have.
+    frequent_share : of how many rows a level must be to be frequent.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, of the wrong kind, or named twice, when there are no rows, or a limit is not
+        positive.
+    """
+    for name, limit in (("max_cells", max_cells), ("max_levels", max_levels)):
+        if limit < 1:
+            raise InvalidInputError(f"{name} must be at least 1, but got {limit}")
+    if len(table) == 0:
+        raise InvalidInputError("table must have at least one row to fit a profile on, but got 0")
+    repeated = [name for name, times in Counter([*numeric, *categorical]).items() if times > 1]
+    if repeated:
+        raise InvalidInputError(f"numeric and categorical must name each column once, but got {repeated} twice")
+    reserved = sorted({*numeric, *categorical} & {PREDICTION, LABEL, LOSS})
+    if reserved:
+        raise InvalidInputError(f"{reserved} are names of Contender's own columns; rename the feature")
+    columns: dict[str, tuple[Role, Values]] = {name: ("feature", numeric_values(table, name)) for name in numeric}
+    columns |= {name: ("feature", categorical_values(table, name)) for name in categorical}
+    columns |= extra_columns(prediction, label, loss, len(table))
+    grids: list[Grid] = [
+        fit_categorical(name, role, values, max_levels=max_levels, frequent_share=frequent_share)
+        if isinstance(values, Categories)
+        else fit_numeric(name, role, values.astype(np.float64, copy=False), max_cells)
+        for name, (role, values) in columns.items()
+    ]
+    return count_profile(ProfileGrid(tuple(grids)), table, prediction=prediction, label=label, loss=loss, blocks=blocks)
+
+
+def count_profile(
+    grid: ProfileGrid,
+    table: Table,
+    *,
+    prediction: ArrayLike | None = None,
+    label: ArrayLike | None = None,
+    loss: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+) -> Profile:
+    """Count a table, of any size down to no rows, on a reference's grid. Columns that the grid lacks are
+    ignored.
+
+    Raises
+    ------
+    InvalidInputError
+        When the table lacks a feature of the grid, or a column is of the wrong kind.
+
+    Examples
+    --------
+    >>> rooms = Table({"kind": np.array(["flat"] * 8 + ["house"] * 2, dtype=object)})
+    >>> grid = fit_profile(rooms, categorical=["kind"]).grid
+    >>> batch = Table({"kind": np.array(["flat", "boat", None], dtype=object)})
+    >>> dict(zip(grid.columns[0].cell_names, count_profile(grid, batch).counts["kind"].cells.tolist()))
+    {'flat': 1, 'house': 0, '(unseen)': 1}
+    """
+    lacking = [column.name for column in grid.columns if column.role == "feature" and column.name not in table.columns]
+    if lacking:
+        raise InvalidInputError(
+            f"table must have every feature of the reference profile, but lacks {lacking}; it has "
+            f"{sorted(table.columns)}"
+        )
+    extra = extra_columns(prediction, label, loss, len(table))
+    numbered = None if blocks is None else _NumberedBlocks.of(blocks, len(table))
+    counts: dict[str, Counts] = {}
+    by_block: dict[str, Integers] = {}
+    for column in grid.columns:
+        if column.role == "feature":
+            values_of = numeric_values if isinstance(column, NumericGrid) else categorical_values
+            values: Values = values_of(table, column.name)
+        elif column.name in extra:
+            values = extra[column.name][1]
+        else:
+            continue
+        _check_kind(column, values)
+        counts[column.name] = _count(column, values)
+        if numbered is not None and numbered.labels:
+            by_block[column.name] = numbered.count_cells(column, values)
+    return Profile(grid, len(table), counts, Blocks(numbered.labels, by_block) if by_block and numbered else Blocks())
+
+
+@dataclass(frozen=True)
+class _NumberedBlocks:
+    """The blocks in the order in which they came, and which of them each row is in."""
+
+    labels: tuple[str, ...]
+    of_row: Integers
+
+    @staticmethod
+    def of(blocks: ArrayLike, rows: int) -> _NumberedBlocks:
+        listed = np.asarray(blocks)
+        if listed.shape != (rows,):
+            raise InvalidInputError(f"blocks must have shape ({rows},), one label for each row, but got {listed.shape}")
+        numbers: dict[Any, int] = {}
+        of_row = np.array([numbers.setdefault(label, len(numbers)) for label in listed.tolist()], dtype=np.int64)
+        return _NumberedBlocks(tuple(map(str, numbers)), of_row)
+
+    def count_cells(self, grid: Grid, values: Values) -> Integers:
+        """(blocks, block cells + 1) how often each cell was hit; the last is rows without a value."""
+        width = len(grid.block_starts) + 1
+        # A missing value's code is the largest of all, above the cells.
+        places = np.minimum(_codes(grid, values), width - 1) + self.of_row * width
+        return np.bincount(places, minlength=len(self.labels) * width).reshape(-1, width)
+
+
+def _check_kind(grid: Grid, values: Values) -> None:
+    if isinstance(grid, NumericGrid) == isinstance(values, Categories):
+        kinds = ("numbers", "categories") if isinstance(grid, NumericGrid) else ("categories", "numbers")
+        raise InvalidInputError(f"{grid.name} must hold {kinds[0]} as in the reference, but got {kinds[1]}")
+
+
+def _count(grid: Grid, values: Values) -> Counts:
+    if isinstance(grid, NumericGrid) and not isinstance(values, Categories):
+        return _count_floats(grid, values) if values.dtype.kind == "f" else _count_whole(grid, values)
+    assert isinstance(grid, CategoricalGrid)
+    assert isinstance(values, Categories)
+    return _count_categorical(grid, values)
+
+
+def _codes(grid: Grid, values: Values) -> NDArray[np.uint8]:
+    if isinstance(grid, CategoricalGrid):
+        assert isinstance(values, Categories)
+        return grid.codes(values)
+    assert not isinstance(values, Categories)
+    return grid.codes(values)
+
+
+def _count_whole(grid: NumericGrid, values: Numbers) -> Counts:
+    lowest, highest = (int(values.min()), int(values.max())) if len(values) else (0, SHORT_RANGE)
+    if highest - lowest >= SHORT_RANGE:
+        return _count_floats(grid, values.astype(np.float64))
+    times = np.bincount(np.subtract(values, lowest, dtype=np.int64))
+    hit = np.flatnonzero(times)
+    cells, total = grid.tally_of_few((hit + lowest).astype(np.float64), times[hit])
+    return Counts(cells, minimum=float(lowest), maximum=float(highest), total=total)
+
+
+def _count_floats(grid: NumericGrid, values: Floats) -> Counts:
+    finite, missing, infinite = values, 0, 0
+    # Any value that is not a number makes both of them not a number, and infinities are at the ends.
+    ends = _ends(values)
+    if not isfinite(sum(ends)):
+        finite = values[np.isfinite(values)]
+        missing, infinite = len(values) - len(finite), int(np.isinf(values).sum())
+        ends = _ends(finite)
+    if len(finite) == 0:
+        return Counts(np.zeros(grid.size, dtype=np.int64), missing, infinite)
+    cells, steps = grid.tally(finite, ends)
+    return Counts(cells, missing, infinite, *ends, total=steps)
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+
+
+def _count_categorical(grid: CategoricalGrid, values: Categories) -> Counts:
+    times = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)
+    cell = grid.cells_of(values.levels)
+    cells = np.bincount(cell, times[1:], minlength=grid.size).astype(np.int64)
+    others = (
+        [values.levels[i] for i in np.flatnonzero((cell == len(grid.levels)) & (times[1:] > 0))] if cells[-1] else []
+    )
+    return Counts(cells, int(times[0]), other_examples=tuple(sorted(others)[:OTHER_EXAMPLES]))
