@@ -23,8 +23,9 @@ from contender.pipeline.training_policy import TrainingPolicy
 from contender.registry.candidate import Candidate
 from contender.replay.arms import Arm, Trained, arms_of
 from contender.replay.history import History, HistoryBatch
+from contender.replay.moment import training_part
 from contender.replay.report import Replay
-from contender.replay.simulate import replay, training_part
+from contender.replay.simulate import replay
 from contender.table import BLOCK, ORDER, Table
 from contender.training.cost import fargate_usd
 

@@ -1,0 +1,197 @@
+"""An arm on its way through the history: it goes through the loop's own decisions, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.evaluate import judge, judgement_of, unseen_rows
+from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
+from contender.drift.batch_check import check_batch, observe
+from contender.drift.profiles.profile import Profile
+from contender.drift.sequential_evidence import threshold_days
+from contender.errors import ContenderError
+from contender.replay.arms import Arm
+from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
+from contender.replay.prequential import Scored
+from contender.replay.report import DriftSeen, Judged, Step, Verdict
+from contender.stats.metrics import Metric
+from contender.table import ORDER
+from contender.training.retraining import grown
+
+
+@dataclass
+class ArmRunner:
+    """An arm on its way through the history."""
+
+    arm: Arm
+    metric: Metric
+    serving: ArmModel | None = None
+    waiting: ArmModel | None = None
+    earlier: list[Profile] = field(default_factory=list)
+    answered: int = 0
+    rows: int = 0
+    drift_began: float | None = None
+    challengers: list[Mapping[str, Any]] = field(default_factory=list)
+    looks: list[Judgement] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    scored: dict[int, Scored] = field(default_factory=dict)
+
+    def stand_by(self, position: int, verdict: Verdict, reason: str) -> None:
+        """Nothing can be done with this batch."""
+        self.steps.append(Step(position, verdict, reason, model=self.serving.made if self.serving else None))
+
+    def run_batch(self, moment: Moment, *, first: ArmModel | None) -> None:
+        """Answer the batch with the model that serves, then let the arm decide."""
+        before = self.serving
+        score = None
+        if before is not None:
+            scored = moment.score(self.arm.config, before.trained)
+            self.scored[moment.position] = scored
+            score = scored.value
+        if self.arm.kind == "policy":
+            step = self._loop(moment)
+        elif before is None:
+            step = self._begin(moment, first)
+        else:
+            step = self._unjudged(moment)
+        self.steps.append(replace(step, score=score, model=before.made if before else None))
+
+    def _loop(self, moment: Moment) -> Step:
+        """DetectDrift, JudgeWaiting, and a training if one is wanted."""
+        config = self.arm.config
+        if self.serving is None:
+            return self._train(moment, None)
+        current = moment.profile(config, self.serving.trained)
+        drift = self._check(moment, self.serving, current)
+        self.earlier.append(current)
+        window = moment.window(config, self.drift_began)
+        wanted = drift.drifted or grown(config, rows=row_count(window), rows_before=self.rows)
+        waited, again = self.waiting, self._judge_waiting(moment, drift)
+        if again is not None and (again.verdict == "promoted" or not wanted):
+            return again
+        if not wanted:
+            return Step(moment.position, "skipped", drift.reason, drift=drift)
+        step = self._train(moment, drift)
+        if again is None or again.judged is None or waited is None:
+            return step
+        return replace(step, reason=f"{superseded(waited.named, again.judged.verdict)} {step.reason}")
+
+    def _train(self, moment: Moment, drift: DriftSeen | None) -> Step:
+        """Train, EvaluateChallenger, Promote."""
+        began = self.drift_began if drift is None or drift.began is None else drift.began
+        try:
+            challenger = moment.training(self.arm.config, began)
+        except ContenderError as error:
+            return Step(moment.position, "failed", str(error), drift=drift)
+        self.drift_began = began
+        self.answered, self.rows = len(self.earlier), row_count(challenger.window)
+        self.challengers.append(challenger.trained.candidate.manifest)
+        step = self._decide(moment, challenger, drift)
+        return replace(step, trained=True, seconds=challenger.trained.seconds)
+
+    def _judge_waiting(self, moment: Moment, drift: DriftSeen) -> Step | None:
+        """What comes of the challenger that waits, if enough rows have come since it was judged."""
+        if self.waiting is None:
+            return None
+        last = self._last_look(self.waiting)
+        newer = sum(
+            int((batch.table[ORDER] > last.through_order).sum())
+            for batch in moment.since(self.waiting)
+            if last is not None and batch.table is not None
+        )
+        return self._decide(moment, self.waiting, drift) if is_due(last, newer) else None
+
+    def _decide(self, moment: Moment, challenger: ArmModel, drift: DriftSeen | None) -> Step:
+        """EvaluateChallenger, and what follows from its verdict."""
+        judged = self._judge(moment, challenger)
+        verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
+        self.waiting = challenger if judged.verdict == "inconclusive" and self.serving is not None else None
+        if judged.verdict == "wins":
+            verdict = "promoted" if self.serving else "first"
+            self._serve(challenger, moment)
+        return Step(moment.position, verdict, judged.reason, drift=drift, judged=judged)
+
+    def _last_look(self, challenger: ArmModel) -> Judgement | None:
+        version = challenger.trained.candidate.manifest["version"]
+        return last_of(look for look in self.looks if look.version == version)
+
+    def _check(self, moment: Moment, model: ArmModel, current: Profile) -> DriftSeen:
+        """DetectDrift, with the batches since the champion was trained."""
+        config = self.arm.config
+        check = check_batch(
+            config,
+            model.trained.reference,
+            moment.table,
+            model.trained.candidate,
+            current,
+            earlier=self.earlier,
+            answered=self.answered,
+        )
+        report, over_time = check.report, check.report.evidence
+        return DriftSeen(
+            report.drifted,
+            report.reason,
+            report.drifted_features,
+            level=over_time.level if over_time else 0.0,
+            threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
+            began=check.drift_began([order_from(batch) for batch in moment.since(model)]),
+        )
+
+    def _judge(self, moment: Moment, challenger: ArmModel) -> Judged:
+        """The comparison on all rows that neither model has seen, paying for the comparisons of this arm before it."""
+        config, manifest = self.arm.config, challenger.trained.candidate.manifest
+        champion = self.serving.trained.candidate if self.serving else None
+        before = champion.manifest if champion else None
+        table = rows_of([*challenger.window, *moment.since(challenger)])
+        unseen = table.select_rows(unseen_rows(table, manifest, before))
+        found = judge(
+            config,
+            unseen,
+            challenger.trained.candidate,
+            champion,
+            earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
+            metric=self.arm.metric,
+            seed=config.training.seed,
+        )
+        last = self._last_look(challenger)
+        reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
+        self.looks.append(judgement_of(manifest, moment.batch.name, found.verdict, unseen))
+        return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
+
+    def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
+        """An arm that judges nothing begins with the first champion of the pipeline's own policy."""
+        if first is None:
+            return Step(moment.position, "waiting", "there is no first champion yet")
+        self.serving = first
+        return Step(
+            moment.position, "first", "begins with the first champion", trained=True, seconds=first.trained.seconds
+        )
+
+    def _unjudged(self, moment: Moment) -> Step:
+        if not self._is_due():
+            return Step(moment.position, "kept", "no retraining is due")
+        try:
+            model = moment.training(self.arm.config, self.drift_began)
+        except ContenderError as error:
+            return Step(moment.position, "failed", str(error))
+        self._serve(model, moment)
+        return Step(moment.position, "replaced", "retrained, unjudged", trained=True, seconds=model.trained.seconds)
+
+    def _is_due(self) -> bool:
+        if self.arm.kind == "never":
+            return False
+        since = sum(step.verdict in ("kept", "failed", "replaced") for step in self.steps) + 1
+        return self.arm.kind == "always" or since % self.arm.each == 0
+
+    def _serve(self, model: ArmModel, moment: Moment) -> None:
+        """Hand over to a model, with the batches since its training as its own drift check sees them."""
+        self.serving, self.answered = model, 0
+        grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
+        self.earlier = [
+            observe(self.arm.config, grid, batch.table, candidate)
+            for batch in moment.since(model)
+            if batch.table is not None
+        ]

@@ -1,0 +1,170 @@
+"""A batch on its day: what has arrived so far, and what arms share about it: trainings, scores and profiles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from contender.drift.batch_check import observe
+from contender.drift.profiles.profile import Profile
+from contender.errors import ContenderError, InvalidInputError
+from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
+from contender.pipeline.drift_policy import DriftPolicy
+from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.replay.arms import Train, Trained
+from contender.replay.history import HistoryBatch
+from contender.replay.prequential import Scored, score
+from contender.stats.metrics import Metric
+from contender.table import BLOCK, ORDER, Table
+from contender.training.window import training_window
+
+
+@dataclass(frozen=True)
+class ArmModel:
+    """A model in an arm's hands.
+
+    Attributes
+    ----------
+    window : the batches that it was trained with.
+    arrived : how many batches had come by then.
+    """
+
+    trained: Trained
+    window: Sequence[HistoryBatch]
+    arrived: int
+
+    @property
+    def made(self) -> str:
+        """The last batch that it was trained with."""
+        return self.window[-1].name
+
+    @property
+    def named(self) -> str:
+        """As a challenger, in words."""
+        return f"{self.made}'s challenger"
+
+
+@dataclass
+class Moment:
+    """A batch on its day: what has arrived so far, and what arms share about it.
+
+    A model depends on the batches it was trained on and the configuration; all arms that retrain today train on a
+    window that ends today, so a cache that lives for a batch misses nothing.
+    """
+
+    position: int
+    batch: HistoryBatch
+    arrived: Sequence[HistoryBatch]
+    train: Train
+    metric: Metric
+    seed: int
+    trainings: dict[str, Trained | ContenderError] = field(default_factory=dict)
+    _scores: dict[int, Scored] = field(default_factory=dict)
+    _profiles: dict[int, Profile] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """Today's rows.
+
+        Raises
+        ------
+        InvalidInputError
+            When the batch is in quarantine.
+        """
+        if self.batch.table is None:
+            raise InvalidInputError(f"batch {self.batch.name} is in quarantine")
+        return self.batch.table
+
+    def window(self, config: PipelineConfig, since: float | None) -> Sequence[HistoryBatch]:
+        """The batches that the loop would train on today, with the last drift's beginning by the order of its rows."""
+        return training_window(self.arrived, config.training, since, order_to=order_to)
+
+    def since(self, model: ArmModel) -> Sequence[HistoryBatch]:
+        """The batches that came after a model's training, today's too."""
+        return self.arrived[model.arrived :]
+
+    def training(self, config: PipelineConfig, since: float | None) -> ArmModel:
+        """The model that a training today gives, on the `window` of these.
+
+        Raises
+        ------
+        ContenderError
+            When none comes of it, each time it is asked for.
+        """
+        needed = training_part(config)
+        window = self.window(config, since)
+        key = json.dumps([len(window), window[0].name, asdict(needed)], sort_keys=True, default=str)
+        if key not in self.trainings:
+            columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
+            try:
+                rows = rows_of(window).select_columns(columns)
+                self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))
+            except ContenderError as error:
+                self.trainings[key] = error
+        found = self.trainings[key]
+        if isinstance(found, ContenderError):
+            raise found
+        return ArmModel(found, window, len(self.arrived))
+
+    def _dated(self, model: Trained, number: int) -> Trained:
+        """The model with a version and a date in its manifest that sort in the order of the history, and its run."""
+        version = f"{self.position:06d}-{number}"
+        manifest = {**model.candidate.manifest, "version": version, "created_at": version, "run_id": self.batch.name}
+        return replace(model, candidate=replace(model.candidate, manifest=manifest))
+
+    def score(self, config: PipelineConfig, model: Trained) -> Scored:
+        """The metric of a model on today's rows, on the rows as they are and on resamples of their blocks."""
+        if id(model) not in self._scores:
+            self._scores[id(model)] = score(
+                config, self.metric, self.table, model.candidate, seed=self.seed + self.position
+            )
+        return self._scores[id(model)]
+
+    def profile(self, config: PipelineConfig, model: Trained) -> Profile:
+        """Today's rows as the drift check sees them."""
+        if id(model) not in self._profiles:
+            self._profiles[id(model)] = observe(config, model.reference.profile.grid, self.table, model.candidate)
+        return self._profiles[id(model)]
+
+
+def rows_of(batches: Sequence[HistoryBatch]) -> Table:
+    """The rows of several batches in one table."""
+    return Table.concatenate([batch.table for batch in batches if batch.table is not None])
+
+
+def order_from(batch: HistoryBatch) -> float:
+    """The smallest order among a batch's rows."""
+    return float(batch.table[ORDER].min()) if batch.table is not None else -np.inf
+
+
+def order_to(batch: HistoryBatch) -> float:
+    """The largest order among a batch's rows."""
+    return float(batch.table[ORDER].max()) if batch.table is not None else -np.inf
+
+
+def row_count(batches: Sequence[HistoryBatch]) -> int:
+    """How many rows several batches have."""
+    return sum(len(batch.table) for batch in batches if batch.table is not None)
+
+
+def training_part(config: PipelineConfig) -> PipelineConfig:
+    """The configuration without what training does not depend on: what decides about a model makes no other model.
+
+    The metric stays: a search goes by it, and a training refuses rows on which it is undefined.
+    """
+    return replace(
+        config,
+        name="replay",
+        description="",
+        path="",
+        drift=DriftPolicy(),
+        promotion=PromotionPolicy(
+            metric=config.promotion.metric, metric_greater_is_better=config.promotion.metric_greater_is_better
+        ),
+        schedule=SchedulePolicy(),
+        alarms=AlarmPolicy(),
+        notify=NotifyPolicy(),
+    )
