@@ -38,7 +38,7 @@ class WarmStore(Protocol):
     def get(self, sha256: str) -> bytes | None:
         """The bytes with this digest, checked; None where they are not kept."""
 
-    def put(self, sha256: str, body: bytes) -> None:
+    def keep(self, sha256: str, body: bytes) -> None:
         """Keep bytes, if there is room."""
 
     def remembered(self, key: str) -> StoredObject | None:

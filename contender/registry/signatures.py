@@ -49,6 +49,6 @@ def require_signature(key_id: str, verify: Verify) -> Check:
                 f"the signature of {model.version} is not one of {key_id} over its manifest; it is not used"
             )
         if reader.warm is not None:
-            reader.warm.put(sha256(verdict), verdict)
+            reader.warm.keep(sha256(verdict), verdict)
 
     return check

@@ -101,7 +101,7 @@ class ModelReader:
 
     def _keep(self, digest: str, body: bytes) -> None:
         if self.warm is not None:
-            self.warm.put(digest, body)
+            self.warm.keep(digest, body)
 
 
 @dataclass(frozen=True)

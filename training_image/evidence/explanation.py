@@ -32,7 +32,7 @@ from training_image.evidence.overfit import Scored
 from training_image.evidence.permutation import importances
 from training_image.evidence.shapley import linear_values, paths_of, tree_values
 from training_image.evidence.trees import LOG_ODDS, LOGARITHM, PROBABILITY, VALUE, ensemble_of
-from training_image.export.export import predict
+from training_image.export.export import pipeline_predictions
 from training_image.rows.take import spread
 
 FORMAT = 1
@@ -218,7 +218,7 @@ def _of_trees(traced: Traced, rows: Matrix) -> tuple[Floats, str, Matrix] | str:
         return f"They would take too long for {len(ensemble.trees)} trees with this many leaves."
     rows = rows[spread(len(rows), SHAP_WORK // work)]
     found, expected = tree_values(ensemble, traced.columns(rows).astype(np.float32), paths)
-    miss = _miss(found.sum(axis=1) + expected, ensemble.unit, predict(traced.pipeline, rows))
+    miss = _miss(found.sum(axis=1) + expected, ensemble.unit, pipeline_predictions(traced.pipeline, rows))
     if not miss <= ADDS_UP:
         return f"They are not exact for {name}: their sum differs from its predictions by up to {miss:.2g}."
     values = np.zeros((len(found), traced.features, found.shape[2]))

@@ -47,7 +47,7 @@ Matrix = NDArray[np.float32]
 Predictions = NDArray[np.float64]
 
 
-def predict(pipeline: Pipeline | Calibrated, matrix: Matrix) -> Predictions:
+def pipeline_predictions(pipeline: Pipeline | Calibrated, matrix: Matrix) -> Predictions:
     """The pipeline's own predictions (n, k): a probability for each class, or one value."""
     with own_threads():
         if hasattr(pipeline, "predict_proba"):
@@ -221,7 +221,7 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
         When the trained pipeline itself has no finite prediction for a row.
     """
     rows = with_missing_values(matrix)
-    expected = predict(pipeline, rows)
+    expected = pipeline_predictions(pipeline, rows)
     check_finite(pipeline, rows, expected)
     try:
         found = score_onnx(graph, rows)

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from contender.data.encoding import FeatureEncoding, encode
 from contender.table import Table
-from training_image.export.export import predict
+from training_image.export.export import pipeline_predictions
 from training_image.onnx_parts.calibration import Calibrated
 
 FORMAT = 1
@@ -40,7 +40,7 @@ def golden_file(
     typical : as `typical_row` makes it.
     """
     rows = golden_rows(holdout, encodings, typical)
-    predictions = predict(pipeline, encode(table_of(rows, encodings), encodings))
+    predictions = pipeline_predictions(pipeline, encode(table_of(rows, encodings), encodings))
     content = {
         "format": FORMAT,
         "requests": [{"rows": [row]} for row in rows],

@@ -14,7 +14,7 @@ from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.stats.metrics import METRICS
 from training_image.estimators.catalogue import fit_estimator
-from training_image.export.export import check_finite, for_all_classes, predict
+from training_image.export.export import check_finite, for_all_classes, pipeline_predictions
 from training_image.fit.early_stopping import find_rounds, with_rounds
 from training_image.onnx_parts.calibration import (
     Calibrated,
@@ -86,7 +86,7 @@ def decide(
         config = with_rounds(config, stopping.rounds)
         report(f"{stopping.rounds} of {stopping.of} rounds are best on {len(validation)} validation rows")
     pipeline = fit_estimator(config, training.matrix, training.target, training.weights)
-    answers = for_all_classes(pipeline, predict(pipeline, validation.matrix), classes)
+    answers = for_all_classes(pipeline, pipeline_predictions(pipeline, validation.matrix), classes)
     check_finite(pipeline, validation.matrix, answers)
     parameters: tuple[float, ...] = ()
     section, smoothing = None, smoothing_of(pipeline)

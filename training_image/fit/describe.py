@@ -14,7 +14,7 @@ from training_image.estimators.catalogue import fit_estimator
 from training_image.evidence import explanation as explaining
 from training_image.evidence import files as evidence
 from training_image.evidence.overfit import Scored
-from training_image.export.export import for_all_classes, predict
+from training_image.export.export import for_all_classes, pipeline_predictions
 from training_image.fit.decide import Decided
 from training_image.fit.rounds import rounds_of
 from training_image.rows.prepare import Prepared
@@ -94,6 +94,7 @@ class Refitting:
         trained = fit_estimator(self.decided.config, some.matrix, some.target, some.weights)
         pipeline = self.decided.applied(trained)
         on_these, on_holdout = (
-            for_all_classes(pipeline, predict(pipeline, matrix), self.columns) for matrix in (some.matrix, self.holdout)
+            for_all_classes(pipeline, pipeline_predictions(pipeline, matrix), self.columns)
+            for matrix in (some.matrix, self.holdout)
         )
         return on_these, on_holdout

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contender.comparison.compare import naive_predictions
 from contender.errors import ContenderError, TrainingFailedError
 from contender.stats.metrics import Metric
-from training_image.export.export import for_all_classes, predict
+from training_image.export.export import for_all_classes, pipeline_predictions
 from training_image.task.progress import Report
 
 Indices: TypeAlias = NDArray[np.int64]
@@ -61,7 +61,7 @@ def score_fold(pipeline: Any, rows: Rows, newer: Indices, metric: Metric) -> flo
     TrainingFailedError
         When a prediction is not finite, or the metric is undefined.
     """
-    predictions = for_all_classes(pipeline, predict(pipeline, rows.matrix[newer]), rows.columns)
+    predictions = for_all_classes(pipeline, pipeline_predictions(pipeline, rows.matrix[newer]), rows.columns)
     unusable = int((~np.isfinite(predictions)).any(axis=1).sum())
     if unusable:
         raise TrainingFailedError(f"the model predicts no finite number for {unusable} of {len(newer)} rows")

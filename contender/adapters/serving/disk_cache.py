@@ -46,7 +46,7 @@ class WarmFiles:
             path.unlink()
         return None
 
-    def put(self, sha256: str, body: bytes) -> None:
+    def keep(self, sha256: str, body: bytes) -> None:
         """Store the file, deleting the least recently used ones; a full disk is no error."""
         if len(body) > self._max_bytes:
             return

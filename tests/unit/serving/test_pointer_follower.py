@@ -48,7 +48,7 @@ class Disk:
     def get(self, sha256: str) -> bytes | None:
         return self.files.get(sha256)
 
-    def put(self, sha256: str, body: bytes) -> None:
+    def keep(self, sha256: str, body: bytes) -> None:
         self.files[sha256] = body
 
     def remembered(self, key: str) -> StoredObject | None:

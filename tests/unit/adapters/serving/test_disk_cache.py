@@ -29,33 +29,33 @@ def warm(tmp_path: Path) -> WarmFiles:
     return WarmFiles(tmp_path / "warm", max_bytes=1000)
 
 
-def put(warm: WarmFiles, body: bytes, *, used_at: float, folder: Path) -> str:
+def keep(warm: WarmFiles, body: bytes, *, used_at: float, folder: Path) -> str:
     """Keep bytes as if they had been used last at a time."""
-    warm.put(named(body), body)
+    warm.keep(named(body), body)
     os.utime(folder / "warm" / named(body), (used_at, used_at))
     return named(body)
 
 
 def test_what_is_kept_is_found_by_another_process(warm: WarmFiles, tmp_path: Path) -> None:
     assert warm.get(named(b"model")) is None
-    warm.put(named(b"model"), b"model")
+    warm.keep(named(b"model"), b"model")
     assert WarmFiles(tmp_path / "warm").get(named(b"model")) == b"model"
 
 
 @pytest.mark.parametrize("damage", [b"", b"mode", b"modem"])
 def test_a_damaged_file_is_not_used_and_replaced(warm: WarmFiles, tmp_path: Path, damage: bytes) -> None:
-    warm.put(named(b"model"), b"model")
+    warm.keep(named(b"model"), b"model")
     (tmp_path / "warm" / named(b"model")).write_bytes(damage)
     assert warm.get(named(b"model")) is None
-    warm.put(named(b"model"), b"model")
+    warm.keep(named(b"model"), b"model")
     assert warm.get(named(b"model")) == b"model"
 
 
 def test_what_was_not_used_for_longest_makes_room(warm: WarmFiles, tmp_path: Path) -> None:
-    oldest = put(warm, b"a" * 400, used_at=1, folder=tmp_path)
-    read = put(warm, b"b" * 400, used_at=0, folder=tmp_path)
+    oldest = keep(warm, b"a" * 400, used_at=1, folder=tmp_path)
+    read = keep(warm, b"b" * 400, used_at=0, folder=tmp_path)
     assert warm.get(read) is not None
-    newest = put(warm, b"c" * 400, used_at=3, folder=tmp_path)
+    newest = keep(warm, b"c" * 400, used_at=3, folder=tmp_path)
     assert [warm.get(name) is not None for name in (oldest, read, newest)] == [False, True, True]
 
 
@@ -65,7 +65,7 @@ def test_the_folder_never_outgrows_its_bound(tmp_path_factory: pytest.TempPathFa
     warm = WarmFiles(folder, max_bytes=1000)
     for number, size in enumerate(sizes):
         body = bytes([number]) * size
-        warm.put(named(body), body)
+        warm.keep(named(body), body)
         assert sum(path.stat().st_size for path in folder.iterdir()) <= 1000
         assert warm.get(named(body)) == (body if size <= 1000 else None)
 
@@ -90,7 +90,7 @@ def test_a_damaged_pointer_is_forgotten(warm: WarmFiles, tmp_path: Path, damage:
 def test_a_disk_that_cannot_be_written_keeps_nothing_and_harms_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     warm = WarmFiles(tmp_path / "file")
-    warm.put(named(b"x"), b"x")
+    warm.keep(named(b"x"), b"x")
     warm.remember("k", StoredObject(b"one", '"1"'))
     assert (warm.get(named(b"x")), warm.remembered("k")) == (None, None)
 
@@ -102,7 +102,7 @@ def test_many_threads_may_keep_and_read_at_the_same_time(tmp_path: Path) -> None
 
     def use() -> None:
         for body in bodies:
-            warm.put(named(body), body)
+            warm.keep(named(body), body)
             found = warm.get(named(body))
             if found not in (None, body):
                 wrong.append(body)

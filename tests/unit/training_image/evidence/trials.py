@@ -14,7 +14,7 @@ from contender.table import Table
 from training_image.estimators.catalogue import fit_estimator
 from training_image.evidence.files import Inputs, build
 from training_image.evidence.overfit import Scored
-from training_image.export.export import predict
+from training_image.export.export import pipeline_predictions
 
 ROWS, DAYS = 1200, 12
 
@@ -52,8 +52,8 @@ class Trial:
         self.matrix, self.newest = (encode(self.table.select_rows(rows), self.encodings) for rows in (~held, held))
         self.target = target[~held]
         self.pipeline = fit_estimator(config, self.matrix, self.target)
-        self.training = Scored(self.target, predict(self.pipeline, self.matrix), blocks[~held])
-        self.holdout = Scored(target[held], predict(self.pipeline, self.newest), blocks[held])
+        self.training = Scored(self.target, pipeline_predictions(self.pipeline, self.matrix), blocks[~held])
+        self.holdout = Scored(target[held], pipeline_predictions(self.pipeline, self.newest), blocks[held])
 
     @property
     def positive(self) -> str | None:
@@ -73,4 +73,4 @@ class Trial:
 
     def refit(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         pipeline = fit_estimator(self.config, self.matrix[rows], self.target[rows])
-        return predict(pipeline, self.matrix[rows]), predict(pipeline, self.newest)
+        return pipeline_predictions(pipeline, self.matrix[rows]), pipeline_predictions(pipeline, self.newest)

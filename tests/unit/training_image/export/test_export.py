@@ -25,7 +25,7 @@ from contender.storage import sha256
 from training_image.estimators.catalogue import build_estimator, fit_estimator
 from training_image.export.export import (
     check_parity,
-    predict,
+    pipeline_predictions,
     round_thresholds,
     score_onnx,
     to_onnx,
@@ -139,11 +139,11 @@ def test_numbers_that_are_neighbours_in_float32_stay_on_their_side_of_a_split(es
 def test_rounding_thresholds_changes_no_prediction(estimator: str, task: str) -> None:
     matrix, target = rows_of(task)
     pipeline = fit_estimator(config_of(estimator, task), matrix, target)
-    before = predict(pipeline, matrix)
+    before = pipeline_predictions(pipeline, matrix)
 
     round_thresholds(pipeline)
 
-    assert np.array_equal(before, predict(pipeline, matrix))
+    assert np.array_equal(before, pipeline_predictions(pipeline, matrix))
 
 
 def test_native_categories_are_a_conversion_that_parity_refuses() -> None:
@@ -284,7 +284,7 @@ def test_the_kept_pipeline_opens_without_trusting_foreign_code() -> None:
     kept = to_skops(pipeline)
     again = skops.io.loads(kept, trusted=skops.io.get_untrusted_types(data=kept))
 
-    assert np.array_equal(predict(again, matrix), predict(pipeline, matrix))
+    assert np.array_equal(pipeline_predictions(again, matrix), pipeline_predictions(pipeline, matrix))
 
 
 def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:

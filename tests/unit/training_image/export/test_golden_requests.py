@@ -16,7 +16,7 @@ from contender.pipeline.training_policy import TrainingPolicy
 from contender.rollout.golden_requests import Golden
 from contender.table import Table
 from training_image.estimators.catalogue import fit_estimator
-from training_image.export.export import predict, score_onnx, to_onnx
+from training_image.export.export import pipeline_predictions, score_onnx, to_onnx
 from training_image.export.golden_requests import (
     MOST_ROWS,
     MOST_UNSEEN,
@@ -116,7 +116,7 @@ def test_the_predictions_are_the_pipelines_own_for_the_rows_as_they_are_sent(tas
 
     assert all(len(request["rows"]) == 1 for request in golden.requests)
     sent = table_of([request["rows"][0] for request in json.loads(body)["requests"]], BOTH)
-    expected = predict(pipeline, encode(sent, BOTH))
+    expected = pipeline_predictions(pipeline, encode(sent, BOTH))
     np.testing.assert_array_equal(np.array(golden.predictions), expected)
     served = score_onnx(to_onnx(pipeline, 2), encode(sent, BOTH))
     np.testing.assert_allclose(served, expected, rtol=1e-5)

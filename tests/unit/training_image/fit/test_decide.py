@@ -11,7 +11,7 @@ from contender.errors import TrainingFailedError
 from tests.unit.training_image.export.test_export import ESTIMATORS, LIGHTGBM
 from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, train_on
 from training_image.evidence import files as evidence
-from training_image.export.export import predict, score_onnx
+from training_image.export.export import pipeline_predictions, score_onnx
 from training_image.fit.fit import train
 from training_image.onnx_parts.calibration import Calibrated, trained_part
 
@@ -62,8 +62,8 @@ def test_calibration_is_part_of_what_is_served(estimator: str, task: str) -> Non
     from contender.data.encoding import encode
 
     matrix = encode(table.select_rows(order >= 10 * ROWS_A_DAY), model.encodings)
-    served, raw = score_onnx(model.onnx, matrix), predict(trained_part(model.pipeline), matrix)
-    assert np.abs(served - predict(model.pipeline, matrix)).max() < 1e-5
+    served, raw = score_onnx(model.onnx, matrix), pipeline_predictions(trained_part(model.pipeline), matrix)
+    assert np.abs(served - pipeline_predictions(model.pipeline, matrix)).max() < 1e-5
     assert np.abs(served - raw).max() > 1e-3
 
 

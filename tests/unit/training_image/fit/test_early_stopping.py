@@ -15,7 +15,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from tests.unit.training_image.export.test_export import LIGHTGBM, TASKS, rows_of
 from training_image.estimators.catalogue import fit_estimator
-from training_image.export.export import predict
+from training_image.export.export import pipeline_predictions
 from training_image.fit.early_stopping import best_round, find_rounds, with_rounds
 from training_image.rows.take import Rows
 
@@ -65,7 +65,7 @@ def test_the_losses_are_those_of_models_with_so_many_rounds(estimator: str) -> N
     config, training, validation = config_of(estimator, "binary"), rows("binary", seed=3), rows("binary", seed=4)
     found = find_rounds(config, training, validation)
     fewer = fit_estimator(with_rounds(config, found.rounds), training.matrix, training.target)
-    likely = predict(fewer, validation.matrix)[np.arange(len(validation)), validation.target]
+    likely = pipeline_predictions(fewer, validation.matrix)[np.arange(len(validation)), validation.target]
 
     assert found.curve[found.rounds - 1][1] == pytest.approx(-np.log(likely).mean(), rel=1e-6)
 
@@ -83,7 +83,7 @@ def test_a_regression_is_stopped_by_the_loss_that_it_is_trained_on(loss: dict[st
     config = config_of("hist_gradient_boosting", "regression", **loss)
     found = find_rounds(config, training, validation)
     fewer = fit_estimator(with_rounds(config, found.rounds), training.matrix, training.target)
-    errors = validation.target - predict(fewer, validation.matrix)[:, 0]
+    errors = validation.target - pipeline_predictions(fewer, validation.matrix)[:, 0]
     expected = np.abs(errors).mean() if "quantile" not in loss else np.maximum(0.9 * errors, -0.1 * errors).mean()
 
     assert found.curve[found.rounds - 1][1] == pytest.approx(expected, rel=1e-6)

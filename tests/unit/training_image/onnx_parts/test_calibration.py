@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from contender.errors import TrainingFailedError
 from tests.unit.training_image.export.test_export import ESTIMATORS, config_of, rows_of
 from training_image.estimators.catalogue import fit_estimator
-from training_image.export.export import check_parity, predict, score_onnx, to_onnx, to_skops
+from training_image.export.export import check_parity, pipeline_predictions, score_onnx, to_onnx, to_skops
 from training_image.onnx_parts.calibration import (
     EXACT,
     Calibrated,
@@ -57,7 +57,7 @@ def test_a_model_that_is_surer_than_float32_can_say_is_calibrated_alike() -> Non
     parameters = {"max_iter": 200, "learning_rate": 0.3}
     config = config_of("hist_gradient_boosting", "binary", numeric=("a",), categorical=(), parameters=parameters)
     pipeline = fit_estimator(config, matrix, target)
-    assert predict(pipeline, matrix)[:, 0].min() < 1e-6
+    assert pipeline_predictions(pipeline, matrix)[:, 0].min() < 1e-6
 
     model = Calibrated(pipeline, (0.2, 0.1), smoothing_of(pipeline))
     check_parity(model, to_onnx(model, 1), matrix)

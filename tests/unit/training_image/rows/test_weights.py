@@ -11,7 +11,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from tests.unit.training_image.export.test_export import rows_of
 from training_image.estimators.catalogue import fit_estimator
-from training_image.export.export import predict
+from training_image.export.export import pipeline_predictions
 from training_image.rows.weights import sample_weights
 
 DAYS = np.repeat(np.arange(10.0), 4)
@@ -54,6 +54,8 @@ def test_how_much_all_rows_weigh_together_changes_no_model(estimator: str) -> No
         training=TrainingPolicy(estimator=estimator),
     )
     weights = np.linspace(0.5, 1.5, len(target))
-    whole, part = (predict(fit_estimator(config, matrix, target, share * weights), matrix) for share in (1.0, 2.0**-9))
+    whole, part = (
+        pipeline_predictions(fit_estimator(config, matrix, target, share * weights), matrix) for share in (1.0, 2.0**-9)
+    )
 
     assert np.abs(whole - part).max() < 1e-6
