@@ -17,7 +17,8 @@ from contender.pipeline.config import parse_pipeline
 from contender.ports import Objects
 from contender.registry.pointer import Pointer
 from contender.registry.versions import REFERENCE, ModelVersion
-from contender.steps.loop_run import Emit, LoadModel, LoopRun, ReadRows, ScoringRun
+from contender.steps.loop_run import Emit, LoopRun
+from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.table import Table
 from contender.training.fingerprint import fingerprint
 from contender.training.retraining import why_grown, why_requested

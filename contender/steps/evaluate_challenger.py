@@ -23,7 +23,8 @@ from contender.registry.candidate import Candidate
 from contender.registry.versions import ModelVersion
 from contender.rollout.approval import asks_a_person
 from contender.stats.metrics import Metric
-from contender.steps.loop_run import Emit, LoadModel, ReadRows, ScoringRun
+from contender.steps.loop_run import Emit
+from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.table import Table
 from contender.training.reuse import not_trained_again
 from contender.workflow.messages import Comparison, RunState

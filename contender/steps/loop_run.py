@@ -1,36 +1,18 @@
-"""What the states of the loop gather alike: a run's folder and pipeline file, and its pipeline's data and models."""
+"""What the states of the loop gather alike: the folder of a run, and the models and judgements of its pipeline.
+
+A state that decides about rows, and so loads numpy, has a `contender.steps.scoring_run.ScoringRun`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol
 
 from contender.comparison.judgements import Judgements
-from contender.data.datasets import DatasetManifest, DatasetStore
-from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
-from contender.registry.candidate import Candidate, Predict
 from contender.registry.pointer import Pointer, PointerState, read_pointer
-from contender.registry.versions import ModelReader, ModelRegistry, ModelVersion
-from contender.table import Table
+from contender.registry.versions import ModelRegistry, ModelVersion
 from contender.workflow.run_folder import RunFolder
-
-
-class Model(Protocol):
-    """A loaded model version."""
-
-    @property
-    def predict(self) -> Predict:
-        """Predictions (rows, k) of a table of features."""
-
-
-LoadModel = Callable[[ModelReader, ModelVersion], Model]
-"""Loads the artifact that serves, checked against its manifest."""
-
-ReadRows = Callable[[bytes], Table]
-"""Reads the rows of a dataset version."""
 
 Emit = Callable[[str, float], None]
 """Adds a metric of the pipeline."""
@@ -55,16 +37,6 @@ class LoopRun:
         """The run's files in the data bucket."""
         return RunFolder(self.data, self.pipeline, self.run_id)
 
-    @cached_property
-    def config(self) -> PipelineConfig:
-        """The pipeline file as it was when the run started."""
-        return parse_pipeline(self.folder.pipeline_file())
-
-    @property
-    def datasets(self) -> DatasetStore:
-        """The dataset versions of the pipeline."""
-        return DatasetStore(self.data, self.pipeline)
-
     @property
     def registry(self) -> ModelRegistry:
         """The model versions of the pipeline."""
@@ -82,23 +54,3 @@ class LoopRun:
     def champion(self, pointer: Pointer) -> ModelVersion:
         """The version that the pointer names, checked against the digest in it."""
         return self.registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
-
-    def newest_model(self) -> ModelVersion:
-        """The version that was trained last; there is one as soon as there is a champion."""
-        return self.registry.read(self.registry.versions()[-1])
-
-
-@dataclass(frozen=True)
-class ScoringRun(LoopRun):
-    """A run that asks models about rows."""
-
-    load_model: LoadModel
-    read_rows: ReadRows
-
-    def rows(self, dataset: DatasetManifest) -> Table:
-        """The rows of a dataset version, checked against its manifest."""
-        return self.read_rows(self.datasets.part(dataset))
-
-    def candidate(self, version: ModelVersion) -> Candidate:
-        """A model version as it is served."""
-        return Candidate(version.manifest, self.load_model(self.registry, version).predict)
