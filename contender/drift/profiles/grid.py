@@ -70,7 +70,9 @@ class NumericGrid:
     @cached_property
     def inside(self) -> slice:
         """The edges from `low` to `high`."""
-        return slice(*np.searchsorted(self.edges, [self.low, np.nextafter(self.high, np.inf)]).tolist())
+        with np.errstate(over="ignore"):
+            above = np.nextafter(self.high, np.inf)
+        return slice(*np.searchsorted(self.edges, [self.low, above]).tolist())
 
     @cached_property
     def widths(self) -> Floats:

@@ -204,3 +204,9 @@ def test_distances_over_a_range_too_wide_for_a_number_are_none() -> None:
 def test_total_variation_is_half_the_sum_of_differences() -> None:
     before, after = Counts(np.array([6, 4, 0])), Counts(np.array([1, 2, 1]))
     assert total_variation(before, after) == pytest.approx((0.35 + 0.1 + 0.25) / 2)
+
+
+def test_the_largest_number_there_is_has_a_distance_as_any_other() -> None:
+    largest = np.finfo(np.float64).max
+    grid, reference, current = numbers(np.array([largest, largest]), np.array([0.0, largest]))
+    assert wasserstein_distance(grid, reference, current) == 0.0
