@@ -94,7 +94,7 @@ def _figures(name: str, found: Replay) -> list[Figure]:
 
 
 def _section(title: str, found: Replay) -> str:
-    head = f"| policy | retrains | promoted | mean {found.metric} | less always (95 %) | worst batch | training |"
+    head = f"| policy | retrains | promoted | mean {found.metric} | vs. always (95 % CI) | worst batch | training |"
     lines = [f"**{title}.** {found.headline}", "", head, "|---|---|---|---|---|---|---|"]
     lines += [_row(arm) for arm in found.arms]
     return "\n".join([*lines, *_ahead(found)])
@@ -108,7 +108,7 @@ def _ahead(found: Replay) -> list[str]:
         return []
     return [
         "",
-        f"Ahead of fresher: {schedule.name}, unjudged, with {schedule.retrains} retrains. If the data change slowly "
+        f"Ahead of fresher: {schedule.name}, without comparison, with {schedule.retrains} retrains. If the data change slowly "
         "and every file is valid, a schedule does as well; but it would also serve a model of a broken file.",
     ]
 
@@ -117,7 +117,7 @@ def _row(arm: ArmResult) -> str:
     gap = "–"
     if arm.difference is not None and arm.difference.low is not None and arm.difference.high is not None:
         gap = f"{arm.difference.value:+.4f} ({arm.difference.low:+.4f} to {arm.difference.high:+.4f})"
-    promoted = str(arm.replacements) if arm.kind == "policy" else "unjudged"
+    promoted = str(arm.replacements) if arm.kind == "policy" else "without comparison"
     cells = (
         arm.name, str(arm.retrains), promoted, f"{arm.mean:.4f}", gap, f"{arm.worst:.4f} in {arm.worst_batch}",
         f"{arm.training_seconds:.0f} s",
