@@ -108,8 +108,9 @@ def _ahead(found: Replay) -> list[str]:
         return []
     return [
         "",
-        f"Ahead of fresher: {schedule.name}, without comparison, with {schedule.retrains} retrains. If the data change slowly "
-        "and every file is valid, a schedule does as well; but it would also serve a model of a broken file.",
+        f"Ahead of fresher: {schedule.name}, without comparison, with {schedule.retrains} retrains. If the data "
+        "change slowly and every file is valid, a schedule does as well; but it would also serve a model of a broken "
+        "file.",
     ]
 
 
