@@ -16,7 +16,7 @@ from contender.table import Table
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training leaves: the model as it is served, what batches are checked against, and its seconds."""
+    """The result of one training: the model as served, the reference of the drift check, and the duration."""
 
     candidate: Candidate
     reference: Reference
@@ -24,7 +24,7 @@ class Trained:
 
 
 Train = Callable[[PipelineConfig, Table], Trained]
-"""Trains on rows with `_order` and `_block`. Raises a ContenderError when no model comes of it."""
+"""Trains on rows with `_order` and `_block`. Raises a ContenderError when it fails."""
 
 OwnMetric = Callable[[PipelineConfig], Metric | None]
 
@@ -52,7 +52,7 @@ SHARED_KEYS = (
     "task", "target", "positive", "time", "row_id", "block", "block_period", "block_rows", "numeric", "categorical",
     "ignored", "validation",
 )  # fmt: skip
-"""What arms must have in common: they are scored on the same rows."""
+"""Settings that all arms must share, so that they are scored on the same rows."""
 
 
 def arms_of(
@@ -62,7 +62,7 @@ def arms_of(
     schedule: int = 3,
     own_metric: OwnMetric = _no_own_metric,
 ) -> list[Arm]:
-    """The pipeline's own policy first, then the others, then the three that judge nothing.
+    """The pipeline's own policy first, then the others, then the three that promote without comparison.
 
     `own_metric` finds the metric of a policy that names the user's own.
 

@@ -17,16 +17,16 @@ Mask = NDArray[np.bool_]
 
 PERIODS = ("day", "week", "month")
 DEFAULT_BATCHES = 12
-"""Without time stamps, and when nothing is asked for, the history is cut into about so many batches."""
+"""About how many batches a history without time stamps is cut into by default."""
 
 MIN_BATCHES = 3
 
 
 @dataclass(frozen=True)
 class HistoryBatch:
-    """One upload of the past: its usable rows with `_order` and `_block`, or why it would have gone to quarantine.
+    """One batch of the past: its accepted rows with `_order` and `_block`, or the reason for its quarantine.
 
-    `left_out` counts the rows that break the contract; `reason` names the most frequent faults.
+    `left_out` counts the rejected rows; `reason` names the most frequent faults.
     """
 
     name: str
@@ -51,13 +51,13 @@ class History:
 
 
 def cut_history(parsed: ParsedBatch, config: PipelineConfig, every: str = "") -> History:
-    """Cut a file into the uploads that it would have been, each checked against the contract as an upload is.
+    """Cut a file into batches, each validated like an upload.
 
     Parameters
     ----------
     parsed : the whole file.
     every : "month", "week" or "day" of the time stamps, or a number of blocks ("30"). Empty: months where there are
-        time stamps, else so many blocks that about a dozen batches come of it.
+        time stamps, else as many blocks as make about a dozen batches.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _changes(labels: Column | Integers) -> Integers:
 
 
 def _named(number: Integers, history: ParsedBatch, config: PipelineConfig) -> Column:
-    """A name for each row's batch, from what its first row says."""
+    """A name for each row's batch, from its first row."""
     first = _changes(number)
     if config.block:
         names = [str(history.table[config.block][row]) for row in first]
@@ -165,7 +165,7 @@ def _named(number: Integers, history: ParsedBatch, config: PipelineConfig) -> Co
 
 
 def _checked(name: str, batch: ParsedBatch, config: PipelineConfig, *, sequence: int) -> HistoryBatch:
-    """A batch as ValidateBatch would leave it."""
+    """A batch, validated as by ValidateBatch."""
     rows = len(batch.table)
     try:
         checked = check_rows(batch, config)

@@ -18,14 +18,14 @@ Floats = NDArray[np.float64]
 
 MAX_GROUPS = 400
 MIN_BLOCKS = 5
-"""Within a batch of fewer blocks there is too little to resample."""
+"""A batch of fewer blocks is not resampled on its own."""
 RESAMPLES = 400
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's metric on a batch, and on resamples of its blocks: (r,) values, empty where that says nothing."""
+    """A model's metric on a batch, and on resamples of its blocks: (r,) values, empty where they are too few."""
 
     value: float | None
     replicates: Floats
@@ -33,7 +33,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean metric less another's, with its 95 % interval; None where it cannot be told."""
+    """A mean metric minus another's, with its 95 % interval; None where it cannot be estimated."""
 
     value: float
     low: float | None
@@ -62,11 +62,11 @@ def score(config: PipelineConfig, metric: Metric, table: Table, model: Candidate
 def mean_difference(
     weights: Sequence[float], ours: Sequence[Scored], theirs: Sequence[Scored], *, confidence: float = CONFIDENCE
 ) -> Difference | None:
-    """The weighted mean of one arm's scores less another's, over batches for which both are defined.
+    """The weighted mean of one arm's scores minus another's, over batches for which both are defined.
 
     The blocks within a batch are resampled, the same for both arms, and batches are strata [1]_. A batch of fewer
-    than five blocks is resampled whole, among its neighbours. What the arms decided is taken as given: the interval
-    says how far other days of the same batches could have moved the difference. None without batches.
+    than five blocks is resampled whole, among its neighbours. Decisions are taken as given: the interval covers
+    other days of the same batches. None without batches.
 
     References
     ----------

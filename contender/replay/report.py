@@ -11,16 +11,15 @@ from contender.replay.prequential import Difference
 Verdict = Literal[
     "waiting", "quarantined", "first", "skipped", "promoted", "retained", "inconclusive", "failed", "replaced", "kept"
 ]
-"""What became of a batch in an arm. `first` is the first champion; `replaced` and `kept` are of arms that judge
-nothing; the others are the loop's own."""
+"""The outcome of a batch in an arm. `first` is the first champion; `replaced` and `kept` are of arms without a
+comparison; the others are the loop's own."""
 
 
 @dataclass(frozen=True)
 class DriftSeen:
-    """What the drift check said of a batch.
+    """The drift check of a batch.
 
-    `level` is the evidence since the champion was trained: chance alone would take so many days to show as much. The
-    alarm is at `threshold`. `began` is where a drift that was found began, by the order of its rows.
+    `level` is the evidence since the champion was trained: the days in which chance alone shows as much once. Drift is detected from `threshold` on. `began` is where a detected drift began, by the order of its rows.
     """
 
     drifted: bool
@@ -33,7 +32,7 @@ class DriftSeen:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the comparison said of a challenger."""
+    """The comparison of a challenger with the champion."""
 
     verdict: str
     reason: str
@@ -45,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Step:
-    """What one arm did with one batch.
+    """The outcome of one batch in one arm.
 
     Attributes
     ----------
@@ -73,7 +72,7 @@ class ArmResult:
     Attributes
     ----------
     retrains : trainings after the first champion; those before it are the same for every arm.
-    replacements : how often the serving model changed after the first: promotions, or unjudged replacements.
+    replacements : changes of the serving model after the first: promotions, or replacements without comparison.
     mean, worst, worst_batch : the metric over the batches that every arm has a score for, weighted by rows.
     difference : to always-retraining; positive is a larger metric.
     training_seconds, cost_usd : of the retrains.
@@ -94,7 +93,7 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class BatchSeen:
-    """What a batch of the history held; `used` is whether it passed the contract."""
+    """A batch of the history; `used` is whether it passed the data contract."""
 
     name: str
     rows: int
@@ -106,7 +105,7 @@ class BatchSeen:
 
 @dataclass(frozen=True)
 class Replay:
-    """A whole replay. `first` is the position of the batch that gave the first champion."""
+    """A whole replay. `first` is the position of the batch that trained the first champion."""
 
     pipeline: str
     description: str
@@ -127,24 +126,19 @@ class Replay:
 
     @property
     def headline(self) -> str:
-        """The pipeline's own policy against always-retraining, in words."""
+        """The pipeline's own policy against always retraining, in one sentence."""
         ours, always = self.arms[0], self.arm("always")
-        retrained = f"Contender {_retrained(ours.retrains)} where always retraining did {_times(always.retrains)}"
         gap = ours.difference.value if ours.difference is not None else 0.0
-        if not gap:
-            return f"{retrained}, and scored the same."
-        subject = "scored" if self.greater_is_better else f"its {self.metric_title} was"
-        more, less = ("more", "less") if self.greater_is_better else ("larger", "smaller")
-        return f"{retrained}, and {subject} {abs(gap):.4f} {more if gap > 0 else less}."
+        sign = f"{gap:+.4f}".replace("-", "−") if round(gap, 4) else "0"
+        return (
+            f"Contender: {_retrains(ours.retrains)} vs. {always.retrains} for always retraining; "
+            f"{self.metric_title} {ours.mean:.4f} vs. {always.mean:.4f} ({sign})."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"headline": self.headline, **asdict(self)}
 
 
-def _retrained(number: int) -> str:
-    return f"retrained {_times(number)}" if number else "never retrained"
-
-
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+def _retrains(number: int) -> str:
+    return f"{number} retrain{'' if number == 1 else 's'}"

@@ -65,16 +65,19 @@ def test_every_picture_is_named_and_described_by_something_that_is_there_once() 
 
 def test_the_page_says_what_happened_in_words_and_with_every_reason() -> None:
     found = read(page(example()))
-    assert "Contender retrained twice where always retraining did twice, and scored 0.0100 less." in found.text
+    assert (
+        "Contender: 2 retrains vs. 2 for always retraining; area under the ROC curve 0.8500 vs. 0.8500 (−0.0100)."
+        in found.text
+    )
     for i in range(5):
         assert f"because of {i}" in found.text
-    assert "3 rows have no readable time" in found.text
+    assert "3 rows without a readable time excluded." in found.text
     assert "y is missing" in found.text
 
 
 def test_verdicts_are_told_apart_by_shape_and_by_word() -> None:
     text = page(example())
-    for word in ("first champion", "nothing to do", "promoted", "turned away", "cannot tell"):
+    for word in ("first champion", "skipped", "promoted", "champion kept", "inconclusive"):
         assert word in text
 
 

@@ -341,8 +341,13 @@ def test_differences_are_to_always_retraining() -> None:
 
 
 def test_the_headline_says_it_in_words() -> None:
-    assert run(past(*CALM)).headline.startswith(
-        "Contender never retrained where always retraining did 5 times, and its mean absolute error was "
+    found = run(past(*CALM))
+    ours, always = found.arms[0], found.arm("always")
+    assert ours.difference is not None
+    gap = f"{ours.difference.value:+.4f}".replace("-", "−")
+    assert found.headline == (
+        f"Contender: 0 retrains vs. 5 for always retraining; mean absolute error {ours.mean:.4f} vs. {always.mean:.4f} "
+        f"({gap})."
     )
 
 
