@@ -19,7 +19,8 @@ comparison; the others are the loop's own."""
 class DriftSeen:
     """The drift check of a batch.
 
-    `level` is the evidence since the champion was trained: the days in which chance alone shows as much once. Drift is detected from `threshold` on. `began` is where a detected drift began, by the order of its rows.
+    `level` is the evidence since the champion was trained: the days in which chance alone shows as much once. Drift is
+    detected from `threshold` on. `began` is where a detected drift began, by the order of its rows.
     """
 
     drifted: bool
