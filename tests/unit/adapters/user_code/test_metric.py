@@ -15,7 +15,7 @@ from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 
 MODULE = """
-from contender.metrics import Metric
+from contender.stats.metrics import Metric
 
 def profit(y, predictions, weights):
     warned = predictions[:, 1] > 0.5
