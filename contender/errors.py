@@ -4,6 +4,7 @@ ContenderError
 ├── InvalidInputError          an argument is outside its bounds
 ├── TooLargeError              a request or its answer is larger than can be passed on
 ├── NoAnswerError              a model has no finite prediction for a row
+├── NoContributionsError       a model version cannot say what features contributed
 ├── PipelineFileError          pipelines/<name>.toml is not usable
 ├── BatchRejectedError         a whole upload cannot be read
 ├── NotFoundError              an object, version or run does not exist
@@ -36,6 +37,10 @@ class TooLargeError(ContenderError):
 
 class NoAnswerError(ContenderError):
     """Raised when a model's prediction is no finite number, because a row is far from all that it was trained on."""
+
+
+class NoContributionsError(ContenderError):
+    """Raised when contributions are asked of a version without a typical row; it has to be trained again."""
 
 
 class PipelineFileError(ContenderError):

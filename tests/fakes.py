@@ -11,10 +11,14 @@ from enum import Enum
 from threading import RLock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
 from contender.ports import ApprovalRequest, Batch, Lease, StoredObject
 from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.table_entries import Entry, ItemKey, LiveMinute, Outcome, key_of
+from contender.serving.requests import RowReader
 
 
 class Fault(Enum):
@@ -210,3 +214,67 @@ class MemoryLog:
         self.said.append((str(msg), fields))
 
     error = exception = info
+
+
+@dataclass
+class MemoryItemTable:
+    """Items by their keys, to serving."""
+
+    items: dict[ItemKey, dict[str, Any]] = field(default_factory=dict)
+
+    def get_item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        return self.items.get((pk, sk))
+
+    def put_item(self, item: Mapping[str, Any], *, if_absent: bool = False) -> bool:
+        if if_absent and key_of(item) in self.items:
+            return False
+        self.items[key_of(item)] = dict(item)
+        return True
+
+    def query_items(self, pk: str, prefix: str = "", *, limit: int = 1000) -> list[dict[str, Any]]:
+        found = sorted(key for key in self.items if key[0] == pk and key[1].startswith(prefix))
+        return [self.items[key] for key in found[:limit]]
+
+
+@dataclass
+class MemoryQueue:
+    """The sending side of a queue; `failures` befall the next messages, which are not sent."""
+
+    sent: list[str] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
+    failures: deque[Exception] = field(default_factory=deque)
+
+    def send(self, body: str, *, group: str | None = None, deduplication_id: str | None = None) -> None:
+        if self.failures:
+            raise self.failures.popleft()
+        self.sent.append(body)
+        self.groups.append(group)
+
+
+@dataclass
+class AmountModel:
+    """A model version whose P(yes) is its one feature, `amount`; `failures` befall the next predictions."""
+
+    version: str = "v1"
+    failures: deque[Exception | None] = field(default_factory=deque)
+    typical: Mapping[str, Any] | None = None
+    quick_reader: None = None
+    quick_writer: None = None
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        amount = {"name": "amount", "kind": "numeric"}
+        binary = {"task": "binary", "classes": ["no", "yes"], "positive": "yes"}
+        typical = {} if self.typical is None else {"typical": self.typical}
+        return {"version": self.version, "features": [amount], **binary, **typical}
+
+    @property
+    def reader(self) -> RowReader:
+        return RowReader.of(self.manifest)
+
+    def predict_encoded(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        failure = self.failures.popleft() if self.failures else None
+        if failure is not None:
+            raise failure
+        yes = matrix[:, 0].astype(np.float64)
+        return np.column_stack([1 - yes, yes])

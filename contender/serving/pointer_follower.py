@@ -14,6 +14,7 @@ from contender.registry.versions import ModelReader, ModelVersion
 from contender.rollout.traffic_split import Variant, choose_variant, is_shadowed
 
 Model = TypeVar("Model")
+Model_co = TypeVar("Model_co", covariant=True)
 
 LOOK_AGAIN_SECONDS = 1.0
 """While S3 answers, a request that arrives this long after a swap, or later, is answered as the new pointer says."""
@@ -26,7 +27,7 @@ LONGEST_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Serving(Generic[Model]):
+class Serving(Generic[Model_co]):
     """What answers now.
 
     Attributes
@@ -37,9 +38,9 @@ class Serving(Generic[Model]):
 
     pointer: Pointer
     etag: str
-    model: Model
+    model: Model_co
     trial: Trial | None = None
-    challenger: Model | None = None
+    challenger: Model_co | None = None
 
     def variant(self, key: str, now: float) -> Variant:
         """Who answers a request with this key at this time (epoch seconds); see `contender.rollout.traffic_split`."""

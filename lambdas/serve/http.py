@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from contender.adapters.serving.json import parse_json, to_json
 from contender.errors import ContenderError, InvalidInputError, TooLargeError
+from contender.serving.ports import Report
 from contender.serving.requests import MAX_BODY_BYTES
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
-
-Report = Callable[[str, Exception], None]
-"""Told what went wrong, in words and as an error."""
 
 
 @dataclass(frozen=True)

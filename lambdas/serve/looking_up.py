@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,28 +13,25 @@ from contender.predictions.async_requests import AsyncRequest
 from contender.predictions.ids import PredictionId, parse_prediction_id
 from contender.predictions.record import Record
 from contender.predictions.table_items import label_key, read_rows_item, request_key, rows_key
-from contender.serving.requests import describe
-from lambdas.serve.http import ProblemError, Report, reaching
-from lambdas.serve.ports import Table
-
-_MANIFESTS = 8
-"""So many versions' manifests are kept."""
+from contender.registry.manifests import Manifests
+from contender.serving.answers import describe
+from contender.serving.ports import ItemTable, Report
+from lambdas.serve.http import ProblemError, reaching
 
 
 class KeptPredictions:
-    """Finds predictions. `read_manifest` gives the manifest of a version that may serve no more."""
+    """Finds predictions; those of versions that serve no more, too."""
 
     def __init__(
         self,
         *,
         policy: ServingPolicy,
-        table: Table,
-        read_manifest: Callable[[str], Mapping[str, Any]],
+        table: ItemTable,
+        manifests: Manifests,
         report: Report,
     ) -> None:
         self._policy, self._table, self._report = policy, table, report
-        self._read_manifest = read_manifest
-        self._manifests: dict[str, Mapping[str, Any]] = {}
+        self._manifests = manifests
 
     def find(self, text: str) -> dict[str, Any]:
         """What is kept under the id of a request or of a prediction.
@@ -61,7 +58,7 @@ class KeptPredictions:
     def _records(self, wanted: PredictionId) -> Sequence[Record]:
         """The parts of a request's record; for a prediction the part that has its row, or the first."""
         if wanted.row is None:
-            items = self._table.query(wanted.request_id, "rows#")
+            items = self._table.query_items(wanted.request_id, "rows#")
             return sorted(filter(None, map(read_rows_item, items)), key=lambda record: record.part)
         first = self._record(wanted.request_id, 0)
         if first is None:
@@ -72,7 +69,7 @@ class KeptPredictions:
         return (first if other is None else other,)
 
     def _record(self, request_id: str, part: int) -> Record | None:
-        item = self._table.get(**rows_key(request_id, part))
+        item = self._table.get_item(**rows_key(request_id, part))
         return None if item is None else read_rows_item(item)
 
     def _answered(self, wanted: PredictionId, records: Sequence[Record]) -> dict[str, Any] | None:
@@ -93,7 +90,7 @@ class KeptPredictions:
     def _predictions(self, record: Record, wanted: PredictionId) -> Iterator[dict[str, Any]]:
         if not record.predictions:
             return
-        manifest = self._manifest(record.version)
+        manifest = self._manifests.of(record.version)
         ids = [f"{record.request_id}-{number}" for number in record.row_numbers()]
         described = describe(np.array(record.predictions, dtype=np.float64), manifest, ids)
         labels = self._labels(wanted, manifest["task"])
@@ -103,15 +100,15 @@ class KeptPredictions:
 
     def _labels(self, wanted: PredictionId, task: str) -> dict[int, dict[str, Any]]:
         if wanted.row is None:
-            items: Sequence[Mapping[str, Any]] = self._table.query(wanted.request_id, "label#", limit=5_000)
+            items: Sequence[Mapping[str, Any]] = self._table.query_items(wanted.request_id, "label#", limit=5_000)
         else:
-            item = self._table.get(**label_key(wanted.request_id, wanted.row))
+            item = self._table.get_item(**label_key(wanted.request_id, wanted.row))
             items = [item] if item is not None else []
         return {int(item["sk"].partition("#")[2]): _label(item, task) for item in items}
 
     def _queued(self, wanted: PredictionId) -> dict[str, Any] | None:
         """An asynchronous request, of which the log has nothing yet."""
-        item = self._table.get(**request_key(wanted.request_id))
+        item = self._table.get_item(**request_key(wanted.request_id))
         if item is None:
             return None
         queued = AsyncRequest.from_item(item)
@@ -132,13 +129,6 @@ class KeptPredictions:
             "error": queued.error,
             "predictions": predictions,
         }
-
-    def _manifest(self, version: str) -> Mapping[str, Any]:
-        if version not in self._manifests:
-            if len(self._manifests) >= _MANIFESTS:
-                self._manifests.clear()
-            self._manifests[version] = self._read_manifest(version)
-        return self._manifests[version]
 
 
 def _label(item: Mapping[str, Any], task: str) -> dict[str, Any]:

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contender.adapters.serving.onnx_model import OnnxModel
 from contender.errors import InvalidInputError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.async_requests import AsyncRequest, body_sha256
 from contender.predictions.feedback import Refusal, read_feedback
 from contender.predictions.ids import request_id_of_key
 from contender.predictions.table_items import request_key
+from contender.serving.ports import ItemTable, Queue, Report, ServedModel
 from contender.serving.requests import MAX_ASYNC_ROWS, MAX_KEY, read_request
-from lambdas.serve.http import ProblemError, Report, reaching
-from lambdas.serve.ports import Queue, Table
+from lambdas.serve.http import ProblemError, reaching
 
 MAX_MESSAGE_BYTES = 200_000
 """Of a message to a queue: what any consumer takes."""
@@ -31,7 +30,7 @@ class Waiting:
         *,
         pipeline: str,
         policy: ServingPolicy,
-        table: Table,
+        table: ItemTable,
         async_queue: Queue,
         feedback_queue: Queue,
         report: Report,
@@ -41,7 +40,7 @@ class Waiting:
         self._async_queue, self._feedback_queue = async_queue, feedback_queue
         self._report, self._clock = report, clock
 
-    def predict_later(self, body: Any, model: OnnxModel) -> dict[str, Any]:
+    def predict_later(self, body: Any, model: ServedModel) -> dict[str, Any]:
         """Check a request by the model that answers now, and queue it; the same key and rows are queued once.
 
         Raises
@@ -79,8 +78,8 @@ class Waiting:
     def _queue_once(self, mine: AsyncRequest, message: str, group: str) -> str:
         """Put a request into the table, then into the queue. One that is in the table and waits is put into the queue
         again: the first attempt may have ended in between."""
-        if not self._table.put(mine.to_item(self._policy.keep_days), if_absent=True):
-            item = self._table.get(**request_key(mine.request_id))
+        if not self._table.put_item(mine.to_item(self._policy.keep_days), if_absent=True):
+            item = self._table.get_item(**request_key(mine.request_id))
             if item is not None:
                 found = AsyncRequest.from_item(item)
                 if found.body_sha256 != mine.body_sha256:
@@ -95,7 +94,7 @@ class Waiting:
         self._async_queue.send(message, group=named, deduplication_id=mine.request_id)
         return "queued"
 
-    def take_feedback(self, body: Any, model: OnnxModel) -> dict[str, Any]:
+    def take_feedback(self, body: Any, model: ServedModel) -> dict[str, Any]:
         """Check ground truth and queue what can be taken; each item that cannot is named with the reason.
 
         Raises

@@ -11,18 +11,25 @@ from typing import Any
 
 from contender.adapters.serving.json import to_json
 from contender.adapters.serving.onnx_model import OnnxModel
-from contender.errors import InvalidInputError, NoAnswerError, NotFoundError, TooLargeError
+from contender.errors import InvalidInputError, NoAnswerError, NoContributionsError, NotFoundError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.serving.answering import CALLERS_FAULTS
+from contender.serving.answers import check_answer_size, describe_model
 from contender.serving.pointer_follower import Follower, Serving
-from contender.serving.requests import check_answer_size, describe_model
+from contender.serving.ports import Report
+from contender.serving.predictor import Predictor
 from lambdas.serve.documents import docs_reply, openapi_reply
-from lambdas.serve.http import ProblemError, Reply, Report, Request
+from lambdas.serve.http import ProblemError, Reply, Request
 from lambdas.serve.looking_up import KeptPredictions
-from lambdas.serve.predicting import Predictor
 from lambdas.serve.queueing import Waiting
 
 _PREDICTIONS = "/v1/predictions/"
-_STATUS: Mapping[type[Exception], int] = {InvalidInputError: 400, TooLargeError: 413, NoAnswerError: 422}
+_STATUS: Mapping[type[Exception], int] = {
+    InvalidInputError: 400,
+    NoContributionsError: 409,
+    TooLargeError: 413,
+    NoAnswerError: 422,
+}
 
 
 class Routes:
@@ -59,7 +66,7 @@ class Routes:
             return self._route(request)(request)
         except ProblemError as problem:
             return problem.to_reply()
-        except (InvalidInputError, TooLargeError, NoAnswerError) as error:
+        except CALLERS_FAULTS as error:
             return ProblemError(_STATUS[type(error)], str(error)).to_reply()
         except Exception as error:
             self._report("a request failed", error)
@@ -92,7 +99,7 @@ class Routes:
     def _predict(self, request: Request) -> Reply:
         started = self._timer()
         text = request.json_text()
-        return Reply(200, self._predictor.predict(text, self._serving(), started))
+        return Reply(200, self._predictor.answer_request(text, self._serving(), started))
 
     def _predict_async(self, request: Request) -> Reply:
         taken = self._waiting.predict_later(request.json(), self._serving().model)

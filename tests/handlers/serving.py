@@ -112,7 +112,7 @@ def predict(cloud: Cloud, *rows: Mapping[str, Any], **more: Any) -> tuple[int, A
 
 def look_again(cloud: Cloud) -> None:
     """As if the time between two looks at the pointer had passed."""
-    cloud.function("serve").follower._looked_at = float("-inf")
+    cloud.function("serve").service.follower._looked_at = float("-inf")
 
 
 def taken(queue: str) -> list[dict[str, Any]]:

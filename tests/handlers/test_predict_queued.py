@@ -81,24 +81,6 @@ def test_rows_that_the_model_does_not_take_are_refused_by_the_field(queued: Clou
     assert logged() == []
 
 
-def test_after_a_failure_a_groups_later_requests_wait_and_other_groups_go_on(queued: Cloud) -> None:
-    module = queued.function("predict_queued")
-    from lambdas.queues import QueueMessage
-
-    groups = ["a", "b", "a", "b", "a"]
-    batch = [QueueMessage(f"m{number}", message(f"k{number}"), 1, group) for number, group in enumerate(groups)]
-    tried: list[str] = []
-
-    def attempt(one: QueueMessage) -> None:
-        tried.append(one.message_id)
-        if one.message_id == "m2":
-            raise ConnectionError("no route")
-
-    failed = module.work_off(batch, attempt)
-    assert [one.message_id for one in failed] == ["m2", "m4"]
-    assert tried == ["m0", "m1", "m2", "m3"]
-
-
 @pytest.mark.parametrize(
     "poison", ["no JSON", "{}", "[]", message("p", pipeline="flights"), message("p", request_id="x")]
 )
@@ -140,7 +122,7 @@ def test_an_answer_that_could_not_be_logged_is_logged_when_it_comes_again(
         def fail(*_: object, **__: object) -> None:
             raise ConnectionError("no route")
 
-        away.setattr(module.log_queue, "send", fail)
+        away.setattr(module.queued.log_queue, "send", fail)
         assert deliver(queued, "predict_queued", message("a")) == [0]
     assert logged() == []
     assert deliver(queued, "predict_queued", message("a"), receives=2) == []
@@ -160,13 +142,7 @@ def test_the_callback_queue_is_told_of_answers_and_refusals(queued: Cloud, monke
 def test_an_answer_too_large_for_the_table_is_refused_with_the_way_out(
     queued: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queued.function("predict_queued"), "MAX_KEPT_BYTES", 100)
+    monkeypatch.setattr("contender.predictions.async_requests.MAX_KEPT_BYTES", 100)
     assert deliver(queued, "predict_queued", message("a")) == []
     assert status("a").status == "failed"
     assert "1 rows is too large" in (status("a").error or "")
-
-
-def test_an_answer_too_large_for_the_callback_is_left_out(queued: Cloud) -> None:
-    module = queued.function("predict_queued")
-    settled = AsyncRequest("r", "k", "0", 1.0, "done", {"predictions": ["x" * 300_000]})
-    assert json.loads(module.callback_message(settled))["answer"] is None

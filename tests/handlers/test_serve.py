@@ -374,7 +374,7 @@ def test_a_defect_of_ours_is_a_500_that_is_counted_against_the_model(
 ) -> None:
     assert predict(serving, ROW)[0] == 200
     taken("log")
-    follower = serving.function("serve").follower
+    follower = serving.function("serve").service.follower
     broken = follower.current().model
 
     class Broken:

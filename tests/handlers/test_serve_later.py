@@ -34,7 +34,7 @@ def later(cloud: Cloud, key: str = "order-17", **more: Any) -> tuple[int, Any]:
 
 
 def put(endpoint: str, item: dict[str, Any]) -> None:
-    LightAws({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint, **KEYS}).table("predictions").put(item)
+    LightAws({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint, **KEYS}).table("predictions").put_item(item)
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
@@ -119,7 +119,7 @@ def test_a_request_that_is_done_is_not_queued_again(serving: Cloud, endpoint: st
     taken("async.fifo")
     table = LightAws({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint, **KEYS}).table("predictions")
     request_id = request_id_of_key("shop", "order-17")
-    item = table.get(request_id, "request")
+    item = table.get_item(request_id, "request")
     assert item is not None
     answer = {
         "model_version": "v1",

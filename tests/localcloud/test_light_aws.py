@@ -78,15 +78,15 @@ def test_items_are_kept_found_and_not_overwritten(emulated: CloudConnection, lig
     )
     table = light.table(name)
     item = {"pk": "r", "sk": "rows#0", "rows": b"\x00gzip", "n": 1.5, "at": 7, "none": None, "deep": {"a": ["ü", True]}}
-    assert table.put(item)
-    assert table.get("r", "rows#0") == item
-    assert table.get("r", "none") is None
-    assert not table.put({"pk": "r", "sk": "rows#0", "n": 2}, if_absent=True)
-    assert table.put({"pk": "r", "sk": "label#1"}, if_absent=True)
-    assert [each["sk"] for each in table.query("r")] == ["label#1", "rows#0"]
-    assert table.query("r", "rows#") == [item]
+    assert table.put_item(item)
+    assert table.get_item("r", "rows#0") == item
+    assert table.get_item("r", "none") is None
+    assert not table.put_item({"pk": "r", "sk": "rows#0", "n": 2}, if_absent=True)
+    assert table.put_item({"pk": "r", "sk": "label#1"}, if_absent=True)
+    assert [each["sk"] for each in table.query_items("r")] == ["label#1", "rows#0"]
+    assert table.query_items("r", "rows#") == [item]
     with pytest.raises(NotFoundError):
-        light.table(f"{name}-none").get("a", "b")
+        light.table(f"{name}-none").get_item("a", "b")
 
 
 def test_a_signature_is_checked(emulated: CloudConnection, light: LightAws) -> None:

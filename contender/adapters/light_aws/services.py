@@ -221,13 +221,13 @@ class LightTable:
     def __init__(self, aws: LightAws, name: str) -> None:
         self._aws, self.name = aws, name
 
-    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+    def get_item(self, pk: str, sk: str) -> dict[str, Any] | None:
         """An item as it was last written; None where there is none."""
         content = {"TableName": self.name, "Key": _written({"pk": pk, "sk": sk}), "ConsistentRead": True}
         answer = self._call("GetItem", content)
         return _read(answer["Item"]) if "Item" in answer else None
 
-    def put(self, item: Item, *, if_absent: bool = False) -> bool:
+    def put_item(self, item: Item, *, if_absent: bool = False) -> bool:
         """Write an item; `if_absent` leaves one that is there alone and answers False.
 
         False may also mean that the item is this very one, written by a first attempt whose answer was lost.
@@ -241,7 +241,7 @@ class LightTable:
             return False
         return True
 
-    def query(self, pk: str, prefix: str = "", *, limit: int = 1000) -> list[dict[str, Any]]:
+    def query_items(self, pk: str, prefix: str = "", *, limit: int = 1000) -> list[dict[str, Any]]:
         """The items of a partition whose sort key begins with `prefix`, in its order, `limit` at most."""
         names = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
         values = {":pk": pk} | ({":prefix": prefix} if prefix else {})

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.serving.requests import check_finite
+from contender.serving.answers import check_finite
 
 
 class QuickWriter:

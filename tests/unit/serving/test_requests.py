@@ -14,6 +14,7 @@ from contender.adapters.serving.json import parse_json, to_json
 from contender.data.encoding import FeatureEncoding, encode
 from contender.errors import InvalidInputError, NoAnswerError, TooLargeError
 from contender.registry.pointer import Pointer, Trial
+from contender.serving.answers import answer, check_answer_size, describe_model
 from contender.serving.requests import (
     MAX_BODY_BYTES,
     MAX_CONTRIBUTION_ROWS,
@@ -21,9 +22,6 @@ from contender.serving.requests import (
     MAX_ROWS,
     MAX_TEXT,
     RowReader,
-    answer,
-    check_answer_size,
-    describe_model,
     read_request,
 )
 from contender.table import Table, as_categories

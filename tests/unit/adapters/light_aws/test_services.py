@@ -75,7 +75,7 @@ JSON_ANSWERS = [
 def test_an_answer_of_a_service_becomes_an_error_of_ours(status: int, code: str, error: type[Exception]) -> None:
     body = json.dumps({"__type": code, "message": "m"}).encode() if code else b"<html>"
     with serving(lambda asked: answer(status, body)) as server, pytest.raises(error, match="table t"):
-        light(server).table("t").get("a", "b")
+        light(server).table("t").get_item("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_answer_of_a_service_becomes_an_error_of_ours(status: int, code: str,
     [
         lambda aws: aws.objects("b").get("k"),
         lambda aws: aws.queue("http://q").send("m"),
-        lambda aws: aws.table("t").put({"pk": "a", "sk": "b"}),
+        lambda aws: aws.table("t").put_item({"pk": "a", "sk": "b"}),
         lambda aws: aws.kms().verify("k", b"", b""),
     ],
 )
@@ -101,8 +101,8 @@ def test_a_query_goes_on_until_the_limit_or_the_end() -> None:
     ]
     with serving(lambda asked: answer(200, pages[(len(server.asked) - 1) % 2])) as server:
         table = light(server).table("t")
-        assert [item["sk"] for item in table.query("p")] == ["a", "b", "c"]
-        assert [item["sk"] for item in table.query("p", limit=1)] == ["a"]
+        assert [item["sk"] for item in table.query_items("p")] == ["a", "b", "c"]
+        assert [item["sk"] for item in table.query_items("p", limit=1)] == ["a"]
         asked = [json.loads(each.body) for each in server.asked]
     assert [each["Limit"] for each in asked] == [1000, 999, 1]
     assert "ExclusiveStartKey" not in asked[0]
@@ -165,7 +165,7 @@ def test_the_other_services_have_addresses_of_their_own() -> None:
     wire = Wire()
     aws = LightAws({**KEYS, "AWS_ENDPOINT_URL_DYNAMODB": "http://table:8000"}, http=wire)
     aws.queue("https://sqs.eu-central-1.amazonaws.com/1/q").send("m")
-    aws.table("t").put({"pk": "a", "sk": "b"})
+    aws.table("t").put_item({"pk": "a", "sk": "b"})
     aws.kms().verify("k", b"", b"")
     assert wire.asked == [
         "https://sqs.eu-central-1.amazonaws.com/",

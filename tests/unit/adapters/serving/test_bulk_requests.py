@@ -15,7 +15,8 @@ from contender.adapters.serving.bulk_requests import FEW_ROWS, QuickReader
 from contender.adapters.serving.json import parse_json
 from contender.data.encoding import FeatureEncoding
 from contender.errors import InvalidInputError, NoAnswerError
-from contender.serving.requests import MAX_KEY, MAX_TEXT, RowReader, answer, read_request
+from contender.serving.answers import answer
+from contender.serving.requests import MAX_KEY, MAX_TEXT, RowReader, read_request
 
 ENCODINGS = (
     FeatureEncoding("amount", "numeric"),

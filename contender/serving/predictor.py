@@ -1,98 +1,22 @@
-"""Synchronous predictions, and their log records."""
+"""Synchronous predictions: which model answers, and their log records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from contender.adapters.serving.json import parse_json, to_json
-from contender.adapters.serving.onnx_model import OnnxModel
-from contender.errors import ContenderError, InvalidInputError, NoAnswerError, TooLargeError
+from contender.errors import ContenderError, NoAnswerError, NoContributionsError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import RANDOM_BYTES, new_request_id
 from contender.predictions.log_messages import messages_of
 from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record
-from contender.serving.contributions import of_answer
+from contender.serving.answering import CALLERS_FAULTS, Answered, Answerer
 from contender.serving.pointer_follower import Serving
-from contender.serving.requests import PredictRequest, answer, check_answer_size, read_request
-from lambdas.serve.http import ProblemError, Report
-from lambdas.serve.ports import Queue
-
-CONTRIBUTIONS_SECONDS = 6.0
-"""So long the contributions of a request may take; the function has 10 seconds in all."""
-
-_CALLERS_FAULTS = (ProblemError, InvalidInputError, TooLargeError, NoAnswerError)
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A request that one model answered. `text` is the answer's body, `predictions` are (rows, k)."""
-
-    asked: PredictRequest
-    predictions: NDArray[np.float64]
-    text: str
-    model: OnnxModel
-    variant: str
-
-
-def answer_with(
-    model: OnnxModel, body: Any, *, request_id: str, variant: str, max_rows: int, timer: Callable[[], float]
-) -> Answered:
-    """Answer the body of a request with one model: what every request, and a rehearsal, goes through.
-
-    Raises
-    ------
-    InvalidInputError
-        When the body is not as it must be for this model.
-    NoAnswerError
-        When the model has no finite prediction for a row.
-    TooLargeError
-        When the answer would be too large, or would take too long.
-    ProblemError
-        When contributions are asked for and this version cannot give them (409).
-    """
-    asked = read_request(body, model.reader, max_rows=max_rows)
-    return _answered(model, asked, request_id=request_id, variant=variant, timer=timer)
-
-
-def _answered(
-    model: OnnxModel, asked: PredictRequest, *, request_id: str, variant: str, timer: Callable[[], float]
-) -> Answered:
-    predictions = model.predict_encoded(asked.matrix)
-    shares = _contributions(model, asked, timer) if asked.contributions else None
-    if shares is None and model.quick_writer is not None:
-        text = model.quick_writer.write(predictions, request_id=request_id, variant=variant)
-    else:
-        said = answer(predictions, model.manifest, request_id=request_id, variant=variant, contributions=shares)
-        text = to_json(said)
-    check_answer_size(text, len(asked.rows))
-    return Answered(asked, predictions, text, model, variant)
-
-
-def _contributions(model: OnnxModel, asked: PredictRequest, timer: Callable[[], float]) -> list[dict[str, Any]]:
-    typical = model.manifest.get("typical")
-    if typical is None:
-        raise ProblemError(
-            409,
-            f"model version {model.version} has no typical row, which contributions are measured against; "
-            "train the pipeline again, or ask without contributions",
-        )
-    (typical_row,) = model.reader.read([typical])
-    until = timer() + CONTRIBUTIONS_SECONDS
-    found: list[dict[str, Any]] = []
-    for shares in of_answer(model.predict_encoded, asked.matrix, typical_row, model.manifest):
-        found.append(shares)
-        if timer() > until and len(found) < len(asked.rows):
-            raise TooLargeError(
-                f"the contributions of {len(asked.rows)} rows take longer than {CONTRIBUTIONS_SECONDS:g} s with "
-                f"this model; ask for at most {max(1, len(found) // 2)} rows at once"
-            )
-    return found
+from contender.serving.ports import Queue, Report, ServedModel
+from contender.serving.requests import PredictRequest
 
 
 class Predictor:
@@ -100,6 +24,7 @@ class Predictor:
 
     Parameters
     ----------
+    parse_json : reads a body; raises InvalidInputError when it is not JSON.
     after : runs a function when the answer is out.
     measure : takes a metric's name, unit and value.
     report : told of what went wrong beside an answer.
@@ -111,7 +36,9 @@ class Predictor:
         *,
         pipeline: str,
         policy: ServingPolicy,
+        answerer: Answerer,
         log_queue: Queue,
+        parse_json: Callable[[str | bytes], Any],
         after: Callable[[Callable[[], None]], None],
         measure: Callable[[str, str, float], None],
         report: Report,
@@ -119,24 +46,24 @@ class Predictor:
         timer: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self._pipeline, self._policy, self._log_queue = pipeline, policy, log_queue
-        self._after, self._measure, self._report = after, measure, report
+        self._pipeline, self._policy, self._answerer, self._log_queue = pipeline, policy, answerer, log_queue
+        self._parse_json, self._after, self._measure, self._report = parse_json, after, measure, report
         self._clock, self._timer, self._random = clock, timer, random
 
-    def predict(self, text: str | bytes, serving: Serving[OnnxModel], started: float) -> str:
+    def answer_request(self, text: str | bytes, serving: Serving[ServedModel], started: float) -> str:
         """The answer's body to a request's. `started` is when the request came, by the timer.
 
         Raises
         ------
-        InvalidInputError, NoAnswerError, TooLargeError, ProblemError
-            As `answer_with` does, for the champion.
+        InvalidInputError, NoAnswerError, TooLargeError, NoContributionsError
+            As `Answerer.answer_body` does, for the champion.
         """
         now = self._clock()
         request_id = self._new_id(now)
         alone = serving.challenger is None  # else a key in the body decides who answers
         reader = serving.model.quick_reader if alone else None
         quick = reader.read(text, max_rows=self._policy.max_rows) if reader is not None else None
-        body = parse_json(text) if quick is None else None
+        body = self._parse_json(text) if quick is None else None
         key = _key_of(body) or request_id
         challenger = serving.challenger if serving.variant(key, now) == CHALLENGER else None
         answered, failure = None, None
@@ -147,7 +74,7 @@ class Predictor:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
             answered = self._by_champion(serving.model, quick or body, request_id, started)
-        if challenger is not None and failure is not None and not isinstance(failure, ProblemError | TooLargeError):
+        if challenger is not None and failure is not None and _is_challengers_fault(failure):
             self._count_failure(challenger, CHALLENGER, failure, started)
         latency = self._milliseconds(started)
         self._measure("Predictions", "Count", len(answered.asked.rows))
@@ -156,22 +83,21 @@ class Predictor:
         self._after(partial(self._keep, answered, request_id, now, latency, shadow))
         return answered.text
 
-    def _answer(self, model: OnnxModel, body: Any, request_id: str, variant: str) -> Answered:
+    def _answer(self, model: ServedModel, body: Any, request_id: str, variant: str) -> Answered:
         if isinstance(body, PredictRequest):
-            return _answered(model, body, request_id=request_id, variant=variant, timer=self._timer)
-        most = self._policy.max_rows
-        return answer_with(model, body, request_id=request_id, variant=variant, max_rows=most, timer=self._timer)
+            return self._answerer.answer_rows(model, body, request_id=request_id, variant=variant)
+        return self._answerer.answer_body(model, body, request_id=request_id, variant=variant)
 
-    def _by_champion(self, model: OnnxModel, body: Any, request_id: str, started: float) -> Answered:
+    def _by_champion(self, model: ServedModel, body: Any, request_id: str, started: float) -> Answered:
         try:
             return self._answer(model, body, request_id, CHAMPION)
-        except _CALLERS_FAULTS:
+        except CALLERS_FAULTS:
             raise
         except Exception as error:
             self._count_failure(model, CHAMPION, error, started)
             raise
 
-    def _count_failure(self, model: OnnxModel, variant: str, error: Exception, started: float) -> None:
+    def _count_failure(self, model: ServedModel, variant: str, error: Exception, started: float) -> None:
         """Have it written down that a model had no answer, under an id of its own."""
         now = self._clock()
         record = log_record(
@@ -187,7 +113,7 @@ class Predictor:
         self._after(partial(self._send, record))
 
     def _keep(
-        self, answered: Answered, request_id: str, at: float, latency_ms: float, challenger: OnnxModel | None
+        self, answered: Answered, request_id: str, at: float, latency_ms: float, challenger: ServedModel | None
     ) -> None:
         """Send a prediction to the log, with what a challenger in the shadow says to the same rows."""
         record = log_record(
@@ -196,7 +122,7 @@ class Predictor:
             at=at,
             source=SYNC,
             variant=answered.variant,
-            version=answered.model.version,
+            version=answered.version,
             latency_ms=latency_ms,
             rows=answered.asked.rows,
             predictions=answered.predictions.tolist(),
@@ -204,18 +130,18 @@ class Predictor:
         )
         self._send(record)
 
-    def _shadow(self, challenger: OnnxModel, answered: Answered) -> Shadow:
+    def _shadow(self, challenger: ServedModel, answered: Answered) -> Shadow:
         started = self._timer()
         predictions: list[list[float]] = []
-        said = None
+        failure = None
         try:
             found = challenger.predict_encoded(challenger.reader.read(answered.asked.rows))
             if not np.isfinite(found).all():
                 raise NoAnswerError("it has no finite prediction")
             predictions = found.tolist()
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-        return Shadow(challenger.version, predictions, self._milliseconds(started), said)
+            failure = f"{type(error).__name__}: {error}"
+        return Shadow(challenger.version, predictions, self._milliseconds(started), failure)
 
     def _send(self, record: Record) -> None:
         """A log that is away never fails an answer: what is lost is reported."""
@@ -230,6 +156,11 @@ class Predictor:
 
     def _milliseconds(self, started: float) -> float:
         return (self._timer() - started) * 1000.0
+
+
+def _is_challengers_fault(error: Exception) -> bool:
+    """Whether a failure of the challenger counts against it, once the champion has answered the same request."""
+    return not isinstance(error, NoContributionsError | TooLargeError)
 
 
 def _key_of(body: Any) -> str | None:
