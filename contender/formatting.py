@@ -35,6 +35,30 @@ def interval_figures(low: float, high: float, *, size: float) -> list[str]:
     return [f"{value:,.{decimals}f}" for value in values]
 
 
+def difference(value: float, low: float, high: float, *, confidence: float) -> str:
+    """A difference and its confidence interval, in the fixed shape of every sentence.
+
+    Examples
+    --------
+    >>> difference(-0.0017, -0.017, 0.0102, confidence=0.95), difference(0.0, 0.0, 0.0, confidence=0.9)
+    ('−0.002, 95 % CI −0.017 to 0.010', '0, 90 % CI 0 to 0')
+    """
+    lowest, highest, size = interval_figures(low, high, size=value)
+    sign = "+" if value > 0.0 and size.strip("0.,") else ""
+    return f"{sign}{minus(size)}, {percent(confidence)} CI {minus(lowest)} to {minus(highest)}"
+
+
+def minus(number: str) -> str:
+    """A written number with a real minus sign, and none before a zero.
+
+    Examples
+    --------
+    >>> minus("-0.017"), minus("-0.000"), minus("12")
+    ('−0.017', '0.000', '12')
+    """
+    return number.replace("-", "−" if number.strip("-0.,") else "", 1) if number.startswith("-") else number
+
+
 def percent(share: float, *, digits: int = 2) -> str:
     """A share in percent, with so many significant digits of its distance from 0 or 1.
 
@@ -69,8 +93,14 @@ def duration(seconds: float) -> str:
 
 
 def amount(rows: int, blocks: int) -> str:
-    """Rows, with their blocks where these are not the rows themselves."""
-    return f"{rows:,} rows" if rows == blocks else f"{rows:,} rows ({blocks:,} blocks)"
+    """Rows, with their blocks where these are not the rows themselves.
+
+    Examples
+    --------
+    >>> amount(6389, 7), amount(40, 40)
+    ('6,389 rows in 7 blocks', '40 rows')
+    """
+    return f"{rows:,} rows" if rows == blocks else f"{rows:,} rows in {blocks:,} blocks"
 
 
 def ordinal(number: int) -> str:
@@ -98,5 +128,11 @@ def rounded_up(number: int) -> int:
 
 
 def lower_first(sentence: str) -> str:
-    """A sentence as it goes on after a colon."""
-    return sentence[:1].lower() + sentence[1:]
+    """A sentence as it goes on after a colon; an initialism stays as it is.
+
+    Examples
+    --------
+    >>> lower_first("No rows."), lower_first("AUC 0.8.")
+    ('no rows.', 'AUC 0.8.')
+    """
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]

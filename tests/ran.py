@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.comparison.compare import compare
-from contender.comparison.guards import MIB
+from contender.comparison.guards.resources import MIB
 from contender.drift.batch_check import check_batch, observe, reference_of
 from contender.pipeline.config import parse_pipeline
 from contender.pipeline.promotion_policy import PromotionPolicy

@@ -21,10 +21,10 @@ from contender.ports import ApprovalRequest
 from contender.rollout.approval import APPROVED, NOT_ANSWERED, REJECTED
 from contender.workflow.messages import MAX_REASON_CHARACTERS, Approval
 
-RunArgument = Annotated[str, typer.Argument(help="The run's id, or enough of its beginning.")]
+RunArgument = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
 
 
-ReasonOption = Annotated[str, typer.Option(help="Why; kept in the run's record and mailed.")]
+ReasonOption = Annotated[str, typer.Option(help="Reason; saved with the run and mailed.")]
 
 
 WAITS_NO_MORE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
@@ -39,7 +39,7 @@ def answer_run(run: str, pipeline: str, environment: str, *, approved: bool, rea
         When the reason is longer than a record keeps.
     """
     if len(reason) > MAX_REASON_CHARACTERS:
-        raise InvalidInputError(f"--reason takes {MAX_REASON_CHARACTERS} characters, but got {len(reason)}")
+        raise InvalidInputError(f"--reason must have at most {MAX_REASON_CHARACTERS} characters, but got {len(reason)}")
     names = [pipeline] if pipeline else all_pipelines()
     bench, request = find_question(run, [workbench(name, environment) for name in names])
     said = Approval(approved, caller_of(bench), reason)
@@ -49,19 +49,19 @@ def answer_run(run: str, pipeline: str, environment: str, *, approved: bool, rea
             {"run_id": request.run_id, "pipeline": bench.pipeline, "challenger": request.challenger} | vars(said)
         )
         return
-    verdict = "approved: the run goes on and promotes it" if approved else "rejected: the champion stays"
-    console.print(f"[bold]{request.challenger}[/bold] is {verdict}; contender show {request.run_id}")
+    verdict = "approved; the run continues with the promotion" if approved else "rejected; the champion keeps serving"
+    console.print(f"[bold]{request.challenger}[/bold] is {verdict}. Details: contender show {request.run_id}")
 
 
 def find_question(run: str, benches: list[Workbench]) -> tuple[Workbench, ApprovalRequest]:
-    """What the run whose id begins with `run` asks.
+    """The approval request of the run whose id starts with `run`.
 
     Raises
     ------
     NotFoundError
-        When there is no such run, more than one, or it has asked nothing.
+        When there is no such run, more than one, or it needs no approval.
     ContenderError
-        When it has been answered, or waited long enough.
+        When it was answered before, or its time is over.
     """
     asked = [(bench, request) for bench in benches for request in bench.ledger.approvals(bench.pipeline)]
     found = [(bench, request) for bench, request in asked if request.run_id.startswith(run)]
@@ -69,31 +69,31 @@ def find_question(run: str, benches: list[Workbench]) -> tuple[Workbench, Approv
     if len(waiting) == 1:
         return waiting[0]
     if len(found) == 1:
-        raise ContenderError(f"{_answered(found[0][1])}; contender show {found[0][1].run_id} says how it ended")
+        raise ContenderError(f"{_answered(found[0][1])}. Its outcome: contender show {found[0][1].run_id}")
     if found:
         several = ", ".join(request.run_id for _, request in (waiting or found)[:4])
-        raise NotFoundError(f"more than one run that asked starts with {run!r}: {several}")
+        raise NotFoundError(f"more than one run with an approval request starts with {run!r}: {several}")
     records = [record for bench in benches for record in bench.ledger.runs(bench.pipeline, limit=1000)]
     if any(str(record["run_id"]).startswith(run) for record in records):
         record = find_run(records, run)
-        raise NotFoundError(f"run {record['run_id']} asked nobody: it ended with the verdict {record['verdict']}")
+        raise NotFoundError(f"run {record['run_id']} needed no approval; its verdict is {record['verdict']}")
     open_ones = ", ".join(request.run_id for _, request in asked if not request.answer)
-    raise NotFoundError(f"no run that asks starts with {run!r}; {'asking: ' + open_ones if open_ones else 'none asks'}")
+    raise NotFoundError(f"no run waiting for approval starts with {run!r}; waiting: {open_ones or 'none'}")
 
 
 def _answered(request: ApprovalRequest) -> str:
     if request.answer == NOT_ANSWERED:
-        return f"run {request.run_id} waits no more: it had until {request.until}, and the champion stayed"
-    return f"run {request.run_id} was {request.answer} by {request.by} before"
+        return f"run {request.run_id} is no longer waiting: its time ended at {request.until}; the champion stays"
+    return f"run {request.run_id} was already {request.answer} by {request.by}"
 
 
 def send_answer(bench: Workbench, request: ApprovalRequest, said: Approval) -> None:
-    """Answer the state that waits, and write it down. Step Functions takes one answer for a token, and none too late.
+    """Answer the waiting state and record it. Step Functions takes one answer for a token, and none after its time.
 
     Raises
     ------
     ContenderError
-        When it waits no more.
+        When it is no longer waiting.
     """
     try:
         bench.cloud.client("stepfunctions").send_task_success(
@@ -103,8 +103,8 @@ def send_answer(bench: Workbench, request: ApprovalRequest, said: Approval) -> N
         if error.response["Error"]["Code"] not in WAITS_NO_MORE:
             raise
         raise ContenderError(
-            f"run {request.run_id} waits no more: somebody else answered, it was stopped, or its time was over at "
-            f"{request.until}; contender show {request.run_id} says how it ended"
+            f"run {request.run_id} is no longer waiting: it was answered or stopped, or its time ended at "
+            f"{request.until}. Its outcome: contender show {request.run_id}"
         ) from None
     bench.ledger.settle_approval(
         bench.pipeline,

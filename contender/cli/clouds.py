@@ -1,4 +1,4 @@
-"""Where commands work: the local cloud, or an environment in AWS; both look the same from here."""
+"""The environment that commands work in: the local cloud, or one in AWS; both look the same from here."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ ENTERED = ("TaskStateEntered", "MapStateEntered", "WaitStateEntered")
 EXITED = ("TaskStateExited", "MapStateExited", "WaitStateExited")
 
 
-HINTS = {"Approval": "waits for a person: contender approve {run} | reject {run}"}
-"""What somebody has to do while a state waits."""
+HINTS = {"Approval": "waiting for approval: contender approve {run} | reject {run}"}
+"""What to do while a state waits."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,11 @@ def wait_for_execution(
             if is_mine(json.loads(step_functions.describe_execution(executionArn=arn)["input"])):
                 return str(arn)
         time.sleep(POLL_SECONDS)
-    raise ContenderError(
-        f"no run has started within {seconds:.0f} s; the upload waits in S3. Look at `contender status`"
-    )
+    raise ContenderError(f"no run has started within {seconds:.0f} s; the upload is in S3. See `contender status`")
 
 
 def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:
-    """Show the execution's states as they pass, and answer its final status."""
+    """Show the execution's states as they pass, and return its final status."""
     nothing_to_see = Console(quiet=True)
     with Live(console=nothing_to_see if quiet else console, refresh_per_second=8) as live:
         while True:
@@ -80,7 +78,7 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
 
 
 def states_of(step_functions: Any, execution_arn: str) -> Iterator[StateSeen]:
-    """The task, map and wait states entered so far, in order; choices take no time and are left out."""
+    """The task, map and wait states entered so far, in order; choice states take no time and are left out."""
     pages = step_functions.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
     entered: StateSeen | None = None
     for page in pages:

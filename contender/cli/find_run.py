@@ -18,7 +18,7 @@ from contender.rollout.approval import still_asks
 
 
 def waiting_runs(names: list[str], environment: str) -> list[dict[str, Any]]:
-    """Runs that ask a person: they have no record yet, and come first because somebody has to do something."""
+    """Runs that wait for approval: they have no record yet, and are listed first because they need an answer."""
     benches = [workbench(name, environment) for name in names]
     return [
         question_record(bench.pipeline, asked)
@@ -29,7 +29,7 @@ def waiting_runs(names: list[str], environment: str) -> list[dict[str, Any]]:
 
 
 def find(run: str, pipelines: list[str], environment: str) -> tuple[Workbench, Mapping[str, Any]]:
-    """The run whose id starts with `run`, wherever it is; one that asks a person, or has left no record, too.
+    """The run whose id starts with `run`, of any pipeline; also one that waits for approval or has no record.
 
     Raises
     ------

@@ -19,11 +19,11 @@ START_SECONDS = 60.0
 
 
 def print_outcome(bench: Workbench, followed: Callable[[], Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print the record of a run that is followed to its end; a failed run fails the command."""
+    """Wait for a run and print its record; a failed run fails the command."""
     try:
         record = followed()
     except KeyboardInterrupt:
-        errors.print(f"the run goes on without you; see contender runs --pipeline {bench.pipeline}")
+        errors.print(f"the run continues in the background; see contender runs --pipeline {bench.pipeline}")
         raise
     if as_json:
         print_json(record)
@@ -39,7 +39,7 @@ def run_of(execution: str) -> str:
 
 
 def follow_upload(bench: Workbench, sent: Sent, *, quiet: bool) -> dict[str, object]:
-    """Wait for the run that the upload starts, show it state by state, and answer its record."""
+    """Wait for the run that the upload starts, show it state by state, and return its record."""
     execution = wait_for_execution(
         bench.cloud.client("stepfunctions"),
         bench.state_machine_arn,
@@ -50,11 +50,11 @@ def follow_upload(bench: Workbench, sent: Sent, *, quiet: bool) -> dict[str, obj
 
 
 def follow_execution(bench: Workbench, execution: str, *, quiet: bool) -> dict[str, object]:
-    """Show a run state by state, and answer its record."""
+    """Show a run state by state, and return its record."""
     follow(bench.cloud.client("stepfunctions"), execution, console, quiet=quiet)
     try:
         return record_of(bench, run_of(execution))
     except ContenderError:
         raise ContenderError(
-            f"run {run_of(execution)} ended without a record: see its execution {execution} and `contender status`"
+            f"run {run_of(execution)} left no record; see its execution {execution} and `contender status`"
         ) from None

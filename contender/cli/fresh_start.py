@@ -1,4 +1,4 @@
-"""Makes the local cloud forget a pipeline. Never for an environment in AWS: the history of champions is kept there."""
+"""Deletes a pipeline's data from the local cloud; in AWS the history of champions is kept for ever."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def begin_afresh(bench: Workbench) -> None:
         When the environment is not the local one.
     """
     if bench.environment != LOCAL:
-        raise InvalidInputError(f"only the local cloud forgets, but the environment is {bench.environment!r}")
+        raise InvalidInputError(
+            f"only the local cloud's data can be deleted, but the environment is {bench.environment!r}"
+        )
     for objects in (bench.data, bench.models):
         for folder in FOLDERS:
             _delete_all(objects, f"{folder}/{bench.pipeline}/")

@@ -45,7 +45,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="contender",
-    help="Continuous training that a production model can be trusted to. Start with: contender up",
+    help="Continuous training for production models: drift, retraining, safe promotion. Start with: contender up",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -14,9 +14,9 @@ from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 
 PipelineOption = Annotated[
-    str, typer.Option("--pipeline", "-p", help="Name of the pipeline: the file name in pipelines/ without .toml.")
+    str, typer.Option("--pipeline", "-p", help="Name of the pipeline: its file in pipelines/ without .toml.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 EnvironmentOption = Annotated[
     str, typer.Option("--env", envvar="CONTENDER_ENV", help="local, or an environment deployed in AWS (dev, prod).")
 ]
@@ -64,7 +64,7 @@ def pipeline_config(pipeline: str) -> PipelineConfig:
     path = folder / f"{pipeline}.toml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
-        raise NotFoundError(f"there is no pipeline {pipeline!r}; known: {known}. `contender init` makes a new one")
+        raise NotFoundError(f"no pipeline {pipeline!r}; pipelines: {known}. Create one with `contender init`")
     return load_pipeline(path)
 
 

@@ -1,4 +1,4 @@
-"""How a challenger's rehearsal, and what a person was asked about it, are told."""
+"""A challenger's rehearsal, approval and trial on a terminal."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from contender.registry.pointer import Trial
 
 
 def question_record(pipeline: str, request: ApprovalRequest) -> dict[str, Any]:
-    """A run that waits for an answer, as the record that it will leave when it ends."""
+    """A run that waits for approval, in the form of a run's record."""
     run, until = request.run_id[:8], request.until[:16].replace("T", " ")
     return {
         "run_id": request.run_id,
         "pipeline": pipeline,
         "verdict": "waiting",
-        "reason": f"contender approve {run} or reject, until {until} UTC: may {request.challenger} serve?",
+        "reason": f"Approval needed for {request.challenger} until {until} UTC: contender approve {run} | reject {run}",
         "challenger": request.challenger,
         "started_at": request.asked_at,
     }
 
 
 def print_rehearsal(found: Mapping[str, Any]) -> None:
-    """The checks of a rehearsal, and the first rows that serving answers otherwise than training."""
+    """The checks of a rehearsal, and the first rows that serving predicts differently than training."""
     console.print("\n[bold]Rehearsal[/bold]")
     console.print(found["reason"], markup=False)
     print_table(
-        ("check", "found", "bound", "passed"),
+        ("check", "value", "limit", "passed"),
         [
             (check["name"], _number(check["value"]), _number(check["bound"]), "yes" if check["passed"] else "no")
             for check in found["checks"]
@@ -62,13 +62,13 @@ def print_approval(request: ApprovalRequest) -> None:
 
 
 def trial_in_words(trial: Trial) -> str:
-    """What a trial does, and until when.
+    """A trial in one sentence.
 
     >>> trial_in_words(Trial("v2", "sha", 0.25, "shadow", until="2026-01-01T12:00:00+00:00"))
-    'v2 sees 25 % of the requests without answering, until 2026-01-01 12:00 UTC'
+    'v2 is a shadow for 25 % of the requests, until 2026-01-01 12:00 UTC'
     """
     share = f"{percent(trial.weight)} of the requests"
-    does = f"sees {share} without answering" if trial.mode == "shadow" else f"answers {share}"
+    does = f"is a shadow for {share}" if trial.mode == "shadow" else f"answers {share}"
     until = f", until {trial.until[:16].replace('T', ' ')} UTC" if trial.until else ""
     return f"{escape(trial.version)} {does}{until}"
 

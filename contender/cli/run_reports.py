@@ -1,4 +1,4 @@
-"""The page of a run, for `contender show`: the one that the run left, or one that is made of its files now."""
+"""The page of a run, for `contender show`: the one that the run wrote, or one made from its files now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 
 
 def run_report(bench: Workbench, record: Mapping[str, Any]) -> str:
-    """The page that Record kept, as it was when the run ended; else one made now of what the run has left so far."""
+    """The page that Record wrote when the run ended; without one, a page of what the run has written so far."""
     folder = RunFolder(bench.data, bench.pipeline, record["run_id"])
     try:
         return bench.data.get(folder.key(REPORT_PAGE)).body.decode()
@@ -26,7 +26,7 @@ def run_report(bench: Workbench, record: Mapping[str, Any]) -> str:
 
 
 def save_report(text: str, run_id: str, file: Path | None, *, open_page: bool) -> Path:
-    """Write the page where it was asked for, or among the project's reports, and show it in a browser if wanted."""
+    """Write the page to `file`, or to the project's reports, and open it in a browser if wanted."""
     target = file or project_root() / ".contender" / "reports" / f"{run_id}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
@@ -36,13 +36,13 @@ def save_report(text: str, run_id: str, file: Path | None, *, open_page: bool) -
 
 
 def unrecorded(benches: Sequence[Workbench], run: str) -> list[dict[str, Any]]:
-    """Runs that have a folder and no record: still at work, or ended before they could write one."""
+    """Runs with a folder and no record: in progress, or stopped before they could write one."""
     return [
         {
             "run_id": run_id,
             "pipeline": bench.pipeline,
             "verdict": "running",
-            "reason": "It has left no record: it is still at work, or was stopped before it could write one.",
+            "reason": "No record: the run is still in progress, or was stopped before it could write one.",
         }
         for bench in benches
         for run_id in sorted({key.split("/")[2] for key in bench.data.keys(f"runs/{bench.pipeline}/{run}")})

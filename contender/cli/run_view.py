@@ -10,9 +10,9 @@ from rich.text import Text
 
 from contender.cli.console import console, print_fields, print_table, styled_verdict
 from contender.cli.rollout_view import print_approval, print_rehearsal
-from contender.formatting import percent
+from contender.formatting import difference
+from contender.pipeline.promotion_policy import GUARDS
 from contender.ports import ApprovalRequest
-from contender.reports.run.challenger import GUARDS
 
 PROMISED_KEYS = (
     "run_id",
@@ -48,7 +48,7 @@ class RunView:
             console.print("\n[bold]Drift[/bold]")
             console.print(drift["reason"], markup=False)
             print_table(
-                ("feature", "distance", "floor", "p", "direction"), [_drift_row(found) for found in drift["features"]]
+                ("feature", "effect size", "minimum", "p", "change"), [_drift_row(found) for found in drift["features"]]
             )
             print_fields(_drift_fields(drift))
         comparison = reports.get("comparison", {})
@@ -60,42 +60,41 @@ class RunView:
         if asked is not None:
             print_approval(asked)
         if reports.get("watch", {}).get("looks"):
-            console.print("\n[bold]Watch[/bold]")
+            console.print("\n[bold]Canary[/bold]")
             print_fields(_watch_fields(reports["watch"]))
 
 
 def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
-    """What the table of features does not tell: how all go together, how long, and what it means for the champion."""
+    """What is not in the table of features: evidence over time, domain classifier, estimated and realised metrics."""
     fields = {}
     evidence = found.get("evidence")
     if evidence:
-        began = f", most by {evidence['strongest']} since {evidence['since']}" if evidence["since"] else ""
-        fields["evidence"] = f"{evidence['level']:,.0f} of {evidence['threshold']:,.0f} days{began}"
-    for name, about in (("joint", "together"), ("estimated", "estimated"), ("realised", "realised")):
+        began = f"; strongest: {evidence['strongest']}, since {evidence['since']}" if evidence["since"] else ""
+        fields["evidence"] = f"{evidence['level']:,.0f}, threshold {evidence['threshold']:,.0f}{began}"
+    names = (("joint", "domain classifier"), ("estimated", "estimated metrics"), ("realised", "realised metrics"))
+    for name, about in names:
         if found.get(name):  # runs from before it existed say nothing of it
             fields[about] = found[name]["reason"]
     return fields
 
 
 def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
-    """The figures of a comparison, each with what is needed to read it."""
-    fields = {"metric": f"{found['metric']} ({'more' if found['greater_is_better'] else 'less'} is better)"}
+    """The figures of a comparison."""
+    fields = {"metric": f"{found['metric']} ({'higher' if found['greater_is_better'] else 'lower'} is better)"}
     for name in ("champion", "challenger", "baseline"):
         if found[name] is not None:
             fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
     if found["difference"] is not None:
-        fields["difference"] = (
-            f"{_number(found['difference'])}, {percent(found['confidence'])} interval "
-            f"{_number(found['low'])} to {_number(found['high'])}; worth a change from {_number(found['min_effect'])}"
-        )
+        improvement = difference(found["difference"], found["low"], found["high"], confidence=found["confidence"])
+        fields["improvement"] = f"{improvement}; minimum {_number(found['min_effect'])}"
     fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
     if found["rows_needed"]:
-        fields["rows"] += f"; about {found['rows_needed']:,} would decide"
+        fields["rows"] += f"; about {found['rows_needed']:,} rows would settle it"
     if "spending" in found:
         fields["sequence"] = found["spending"]["reason"]
-    for name in GUARDS:
+    for name, title in GUARDS.items():
         if name in found:  # runs from before a guard existed say nothing of it
-            fields[name.replace("_", " ")] = f"{found[name]['status']}: {found[name]['reason']}"
+            fields[title] = f"{found[name]['status']}: {found[name]['reason']}"
     return fields
 
 
@@ -104,16 +103,16 @@ def _watch_fields(found: Mapping[str, Any]) -> dict[str, str]:
     looks = found["looks"]
     last = looks[-1]
     fields = {
-        "canary": f"{found['challenger']} beside {found['champion']} since {found['since'][:16].replace('T', ' ')}",
+        "canary": f"{found['challenger']} alongside {found['champion']} since {found['since'][:16].replace('T', ' ')}",
         "looks": f"{len(looks)}, the last after {last['seconds']:,.0f} s: {last['verdict']}",
     }
     for signal in last["signals"]:
         figures = ""
         if signal["status"] == "fine":  # the other reasons say it
-            figures = f" p {_number(signal['p_value'], 2)}, worse from {_number(signal['level'], 2)} down"
+            figures = f" p = {_number(signal['p_value'], 2)}; worse would be p ≤ {_number(signal['level'], 2)}"
         fields[signal["name"]] = f"{signal['status']}: {signal['reason']}{figures}"
     alarms = last["alarms"]
-    fields["alarms"] = ", ".join(alarms["ringing"]) or alarms["note"] or "quiet"
+    fields["alarms"] = ", ".join(alarms["ringing"]) or alarms["note"] or "none"
     return fields
 
 

@@ -13,7 +13,7 @@ from contender.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class Sent:
-    """An upload as S3 took it."""
+    """A file as S3 has stored it."""
 
     key: str
     etag: str
@@ -35,12 +35,12 @@ def read_local(path: Path) -> bytes:
 
 
 def send(bench: Workbench, path: Path) -> Sent:
-    """Upload a file under a key of its own: two files of one name never meet.
+    """Upload a file under a key of its own, so that files of the same name do not overwrite each other.
 
     Raises
     ------
     NotFoundError
-        When the pipeline is not deployed: nobody would notice the upload.
+        When the pipeline is not deployed: nothing would process the upload.
     """
     body = read_local(path)
     _ = bench.state_machine_arn

@@ -11,16 +11,15 @@ from contender.errors import InvalidInputError
 from contender.formatting import ordinal, percent
 
 OUTCOMES = 3
-"""What an earlier comparison can have told about its rows: wins, loses, inconclusive."""
+"""The verdicts that an earlier comparison can have revealed about its rows: wins, loses, inconclusive."""
 
 SMALLEST_LEVEL = 1e-9
-"""At smaller levels no interval is computed: no such claim can be made from days of data."""
+"""No interval is computed at smaller levels: days of data cannot support such a claim."""
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """The comparisons before this one that it has to pay for, by their challengers' versions, each as often as it was
-    judged.
+    """The earlier comparisons that reduce this one's level: their challengers' versions, one entry a comparison.
 
     Attributes
     ----------
@@ -37,16 +36,16 @@ NOTHING_EARLIER = Earlier()
 
 @dataclass(frozen=True)
 class Spending:
-    """The level of one comparison, and why it is that.
+    """The level of one comparison, and its reason.
 
     Attributes
     ----------
-    false_promotion_rate : what the whole sequence may spend.
-    comparison : this one's place since the last promotion, from 1.
-    reused : how many earlier comparisons were made on some of the same rows.
+    false_promotion_rate : of the whole sequence.
+    comparison : this one's number since the last promotion, from 1.
+    reused : how many earlier comparisons used some of the same rows.
     level : the chance that this comparison promotes a challenger that is no better; one-sided, so the interval's
         confidence is 1 - 2 * level.
-    exhausted : whether nothing can be shown at what is left.
+    exhausted : whether what is left is too little for any claim.
     reason : the same in a sentence.
     """
 
@@ -92,7 +91,7 @@ def spend(false_promotion_rate: float, earlier: Earlier = NOTHING_EARLIER) -> Sp
     >>> spend(0.05).level
     0.025
     >>> spend(0.05, Earlier(("v2", "v3"), on_same_rows=("v3",))).reason
-    'Third comparison since the last promotion, on rows that 1 earlier one used: a one-sided level of 0.14 %.'
+    'Third comparison since the last promotion, on rows that 1 earlier comparison used: one-sided level 0.14 %.'
     """
     if not 0.0 < false_promotion_rate < 1.0:
         raise InvalidInputError(f"false_promotion_rate must be between 0 and 1, but got {false_promotion_rate}")
@@ -100,13 +99,13 @@ def spend(false_promotion_rate: float, earlier: Earlier = NOTHING_EARLIER) -> Sp
     level = false_promotion_rate / (number * (number + 1)) * float(OUTCOMES) ** -reused
     exhausted = level < SMALLEST_LEVEL
     place = f"{ordinal(number).capitalize()} comparison since the last promotion"
-    rows = f", on rows that {reused} earlier {'one' if reused == 1 else 'ones'} used" if reused else ""
+    rows = f", on rows that {reused} earlier comparison{'s' if reused != 1 else ''} used" if reused else ""
     if exhausted:
         fresh = false_promotion_rate / (number * (number + 1))
-        advice = f"newer rows would be judged at {percent(fresh)}" if fresh >= SMALLEST_LEVEL else "promote by hand"
-        reason = f"{place}{rows}: nothing can be shown at what is left of the false promotion rate; {advice}."
+        advice = f"Newer rows would have a level of {percent(fresh)}" if fresh >= SMALLEST_LEVEL else "Promote by hand"
+        reason = f"{place}{rows}: the false promotion rate is used up. {advice}."
     else:
-        reason = f"{place}{rows}: a one-sided level of {percent(level)}."
+        reason = f"{place}{rows}: one-sided level {percent(level)}."
     return Spending(false_promotion_rate, number, reused, level, exhausted, reason)
 
 

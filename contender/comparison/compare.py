@@ -4,62 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import ceil, sqrt
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from contender.comparison import wording
 from contender.comparison.alpha_spending import NOTHING_EARLIER, SMALLEST_LEVEL, Earlier, Spending, spend
-from contender.comparison.guards import (
-    BeatsBaseline,
-    Calibrated,
-    EnoughData,
-    Guard,
-    Latency,
-    ModelSize,
-    OverfitGap,
-    SlicesNoWorse,
-    beats_baseline,
-    calibrated,
-    enough_data,
-    in_words,
-    latency,
-    model_size,
-    overfit_gap,
-    slices_no_worse,
-)
+from contender.comparison.guards.baseline import BeatsBaseline, beats_baseline
+from contender.comparison.guards.calibration import Calibrated, calibrated
+from contender.comparison.guards.enough_data import EnoughData, enough_data
+from contender.comparison.guards.outcome import Guards
+from contender.comparison.guards.overfitting import OverfitGap, overfit_gap
+from contender.comparison.guards.resources import Latency, ModelSize, latency, model_size
+from contender.comparison.guards.slices import SlicesNoWorse, slices_no_worse
+from contender.comparison.sample_size import rows_needed
 from contender.errors import InvalidInputError
-from contender.formatting import amount, figure, lower_first, rounded_up
-from contender.pipeline.promotion_policy import PromotionPolicy as PromotionPolicy  # noqa: PLC0414  # for callers of compare
+from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.registry.candidate import ModelFacts
 from contender.stats.metrics import Floats, Metric, metric_for, prepared, task_of
 from contender.stats.resampling import Holdout, Interval, resample
 
 Verdict = Literal["wins", "loses", "inconclusive"]
 
-DECISION_POWER = 0.8
-OPPONENTS = {"champion": "champion", "baseline": "naive baseline"}
 NO_FACTS = ModelFacts()
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found, oriented so that a positive `difference` means that the challenger is better.
+    """What a comparison found. A positive `difference` means that the challenger is better.
 
     Attributes
     ----------
     verdict : "wins", "loses" or "inconclusive".
     reason : one or two sentences with the figures.
-    metric, metric_title : how policies name it, and how sentences do.
+    metric, metric_title : its name in policies, and in sentences.
     against : "champion", or "baseline" where there was no champion yet.
     champion, challenger, baseline : the metric of each on these rows, None where undefined or not given.
     difference, low, high, standard_error : the paired improvement and its interval, None where undefined.
     confidence : of that interval, two-sided: 1 - 2 * spending.level.
     spending : the comparison's place in the sequence, and the level that it may spend.
-    min_effect : the improvement asked for, in the metric's units.
-    rows_needed, blocks_needed : for an inconclusive interval, how much would decide with 80 % chance if the
-        difference is what it seems, at the level in use; None where that does not apply or no number would do.
+    min_effect : the minimum improvement, in the metric's units.
+    rows_needed, blocks_needed : of an inconclusive comparison, see `contender.comparison.sample_size.rows_needed`.
     enough_data, … : the evidence of each guard.
     """
 
@@ -126,7 +112,7 @@ def compare(
     y : (n,) class indices, or float targets for regression.
     champion_predictions, challenger_predictions, baseline_predictions : (n, k); k = 1 is regression, else
         class probabilities in the order of the class indices. The baseline is a naive predictor, see
-        `naive_predictions`.
+        `contender.comparison.baseline.naive_predictions`.
     blocks : (n,) labels of rows that are not independent (a day, a user). None: every row is its own block.
     slices : column name to (n,) labels; the challenger must not be worse within any level.
     policy : thresholds; `policy.metric` names the metric unless `metric` gives a user's own.
@@ -169,7 +155,7 @@ def compare(
     return _concluded(
         _Duel(holdout, metric, policy, spend(policy.false_promotion_rate, earlier), "champion", champion, challenger),
         min_effect=policy.min_effect * unit,
-        guards=_Guards(
+        guards=Guards(
             enough_data(len(truth), holdout.blocks, policy),
             beats_baseline(holdout, metric, challenger, baseline, policy),
             slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=margin),
@@ -195,13 +181,13 @@ def first_champion(
     challenger_facts: ModelFacts = NO_FACTS,
     seed: int = 0,
 ) -> Comparison:
-    """Judge a pipeline's first model: it wins when it beats the naive baseline with confidence, by whatever
-    margin.
+    """Judge a pipeline's first model: it wins when it is shown to beat the naive baseline, by any margin.
 
     Arguments, errors and method as for `compare`.
 
     Examples
     --------
+    >>> from contender.comparison.baseline import naive_predictions
     >>> truth = np.linspace(0.0, 1.0, 400)
     >>> mean = naive_predictions(truth, rows=400)
     >>> first_champion(truth, truth[:, None] + 0.01, mean, blocks=np.arange(400) // 20).verdict
@@ -215,11 +201,11 @@ def first_champion(
     return _concluded(
         _Duel(holdout, metric, policy, spend(policy.false_promotion_rate, earlier), "baseline", baseline, challenger),
         min_effect=0.0,
-        guards=_Guards(
+        guards=Guards(
             enough_data(len(truth), holdout.blocks, policy),
             beats_baseline(holdout, metric, challenger, baseline, policy),
-            SlicesNoWorse("not judged", "There is no champion to be worse than.", policy.slice_margin),
-            Calibrated("not judged", "There is no champion to be worse than."),
+            SlicesNoWorse("not judged", "There is no champion to compare with.", policy.slice_margin),
+            Calibrated("not judged", "There is no champion to compare with."),
             overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
             model_size(challenger_facts, None, policy),
             latency(challenger_facts, None, policy),
@@ -228,36 +214,9 @@ def first_champion(
     )
 
 
-def naive_predictions(y_train: ArrayLike, *, rows: int, classes: int = 1) -> Floats:
-    """Predictions (rows, classes) that ignore the features: the class shares of training, or the mean of its
-    target.
-
-    Raises
-    ------
-    InvalidInputError
-        When there is no training row, or a class index is out of range.
-
-    Examples
-    --------
-    >>> naive_predictions([0, 0, 0, 1], rows=2, classes=2).tolist()
-    [[0.75, 0.25], [0.75, 0.25]]
-    """
-    truth = np.asarray(y_train, dtype=np.float64)
-    if truth.ndim != 1 or len(truth) == 0:
-        raise InvalidInputError(f"y_train must have one dimension and at least one row, but got shape {truth.shape}")
-    if classes == 1:
-        return np.full((rows, 1), truth.mean())
-    if not 0 <= truth.min() <= truth.max() < classes:
-        raise InvalidInputError(
-            f"y_train must hold class indices from 0 to {classes - 1}, but got {truth.min()} to {truth.max()}"
-        )
-    shares = np.bincount(truth.astype(np.int64), minlength=classes) / len(truth)
-    return np.tile(shares, (rows, 1))
-
-
 @dataclass(frozen=True)
 class _Duel:
-    """Two models' predictions on one holdout, and by what they are judged."""
+    """Two models' predictions on one holdout, and the policy that judges them."""
 
     holdout: Holdout
     metric: Metric
@@ -275,53 +234,29 @@ class _Duel:
         return self.holdout.improvement(self.metric, self.opponent, self.challenger, level=self.level)
 
 
-@dataclass(frozen=True)
-class _Guards:
-    """Every guard's evidence, in the order in which they are asked."""
-
-    enough_data: EnoughData
-    beats_baseline: BeatsBaseline
-    slices_no_worse: SlicesNoWorse
-    calibrated: Calibrated
-    overfit_gap: OverfitGap
-    model_size: ModelSize
-    latency: Latency
-
-    def in_the_way(self) -> Guard | None:
-        """The first guard that stops a win: one that failed, else one that cannot tell."""
-        found: list[Guard] = [getattr(self, name) for name in self.__dataclass_fields__]
-        for status in ("failed", "undecided"):
-            for guard in found:
-                if guard.status == status:
-                    return guard
-        return None
-
-
-def _concluded(duel: _Duel, *, min_effect: float, guards: _Guards, baseline: float | None) -> Comparison:
+def _concluded(duel: _Duel, *, min_effect: float, guards: Guards, baseline: float | None) -> Comparison:
     """The verdict of the interval, then of the guards."""
     holdout, interval = duel.holdout, duel.improvement()
     theirs, mine = (holdout.score(duel.metric, each) for each in (duel.opponent, duel.challenger))
     verdict: Verdict = "inconclusive"
     needed: tuple[int, int] | None = None
     if guards.enough_data.status != "passed":
-        reason = f"Not enough data to compare: {lower_first(guards.enough_data.reason)}"
+        reason = wording.too_little_data(guards.enough_data.reason)
     elif isinstance(interval, str):
-        reason = f"Cannot compare: {lower_first(interval)}"
+        reason = wording.not_comparable(interval)
     else:
         verdict = _interval_verdict(interval, min_effect)
         if verdict == "wins" and duel.spending.exhausted:
             verdict = "inconclusive"
-        needed = _needed(holdout, interval, min_effect) if verdict == "inconclusive" else None
-        figures = (
-            f"{duel.metric.title} {figure(mine)} against the {OPPONENTS[duel.against]}'s {figure(theirs)} "
-            f"on the same {amount(len(holdout), holdout.blocks)}, {in_words(interval)}"
-        )
-        reason = _sentence(verdict, figures, min_effect, needed) + _of_the_sequence(duel.spending)
-        guard = guards.in_the_way()
-        if verdict == "wins" and guard is not None:
+        needed = rows_needed(holdout, interval, min_effect) if verdict == "inconclusive" else None
+        figures = wording.figures_of(duel.metric, mine, theirs, interval, holdout, against=duel.against)
+        reason = wording.verdict_sentence(verdict, figures, min_effect=min_effect, needed=needed)
+        reason += wording.place_in_sequence(duel.spending)
+        stopped = guards.first_to_stop()
+        if verdict == "wins" and stopped is not None:
+            name, guard = stopped
             verdict = "loses" if guard.status == "failed" else "inconclusive"
-            overall = "better" if min_effect >= 0.0 else "not worse"
-            reason = f"Held back, though {overall} overall ({figures}): {lower_first(guard.reason)}"
+            reason = wording.stopped_by_guard(name, guard.status, guard.reason, figures, min_effect=min_effect)
     known = interval if isinstance(interval, Interval) else None
     return Comparison(
         verdict=verdict,
@@ -353,49 +288,6 @@ def _interval_verdict(interval: Interval, min_effect: float) -> Verdict:
     if interval.low > min_effect:
         return "wins"
     return "loses" if interval.high <= min_effect else "inconclusive"
-
-
-def _needed(holdout: Holdout, interval: Interval, min_effect: float) -> tuple[int, int] | None:
-    """Rows and blocks that would decide with 80 % chance at the same level if the difference is what it seems."""
-    from scipy.special import stdtrit  # noqa: PLC0415  # not loaded by who only reads a pipeline file
-
-    gap = abs(interval.difference - min_effect)
-    per_unit = interval.standard_error * sqrt(interval.units)
-    if gap <= per_unit * 1e-6:
-        return None
-    units = interval.units
-    for _ in range(50):  # the t quantile depends on the answer; a fixed point is reached in a few rounds
-        away = sum(-float(stdtrit(units - 1, chance)) for chance in (interval.level, 1.0 - DECISION_POWER))
-        wanted = max(2, ceil((away * per_unit / gap) ** 2))
-        if wanted == units:
-            break
-        units = wanted
-    growth = max(units, interval.units + 1) / interval.units
-    return ceil(growth * len(holdout)), ceil(growth * holdout.blocks)
-
-
-def _sentence(verdict: Verdict, figures: str, min_effect: float, needed: tuple[int, int] | None) -> str:
-    asked = f"an improvement of {figure(min_effect)}" if min_effect > 0.0 else "an improvement"
-    above = f", above the {figure(min_effect)} asked for" if min_effect > 0.0 else ""
-    if min_effect < 0.0:
-        asked = f"that it is worse by less than {figure(-min_effect)}"
-        above = f", so not worse by the {figure(-min_effect)} that is allowed"
-    if verdict == "wins":
-        return f"The challenger wins: {figures}{above}."
-    if verdict == "loses":
-        return f"The challenger loses: {figures}, which rules out {asked}."
-    would = f"about {amount(*(rounded_up(n) for n in needed))}" if needed else "no number of rows"
-    return (
-        f"Not enough rows to tell: {figures}, which neither shows nor rules out {asked}; {would} would "
-        "decide if the difference is what it seems."
-    )
-
-
-def _of_the_sequence(spending: Spending) -> str:
-    """Why the interval is wider than that of a first comparison, where it is."""
-    if spending.comparison == 1 and not spending.reused:
-        return ""
-    return f" {spending.reason}"
 
 
 def _metric(predictions: Floats, policy: PromotionPolicy, metric: Metric | None) -> Metric:

@@ -10,8 +10,8 @@ from contender.data.datasets import DatasetManifest
 from contender.ports import Objects
 
 LOOK_AGAIN = 1.5
-"""A look is made on so many times the rows of the last one. Looks grow as the logarithm of the rows then: the level of
-the k-th falls as 1/k^2, while what it can see grows with 1.5^k rows."""
+"""Each look at a waiting challenger has this many times the rows of the last one. So the number of looks grows with the
+logarithm of the rows: the level of the k-th look falls as 1/k^2 while its rows grow as 1.5^k."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def is_due(last: Judgement | None, newer_rows: float) -> bool:
 
 
 def rows_after(datasets: Iterable[DatasetManifest], order: float) -> float:
-    """About how many rows are newer than `order`, going by manifests: rows are taken to be evenly spread in time."""
+    """About how many rows are newer than `order`, from manifests: rows are assumed to be evenly spread in time."""
     return sum(found.rows * _share_after(found, order) for found in datasets if found.order_to > order)
 
 
@@ -80,7 +80,7 @@ def _share_after(found: DatasetManifest, order: float) -> float:
 def due_version(
     newest: str, champion: str, judgements: Sequence[Judgement], datasets: Iterable[DatasetManifest]
 ) -> str:
-    """The challenger to judge again; empty where none waits, or too little has come.
+    """The challenger to judge again; empty where none waits, or too few new rows have arrived.
 
     Only the newest version can wait: it supersedes what was trained before it.
 
@@ -97,22 +97,22 @@ def due_version(
 
 
 def judged_again(challenger: str, before: Judgement, rows: int) -> str:
-    """What a run's record says first when it judged a challenger that waited.
+    """The start of a run's reason when it judged a waiting challenger.
 
     Examples
     --------
     >>> judged_again("v2", Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0), 1500)
-    'v2, which waited for more rows, was judged again: on 1,500 instead of 600.'
+    'v2 waited for more rows and was judged again on 1,500 rows (last time 600).'
     """
-    return f"{challenger}, which waited for more rows, was judged again: on {rows:,} instead of {before.rows:,}."
+    return f"{challenger} waited for more rows and was judged again on {rows:,} rows (last time {before.rows:,})."
 
 
 def superseded(challenger: str, verdict: str) -> str:
-    """What it says first when that did not promote the challenger, and a newer one was trained and judged after it.
+    """The start when that did not promote it, and a newer challenger was trained and judged afterwards.
 
     Examples
     --------
     >>> superseded("v2", "inconclusive")
-    'Before it v2, which waited for more rows, was judged again: inconclusive.'
+    'v2 waited for more rows and was judged first: inconclusive.'
     """
-    return f"Before it {challenger}, which waited for more rows, was judged again: {verdict}."
+    return f"{challenger} waited for more rows and was judged first: {verdict}."

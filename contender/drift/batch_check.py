@@ -32,9 +32,9 @@ SAMPLE_ROWS = 4_000
 CURRENT_ROWS = 10_000
 """Rows of a batch that it looks at."""
 MAX_BLOCKS = 180
-"""More blocks of one table than this are joined in order: half a year of days."""
+"""A table with more blocks has neighbouring blocks joined: half a year of days."""
 LEAST_PROBABILITY = 1e-3
-"""Log losses are counted up to 6.9: a single row that was called impossible must not be most of a day's mean."""
+"""Limits a row's log loss to 6.9, so that one row that was predicted impossible does not dominate a day's mean."""
 DAYS_OF_PERIOD = {"hour": 1.0 / 24.0, "day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
 
 
@@ -71,14 +71,14 @@ class RowSample:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is kept of a model's training to check new data against; training rows are never read again.
+    """What new data is checked against; it replaces the training rows, which are never read again.
 
     Attributes
     ----------
     profile : features and labels of the training and holdout rows; predictions and losses of the holdout rows only,
-        because a model is surer of rows that it knows.
+        because a model fits its training rows too well.
     sample : some of these rows.
-    calibration : how probabilities and outcomes went together on the holdout; None for a regression.
+    calibration : of the model's probabilities on the holdout; None for a regression.
     """
 
     profile: Profile
@@ -116,17 +116,16 @@ class Reference:
 
 @dataclass(frozen=True)
 class BatchCheck:
-    """All that was found about one batch.
+    """Everything that was found about one batch.
 
     Attributes
     ----------
     report : the verdict and its evidence.
-    estimated : what the champion's metrics should be on these rows, going by its probabilities alone.
-    realised : what they were, now that labels have come; None also where there is a class that the model does not know.
+    estimated : the champion's metrics on these rows, estimated from its probabilities alone.
+    realised : the same, compared with the labels; None also where the labels have a class that the model does not know.
         Both are None for a regression.
-    histograms : of the columns that moved most, for people; see `contender.drift.histograms`.
-    began : where in these rows a drift that was found began, by their order; None where that is not known, or it began
-        in an earlier batch.
+    histograms : of the columns with the largest changes; see `contender.drift.histograms`.
+    began : the order (time) of the row with which the drift began; None where it is unknown or in an earlier batch.
     """
 
     report: DriftReport
@@ -166,7 +165,7 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
     ----------
     table : training and holdout rows with `_order` and `_block`, in the order of time.
     held : (n,) which rows were held out.
-    model : answers as it will in production.
+    model : predicts as it will in production.
     """
     own, asked = _ask(config, table.select_rows(held), model)
     blocks = unit_labels(config, table)
@@ -211,7 +210,7 @@ def check_batch(
     earlier: Sequence[Profile] = (),
     answered: int | None = None,
 ) -> BatchCheck:
-    """All that a batch is asked.
+    """Every check of one batch.
 
     Parameters
     ----------
@@ -241,7 +240,7 @@ def check_batch(
 
 
 def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier: int) -> float | None:
-    """Where in a batch's rows a drift began: with the first row of the block that the report names."""
+    """The order (time) of the first row of the block with which the drift began."""
     over_time = report.evidence
     if not report.drifted or over_time is None or blocks is None or over_time.since_batch != earlier:
         return None
@@ -250,7 +249,7 @@ def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier:
 
 
 def losses(asked: Answers) -> Floats:
-    """(n,) what each answer of the first model cost: the log loss of a class, the absolute error of a number."""
+    """(n,) the loss of each prediction of the first model: log loss of a class, absolute error of a number."""
     predictions = asked.predictions[0]
     if not asked.classes:
         return np.abs(predictions[:, 0] - asked.truth)
@@ -261,8 +260,8 @@ def losses(asked: Answers) -> Floats:
 def unit_labels(config: PipelineConfig, table: Table) -> Column | None:
     """(n,) the blocks that are ranked among each other; None where the pipeline's rows are independent.
 
-    Without a time or block column the blocks of a dataset are rows in the order of arrival, which no two tables share
-    and nothing connects.
+    Without a time or block column the blocks of a dataset are rows in the order of arrival; they mean nothing across
+    tables.
     """
     if not (config.time or config.block):
         return None
@@ -298,7 +297,7 @@ def _codes(column: Grid, table: Table) -> NDArray[np.uint8]:
 
 
 def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:
-    """The domain classifier's answer; None where there are fewer than two features to go together."""
+    """The domain classifier's result; None with fewer than two features."""
     rows = _evenly(len(table), CURRENT_ROWS)
     current = sample_rows(reference.profile.grid, table.select_rows(rows), _at(blocks, rows))
     kept = [place for place, name in enumerate(reference.sample.names) if name not in config.drift.ignore]
@@ -318,7 +317,7 @@ def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: C
 
 
 def _ask(config: PipelineConfig, table: Table, model: Candidate) -> tuple[Floats, Answers]:
-    """A model's predictions as it gives them, and the same among all classes of these rows: it is asked once."""
+    """A model's predictions, and the same aligned to all classes of these rows; the model predicts once."""
     own = model.predict(table)
     return own, answers(config, table, [replace(model, predict=lambda _: own)])
 
@@ -331,7 +330,7 @@ def _spread_out(values: Floats, held: NDArray[np.bool_]) -> Floats:
 
 
 def _evenly(rows: int, wanted: int) -> NDArray[np.int64]:
-    """At most so many rows, evenly spread from the first to the last."""
+    """At most `wanted` row numbers, evenly spread from the first to the last."""
     return np.unique(np.linspace(0, max(rows - 1, 0), min(rows, wanted)).astype(np.int64))
 
 

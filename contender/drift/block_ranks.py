@@ -1,7 +1,7 @@
 """Ranks of blocks among blocks: does this day differ more from the others than days usually differ?
 
-Rows of one day are not independent draws: Tuesday always differs from Sunday. What can be taken as alike are whole
-days, so a new day is ranked among all days known before it.
+Rows of one day are not independent draws: Tuesday always differs from Sunday. Whole days can be taken as exchangeable,
+so a new day is ranked among all days known before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Integers: TypeAlias = NDArray[np.int64]
 Kind = Literal["ordered", "unordered", "valued"]
 
 TYPICAL_LARGE = 0.9
-"""Distances of several columns are told in units of the one that a block in ten exceeds."""
+"""Distances of different columns are divided by the one that every tenth block exceeds, to compare them."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def rank_blocks(columns: Sequence[BlockColumn], *, known: int) -> BlockRanks:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """How unusual some blocks are together.
+    """How unusual several blocks are, taken together.
 
     Attributes
     ----------
@@ -197,9 +197,8 @@ def exchange_blocks(columns: Sequence[BlockColumn], *, window: int, draws: int =
 
     If blocks are exchangeable, any of them could have been the newest: all ways of choosing them are looked at where
     these are few (for one block it is its rank among all), else random ones and the actual one [1]_. Over all columns,
-    what counts is the largest distance, each in units of the one that one choice in ten exceeds, so that a column's
-    usual restlessness does not count against it [2]_. So no correction multiplies a p-value: with fewer exchanges than
-    columns, none would ever be significant.
+    the largest distance counts, each divided by the one that every tenth choice exceeds, so that a volatile column
+    does not dominate [2]_. So no p-value is multiplied: with fewer exchanges than columns, none could be significant.
 
     Parameters
     ----------

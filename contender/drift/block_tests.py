@@ -16,7 +16,7 @@ from contender.drift.wording import display_name
 from contender.pipeline.drift_policy import DriftPolicy
 
 MIN_GROUP_BLOCKS = 5
-"""Predictions and losses are known of the holdout only; with fewer blocks of them, nothing is ranked."""
+"""Predictions and losses exist for the holdout only; with fewer blocks of them, nothing is ranked."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Plan:
 
     @property
     def group(self) -> str:
-        """Predictions and losses are known of other blocks than features and labels are."""
+        """Predictions and losses exist for other blocks than features and labels do."""
         return {"prediction": "predictions", "loss": "loss"}.get(self.grid.role, "features")
 
     @property
@@ -40,7 +40,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class GroupRanks:
-    """The ranks of new units, over the columns that are known of the same units.
+    """The ranks of new units, over the columns with values in the same units.
 
     `place` has each new unit's number among those that have values, or -1.
     """
@@ -51,7 +51,7 @@ class GroupRanks:
     place: Integers
 
     def streams(self) -> dict[str, list[Surprise | None]]:
-        """What to bet on: that a column is far from the others; that it is higher, or lower, day after day."""
+        """The streams of p-values to bet on: a column is far from the others, or higher, or lower, day after day."""
         streams = {}
         for column, plan in enumerate(self.plans):
             for words, p_values in self._aspects(column).items():

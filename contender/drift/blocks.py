@@ -11,7 +11,7 @@ from contender.drift.profiles.grid import Integers
 from contender.drift.profiles.profile import Profile
 
 SMALLEST_SHARE = 0.25
-"""A block with less than this share of the reference's median rows is joined with the next: few rows look unusual."""
+"""A block with less than this share of the reference's median rows is joined with the next: small blocks vary more."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,9 @@ class Units:
 
 
 def in_units(reference: Profile, batches: Sequence[Profile], columns: Sequence[str]) -> Units:
-    """The blocks of all; those of a day that came in several batches are one, and small ones are joined with what
-    follows.
+    """All blocks; a day that came in several batches is one block, and small blocks are joined with the next.
 
-    A block at the very end that is too small waits, and is not among the units: what comes next will be joined to it.
+    A last block that is too small is left out: it will be joined with the next batch.
     A column that a batch does not have is counted as rows without a value.
     """
     profiles = [reference, *batches]

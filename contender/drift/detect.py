@@ -36,7 +36,7 @@ def detect_drift(
     days_per_block: float = 1.0,
     joint: JointDrift | None = None,
 ) -> DriftReport:
-    """Compare a batch with the reference, and add it to what was seen since.
+    """Compare a batch with the reference, and add it to the evidence since then.
 
     *Is it unusual?* Where both profiles have blocks, the batch's blocks are compared with all known ones
     (`rank_blocks`, `exchange_blocks`); where rows are independent, numbers are tested by Kolmogorov-Smirnov, categories
@@ -44,18 +44,17 @@ def detect_drift(
     corrected for their number: exchanged blocks by the largest distance of any column, the others by Holm.
 
     *Has it lasted?* Every block (or batch) is a look, and the looks since the champion was trained are weighed
-    together (`weigh`). The verdict is "drifted" when the evidence reaches what `false_retrains_per_year` asks for in a
-    look that no retrain has answered yet, and something has moved as far as its floor. One batch may be overwhelming
-    on its own.
+    together (`weigh`). The verdict is "drifted" when the evidence reaches the threshold of `false_retrains_per_year`
+    in a look that has not led to a retrain yet, and some change reaches its minimum effect. One batch may suffice.
 
     Predictions, losses and labels are checked like features where both profiles have them.
 
     Parameters
     ----------
     earlier : the batches since the champion was trained, oldest first.
-    answered : how many of them were trained on by now, whether or not their challenger won; None is all of them.
+    answered : how many of them a challenger was trained on, whether or not it won; None is all of them.
     days_per_block : the time from one block to the next.
-    joint : the domain classifier's answer about this batch.
+    joint : the domain classifier's result on this batch.
 
     Raises
     ------
@@ -89,7 +88,7 @@ def detect_drift(
 
 @dataclass(frozen=True)
 class _Check:
-    """One drift check: what `detect_drift` was given, and what follows from it."""
+    """One drift check: the input of `detect_drift`, and its steps."""
 
     policy: DriftPolicy
     reference: Profile
@@ -148,12 +147,12 @@ class _Check:
             return "ignored by the policy"
         for place, profile in (("the reference", self.reference), ("the batch", batch)):
             if grid.name not in profile.counts:
-                return f"not given in {place}"
+                return f"missing in {place}"
             present = profile.counts[grid.name].present
             if present == 0:
                 return f"no values in {place}"
             if present < self.policy.min_rows <= profile.rows:
-                return f"only {present:,} values in {place}, fewer than the {self.policy.min_rows:,} asked for"
+                return f"only {present:,} values in {place}; the minimum is {self.policy.min_rows:,}"
         return ""
 
     def measured(self, window: Profile | None = None) -> list[FeatureDrift]:
@@ -189,14 +188,14 @@ class _Check:
         return self.conclude(found, evidence, labels, list(range(len(self.batches))), p_values[-1])
 
     def _row_tests(self, reference: Profile, batch: Profile) -> list[tuple[Outcome, float]]:
-        """Each test's outcome, and the smallest effect it is sure to see."""
+        """Each test's result, and the smallest effect that it is sure to detect."""
         plans = self.plans(batch)
         level = self.policy.alpha / max(1, len(plans))
         counts = [(reference.counts[plan.grid.name], batch.counts[plan.grid.name]) for plan in plans]
         return [row_test(plan.grid, plan.aspect, *pair, level=level) for plan, pair in zip(plans, counts, strict=True)]
 
     def by_blocks(self) -> DriftReport:
-        """Blocks are alike: each block is one look, ranked among all blocks known before it."""
+        """Blocks are exchangeable: each block is one look, ranked among all blocks known before it."""
         plans = self.plans(self.current)
         units = in_units(self.reference, self.batches, list(dict.fromkeys(plan.grid.name for plan in plans)))
         ranked = rank_groups(units, plans, self.policy)
@@ -222,7 +221,7 @@ class _Check:
         return self.conclude(found, evidence, labels, batch, p_value)
 
     def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
-        """The newest alarm that no retrain has answered."""
+        """The newest alarm that has not led to a retrain."""
         return next((look for look in reversed(evidence.alarms) if batch[look] >= self.answered), None)
 
     def conclude(
@@ -233,7 +232,7 @@ class _Check:
         batch: Sequence[int],
         p_value: float,
     ) -> DriftReport:
-        """The verdict: evidence that suffices, of something that moved far enough."""
+        """The verdict: enough evidence, and a change that reaches its minimum effect."""
         alarm = self._open_alarm(evidence, batch)
         look = len(evidence.levels) - 1 if alarm is None else alarm
         level, strongest = evidence.levels[look], evidence.strongest[look]
@@ -258,8 +257,8 @@ class _Check:
         return self.report(verdict, features, p_value, over_time, joint_drifted=joint_drifted)
 
     def _joint_level(self, looks: int) -> float:
-        """What a bet on this batch's domain classifier alone has won, in days; its bets are not played on, because its
-        answers about one reference are not independent of each other."""
+        """The evidence of this batch's domain classifier alone, in days. It is not accumulated, because its results
+        about one reference depend on each other."""
         joint = self.joint
         if joint is None or joint.p_value is None or joint.auc is None or joint.auc < self.policy.min_effect_joint:
             return 0.0

@@ -36,7 +36,7 @@ from contender.pipeline.drift_policy import DriftPolicy
 
 
 def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: DriftPolicy) -> FeatureDrift:
-    """How far one column has moved, and where."""
+    """The effect size of one column, and the direction of its change."""
     of_column = partial(FeatureDrift, display_name(grid.name), grid.role, aspect)
     if aspect == "missing":
         rates = before.missing / max(before.rows, 1), after.missing / max(after.rows, 1)
@@ -46,7 +46,7 @@ def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: D
             effect="missing rate difference",
             distance=abs(rates[1] - rates[0]),
             effect_floor=policy.min_effect_missing,
-            direction=f"missing values went from {rates[0]:.1%} to {rates[1]:.1%} of the rows",
+            direction=f"share of missing values {100.0 * rates[0]:.1f} % to {100.0 * rates[1]:.1f} %",
         )
     if isinstance(grid, CategoricalGrid):
         return of_column(
@@ -87,7 +87,7 @@ def _relative_rise(before: float, after: float) -> float:
 
 
 def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level: float) -> tuple[Outcome, float]:
-    """One test for independent rows, and the smallest effect that it is sure to see at this level."""
+    """One test for independent rows, and the smallest effect that it is sure to detect at this level."""
     if aspect == "missing":
         cells = np.array([before.present, before.missing]), np.array([after.present, after.missing])
         return two_cells_test(*cells), visible_share(before.rows, after.rows, 1, level)

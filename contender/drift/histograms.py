@@ -16,13 +16,13 @@ from contender.drift.report import DriftReport
 from contender.drift.wording import display_name
 
 BINS, LEVELS = 24, 10
-"""Bars of one picture, at most: of numbers, and of levels with the rest as one more."""
+"""Most bars of one histogram: of numbers, and of levels with all others as one more."""
 AT_LEAST, AT_MOST = 4, 12
-"""Columns drawn: the closest ones where hardly any drifted, and not every one of hundreds."""
+"""Columns drawn: at least the closest ones, and at most this many of hundreds."""
 SHOWN_SHARE = 0.01
-"""Of either side's values lie to the left of the picture, and as many to the right: a tail would squeeze all else."""
+"""Share of either side's values that is cut off at each end: a long tail would squeeze the rest."""
 OUTSIDE_SHARE = 0.1
-"""Of a batch beyond all that the reference had: the picture goes that far."""
+"""Share of a batch beyond the reference's range from which the histogram extends that far."""
 LABEL_CHARACTERS = 40
 
 
@@ -128,7 +128,7 @@ def _number_bars(grid: NumericGrid, sides: tuple[Counts, Counts], missing: tuple
 
 
 def _distribution(grid: NumericGrid, counts: Counts) -> tuple[Floats, Floats]:
-    """Where the distribution function is known, and its values there; between them it is taken for a straight line."""
+    """Where the distribution function is known, and its values there; between them it is taken as linear."""
     least = min(grid.edges[0] if counts.minimum is None else counts.minimum, grid.edges[0])
     most = max(grid.edges[-1] if counts.maximum is None else counts.maximum, np.nextafter(grid.edges[-1], np.inf))
     return np.concatenate(([np.nextafter(least, -np.inf)], grid.edges, [most])), np.append(0.0, counts.heights)

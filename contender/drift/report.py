@@ -16,7 +16,7 @@ Null: TypeAlias = Literal["blocks", "rows"]
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """What one column's values, or its share of missing values, did.
+    """The change of one column's values, or of its share of missing values.
 
     Attributes
     ----------
@@ -32,10 +32,10 @@ class FeatureDrift:
         categories.
     wasserstein_error : the distance on the raw values is larger or smaller by at most this.
     p_value, adjusted_p_value : of the test alone, and corrected for all tests of the report.
-    effect_floor : the distance that counts.
+    effect_floor : the minimum effect: the smallest distance that counts.
     significant : whether the adjusted p-value is at most alpha.
-    drifted : significant, and the distance reaches the floor.
-    direction : what changed, in words.
+    drifted : significant, and the distance reaches the minimum effect.
+    direction : the change in words.
     smallest_visible_effect : a distance that is always significant with these numbers of rows and tests
         (among categories, a distance between cells that the test did not have to pool); with block ranks, one that
         makes the newest block the most unusual of all.
@@ -64,17 +64,16 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class EvidenceOverTime:
-    """What has added up since the champion was trained, or since it last led to a retrain.
+    """The evidence since the champion was trained, or since it last led to a retrain.
 
     Attributes
     ----------
-    level : in days: chance alone would take at least so long, on average, to show as much.
+    level : in days: chance alone takes at least this long, on average, to produce as much.
     threshold : the level that starts a retrain, from `false_retrains_per_year`.
-    since : the block or batch with which the change seems to have begun; empty when nothing was seen.
-    strongest : what carries most of it: a feature with the way it moved, "loss up", or "joint".
+    since : the block or batch with which the change seems to have begun; empty without any evidence.
+    strongest : the stream with most of the evidence: a feature with its direction, "loss up", or "joint".
     path : each block or batch since the champion was trained with the level after it.
-    since_batch : in which batch since the champion was trained `since` came, the first of them 0; None where nothing
-        was seen.
+    since_batch : the number of the batch with `since`, counted from 0 after training; None without any evidence.
     """
 
     level: float
@@ -93,20 +92,20 @@ class EvidenceOverTime:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What a drift check found.
+    """The result of a drift check.
 
     Attributes
     ----------
-    verdict : "drifted", "stable", or "too few rows", which is no statement about the world.
+    verdict : "drifted", "stable", or "too few rows" for a check.
     reason : a few sentences with the figures.
-    null : what was taken as alike: whole "blocks", or single "rows".
-    p_value : of this batch alone, over all tests of features and labels: the chance of any so unusual.
+    null : what was taken as exchangeable: whole "blocks", or single "rows".
+    p_value : of this batch alone, over all tests of features and labels.
     tests : how many tests were corrected for.
     features : every test made, the strongest evidence first.
-    joint : what the domain classifier found; None where it was not asked.
-    joint_drifted : whether features go together differently, surely and far enough.
-    evidence : what adds up over time; None with too few rows.
-    not_checked : why each feature was left out that could not be tested.
+    joint : the domain classifier's result; None where it was not used.
+    joint_drifted : whether the dependence between features changed, significantly and by its minimum effect.
+    evidence : over time; None with too few rows.
+    not_checked : each feature that could not be tested, and why.
     """
 
     verdict: Verdict

@@ -17,7 +17,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.0
 KEPT = 0.1
-"""The share of its wealth that a bettor on extremes keeps in hand, so that one ordinary look does not ruin it."""
+"""The share of its wealth that a bet on extremes keeps back, so that one ordinary look does not ruin it."""
 SLACKS = (0, 2)
 EXPONENTS = (0.1, 0.3, 0.5, 0.7)
 BETS = len(SLACKS) + len(EXPONENTS)
@@ -42,11 +42,11 @@ class Surprise:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the evidence stood after each look.
+    """The evidence after each look.
 
     Attributes
     ----------
-    levels : the evidence after each look, in days: what nothing but chance would take so long to reach.
+    levels : the evidence after each look, in days: chance alone takes this long, on average, to reach it.
     since : for each look, the look from which on the evidence is strongest: when the change began.
     strongest : for each look, the stream that carries most of the evidence.
     alarms : looks after which the threshold was reached; the evidence starts anew after each.
@@ -59,7 +59,7 @@ class Evidence:
 
 
 def threshold_days(false_retrains_per_year: float) -> float:
-    """The evidence at which to retrain, for at most so many false retrains in a year.
+    """The evidence threshold that keeps the false retrain budget.
 
     Examples
     --------

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 
 from contender.pipeline.keys import check_keys, key
 
+GUARDS = {
+    "enough_data": "enough data",
+    "beats_baseline": "better than baseline",
+    "slices_no_worse": "no slice worse",
+    "calibrated": "calibrated",
+    "overfit_gap": "not overfitted",
+    "model_size": "model size",
+    "latency": "latency",
+}
+"""Each guard's key in a comparison, in the order in which they are checked, and its name in texts."""
+
 
 @dataclass(frozen=True)
 class PromotionPolicy:

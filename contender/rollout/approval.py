@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from contender.formatting import interval_figures, lower_first, percent
+from contender.formatting import difference, lower_first
+from contender.pipeline.promotion_policy import GUARDS
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
 from contender.workflow.messages import Approval, Drift, RunState
@@ -17,14 +18,13 @@ APPROVED, REJECTED, NOT_ANSWERED = "approved", "rejected", "not answered"
 LISTED_SLICES = 20
 
 GRACE = timedelta(hours=1)
-"""A run that was stopped by hand leaves its question behind; so long after its time it is not listed any more."""
+"""A run that was stopped by hand leaves its request behind; this long after its time it is no longer listed."""
 
 
 def asks_a_person(verdict: str, policy: RolloutPolicy, *, drift: Drift | None = None, waited: bool = False) -> bool:
-    """Whether a person decides about a challenger with this verdict. About one that lost nobody is asked.
+    """Whether a challenger with this verdict needs approval. One that lost never does.
 
-    Nor about one of an earlier run (`waited`) that still cannot be told from the champion when a newer one is about to
-    be trained: that one is worth the question.
+    Nor does a waiting challenger (`waited`) that is still inconclusive when a newer one is about to be trained.
 
     Examples
     --------
@@ -52,12 +52,12 @@ def answer_of(approval: Approval | None) -> str:
 
 
 def still_asks(request: ApprovalRequest, now: datetime) -> bool:
-    """Whether somebody may still answer, as far as can be said from here."""
+    """Whether the request is still open, as far as can be known here."""
     return not request.answer and now < datetime.fromisoformat(request.until) + GRACE
 
 
 def compose_question(state: RunState, request: ApprovalRequest, reports: Mapping[str, Any]) -> Mail:
-    """The mail that asks, with the evidence of the run's reports.
+    """The mail that asks for approval, with the figures of the run's reports.
 
     Parameters
     ----------
@@ -70,21 +70,21 @@ def compose_question(state: RunState, request: ApprovalRequest, reports: Mapping
         (
             f"Pipeline  {pipeline}",
             f"Run       {request.run_id} ({state.request.trigger}, started {state.started_at})",
-            f"Question  May {request.challenger} serve? {_instead(replaces)}",
+            f"Approve   {request.challenger}? {_instead(replaces)}",
             f"Until     {request.until}",
             "",
             *_evidence(state, reports),
             "",
-            "Answer with one of",
+            "Answer with one of:",
             "",
             f'    contender approve {request.run_id} --pipeline {pipeline} --reason "…"',
             f'    contender reject {request.run_id} --pipeline {pipeline} --reason "…"',
             "",
-            "Without an answer until then it does not serve, and everything stays as it is.",
-            f"All figures: contender show {request.run_id}",
+            "Without an answer by then it is not promoted, and nothing changes.",
+            f"Details: contender show {request.run_id}",
         )
     )
-    return Mail(f"[contender] {pipeline}: may a challenger serve?"[:100], body)
+    return Mail(f"[contender] {pipeline}: approval needed"[:100], body)
 
 
 def _instead(champion: str | None) -> str:
@@ -96,21 +96,21 @@ def _evidence(state: RunState, reports: Mapping[str, Any]) -> Iterator[str]:
     if state.comparison is not None:
         yield state.comparison.reason
     if comparison.get("difference") is not None and comparison.get("low") is not None:
-        low, high, difference = interval_figures(comparison["low"], comparison["high"], size=comparison["difference"])
+        ends = comparison["low"], comparison["high"]
         yield ""
-        interval = f"{percent(comparison['confidence'])} interval {low} to {high}"
-        yield f"Improvement of {comparison['metric']}: {difference}, {interval}, on {comparison['rows']:,} rows"
+        improvement = difference(comparison["difference"], *ends, confidence=comparison["confidence"])
+        yield f"Improvement ({comparison['metric']}): {improvement} on {comparison['rows']:,} rows"
     guards = {name: found for name, found in comparison.items() if isinstance(found, Mapping) and "status" in found}
     if guards:
         yield ""
-        yield from (f"{name.replace('_', ' ')}: {each['status']}. {each['reason']}" for name, each in guards.items())
+        yield from (f"{GUARDS.get(name, name)}: {each['status']}. {each['reason']}" for name, each in guards.items())
     slices = comparison.get("slices_no_worse", {}).get("slices", ())
     if slices:
         yield ""
         for each in slices[:LISTED_SLICES]:
             yield f"{each['column']}={each['level']} ({each['rows']:,} rows): {lower_first(each['reason'])}"
         if len(slices) > LISTED_SLICES:
-            yield f"… and {len(slices) - LISTED_SLICES} slices more"
+            yield f"… and {len(slices) - LISTED_SLICES} more slices"
     if state.rehearsal is not None:
         yield ""
         yield f"Rehearsal: {state.rehearsal.reason}"

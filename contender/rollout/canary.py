@@ -1,14 +1,13 @@
 """Judges a canary by its live metrics: worse than the champion, passed, or undecided yet.
 
-The promise: a challenger that is no worse is rolled back by these signals with a chance of at most
-`false_rollback_rate`, over all looks and all signals together. It is kept by the union bound: each signal has a third
-of the rate, each look a part of that third (`level_of_look`), and each look at each signal is a test that is valid by
-itself, whatever the looks before it found. Nothing is assumed of how looks depend on each other, and nothing but the
-counts since the beginning is needed.
+The guarantee: a challenger that is no worse is rolled back by these signals with a probability of at most
+`false_rollback_rate`, over all looks and all signals together. It follows from the union bound: each signal has a third
+of the rate, each look a part of that third (`level_of_look`), and each look at each signal is a valid test by itself.
+Looks may depend on each other in any way, and only the counts since the beginning are needed.
 
-What is assumed: requests (with `key`: callers) fall to either side at random, and one request's answer does not hang
-on another's. A burst of errors that befalls both sides alike does no harm; one caller who makes much of the traffic,
-always under the same key, may. An alarm that rings is no such test: it takes the challenger back and has its own rate.
+The assumptions: requests (with `key`: callers) are assigned to either side at random, and one request's result does
+not depend on another's. A burst of errors on both sides does no harm; one caller with much of the traffic under one key
+may. A serving alarm is no such test: it rolls the challenger back and has its own rate.
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ WatchVerdict = Literal["continue", "passed", "worse", "undecided"]
 SignalStatus = Literal["worse", "in doubt", "fine", "not judged"]
 
 SIGNALS = 3
-"""Errors, slow answers, loss: each may spend a third of the false rollback rate, judged or not."""
+"""Errors, slow responses, loss: each may use a third of the false rollback rate, judged or not."""
 
 EARLY_SHARE, LAST_PLANNED_SHARE, OVERTIME_SHARE = 0.25, 0.5, 0.25
-"""Of a signal's rate: what all looks before the last planned one share, what that one has, and those after it."""
+"""Parts of a signal's rate: for all looks before the last planned one, for that one, and for those after it."""
 
 LIMIT_SHARE = 0.1
-"""Of a look's level: what not knowing the champion's own rate costs (Berger and Boos)."""
+"""Part of a look's level for the uncertainty about the champion's own rate (Berger and Boos)."""
 
 DOUBT_LEVEL = 0.05
-"""At a smaller p-value a challenger that has baked its time is looked at longer."""
+"""At a smaller p-value a challenger is watched longer than planned."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one side answered since the trial began.
+    """Counts of one side since the trial began.
 
     Attributes
     ----------
     requests : all of them, those that failed included.
     errors : those that failed (5xx).
     slow : those that took longer than `max_latency_ms`.
-    labels : rows whose truth has come.
+    labels : rows whose labels have arrived.
     loss_sum, loss_square_sum : over those rows.
     """
 
@@ -80,8 +79,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Alarms:
-    """The serving alarms: those that began to ring during the trial, how many were looked at, and what is to be said
-    of those that could not be."""
+    """The serving alarms: those that started during the trial, how many were checked, and a note on those that could
+    not be."""
 
     ringing: tuple[str, ...] = ()
     looked_at: int = 0
@@ -98,9 +97,9 @@ class Signal:
     Attributes
     ----------
     champion, challenger : share of requests, or mean loss; None where there is nothing to divide by.
-    bound : the largest that the challenger's may truly be, as an increase over the champion's.
-    p_value : of the challenger being within its bound; None where it was not judged.
-    level : what the p-value must not exceed at this look for the challenger to be called worse.
+    bound : the allowed increase over the champion's.
+    p_value : of an increase within the bound; None where it was not judged.
+    level : the challenger is worse when the p-value is at most this.
     """
 
     name: str
@@ -115,7 +114,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class WatchReport:
-    """What a look at a trial found. `continue`: look again; `undecided`: it goes back, through no fault of its own."""
+    """The result of one look at a trial. `continue`: look again; `undecided`: the trial ends without a verdict."""
 
     verdict: WatchVerdict
     reason: str
@@ -137,12 +136,12 @@ def watch(
     alarms: Alarms = NO_ALARMS,
     relative_loss: bool = False,
 ) -> WatchReport:
-    """What is to become of a trial after so many seconds.
+    """The verdict on a trial after `seconds`.
 
-    It is `worse` as soon as one signal shows it. Before `bake_seconds` nothing else is said. After them it needs
-    `min_requests`, and waits for them until the longest bake is over: no traffic is no success. A signal that hints
-    at worse without showing it makes the bake longer, not the promise weaker: at its end, what is not shown is not held
-    against the challenger, which has won the comparison before.
+    It is `worse` as soon as one signal shows it; otherwise it continues until `bake_seconds`. Then it needs
+    `min_requests`, and waits for them until the longest bake time is over: without traffic it does not pass. A signal
+    in doubt makes the bake time longer, not the guarantee weaker: at its end the challenger passes unless it is shown
+    to be worse, because it won the comparison before.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ def watch(
     --------
     >>> policy = RolloutPolicy(bake_seconds=600)
     >>> watch(Side(4000, 4), Side(400, 2), policy, look=10, seconds=600).reason
-    '400 requests in 600 s: not shown to be worse in errors (0.5 % against 0.1 %), slow answers (0 % against 0 %); \
+    '400 requests in 600 s: not shown to be worse in error rate (0.5 % vs. 0.1 %), slow responses (0 % vs. 0 %); \
 loss not judged.'
     >>> watch(Side(4000, 4), Side(400, 40), policy, look=1, seconds=60).verdict
     'worse'
@@ -170,11 +169,11 @@ loss not judged.'
 
 
 def level_of_look(policy: RolloutPolicy, look: int) -> float:
-    """The level of each signal at one look (alpha spending [1]_ with a schedule that is fixed before the first).
+    """The level of each signal at one look (alpha spending [1]_ with a schedule fixed before the first look).
 
-    Half of a signal's rate is kept for the look at which a trial with traffic is decided. A quarter is shared by those
-    before, which are there for what is far off: its p-value needs no large level. The last quarter is for the looks
-    after it, the j-th of which has 1 / (j (j + 1)) of it; these add up to one over however many there are.
+    Half of a signal's rate is for the look that decides a trial with traffic. A quarter is shared by the looks before
+    it, which catch large failures and need no large level. The last quarter is for the looks after it: the j-th has
+    1 / (j (j + 1)) of it, which adds up to at most one.
 
     References
     ----------
@@ -204,38 +203,38 @@ def _verdict(
 ) -> tuple[WatchVerdict, str]:
     worse = [signal for signal in signals if signal.status == "worse"]
     if worse or alarms.ringing:
-        ringing = [f"Ringing since it began: {', '.join(alarms.ringing)}."] if alarms.ringing else []
+        ringing = [f"Alarms since the trial began: {', '.join(alarms.ringing)}."] if alarms.ringing else []
         return "worse", " ".join([*(signal.reason for signal in worse), *ringing])
     seen = f"{challenger.requests:,} requests in {seconds:,.0f} s"
     if seconds < policy.bake_seconds:
-        return "continue", f"{seen}: it bakes for {policy.bake_seconds:,} s."
+        return "continue", f"{seen}; the trial takes {policy.bake_seconds:,} s."
     over = seconds >= policy.longest_bake_seconds
     if challenger.requests < policy.min_requests:
         if over:
-            return "undecided", f"{seen}, fewer than the {policy.min_requests:,} asked for: no traffic is no success."
-        return "continue", f"{seen}, fewer than the {policy.min_requests:,} asked for: it bakes on."
+            return "undecided", f"{seen}; the minimum is {policy.min_requests:,}. Too little traffic for a verdict."
+        return "continue", f"{seen}; the minimum is {policy.min_requests:,}, so the trial continues."
     doubted = [signal for signal in signals if signal.status == "in doubt"]
     if doubted and not over:
-        return "continue", f"{seen}: it bakes on, because it may be worse. {doubted[0].reason}"
+        return "continue", f"{seen}; the trial continues because the challenger may be worse. {doubted[0].reason}"
     judged = ", ".join(_in_short(signal) for signal in signals if signal.status != "not judged")
     others = ", ".join(_TITLES[signal.name] for signal in signals if signal.status == "not judged")
     return "passed", f"{seen}: not shown to be worse in {judged}{f'; {others} not judged' if others else ''}."
 
 
-_TITLES = {"errors": "errors", "slow": "slow answers", "loss": "loss"}
-_CLAIMS = {"errors": "fails more often", "slow": "is slow more often"}
+_TITLES = {"errors": "error rate", "slow": "slow responses", "loss": "loss"}
+_CLAIMS = {"errors": "Higher error rate", "slow": "More slow responses"}
 
 
 def _in_short(signal: Signal) -> str:
     said = figure if signal.name == "loss" else percent
-    return f"{_TITLES[signal.name]} ({said(signal.challenger or 0.0)} against {said(signal.champion or 0.0)})"
+    return f"{_TITLES[signal.name]} ({said(signal.challenger or 0.0)} vs. {said(signal.champion or 0.0)})"
 
 
 def _share(name: Literal["errors", "slow"], champion: Side, challenger: Side, bound: float, level: float) -> Signal:
-    """Whether the challenger's chance of a bad answer is larger than the champion's and the bound together.
+    """Whether the challenger's rate of bad responses exceeds the champion's by more than the bound.
 
-    An exact test for two binomials: the largest chance of as many bad answers over all rates of the champion that
-    its own answers do not rule out, plus the chance that these mislead [1]_.
+    An exact test of two binomials: the largest p-value over all rates in a confidence interval of the champion's, plus
+    the probability that the interval is wrong [1]_.
 
     References
     ----------
@@ -244,7 +243,7 @@ def _share(name: Literal["errors", "slow"], champion: Side, challenger: Side, bo
     """
     if not champion.requests or not challenger.requests:
         side = "champion" if challenger.requests else "challenger"
-        return Signal(name, "not judged", f"The {side} has answered no request.", bound, level)
+        return Signal(name, "not judged", f"The {side} has answered no requests.", bound, level)
     bad, before = getattr(challenger, name), getattr(champion, name)
     risk = LIMIT_SHARE * level
     highest = binomial_upper_limit(before, champion.requests, risk) + bound
@@ -252,18 +251,18 @@ def _share(name: Literal["errors", "slow"], champion: Side, challenger: Side, bo
     mine, theirs = bad / challenger.requests, before / champion.requests
     status = _status(p_value, level)
     reason = (
-        f"It {_CLAIMS[name]}: {percent(mine)} of {challenger.requests:,} requests against {percent(theirs)} of "
-        f"{champion.requests:,}; at most {percent(bound)} more is allowed ({_p_in_words(p_value, level)})."
+        f"{_CLAIMS[name]}: {percent(mine)} of {challenger.requests:,} requests vs. {percent(theirs)} of "
+        f"{champion.requests:,}; allowed increase {percent(bound)} ({_p_in_words(p_value, level)})."
     )
     if status == "fine":
-        reason = f"{percent(mine)} against {percent(theirs)}; {percent(bound)} more is allowed."
+        reason = f"{percent(mine)} vs. {percent(theirs)}; allowed increase {percent(bound)}."
     return Signal(name, status, reason, bound, level, theirs, mine, p_value)
 
 
 def _loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float, *, relative: bool) -> Signal:
-    """Whether the challenger's mean loss is larger than the champion's and the bound together, by Welch's test [1]_.
+    """Whether the challenger's mean loss exceeds the champion's by more than the bound, by Welch's test [1]_.
 
-    In a shadow trial both score the same rows, so that their losses go together: the test is then careful, not wrong.
+    In a shadow trial both score the same rows, so their losses are correlated: the test is then conservative.
 
     References
     ----------
@@ -274,8 +273,8 @@ def _loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float,
     mine, theirs = challenger.mean_loss, champion.mean_loss
     if mine is None or theirs is None or min(champion.labels, challenger.labels) < least:
         reason = (
-            f"{challenger.labels:,} labels of the challenger and {champion.labels:,} of the champion have come; "
-            f"{least:,} of each are asked for."
+            f"{challenger.labels:,} labels for the challenger and {champion.labels:,} for the champion; the minimum "
+            f"is {least:,} each."
         )
         return Signal("loss", "not judged", reason, bound, level, theirs, mine)
     factor = 1.0 + bound if relative else 1.0
@@ -288,10 +287,10 @@ def _loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float,
         p_value = 0.0 if excess > 0.0 else 1.0
     allowed = f"{percent(bound)} of it" if relative else figure(bound)
     status = _status(p_value, level)
-    against = f"{figure(mine)} on {challenger.labels:,} labels against {figure(theirs)} on {champion.labels:,}"
-    reason = f"{against}; at most {allowed} more is allowed"
+    found = f"{figure(mine)} on {challenger.labels:,} labels vs. {figure(theirs)} on {champion.labels:,}"
+    reason = f"{found}; allowed increase {allowed}"
     if status != "fine":
-        reason = f"Its loss is larger: {reason} ({_p_in_words(p_value, level)})"
+        reason = f"Higher loss: {reason} ({_p_in_words(p_value, level)})"
     return Signal("loss", status, f"{reason}.", bound, level, theirs, mine, p_value)
 
 

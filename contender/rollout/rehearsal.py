@@ -28,7 +28,7 @@ class ServingError(ContenderError):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what was found and what is allowed, in the unit that the reason names."""
+    """One check: its value and its limit, in the unit that the reason names."""
 
     name: str
     passed: bool
@@ -39,14 +39,14 @@ class Check:
 
 @dataclass(frozen=True)
 class RehearsalReport:
-    """What a rehearsal found.
+    """The result of a rehearsal.
 
     Attributes
     ----------
     status : "passed", or "failed" when any check did.
-    reason : a sentence without anything of the rows themselves: it is mailed.
-    culprits : the first rows that differ, with all that was sent; for the report only.
-    load_ms, p50_ms, memory_mib : as the serving function measured them, 0 where it did not come to it.
+    reason : a sentence without contents of rows, because it is mailed.
+    culprits : the first rows that differ, with the whole request; for the report only.
+    load_ms, p50_ms, memory_mib : as the serving function measured them, 0 where it did not.
     """
 
     status: Literal["passed", "failed"]
@@ -65,7 +65,7 @@ class RehearsalReport:
         return tuple(check.name for check in self.checks if not check.passed)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; a number that JSON cannot say is None."""
+        """As JSON values; a number that JSON cannot express is None."""
         content: dict[str, Any] = _sayable(asdict(self))
         return content
 
@@ -79,9 +79,9 @@ def _sayable(value: Any) -> Any:
 
 
 def not_answered(version: str, reason: str) -> RehearsalReport:
-    """The report of a rehearsal that came to no answers: the check `answered` failed for this reason."""
+    """The report of a rehearsal without answers: the check `answered` failed for this reason."""
     check = Check("answered", passed=False, reason=reason)
-    return RehearsalReport("failed", f"{version} was not rehearsed to its end: {reason}", version, checks=(check,))
+    return RehearsalReport("failed", f"{version} could not be rehearsed: {reason}", version, checks=(check,))
 
 
 def rehearse(
@@ -92,7 +92,7 @@ def rehearse(
     policy: RolloutPolicy,
     max_model_mib: float,
 ) -> RehearsalReport:
-    """Hold what the serving function said against what training expects and the pipeline file allows.
+    """Compare the serving function's answers with training's, and its figures with the pipeline file's limits.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def rehearse(
         _within("latency", "The median golden request took", p50, policy.rehearse_max_ms, "ms"),
         _within("load", "Loading the model took", load, policy.rehearse_max_load_ms, "ms"),
         _within("memory", "The function needed", memory, policy.rehearse_max_memory_mib, "MiB"),
-        _within("size", "The model has", None if size is None else size / MIB, max_model_mib, "MiB"),
+        _within("size", "The model is", None if size is None else size / MIB, max_model_mib, "MiB"),
     )
     failed = [check for check in checks if not check.passed]
     return RehearsalReport(
@@ -134,12 +134,12 @@ def rehearse(
 def _reason(version: str, checks: Sequence[Check], failed: Sequence[Check], *, requests: int) -> str:
     if failed:
         more = f" (also failed: {', '.join(check.name for check in failed[1:])})" if failed[1:] else ""
-        return f"In the serving function {version} fails {failed[0].name}: {lower_first(failed[0].reason)}{more}."
+        return f"{version} fails the rehearsal ({failed[0].name}): {lower_first(failed[0].reason)}{more}."
     by_name = {check.name: check for check in checks}
     parity, latency, load = (by_name[name].value or 0.0 for name in ("parity", "latency", "load"))
     return (
-        f"In the serving function {version} answers all {requests} golden requests as in training, within "
-        f"{parity:.2g}; one takes {figure(latency)} ms, loading {figure(load)} ms."
+        f"{version} passes the rehearsal: the serving function reproduces all {requests} golden requests within "
+        f"{parity:.2g}; a request takes {figure(latency)} ms, loading {figure(load)} ms."
     )
 
 
@@ -152,16 +152,16 @@ def _version_check(version: str, answers: Any) -> Check:
     said = [answer.get("model_version") for answer in listed if isinstance(answer, Mapping)]
     others = sorted({shown(each) for each in said if each != version})
     if others:
-        return Check("version", passed=False, reason=f"The answers name {', '.join(others[:3])} and not {version}")
-    return Check("version", passed=bool(said), reason=f"{version} answered" if said else "No version is named")
+        return Check(
+            "version", passed=False, reason=f"The answers come from {', '.join(others[:3])}, not from {version}"
+        )
+    return Check("version", passed=bool(said), reason=f"{version} answered" if said else "The answers name no version")
 
 
 def _order_check(parity: Parity) -> Check:
     if parity.is_another_order:
-        return Check(
-            "order", passed=False, reason="The answers are right, but for other requests than they were given to"
-        )
-    return Check("order", passed=True, reason="No answer is another request's")
+        return Check("order", passed=False, reason="The answers are right, but in another order than the requests")
+    return Check("order", passed=True, reason="The answers are in the order of the requests")
 
 
 def _parity_check(parity: Parity, golden: Golden) -> Check:
@@ -170,13 +170,12 @@ def _parity_check(parity: Parity, golden: Golden) -> Check:
         return Check("parity", passed=False, reason="Nothing could be compared", bound=TOLERANCE)
     largest = parity.largest
     if not parity.wrong:
-        reason = f"{answered} rows are answered as in training"
+        reason = f"All {answered} rows match training"
         return Check("parity", passed=True, reason=reason, value=largest, bound=TOLERANCE)
-    worst = "by more than a number can say" if largest is None else f"by up to {largest:.3g}"
+    worst = "by an undefined amount" if largest is None else f"by up to {largest:.3g}"
     first = "; ".join(_words(culprit) for culprit in parity.culprits(golden)[:2])
     reason = (
-        f"{len(parity.wrong)} of {answered} rows are answered otherwise than in training, {worst} where "
-        f"{TOLERANCE:g} is allowed: {first}"
+        f"{len(parity.wrong)} of {answered} rows differ from training, {worst} (the limit is {TOLERANCE:g}): {first}"
     )
     return Check("parity", passed=False, reason=reason, value=largest, bound=TOLERANCE)
 
@@ -193,8 +192,8 @@ def _figures(values: Vector) -> str:
 
 def _within(name: str, claim: str, value: float | None, bound: float, unit: str) -> Check:
     if value is None:
-        return Check(name, passed=False, reason=f"The serving function did not say its {name}", bound=bound)
-    reason = f"{claim} {figure(value)} {unit}; at most {figure(bound)} {unit} are allowed"
+        return Check(name, passed=False, reason=f"The serving function did not report its {name}", bound=bound)
+    reason = f"{claim} {figure(value)} {unit}; the limit is {figure(bound)} {unit}"
     return Check(name, passed=value <= bound, reason=reason, value=value, bound=bound)
 
 

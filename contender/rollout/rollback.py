@@ -1,7 +1,7 @@
 """Rolls a version back: at the end of a failed trial, or for a person or an alarm.
 
-One way for all of them: the swap, an entry in the history of champions, and a section that says what was done. Each
-may be repeated: a swap is known by its id, an entry is kept once.
+Each one swaps the pointer, adds an entry to the history of champions, and returns a section that says what was done.
+All of it is idempotent: a swap is known by its id, and an entry is kept once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contender.workflow.messages import Rollback
 
 @dataclass(frozen=True)
 class Undone:
-    """What was done about it, and the pointer after it; None where there is no champion."""
+    """The rollback, and the pointer after it; None where there is no champion."""
 
     rollback: Rollback
     pointer: Pointer | None
@@ -37,9 +37,9 @@ def history_entry(pointer: Pointer, *, kind: str, now: str, reason: str, run_id:
 def take_back(
     models: Objects, ledger: Ledger, *, pipeline: str, version: str, run_id: str, bad: bool, reason: str, now: str
 ) -> Rollback:
-    """End a run's own trial. `bad`: its version is not promoted again unless a person asks for it.
+    """End a run's own trial. `bad`: its version is not promoted automatically again.
 
-    A trial that a person, an alarm or another run has ended meanwhile is left as they left it: `refused`.
+    A trial that a person, an alarm or another run has ended meanwhile stays as it is: `refused`.
     """
     swap_id = f"{run_id}:{version}:end"
     try:
@@ -49,8 +49,10 @@ def take_back(
         return Rollback("refused", f"{error}.", version, found.pointer.champion if found else "")
     kind = "rollback" if bad else "trial ended"
     ledger.append_promotion(pipeline, history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id))
-    out = "was taken back and comes again only when a person asks for it" if bad else "goes back"
-    said = f"{version} {out}; {pointer.champion} answers all requests again."
+    ended = (
+        f"{version} was rolled back and is not promoted automatically again" if bad else f"The trial of {version} ended"
+    )
+    said = f"{ended}; {pointer.champion} answers all requests again."
     return Rollback("trial_ended", said, version, pointer.champion, swap_id)
 
 
@@ -68,12 +70,12 @@ def undo_newest(
     now: datetime,
     rang_at: str = "",
 ) -> Undone:
-    """Undo the newest change of who answers: end the trial that is on, or put the previous champion back.
+    """Undo the newest change of the pointer: end the running trial, or restore the previous champion.
 
-    An alarm (not `by_person`) undoes only what is younger than `within_hours`: a champion that was good for longer is
-    not what has changed. It speaks of what served when it began to ring (`rang_at`, ISO): where Watch, a person or a
-    promotion has moved the pointer since, that is left alone. Nor does it bring back what was itself taken out of
-    service. What cannot be undone is `refused` with the reason, not an error: asking again would not help.
+    An alarm (not `by_person`) undoes only what is younger than `within_hours`: a champion that served well for longer
+    is not the cause. Where the pointer has changed since the alarm started (`rang_at`, ISO), nothing is undone. Nor
+    does an alarm restore a version that was itself rolled back. What cannot be undone is `refused` with the reason,
+    not an error, because a retry would not help.
     """
     before = read_pointer(models, pipeline)
     current = before.pointer if before else None
@@ -100,18 +102,18 @@ def undo_newest(
 
 
 def _moved_since(ledger: Ledger, current: Pointer, rang_at: str) -> str:
-    """Why an alarm is not about what serves now; empty where it may be."""
+    """Why an alarm is not about the current champion or trial; empty where it may be."""
     if not rang_at:
         return ""
     moved_at = _time_of_newest_swap(ledger, current)
     if moved_at is not None and datetime.fromisoformat(moved_at) <= datetime.fromisoformat(rang_at):
         return ""
     when = f"at {moved_at}" if moved_at else "a moment ago"
-    return f"The pointer was moved {when}, after the alarm began to ring ({rang_at}): what rang may be out already."
+    return f"The champion pointer changed {when}, after the alarm started ({rang_at}): the cause may be gone already."
 
 
 def _time_of_newest_swap(ledger: Ledger, current: Pointer) -> str | None:
-    """None when it is not in the history: it has only just happened, and was no promotion."""
+    """None when it is not in the history yet and was no promotion."""
     for entry in ledger.promotions(current.pipeline):
         if entry["swap_id"] == current.swap_id:
             return str(entry["swapped_at"])
@@ -130,20 +132,21 @@ def _too_old(current: Pointer, within_hours: float, now: datetime) -> str:
     if age <= timedelta(hours=within_hours):
         return ""
     return (
-        f"{newest} serves for {age.total_seconds() / 3600:.0f} hours, longer than the {within_hours:g} within which an "
-        f"alarm rolls back: what changed is something else. contender rollback --pipeline {current.pipeline} does it "
-        "all the same."
+        f"{newest} has served for {age.total_seconds() / 3600:.0f} hours; an alarm rolls back only within "
+        f"{within_hours:g} hours of a change. Roll back by hand: contender rollback --pipeline {current.pipeline}"
     )
 
 
 def _what_was_undone(pointer: Pointer, swap_id: str, reason: str) -> Rollback:
-    """Read off the pointer, so that a repeated call says the same: a trial's end leaves the champion what it was."""
+    """Read from the pointer, so that a repeated call gives the same answer; the end of a trial keeps the champion."""
     swaps = pointer.swaps
     place = [swap.swap_id for swap in swaps].index(swap_id)
     champion = swaps[place].champion
     if place and swaps[place - 1].champion != champion:
         out = swaps[place - 1].champion
-        return Rollback("rolled_back", f"{champion} serves again, {out} is out: {reason}.", out, champion, swap_id)
+        return Rollback(
+            "rolled_back", f"{champion} serves again; {out} was rolled back: {reason}.", out, champion, swap_id
+        )
     out = pointer.rolled_back[-1] if pointer.rolled_back else ""
-    said = f"{out} was on trial and is taken back, {champion} answers all requests again: {reason}."
+    said = f"The trial of {out} was rolled back; {champion} answers all requests again: {reason}."
     return Rollback("trial_ended", said, out, champion, swap_id)

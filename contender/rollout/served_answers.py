@@ -45,7 +45,7 @@ class ServedAnswers:
         """
         expected = len(golden.requests)
         if not isinstance(answers, list):
-            return cls((), (), 0, False, f"The answer holds no list of answers to {expected} requests")
+            return cls((), (), 0, False, f"The answer has no list of answers to {expected} requests")
         if len(answers) != expected:
             return cls((), (), len(answers), False, f"{expected} requests got {len(answers)} answers")
         rows: list[Vector | None] = []
@@ -62,12 +62,12 @@ class ServedAnswers:
             labels += [label for _, label in read]
         reason = f"All {expected} requests were answered"
         if problems:
-            reason = f"{len(problems)} of {expected} requests got no usable answer, {_listed(problems)}"
+            reason = f"{len(problems)} of {expected} requests got no valid answer: {_listed(problems)}"
         return cls(tuple(rows), tuple(labels), expected - len(problems), not problems, reason)
 
 
 class _UnusableError(Exception):
-    """An answer that is none."""
+    """An answer that cannot be used."""
 
 
 def _predictions(answer: Any, rows: int) -> list[Any]:

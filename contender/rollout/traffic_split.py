@@ -1,7 +1,7 @@
 """Chooses champion or challenger for a request during a trial: stable by caller, at the set share.
 
-A key is hashed together with the trial's name, so that a caller stays with a model for the whole trial, another trial
-draws other callers, and a larger weight only adds callers to those that were drawn already.
+A key is hashed together with the trial's name, so that a caller stays with one model for the whole trial, another trial
+draws other callers, and a larger weight only adds callers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SHARES = 1 << 64
 
 
 def choose_variant(pointer: Pointer, key: str, now: float) -> Variant:
-    """Who answers a request: the challenger when it is a canary, its time is not over, and it drew this key.
+    """The variant that answers a request: the challenger when it is a canary in its time and this key is drawn.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def choose_variant(pointer: Pointer, key: str, now: float) -> Variant:
 
 
 def is_shadowed(pointer: Pointer, key: str, now: float) -> bool:
-    """Whether the challenger sees a request without answering it: the same draw, in mode shadow."""
+    """Whether the challenger predicts a request as a shadow: the same draw, in mode shadow."""
     trial = pointer.challenger
     return trial is not None and trial.mode == "shadow" and trial.is_on(now) and is_drawn(trial, key)
 
 
 def is_drawn(trial: Trial, key: str) -> bool:
-    """Whether a key is among the share of a trial's weight: for a random key with that very probability.
+    """Whether a key is in the trial's share; for a random key with the probability `weight`.
 
     Examples
     --------

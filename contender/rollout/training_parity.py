@@ -13,7 +13,7 @@ from contender.rollout.served_answers import LISTED, TOLERANCE, ServedAnswers
 
 @dataclass(frozen=True)
 class Culprit:
-    """A golden row that serving answers otherwise than training."""
+    """A golden row that serving predicts differently than training."""
 
     request: int
     row: Mapping[str, Any]

@@ -359,15 +359,7 @@ CLASSIFICATION = (BINARY, MULTICLASS)
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(
-            "auc",
-            "area under the ROC curve",
-            (BINARY,),
-            True,
-            False,
-            area_under_curve,
-            area_under_curve_of_groups,
-        ),
+        Metric("auc", "AUC", (BINARY,), True, False, area_under_curve, area_under_curve_of_groups),
         Metric("log_loss", "log loss", CLASSIFICATION, False, False, *_additive(_log_loss_terms, _mean)),
         Metric("brier", "Brier score", CLASSIFICATION, False, False, *_additive(_brier_terms, _mean)),
         Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean)),

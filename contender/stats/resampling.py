@@ -178,10 +178,10 @@ class Holdout:
         """The challenger's paired improvement, or a sentence that says why it is undefined."""
         units = self.sample.units
         if units < 2:
-            return f"The number of blocks is {units}, and two are the least that can vary."
+            return f"The number of blocks is {units}, but an interval needs at least two."
         mine, theirs = self.score(metric, challenger), self.score(metric, opponent)
         if mine is None or theirs is None:
-            return f"The {metric.title} is undefined on these rows, as when all are of one class."
+            return f"The {metric.title} is undefined on these rows, for example because all are of one class."
         group, counts = self.sample.group, self.sample.with_each_left_out()
         differences = metric.score_groups(self.truth, challenger, group, counts)
         differences = differences - metric.score_groups(self.truth, opponent, group, counts)
@@ -191,7 +191,7 @@ class Holdout:
         if undefined_share > MAX_UNDEFINED_SHARE or not np.isfinite(left_out).all():
             return (
                 f"The {metric.title} is undefined in {undefined_share:.0%} of the resamples "
-                f"({MAX_UNDEFINED_SHARE:.0%} are tolerated): a class is too rare, or in too few blocks."
+                f"(the limit is {MAX_UNDEFINED_SHARE:.0%}): a class is too rare, or in too few blocks."
             )
         sign = 1.0 if metric.greater_is_better else -1.0
         difference = sign * (mine - theirs)

@@ -51,11 +51,11 @@ def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
     >>> from contender.pipeline.config import parse_pipeline
     >>> config = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
     >>> grown(config, rows=120_000, rows_before=10_000)
-    'There are 120,000 rows to train on, 12 times the 10,000 that the newest model had.'
+    'There are 120,000 rows to train on, 12 times as many as the newest model had (10,000).'
     """
     times = config.training.retrain_growth
     if times == 0.0 or rows < times * rows_before:
         return ""
     ratio = rows / max(rows_before, 1)
     figure = f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.2g}"
-    return f"There are {rows:,} rows to train on, {figure} times the {rows_before:,} that the newest model had."
+    return f"There are {rows:,} rows to train on, {figure} times as many as the newest model had ({rows_before:,})."

@@ -1,8 +1,8 @@
 """Queue and lease: uploads wait, and the one run with the lease takes them.
 
-EventBridge delivers at least once and out of order, and a hundred files may land at once. An upload is put in the
-queue first and the lease is asked for second; a run gives its lease back first and looks at the queue second. So an
-upload that finds the lease taken is always seen by the run that holds it, or by the run that this one starts.
+EventBridge delivers at least once and out of order, and many files may arrive at the same time. An upload is queued
+before the lease is requested; a run releases its lease before it checks the queue. So an upload that finds the lease
+taken is always seen by the run that holds it, or by the run that this one starts.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from contender.ports import Batch, Ledger
 from contender.workflow.messages import Claim, Request
 
 LEASE_SECONDS = 11 * 3600
-"""Longer than the state machine's own timeout: a lease never ends under a run that is still at work."""
+"""Longer than the state machine's timeout, so that a lease never ends while its run is in progress."""
 
 REMEMBER_SECONDS = 30 * 24 * 3600
-"""How long a repeated event is recognised; a dead-letter queue keeps events for 14 days."""
+"""How long a duplicate event is recognised; a dead-letter queue keeps events for 14 days."""
 
 MAX_ATTEMPTS = 3
-"""An upload whose runs failed this often before reading it is taken out of the queue and reported."""
+"""An upload whose runs failed this often before reading it is removed from the queue and reported."""
 
 
 def batch_of(request: Request) -> Batch:
-    """The upload that an event tells of, named by what a repeated event repeats.
+    """The upload of an event, with an id that a repeated event has too.
 
     S3 leaves the version id out of the events of unversioned buckets, and some emulators of all; the sequencer then
-    tells two uploads of the same bytes from one upload told twice.
+    tells two uploads of the same bytes from one upload delivered twice.
     """
     version = request.version_id or f"{request.etag}/{request.sequencer}"
     identity = "\n".join((request.bucket or "", request.key or "", version))
@@ -41,9 +41,14 @@ def batch_of(request: Request) -> Batch:
     )
 
 
+def _file(batch: Batch) -> str:
+    """The name of an upload's file, without the folders that its key adds."""
+    return batch.key.rpartition("/")[2]
+
+
 @dataclass(frozen=True)
 class Taken:
-    """The claim, the uploads that the run takes, and those given up after too many failed runs."""
+    """The claim, the uploads that the run takes, and those removed from the queue after too many failed runs."""
 
     claim: Claim
     batches: tuple[Batch, ...] = ()
@@ -59,10 +64,10 @@ def claim(
     now: float,
     is_running: Callable[[str], bool],
 ) -> Taken:
-    """Queue the upload, take the lease, and take everything that waits.
+    """Queue the upload, take the lease, and take every queued upload.
 
-    `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still at work: one that was
-    aborted cannot give its lease back. Calling `claim` again for the same run gives the same answer.
+    `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still in progress: one that
+    was aborted cannot release it. Calling `claim` again for the same run gives the same answer.
     """
 
     def duplicate(reason: str) -> Taken:
@@ -75,7 +80,7 @@ def claim(
         held = ledger.lease(request.pipeline)
         is_mine = held is not None and held.owner == run_id  # a repeated call, after a first one that took the lease
         if not is_new and batch.batch_id not in waiting and not is_mine:
-            return duplicate(f"this event was delivered before: {batch.key} has already been dealt with")
+            return duplicate(f"Duplicate event: {_file(batch)} was processed in an earlier run.")
 
     given_up: tuple[Batch, ...] = ()
     while True:
@@ -84,8 +89,9 @@ def claim(
             ledger.release_lease(request.pipeline, lease.owner)
             lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
         if lease.owner != run_id:
-            waits = f"{batch.key} waits for the run that follows it" if batch else "there is nothing to add to it"
-            return replace(duplicate(f"run {lease.owner} is at work on {request.pipeline}; {waits}"), given_up=given_up)
+            busy = f"run {lease.owner} is in progress"
+            queued = f"Queued: {busy}; {_file(batch)} will be processed in the next run." if batch else ""
+            return replace(duplicate(queued or f"Nothing to do: {busy}."), given_up=given_up)
 
         pending = ledger.pending_batches(request.pipeline)
         hopeless = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
@@ -98,10 +104,10 @@ def claim(
         # An upload that came since the queue was read has found the lease taken and relies on this run.
         ledger.release_lease(request.pipeline, run_id)
         if not ledger.pending_batches(request.pipeline):
-            return replace(duplicate("nothing waits any more: another run has taken it"), given_up=given_up)
+            return replace(duplicate("Nothing to do: another run has taken the queued uploads."), given_up=given_up)
 
-    names = ", ".join(found.key for found in batches[:3]) + (" …" if len(batches) > 3 else "")
-    reason = f"{len(batches)} upload{'s' if len(batches) != 1 else ''} to look at" + (f": {names}" if names else "")
+    names = ", ".join(_file(found) for found in batches[:3]) + (" …" if len(batches) > 3 else "")
+    reason = f"Processing {len(batches)} upload{'s' if len(batches) != 1 else ''}" + (f": {names}" if names else "")
     taken = Claim(
         "claimed",
         run_id,
@@ -116,9 +122,9 @@ def claim(
 
 
 def give_back(ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable[str], looked_at: bool) -> int:
-    """End a run's claim, and count the uploads that wait for another run.
+    """End a run's claim, and count the uploads that are still queued.
 
-    Uploads that the run has looked at wait no more; those of a run that failed before do, with one more attempt.
+    Uploads that the run has read leave the queue; those of a run that failed before that stay, with one more attempt.
     """
     for batch_id in batch_ids:
         if looked_at:

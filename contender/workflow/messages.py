@@ -27,10 +27,10 @@ Verdict = Literal[
 ]
 
 FORCING_TRIGGERS: frozenset[str] = frozenset({"alarm", "manual", "code-change"})
-"""Triggers that retrain whether or not the data has drifted: somebody or something already decided."""
+"""Triggers that retrain whether or not the data has drifted."""
 
 MAX_REASON_CHARACTERS = 500
-"""What a run's record, its mail and its state repeat of a failure; the whole of it is in the log."""
+"""Length of a failure in record, mail and state; the log has all of it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Request(Message):
-    """What started the run. `reason` and `by` are those of a rollback that somebody asked for."""
+    """What started the run. `reason` and `by` are those of a rollback."""
 
     pipeline: str
     trigger: Trigger = "manual"
@@ -69,9 +69,9 @@ class Request(Message):
 
 @dataclass(frozen=True)
 class Claim(Message):
-    """`claimed`: this run holds the lease. `duplicate`: there is nothing left for it to do.
+    """`claimed`: this run holds the lease. `duplicate`: there is nothing to do.
 
-    `given_up` names uploads that are taken out of the queue because run after run failed before reading them.
+    `given_up` names uploads that were removed from the queue because repeated runs failed before reading them.
     """
 
     status: Literal["claimed", "duplicate"]
@@ -88,7 +88,7 @@ class Claim(Message):
 
 @dataclass(frozen=True)
 class Validation(Message):
-    """`accepted`: at least one new dataset version. `nothing_new`: no upload waited (a schedule, a person)."""
+    """`accepted`: at least one new dataset version. `nothing_new`: no upload was queued (a schedule, a person)."""
 
     status: Literal["accepted", "nothing_new", "quarantined", "duplicate"]
     reason: str
@@ -100,7 +100,7 @@ class Validation(Message):
 
 @dataclass(frozen=True)
 class Drift(Message):
-    """Whether to retrain, and why. `waiting` is a challenger of an earlier run that is to be judged again; or empty."""
+    """Whether to retrain, and why. `waiting` is a waiting challenger that is due to be compared again; or empty."""
 
     retrain: bool
     drifted: bool
@@ -112,7 +112,7 @@ class Drift(Message):
 
 @dataclass(frozen=True)
 class Comparison(Message):
-    """The challenger's fate. `champion_etag` is the pointer it was judged against; None: there was none.
+    """The comparison's verdict. `champion_etag` is the pointer it was made against; None: there was none.
 
     `needs_approval`: a person decides, within `approval_seconds`.
     """
@@ -133,7 +133,7 @@ class Comparison(Message):
 
 @dataclass(frozen=True)
 class Rehearsal(Message):
-    """Whether the serving function answers with the challenger as its training did, and what that takes."""
+    """Whether the serving function reproduces the challenger's golden requests, with latency and memory."""
 
     status: Literal["passed", "failed"]
     reason: str
@@ -144,7 +144,7 @@ class Rehearsal(Message):
 
 @dataclass(frozen=True)
 class Approval(Message):
-    """What a person said."""
+    """A person's answer."""
 
     approved: bool
     by: str = ""
@@ -153,10 +153,10 @@ class Approval(Message):
 
 @dataclass(frozen=True)
 class Promotion(Message):
-    """What became of the swap.
+    """The outcome of the pointer swap.
 
-    `canary`: the challenger answers a share of the requests; `etag` is the pointer that says so, and `bake_seconds` the
-    wait until Watch looks. `lost_race`: the champion changed since the comparison, which has to be done again.
+    `canary`: the challenger answers a share of the requests; `etag` is that of the new pointer, and `bake_seconds`
+    the wait until Watch looks. `lost_race`: the champion changed since the comparison, which has to be done again.
     `refused`: the version was rolled back before.
     """
 
@@ -171,9 +171,9 @@ class Promotion(Message):
 
 @dataclass(frozen=True)
 class Watch(Message):
-    """What live traffic says of a canary that began at `started_at`, after so many looks.
+    """The verdict of live traffic on a canary that began at `started_at`, after `looks` looks.
 
-    `undecided`: it could not be told in the time that it has, so it goes back and is not held to be worse.
+    `undecided`: the time was not enough to tell, so the canary ends; it does not count as worse.
     """
 
     verdict: Literal["continue", "passed", "worse", "undecided"]
@@ -184,7 +184,7 @@ class Watch(Message):
 
 @dataclass(frozen=True)
 class Rollback(Message):
-    """What was taken out of service (`version`), and what serves now. `refused`: nothing changed."""
+    """What was rolled back (`version`), and what serves now. `refused`: nothing changed."""
 
     status: Literal["rolled_back", "trial_ended", "refused"]
     reason: str
@@ -195,7 +195,7 @@ class Rollback(Message):
 
 @dataclass(frozen=True)
 class Failure(Message):
-    """What a state's Catch leaves: the names are Step Functions'."""
+    """What a state's Catch writes, with the names of Step Functions."""
 
     Error: str = "Unknown"
     Cause: str = ""
@@ -212,7 +212,7 @@ class Failure(Message):
 
     @property
     def task_seconds(self) -> float | None:
-        """How long the container task ran whose failure this is; None where it is of another kind, or is not known."""
+        """How long the failed container task ran; None for other failures, or where it is unknown."""
         return task_seconds(self._cause)
 
     @property
@@ -226,7 +226,7 @@ class Failure(Message):
 
 @dataclass(frozen=True)
 class Record(Message):
-    """How the run ended. `pending`: uploads that came meanwhile and want a run of their own.
+    """The outcome of the run. `pending`: uploads that were queued meanwhile and need a run of their own.
 
     `report` is the key of its page in the data bucket; empty where none could be made.
     """
@@ -240,7 +240,7 @@ class Record(Message):
 
 @dataclass(frozen=True)
 class Notification(Message):
-    """Whether on-call was told."""
+    """Whether a mail was sent to on-call."""
 
     status: Literal["sent", "not_needed"]
     subject: str = ""
@@ -248,7 +248,7 @@ class Notification(Message):
 
 @dataclass(frozen=True)
 class RunState:
-    """The execution's state, as far as it has got. With a `task_token` the function answers for a state that waits."""
+    """The execution's state so far. With a `task_token` the function acts for a state that waits."""
 
     request: Request
     run_id: str
@@ -272,7 +272,7 @@ class RunState:
 
     @property
     def to_judge_again(self) -> str:
-        """The challenger of an earlier run that is to be judged now; empty where that was done, or there is none."""
+        """The waiting challenger that is due to be compared now; empty where that was done, or there is none."""
         judged = self.comparison is not None or self.waiting_failure is not None
         return self.drift.waiting if self.drift is not None and not judged else ""
 

@@ -10,8 +10,8 @@ from contender.workflow.messages import Approval, Comparison, Promotion, Rollbac
 WORTH_A_MAIL: frozenset[str] = frozenset(
     {"promoted", "inconclusive", "stopped", "rolled_back", "quarantined", "failed"}
 )
-"""A run that kept everything as it was, as it should, wakes nobody. Nor does one that trained nothing and found that a
-waiting challenger has to wait on: the run that trained it has told. Whoever was asked hears what came of it."""
+"""Verdicts that on-call hears of; `_worth_a_mail` has the exceptions. There is no mail about a run that rightly changed
+nothing, or that found a waiting challenger still inconclusive. Whoever was asked for approval hears the outcome."""
 
 
 def conclude(state: RunState) -> tuple[Verdict, str]:
@@ -37,7 +37,7 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
     if state.promotion is not None and state.promotion.status in ("promoted", "refused"):
         return _moved(state, state.promotion)
     if state.promotion is not None and state.watch is not None:
-        # PromoteFully lost the race: who moved the pointer while the challenger baked has decided otherwise.
+        # PromoteFully lost the race: the pointer was changed while the canary ran, and that decision stands.
         return "retained", f"{state.watch.reason} {state.promotion.reason}"
     if state.rehearsal is not None and state.rehearsal.status == "failed":
         return "stopped", state.rehearsal.reason
@@ -46,18 +46,18 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
     if state.comparison is not None:
         return _kept(state, state.comparison)
     if state.waiting_failure is not None:
-        return "failed", f"the challenger that waits could not be judged again: {state.waiting_failure.reason}"
+        return "failed", f"The waiting challenger could not be compared again: {state.waiting_failure.reason}"
     if state.drift is not None and not state.drift.retrain:
         return "skipped", state.drift.reason
-    return "failed", "the run ended before it came to a verdict; see its execution history"
+    return "failed", "The run ended without a verdict; see its execution in the Step Functions console."
 
 
 def _taken_back(state: RunState, rollback: Rollback) -> tuple[Verdict, str]:
-    """What became of a rollback: Watch's, or one that a person or an alarm asked for."""
+    """The outcome of a rollback by Watch, a person or an alarm."""
     seen = f"{state.watch.reason} " if state.watch is not None else ""
     if rollback.status != "refused":
         return "rolled_back", f"{seen}{rollback.reason}"
-    # Where Watch asked, somebody has moved the pointer already; where a person or an alarm did, nobody has.
+    # Watch is refused where the pointer was changed already; for a person or an alarm nothing has changed.
     return ("retained" if state.watch is not None else "failed"), f"{seen}{rollback.reason}"
 
 
@@ -75,10 +75,10 @@ def _moved(state: RunState, promotion: Promotion) -> tuple[Verdict, str]:
 
 
 def _kept(state: RunState, comparison: Comparison) -> tuple[Verdict, str]:
-    """The champion stays: the challenger lost, could not be told from it, or was not approved."""
+    """The champion stays: the challenger lost, was inconclusive, or was not approved."""
     if state.approval_timeout is not None:
         minutes = comparison.approval_seconds // 60
-        waited = f"Nobody answered within {minutes} minute{'s' if minutes != 1 else ''}, so the champion stays."
+        waited = f"No answer within {minutes} minute{'s' if minutes != 1 else ''}: the champion keeps serving."
         return ("inconclusive" if comparison.verdict == "inconclusive" else "retained"), f"{waited} {comparison.reason}"
     if state.approval is not None and not state.approval.approved:
         return "retained", f"{_in_words(state.approval)} {comparison.reason}"
@@ -95,7 +95,7 @@ def _in_words(approval: Approval) -> str:
 
 
 def champion_before(state: RunState) -> str | None:
-    """The champion when the run began. A rollback asked for by a person or an alarm claims nothing."""
+    """The champion when the run began. A rollback by a person or an alarm has no claim."""
     if state.claim is not None:
         return state.claim.champion_before
     if state.rollback is not None:
@@ -105,13 +105,13 @@ def champion_before(state: RunState) -> str | None:
 
 
 def run_record(state: RunState, *, seconds: float, champion_after: str | None) -> dict[str, Any]:
-    """What is kept of a run, with the keys that `contender runs --json` promises."""
+    """The record of a run, with the keys that `contender runs --json` promises."""
     verdict, reason = conclude(state)
     versions = state.validation.dataset_versions if state.validation else ()
     comparison = state.comparison
     given_up = state.claim.given_up if state.claim else ()
     if given_up:
-        reason = f"{reason} Given up, because run after run failed before reading it: {', '.join(given_up)}."
+        reason = f"{reason} Removed from the queue after repeated failures: {', '.join(given_up)}."
     return {
         "run_id": state.run_id,
         "pipeline": state.request.pipeline,
@@ -140,7 +140,7 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
 
 @dataclass(frozen=True)
 class Mail:
-    """What on-call reads: at most 100 characters of subject, as SNS demands, and a body that says what to do."""
+    """A mail to on-call: a subject of at most 100 characters (a limit of SNS), and a body that says what to do."""
 
     subject: str
     body: str
@@ -149,37 +149,36 @@ class Mail:
 NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
     "retained": "Nothing to do.",
-    "inconclusive": "Upload more labelled rows when they arrive: they would decide. The challenger waits and is judged "
-    "again when half as many again have come, unless a newer one is trained first.",
-    "stopped": "Mend what the reason names, deploy, and train anew: contender retrain --pipeline {pipeline}. What was "
-    "asked and answered: contender show {run_id}",
-    "rolled_back": "Find out why. What was taken out of service is not promoted again unless a person does it. What "
-    "was seen: contender show {run_id}",
+    "inconclusive": "Upload more labelled rows when they arrive. The challenger is compared again when there are 1.5 "
+    "times as many rows, unless a newer one is trained first.",
+    "stopped": "Fix the cause, deploy, and retrain: contender retrain --pipeline {pipeline}. Requests and answers: "
+    "contender show {run_id}",
+    "rolled_back": "Find out why: contender show {run_id}. A version that was rolled back is never promoted "
+    "automatically again; try it with: contender trial start --pipeline {pipeline} --version …",
     "quarantined": "Correct the file as the reason says and upload it again.",
-    "failed": "Mend what the reason names, then start another run: contender retrain --pipeline {pipeline}. Nothing "
-    "that was uploaded is lost. Where the reason is not enough, look at the run's execution in the Step Functions "
-    "console, and at contender show {run_id}",
+    "failed": "Fix the cause, then start another run: contender retrain --pipeline {pipeline}. No upload is lost. "
+    "Details: contender show {run_id}, and the execution in the Step Functions console.",
 }
-UPLOAD_AGAIN = "Mend what failed those runs (contender runs --pipeline {pipeline}), then upload the file again."
+UPLOAD_AGAIN = "Fix what made those runs fail (contender runs --pipeline {pipeline}), then upload the file again."
 _FIRST = "Nothing to do."  # there is none before it to go back to
 _NOT_ROLLED_BACK = (
-    "Nothing was changed. Look at what serves (contender champion --pipeline {pipeline}) and decide: a person may do "
-    "what an alarm may not (contender rollback --pipeline {pipeline})."
+    "Nothing was changed. Check what serves: contender champion --pipeline {pipeline}. Roll back by hand if needed: "
+    "contender rollback --pipeline {pipeline}"
 )
 _NOT_HELD_AGAINST_IT = (
-    "The champion serves all requests again. The challenger is not held to be worse and may come again: "
-    "contender retrain --pipeline {pipeline}. Where traffic is thin, give it more time (rollout.max_bake_seconds)."
+    "The champion answers all requests again. The challenger was not shown to be worse and can be promoted later: "
+    "contender retrain --pipeline {pipeline}. With little traffic, allow more time (rollout.max_bake_seconds)."
 )
 _WAS_ROLLED_BACK = (
-    "That very version was rolled back before, so it takes a person's approval: to be asked for it, set "
-    'rollout.approval = "always" and start a run (contender retrain --pipeline {pipeline}). Else nothing is to do.'
+    "This version was rolled back before, so its promotion needs approval. To promote it, set "
+    'rollout.approval = "always" and start a run: contender retrain --pipeline {pipeline}. Otherwise nothing to do.'
 )
 _KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed"})
-"""Verdicts after which the champion, if there is one, is the one that was there before."""
+"""Verdicts that leave the champion as it was."""
 
 
 def next_step(state: RunState, verdict: Verdict) -> str:
-    """What somebody has to do about a run that ended with `verdict`; empty where nobody has to know of it.
+    """What to do about a run that ended with `verdict`; empty for verdicts that nobody needs to hear of.
 
     Examples
     --------
@@ -205,7 +204,7 @@ def _next_step(state: RunState, verdict: Verdict) -> str:
 
 
 def compose_mail(state: RunState) -> Mail | None:
-    """The mail that a finished run is worth; None when it is worth none."""
+    """The mail about a finished run; None where no mail is due."""
     if state.record is None or not _worth_a_mail(state.record.verdict, state):
         return None
     record, pipeline = state.record, state.request.pipeline

@@ -17,14 +17,14 @@ DRIFT = "drift.json"
 TRAINING = "training.json"
 COMPARISON = "comparison.json"
 CURVES = "curves.json"
-"""Champion's and challenger's, to be drawn: no report of its own."""
+"""Curves of champion and challenger for the charts; no report of its own."""
 
 REHEARSAL = "rehearsal.json"
 WATCH = "watch.json"
 CHECKPOINT = "checkpoint.json"
-"""No report: what a stopped training has finished, for the next attempt of the same run."""
+"""No report: the finished part of a stopped training, for the next attempt of the same run."""
 REPORT_PAGE = "report.html"
-"""The run as a page for people, made of all the others."""
+"""The run's report as a page for people, made from all the others."""
 
 REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH)
 
@@ -42,7 +42,7 @@ class RunFolder:
         return f"runs/{self.pipeline}/{self.run_id}/{name}"
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a report; a repeated step replaces what its first attempt left."""
+        """Write a report; a repeated step replaces that of its first attempt."""
         self.objects.put(self.key(name), json.dumps(content, indent=2, allow_nan=False).encode())
 
     def read(self, name: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class RunFolder:
         return content
 
     def reports(self) -> dict[str, Any]:
-        """Every report there is, by the name of its step."""
+        """Every existing report, by the name of its step."""
         found = {}
         for name in REPORTS:
             try:
@@ -61,7 +61,7 @@ class RunFolder:
         return found
 
     def write_page(self, text: str) -> str:
-        """Write the run's page; answers its key."""
+        """Write the run's page and return its key."""
         self.objects.put(self.key(REPORT_PAGE), text.encode())
         return self.key(REPORT_PAGE)
 

@@ -1,7 +1,7 @@
 """Why a container task failed, in one line, from what ECS reports.
 
-Step Functions gives `States.TaskFailed` of `ecs:runTask.sync` a cause: the task as ECS describes it, as JSON whose
-names begin with capitals. What a task left in S3 says more; this is for a task that left nothing.
+The cause of Step Functions' `States.TaskFailed` (of `ecs:runTask.sync`) is the task as ECS describes it, as JSON with
+capitalised names. A reason that the task left in S3 says more; this is for a task that left none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def task_failure(cause: Mapping[str, Any]) -> str:
     >>> task_failure({"Memory": "512", "Containers": [{"ExitCode": 137, "Reason": "OutOfMemoryError: killed"}]})
     'out of memory: the training task was killed at 512 MiB; raise training.memory_mib'
     >>> task_failure({"StoppedReason": "Your Spot Task was interrupted.", "StopCode": "SpotInterruption"})
-    'Fargate took the training task back (Your Spot Task was interrupted.); the run can be started again'
+    'Fargate Spot interrupted the training task (Your Spot Task was interrupted.); start the run again'
     """
     containers = list(cause.get("Containers") or ())
     said = [str(one["Reason"]) for one in containers if one.get("Reason")]
@@ -49,9 +49,9 @@ def task_failure(cause: Mapping[str, Any]) -> str:
     if cause.get("StopCode") == "TaskFailedToStart" or stopped.startswith("Cannot"):
         return _not_started(stopped, said)
     if cause.get("StopCode") in ("SpotInterruption", "TerminationNotice"):
-        return f"Fargate took the training task back ({stopped or cause['StopCode']}); the run can be started again"
+        return f"Fargate Spot interrupted the training task ({stopped or cause['StopCode']}); start the run again"
     if cause.get("StopCode") == "UserInitiated":
-        return f"the training task was stopped: {stopped or 'nobody said why'}"
+        return f"the training task was stopped: {stopped or 'no reason given'}"
     return _exited(code, size, "; ".join((*said, stopped)) if said else stopped)
 
 
@@ -81,10 +81,10 @@ def _moment(written: object) -> float | None:
 
 
 def _not_started(stopped: str, said: list[str]) -> str:
-    reason = stopped or "; ".join(said) or "ECS does not say why"
+    reason = stopped or "; ".join(said) or "ECS gives no reason"
     cures = {
-        "CannotPull": "deploy again, so that its image is there",
-        "CannotStart": "the image's entry point does not run; see training_image/Dockerfile",
+        "CannotPull": "deploy again to push its image",
+        "CannotStart": "the image's entry point fails; see training_image/Dockerfile",
     }
     cure = next((cure for begin, cure in cures.items() if begin in reason), "see the task's events in ECS")
     return f"the training task could not be started: {reason}; {cure}"
@@ -92,13 +92,13 @@ def _not_started(stopped: str, said: list[str]) -> str:
 
 def _exited(code: int | None, size: str, said: str) -> str:
     if code is None:
-        return f"the training task failed: {said or 'ECS does not say why'}"
+        return f"the training task failed: {said or 'ECS gives no reason'}"
     said = f" ({said})" if said else ""
     if code == SIGKILL:
         return (
-            f"the training task was killed{said}: exit code {SIGKILL} is SIGKILL, from a person, from a stop that took "
-            f"too long, or for want of memory{size}"
+            f"the training task was killed{said}: exit code {SIGKILL} (SIGKILL). It was stopped by hand, took too long "
+            f"to stop, or ran out of memory{size}"
         )
     if code == SIGTERM:
-        return f"the training task was stopped before it had finished{said}: exit code {SIGTERM} is SIGTERM"
+        return f"the training task was stopped before it finished{said}: exit code {SIGTERM} (SIGTERM)"
     return f"the training task ended with exit code {code}{said}"

@@ -17,7 +17,7 @@ from contender.adapters.aws.s3 import S3Objects
 from contender.cli.run_view import RunView
 from contender.comparison.alpha_spending import Earlier
 from contender.comparison.compare import compare
-from contender.comparison.guards import MIB
+from contender.comparison.guards.resources import MIB
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
 from contender.registry.candidate import ModelFacts
@@ -50,9 +50,9 @@ def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: 
     shown = " ".join(capsys.readouterr().out.split())
     for name in GUARDS:
         assert name.replace("_", " ") in shown
-    assert "Third comparison since the last promotion, on rows that 1 earlier one used" in shown
-    assert "99.72 % interval" in shown  # 1 - 2 x 0.05 / 12 / 3
-    assert "passed: A prediction takes 2 ms; 50 ms are allowed." in shown
+    assert "Third comparison since the last promotion, on rows that 1 earlier comparison used" in shown
+    assert "99.72 % CI" in shown  # 1 - 2 x 0.05 / 12 / 3
+    assert "passed: A prediction takes 2 ms; the limit is 50 ms." in shown
 
 
 def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_a_person_is_asked_and_a_yes_promotes_and_a_no_does_not(loop: LocalLoop)
     assert first["verdict"] == "promoted", first["reason"]
     assert f"Approved by {answer['by']}: looks right." in first["reason"]
     question, ended = loop.mails(run_id)
-    assert question.subject == "[contender] shop-asks: may a challenger serve?"
+    assert question.subject == "[contender] shop-asks: approval needed"
     assert f"contender approve {run_id} --pipeline shop-asks" in question.body
     assert ended.subject == "[contender] shop-asks: promoted"
     assert "was approved by" in loop.contender("reject", run_id, code=1)

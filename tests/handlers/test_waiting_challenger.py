@@ -41,7 +41,7 @@ def test_it_is_judged_again_on_all_that_came_and_promoted_and_waits_no_more(wait
     assert state["drift"]["waiting"] == state["comparison"]["challenger"] == challenger(waiting)
     assert state["record"]["verdict"] == "promoted"
     assert (
-        f"{challenger(waiting)}, which waited for more rows, was judged again: on 270 instead of 30."
+        f"{challenger(waiting)} waited for more rows and was judged again on 270 rows (last time 30)."
         in (state["record"]["reason"])
     )
     pointer = read_pointer(waiting.models, "shop")
@@ -92,8 +92,7 @@ def test_one_that_waits_on_is_superseded_by_what_the_same_run_trains(waiting: Cl
     comparison = waiting.call("evaluate_challenger", state, run_id="run-3")
     trained = waiting.folder("run-3").read(TRAINING)["model_version"]
     assert comparison["challenger"] == trained != challenger(waiting)
-    assert comparison["reason"].startswith(
-        f"Before it {challenger(waiting)}, which waited for more rows, was judged again: inconclusive."
-    )
+    judged_first = f"{challenger(waiting)} waited for more rows and was judged first: inconclusive."
+    assert comparison["reason"].startswith(judged_first)
     spending = waiting.folder("run-3").read(COMPARISON)["spending"]
     assert (spending["comparison"], spending["reused"]) == (3, 1)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.comparison.guards import levels_of
+from contender.comparison.guards.slices import levels_of
 from contender.data.encoding import FeatureEncoding
 from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig

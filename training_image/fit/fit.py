@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from contender.comparison.compare import naive_predictions
+from contender.comparison.baseline import naive_predictions
 from contender.data.encoding import FeatureEncoding, encode
 from contender.drift.batch_check import Reference, reference_of
 from contender.drift.profiles.profile import Profile

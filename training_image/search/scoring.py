@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.comparison.compare import naive_predictions
+from contender.comparison.baseline import naive_predictions
 from contender.errors import ContenderError, TrainingFailedError
 from contender.stats.metrics import Metric
 from training_image.export.export import for_all_classes, pipeline_predictions

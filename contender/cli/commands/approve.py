@@ -20,7 +20,9 @@ def approve(
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the challenger of a run that asks serve; what it has to show: contender show RUN.
+    """Approve a challenger that is waiting for approval.
+
+    Its figures: contender show RUN.
 
     Example: contender approve 8b2e41c7 --reason "the loss is all in one hour of a strike"
     """

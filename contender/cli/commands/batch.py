@@ -39,14 +39,15 @@ def add_to(app: typer.Typer) -> None:
 def batch(
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the model's features.")],
     pipeline: PipelineOption,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
-    download: Annotated[Path | None, typer.Option(help="Fetch the result into this folder.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the job has ended.")] = True,
+    download: Annotated[Path | None, typer.Option(help="Download the result into this folder.")] = None,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict every row of a file with the champion, and follow the job to its end.
+    """Predict every row of a file with the champion.
 
-    The target need not be in the file. Rows that cannot be predicted are put aside with the reason.
+    The file needs the features; the target may be missing. Rows that cannot be predicted are written to a file of
+    rejected rows with the reason.
 
     Example: contender batch june.parquet --pipeline flights --download june
     """
@@ -71,8 +72,8 @@ def batch(
         {
             "result": where,
             "seconds": manifest["seconds"],
-            "fetched into": download,
-            "put aside": ", ".join(part["name"] for part in manifest["rejected"]["parts"][:3]),
+            "downloaded to": download,
+            "rejected rows": ", ".join(part["name"] for part in manifest["rejected"]["parts"][:3]),
         }
     )
 
@@ -85,12 +86,12 @@ def _tell_sent(folder: JobFolder, key: str, *, as_json: bool) -> None:
 
 
 def send(bench: Workbench, path: Path) -> tuple[str, JobFolder]:
-    """Upload a file under a key of its own; answers the key and the folder of its job.
+    """Upload a file under a key of its own; return the key and the folder of its job.
 
     Raises
     ------
     NotFoundError
-        When the pipeline's batch stack is not deployed: nobody would notice the file.
+        When the pipeline's batch stack is not deployed: nothing would process the file.
     """
     body = read_local(path)
     _ = bench.batch_machine_arn
@@ -103,7 +104,7 @@ def send(bench: Workbench, path: Path) -> tuple[str, JobFolder]:
 
 
 def execution_of(bench: Workbench, key: str) -> str:
-    """The execution that the upload starts; started here, where files wait for a schedule otherwise."""
+    """The execution that the upload starts; with a batch schedule it is started here."""
     step_functions = bench.cloud.client("stepfunctions")
     if pipeline_config(bench.pipeline).serving.batch_schedule:
         asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline, "key": key})
@@ -131,7 +132,7 @@ def result_of(folder: JobFolder, execution: str) -> dict[str, Any]:
         return found
     failure = folder.find(FAILURE)
     if failure is None:
-        raise ContenderError(f"the job ended without a result and without a reason: see its execution {execution}")
+        raise ContenderError(f"the job left no result and no reason; see its execution {execution}")
     raise ContenderError(str(json.loads(failure)["reason"]))
 
 

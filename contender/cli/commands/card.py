@@ -40,17 +40,15 @@ def add_to(app: typer.Typer) -> None:
 
 def card(
     pipeline: PipelineOption,
-    version: Annotated[
-        str, typer.Argument(help="A model version, or enough of its beginning; or: champion.")
-    ] = CHAMPION,
-    open_page: Annotated[bool, typer.Option("--open", help="Show the card in a browser.")] = False,
+    version: Annotated[str, typer.Argument(help="A model version, its first characters, or: champion.")] = CHAMPION,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the card in a browser.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the card's page to this file.", show_default=False)] = None,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a version's model card: its figures with intervals, its slices, what it goes by, its limits.
+    """Show a version's model card: metrics with confidence intervals, slices, feature importance, limitations.
 
-    In the terminal the main points, with --open or --out the whole page.
+    The terminal shows a summary; --open and --out give the full page.
 
     Example: contender card champion --pipeline flights --open
     """
@@ -63,7 +61,7 @@ def card(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(found.page, encoding="utf-8")
         if not as_json:
-            console.print(f"the card is in {target}", markup=False)
+            console.print(f"card: {target}", markup=False)
         if open_page:
             webbrowser.open(target.resolve().as_uri())
     elif not as_json:
@@ -88,7 +86,7 @@ def find(version: str, pipeline: str, environment: str) -> tuple[Workbench, Mode
 
 @dataclass(frozen=True)
 class Card:
-    """A version's page, and what it was made of; None where the version is from before that was kept."""
+    """A version's page and the files that it is made of; None where an older version has none."""
 
     manifest: Mapping[str, Any]
     evidence: Mapping[str, Any] | None
@@ -107,9 +105,9 @@ class Card:
             print_table(("metric", "holdout", "training rows"), rows)
         listed = (explanation.get("permutation") or [])[:MOST_FEATURES]
         if listed:
-            console.print("\n[bold]What it goes by[/bold]")
+            console.print("\n[bold]Feature importance[/bold]")
             print_table(
-                ("feature", "share", "loss without it"),
+                ("feature", "share", "loss increase when permuted"),
                 [
                     (
                         each["feature"],
@@ -124,11 +122,11 @@ class Card:
             console.print(f"{against['said'][:1].upper()}{against['said'][1:]}.", markup=False)
         found = limits(self.manifest, evidence)
         if found:
-            console.print("\n[bold]Be careful[/bold]")
+            console.print("\n[bold]Limitations[/bold]")
             for limit in found:
                 console.print(f"{'!' if limit.warns else '–'} {limit.said}", markup=False)
         console.print()
-        print_fields({"whole": f"contender card {self.manifest['version']} -p {self.manifest['pipeline']} --open"})
+        print_fields({"full card": f"contender card {self.manifest['version']} -p {self.manifest['pipeline']} --open"})
 
 
 def read_card(bench: Workbench, model: ModelVersion) -> Card:

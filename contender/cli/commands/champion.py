@@ -22,7 +22,7 @@ from contender.registry.pointer import require_pointer
 def champion(
     pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
 ) -> None:
-    """Show the champion pointer: which model version serves, since when, and what it replaced.
+    """Show the champion: which model version serves, since when, and which it replaced.
 
     Example: contender champion --pipeline flights
     """
@@ -40,7 +40,7 @@ def champion(
             "reason": pointer.reason,
             "run": pointer.run_id,
             "manifest sha256": pointer.manifest_sha256,
-            "on trial": on_trial,
+            "trial": on_trial,
             "rolled back": ", ".join(reversed(pointer.rolled_back)),
         }
     )

@@ -28,7 +28,7 @@ from localcloud.state import CREDENTIALS
 
 datasets = typer.Typer(
     no_args_is_help=True,
-    help="Show the dataset versions of a pipeline, or hand one to DVC.\n\nExample: contender dataset list --help",
+    help="List the dataset versions of a pipeline, or export them to DVC.\n\nExample: contender dataset list --help",
 )
 
 
@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 def list_versions(
     pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
 ) -> None:
-    """List a pipeline's dataset versions, newest first: when they came, how many rows, from which file.
+    """List a pipeline's dataset versions, newest first: time of arrival, rows, source file.
 
     Example: contender dataset list --pipeline flights
     """
@@ -52,7 +52,7 @@ def list_versions(
         print_json([asdict(found) for found in manifests])
         return
     if not manifests:
-        console.print(f"no data yet; start with: contender upload FILE --pipeline {pipeline}", markup=False)
+        console.print(f"no data yet; upload some with: contender upload FILE --pipeline {pipeline}", markup=False)
         return
     rows = [
         (
@@ -69,20 +69,20 @@ def list_versions(
 
 def export(
     version: Annotated[
-        str, typer.Argument(help="A dataset version, or enough of its beginning; or a model version: all its data.")
+        str, typer.Argument(help="A dataset version, or its first characters; or a model version, for all its data.")
     ],
     pipeline: PipelineOption,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the .dvc files; made where there is none.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the .dvc files; created if missing.")],
     remote: Annotated[
-        Path | None, typer.Option("--remote", help="A folder to be the DVC remote, instead of the data bucket.")
+        Path | None, typer.Option("--remote", help="Use this folder as the DVC remote instead of the data bucket.")
     ] = None,
-    config: Annotated[bool, typer.Option("--config", help="Write .dvc/config too, which names the remote.")] = False,
+    config: Annotated[bool, typer.Option("--config", help="Also write .dvc/config, which names the remote.")] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a .dvc file for a dataset version, and put its rows where `dvc pull` finds them.
+    """Export a dataset version to DVC: write a .dvc file and store its rows where `dvc pull` finds them.
 
-    The rows are Parquet, the very bytes that models are trained on.
+    The rows are Parquet, byte for byte what models are trained on.
 
     Example: contender dataset export 8f14e45f --pipeline flights --out data --config
     """
@@ -141,7 +141,7 @@ def write_content(path: Path, body: bytes) -> None:
 
 
 def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
-    """The dataset versions that somebody means, by a version's beginning or by a model that was trained on them.
+    """The dataset versions with this beginning, or those that a model version was trained on.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
         return found
     if not found and version in registry.versions():
         return [store.manifest(name) for name in registry.read(version).manifest["datasets"]]
-    what = f"{len(found)} dataset versions of {bench.pipeline} begin" if found else "no dataset or model version begins"
+    what = f"{len(found)} dataset versions of {bench.pipeline} start" if found else "no dataset or model version starts"
     raise NotFoundError(f"{what} with {version!r}; see contender dataset list --pipeline {bench.pipeline}")
 
 
@@ -183,8 +183,8 @@ def write_config(remote: dvc.Remote, out: Path) -> None:
     path, text = folder / "config", remote.config(scm=(out / ".git").exists())
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise InvalidInputError(
-            f"{path} has other settings; leave --config out, and the commands that add the remote to it are shown, the "
-            f"first of them: {remote.commands()[0]}; or remove it where an earlier export wrote it"
+            f"{path} has other settings. Leave --config out and add the remote by hand, starting with: "
+            f"{remote.commands()[0]}. Or delete the file if an earlier export wrote it"
         )
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

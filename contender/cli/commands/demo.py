@@ -1,4 +1,4 @@
-"""`contender demo`: real flights arrive month by month, and the loop decides."""
+"""`contender demo`: the whole loop on real flights, month by month."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PIPELINE = "flights"
 
 @dataclass(frozen=True)
 class Month:
-    """A month of the demo: its number, the file format it comes in, and what to watch for."""
+    """A month of the demo: its number, its file format, and what it is about."""
 
     number: int
     ending: str
@@ -48,11 +48,11 @@ class Month:
 
 
 STORY = (
-    Month(6, "csv", "There is no model yet. The first one only has to beat the naive predictor."),
-    Month(7, "csv", "Is July so different from June that a new model is worth training?"),
-    Month(8, "parquet", "The same question for August, this time from a Parquet file."),
-    Month(9, "csv", "September: the holidays are over, flights leave on time. Does the champion's world still exist?"),
-    Month(10, "csv", "October keeps the new habits. Is anything new enough for a third model?"),
+    Month(6, "csv", "There is no model yet: the first one only has to beat a naive baseline."),
+    Month(7, "csv", "Does July differ enough from June to train a new model?"),
+    Month(8, "parquet", "The same question for August, this time as a Parquet file."),
+    Month(9, "csv", "September: the holidays are over and flights leave on time. Has the data drifted?"),
+    Month(10, "csv", "October looks like September. Is another model needed?"),
 )
 NEXT_MONTH = 11
 MALFORMED_ROWS = 5000
@@ -65,17 +65,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Watch real flights arrive month by month: drift found, challengers judged, a champion answering over HTTP.
+    """Run the whole loop on real flights, month by month: drift, retraining, promotion, predictions, rollback.
 
-    Starts the local cloud, begins the pipeline flights afresh, and leaves the cloud up.
+    It starts the local cloud, deletes earlier data of the pipeline flights, and leaves the cloud running.
 
     Example: contender demo
     """
     started = time.monotonic()
     console.print(
-        "Will a flight out of New York arrive more than 15 minutes late? Real flights of 2013 are about to arrive in "
-        "S3, month by month. Contender checks each file, tests for drift, retrains when the world has changed, and "
-        "lets a challenger replace the champion only if it is better on flights that neither has seen."
+        "Will a flight from New York arrive more than 15 minutes late? Real flights of 2013 arrive in S3, month by "
+        "month. Contender validates each file, tests for drift, retrains when the data has drifted, and promotes a "
+        "challenger only if it beats the champion on flights that neither was trained on."
     )
     start_cloud()
     bench = workbench(PIPELINE, LOCAL)
@@ -109,14 +109,14 @@ def write_month(month: Month, folder: Path) -> Path:
 
 
 def ask_for_another(bench: Workbench) -> None:
-    """Have a challenger trained although nothing asks for it."""
-    _heading("somebody wants a new model all the same", "Whoever asks for it, it has to be better to serve.")
+    """Train a challenger although no data has drifted."""
+    _heading("a retrain by hand", "Somebody wants a new model. It still has to beat the champion to be promoted.")
     _tell(follow_execution(bench, start_by_hand(bench), quiet=False))
 
 
 def deliver_twice(bench: Workbench, sent: Sent) -> None:
-    """Start the run of an upload again with the very event that EventBridge delivered."""
-    _heading("the same event again", "EventBridge delivers at least once: June's event comes a second time.")
+    """Start the run of an upload again with the event that EventBridge delivered."""
+    _heading("a duplicate event", "EventBridge delivers at least once: June's event arrives a second time.")
     step_functions = bench.cloud.client("stepfunctions")
     delivered = next(
         text for text in _inputs(step_functions, bench.state_machine_arn) if json.loads(text).get("key") == sent.key
@@ -131,36 +131,39 @@ def _inputs(step_functions: Any, state_machine_arn: str) -> list[str]:
 
 
 def send_malformed(bench: Workbench, folder: Path) -> None:
-    """Upload a month whose delays somebody's spreadsheet has turned into text."""
+    """Upload a month whose delays a spreadsheet has turned into text."""
     path = folder / f"{flights.MONTHS[NEXT_MONTH - 1]}-by-hand.csv"
-    _heading(path.name, "November, after somebody's spreadsheet wrote the delays as '12 min'.")
+    _heading(path.name, "November, after a spreadsheet has turned the delays into text such as '12 min'.")
     frame = flights.month(NEXT_MONTH).head(MALFORMED_ROWS)
     frame.assign(dep_delay=frame["dep_delay"].map("{:.0f} min".format)).to_csv(path, index=False)
     _tell(follow_upload(bench, send(bench, path), quiet=False))
 
 
 def ask_and_roll_back(bench: Workbench) -> None:
-    """Ask the champion over HTTP, put its predecessor back, and ask again."""
-    _heading("a prediction over HTTP", "A backend asks about a real flight of November that left 20 minutes late.")
+    """Request a prediction over HTTP, roll back, and request it again."""
+    _heading(
+        "a prediction over HTTP",
+        "A backend sends a real flight of November that left 20 minutes late.",
+    )
     row = real_flight()
     console.print(f"[dim]POST {bench.api_url}/v1/predict[/dim]")
     _ask(bench, row)
     state = read_pointer(bench.models, bench.pipeline)
     if state is None or state.pointer.previous is None:
-        console.print("there is only one champion so far: nothing to roll back to")
+        console.print("there has been only one champion: nothing to roll back to")
         return
-    _heading("a rollback", "Suppose on-call does not like the new champion: one command, one compare-and-swap.")
-    pointer = put_back(bench, reason="the demo shows how")
-    console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
-    time.sleep(LOOK_AGAIN_SECONDS)  # a warm function looks at the pointer once in so many seconds
+    _heading("a rollback", "Suppose the new champion misbehaves: one command restores the previous one.")
+    pointer = put_back(bench, reason="part of the demo")
+    console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} was rolled back")
+    time.sleep(LOOK_AGAIN_SECONDS)  # a warm function reads the pointer at this interval
     _ask(bench, row)
     if pointer.previous is not None:
         try_again(bench, pointer.previous, row)
 
 
 def try_again(bench: Workbench, version: str, row: Mapping[str, Any]) -> None:
-    """Let the version that is out answer a share of the requests beside the champion."""
-    _heading("on trial", "It may show what it can with half of the callers, each of whom stays with one of the two.")
+    """Let the version that was rolled back answer a share of the requests."""
+    _heading("a trial", "It serves half of the callers as a canary; each caller always gets the same model.")
     trial = begin_trial(bench, version=version, weight=0.5, mode="canary", hours=1.0).challenger
     console.print(trial_in_words(trial) if trial else "")
     time.sleep(LOOK_AGAIN_SECONDS)
@@ -168,14 +171,14 @@ def try_again(bench: Workbench, version: str, row: Mapping[str, Any]) -> None:
     told = Counter(variant for _, variant in answers)
     stayed = len(set(answers)) == CALLERS
     console.print(
-        f"{CALLERS} callers asked twice: {told['challenger']} answers by the challenger, {told['champion']} by the "
-        f"champion; {'each stayed with one' if stayed else 'some were answered by both'}"
+        f"{CALLERS} callers, two requests each: {told['challenger']} answers by the challenger, {told['champion']} by "
+        f"the champion; {'every caller got one model' if stayed else 'some callers got both models'}"
     )
     stop_trial(bench, bad=False)
 
 
 def ask_as(bench: Workbench, row: Mapping[str, Any], key: str) -> tuple[str, str]:
-    """Who asks, and which variant answers."""
+    """The caller, and the variant that answers."""
     return key, str(bench.request("POST", "/v1/predict", {"rows": [row], "key": key})["variant"])
 
 
@@ -208,7 +211,7 @@ def _tell(record: Mapping[str, Any]) -> None:
 
 def _close(bench: Workbench, seconds: float) -> None:
     console.print()
-    console.print(Rule(Text("what happened", style="bold"), align="left", style="dim"))
+    console.print(Rule(Text("summary", style="bold"), align="left", style="dim"))
     records = list(reversed(bench.ledger.runs(bench.pipeline)))
     print_table(
         ("run", "file", "verdict"),
@@ -216,10 +219,10 @@ def _close(bench: Workbench, seconds: float) -> None:
     )
     told = next((r for r in reversed(records) if r["verdict"] == "promoted"), records[-1])
     console.print(
-        f"\n{seconds:.0f} s. The report of a run, a page of figures and reasons: "
+        f"\nDone in {seconds:.0f} s. Open a run's report: "
         f"[bold]contender show {told['run_id'][:8]} --open[/bold]\n"
         f"Its files: s3://{bench.data.bucket}/runs/{bench.pipeline}/{told['run_id']}/\n"
-        "Your own data: contender init FILE --target COLUMN. The local cloud stays up; end it with contender down."
+        "Use your own data: contender init FILE --target COLUMN. Stop the local cloud: contender down."
     )
 
 

@@ -12,10 +12,10 @@ from contender.cli.options import JsonOption, project_root
 
 
 def down(
-    discard: Annotated[bool, typer.Option("--discard", help="Forget data, models and runs as well.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Delete data, models and runs as well.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop the local cloud; what it holds is there again at the next `up`.
+    """Stop the local cloud; its data is kept for the next `up`.
 
     Example: contender down --discard
     """
@@ -23,7 +23,7 @@ def down(
     if as_json:
         print_json({"running": False})
     else:
-        console.print("the local cloud is down; nothing of it is running")
+        console.print("the local cloud is down")
 
 
 def add_to(app: typer.Typer) -> None:

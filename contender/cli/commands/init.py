@@ -25,12 +25,12 @@ def init(
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a header.")],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
-    id: Annotated[str, typer.Option("--id", help="Column that names a row.")] = "",
+    id: Annotated[str, typer.Option("--id", help="Column with a unique id for each row.")] = "",
     name: Annotated[str, typer.Option(help="Name of the pipeline; default: the file's name.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a pipeline file of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing pipeline file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a data file and write pipelines/NAME.toml for it.
+    """Write a pipeline file (pipelines/NAME.toml) that fits a data file.
 
     Example: contender init sales.csv --target churned --time day
     """
@@ -40,7 +40,7 @@ def init(
     parse_pipeline(proposal.text)
     path = project_root() / "pipelines" / f"{proposal.name}.toml"
     if path.exists() and not force:
-        raise InvalidInputError(f"{path} exists; give another --name, or --force to replace it")
+        raise InvalidInputError(f"{path} exists; choose another --name, or overwrite it with --force")
     path.parent.mkdir(exist_ok=True)
     path.write_text(proposal.text, encoding="utf-8")
     if as_json:

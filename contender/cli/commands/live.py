@@ -28,13 +28,13 @@ def add_to(app: typer.Typer) -> None:
 
 def live(
     pipeline: PipelineOption,
-    hours: Annotated[float, typer.Option(min=0.02, max=24 * 730, help="How far back to count.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0.02, max=24 * 730, help="How many hours back.")] = 24.0,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was predicted: requests, errors, times and classes by version, and accuracy where labels have come.
+    """Show live metrics by version: requests, errors, latency, predicted classes, accuracy where labels have arrived.
 
-    A label counts with the hour of its prediction. Times are read from a histogram, to 2.5 %.
+    A label counts in the hour of its prediction. Latencies come from a histogram, exact to 2.5 %.
 
     Example: contender live --pipeline flights --hours 1
     """
@@ -45,14 +45,14 @@ def live(
     if as_json:
         print_json([described(version, variant, counts) for version, variant, counts in found])
     elif not found:
-        console.print(f"no prediction in the last {hours:g} hours; ask for one with: contender predict")
+        console.print(f"no predictions in the last {hours:g} hours; make one with: contender predict")
     else:
         columns = ("version", "variant", "requests", "errors", "p50 / p95 ms", "labels", "predicted")
         print_table(columns, [row(version, variant, counts) for version, variant, counts in found])
 
 
 def known_versions(pointer: Pointer) -> list[str]:
-    """The versions that may have answered lately, those that answer now first."""
+    """The versions that may have served recently, those that serve now first."""
     trial = pointer.challenger
     names = [
         pointer.champion,
@@ -76,7 +76,7 @@ def counted(bench: Workbench, versions: Iterable[str], since: float, until: floa
 
 
 def described(version: str, variant: str, counts: LiveCounts) -> dict[str, Any]:
-    """For scripts: what was counted, and what follows from it."""
+    """As JSON values: the counts and what is computed from them."""
     return {
         "version": version,
         "variant": variant,
@@ -115,14 +115,14 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _labels(counts: LiveCounts) -> str:
-    """How many have come, and what they say."""
-    right = "" if counts.accuracy is None else f", {counts.accuracy:.1%} right"
+    """How many labels have arrived, with accuracy and loss."""
+    right = "" if counts.accuracy is None else f", accuracy {counts.accuracy:.1%}"
     loss = "" if counts.mean_loss is None else f", loss {counts.mean_loss:.3g}"
     return f"{counts.labels:,}{right}{loss}"
 
 
 def _predicted(counts: LiveCounts) -> str:
-    """The commonest classes with their shares, or the middle of the values."""
+    """The most frequent predicted classes with their shares, or the median and quartiles of the values."""
     if counts.values:
         low, middle, high = (counts.value(quantile) for quantile in (0.05, 0.5, 0.95))
         return f"{middle:.4g} ({low:.4g} to {high:.4g})"

@@ -37,12 +37,12 @@ RUNS = "/#/experiments?workflowType=machine_learning"
 
 
 def server_address(uri: str) -> str:
-    """The address of a server elsewhere as everything else takes it; empty where none is given.
+    """The URL of an MLflow server without a trailing slash; empty where none is given.
 
     Raises
     ------
     InvalidInputError
-        When it is none. To MLflow's client that would be the name of a folder, which it makes.
+        When it is no URL. MLflow's client would take it for the name of a folder, and create it.
 
     Examples
     --------
@@ -52,8 +52,8 @@ def server_address(uri: str) -> str:
     parts = urlsplit(uri)
     if uri and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise InvalidInputError(
-            f"--tracking-uri (or MLFLOW_TRACKING_URI) is {without_secrets(uri)!r}; it has to be the address of an "
-            "MLflow server, as https://mlflow.example.com is; without it one on this machine is used"
+            f"--tracking-uri (or MLFLOW_TRACKING_URI) is {without_secrets(uri)!r}, but must be the URL of an "
+            "MLflow server, such as https://mlflow.example.com; without it one on this machine is used"
         )
     return uri.rstrip("/")
 
@@ -64,7 +64,7 @@ UriOption = Annotated[
         "--tracking-uri",
         envvar="MLFLOW_TRACKING_URI",
         callback=server_address,
-        help="An MLflow server that runs elsewhere. Without: one on this machine, below .contender/mlflow.",
+        help="URL of an MLflow server; default: one on this machine with its data in .contender/mlflow.",
     ),
 ]
 
@@ -84,13 +84,13 @@ def add_to(app: typer.Typer) -> None:
 def mlflow(
     context: typer.Context,
     tracking_uri: UriOption = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the server on this machine; 0: a free one.")] = 0,
-    every: Annotated[float, typer.Option(min=1, help="Seconds from one look for news to the next.")] = EVERY_SECONDS,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of a server on this machine; 0: any.")] = 0,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two checks for new runs.")] = EVERY_SECONDS,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
 ) -> None:
-    """Open MLflow with every run in it: figures, plots, files, and champion and challenger as aliases.
+    """Open MLflow with every run: metrics, plots, files, and champion and challenger as aliases.
 
-    As long as it is open new runs are mirrored as they come, and the aliases follow the pointer. Ctrl-C ends it.
+    New runs are copied until you press Ctrl-C, and the aliases follow the champion pointer.
 
     Example: contender mlflow
     """
@@ -98,16 +98,16 @@ def mlflow(
         sources = {name: context.get_parameter_source(name) for name in context.params}
         given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
         if given:
-            raise InvalidInputError(f"{', '.join(given)}: options of sync come after its name: contender mlflow sync …")
+            raise InvalidInputError(f"{', '.join(given)}: put options of sync after its name: contender mlflow sync …")
         return
     with suppress(KeyboardInterrupt), _ended_by_signals(), ExitStack() as open_until:
         with console.status("MLflow") as spinner:
             own = MlflowServer(project_root())
             address = tracking_uri or open_until.enter_context(own.open(port=port, report=spinner.update))
         console.print(f"MLflow is at {without_secrets(address)}{RUNS}", markup=False)
-        console.print("[dim]runs are mirrored as they come; Ctrl-C ends it[/dim]")
+        console.print("[dim]new runs are copied as they end; stop with Ctrl-C[/dim]")
         _keep_mirroring(address, environment, every)
-    console.print("MLflow is closed" if not tracking_uri else "mirroring has ended")
+    console.print("MLflow is closed" if not tracking_uri else "copying has ended")
 
 
 @mlflow_app.command()
@@ -117,7 +117,7 @@ def sync(
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Mirror all runs once, to this machine's MLflow or to a server elsewhere. What is there already stays as it is.
+    """Copy all runs once, to this machine's MLflow or to another server. Runs that are already there stay as they are.
 
     Example: contender mlflow sync --env prod --tracking-uri https://mlflow.example.com
     """
@@ -186,11 +186,11 @@ def _ended_by_signals() -> Iterator[None]:
 def _in_words(mirrored: Mirrored) -> str:
     """
     >>> _in_words(Mirrored(("r1", "r2"), ("v1",), {"champion": "v1", "challenger": None}))
-    '2 runs, 1 version, champion is v1, challenger is nobody'
+    '2 runs, 1 version, champion is v1, challenger is none'
     """
     counted = ((len(mirrored.runs), "run"), (len(mirrored.versions), "version"))
     parts = [f"{number} {what}{'s' if number > 1 else ''}" for number, what in counted if number]
-    parts += [f"{alias} is {version or 'nobody'}" for alias, version in (mirrored.aliases or {}).items()]
+    parts += [f"{alias} is {version or 'none'}" for alias, version in (mirrored.aliases or {}).items()]
     return ", ".join(parts) or "nothing new"
 
 

@@ -26,13 +26,13 @@ from contender.serving.openapi import document, page
 
 def openapi(
     pipeline: PipelineOption,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the document as a page into this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write it as an HTML page to this file.")] = None,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the champion's API takes and answers, as an OpenAPI document.
+    """Show the OpenAPI document of the champion's prediction API.
 
-    The page needs nothing from elsewhere, so that it can be sent to who writes the backend.
+    The page of --html is one self-contained file, to send to the backend's developers.
 
     Example: contender openapi --pipeline flights --html flights-api.html
     """
@@ -52,7 +52,7 @@ def openapi(
 
 
 def print_routes(made: Mapping[str, Any]) -> None:
-    """The document in short."""
+    """The routes, for a terminal."""
     console.print(Text(f"{made['info']['title']}, model version {made['info']['version']}", style="bold"))
     console.print(Text(made["servers"][0]["url"], style="dim"))
     rows = [

@@ -22,16 +22,15 @@ from contender.pipeline.config import PipelineConfig
 
 
 def predict(
-    rows: Annotated[str, typer.Argument(help="A row as JSON, a list of rows, or - to read them from standard input.")],
+    rows: Annotated[str, typer.Argument(help="One row as JSON, or a list of rows; - reads standard input.")],
     pipeline: PipelineOption,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the champion over HTTP, as a backend would.
+    """Request a prediction from the champion over HTTP, as a backend would.
 
-    A row may have all columns of a data file: those that are no features (the target, the row's id) are not sent.
-
-    Every feature is asked for; null where it is not known.
+    A row needs every feature; null where the value is unknown. Columns that are no features (the target, the row's
+    id) are removed.
 
     Example: contender predict --pipeline flights - < row.json
     """
@@ -53,7 +52,7 @@ def predict(
 
 
 def without_features(config: PipelineConfig) -> frozenset[str]:
-    """The columns of a pipeline's files that its model does not take."""
+    """The columns of a pipeline's files that are no features."""
     return frozenset({*config.columns, *config.ignored} - {*config.features})
 
 

@@ -20,7 +20,9 @@ def reject(
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep the champion of a run that asks; the challenger waits for no more rows either.
+    """Reject a challenger that is waiting for approval; the champion keeps serving.
+
+    A rejected challenger is not compared again when more rows arrive.
 
     Example: contender reject 8b2e41c7 --reason "trained on the wrong month"
     """

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 def replay_history(
     history: Annotated[
-        Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns, all of the past.")
+        Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns: the whole history.")
     ],
     pipeline: Annotated[
         str, typer.Option("--pipeline", "-p", help="Name of the pipeline, or the path of a pipeline file.")
@@ -43,23 +43,23 @@ def replay_history(
         list[str] | None,
         typer.Option(
             "--policy",
-            help="One more policy to try: a pipeline file, or keys set otherwise, as in "
-            "'drift.alpha=0.01 promotion.min_effect=0.005'. May be given several times.",
+            help="Another policy to compare: a pipeline file, or changed keys such as "
+            "'drift.alpha=0.01 promotion.min_effect=0.005'. Can be repeated.",
         ),
     ] = None,
     every: Annotated[
-        str, typer.Option(help="How the past arrives: month, week, day, or a number of blocks.", show_default="month")
+        str, typer.Option(help="Size of a batch: month, week, day, or a number of blocks.", show_default="month")
     ] = "",
-    start: Annotated[int, typer.Option(help="So many batches are there before the first training.")] = 1,
-    schedule: Annotated[int, typer.Option(help="The fixed schedule to compare with: every so many batches.")] = 3,
+    start: Annotated[int, typer.Option(help="Number of batches before the first training.")] = 1,
+    schedule: Annotated[int, typer.Option(help="Fixed schedule to compare with: retrain every N batches.")] = 3,
     as_json: JsonOption = False,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the page to this file.")] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the replay page to this file.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Run a pipeline over its past: how often would it have retrained and promoted, and was it worth it?
+    """Backtest a pipeline on its history: how often it would have retrained and promoted, and what that gained.
 
-    Nothing is deployed and nothing is sent. Each batch is answered by the model of that day, then goes through the
-    loop's own drift check, training and comparison; beside it run always, never and scheduled retraining.
+    Each batch is predicted by the model that served at that time, then goes through drift check, training and
+    comparison. Always, never and scheduled retraining run for comparison. Nothing is deployed.
 
     Example: contender replay history.parquet --pipeline flights --policy promotion.min_effect=0.005 --html replay.html
     """
@@ -116,7 +116,7 @@ def run_replay(history: History, arms: Sequence[Arm], *, start: int) -> Replay:
 
 
 def print_replay(found: Replay) -> None:
-    """The replay for people: what the past held, and a line an arm."""
+    """The replay for a terminal: the history, and one line a policy."""
     used = [batch for batch in found.batches if batch.used]
     console.print(
         f"[bold]{found.pipeline}[/bold]: {sum(batch.rows for batch in used):,} rows in {len(used)} batches "
@@ -128,23 +128,22 @@ def print_replay(found: Replay) -> None:
     console.print(_arms_table(found), soft_wrap=False)
     console.print()
     console.print(found.headline, markup=False)
-    better = "more" if found.greater_is_better else "less"
+    better = "higher" if found.greater_is_better else "lower"
     console.print(
-        f"[dim]{found.metric_title}: {better} is better; {len(found.scored)} batches, each scored by the model that "
-        "served when it came; ± is a 95 % interval. Cost: Fargate on demand as in docs/cost.md, a minute at least "
-        "for a training.[/dim]"
+        f"[dim]{found.metric_title}: {better} is better. {len(found.scored)} batches, each scored by the model that "
+        "served at its time. ±: 95 % CI. Cost: Fargate on demand (docs/cost.md), at least one minute a training.[/dim]"
     )
 
 
 def notes(found: Replay) -> list[str]:
-    """What of the history was not used."""
+    """The parts of the history that were not used."""
     lines = [f"{batch.name}: quarantined, {batch.reason}" for batch in found.batches if not batch.used]
     left_out = sum(batch.left_out for batch in found.batches if batch.used)
     if left_out:
         example = next(batch.reason for batch in found.batches if batch.used and batch.left_out)
-        lines.append(f"{left_out:,} rows break the contract and are left out, for example {example}")
+        lines.append(f"{left_out:,} rows violate the data contract and are left out; for example {example}")
     if found.unplaced:
-        lines.append(f"{found.unplaced:,} rows have no readable time and are left out")
+        lines.append(f"{found.unplaced:,} rows have no valid time and are left out")
     return lines
 
 
@@ -152,13 +151,13 @@ def _arms_table(found: Replay) -> Table:
     """A line an arm; a policy's long name wraps, figures do not."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("policy", overflow="fold", min_width=11)
-    for heading in ("retrains", "promoted", f"mean {found.metric}", "to always", "worst", "cost"):
+    for heading in ("retrains", "promoted", f"mean {found.metric}", "vs. always", "worst", "cost"):
         table.add_column(heading, no_wrap=True, justify="right")
     for arm in found.arms:
         table.add_row(
             Text(arm.name, style="bold" if arm.kind == "policy" else ""),
             str(arm.retrains),
-            str(arm.replacements) if arm.kind == "policy" else "unjudged",
+            str(arm.replacements) if arm.kind == "policy" else "no comparison",
             f"{arm.mean:.4f}",
             _difference(arm),
             f"{arm.worst:.4f}",

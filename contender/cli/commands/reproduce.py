@@ -32,14 +32,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def reproduce(
-    version: Annotated[str, typer.Argument(help="A model version, or enough of its beginning.")],
+    version: Annotated[str, typer.Argument(help="A model version, or its first characters.")],
     pipeline: PipelineOption = "",
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model version again from its manifest and compare: the same files, byte for byte?
+    """Retrain a model version from its manifest and check that its files are the same, byte for byte.
 
-    It trains here, on the version's own rows, and changes nothing. The exit code is 0 when all files are the same.
+    It trains on this machine, on the version's own rows, and changes nothing. The exit code is 0 if all files match.
 
     Example: contender reproduce 20260101T000000Z-0123abcd-4567ef01 --pipeline flights
     """
@@ -55,7 +55,7 @@ def reproduce(
 
 
 def find_model(version: str, pipelines: list[str], environment: str) -> tuple[Workbench, ModelVersion]:
-    """The model version whose name begins so, wherever it is.
+    """The model version whose name starts so, of any pipeline.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def find_model(version: str, pipelines: list[str], environment: str) -> tuple[Wo
     if len(found) != 1:
         several = ", ".join(name for _, name in found[:3])
         raise NotFoundError(
-            f"{len(found)} model versions begin with {version!r}: {several}; give more of the name"
+            f"{len(found)} model versions start with {version!r}: {several}; give more characters"
             if found
-            else f"no model version begins with {version!r}; the champion's name: contender champion --pipeline NAME"
+            else f"no model version starts with {version!r}; the champion's: contender champion --pipeline NAME"
         )
     bench, name = found[0]
     return bench, ModelRegistry(bench.models, bench.pipeline).read(name)
@@ -92,13 +92,13 @@ def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str],
 
 
 def print_found(found: Reproduction) -> None:
-    """For people: each file, and what was not the same as then."""
-    marks = {True: "the same", False: "not the same"}
+    """For a terminal: each file, and what differs."""
+    marks = {True: "same", False: "different"}
     print_table(("file", "", "sha256"), [(one.name, marks[one.same], one.recorded[:16]) for one in found.files])
     differences = (*found.circumstances, *found.figures)
     if differences:
         console.print()
-        print_table(("not the same", "then", "now"), [_row(one) for one in differences])
+        print_table(("different", "recorded", "now"), [_row(one) for one in differences])
     console.print(in_words(found), markup=False)
 
 

@@ -21,11 +21,13 @@ from contender.cli.options import (
 
 def retrain(
     pipeline: PipelineOption,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the run has ended.")] = True,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a challenger trained now, drift or no drift, and follow the run to its end. It serves only if it wins.
+    """Train a challenger now, whether or not data has drifted.
+
+    It is promoted only if it wins the comparison with the champion.
 
     Example: contender retrain --pipeline flights
     """
@@ -40,7 +42,7 @@ def retrain(
 
 
 def start_by_hand(bench: Workbench) -> str:
-    """Start a run that trains whether or not anything drifted; answers its execution."""
+    """Start a run that trains whether or not data has drifted; return its execution."""
     asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline})
     answer = bench.cloud.client("stepfunctions").start_execution(stateMachineArn=bench.state_machine_arn, input=asked)
     return str(answer["executionArn"])

@@ -31,15 +31,15 @@ from contender.workflow.outcome import run_record
 
 def rollback(
     pipeline: PipelineOption,
-    reason: Annotated[str, typer.Option(help="Why; kept in the history of champions.")] = "asked for by a person",
+    reason: Annotated[str, typer.Option(help="Reason; saved in the history of champions.")] = "by a person",
     direct: Annotated[
         bool,
-        typer.Option("--direct", help="Swap the pointer from here, when Step Functions is away. Nobody is mailed."),
+        typer.Option("--direct", help="Change the champion pointer without Step Functions. No mail is sent."),
     ] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Undo the newest change: end the trial that is on, or else make the previous version the champion again.
+    """Roll back: end the running trial, or else make the previous version the champion again.
 
     Example: contender rollback --pipeline flights --reason "predictions too high since noon"
     """
@@ -51,15 +51,15 @@ def rollback(
         return
     trial = before.pointer.challenger if before else None
     if trial is not None and before is not None and before.pointer.champion == pointer.champion:
-        console.print(f"[bold]{pointer.champion}[/bold] answers all requests again; {trial.version} is out")
+        console.print(f"[bold]{pointer.champion}[/bold] answers all requests; the trial of {trial.version} has ended")
     else:
-        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} is out")
+        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} was rolled back")
     if direct:
-        console.print(f"[dim]recorded; no mail was sent, so tell whoever should know of {pipeline}[/dim]")
+        console.print(f"[dim]recorded; no mail was sent, so inform the team of {pipeline}[/dim]")
 
 
 def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
-    """Have the rollback machine undo the newest change, follow it, and answer the pointer after it.
+    """Roll back with the rollback state machine, show its progress, and return the new pointer.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
         )
     except (ClientError, BotoCoreError) as error:
         raise ContenderError(
-            f"the rollback machine of {bench.pipeline} cannot be started: {error}; "
-            "`contender rollback --direct` swaps the pointer without it"
+            f"the rollback state machine of {bench.pipeline} cannot be started: {error}; "
+            "use `contender rollback --direct`, which works without it"
         ) from None
     record = follow_execution(bench, started["executionArn"], quiet=quiet)
     if record["verdict"] == "failed":
@@ -83,7 +83,7 @@ def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
 
 
 def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
-    """Undo the newest change without the machine; history and the list of runs have it all the same.
+    """Roll back without the state machine; the history and the list of runs record it all the same.
 
     Raises
     ------

@@ -23,11 +23,11 @@ from contender.cli.run_view import PROMISED_KEYS
 
 def runs(
     pipeline: PipelineOption = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs.")] = 20,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """List runs, newest first: what started them, how they ended, and why.
+    """List runs, newest first: start, verdict and reason.
 
     Example: contender runs --pipeline flights
     """
@@ -39,7 +39,7 @@ def runs(
         return
     newest = [*waiting_runs(names, environment), *newest]
     if not newest:
-        console.print("no run yet; start one with: contender upload FILE --pipeline NAME")
+        console.print("no runs yet; start one with: contender upload FILE --pipeline NAME")
         return
     several = ("pipeline",) if len(names) > 1 else ()
     print_table(("run", *several, "started", "verdict", "reason"), [_run_row(record, several) for record in newest])

@@ -23,16 +23,16 @@ from contender.workflow.run_folder import RunFolder
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, or enough of its beginning.")],
+    run: Annotated[str, typer.Argument(help="Id of the run, or its first characters.")],
     pipeline: PipelineOption = "",
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the run's page to this file.")] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Show the run's page in a browser.")] = False,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the report page to this file.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the report page in a browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one run whole: what came, what drifted, how the challenger fared, what was decided and why.
+    """Show one run in full: data, drift, comparison, decision and reason.
 
-    With --open or --report as one page with pictures, to read in a minute.
+    --open and --report give the report as a page with charts.
 
     Example: contender show 8b2e41c7 --open
     """

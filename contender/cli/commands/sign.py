@@ -27,15 +27,13 @@ def add_to(app: typer.Typer) -> None:
 
 def sign(
     pipeline: PipelineOption,
-    version: Annotated[
-        str, typer.Argument(help="The model version. Without one: the champion, and the one before it.")
-    ] = "",
+    version: Annotated[str, typer.Argument(help="The model version; default: the champion and the previous one.")] = "",
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign model versions that training left unsigned, before serving asks for signatures.
+    """Sign model versions that have no signature, before signatures become mandatory in serving.
 
-    Training signs what it makes. Your credentials need kms:Sign on the data stack's key for this.
+    Training signs new versions by itself. Your credentials need kms:Sign on the data stack's key.
 
     Example: contender sign --pipeline flights
     """

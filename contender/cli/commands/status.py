@@ -15,7 +15,7 @@ from contender.registry.pointer import read_pointer
 
 
 def status(as_json: JsonOption = False) -> None:
-    """Show what runs, which pipelines are deployed, and who holds their leases.
+    """Show the local cloud: processes, deployed pipelines, runs in progress, queued uploads.
 
     Example: contender status --json
     """

@@ -24,13 +24,13 @@ from contender.tracking.mirror import version_files
 
 
 def tensorboard(
-    version: Annotated[str, typer.Argument(help="A model version, enough of its beginning, or champion.")],
+    version: Annotated[str, typer.Argument(help="A model version, its first characters, or: champion.")],
     pipeline: PipelineOption,
-    logdir: Annotated[Path, typer.Option(help="Where the event files go, in a folder named as the version.")],
+    logdir: Annotated[Path, typer.Option(help="Folder for the event files, in a subfolder of the version's name.")],
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a version's figures, curves and plots as TensorBoard event files.
+    """Write a version's metrics, curves and plots as TensorBoard event files.
 
     Example: contender tensorboard champion --pipeline flights --logdir boards
     """
@@ -44,17 +44,17 @@ def tensorboard(
         print_json({"version": model.version, "folder": str(folder)})
         return
     console.print(str(folder), markup=False)
-    console.print(f"look at it with: tensorboard --logdir {logdir}", style="dim", markup=False)
+    console.print(f"view with: tensorboard --logdir {logdir}", style="dim", markup=False)
 
 
 def find_version(registry: ModelRegistry, asked: str) -> str:
-    """Raises NotFoundError when no version, or more than one, begins so."""
+    """Raises NotFoundError when no version, or more than one, starts so."""
     if asked == "champion":
         return require_pointer(registry.objects, registry.pipeline).pointer.champion
     found = [version for version in registry.versions() if version.startswith(asked)]
     if len(found) != 1:
         raise NotFoundError(
-            f"{'no' if not found else 'more than one'} version of {registry.pipeline} begins with {asked!r}; the "
+            f"{'no' if not found else 'more than one'} version of {registry.pipeline} starts with {asked!r}; the "
             f"newest are {', '.join(registry.versions()[-3:]) or 'none'}"
         )
     return found[0]

@@ -31,7 +31,7 @@ MAX_TRIAL_HOURS = 24 * 14
 
 trials = typer.Typer(
     no_args_is_help=True,
-    help="Put a challenger beside the champion, or take it off again.\n\nExample: contender trial start --help",
+    help="Start or end a trial: a challenger serves alongside the champion.\n\nExample: contender trial start --help",
 )
 
 
@@ -43,20 +43,21 @@ def add_to(app: typer.Typer) -> None:
 @trials.command("start")
 def start(
     pipeline: PipelineOption,
-    version: Annotated[str, typer.Option(help="The model version to try.")],
+    version: Annotated[str, typer.Option(help="The model version that is tried.")],
     weight: Annotated[float, typer.Option(help="Share of the requests, above 0 and at most 1.")] = 0.1,
     mode: Annotated[
-        str, typer.Option(help="canary: it answers its share. shadow: it sees it, the champion answers.")
+        str,
+        typer.Option(help="canary: it answers its share. shadow: it predicts its share, the champion answers."),
     ] = "canary",
     hours: Annotated[
-        float, typer.Option(help=f"After so many hours it ends by itself; at most {MAX_TRIAL_HOURS}.")
+        float, typer.Option(help=f"The trial ends by itself after this many hours; at most {MAX_TRIAL_HOURS}.")
     ] = 1.0,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version answer, or see, a share of the requests beside the champion. Nobody promotes it by itself.
+    """Start a trial: a version serves alongside the champion, as canary or shadow.
 
-    A version that was rolled back may be tried again this way.
+    A trial never promotes the version. A version that was rolled back can be tried again.
 
     Example: contender trial start --pipeline flights --version 20260101T000000Z-0123abcd-4567ef01 --mode shadow
     """
@@ -66,16 +67,16 @@ def start(
         return
     assert pointer.challenger is not None
     console.print(trial_in_words(pointer.challenger))
-    console.print(f"[dim]contender trial end --pipeline {pipeline} takes it off[/dim]")
+    console.print(f"[dim]end it with: contender trial end --pipeline {pipeline}[/dim]")
 
 
 def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hours: float) -> Pointer:
-    """Start a person's trial, and write it down.
+    """Start a trial by hand, and record it.
 
     Raises
     ------
     InvalidInputError
-        When an option is out of its bounds, or another trial is on.
+        When an option is out of bounds, or another trial is running.
     """
     if mode not in get_args(Mode):
         raise InvalidInputError(f"--mode must be canary or shadow, but got {mode!r}")
@@ -84,7 +85,9 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
     found, now, by = require_pointer(bench.models, bench.pipeline), datetime.now(UTC), caller_of(bench)
     on = found.pointer.challenger
     if on is not None and on.is_on(now.timestamp()):
-        raise InvalidInputError(f"{on.version} is on trial; end that first: contender trial end -p {bench.pipeline}")
+        raise InvalidInputError(
+            f"a trial of {on.version} is running; end it with: contender trial end -p {bench.pipeline}"
+        )
     pointer = start_trial(
         bench.models,
         pipeline=bench.pipeline,
@@ -109,11 +112,11 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
 @trials.command("end")
 def end(
     pipeline: PipelineOption,
-    bad: Annotated[bool, typer.Option("--bad", help="It was worse: only a person may bring it back.")] = False,
+    bad: Annotated[bool, typer.Option("--bad", help="It was worse: never promote it automatically.")] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the challenger that is on trial off: the champion answers all requests again.
+    """End a trial: the champion answers all requests again.
 
     Example: contender trial end --pipeline flights --bad
     """
@@ -122,20 +125,20 @@ def end(
     if as_json:
         print_json(asdict(pointer))
     else:
-        console.print(f"{trial.version} is off; [bold]{pointer.champion}[/bold] answers all requests")
+        console.print(f"the trial of {trial.version} has ended; [bold]{pointer.champion}[/bold] answers all requests")
 
 
 def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:
-    """End the trial that is on, and write it down.
+    """End the running trial, and record it.
 
     Raises
     ------
     NotFoundError
-        When none is on.
+        When there is none.
     """
     trial = require_pointer(bench.models, bench.pipeline).pointer.challenger
     if trial is None:
-        raise NotFoundError(f"no challenger of {bench.pipeline} is on trial; see `contender champion`")
+        raise NotFoundError(f"{bench.pipeline} has no running trial; see `contender champion`")
     pointer = end_trial(
         bench.models,
         pipeline=bench.pipeline,
@@ -144,7 +147,7 @@ def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:
         swap_id=f"{trial.run_id}:{trial.version}:end",
         bad=bad,
     )
-    reason = f"the trial of {trial.version} was ended by a person{', because it was worse' if bad else ''}"
+    reason = f"trial of {trial.version} ended by a person{', because it was worse' if bad else ''}"
     _write_down(bench, pointer, kind="rollback" if bad else "trial ended", reason=reason, by=caller_of(bench))
     return trial, pointer
 

@@ -21,13 +21,13 @@ def up(
         bool | None,
         typer.Option(
             "--containers/--processes",
-            help="Run training tasks and image functions as containers of a Docker engine, or as processes. "
-            "Default: as the last time; processes at first.",
+            help="Run training tasks and image functions as Docker containers, or as processes. "
+            "Default: as last time; at first as processes.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the local cloud and deploy every pipeline; run again, deploy what has changed since.
+    """Start the local cloud and deploy every pipeline; run it again to deploy changes.
 
     Example: contender up --containers
     """
@@ -40,17 +40,17 @@ def up(
 
 
 def start_cloud(containers: bool | None = None) -> None:
-    """Bring the local cloud up with its progress shown, and say what the emulator could not take."""
+    """Start the local cloud, show the progress, and list what the emulator does not support."""
     with console.status("starting the local cloud") as spinner:
         # Escaped: what a build prints has brackets, which are no markup.
         deployment = localcloud.cloud.up(
             project_root(), on_event=lambda message: spinner.update(escape(message)), containers=containers
         )
     for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
-        console.print(f"[dim]left out locally: {count} × {kind} ({reason})[/dim]")
+        console.print(f"[dim]not emulated: {count} × {kind} ({reason})[/dim]")
     for request in map(json.loads, deployment.started):
         name = request["pipeline"]
-        console.print(f"{name}: its training was changed, a run has started; see contender runs --pipeline {name}")
+        console.print(f"{name}: training has changed, so a run has started; see contender runs --pipeline {name}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -23,11 +23,11 @@ from contender.cli.uploads import send
 def upload(
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns.")],
     pipeline: PipelineOption,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the run has ended.")] = True,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a file into S3, where it starts a run, and follow the run to its end.
+    """Upload a file to S3, where it starts a run, and show the run's progress.
 
     Example: contender upload january.csv --pipeline flights
     """

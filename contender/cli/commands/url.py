@@ -18,7 +18,7 @@ from contender.cli.options import (
 def url(
     pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
 ) -> None:
-    """Print the address of a pipeline's prediction API, for scripts.
+    """Print the URL of a pipeline's prediction API.
 
     Example: contender url --pipeline flights
     """

@@ -32,7 +32,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class DependenceChange:
-    """A pair of features that go together differently in the batch.
+    """A pair of features whose dependence changed in the batch.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class DependenceChange:
 def carriers(
     sides: tuple[Codes, Codes], effects: Effects, kinds: Sequence[Kind], names: Sequence[str]
 ) -> tuple[tuple[DependenceChange, ...], tuple[str, ...]]:
-    """The pairs of features whose dependence changed, and the features that moved by themselves.
+    """The pairs of features whose dependence changed, and the features that changed alone.
 
     `sides` are the rows of the reference and of the batch.
     """

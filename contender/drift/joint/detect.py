@@ -1,8 +1,7 @@
 """Detects multivariate drift with a domain classifier.
 
-Can a classifier tell rows of the batch from rows of the reference? It is fitted on one half and asked on the other, so
-it cannot have learned what it is tested on, and whatever it finds is a difference of the two distributions: of single
-features, or of how they go together.
+Can a classifier tell rows of the batch from rows of the reference? It is fitted on one half of the rows and tested on
+the other. What it finds is a difference of the two distributions: of single features, or of their dependence.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ TestName: TypeAlias = Literal["mann-whitney", "block permutation", "not tested"]
 
 MIN_ROWS = 40
 REACH = 0.05
-"""A test that could not have a p-value this small, whatever the rows were, is not made."""
+"""A test is not made if it could never give a p-value this small."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,14 @@ class JointDrift:
     test : "mann-whitney" where rows are independent, "block permutation" where only blocks are, "not tested".
     auc : chance that the classifier ranks a row of the batch above one of the reference, on rows that it was not
         fitted on: 0.5 is no difference, and less than that is noise. The effect size; None when not tested.
-    p_value : of at least this AUC if the two samples came from one world; None when not tested.
-    smallest_p_value : that the test could have given with these rows and blocks.
+    p_value : of at least this AUC if the two samples have one distribution; None when not tested.
+    smallest_p_value : that the test can give with these rows and blocks.
     reference_rows, current_rows : rows used.
     reference_blocks, current_blocks : blocks used; None without blocks.
     pairs : pairs of features whose dependence changed beyond chance (rows taken as independent), the clearest first,
         three at most.
     moved : features whose own distribution differs beyond chance (likewise), the clearest first.
-    reason : all that in words, or why there was no test.
+    reason : the same in words, or why there was no test.
     """
 
     test: TestName
@@ -316,11 +315,11 @@ def _test_fold(sample: _Sample, effects: Effects, held: Mask, seed: int) -> tupl
 
 def _reason(auc: float, p_value: float, pairs: Sequence[DependenceChange], moved: Sequence[str]) -> str:
     tells = (
-        f"a classifier ranks a row of the batch above one of the reference in {auc:.1%} of pairs that it has not seen "
-        f"(50% is chance, p = {p_value:.2g})"
+        f"the domain classifier tells the batch from the reference with AUC {auc:.3f} on held-out rows "
+        f"(0.5 is chance, p = {p_value:.2g})"
     )
     parts = [pair.sentence for pair in pairs]
     if moved:
         more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-        parts.append(f"moved by themselves: {', '.join(moved[:SHOWN])}{more}")
-    return f"{tells}; {'; '.join(parts)}" if parts else f"{tells}; no feature and no pair of them stands out"
+        parts.append(f"features that changed alone: {', '.join(moved[:SHOWN])}{more}")
+    return f"{tells}; {'; '.join(parts)}" if parts else f"{tells}; no feature and no pair of features stands out"

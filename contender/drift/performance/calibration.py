@@ -43,7 +43,7 @@ class IsotonicMap:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the champion's probabilities compare with what happened on its holdout.
+    """How the champion's probabilities compare with the outcomes on its holdout.
 
     Attributes
     ----------
@@ -179,11 +179,11 @@ def _pooled(sums: Sequence[float], counts: Sequence[float]) -> tuple[Integers, F
 def _cannot_calibrate(truth: Floats, classes: int) -> str:
     """Why nothing can be estimated; empty when it can."""
     if classes == 1:
-        return "a regression gives no probabilities from which its own error could be told"
+        return "a regression has no probabilities to estimate its error from"
     if len(truth) < MIN_HOLDOUT_ROWS:
         return f"the holdout has {len(truth)} rows, but calibration needs at least {MIN_HOLDOUT_ROWS}"
     if len(np.unique(truth)) < 2:
-        return "the holdout has one class only, so nothing tells how often the other comes"
+        return "the holdout has only one class, so the frequency of the other is unknown"
     return ""
 
 

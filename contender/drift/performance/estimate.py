@@ -1,8 +1,8 @@
 """Estimates the champion's metrics on rows without labels.
 
-Calibrated probabilities say how often the champion is right: of rows with 0.8, eight in ten are positive. So they say
-what each metric is to be expected on new rows, as long as the relation of features and target holds. Whether it still
-does cannot be seen without labels; when they come, `check_estimate` tells.
+Calibrated probabilities give the expected value of each metric: of rows with probability 0.8, eight in ten are
+positive. This holds as long as the relation between features and target does. Without labels nobody can see whether it
+still does; when labels arrive, `check_estimate` compares.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ Integers: TypeAlias = NDArray[np.int64]
 Verdict: TypeAlias = Literal["as estimated", "worse than estimated", "better than estimated", "not checked"]
 
 FEW_BLOCKS = 20
-"""One week of flights in March was so easy that nine months fell out of their intervals; four weeks covered most."""
+"""With fewer blocks the intervals are too narrow: one easy week of flights in March missed nine later months."""
 SIMULATIONS = 60
 SIMULATED_ROWS = 5_000
 ASSUMPTION = (
-    "assumes that rows with the same features still have the same outcomes; a change of that (concept drift) shows "
-    "only when labels come"
+    "assumes no concept drift: rows with the same features still have the same outcomes, which only labels can confirm"
 )
 
 
 @dataclass(frozen=True)
 class EstimatedMetric:
-    """One metric's expected value and where the realised one should be.
+    """One metric's expected value, with the interval for the realised one.
 
     Attributes
     ----------
-    value : expected, or None where it cannot be told.
+    value : expected; None where it is unknown.
     low, high : interval of the value that labels of these same rows would give: their chance, what the rows of a
         block have in common, and the size of the calibration's holdout. It does not cover concept drift.
     reason : why there is no value; empty when there is.
@@ -96,12 +95,12 @@ class MetricCheck:
 
 @dataclass(frozen=True)
 class EstimateCheck:
-    """How an estimate fared when the labels came.
+    """An estimate compared with the labels.
 
     Attributes
     ----------
-    verdict : of all metrics together: one that is further off than chance explains, the number of metrics
-        considered, decides; "not checked" where there was nothing to compare.
+    verdict : of all metrics together: the one that is furthest off decides, if chance does not explain it, corrected
+        for the number of metrics; "not checked" where there is nothing to compare.
     metrics : each that was estimated and can be computed, in the order of the estimate.
     reason : in words.
     """
@@ -193,7 +192,7 @@ def check_estimate(
     positive: int = 1,
     metrics: Sequence[Metric] = (),
 ) -> EstimateCheck:
-    """Realised metrics against estimated ones, now that the same rows have labels.
+    """Compare realised metrics with estimated ones, once the same rows have labels.
 
     Parameters
     ----------
@@ -334,8 +333,8 @@ def _sentence(found: Mapping[str, EstimatedMetric], rows: int, calibration: Cali
     if not parts:
         return "not estimated: " + "; ".join(f"{name}: {metric.reason}" for name, metric in found.items())
     few = calibration.blocks is not None and calibration.blocks < FEW_BLOCKS
-    warning = f"; calibrated on {calibration.blocks} blocks only, which may not stand for others" if few else ""
-    return f"expected on {rows} rows without labels: {', '.join(parts)}; {ASSUMPTION}{warning}"
+    warning = f"; calibrated on {calibration.blocks} blocks only, which may not be representative" if few else ""
+    return f"estimated on {rows:,} rows without labels: {', '.join(parts)}; {ASSUMPTION}{warning}"
 
 
 def _metric_check(metric: Metric, expected: EstimatedMetric, realised: float, outside: bool) -> MetricCheck:
@@ -352,4 +351,4 @@ def _metric_check(metric: Metric, expected: EstimatedMetric, realised: float, ou
 def _check_reason(verdict: Verdict, checks: Sequence[MetricCheck], worst: int) -> str:
     if verdict == "as estimated":
         return f"{checks[0].sentence}: as estimated"
-    return f"{checks[worst].sentence}: the relation of features and target changed"
+    return f"{checks[worst].sentence}: the relation between features and target has changed (concept drift)"

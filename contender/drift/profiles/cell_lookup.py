@@ -20,7 +20,7 @@ MAX_RANGES = 10.0
 EQUAL_WIDTH_BITS = 16
 OCTAVES, OCTAVE_BITS = 24, 12
 OUTERMOST = 2
-"""So many buckets on each side hold what is beyond the range or right at its ends."""
+"""Number of buckets on each side for values beyond the range or at its ends."""
 SMALLEST_WIDTH = float(np.finfo(np.float32).tiny) * 2.0**OCTAVES
 LARGEST_WIDTH = float(np.finfo(np.float32).max) / 4.0
 

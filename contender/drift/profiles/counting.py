@@ -30,7 +30,7 @@ from contender.table import Categories, Table
 
 MAX_CELLS = 5500
 SHORT_RANGE = 65_536
-"""Whole numbers within so short a range are counted one by one, and looked up once each."""
+"""Whole numbers within a range this short are counted one by one, and looked up once each."""
 
 
 def fit_profile(

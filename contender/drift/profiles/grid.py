@@ -22,11 +22,11 @@ Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
 
 UNSEEN, OTHER = "(unseen)", "(other)"
 CHUNK_ROWS = 131_072
-"""Values counted at once: few enough that the arrays in between take little memory."""
+"""Values counted at once: few enough to keep memory small."""
 FEW_ROWS = 4_096
-"""So few values are sorted: that takes less time than going through all buckets."""
+"""Fewer values are sorted instead, which is faster than going through all buckets."""
 BLOCK_CELLS = 64
-"""A block is counted on so many cells at most: a day of a thousand rows knows its distribution no better."""
+"""Most cells of a block: a day of a thousand rows supports no finer distribution."""
 
 
 @dataclass(frozen=True, eq=False)

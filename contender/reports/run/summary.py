@@ -43,8 +43,8 @@ def metric_title(compared: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> metric_title({"metric": "auc", "metric_title": "area under the ROC curve"})
-    'area under the ROC curve'
+    >>> metric_title({"metric": "auc", "metric_title": "AUC"})
+    'AUC'
     >>> metric_title({"metric": "own.metrics:cost_per_late_flight"})
     'cost per late flight'
     """

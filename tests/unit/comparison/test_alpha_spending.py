@@ -50,14 +50,14 @@ def test_each_reuse_of_rows_costs_a_factor_of_the_three_things_that_a_verdict_ca
 def test_a_first_comparison_spends_half_of_the_rate_and_says_so() -> None:
     first = spend(0.05)
     assert (first.level, first.comparison, first.reused, first.exhausted) == (0.025, 1, 0, False)
-    assert first.reason == "First comparison since the last promotion: a one-sided level of 2.5 %."
+    assert first.reason == "First comparison since the last promotion: one-sided level 2.5 %."
 
 
 def test_where_nothing_is_left_to_spend_the_reason_says_what_newer_rows_would_have() -> None:
     used_up = spend(0.05, Earlier(("a",), tuple(f"v{i}" for i in range(2000))))
     assert used_up.exhausted
     assert 0.0 <= used_up.level < SMALLEST_LEVEL
-    assert used_up.reason.endswith("false promotion rate; newer rows would be judged at 0.83 %.")
+    assert used_up.reason.endswith("false promotion rate is used up. Newer rows would have a level of 0.83 %.")
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])

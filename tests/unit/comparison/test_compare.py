@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from contender.comparison.compare import Comparison, PromotionPolicy, compare, first_champion, naive_predictions
+from contender.comparison.baseline import naive_predictions
+from contender.comparison.compare import Comparison, compare, first_champion
 from contender.errors import InvalidInputError
+from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.metrics import REGRESSION, Metric
 
 Floats = NDArray[np.float64]
@@ -47,8 +49,9 @@ def test_a_better_challenger_wins_and_the_reason_has_the_figures() -> None:
     assert result.difference == pytest.approx(
         roc_auc_score(truth, challenger[:, 1]) - roc_auc_score(truth, champion[:, 1])
     )
-    assert result.reason.startswith("The challenger wins: area under the ROC curve 0.8")
-    assert "on the same 2,000 rows (20 blocks), better by 0.0" in result.reason
+    assert result.reason.startswith("The challenger wins: AUC 0.8")
+    assert ") on 2,000 rows in 20 blocks." in result.reason
+    assert "(+0.0" in result.reason
     assert (result.rows, result.blocks, result.against) == (2000, 20, "champion")
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["verdict"] == "wins"
 
@@ -57,15 +60,15 @@ def test_a_worse_challenger_loses() -> None:
     truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
     result = compare(truth, champion, challenger, blocks=days(2000))
     assert (result.verdict, result.low is not None and result.low < 0.0) == ("loses", True)
-    assert "worse by 0.104, 95 % interval of the improvement -0.131 to -0.078, which" in result.reason
-    assert result.reason.endswith("which rules out an improvement of 0.002.")
+    assert "(−0.104, 95 % CI −0.131 to −0.078) on" in result.reason
+    assert result.reason.endswith(" An improvement of 0.002 is ruled out.")
 
 
 def test_an_identical_challenger_loses_because_no_improvement_is_possible() -> None:
     truth, champion, _ = binary_case(3)
     result = compare(truth, champion, champion, blocks=days(2000))
     assert (result.verdict, result.difference, result.low, result.high) == ("loses", 0.0, 0.0, 0.0)
-    assert "no different" in result.reason
+    assert "(0, 95 % CI 0 to 0)" in result.reason
 
 
 def test_who_prefers_the_newer_model_takes_it_unless_it_may_be_worse_by_the_margin() -> None:
@@ -74,11 +77,11 @@ def test_who_prefers_the_newer_model_takes_it_unless_it_may_be_worse_by_the_marg
     taken = compare(truth, champion, challenger, blocks=days(2000), policy=PromotionPolicy(min_effect=-0.05))
     assert kept.verdict != "wins"
     assert taken.verdict == "wins"
-    assert taken.reason.endswith(", so not worse by the 0.05 that is allowed.")
+    assert taken.reason.endswith(" It is shown not to be worse by 0.05 or more (the policy's limit).")
     truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
     worse = compare(truth, champion, challenger, blocks=days(2000), policy=PromotionPolicy(min_effect=-0.05))
     assert worse.verdict == "loses"
-    assert worse.reason.endswith("which rules out that it is worse by less than 0.05.")
+    assert worse.reason.endswith(" It is shown to be worse by 0.05 or more (the policy's limit).")
 
 
 def test_an_undecided_comparison_says_how_many_rows_would_decide() -> None:
@@ -89,7 +92,7 @@ def test_an_undecided_comparison_says_how_many_rows_would_decide() -> None:
     assert result.blocks_needed is not None
     assert result.rows_needed > 400
     assert result.rows_needed / result.blocks_needed == pytest.approx(20.0, rel=0.05)
-    assert "rows (" in result.reason.split("; about ")[1]
+    assert "rows in" in result.reason.split(". About ")[1]
 
 
 def test_the_interval_of_a_mean_over_equal_blocks_is_students() -> None:
@@ -180,7 +183,7 @@ def test_the_positive_class_may_be_either() -> None:
 @pytest.mark.parametrize(
     ("rows", "blocks", "words"),
     [
-        (100, 20, "100 rows in 20 blocks; 200 rows and 5 blocks are asked for"),
+        (100, 20, "100 rows in 20 blocks; the minimum is 200 rows and 5 blocks"),
         (1000, 4, "1,000 rows in 4 blocks"),
     ],
 )
@@ -204,10 +207,10 @@ def test_rows_of_one_class_and_a_class_in_one_block_only_are_inconclusive_with_a
     _, champion, challenger = binary_case(13)
     one_class = compare(np.ones(2000), champion, challenger, blocks=days(2000))
     assert (one_class.verdict, one_class.difference) == ("inconclusive", None)
-    assert "undefined on these rows, as when all are of one class" in one_class.reason
+    assert "undefined on these rows, for example because all are of one class" in one_class.reason
     one_block = compare(np.arange(2000) < 50, champion, challenger, blocks=days(2000))
     assert one_block.verdict == "inconclusive"
-    assert "of the resamples (5% are tolerated)" in one_block.reason
+    assert "of the resamples (the limit is 5%)" in one_block.reason
     json.dumps(one_block.to_dict(), allow_nan=False)
 
 
@@ -218,8 +221,9 @@ def test_a_challenger_that_does_not_beat_the_naive_baseline_is_held_back() -> No
     baseline = naive_predictions(truth, rows=1000)
     result = compare(truth, champion, challenger, blocks=days(1000), baseline_predictions=baseline)
     assert (result.verdict, result.beats_baseline.status) == ("loses", "failed")
-    assert "Held back, though better overall" in result.reason
-    assert "the challenger is no better than the naive baseline" in result.reason
+    assert result.reason.startswith("The challenger loses: it fails a guard (better than baseline). ")
+    assert " Overall it is better: " in result.reason
+    assert "The challenger is no better than the naive baseline" in result.reason
     free = PromotionPolicy(must_beat_baseline=False)
     assert (
         compare(truth, champion, challenger, blocks=days(1000), baseline_predictions=baseline, policy=free).verdict
@@ -246,14 +250,14 @@ def test_a_challenger_that_is_worse_in_a_slice_loses_and_the_slice_is_named() ->
     result = sliced(PromotionPolicy(), harmed_rows=300, harm=1.6)
     assert (result.verdict, result.slices_no_worse.status) == ("loses", "failed")
     assert "worse by more than" in result.reason
-    assert "in origin=JFK (worse by" in result.reason
+    assert "in 1 of 2 slices: origin=JFK, mean absolute error" in result.reason
     evidence = {(e.column, e.level): e for e in result.slices_no_worse.slices}
     assert {key: e.status for key, e in evidence.items()} == {
         ("origin", "JFK"): "worse",
         ("origin", "EWR"): "no worse",
         ("origin", "(missing)"): "not judged",
     }
-    assert evidence["origin", "(missing)"].reason == "3 rows are fewer than the 200 asked for."
+    assert evidence["origin", "(missing)"].reason == "Only 3 rows; the minimum for a slice is 200."
     worse = evidence["origin", "JFK"]
     assert worse.p_worse is not None
     assert worse.adjusted_p_worse == pytest.approx(2 * worse.p_worse)  # Holm, the smaller of two
@@ -263,7 +267,7 @@ def test_a_slice_where_it_cannot_be_told_is_undecided_under_non_inferiority_and_
     strict = PromotionPolicy(slice_margin=0.01)
     result = sliced(strict, harmed_rows=300, harm=1.25)
     assert (result.verdict, result.slices_no_worse.status) == ("inconclusive", "undecided")
-    assert "it is not ruled out that the challenger is worse" in result.reason
+    assert "The challenger may be worse by more than" in result.reason
     assert sliced(replace(strict, slice_rule="harm"), harmed_rows=300, harm=1.25).verdict == "wins"
 
 
@@ -307,7 +311,7 @@ def test_a_first_champion_wins_by_beating_the_baseline() -> None:
         None,
         0.5,
     )
-    assert "against the naive baseline's 0.5" in result.reason
+    assert "vs. the naive baseline's 0.5" in result.reason
     generator = np.random.default_rng(20)
     guess = first_champion(truth, probabilities(generator.normal(size=2000)), baseline, blocks=days(2000))
     assert guess.verdict == "inconclusive"

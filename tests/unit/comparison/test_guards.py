@@ -12,8 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from contender.comparison.alpha_spending import Earlier
-from contender.comparison.compare import Comparison, compare, first_champion, naive_predictions
-from contender.comparison.guards import MIB, latency, model_size, overfit_gap
+from contender.comparison.baseline import naive_predictions
+from contender.comparison.compare import Comparison, compare, first_champion
+from contender.comparison.guards.overfitting import overfit_gap
+from contender.comparison.guards.resources import MIB, latency, model_size
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.registry.candidate import ModelFacts
 from contender.stats.metrics import METRICS
@@ -57,29 +59,31 @@ def test_a_challenger_within_every_bound_wins_and_each_guard_leaves_its_evidence
 
 
 BAD_FACTS = [
-    (replace(GOOD_FACTS, model_bytes=201 * MIB), "the model has 201 MiB, above the 200 MiB allowed."),
+    (replace(GOOD_FACTS, model_bytes=201 * MIB), "model size", "The model is 201 MiB; the limit is 200 MiB."),
     (
         replace(GOOD_FACTS, model_bytes=60 * MIB),
-        "the model has 60 MiB, 60 times the champion's 1 MiB, above the 50 times allowed.",
+        "model size",
+        "The model is 60 MiB, 60 times the champion's 1 MiB; the limit is 50 times.",
     ),
-    (replace(GOOD_FACTS, milliseconds_per_row=51.0), "a prediction takes 51 ms, above the 50 ms allowed."),
+    (replace(GOOD_FACTS, milliseconds_per_row=51.0), "latency", "A prediction takes 51 ms; the limit is 50 ms."),
     (
         replace(GOOD_FACTS, milliseconds_per_row=50.0),
+        "latency",
         None,
     ),
-    (replace(GOOD_FACTS, training_metrics={"mae": -0.1}), "above the 1 allowed."),
+    (replace(GOOD_FACTS, training_metrics={"mae": -0.1}), "not overfitted", "; the limit is 1."),
 ]
 
 
-@pytest.mark.parametrize(("facts", "words"), BAD_FACTS)
-def test_a_guard_that_fails_stops_a_win_with_its_reason(facts: ModelFacts, words: str | None) -> None:
+@pytest.mark.parametrize(("facts", "guard", "words"), BAD_FACTS)
+def test_a_guard_that_fails_stops_a_win_with_its_reason(facts: ModelFacts, guard: str, words: str | None) -> None:
     found = judged(challenger=facts)
     if words is None:  # at the bound it is still inside
         assert found.verdict == "wins"
         return
     assert found.verdict == "loses"
-    assert found.reason.startswith("Held back, though better overall (mean absolute error")
-    assert found.reason.endswith(words)
+    assert found.reason.startswith(f"The challenger loses: it fails a guard ({guard}). ")
+    assert f"{words} Overall it is better: mean absolute error" in found.reason
 
 
 def test_guards_never_make_a_win_of_a_worse_challenger() -> None:
@@ -94,7 +98,7 @@ def test_a_miscalibrated_challenger_that_ranks_better_is_held_back() -> None:
     champion, challenger = (np.stack([1.0 - p, p], axis=1) for p in (blurred, chance / 2.0))
     found = compare(truth, champion, challenger, blocks=np.arange(4000) % 20)
     assert (found.verdict, found.calibrated.status) == ("loses", "failed")
-    assert "the challenger is worse calibrated than the champion" in found.reason
+    assert "The challenger is worse calibrated than the champion" in found.reason
     lenient = PromotionPolicy(calibration_margin=1.0)
     assert compare(truth, champion, challenger, blocks=np.arange(4000) % 20, policy=lenient).verdict == "wins"
 
@@ -140,8 +144,8 @@ class TestTheSequence:
         assert (first.confidence, third.confidence) == (0.95, pytest.approx(1.0 - 2.0 * 0.05 / 12.0))
         assert third.low is not None
         assert third.low < (first.low or 0.0)
-        assert "99.17 % interval" in third.reason
-        assert third.reason.endswith(" Third comparison since the last promotion: a one-sided level of 0.42 %.")
+        assert "99.17 % CI" in third.reason
+        assert third.reason.endswith(" Third comparison since the last promotion: one-sided level 0.42 %.")
         assert "comparison since" not in first.reason
 
     def test_never_gives_a_later_comparison_a_better_verdict(self) -> None:
@@ -161,5 +165,5 @@ class TestTheSequence:
     def test_that_is_used_up_promotes_nothing_and_says_why(self) -> None:
         found = judged(earlier=Earlier((), ("v",) * 40))
         assert found.verdict == "inconclusive"
-        assert "on rows that 40 earlier ones used: nothing can be shown" in found.reason
+        assert "on rows that 40 earlier comparisons used: the false promotion rate is used up." in found.reason
         json.dumps(found.to_dict(), allow_nan=False)

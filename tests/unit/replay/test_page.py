@@ -33,7 +33,7 @@ def example(name: str = "contender", batch: str = "b", **changes: object) -> Rep
         pipeline="trial",
         description="A trial",
         metric="auc",
-        metric_title="area under the ROC curve",
+        metric_title="AUC",
         greater_is_better=True,
         every="month",
         first=0,

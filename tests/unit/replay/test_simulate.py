@@ -249,7 +249,8 @@ def test_a_challenger_that_could_not_be_told_is_judged_again_with_the_next_batch
     ours = run(past(*SHIFT), Levels(later=2), PATIENT).arms[0]
     assert [(step.verdict, step.trained) for step in ours.steps[3:5]] == [("inconclusive", True), ("promoted", False)]
     assert ours.steps[4].reason.startswith(
-        "batch-03's challenger, which waited for more rows, was judged again: on 250 instead of 50. The challenger wins"
+        "batch-03's challenger waited for more rows and was judged again on 250 rows (last time 50). "
+        "The challenger wins"
     )
     assert "Second comparison since the last promotion" in ours.steps[4].reason
     assert (ours.steps[5].model, ours.replacements) == ("batch-03", 1)
@@ -277,7 +278,7 @@ def test_a_newer_challenger_takes_the_place_of_one_that_waits_on() -> None:
         ("inconclusive", True),
         ("inconclusive", True),
     ]
-    assert "batch-03's challenger, which waited for more rows, was judged again" in ours.steps[4].reason
+    assert "batch-03's challenger waited for more rows and was judged first" in ours.steps[4].reason
 
 
 @settings(max_examples=10)

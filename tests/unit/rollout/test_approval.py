@@ -83,7 +83,7 @@ def test_a_question_is_open_until_it_is_answered_or_long_over(answer: str, now: 
 
 def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one() -> None:
     mail = compose_question(STATE, ASKED, {"comparison": COMPARISON})
-    assert mail.subject == "[contender] shop: may a challenger serve?"
+    assert mail.subject == "[contender] shop: approval needed"
     for part in (
         "May v2 serve? It would replace v1.",
         "2026-01-01T12:00:00+00:00",
@@ -116,4 +116,4 @@ def test_many_slices_are_cut_short() -> None:
     mail = compose_question(
         STATE, ASKED, {"comparison": {"slices_no_worse": {"status": "x", "reason": "y", "slices": slices}}}
     )
-    assert "… and 3 slices more" in mail.body
+    assert "… and 3 more slices" in mail.body

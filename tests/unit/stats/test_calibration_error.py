@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from contender.comparison.guards import calibrated
+from contender.comparison.guards.calibration import calibrated
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.calibration_error import (
     CALIBRATION_ERRORS,

@@ -160,7 +160,11 @@ ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
         ({"claim": CLAIM, "drift": WAITS, "comparison": judged("loses")}, "retained", "it loses"),
         ({"failure": Failure("E", '{"errorMessage": "broke"}')}, "failed", "broke"),
         ({"claim": CLAIM, "validation": DATA, "failure": Failure("E", "c")}, "failed", "E: c"),
-        ({"claim": CLAIM}, "failed", "the run ended before it came to a verdict; see its execution history"),
+        (
+            {"claim": CLAIM},
+            "failed",
+            "The run ended without a verdict; see its execution in the Step Functions console.",
+        ),
         ({"claim": CLAIM, "validation": DATA, "drift": MOVED}, "failed", "the run ended before it came to a verdict"),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_changed_relation_is_told_when_labels_come() -> None:
     check = check_estimate(estimated, flipped, p[3000:])
     assert check.verdict == "worse than estimated"
     assert "realised" in check.reason
-    assert check.reason.endswith("the relation of features and target changed")
+    assert check.reason.endswith("the relation between features and target has changed (concept drift)")
     assert check_estimate(estimated, truth[3000:], p[3000:]).verdict == "as estimated"
 
 

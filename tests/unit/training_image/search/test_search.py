@@ -327,7 +327,7 @@ def test_a_fold_on_which_the_metric_is_undefined_is_left_out() -> None:
     lines: list[str] = []
     found = search(classes("binary"), matrix, target, FOLDS, progress=Progress(lines.append))
 
-    assert lines[0] == "fold 2 of 3 is left out: the area under the ROC curve is undefined on its 20 rows"
+    assert lines[0] == "fold 2 of 3 is left out: the AUC is undefined on its 20 rows"
     assert "on 2 of 2 folds" in lines[1]
     assert found.summary["default_score"] is not None
 
@@ -336,7 +336,7 @@ def test_folds_that_are_all_of_one_class_end_the_training_with_a_reason() -> Non
     matrix, target = of_two_classes()
     target[20:] = 1
 
-    with pytest.raises(TrainingFailedError, match="the area under the ROC curve is undefined on each of its 3 folds"):
+    with pytest.raises(TrainingFailedError, match="the AUC is undefined on each of its 3 folds"):
         search(classes("binary"), matrix, target, FOLDS, progress=Progress())
 
 
