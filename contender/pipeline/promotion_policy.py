@@ -12,8 +12,8 @@ GUARDS = {
     "slices_no_worse": "no slice worse",
     "calibrated": "calibrated",
     "overfit_gap": "not overfitted",
-    "model_size": "model size",
-    "latency": "latency",
+    "model_size": "size within limit",
+    "latency": "latency within limit",
 }
 """Each guard's key in a comparison, in the order in which they are checked, and its name in texts."""
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from contender.formatting import duration, figure, interval_figures, percent
+from contender.pipeline.promotion_policy import GUARDS
 from contender.reports import html as pages
 from contender.reports import small_charts
 from contender.reports.curve_charts import curve_figures
@@ -16,16 +17,6 @@ from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.summary import metric_title
 
 CHAMPION_COMPARED, BASELINE_COMPARED = "Champion vs. challenger", "Challenger vs. baseline"
-
-GUARDS = {
-    "enough_data": "enough data",
-    "beats_baseline": "better than baseline",
-    "slices_no_worse": "no slice worse",
-    "calibrated": "calibrated",
-    "overfit_gap": "not overfitted",
-    "model_size": "size within limit",
-    "latency": "latency within limit",
-}
 
 MARKS = {
     "passed": ("good", "✓"),

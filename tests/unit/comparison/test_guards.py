@@ -59,16 +59,20 @@ def test_a_challenger_within_every_bound_wins_and_each_guard_leaves_its_evidence
 
 
 BAD_FACTS = [
-    (replace(GOOD_FACTS, model_bytes=201 * MIB), "model size", "The model is 201 MiB; the limit is 200 MiB."),
+    (replace(GOOD_FACTS, model_bytes=201 * MIB), "size within limit", "The model is 201 MiB; the limit is 200 MiB."),
     (
         replace(GOOD_FACTS, model_bytes=60 * MIB),
-        "model size",
+        "size within limit",
         "The model is 60 MiB, 60 times the champion's 1 MiB; the limit is 50 times.",
     ),
-    (replace(GOOD_FACTS, milliseconds_per_row=51.0), "latency", "A prediction takes 51 ms; the limit is 50 ms."),
+    (
+        replace(GOOD_FACTS, milliseconds_per_row=51.0),
+        "latency within limit",
+        "A prediction takes 51 ms; the limit is 50 ms.",
+    ),
     (
         replace(GOOD_FACTS, milliseconds_per_row=50.0),
-        "latency",
+        "latency within limit",
         None,
     ),
     (replace(GOOD_FACTS, training_metrics={"mae": -0.1}), "not overfitted", "; the limit is 1."),
