@@ -80,8 +80,8 @@ def stopped_by_guard(name: str, status: str, reason: str, figures: str, *, min_e
 
     Examples
     --------
-    >>> stopped_by_guard("model_size", "failed", "The model is 300 MiB.", "AUC 0.9 vs. 0.8", min_effect=0.0)
-    'The challenger loses: it fails a guard (size within limit). The model is 300 MiB. Overall it is better: AUC 0.9 vs. 0.8.'
+    >>> stopped_by_guard("model_size", "failed", "The model is 300 MiB.", "AUC 0.9", min_effect=0.0)
+    'The challenger loses: it fails a guard (size within limit). The model is 300 MiB. Overall it is better: AUC 0.9.'
     """
     claims = {"failed": "The challenger loses: it fails a guard", "undecided": "Inconclusive: a guard is undecided"}
     overall = "better" if min_effect >= 0.0 else "not worse"

@@ -18,10 +18,10 @@ from contender.cli.run_view import RunView
 from contender.comparison.alpha_spending import Earlier
 from contender.comparison.compare import compare
 from contender.comparison.guards.resources import MIB
+from contender.pipeline.promotion_policy import GUARDS
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
 from contender.registry.candidate import ModelFacts
-from contender.reports.run.challenger import GUARDS
 from contender.rollout.canary import Alarms, Side, watch
 from contender.rollout.golden_requests import Golden
 from contender.rollout.rehearsal import rehearse
@@ -48,8 +48,8 @@ def report() -> dict[str, Any]:
 def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: pytest.CaptureFixture[str]) -> None:
     RunView(RECORD).print_whole({"comparison": report()})
     shown = " ".join(capsys.readouterr().out.split())
-    for name in GUARDS:
-        assert name.replace("_", " ") in shown
+    for title in GUARDS.values():
+        assert title in shown
     assert "Third comparison since the last promotion, on rows that 1 earlier comparison used" in shown
     assert "99.72 % CI" in shown  # 1 - 2 x 0.05 / 12 / 3
     assert "passed: A prediction takes 2 ms; the limit is 50 ms." in shown
@@ -85,7 +85,7 @@ def test_show_reads_a_comparison_from_before_guards_and_sequence_were_kept(
     old = {name: value for name, value in report().items() if name not in ("spending", *list(GUARDS)[3:])}
     RunView(RECORD).print_whole({"comparison": old})
     shown = capsys.readouterr().out
-    assert "slices no worse" in shown
+    assert "no slice worse" in shown
     assert "latency" not in shown
 
 
@@ -98,9 +98,9 @@ def test_show_tells_what_watch_saw_of_a_canary(capsys: pytest.CaptureFixture[str
     found = {"champion": "v1", "challenger": "v2", "since": "2026-01-01T12:00:00+00:00"}
     RunView(RECORD).print_whole({"watch": found | {"looks": json.loads(json.dumps([asdict(look) for look in looks]))}})
     shown = " ".join(capsys.readouterr().out.split())
-    assert "v2 beside v1 since 2026-01-01 12:00" in shown
+    assert "v2 alongside v1 since 2026-01-01 12:00" in shown
     assert "2, the last after 120 s: worse" in shown
-    assert "errors worse: It fails more often: 10 % of 300 requests against 0.1 % of 4,000" in shown
+    assert "errors worse: Higher error rate: 10 % of 300 requests vs. 0.1 % of 4,000" in shown
     assert "loss not judged: 0 labels" in shown
     assert "no alarm here" in shown
 
@@ -167,7 +167,7 @@ def test_a_run_that_left_no_record_is_shown_by_its_files(
         folder().write(name, content)
     ended = contender("show", RUN[:4], "--report", "run.html")
     assert ended.code == 0
-    assert "running It has left no record" in ended.out
+    assert "running No record" in ended.out
     assert "No verdict: the run is in progress or was stopped." in (tmp_path / "run.html").read_text()
     assert json.loads(contender("show", RUN[:4], "--json").out)["verdict"] == "running"
 
