@@ -264,7 +264,7 @@ def nowhere() -> RunEvidence:
 def rolled_back_before() -> RunEvidence:
     """A run whose challenger is better, and may not serve."""
     run = promoted()
-    step = "That very version was rolled back before, so it takes a person's approval."
+    step = "This version was rolled back before, so its promotion needs approval."
     reports = {name: found for name, found in run.reports.items() if name != "watch"}
     return RunEvidence(record("retained", f"{NEW} was rolled back before.", next_step=step, challenger=NEW), reports)
 
@@ -275,7 +275,7 @@ def undecided() -> RunEvidence:
     seen = run.report("watch")
     last = seen["looks"][-1] | {"verdict": "undecided", "reason": "12 requests in 10 min are too few to tell."}
     watch = seen | {"looks": [*seen["looks"][:-1], last]}
-    step = "The challenger is not held to be worse and may come again: contender retrain --pipeline shop."
+    step = "The challenger was not shown to be worse and can be promoted later: contender retrain --pipeline shop."
     found = record("rolled_back", last["reason"], next_step=step, rollback="trial_ended", challenger=NEW)
     return RunEvidence(found, {**run.reports, "watch": watch})
 

@@ -24,10 +24,10 @@ from contender.registry.pointer import Pointer, PointerState, Trial, pointer_key
 MAX_ATTEMPTS = 5
 
 REMEMBERED_SWAPS = 8
-"""As many swaps may follow one whose answer was lost, and it is still told from a lost race."""
+"""A swap whose answer was lost is still recognised after this many later swaps."""
 
 REMEMBERED_ROLLBACKS = 20
-"""So many versions that were rolled back are remembered; those before are older than anything still in training."""
+"""Number of rolled-back versions to remember; older ones are older than anything still in training."""
 
 
 def swap(objects: Objects, pointer: Pointer, *, based_on: str | None) -> None:
@@ -52,10 +52,10 @@ def swap(objects: Objects, pointer: Pointer, *, based_on: str | None) -> None:
             if found is not None and found.pointer.has_seen(pointer.swap_id):
                 return
             if (found.etag if found else None) != based_on:
-                holder = f"{found.pointer.champion} (swap {found.pointer.swap_id})" if found else "nobody"
+                holder = f"{found.pointer.champion} (swap {found.pointer.swap_id})" if found else "none"
                 raise LostRaceError(
-                    f"the champion of {pointer.pipeline} is {holder} by now, not the one that "
-                    f"{pointer.champion} was judged against; judge it again"
+                    f"the champion of {pointer.pipeline} is {holder} now, not the one that "
+                    f"{pointer.champion} was compared with; compare it again"
                 ) from None
             # Unknown outcome, and the pointer is untouched: the write did not land. Write again.
     raise ConflictError(
@@ -125,7 +125,7 @@ def start_trial(
     fencing_token: int,
     by_person: bool = False,
 ) -> Pointer:
-    """Put a challenger beside the champion, which stays champion; a trial that is on is replaced.
+    """Start a trial of a challenger; the champion stays champion, and a running trial is replaced.
 
     Calling it again for the same run and version is harmless.
 
@@ -155,7 +155,7 @@ def start_trial(
 
 
 def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swap_id: str, bad: bool) -> Pointer:
-    """Take this run's challenger off; all requests are the champion's again. `bad`: only a person may bring it back.
+    """End this run's trial; the champion answers all requests again. `bad`: never promote it automatically.
 
     Calling it again with the same swap id is harmless.
 
@@ -168,7 +168,7 @@ def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swa
     if current is not None and current.pointer.has_seen(swap_id):
         return current.pointer
     if current is None or current.pointer.trial_of(version, run_id) is None:
-        raise LostRaceError(f"{version} is not on trial for {run_id} (any more); nothing changed")
+        raise LostRaceError(f"run {run_id} has no running trial of {version}; nothing changed")
     ended = _after(current.pointer, swap_id)
     pointer = replace(ended, challenger=None, rolled_back=_taken_out(ended.rolled_back, version if bad else None))
     swap(objects, pointer, based_on=current.etag)
@@ -176,7 +176,7 @@ def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swa
 
 
 def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str, by_person: bool) -> Pointer:
-    """Undo the newest change: end the trial that is on, or else make the previous version the champion again.
+    """Undo the newest change: end the running trial, or else make the previous version the champion again.
 
     A trial whose time is over at `now` (ISO) answers nothing any more: it is cleared away, and undoes nothing.
 
@@ -246,13 +246,13 @@ def _check_turn(
     if (current.etag if current else None) != judged_against:
         now_champion = current.pointer.champion if current else "gone"
         raise LostRaceError(
-            f"the champion of {pipeline} is {now_champion} by now, not the one that {version} was judged against; "
-            "judge it again"
+            f"the champion of {pipeline} is {now_champion} now, not the one that {version} was compared with; "
+            "compare it again"
         )
     if current is not None and current.pointer.fencing_token > fencing_token:
         raise LostRaceError(
             f"run {run_id} holds fencing token {fencing_token}, but the pointer of {pipeline} was written with "
-            f"{current.pointer.fencing_token}: a newer run has been here"
+            f"{current.pointer.fencing_token}: a newer run has changed it"
         )
 
 
@@ -261,7 +261,7 @@ def _may_serve(before: Pointer | None, version: str, *, by_person: bool) -> tupl
     rolled_back = before.rolled_back if before else ()
     if version in rolled_back and not by_person:
         raise RolledBackError(
-            f"{version} was taken out of service before and comes back only when a person asks for it: "
+            f"{version} was rolled back before and is not promoted automatically again; try it with: "
             f"contender trial start --version {version}"
         )
     return tuple(name for name in rolled_back if name != version)

@@ -113,4 +113,4 @@ def _evidence(state: RunState, reports: Mapping[str, Any]) -> Iterator[str]:
             yield f"… and {len(slices) - LISTED_SLICES} more slices"
     if state.rehearsal is not None:
         yield ""
-        yield f"Rehearsal: {state.rehearsal.reason}"
+        yield state.rehearsal.reason

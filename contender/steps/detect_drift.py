@@ -48,10 +48,10 @@ def detect_drift(
     run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
     manifests, champion = run.datasets.manifests(), run.pointer()
     if not manifests:
-        return Drift(retrain=False, drifted=False, reason="there is no data yet: upload some")
+        return Drift(retrain=False, drifted=False, reason="There is no data yet; upload a file.")
     pointer = champion.pointer if champion is not None else None
     if pointer is None:
-        drift = Drift(retrain=True, drifted=False, reason="there is no champion yet: the first one is trained")
+        drift = Drift(retrain=True, drifted=False, reason="There is no champion yet; the first one is trained.")
     else:
         drift = _check_new_data(state, run, manifests, pointer, training_code, emit)
     made = _made_before(run, manifests, pointer, training_code) if drift.retrain else ""
@@ -66,14 +66,14 @@ def _check_new_data(
     training_code: str,
     emit: Emit,
 ) -> Drift:
-    """What came, beside what the champion was trained on."""
+    """Compare the new data with what the champion was trained on."""
     champion, newest = run.champion(pointer), run.newest_model()
     of_run = state.validation.dataset_versions if state.validation is not None else ()
     window = dataset_window(manifests, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
     requested = why_requested(state.request.trigger, run.config, newest.manifest, code=training_code)
     if not window.current:
-        nothing = "nothing has come since the champion was trained"
-        return Drift(bool(requested), drifted=False, reason=f"{nothing}, but {requested}" if requested else nothing)
+        nothing = "No new data since the champion was trained."
+        return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
     check = _check_window(run, champion, window)
     report = check.report
     found = {"champion": champion.version, "since_order": check.drift_began(window.starts)}
@@ -123,7 +123,7 @@ def _check_window(run: ScoringRun, champion: ModelVersion, window: DatasetWindow
 def _made_before(
     run: LoopRun, manifests: Sequence[DatasetManifest], pointer: Pointer | None, training_code: str
 ) -> str:
-    """Why a training now would decide nothing, because its model was made and judged before; else empty.
+    """Why a training now would change nothing, because its model was made and judged before; else empty.
 
     The training task finds such a model too, but it takes a minute to start, and the comparison spends a share of the
     false promotion rate.

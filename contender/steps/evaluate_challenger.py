@@ -123,7 +123,7 @@ def _champion_itself(champion: ModelVersion, run_id: str) -> Comparison:
     """There is nothing to compare: the training found its model made, or somebody promoted it meanwhile."""
     made_in = str(champion.manifest["run_id"])
     reason = (
-        f"{champion.version} is the champion by now."
+        f"{champion.version} is already the champion."
         if made_in == run_id
         else f"{not_trained_again(champion.version, made_in)} It is the champion."
     )

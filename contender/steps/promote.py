@@ -65,9 +65,9 @@ class _Promotion:
         found = read_pointer(self.models, self.pipeline)
         trial = found.pointer.trial_of(version, self.run_id) if found is not None else None
         if found is None or trial is None:
-            return Promotion("refused", f"the trial of {version} was ended by somebody else; nothing changed.", version)
+            return Promotion("refused", f"The trial of {version} was ended already; nothing changed.", version)
         champion = found.pointer.champion
-        reason = f"{version} answers {percent(trial.weight)} of the requests beside {champion}."
+        reason = f"{version} answers {percent(trial.weight)} of the requests alongside {champion}."
         entry = history_entry(found.pointer, kind="canary", now=trial.since, reason=reason, run_id=self.run_id)
         self.ledger.append_promotion(self.pipeline, entry)
         swap_id, bake_seconds = found.pointer.swap_id, policy.look_seconds

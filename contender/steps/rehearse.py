@@ -59,6 +59,6 @@ def _golden_of(registry: ModelRegistry, challenger: ModelVersion) -> Golden:
         return Golden.from_json(registry.file(challenger, GOLDEN))
     except NotFoundError:
         raise IntegrityError(
-            f"it has no {GOLDEN}, because it was trained before golden requests were kept; "
-            f"contender retrain --pipeline {registry.pipeline} trains one that has"
+            f"it has no {GOLDEN}, because it was trained before golden requests existed; "
+            f"contender retrain --pipeline {registry.pipeline} trains a new one"
         ) from None

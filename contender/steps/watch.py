@@ -46,7 +46,7 @@ def watch_canary(
     trial = found.pointer.trial_of(version, run.run_id) if found is not None else None
     if found is None or trial is None:
         looks, begun = (state.watch.looks, state.watch.started_at) if state.watch else (0, "")
-        reason = f"The trial of {version} was ended by a person, an alarm or another run; there is nothing to look at."
+        reason = f"The trial of {version} was already ended by a person, an alarm or another run."
         return Watch("undecided", reason, looks, begun)
     look = (state.watch.looks if state.watch and state.watch.started_at == trial.since else 0) + 1
     kept = _looks_before(run.folder, trial)

@@ -14,10 +14,10 @@ from contender.workflow.messages import FORCING_TRIGGERS, Trigger
 
 
 def why_requested(trigger: Trigger, config: PipelineConfig, newest: Mapping[str, Any], *, code: str) -> str:
-    """Why a new model is wanted whatever the data say; empty where none is.
+    """Why to retrain regardless of the data; empty where there is no such reason.
 
-    The event of a deployment that changed the training may be lost, or come while another run is at work, which it
-    cannot join: the schedule finds the change then.
+    The event of a deployment that changed the training may be lost, or arrive while another run is in progress; then
+    the schedule finds the change.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ def why_requested(trigger: Trigger, config: PipelineConfig, newest: Mapping[str,
     code : the digest of the training's code as it is deployed.
     """
     if trigger in FORCING_TRIGGERS:
-        return f"a new model was asked for ({trigger})"
+        return f"A new model was requested ({trigger})."
     settings = newest.get("settings")
     if trigger != "schedule" or settings is None:  # older versions did not keep them
         return ""
     changed = recipe_sha256(newest["code"]["sha"], settings) != recipe_sha256(code, settings_of(config))
-    return "code or settings of the training have changed since the newest model was trained" if changed else ""
+    return "The training code or settings changed since the newest model was trained." if changed else ""
 
 
 def why_grown(config: PipelineConfig, newest: Mapping[str, Any], manifests: Sequence[DatasetManifest]) -> str:
-    """Why so many rows more than the newest model had ask for a new one; empty when they do not."""
+    """Why there are enough new rows for a new model; empty where there are not."""
     to_train_on = datasets_to_train_on(manifests, config.training, drift_began(None, newest))
     return grown(
         config,
@@ -44,7 +44,7 @@ def why_grown(config: PipelineConfig, newest: Mapping[str, Any], manifests: Sequ
 
 
 def grown(config: PipelineConfig, *, rows: int, rows_before: int) -> str:
-    r"""Why there is so much more data than the newest model had that a new one is due; empty when there is not.
+    r"""Why there is enough more data than the newest model had for a new one; empty where there is not.
 
     Examples
     --------

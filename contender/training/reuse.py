@@ -45,7 +45,7 @@ def version_of(registry: ModelRegistry, fingerprint: str, *, dataset: str, code:
 
 
 def why_not_again(version: str, pointer: Pointer | None, last: LastLook | None, config: PipelineConfig) -> str:
-    """Why a run that would make `version` again is over before its training; empty where it would decide something.
+    """Why a run ends without training because it would make `version` again; empty where training has a use.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ def why_not_again(version: str, pointer: Pointer | None, last: LastLook | None, 
     >>> from contender.pipeline.config import parse_pipeline
     >>> config = parse_pipeline('name = "p"\\ntask = "regression"\\ntarget = "y"\\nnumeric = ["a"]')
     >>> why_not_again("v2", None, LastLook("loses", None, config), config)
-    'v2 was trained from the same code, settings and data, and judged on the same rows: it lost.'
+    'v2 was trained from the same code, settings and data, and compared on the same rows: it lost.'
     >>> why_not_again("v2", None, None, config)
     ''
     """
     made = "was trained from the same code, settings and data"
     if pointer is not None and version == pointer.champion:
-        return f"The champion, {version}, {made}: a training would only make it again."
+        return f"The champion {version} {made}; a retrain would give the same model."
     if pointer is not None and version in pointer.rolled_back:
-        return f"{version} {made}, and was rolled back since: only a person puts it back."
+        return f"{version} {made}, and was rolled back; only a person can bring it back."
     if last is None or last.verdict not in SETTLED or not _same_question(last, pointer, config):
         return ""
-    return f"{version} {made}, and judged on the same rows: {SETTLED[last.verdict]}."
+    return f"{version} {made}, and compared on the same rows: {SETTLED[last.verdict]}."
 
 
 def _same_question(last: LastLook, pointer: Pointer | None, config: PipelineConfig) -> bool:
@@ -79,11 +79,11 @@ def _same_question(last: LastLook, pointer: Pointer | None, config: PipelineConf
 
 
 def not_trained_again(version: str, run_id: str) -> str:
-    """What a run's record says first when its training found the model that it would have made.
+    """The start of a run's reason when its training found the model that it would have made.
 
     Examples
     --------
     >>> not_trained_again("v2", "8b2e41c7-run")
-    'v2 was not trained again: run 8b2e41c7 made it from the same code, settings and data.'
+    'v2 was not retrained: run 8b2e41c7 made it from the same code, settings and data.'
     """
-    return f"{version} was not trained again: run {run_id[:8]} made it from the same code, settings and data."
+    return f"{version} was not retrained: run {run_id[:8]} made it from the same code, settings and data."

@@ -35,7 +35,7 @@ def put_back(state: RunState) -> Rollback:
     """A run of the loop ends its own trial; without a claim it is the rollback machine, which undoes the newest."""
     pipeline, now = state.request.pipeline, datetime.now(UTC)
     if state.claim is not None and state.comparison is not None:
-        told = state.watch.reason if state.watch else state.failure.reason if state.failure else "the run broke off"
+        told = state.watch.reason if state.watch else state.failure.reason if state.failure else "the run failed"
         return take_back(
             models,
             ledger,
@@ -55,7 +55,7 @@ def put_back(state: RunState) -> Rollback:
         # EventBridge delivers at least once: an alarm that begins to ring undoes one change, however often it is told.
         swap_id=f"rollback:{state.run_id}" if by_person or not rang_at else f"rollback:alarm:{rang_at}",
         run_id=state.run_id,
-        reason=state.request.reason or "no reason was given",
+        reason=state.request.reason or "no reason given",
         by=state.request.by or state.request.trigger,
         by_person=by_person,
         within_hours=policy.rollback_within_hours,

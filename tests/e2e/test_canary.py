@@ -145,7 +145,7 @@ def worse(pipeline: LivePipeline, better: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_challenger_that_is_worse_live_is_rolled_back_by_watch(pipeline: LivePipeline, worse: dict[str, Any]) -> None:
     assert (worse["verdict"], worse["champion_after"]) == ("rolled_back", worse["champion_before"]), worse["reason"]
-    assert "Its loss is larger" in worse["reason"]
+    assert "Higher loss" in worse["reason"]
     found = champion(pipeline)
     assert (found.champion, found.challenger) == (worse["champion_before"], None)
     assert found.rolled_back == (worse["challenger"],)
@@ -160,7 +160,7 @@ def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(
     assert [run["verdict"] for run in runs if run["run_id"] == worse["run_id"]] == ["rolled_back"]
     shown = loop.contender("show", worse["run_id"])
     assert "Watch" in shown
-    assert "Its loss is larger" in shown
+    assert "Higher loss" in shown
     (sent,) = loop.mails(worse["run_id"])
     assert sent.subject == f"[contender] {NAME}: rolled back"
     assert worse["reason"] in sent.body
@@ -174,7 +174,7 @@ def test_it_is_not_promoted_again_unless_a_person_says_so(
 ) -> None:
     found = read_pointer(pipeline.bench.models, NAME)
     assert found is not None
-    with pytest.raises(RolledBackError, match="comes back only when a person asks for it"):
+    with pytest.raises(RolledBackError, match="is not promoted automatically again"):
         promote(
             pipeline.bench.models,
             pipeline=NAME,
@@ -200,9 +200,9 @@ def test_a_challenger_that_nobody_asks_goes_back_and_is_not_held_to_be_worse(
     assert pipeline.run("as it was, still", visits(60))["verdict"] == "skipped"
     back = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
     assert (back["verdict"], back["champion_after"]) == ("rolled_back", worse["champion_after"]), back["reason"]
-    assert "no traffic is no success" in back["reason"]
+    assert "Too little traffic for a verdict" in back["reason"]
     found = champion(pipeline)
     assert (found.challenger, found.rolled_back) == (None, (worse["challenger"],))
     assert last_look(pipeline, back["run_id"])["verdict"] == "undecided"
     (sent,) = loop.mails(back["run_id"])
-    assert "not held to be worse" in sent.body
+    assert "not shown to be worse" in sent.body

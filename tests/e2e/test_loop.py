@@ -101,7 +101,7 @@ def test_a_changed_world_is_noticed_and_a_challenger_judged_with_an_interval(sto
 
 def test_an_event_that_is_delivered_again_is_a_duplicate(story: Story) -> None:
     assert story.repeated["verdict"] == "duplicate"
-    assert "delivered before" in story.repeated["reason"]
+    assert "Duplicate event" in story.repeated["reason"]
     assert story.repeated["champion_after"] == story.changed["champion_after"]
 
 

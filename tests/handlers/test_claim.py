@@ -42,7 +42,7 @@ def test_a_run_at_work_is_left_alone_and_the_upload_waits(cloud: Cloud) -> None:
     cloud.call("claim", cloud.upload("a.csv", orders()), run_id="run-1")
     claim = cloud.call("claim", cloud.upload("b.csv", orders()), run_id="run-2")
     assert claim["status"] == "duplicate"
-    assert "run run-1 is at work on shop; incoming/shop/b.csv waits" in claim["reason"]
+    assert claim["reason"] == "Queued: run run-1 is in progress; b.csv will be processed in the next run."
     assert len(cloud.ledger.pending_batches("shop")) == 2
 
 

@@ -21,13 +21,13 @@ def crowned(cloud: Cloud) -> Cloud:
 
 def test_without_data_there_is_nothing_to_train_on(cloud: Cloud) -> None:
     drift = follow(cloud, SCHEDULE, "detect_drift")["drift"]
-    assert (drift["retrain"], drift["reason"]) == (False, "there is no data yet: upload some")
+    assert (drift["retrain"], drift["reason"]) == (False, "There is no data yet; upload a file.")
 
 
 def test_without_a_champion_the_first_one_is_trained(cloud: Cloud) -> None:
     drift = follow(cloud, cloud.upload("a.csv", orders()), "detect_drift")["drift"]
     assert (drift["retrain"], drift["drifted"]) == (True, False)
-    assert drift["reason"] == "there is no champion yet: the first one is trained"
+    assert drift["reason"] == "There is no champion yet; the first one is trained."
 
 
 def test_orders_like_those_of_training_do_not_drift(crowned: Cloud) -> None:
@@ -74,7 +74,7 @@ def test_ten_times_the_rows_are_a_reason_of_their_own(crowned: Cloud) -> None:
 
 def test_a_schedule_looks_at_what_came_since_the_champion(crowned: Cloud) -> None:
     drift = follow(crowned, SCHEDULE, "detect_drift", run_id="run-2")["drift"]
-    assert (drift["retrain"], drift["reason"]) == (False, "nothing has come since the champion was trained")
+    assert (drift["retrain"], drift["reason"]) == (False, "No new data since the champion was trained.")
     follow(crowned, crowned.upload("february.csv", orders(first_day=25, seed=1)), "validate_batch", run_id="run-3")
     crowned.ledger.release_lease("shop", "run-3")
     drift = follow(crowned, SCHEDULE, "detect_drift", run_id="run-4")["drift"]

@@ -104,7 +104,7 @@ def test_a_schedule_asks_for_nothing_where_a_version_did_not_keep_its_settings(c
     crowned.models.put(key, body)
     pointer = json.loads(crowned.models.get("models/shop/champion.json").body)
     crowned.models.put("models/shop/champion.json", json.dumps(pointer | {"manifest_sha256": sha256(body)}).encode())
-    assert drift_of(crowned, "schedule")["reason"] == "nothing has come since the champion was trained"
+    assert drift_of(crowned, "schedule")["reason"] == "No new data since the champion was trained."
 
 
 def test_other_data_are_worth_a_training(crowned: Cloud) -> None:
@@ -195,4 +195,4 @@ def test_a_challenger_that_somebody_promoted_meanwhile_is_retained(crowned: Clou
     state = run | {"promotion": lost}
     state["comparison"] = crowned.call("evaluate_challenger", state, run_id="run-1")
     record = crowned.call("record", state, run_id="run-1")
-    assert (record["verdict"], record["reason"]) == ("retained", f"{champion(crowned)} is the champion by now.")
+    assert (record["verdict"], record["reason"]) == ("retained", f"{champion(crowned)} is already the champion.")

@@ -90,7 +90,7 @@ def test_a_duplicate_leaves_the_lease_of_the_run_at_work(cloud: Cloud) -> None:
         "pipeline": "shop",
         "trigger": "upload",
         "started_at": STARTED_AT,
-        "reason": "run run-1 is at work",
+        "reason": "Queued: run run-1 is in progress",
     }
     record = cloud.call("record", {"trigger": "upload", "pipeline": "shop", "claim": claim}, run_id="run-2")
     assert (record["verdict"], record["pending"]) == ("duplicate", 0)
@@ -211,7 +211,7 @@ def test_reports_that_nobody_can_read_are_left_out_of_the_page(cloud: Cloud) -> 
         cloud.data.put(f"runs/{PIPELINE}/run-1/{name}.json", content)
     cloud.call("record", cloud.claimed(cloud.upload("a.csv", orders())) | SKIPPED)
     text = report_of(cloud)
-    assert "Nothing drifted." in text
+    assert "No drift." in text
     assert "This section cannot be shown (KeyError:" in text
 
 

@@ -164,7 +164,7 @@ FUNCTION_ERRORS: dict[str, tuple[Callable[[], AWSResponse], str]] = {
     "a model that it refuses": (response({"error": "signature of v2 is wrong"}), "signature of v2 is wrong"),
     "a list": (response([1]), "answered no rehearsal: [1]"),
     "an answer too few": (response(answers(AS_IN_TRAINING[:1])), "2 requests got 1 answers"),
-    "another version": (response(answers(AS_IN_TRAINING, "v1")), "name 'v1' and not v2"),
+    "another version": (response(answers(AS_IN_TRAINING, "v1")), "come from 'v1', not from v2"),
     "requests that Lambda does not take": (
         response({"message": "too large"}, status=413, x_amzn_errortype="RequestTooLargeException"),
         "Lambda does not take the golden requests",
@@ -272,6 +272,6 @@ def test_a_skew_that_only_serving_has_is_found(real: Cloud, monkeypatch: pytest.
     monkeypatch.setattr(RowReader, "read", lambda reader, rows: np.minimum(as_sent(reader, rows), 60.0))
     rehearsal = real.call("rehearse", state)
     assert rehearsal["status"] == "failed"
-    assert "rows are answered otherwise than in training" in rehearsal["reason"]
+    assert "rows differ from training" in rehearsal["reason"]
     culprits = real.folder().read(REHEARSAL)["culprits"]
     assert min(culprit["row"]["amount"] for culprit in culprits) > 60.0

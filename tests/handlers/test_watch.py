@@ -104,7 +104,7 @@ def test_labels_tell_of_one_that_answers_and_is_wrong(baking: Cloud) -> None:
     count(CHAMPION, LiveCounts(requests=800, labels=400, loss_sum=120, loss_square_sum=60))
     count(CHALLENGER, LiveCounts(requests=200, labels=100, loss_sum=90, loss_square_sum=100))
     said = look(baking)
-    assert (said["verdict"], said["reason"][:18]) == ("worse", "Its loss is larger")
+    assert (said["verdict"], said["reason"][:11]) == ("worse", "Higher loss")
 
 
 def test_looks_are_counted_and_kept(baking: Cloud) -> None:
@@ -153,7 +153,7 @@ def ring(state: str) -> None:
 def test_an_alarm_that_began_to_ring_takes_it_back(baking: Cloud) -> None:
     ring("ALARM")
     said = look(baking)
-    assert (said["verdict"], said["reason"]) == ("worse", f"Ringing since it began: {ALARM}.")
+    assert (said["verdict"], said["reason"]) == ("worse", f"Alarms since the trial began: {ALARM}.")
 
 
 def test_an_alarm_that_is_quiet_decides_nothing(baking: Cloud) -> None:

@@ -21,8 +21,8 @@ TASKS = asl.tasks(DEFINITION)
 ASKED = {"trigger": "manual", "pipeline": "flights", "reason": "too high since noon", "by": "ann"}
 
 ALL_GOOD: dict[str, Answer] = {
-    "RollBack": Rollback("rolled_back", "v1 serves again, v2 is out.", "v2", "v1", "swap").to_dict(),
-    "Record": Record("rolled_back", "v1 serves again, v2 is out.").to_dict(),
+    "RollBack": Rollback("rolled_back", "v1 serves again; v2 was rolled back.", "v2", "v1", "swap").to_dict(),
+    "Record": Record("rolled_back", "v1 serves again; v2 was rolled back.").to_dict(),
     "Notify": Notification("sent", "flights: rolled back").to_dict(),
 }
 FAILED = Record("failed", "there is no previous version").to_dict()
@@ -73,7 +73,7 @@ def test_record_is_told_what_was_asked_by_whom_and_what_was_done(engine: Engine)
     engine.run(ASKED)
     state = RunState.from_dict(engine.calls["Record"][0])
     assert (state.request.reason, state.request.by, state.run_id) == ("too high since noon", "ann", engine.run_id)
-    assert conclude(state) == ("rolled_back", "v1 serves again, v2 is out.")
+    assert conclude(state) == ("rolled_back", "v1 serves again; v2 was rolled back.")
 
 
 def test_a_rollback_that_broke_is_told_to_record_with_its_reason(engine: Engine) -> None:

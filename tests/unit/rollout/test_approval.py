@@ -21,7 +21,7 @@ STATE = RunState(
     "2026-01-01T09:00:00Z",
     claim=Claim("claimed", "run-1", "shop", "upload", "now", ""),
     comparison=Comparison("inconclusive", "Too few rows to tell.", "v2", "sha", "v1"),
-    rehearsal=Rehearsal("passed", "In the serving function v2 answers all 50 golden requests as in training."),
+    rehearsal=Rehearsal("passed", "v2 passes the rehearsal: the serving function reproduces all 50 golden requests."),
 )
 
 
@@ -37,7 +37,7 @@ COMPARISON: dict[str, Any] = {
     "confidence": 0.95,
     "rows": 1234,
     "spending": {"reason": "First comparison."},
-    "enough_data": {"status": "failed", "reason": "There are 1,234 rows; 2,000 are asked for."},
+    "enough_data": {"status": "failed", "reason": "1,234 rows; the minimum is 2,000."},
     "slices_no_worse": {"status": "passed", "reason": "No slice is worse.", "slices": [slice_of("A"), slice_of("B")]},
 }
 
@@ -85,16 +85,16 @@ def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one(
     mail = compose_question(STATE, ASKED, {"comparison": COMPARISON})
     assert mail.subject == "[contender] shop: approval needed"
     for part in (
-        "May v2 serve? It would replace v1.",
+        "Approve   v2? It would replace v1.",
         "2026-01-01T12:00:00+00:00",
         "Too few rows to tell.",
-        "Improvement of auc: 0.012, 95 % interval -0.001 to 0.025, on 1,234 rows",
-        "enough data: failed. There are 1,234 rows",
+        "Improvement (auc): +0.012, 95 % CI −0.001 to 0.025 on 1,234 rows",
+        "enough data: failed. 1,234 rows",
         "carrier=A (1,200 rows): too few rows.",
-        "Rehearsal: In the serving function v2 answers all 50",
+        "v2 passes the rehearsal: the serving function reproduces all 50",
         "contender approve run-1 --pipeline shop",
         "contender reject run-1 --pipeline shop",
-        "Without an answer until then it does not serve",
+        "Without an answer by then it is not promoted",
     ):
         assert part in mail.body
 

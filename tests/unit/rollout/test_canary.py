@@ -51,7 +51,7 @@ class TestVerdict:
     def test_one_that_fails_is_worse_at_the_first_look(self) -> None:
         report = looked_at(Side(60, 20), minutes=1)
         assert report.verdict == "worse"
-        assert report.reason.startswith("It fails more often: 33 % of 60 requests against 0.1 % of 4,000")
+        assert report.reason.startswith("Higher error rate: 33 % of 60 requests vs. 0.1 % of 4,000")
 
     def test_one_that_is_slow_is_worse(self) -> None:
         report = looked_at(Side(400, 0, 100))
@@ -62,16 +62,16 @@ class TestVerdict:
         champion = losses(random.exponential(0.3, 2000))
         report = looked_at(losses(random.exponential(0.9, 200)), champion)
         assert (report.verdict, signal(report, "loss").status) == ("worse", "worse")
-        assert report.reason.startswith("Its loss is larger: 0.")
+        assert report.reason.startswith("Higher loss: 0.")
 
     def test_few_requests_wait_for_more(self) -> None:
         report = looked_at(Side(99))
-        assert (report.verdict, "fewer than the 100 asked for" in report.reason) == ("continue", True)
+        assert (report.verdict, "the minimum is 100, so the trial continues" in report.reason) == ("continue", True)
 
     @pytest.mark.parametrize("requests", [0, 99])
     def test_few_requests_at_the_longest_bakes_end_are_no_success_and_no_fault(self, requests: int) -> None:
         report = looked_at(Side(requests), minutes=20)
-        assert (report.verdict, "no traffic is no success" in report.reason) == ("undecided", True)
+        assert (report.verdict, "Too little traffic for a verdict" in report.reason) == ("undecided", True)
 
     def test_without_traffic_on_either_side_nothing_is_judged(self) -> None:
         report = looked_at(Side(), Side(), minutes=20)
@@ -82,12 +82,12 @@ class TestVerdict:
         hint = Side(400, 12)
         assert signal(looked_at(hint), "errors").status == "in doubt"
         assert looked_at(hint).verdict == "continue"
-        assert "it bakes on, because it may be worse" in looked_at(hint).reason
+        assert "the trial continues because the challenger may be worse" in looked_at(hint).reason
         assert looked_at(hint, minutes=20).verdict == "passed"
 
     def test_an_alarm_that_began_to_ring_takes_it_back(self) -> None:
         report = looked_at(Side(400), alarms=Alarms(("serving-error-rate",), looked_at=2))
-        assert (report.verdict, report.reason) == ("worse", "Ringing since it began: serving-error-rate.")
+        assert (report.verdict, report.reason) == ("worse", "Alarms since the trial began: serving-error-rate.")
 
     def test_alarms_that_are_quiet_or_could_not_be_read_decide_nothing(self) -> None:
         note = "no alarms are deployed here"
@@ -105,7 +105,7 @@ class TestLoss:
         for champion, challenger in ((many, few), (few, many), (Side(1000), many)):
             found = signal(looked_at(challenger, champion), "loss")
             assert (found.status, found.p_value) == ("not judged", None)
-            assert "50 of each are asked for" in found.reason
+            assert "the minimum is 50 each" in found.reason
 
     def test_may_be_larger_by_the_bound(self) -> None:
         champion, challenger = losses(np.linspace(0.4, 0.6, 900)), losses(np.linspace(0.45, 0.65, 900))

@@ -68,7 +68,7 @@ def test_a_challenger_that_answers_as_in_training_passes_every_check(manifest: A
         "size",
     ]
     assert (found.load_ms, found.p50_ms, found.memory_mib) == (120.0, 0.5, 210.0)
-    assert f"answers all {len(golden(manifest).predictions)} golden requests as in training" in found.reason
+    assert f"reproduces all {len(golden(manifest).predictions)} golden requests" in found.reason
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["status"] == "passed"
 
 
@@ -98,7 +98,7 @@ def test_culprits_are_named_with_their_request_and_both_predictions_and_the_mail
     assert (first.request, first.row) == (0, {"x": 0.0})
     assert first.served[1] == pytest.approx(0.01)
     assert len(others) == 4
-    assert "5 of 5 rows are answered otherwise than in training" in found.reason
+    assert "5 of 5 rows differ from training" in found.reason
     assert "request 0 0.01 instead of 0.1; request 1 0.09 instead of 0.3" in found.reason
     assert "'x'" not in found.reason
 
@@ -107,7 +107,7 @@ def test_culprits_are_named_with_their_request_and_both_predictions_and_the_mail
 def test_answers_in_another_order_are_recognised_as_such(manifest: Any) -> None:
     found = report(manifest, answered(manifest, golden(manifest).predictions[::-1]))
     assert found.failed_checks[0] == "order"
-    assert "right, but for other requests" in found.reason
+    assert "right, but in another order" in found.reason
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -176,19 +176,23 @@ BROKEN: dict[str, tuple[Change, str, str]] = {
     "another version": (
         lambda s: s["answers"][4].update(model_version="v1"),
         "version",
-        "name 'v1' and not v2",
+        "come from 'v1', not from v2",
     ),
-    "no version": (lambda s: [each.pop("model_version") for each in s["answers"]], "version", "name None and not v2"),
+    "no version": (
+        lambda s: [each.pop("model_version") for each in s["answers"]],
+        "version",
+        "come from None, not from v2",
+    ),
     "slow answers": (
         lambda s: s.update(request_ms=[0.1, 0.1, 250.0, 250.0, 250.0]),
         "latency",
-        "took 250 ms; at most 200 ms are allowed",
+        "took 250 ms; the limit is 200 ms",
     ),
-    "no times": (lambda s: s.update(request_ms=[]), "latency", "did not say its latency"),
-    "slow to load": (lambda s: s.update(load_ms=10_001), "load", "at most 10,000 ms are allowed"),
-    "much memory": (lambda s: s.update(memory_mb=901.0), "memory", "needed 901 MiB; at most 900 MiB"),
-    "memory unknown": (lambda s: s.update(memory_mb=None), "memory", "did not say its memory"),
-    "a large model": (lambda s: s.update(model_bytes=201 * 1024**2), "size", "has 201 MiB; at most 200 MiB"),
+    "no times": (lambda s: s.update(request_ms=[]), "latency", "did not report its latency"),
+    "slow to load": (lambda s: s.update(load_ms=10_001), "load", "the limit is 10,000 ms"),
+    "much memory": (lambda s: s.update(memory_mb=901.0), "memory", "needed 901 MiB; the limit is 900 MiB"),
+    "memory unknown": (lambda s: s.update(memory_mb=None), "memory", "did not report its memory"),
+    "a large model": (lambda s: s.update(model_bytes=201 * 1024**2), "size", "is 201 MiB; the limit is 200 MiB"),
 }
 
 
@@ -201,7 +205,7 @@ def test_each_trouble_fails_its_own_check_and_is_named(case: str) -> None:
     assert found.status == "failed"
     assert found.failed_checks[0] == name
     assert trouble in found.reason
-    assert found.reason.startswith(f"In the serving function v2 fails {name}: ")
+    assert found.reason.startswith(f"v2 fails the rehearsal ({name}): ")
     assert found.reason.endswith(".")
 
 
@@ -218,7 +222,7 @@ def test_what_else_failed_is_said_by_name() -> None:
 def test_a_rehearsal_without_answers_failed_for_its_reason() -> None:
     found = not_answered("v2", "it has no golden.json")
     assert (found.status, found.failed_checks) == ("failed", ("answered",))
-    assert found.reason == "v2 was not rehearsed to its end: it has no golden.json"
+    assert found.reason == "v2 could not be rehearsed: it has no golden.json"
 
 
 def test_of_a_request_with_several_rows_each_has_a_prediction() -> None:

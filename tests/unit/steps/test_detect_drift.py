@@ -52,19 +52,19 @@ def world() -> LoopWorld:
 
 
 def test_without_data_there_is_nothing_to_train_on() -> None:
-    assert detect(LoopWorld()) == Drift(False, False, "there is no data yet: upload some")
+    assert detect(LoopWorld()) == Drift(False, False, "There is no data yet; upload a file.")
 
 
 def test_without_a_champion_the_first_one_is_trained() -> None:
     world = LoopWorld()
     world.add_dataset(orders(range(30)))
-    assert detect(world) == Drift(True, False, "there is no champion yet: the first one is trained")
+    assert detect(world) == Drift(True, False, "There is no champion yet; the first one is trained.")
 
 
 def test_a_schedule_that_finds_nothing_new_reads_no_rows(world: LoopWorld) -> None:
     world.tables.clear()
     drift = detect(world, trigger="schedule")
-    assert (drift.retrain, drift.reason) == (False, "nothing has come since the champion was trained")
+    assert (drift.retrain, drift.reason) == (False, "No new data since the champion was trained.")
     assert "runs/shop/run-2/drift.json" not in world.data.keys("runs/")
 
 

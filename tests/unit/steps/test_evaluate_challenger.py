@@ -63,7 +63,7 @@ def test_a_challenger_that_waited_says_so(world: LoopWorld) -> None:
     Judgements(world.data, "shop").write(Judgement("v2", "run-2", "inconclusive", 60, 750.0))
     drift = {"retrain": False, "drifted": False, "reason": "", "waiting": "v2"}
     reason = evaluate(world, "run-3", drift=drift).reason
-    assert reason.startswith("v2, which waited for more rows, was judged again: on 100 instead of 60.")
+    assert reason.startswith("v2 waited for more rows and was judged again on 100 rows (last time 60).")
 
 
 def test_a_version_that_is_the_champion_by_now_is_not_compared_with_itself(world: LoopWorld) -> None:

@@ -61,7 +61,7 @@ def test_a_race_that_was_lost_is_an_answer(world: LoopWorld) -> None:
 def test_a_canary_answers_a_share_and_becomes_champion_once_it_has_passed(world: LoopWorld) -> None:
     judged_against = etag(world)
     begun = promote(world, "run-2", BAKED, **won("v2", judged_against))
-    assert (begun.status, begun.reason) == ("canary", "v2 answers 20 % of the requests beside v1.")
+    assert (begun.status, begun.reason) == ("canary", "v2 answers 20 % of the requests alongside v1.")
     assert (begun.etag, begun.bake_seconds) == (etag(world), BAKED.look_seconds)
     sections = {"promotion": begun.to_dict(), "watch": Watch("passed", "", 1, "").to_dict()}
     done = promote(world, "run-2", BAKED, **won("v2", judged_against, **sections))
@@ -73,7 +73,7 @@ def test_a_canary_that_somebody_has_ended_is_not_begun_again(world: LoopWorld) -
     promote(world, "run-2", BAKED, **won("v2", judged_against))
     roll_back(world.models, pipeline="shop", swap_id="by hand", now=NOW.isoformat(), reason="bad", by_person=True)
     again = promote(world, "run-2", BAKED, **won("v2", judged_against))
-    assert (again.status, "was ended by somebody else" in again.reason) == ("refused", True)
+    assert (again.status, "was ended already" in again.reason) == ("refused", True)
 
 
 def test_what_was_rolled_back_comes_back_only_with_a_persons_approval(world: LoopWorld) -> None:

@@ -212,7 +212,7 @@ def test_a_training_that_failed_is_told_with_its_reason() -> None:
 def test_a_run_that_decided_not_to_train_is_not_told() -> None:
     shop, tracker = Shop(), MemoryTracker()
     shop.folder("run-1").write("drift.json", {"retrain": False})
-    shop.end(1, "skipped", "Nothing drifted.")
+    shop.end(1, "skipped", "No drift.")
     assert sync(shop, tracker).nothing
 
 

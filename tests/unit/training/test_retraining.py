@@ -30,13 +30,13 @@ def test_a_model_is_due_when_there_is_so_much_more_data(times: float, rows: int,
 
 
 def test_how_many_times_as_much_data_is_said_in_plain_figures() -> None:
-    assert "1.7 times the 10 that" in grown(growing(1.5), rows=17, rows_before=10)
-    assert "1,234 times the 10 that" in grown(growing(1.5), rows=12_340, rows_before=10)
+    assert "1.7 times as many as the newest model had (10)" in grown(growing(1.5), rows=17, rows_before=10)
+    assert "1,234 times as many as the newest model had (10)" in grown(growing(1.5), rows=12_340, rows_before=10)
 
 
 @pytest.mark.parametrize("trigger", ["manual", "alarm", "code-change"])
 def test_who_asks_for_a_model_is_a_reason_of_its_own(trigger: Trigger) -> None:
-    assert why_requested(trigger, CONFIG, NEWEST, code="c0de") == f"a new model was asked for ({trigger})"
+    assert why_requested(trigger, CONFIG, NEWEST, code="c0de") == f"A new model was requested ({trigger})."
 
 
 @pytest.mark.parametrize(

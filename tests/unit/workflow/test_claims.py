@@ -104,7 +104,7 @@ class TestClaim:
         world = World()
         taken = world.claim("run-1", upload())
         assert (taken.claim.status, taken.claim.fencing_token, taken.claim.batches) == ("claimed", 1, 1)
-        assert taken.claim.reason == "1 upload to look at: incoming/flights/a.csv"
+        assert taken.claim.reason == "Processing 1 upload: a.csv"
         held = world.ledger.lease("flights")
         assert (held.owner, held.expires_at) == ("run-1", LEASE_SECONDS)
 
@@ -113,7 +113,7 @@ class TestClaim:
         world.execute(upload())
         taken = world.claim("run-2", upload())
         assert taken.claim.status == "duplicate"
-        assert "delivered before: incoming/flights/a.csv has already been dealt with" in taken.claim.reason
+        assert taken.claim.reason == "Duplicate event: a.csv was processed in an earlier run."
         assert world.ledger.lease("flights") is None
 
     def test_an_upload_that_finds_a_run_at_work_waits(self) -> None:
@@ -121,9 +121,7 @@ class TestClaim:
         world.claim("run-1", upload("a"))
         taken = world.claim("run-2", upload("b"))
         assert taken.claim.status == "duplicate"
-        assert taken.claim.reason == (
-            "run run-1 is at work on flights; incoming/flights/b.csv waits for the run that follows it"
-        )
+        assert taken.claim.reason == ("Queued: run run-1 is in progress; b.csv will be processed in the next run.")
 
     def test_a_schedule_that_finds_a_run_at_work_has_nothing_to_do(self) -> None:
         world = World()
@@ -133,7 +131,7 @@ class TestClaim:
 
     def test_a_schedule_without_uploads_claims_the_pipeline_all_the_same(self) -> None:
         taken = World().claim("run-1", SCHEDULE)
-        assert (taken.claim.status, taken.claim.reason) == ("claimed", "0 uploads to look at")
+        assert (taken.claim.status, taken.claim.reason) == ("claimed", "Processing 0 uploads")
 
     def test_many_uploads_are_told_by_number_and_three_names(self) -> None:
         world = World()
@@ -142,8 +140,8 @@ class TestClaim:
             world.claim(f"run-{name}", upload(name))
         give_back(world.ledger, "flights", run_id="run-1", batch_ids=[], looked_at=True)
         reason = world.claim("run-2", PENDING).claim.reason
-        assert reason.startswith("5 uploads to look at: incoming/flights/a.csv, ")
-        assert reason.endswith("incoming/flights/c.csv …")
+        assert reason.startswith("Processing 5 uploads: a.csv, ")
+        assert reason.endswith("b.csv, c.csv …")
 
     def test_a_retried_claim_gives_the_same_answer(self) -> None:
         world = World()
@@ -166,7 +164,7 @@ class TestClaim:
 
     def test_a_pending_run_that_finds_nothing_gives_the_lease_back(self) -> None:
         world = World()
-        assert world.claim("run-1", PENDING).claim.reason == "nothing waits any more: another run has taken it"
+        assert world.claim("run-1", PENDING).claim.reason == "Nothing to do: another run has taken the queued uploads."
         assert world.ledger.lease("flights") is None
 
     def test_an_aborted_holder_is_replaced_and_its_upload_taken(self) -> None:

@@ -63,12 +63,12 @@ ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
     "nobody answered about one that could not be told": (
         ASKED | {"approval_timeout": NO_ANSWER},
         "inconclusive",
-        "Nobody answered within 120 minutes, so the champion stays. Too few rows.",
+        "No answer within 120 minutes: the champion keeps serving. Too few rows.",
     ),
     "nobody answered about a winner": (
         {"claim": CLAIM, "comparison": replace(WINS, approval_seconds=60), "approval_timeout": NO_ANSWER},
         "retained",
-        "Nobody answered within 1 minute, so the champion stays. auc rose.",
+        "No answer within 1 minute: the champion keeps serving. auc rose.",
     ),
     "a person said no": (
         ASKED | {"approval": Approval(False, "Ada", "a strike.")},
@@ -88,7 +88,7 @@ ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
     "a yes to the first question is none to the second": (
         ASKED | {"approval": Approval(True, "Ada"), "promotion": LOST, "approval_timeout": NO_ANSWER},
         "inconclusive",
-        "Nobody answered",
+        "No answer within",
     ),
     "a canary that passed": (
         BAKED | {"watch": watched("passed"), "promotion": PROMOTED},
@@ -149,7 +149,7 @@ ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
         (
             {"claim": CLAIM, "drift": WAITS, "waiting_failure": Failure("E", "c")},
             "failed",
-            "the challenger that waits could not be judged again: E: c",
+            "The waiting challenger could not be compared again: E: c",
         ),
         (
             {"claim": CLAIM, "drift": MOVED, "waiting_failure": Failure("E", "c"), "comparison": judged("loses")},
@@ -165,7 +165,7 @@ ROLLOUT: dict[str, tuple[dict[str, Any], str, str]] = {
             "failed",
             "The run ended without a verdict; see its execution in the Step Functions console.",
         ),
-        ({"claim": CLAIM, "validation": DATA, "drift": MOVED}, "failed", "the run ended before it came to a verdict"),
+        ({"claim": CLAIM, "validation": DATA, "drift": MOVED}, "failed", "The run ended without a verdict"),
     ],
 )
 def test_a_run_ends_with_one_verdict_and_its_reason(sections: dict[str, Any], verdict: str, reason: str) -> None:
@@ -194,9 +194,9 @@ def test_whatever_ends_on_the_way_to_production_is_worth_a_mail(case: str) -> No
 
 NEXT_STEPS = {
     "bad in serving": "contender retrain --pipeline shop",
-    "a canary that was worse": "not promoted again unless a person does it",
-    "a canary that saw no traffic": "not held to be worse",
-    "rolled back before": "takes a person's approval",
+    "a canary that was worse": "never promoted automatically again",
+    "a canary that saw no traffic": "not shown to be worse",
+    "rolled back before": "needs approval",
     "a rollback that was refused": "Nothing was changed",
     "a rollback that somebody asked for": "contender show run-1",
     "a person said no": "Nothing to do",
@@ -328,10 +328,10 @@ def test_a_subject_fits_into_what_sns_takes() -> None:
 
 def test_an_upload_that_was_given_up_stands_in_the_record_and_is_mailed_whatever_the_verdict() -> None:
     claim = replace(CLAIM, given_up=("incoming/shop/poison.csv",))
-    sections = {"claim": claim, "validation": DATA, "drift": Drift(False, False, "Nothing drifted.")}
+    sections = {"claim": claim, "validation": DATA, "drift": Drift(False, False, "No drift.")}
     record = run_record(state(**sections), seconds=1.0, champion_after="v1")
     assert (record["verdict"], record["given_up"]) == ("skipped", ["incoming/shop/poison.csv"])
-    assert "Nothing drifted. Given up" in record["reason"]
+    assert "No drift. Removed from the queue" in record["reason"]
     mail = compose_mail(state(**sections, record=Record("skipped", record["reason"])))
     assert mail is not None
     assert "poison.csv" in mail.body

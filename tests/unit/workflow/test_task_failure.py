@@ -76,13 +76,13 @@ EXITED = "Essential container in task exited"
         ),
         pytest.param(
             cause(stop_code="EssentialContainerExited", stopped=EXITED, code=137),
-            f"the training task was killed ({EXITED}): exit code 137 is SIGKILL, from a person, from a stop that took "
-            "too long, or for want of memory at 4096 MiB",
+            f"the training task was killed ({EXITED}): exit code 137 (SIGKILL). It was stopped by hand, took too long "
+            "to stop, or ran out of memory at 4096 MiB",
             id="killed, and nobody says why",
         ),
         pytest.param(
             cause(stop_code="EssentialContainerExited", stopped=EXITED, code=143),
-            f"the training task was stopped before it had finished ({EXITED}): exit code 143 is SIGTERM",
+            f"the training task was stopped before it finished ({EXITED}): exit code 143 (SIGTERM)",
             id="SIGTERM",
         ),
         pytest.param(
@@ -92,7 +92,7 @@ EXITED = "Essential container in task exited"
         ),
         pytest.param(
             cause(stop_code="SpotInterruption", stopped="Your Spot Task was interrupted.", code=143),
-            "Fargate took the training task back (Your Spot Task was interrupted.); the run can be started again",
+            "Fargate Spot interrupted the training task (Your Spot Task was interrupted.); start the run again",
             id="Spot",
         ),
         pytest.param(
@@ -106,13 +106,13 @@ EXITED = "Essential container in task exited"
                 stopped="CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
             ),
             "the training task could not be started: CannotPullContainerError: pull image manifest has been retried "
-            "1 time(s): not found; deploy again, so that its image is there",
+            "1 time(s): not found; deploy again to push its image",
             id="no image",
         ),
         pytest.param(
             cause(stop_code="TaskFailedToStart", stopped="", reason="CannotStartContainerError: exec: no such file"),
             "the training task could not be started: CannotStartContainerError: exec: no such file; the image's entry "
-            "point does not run; see training_image/Dockerfile",
+            "point fails; see training_image/Dockerfile",
             id="no program",
         ),
         pytest.param(
