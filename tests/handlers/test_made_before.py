@@ -60,7 +60,7 @@ def test_who_asks_for_a_new_model_is_told_that_it_would_be_the_champion(crowned:
     assert drift["retrain"] is False
     assert drift["reason"].startswith(
         f"The champion, {champion(crowned)}, was trained from the same code, settings and data: "
-        "a training would only make it again."
+        "a retrain would give the same model."
     )
     record = crowned.call("record", MANUAL | {"trigger": trigger, "drift": drift, "claim": claim()}, run_id="run-9")
     assert record["verdict"] == "skipped"
@@ -90,8 +90,8 @@ def test_a_schedule_finds_a_change_whose_own_event_was_lost_and_finds_it_once(cr
     state = follow(crowned, MANUAL | {"trigger": "schedule"}, "record", run_id="run-9")
     assert state["drift"]["retrain"] is True
     assert state["drift"]["reason"] == (
-        "nothing has come since the champion was trained, but code or settings of the training have changed since the "
-        "newest model was trained"
+        "No new data since the champion was trained. The training code or settings changed since the newest model was "
+        "trained."
     )
     assert drift_of(crowned, "schedule", run_id="run-10")["retrain"] is False
 
@@ -119,7 +119,7 @@ def test_a_challenger_is_not_judged_twice_on_the_same_rows(undecided: Cloud, tri
     assert drift["retrain"] is False
     if trigger == "manual":
         assert drift["reason"].startswith(
-            f"{challenger(undecided)} was trained from the same code, settings and data, and judged on the same rows: "
+            f"{challenger(undecided)} was trained from the same code, settings and data, and compared on the same rows: "
             "it could not be told from the champion."
         )
 
@@ -131,7 +131,7 @@ def test_a_challenger_is_judged_again_by_another_policy_without_being_trained_ag
     assert (training["reused"], training["model_version"]) == (True, challenger(undecided))
     assert state["comparison"]["challenger"] == challenger(undecided)
     assert state["record"]["reason"].startswith(
-        f"{challenger(undecided)} was not trained again: run run-2 made it from the same code, settings and data. "
+        f"{challenger(undecided)} was not retrained: run run-2 made it from the same code, settings and data. "
     )
 
 
@@ -171,7 +171,7 @@ def test_what_was_rolled_back_is_not_brought_back_by_a_training(crowned: Cloud) 
     drift = drift_of(crowned, "manual")
     assert drift["retrain"] is False
     assert drift["reason"].startswith(f"{challenger(crowned)} was trained from the same code, settings and data, and ")
-    assert "rolled back since: only a person puts it back" in drift["reason"]
+    assert "rolled back; only a person can bring it back" in drift["reason"]
 
 
 def test_a_training_that_ends_with_the_champion_is_not_judged_against_itself(crowned: Cloud) -> None:
@@ -183,7 +183,7 @@ def test_a_training_that_ends_with_the_champion_is_not_judged_against_itself(cro
     record = crowned.call("record", state, run_id="run-2")
     assert record["verdict"] == "skipped"
     assert record["reason"] == (
-        f"{champion(crowned)} was not trained again: run run-1 made it from the same code, settings and data. "
+        f"{champion(crowned)} was not retrained: run run-1 made it from the same code, settings and data. "
         "It is the champion."
     )
     assert Judgements(crowned.data, "shop").read() == looks

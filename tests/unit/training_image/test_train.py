@@ -161,7 +161,7 @@ def test_another_run_with_the_same_code_settings_and_data_takes_the_model_that_t
     assert (first["reused"], second["reused"]) == (False, True)
     assert {**second, "reused": False, "seconds": 0} == {**first, "seconds": 0}
     assert world.registry.versions() == (first["model_version"],)
-    assert f"{first['model_version']} was not trained again: run run-1 made it" in world.lines[-2]
+    assert f"{first['model_version']} was not retrained: run run-1 made it" in world.lines[-2]
 
 
 def other_settings(world: World) -> None:
