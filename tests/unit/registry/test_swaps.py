@@ -161,9 +161,7 @@ def test_a_challenger_judged_against_a_champion_that_is_gone_has_lost_the_race()
     crown(objects, "v1")
     old = etag(objects)
     crown(objects, "v2", against=old, run="run-2")
-    with pytest.raises(
-        LostRaceError, match=r"champion of flights is v2 now, not the one that v3 was compared with"
-    ):
+    with pytest.raises(LostRaceError, match=r"champion of flights is v2 now, not the one that v3 was compared with"):
         crown(objects, "v3", against=old, run="run-3")
 
 
