@@ -12,7 +12,7 @@ from contender.training.fingerprint import version_suffix
 
 SETTLED = {
     "loses": "it lost",
-    "inconclusive": "it could not be told from the champion",
+    "inconclusive": "inconclusive",
     "rejected": "a person rejected it",
 }
 """Verdicts that stand until something changes. One that won, or that serving could not answer with, may come again: why
