@@ -8,7 +8,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
-.PHONY: help install demo down test browser test-containers bench bench-serving check format lock clean
+EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+
+.PHONY: help install demo down test test-fast coverage browser test-containers bench bench-serving check format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +32,13 @@ down: $(INSTALLED) ## stop the local cloud that the demo left up
 	@$(BIN)/contender down
 
 test: $(INSTALLED) browser ## all tests, the local cloud's included
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 25
+	$(EVERY_TEST) --durations 25
+
+test-fast: $(INSTALLED) ## the units in a minute, properties with few examples: no cloud, no browser, no synthesis, no long training
+	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' tests/unit
+
+coverage: $(INSTALLED) browser ## all tests, and which lines and branches of ours they run
+	$(EVERY_TEST) --cov --cov-report term
 
 test-containers: $(INSTALLED) ## the loop once more, in containers of the built image; starts a Docker engine where none runs
 	localcloud/base_image.sh
@@ -50,9 +58,9 @@ check: $(INSTALLED) ## format, lint, types, import law, templates and the state 
 	$(BIN)/ruff check .
 	$(BIN)/mypy contender lambdas training_image stacks localcloud
 	$(BIN)/lint-imports
-	for machine in statemachines/*.asl.json; do npx --yes asl-validator@4.0.0 --json-path $$machine || exit 1; done
-	npx --yes aws-cdk@2 synth --quiet --output cdk.out/dev -c env=dev '**'
-	npx --yes aws-cdk@2 synth --quiet --output cdk.out/prod -c env=prod '**'
+	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
+	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
+	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 
 format: $(INSTALLED) ## format and mend what can be mended

@@ -1,8 +1,8 @@
 """Builds a function's zip without Docker: our packages, and on AWS the wheels they need.
 
-A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again. With wheels it is
-compiled, because a function's folder is read-only: Python would compile all of it at every start, which takes longer
-than the rest of the start.
+A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again. It is compiled,
+because a function's folder is read-only on AWS, and its own for each function locally: Python would compile all of it
+at every start, which takes longer than the rest of the start.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def content_hash(project_root: Path, requirements: Path | None) -> str:
         how = COMPILED if find_interpreter() else NOT_COMPILED
         digest.update("\0".join((PYTHON_VERSION, *PLATFORMS, *UNUSED, how)).encode())
         digest.update(requirements.read_bytes())
+    else:
+        digest.update(sys.version.encode())
     return digest.hexdigest()
 
 
@@ -129,11 +131,13 @@ def compile_bundle(target: Path, interpreter: str) -> None:
 
 
 def write_bundle(project_root: Path, requirements: Path | None, target: Path) -> None:
-    """Write a bundle's files into a folder."""
+    """Write a bundle's files into a folder: with wheels for Lambda, without them for this very Python."""
     for package in PACKAGES:
         ignore = shutil.ignore_patterns(*EXCLUDED)
         shutil.copytree(project_root / package, target / package, ignore=ignore, dirs_exist_ok=True)
-    if requirements is not None:
+    if requirements is None:
+        compile_bundle(target, sys.executable)
+    else:
         install_requirements(requirements, target)
         prune(target)
         interpreter = find_interpreter()

@@ -21,6 +21,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
+FAST, FAST_EXAMPLES, FAST_STEPS = "fast", 5, 8
+"""The profile of `make test-fast`, and the most that a property is tried in it."""
+settings.register_profile(FAST, settings.get_profile("contender"), max_examples=FAST_EXAMPLES)
 settings.load_profile("contender")
 
 REGION = "us-east-1"
@@ -33,9 +36,22 @@ TOGETHER = ("stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The tests that take longest begin."""
     items.sort(key=lambda item: item.path.parent.name != "e2e")
+    if config.getoption("hypothesis_profile") == FAST:
+        for item in items:
+            shorten(getattr(item, "obj", None))
+
+
+def shorten(test: Any) -> None:
+    """Hold a property that asks for more examples than the fast profile to that profile's."""
+    asked = getattr(test, "_hypothesis_internal_use_settings", None)  # a decorator's settings precede a profile's
+    if asked is not None:
+        most = {"max_examples": FAST_EXAMPLES, "stateful_step_count": FAST_STEPS}
+        kept = {name: min(limit, getattr(asked, name)) for name, limit in most.items()}
+        function = getattr(test, "__func__", test)
+        function._hypothesis_internal_use_settings = settings(asked, **kept)
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]

@@ -24,7 +24,7 @@ PIPELINES = {
         "shop-nightly": shop.pipeline_file("shop-nightly") + shop.NIGHTLY,
     },
 }
-"""Beside the project's own pipelines, which both have; `shop-broken` names a parameter that is none."""
+"""The second has the project's own pipelines beside them; `shop-broken` names a parameter that is none."""
 
 
 def cloud_of(file: Path) -> str:

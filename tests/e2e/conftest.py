@@ -12,7 +12,8 @@ import pytest
 from localcloud import cloud
 from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
-from tests.e2e.clouds import PIPELINES, cloud_of
+from tests.e2e.clouds import FIRST, PIPELINES, SECOND, cloud_of
+from tests.e2e.growth import Growth, grow
 from tests.e2e.loop import LocalLoop, copy_project
 
 
@@ -32,9 +33,12 @@ class Clouds:
 
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[LocalLoop]:
-    """A cloud with the project's own pipelines and some small ones."""
+    """A cloud with some small pipelines, and in the second the project's own."""
     made = LocalLoop(folder)
     copy_project(made.root)
+    if name == FIRST:
+        for file in (made.root / "pipelines").glob("*.toml"):
+            file.unlink()
     for pipeline, text in PIPELINES[name].items():
         made.write_pipeline(pipeline, text)
     if "shop-skew" in PIPELINES[name]:
@@ -55,6 +59,12 @@ def running(name: str, folder: Path) -> Iterator[LocalLoop]:
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
     with ExitStack() as stack:
         yield Clouds(tmp_path_factory, stack)
+
+
+@pytest.fixture(scope="session")
+def grown(clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -> Growth:
+    """The second cloud's growth, once for all files that look at it."""
+    return grow(clouds.of(SECOND), tmp_path_factory.mktemp("own data"))
 
 
 @pytest.fixture(scope="module")

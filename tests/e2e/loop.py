@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,16 +64,22 @@ class LocalLoop:
     _pipelines: dict[str, LivePipeline] = field(default_factory=dict)
     _mails: list[mail.Mail] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock)
+    _commands: Commands | None = None
 
     def write_pipeline(self, name: str, text: str) -> None:
         (self.root / "pipelines" / f"{name}.toml").write_text(text, encoding="utf-8")
 
-    def up(self) -> None:
-        """Start the cloud, or deploy what has changed since."""
-        cloud.up(self.root, on_event=lambda message: None)
+    def up(self, command: Sequence[str] = ()) -> None:
+        """Start the cloud, or deploy what has changed since; by this command where one is given."""
+        if command:
+            self.contender(*command)
+        else:
+            cloud.up(self.root, on_event=lambda message: None)
         self._pipelines.clear()  # addresses may have changed
 
     def down(self) -> None:
+        if self._commands is not None:
+            self._commands.close()
         cloud.down(self.root, discard=True)
 
     def pipeline(self, name: str) -> LivePipeline:
@@ -90,22 +97,58 @@ class LocalLoop:
 
     def contender(self, *arguments: str, code: int = 0, text: str = "") -> str:
         """What `contender …` prints in the project's folder: on standard output, or on standard error if it fails."""
-        process = self.start(*arguments)
-        out, err = process.communicate(text, timeout=RUN_SECONDS)
-        assert process.returncode == code, f"contender {' '.join(arguments)} ended with {process.returncode}: {err}"
+        with self._lock:
+            self._commands = self._commands or Commands(self.root)
+        ended, out, err = self._commands.run(arguments, text)
+        assert ended == code, f"contender {' '.join(arguments)} ended with {ended}: {err}"
         return out if code == 0 else err
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """The same, without waiting for its end."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "contender.cli.main", *arguments],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "100"},
+
+class Commands:
+    """Runs `contender …` in a project's folder, each command in a process of its own that has loaded them already."""
+
+    def __init__(self, root: Path) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("command_server.py"))],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
         )
+        self._ends: dict[int, Future[int]] = {}
+        self._lock = threading.Lock()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def run(self, arguments: Sequence[str], text: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error of a command that reads this text."""
+        assert self._server.stdin is not None
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "in").write_text(text, encoding="utf-8")
+            with self._lock:
+                number, end = len(self._ends), Future[int]()
+                self._ends[number] = end
+                asked = {"number": number, "arguments": list(arguments), "folder": folder}
+                self._server.stdin.write(json.dumps(asked) + "\n")
+                self._server.stdin.flush()
+            code = end.result(RUN_SECONDS)
+            out, err = ((Path(folder) / name).read_text(encoding="utf-8") for name in ("out", "err"))
+            return code, out, err
+
+    def close(self) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait(START_SECONDS)
+        self._listener.join(START_SECONDS)
+        assert self._server.stdout is not None
+        self._server.stdout.close()
+
+    def _listen(self) -> None:
+        assert self._server.stdout is not None
+        for line in self._server.stdout:
+            number, code = map(int, line.split())
+            self._ends[number].set_result(code)
 
 
 @dataclass(frozen=True)

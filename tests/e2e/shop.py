@@ -13,8 +13,8 @@ ROWS_A_DAY = 48
 CANARY = """
 [rollout]
 canary_weight = 0.5
-bake_seconds = 30
-max_bake_seconds = 90
+bake_seconds = 15
+max_bake_seconds = 60
 min_requests = 60
 min_labels = 15
 """

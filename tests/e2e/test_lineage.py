@@ -10,28 +10,22 @@ import pytest
 
 from contender.data.datasets import DatasetStore
 from tests.dvc import pull
-from tests.e2e import shop
+from tests.e2e.growth import RESEEDED, Growth
 from tests.e2e.loop import LocalLoop, eventually
 
 pytestmark = pytest.mark.emulator
-NAME = "shop-code"
+NAME = RESEEDED
 
 
 @pytest.fixture(scope="module")
-def runs(loop: LocalLoop) -> dict[str, dict[str, Any]]:
+def runs(loop: LocalLoop, grown: Growth) -> dict[str, dict[str, Any]]:
     """Records of a first file, of a request for a new model, and of the run after a deployment with another seed."""
-    pipeline = loop.pipeline(NAME)
-    first = pipeline.run("first", shop.visits(0))
-    asked = json.loads(loop.contender("retrain", "--pipeline", NAME, "--json"))
-    loop.write_pipeline(
-        NAME, shop.pipeline_file(NAME).replace('estimator = "linear"', 'estimator = "linear"\nseed = 8')
-    )
-    loop.up()
 
     def started() -> dict[str, Any] | None:
         return next((run for run in loop.pipeline(NAME).records() if run["trigger"] == "code-change"), None)
 
-    return {"first": first, "asked": asked, "changed": eventually(started, what="run after the deployment")}
+    changed = eventually(started, what="run after the deployment")
+    return {"first": grown.first, "asked": grown.asked, "changed": changed}
 
 
 def test_who_asks_for_what_there_is_gets_no_training(loop: LocalLoop, runs: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from tests.e2e.shop import visits
 pytestmark = pytest.mark.emulator
 
 NAME = "shop-log"
+QUEUES = ("Log", "Feedback", "Async")
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +102,26 @@ def test_an_asynchronous_request_is_answered_once_for_its_key(shop: LivePipeline
     assert kept_by_id(shop, "predictions", f"{request_id}-0")[f"{request_id}-0"]["source"] == "async"
 
 
-@pytest.mark.parametrize("queue", ["Log", "Feedback", "Async"])
-def test_a_poisoned_message_ends_among_the_dead_letters_and_what_follows_is_handled(
-    shop: LivePipeline, queue: str
-) -> None:
+def url_of(shop: LivePipeline, queue: str) -> str:
+    return shop.bench._output(f"{NAME}-predictions", f"{queue}Url")
+
+
+@pytest.fixture(scope="module")
+def poisons(shop: LivePipeline) -> dict[str, str]:
+    """A message in each queue that nobody can read. Each is tried until its queue gives it up, all at the same time."""
     sqs = shop.bench.cloud.client("sqs")
-    stack = f"{NAME}-predictions"
-    url, dead = (shop.bench._output(stack, f"{queue}{kind}Url") for kind in ("Queue", "DeadLetters"))
-    poison = f"no message of ours: {queue}"
-    ordered = {"MessageGroupId": "poison", "MessageDeduplicationId": poison} if queue == "Async" else {}
-    sqs.send_message(QueueUrl=url, MessageBody=poison, **ordered)
+    sent = {queue: f"no message of ours: {queue}" for queue in QUEUES}
+    for queue, poison in sent.items():
+        ordered = {"MessageGroupId": "poison", "MessageDeduplicationId": poison} if queue == "Async" else {}
+        sqs.send_message(QueueUrl=url_of(shop, f"{queue}Queue"), MessageBody=poison, **ordered)
+    return sent
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_poisoned_message_ends_among_the_dead_letters_and_what_follows_is_handled(
+    shop: LivePipeline, poisons: dict[str, str], queue: str
+) -> None:
+    sqs, dead = shop.bench.cloud.client("sqs"), url_of(shop, f"{queue}DeadLetters")
     answer = shop.predict(shop.feature_row(visits(0), 5))
     eventually(lambda: found(shop, answer["predictions"][0]["prediction_id"]), what="prediction after the poison")
 
@@ -118,4 +129,4 @@ def test_a_poisoned_message_ends_among_the_dead_letters_and_what_follows_is_hand
         received = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=1).get("Messages")
         return received[0]["Body"] if received else None
 
-    assert eventually(letter, what="dead letter") == poison
+    assert eventually(letter, what="dead letter") == poisons[queue]

@@ -11,29 +11,17 @@ import pytest
 
 from contender.cli.main import run
 from demo_data import flights
+from tests.e2e.growth import Growth
 from tests.e2e.loop import PROJECT, LocalLoop
-from tests.e2e.shop import visits
-
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
-
-
-def contender_commands(*, with_word: str) -> list[list[str]]:
-    """The arguments of the README's `contender` commands that have a word in them, in their order."""
-    found = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(".venv/bin/contender ")]
-    return [arguments for arguments in found if with_word in " ".join(arguments)]
+from tests.e2e.readme import COMMANDS, README, contender_commands, own_data_commands
 
 
 @pytest.mark.emulator
-def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: LocalLoop) -> None:
-    commands = contender_commands(with_word="")
-    own = [arguments for arguments in commands if arguments[0] in ("init", "up", "upload")]
-    assert [arguments[0] for arguments in own] == ["init", "up", "upload"]
+def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: LocalLoop, grown: Growth) -> None:
+    init, up, upload = own_data_commands()
+    assert grown.commands == (init, up)
 
-    rows = visits(1, rows=2000).rename(columns={"bought": "churned"})
-    rows.to_csv(loop.root / "customers.csv", index=False)
-    for arguments in own:
-        loop.contender(*arguments)
+    loop.contender(*upload)
     assert loop.pipeline("customers").champion is not None
 
 

@@ -61,8 +61,15 @@ def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project
     cache.parent.mkdir()
     cache.write_bytes(b"compiled")
     write_bundle(project, None, tmp_path / "bundle")
-    files = {p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()}
+    written = [path.relative_to(tmp_path / "bundle") for path in (tmp_path / "bundle").rglob("*") if path.is_file()]
+    compiled = {path.as_posix() for path in written if path.suffix == ".pyc"}
+    files = {path.as_posix() for path in written} - compiled
     assert files == {"contender/pipeline/config.py", "lambdas/claim/handler.py"}
+    tag = sys.implementation.cache_tag  # the local cloud's functions run on this very Python
+    assert compiled == {
+        f"contender/pipeline/__pycache__/config.{tag}.pyc",
+        f"lambdas/claim/__pycache__/handler.{tag}.pyc",
+    }
 
 
 def test_an_edit_of_what_goes_in_changes_the_hash_and_of_what_stays_out_does_not(project: Path) -> None:

@@ -1,0 +1,57 @@
+"""How the second cloud grows while it runs: what several files of tests need deployed, by one `contender up`."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import shop
+from tests.e2e.loop import LocalLoop
+from tests.e2e.own_data import CASES, write
+from tests.e2e.readme import own_data_commands
+
+RESEEDED = "shop-code"
+"""The pipeline whose seed the deployment changes."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What was there before, and what was done.
+
+    Attributes
+    ----------
+    first, asked : records of the changed pipeline's runs before the change: of a file, and of a request for a model.
+    made : what `contender init` answered for each data set of `own_data`.
+    commands : the README's commands that were run, as they stand there.
+    """
+
+    first: dict[str, Any]
+    asked: dict[str, Any]
+    made: dict[str, dict[str, Any]]
+    commands: tuple[list[str], ...]
+
+
+def grow(loop: LocalLoop, folder: Path) -> Growth:
+    """New pipelines of files, and another seed for one that is there, deployed to the running cloud."""
+    first = loop.pipeline(RESEEDED).run("first", shop.visits(0))
+    asked = json.loads(loop.contender("retrain", "--pipeline", RESEEDED, "--json"))
+
+    def initialise(name: str) -> dict[str, Any]:
+        case = CASES[name]
+        file = write(case.rows(), folder / f"{name}.{case.ending}")
+        made: dict[str, Any] = json.loads(loop.contender("init", file, "--target", case.target, "--json"))
+        return made
+
+    with ThreadPoolExecutor(2) as pool:
+        made = dict(zip(CASES, pool.map(initialise, CASES), strict=True))
+    init, up, _ = own_data_commands()
+    customers = shop.visits(1, rows=2000).rename(columns={"bought": "churned"})
+    customers.to_csv(loop.root / "customers.csv", index=False)
+    loop.contender(*init)
+    text = shop.pipeline_file(RESEEDED)
+    loop.write_pipeline(RESEEDED, text.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
+    loop.up(up)
+    return Growth(first, asked, made, (init, up))
