@@ -1,7 +1,7 @@
 """The image's entry point: starts the training and waits for it.
 
-The training runs in a process of its own (`training_image.train`); this one waits, and leaves the reason where that one
-cannot.
+The training runs in a process of its own (`training_image.train`), with the numeric kernels that every training has.
+This one waits, and leaves the reason where that one cannot.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from contender.workflow.run_folder import RunFolder
+from training_image.task.pinned_kernels import with_pinned_kernels
 from training_image.task.supervisor import Supervisor, leave_reason
 
 COMMAND = (sys.executable, "-m", "training_image.train")
@@ -23,7 +24,7 @@ def main(
     folder_of: Callable[[Mapping[str, str]], RunFolder] | None = None,
 ) -> int:
     """Run the training; the exit code says whether there is a model version."""
-    ending = Supervisor(command, variables).run()
+    ending = Supervisor(command, with_pinned_kernels(variables)).run()
     if ending.reason:
         folder = (folder_of or run_folder)(variables)
         leave_reason(folder, ending.reason, lambda line: print(line, flush=True), seconds=ending.seconds)

@@ -14,6 +14,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
 from training_image.fit.fit import TrainedModel
+from training_image.task.pinned_kernels import machine_kernels
 
 FORMAT = 1
 PACKAGES = (
@@ -37,7 +38,8 @@ def package_versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """What of this machine may shape a model, or how its last digits are rounded."""
-    return {"architecture": platform.machine(), "python": platform.python_version(), "cpus": os.cpu_count()}
+    named = {"architecture": platform.machine(), "python": platform.python_version(), "cpus": os.cpu_count()}
+    return named | machine_kernels()
 
 
 def build_manifest(

@@ -1,16 +1,21 @@
-"""Trains a model version again from its manifest: same rows, settings, parameters and seed."""
+"""Trains a model version again from its manifest: same rows, settings, parameters and seed.
+
+`python -m training_image.reproduce FOLDER` does it for `training_image.task.apart.train_apart`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from contender.data.datasets import DatasetStore
-from contender.errors import NotFoundError
+from contender.data.datasets import DatasetReader
+from contender.errors import ContenderError, NotFoundError
 from contender.pipeline.config import PipelineConfig
-from contender.ports import Objects
+from contender.ports import ReadObjects
 from contender.table import BLOCK, ORDER
 from contender.training.settings import config_of_settings
 from training_image.evidence.explanation import against_champion
@@ -18,12 +23,13 @@ from training_image.evidence.files import evidence_files
 from training_image.fit.fit import train
 from training_image.manifest import build_manifest
 from training_image.search.search import with_parameters
+from training_image.task.apart import Handover
 from training_image.task.progress import Report, silent
 from training_image.train import files_of, read_datasets
 
 
 def train_again(
-    manifest: Mapping[str, Any], data: Objects, *, code: str, image: str | None = None, report: Report = silent
+    manifest: Mapping[str, Any], data: ReadObjects, *, code: str, image: str | None = None, report: Report = silent
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and the files that the training of a version gives here and now; nothing is written.
 
@@ -45,7 +51,7 @@ def train_again(
         As the training itself.
     """
     config = config_of(manifest)
-    store = DatasetStore(data, config.name)
+    store = DatasetReader(data, config.name)
     datasets = [store.manifest(version) for version in manifest["datasets"]]
     report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
     table = read_datasets(store, datasets, config)
@@ -81,3 +87,17 @@ def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
     found = manifest.get("search")
     config = replace(config, search=replace(config.search, trials=0))
     return with_parameters(config, found["best"]) if found else config
+
+
+def main(folder: Path) -> None:
+    """Train again what the folder says, and leave there what comes of it."""
+    handover = Handover(folder)
+    manifest, code = handover.given()
+    try:
+        handover.leave(*train_again(manifest, handover, code=code, report=lambda line: print(line, flush=True)))
+    except ContenderError as error:
+        handover.leave_error(error)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

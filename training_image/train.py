@@ -28,7 +28,7 @@ from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.readers import read_parquet
-from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
@@ -228,7 +228,7 @@ def newest_datasets(
     return chosen
 
 
-def read_datasets(store: DatasetStore, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
+def read_datasets(store: DatasetReader, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
     """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256.
 
     A slice that is no feature is left out where a dataset from before it was declared lacks it.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from contender.errors import IntegrityError, NotFoundError
-from contender.ports import Objects
+from contender.ports import Objects, ReadObjects
 from contender.storage import sha256, write_once
 
 
@@ -31,37 +31,20 @@ class DatasetManifest:
 
 
 @dataclass(frozen=True)
-class DatasetStore:
-    """The dataset versions of one pipeline."""
+class DatasetReader:
+    """What is read of the dataset versions of one pipeline."""
 
-    objects: Objects
+    objects: ReadObjects
     pipeline: str
 
     def key(self, version: str, name: str) -> str:
         """The key of a file of this version in the data bucket."""
         return f"datasets/{self.pipeline}/{version}/{name}"
 
-    def exists(self, version: str) -> bool:
-        """Whether the version is complete: its manifest is written last."""
-        return bool(self.objects.keys(self.key(version, "manifest.json")))
-
-    def write(self, manifest: DatasetManifest, part: bytes) -> None:
-        """Write the rows, then the manifest that makes them count."""
-        write_once(self.objects, self.key(manifest.version, manifest.part), part)
-        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
-        write_once(self.objects, self.key(manifest.version, "manifest.json"), body)
-
     def manifest(self, version: str) -> DatasetManifest:
         """Raises NotFoundError when there is no such version."""
         content = json.loads(self.objects.get(self.key(version, "manifest.json")).body)
         return DatasetManifest(**{**content, "columns": tuple(content["columns"])})
-
-    def manifests(self) -> Sequence[DatasetManifest]:
-        """All versions in the order in which they arrived."""
-        prefix = f"datasets/{self.pipeline}/"
-        keys = self.objects.keys(prefix)
-        versions = [key[len(prefix) :].split("/")[0] for key in keys if key.endswith("/manifest.json")]
-        return sorted((self.manifest(version) for version in versions), key=lambda found: found.sequence)
 
     def part(self, manifest: DatasetManifest) -> bytes:
         """The rows of a version as Parquet, checked against its manifest.
@@ -83,3 +66,31 @@ class DatasetStore:
                 f"its manifest says; restore the object {self.key(manifest.version, manifest.part)} in S3"
             )
         return body
+
+
+@dataclass(frozen=True)
+class DatasetStore(DatasetReader):
+    """The dataset versions of one pipeline."""
+
+    objects: Objects
+
+    def exists(self, version: str) -> bool:
+        """Whether the version is complete: its manifest is written last."""
+        return bool(self.objects.keys(self.key(version, "manifest.json")))
+
+    def keys(self, version: str) -> Sequence[str]:
+        """Where a version's files are."""
+        return self.objects.keys(self.key(version, ""))
+
+    def write(self, manifest: DatasetManifest, part: bytes) -> None:
+        """Write the rows, then the manifest that makes them count."""
+        write_once(self.objects, self.key(manifest.version, manifest.part), part)
+        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
+        write_once(self.objects, self.key(manifest.version, "manifest.json"), body)
+
+    def manifests(self) -> Sequence[DatasetManifest]:
+        """All versions in the order in which they arrived."""
+        prefix = f"datasets/{self.pipeline}/"
+        keys = self.objects.keys(prefix)
+        versions = [key[len(prefix) :].split("/")[0] for key in keys if key.endswith("/manifest.json")]
+        return sorted((self.manifest(version) for version in versions), key=lambda found: found.sequence)

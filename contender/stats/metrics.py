@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import InvalidInputError
+from contender.stats.sums import product
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -236,14 +237,15 @@ def area_under_curve(y: Floats, predictions: Floats, weights: Floats) -> float |
     pairs = of_positives.sum() * mass[-1]
     if pairs <= 0.0:
         return None
-    return float(of_positives @ (mass[below] + mass[at_or_below]) / (2.0 * pairs))
+    return float((of_positives * (mass[below] + mass[at_or_below])).sum() / (2.0 * pairs))
 
 
 def area_under_curve_of_groups(y: Floats, predictions: Floats, group: Integers, counts: Floats) -> Floats:
     """`area_under_curve` of every replicate, from one matrix of wins between each two groups.
 
     Replicate c has the wins c' W c, where W[a, b] counts (positive of group a, negative of group b) pairs in
-    the right order: O(n g) once, then O(g^2) a replicate, whatever the number of rows.
+    the right order: O(n g) once, then O(g^2) a replicate, whatever the number of rows. Everything that is added up is
+    a whole number, and sums of these are exact in any order.
     """
     groups = counts.shape[1]
     negatives, below, at_or_below = _ranks(y, predictions)
@@ -283,7 +285,8 @@ def _additive(
         total = weights.sum()
         if total <= 0.0:
             return None
-        return float(finish((weights @ terms(y, predictions) / total)[None, :])[0])
+        sums = np.array([(weights * column).sum() for column in terms(y, predictions).T])
+        return float(finish((sums / total)[None, :])[0])
 
     def groups(y: Floats, predictions: Floats, group: Integers, counts: Floats) -> Floats:
         per_row = terms(y, predictions)
@@ -292,7 +295,7 @@ def _additive(
         totals = counts @ np.bincount(group, minlength=size)
         values = np.full(len(counts), np.nan)
         filled = totals > 0.0
-        values[filled] = finish((counts[filled] @ sums) / totals[filled, None])
+        values[filled] = finish(product(counts[filled], sums) / totals[filled, None])
         return values
 
     return rows, groups

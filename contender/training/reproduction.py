@@ -27,6 +27,9 @@ NAMES = {
     "machine.python": "Python",
     "machine.architecture": "the architecture",
     "machine.cpus": "the number of processors",
+    "machine.blas": "the BLAS kernel",
+    "machine.simd": "numpy's instruction set",
+    "machine.libc": "the C library",
     "trained_rows": "the number of training rows",
 }
 """What people call otherwise than the manifest does; packages and metrics have their own names."""

@@ -20,10 +20,12 @@ from contender.cli.options import (
     all_pipelines,
     workbench,
 )
+from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.registry.versions import ModelRegistry, ModelVersion
 from contender.training.fingerprint import code_sha256
 from contender.training.reproduction import Difference, Reproduction, compare, in_words
+from training_image.task.apart import train_apart
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,13 +83,16 @@ def find_model(version: str, pipelines: list[str], environment: str) -> tuple[Wo
 
 
 def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str], None]) -> Reproduction:
-    """Train the version again with the code that runs here, and compare its files with those in the registry."""
-    from training_image.reproduce import train_again  # noqa: PLC0415  scikit-learn takes a second to load
+    """Train the version again with the code that runs here, and compare its files with those in the registry.
 
+    It trains in a process of its own: the numeric kernels are those of a training task, whatever this shell sets.
+    """
     registry = ModelRegistry(bench.models, bench.pipeline)
     recorded = {name: registry.file(model, name) for name in model.manifest["files"]}
     code = code_sha256(Path(contender.__file__).resolve().parents[1])
-    manifest, files = train_again(model.manifest, bench.data, code=code, report=report)
+    store = DatasetStore(bench.data, bench.pipeline)
+    keys = [key for version in model.manifest["datasets"] for key in store.keys(version)]
+    manifest, files = train_apart(model.manifest, bench.data, keys, code=code, report=report)
     return compare(model.manifest, recorded, manifest, files)
 
 

@@ -1,0 +1,81 @@
+"""The numeric kernels of a training, chosen by this project and not by the machine that it happens to run on.
+
+OpenBLAS and numpy look at the processor when they are loaded and take the fastest code that it runs. Another kernel
+adds in another order, and its sums differ in the last digit: the same rows would give a model of other bytes on the
+next processor that Fargate hands out, or in a shell that sets OPENBLAS_CORETYPE. So whoever starts a training sets
+these variables in the environment of its process, over what the machine has.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+X86_64_V3 = frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"})
+"""What the x86 kernels need of a processor, by Linux's names: Intel's servers since 2013, AMD's since 2017."""
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""How a sum is divided among threads shows in its last digits too."""
+
+KERNELS: Mapping[str, Mapping[str, str]] = {
+    "x86_64": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
+    "aarch64": {"OPENBLAS_CORETYPE": "ARMV8"},
+}
+"""By architecture. Of numpy's code for x86, the newest that is left is that for AVX2. Another architecture chooses for
+itself."""
+
+REPLACED = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES",
+            "GLIBC_TUNABLES")  # fmt: skip
+"""Variables that choose kernels, threads, or the C library's code by the processor."""
+
+
+def instructions(cpu_info: Path = CPU_INFO) -> frozenset[str] | None:
+    """The instruction sets of the processor, as Linux names them; None where it does not say."""
+    try:
+        listed = [line.partition(":")[2] for line in cpu_info.read_text().splitlines() if line.startswith("flags")]
+    except OSError:
+        return None
+    return frozenset(listed[0].split()) if listed else None
+
+
+def with_pinned_kernels(
+    variables: Mapping[str, str], *, architecture: str = "", known: frozenset[str] | None = None
+) -> dict[str, str]:
+    """The environment of a process that trains: the machine's, with the kernels that every training has.
+
+    A processor that lacks what they need keeps its own choice; the manifest says what ran (`machine_kernels`), and
+    `contender reproduce` names it as the reason of a difference.
+
+    Parameters
+    ----------
+    architecture, known : of the processor, and its instruction sets; asked of this machine where they are left out.
+
+    Examples
+    --------
+    >>> known = X86_64_V3 | {"avx512f"}
+    >>> found = with_pinned_kernels({"A": "b", "OPENBLAS_CORETYPE": "Zen"}, architecture="x86_64", known=known)
+    >>> found["A"], found["OPENBLAS_CORETYPE"], found["OPENBLAS_NUM_THREADS"]
+    ('b', 'Haswell', '1')
+    >>> with_pinned_kernels({"OPENBLAS_CORETYPE": "Zen"}, architecture="x86_64", known=frozenset({"sse2"}))
+    {'OPENBLAS_NUM_THREADS': '1'}
+    """
+    kept = {name: value for name, value in variables.items() if name not in REPLACED}
+    architecture = architecture or platform.machine()
+    known = instructions() if known is None else known
+    runs = architecture != "x86_64" or known is None or known >= X86_64_V3
+    return {**kept, **ONE_THREAD, **(KERNELS.get(architecture, {}) if runs else {})}
+
+
+def machine_kernels() -> dict[str, str]:
+    """What this process computes with: OpenBLAS's kernel, numpy's instruction set, the C library (its exp and log)."""
+    # Imported where they are used: who only starts a training needs none of them.
+    from numpy.lib.introspect import opt_func_info  # noqa: PLC0415
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    loaded = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    blas = {str(each.get("architecture", each["internal_api"])) for each in loaded}
+    (simd,) = {found["current"] for found in opt_func_info(func_name="^exp$", signature="float64")["exp"].values()}
+    return {"blas": ", ".join(sorted(blas)), "simd": str(simd), "libc": " ".join(platform.libc_ver()).strip()}
