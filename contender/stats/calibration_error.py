@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from contender.stats.metrics import BINARY, MULTICLASS, REGRESSION, Floats, Integers, Metric, task_of
-from contender.stats.sums import product
+from contender.stats.sums import matrix_product
 
 MAX_BINS = 10
 ROWS_PER_BIN = 20
@@ -54,7 +54,7 @@ def calibration_error_of_groups(y: Floats, predictions: Floats, group: Integers,
     bins, groups = int(row_bin.max(initial=0)) + 1, counts.shape[1]
     cell = group * bins + row_bin
     sums = [np.bincount(cell, term, groups * bins).reshape(groups, bins) for term in terms]
-    return _reliability(np.stack([product(counts, each) for each in sums]))
+    return _reliability(np.stack([matrix_product(counts, each) for each in sums]))
 
 
 def _terms(y: Floats, predictions: Floats) -> tuple[Integers, tuple[Floats, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import InvalidInputError
-from contender.stats.sums import product
+from contender.stats.sums import matrix_product
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -295,7 +295,7 @@ def _additive(
         totals = counts @ np.bincount(group, minlength=size)
         values = np.full(len(counts), np.nan)
         filled = totals > 0.0
-        values[filled] = finish(product(counts[filled], sums) / totals[filled, None])
+        values[filled] = finish(matrix_product(counts[filled], sums) / totals[filled, None])
         return values
 
     return rows, groups

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def product(left: Floats, right: Floats) -> Floats:
+def matrix_product(left: Floats, right: Floats) -> Floats:
     """The matrix product (r, m) of (r, g) and (g, m), added up in the same order everywhere.
 
     `left @ right` leaves the order to a BLAS library, which has a kernel for each kind of processor. `numpy.einsum` is
@@ -16,7 +16,7 @@ def product(left: Floats, right: Floats) -> Floats:
 
     Examples
     --------
-    >>> product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])).tolist()
+    >>> matrix_product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])).tolist()
     [[11.0]]
     """
     result: Floats = np.einsum("rg,gm->rm", left, right)

@@ -31,7 +31,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.stats.sums import product
+from contender.stats.sums import matrix_product
 from training_image.evidence.trees import LEAF, Ensemble, Tree
 
 Floats = NDArray[np.float64]
@@ -124,7 +124,7 @@ def tree_values(ensemble: Ensemble, matrix: Matrix, paths: Sequence[Paths] | Non
     values = np.zeros((len(matrix), features, len(ensemble.start)))
     expected = ensemble.start.copy()
     for tree, own in zip(ensemble.trees, paths or map(paths_of, ensemble.trees), strict=True):
-        expected += product(own.share.prod(axis=1)[None, :], own.value)[0]
+        expected += matrix_product(own.share.prod(axis=1)[None, :], own.value)[0]
         if not own.feature.shape[1]:
             continue
         rows = max(1, _CELLS // (len(own.value) * own.points))
@@ -153,7 +153,7 @@ def _of_paths(tree: Tree, paths: Paths, matrix: Matrix) -> Floats:
         for feature in np.unique(paths.feature[:, place]):
             if feature != LEAF:
                 own = paths.feature[:, place] == feature
-                values[feature] += product(changes[own].T, paths.value[own])
+                values[feature] += matrix_product(changes[own].T, paths.value[own])
     return values.transpose(1, 0, 2)
 
 

@@ -10,7 +10,9 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -164,3 +166,16 @@ def test_the_graph_is_served_as_any_other() -> None:
 
     assert answers.shape == (600, 2)
     assert answers.sum(axis=1) == pytest.approx(np.ones(600), abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "linear"])
+@pytest.mark.parametrize(("task", "method"), [("binary", "sigmoid"), ("multiclass", "temperature")])
+def test_scikit_learn_calibrates_to_the_same_probabilities(estimator: str, task: str, method: str) -> None:
+    pipeline = trained(estimator, task)
+    rows, truth = rows_of(task, seed=9)
+    parameters = fit_calibration(log_scores(pipeline, rows, EXACT), truth)
+    assert parameters is not None
+    theirs = CalibratedClassifierCV(FrozenEstimator(pipeline), method=method).fit(rows, truth)
+
+    ours = Calibrated(pipeline, parameters, EXACT).predict_proba(rows)
+    np.testing.assert_allclose(ours, theirs.predict_proba(rows), atol=1e-4)  # both stop searching at some point
