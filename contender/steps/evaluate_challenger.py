@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.compare import Comparison as Compared
 from contender.comparison.evaluate import (
     answers_of_both,
     datasets_with_unseen_rows,
@@ -50,41 +51,20 @@ def evaluate_challenger(
     clock : in seconds, for the time that a prediction takes.
     """
     run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
-    config, folder = run.config, run.folder
-    challenger = run.registry.read(_challenger_version(state, folder))
+    challenger = run.registry.read(_challenger_version(state, run.folder))
     current = run.pointer()
     champion = run.champion(current.pointer) if current is not None else None
     if champion is not None and challenger.version == champion.version:
         return _champion_itself(challenger, run.run_id)
     rows, looks = _unseen(run, challenger, champion), run.judgements.read()
-    mine = _timed(run.candidate(challenger), rows, clock)
-    theirs = _timed(run.candidate(champion), rows, clock) if champion is not None else None
-    answered = answers_of_both(config, rows, mine, theirs)
-    found = judge(
-        config,
-        rows,
-        mine,
-        theirs,
-        answered=answered,
-        earlier=earlier_comparisons(
-            [run.registry.read(version).manifest for version in run.registry.versions()],
-            champion.manifest if champion is not None else None,
-            challenger.manifest,
-            judgements=looks,
-            run_id=run.run_id,
-        ),
-        metric=import_metric(config),
-        seed=config.training.seed,
-    )
-    versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
-    folder.write(COMPARISON, found.to_dict() | versions)
-    folder.write(CURVES, side_by_side(answered) | versions)
+    found = _compare(run, challenger, champion, rows, looks, metric=import_metric(run.config), clock=clock)
     run.judgements.write(judgement_of(challenger.manifest, run.run_id, found.verdict, rows))
     if found.difference is not None:
         emit("Improvement", found.difference)
+    rollout = run.config.rollout
     return Comparison(
         verdict=found.verdict,
-        reason=f"{_said_before(state, folder, challenger, looks, len(rows))} {found.reason}".strip(),
+        reason=f"{_said_before(state, run.folder, challenger, looks, len(rows))} {found.reason}".strip(),
         challenger=challenger.version,
         challenger_manifest_sha256=challenger.manifest_sha256,
         champion=champion.version if champion else None,
@@ -93,11 +73,38 @@ def evaluate_challenger(
         difference=found.difference,
         low=found.low,
         high=found.high,
-        needs_approval=asks_a_person(
-            found.verdict, config.rollout, drift=state.drift, waited=bool(state.to_judge_again)
-        ),
-        approval_seconds=config.rollout.approval_seconds,
+        needs_approval=asks_a_person(found.verdict, rollout, drift=state.drift, waited=bool(state.to_judge_again)),
+        approval_seconds=rollout.approval_seconds,
     )
+
+
+def _compare(
+    run: ScoringRun,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    rows: Table,
+    looks: Sequence[Judgement],
+    *,
+    metric: Metric | None,
+    clock: Callable[[], float],
+) -> Compared:
+    """Ask both models about the rows, and write down the comparison and the curves."""
+    mine = _timed(run.candidate(challenger), rows, clock)
+    theirs = _timed(run.candidate(champion), rows, clock) if champion is not None else None
+    answered = answers_of_both(run.config, rows, mine, theirs)
+    earlier = earlier_comparisons(
+        [run.registry.read(version).manifest for version in run.registry.versions()],
+        champion.manifest if champion is not None else None,
+        challenger.manifest,
+        judgements=looks,
+        run_id=run.run_id,
+    )
+    seed = run.config.training.seed
+    found = judge(run.config, rows, mine, theirs, answered=answered, earlier=earlier, metric=metric, seed=seed)
+    versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
+    run.folder.write(COMPARISON, found.to_dict() | versions)
+    run.folder.write(CURVES, side_by_side(answered) | versions)
+    return found
 
 
 def _challenger_version(state: RunState, folder: RunFolder) -> str:
