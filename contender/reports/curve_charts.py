@@ -9,6 +9,7 @@ from typing import Any
 from contender.formatting import figure
 from contender.reports import html as pages
 from contender.reports import small_charts
+from contender.reports.interval_chart import IntervalRow, intervals
 
 Curves = Mapping[str, Any]
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -105,12 +106,12 @@ def _areas(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator
         return
     rare_first = sorted(challenger["auc"], key=lambda each: each["rows"])[:MOST_CLASSES]
     theirs = {each["label"]: each["auc"] for each in champion["auc"]} if champion else {}
-    rows: list[small_charts.IntervalRow] = []
+    rows: list[IntervalRow] = []
     for each in rare_first:
         rows.append((str(each["label"]), each["auc"], None, None, CHALLENGER))
         if champion:
             rows.append(("", theirs.get(each["label"]), None, None, CHAMPION))
-    picture = small_charts.intervals(f"{prefix}areas", "One-vs-rest AUC", rows)
+    picture = intervals(f"{prefix}areas", "One-vs-rest AUC", rows)
     yield pages.figure(_caption("One-vs-rest AUC", "By class, the rarest first", champion), picture)
 
 

@@ -19,8 +19,8 @@ from contender.serving.requests import MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS
 _JSON = "application/json"
 
 _GATEWAY_REFUSES = {
-    "iam": "The request is not signed, or whoever signed it may not call this API (`execute-api:Invoke`).",
-    "api_key": "The header `x-api-key` is missing or has another key than the stack's secret.",
+    "iam": "The request is not signed, or its signer is not allowed to call this API (`execute-api:Invoke`).",
+    "api_key": "The header `x-api-key` is missing or is not the key in the stack's secret.",
 }
 
 
@@ -47,10 +47,10 @@ def document(manifest: Mapping[str, Any], policy: ServingPolicy, *, url: str = "
             "title": f"Predictions of {manifest['pipeline']}",
             "version": manifest["version"],
             "description": (
-                f"Predicts `{manifest['target']}` ({manifest['task']}). The document describes model version "
-                f"{manifest['version']}; another version may take other features, and `GET /openapi.json` always "
-                'describes the one that answers. Errors of the API have the body `{"error": text}`; those that API '
-                'Gateway answers by itself (403, 429, some 413) have `{"message": text}`.'
+                f"Predicts `{manifest['target']}` ({manifest['task']}). This document describes model version "
+                f"{manifest['version']}. Other versions may have other features; `GET /openapi.json` always describes "
+                'the version that serves. Errors of the API have the body `{"error": text}`; those of API Gateway '
+                'itself (403, 429, some 413) have `{"message": text}`.'
             ),
         },
         "servers": [{"url": url}],
@@ -67,27 +67,27 @@ def _security(policy: ServingPolicy) -> Schema:
             "in": "header",
             "name": "Authorization",
             "x-amazon-apigateway-authtype": "awsSigv4",
-            "description": "AWS Signature Version 4 for `execute-api`, as SDKs and `curl --aws-sigv4` sign.",
+            "description": "AWS Signature Version 4 for `execute-api`, as AWS SDKs and `curl --aws-sigv4` send.",
         }
     return {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The key in the stack's secret."}
 
 
 def _paths(policy: ServingPolicy) -> Schema:
     operation = partial(_operation, policy)
-    no_model = {503: "The pipeline has no champion yet, or the first one could not be loaded; try again."}
+    no_model = {503: "There is no champion yet, or it could not be loaded; retry later."}
     return {
         "/v1/predict": {
             "post": operation(
                 "predict",
-                "Predict one row or many",
-                f"1 to {policy.max_rows} rows, answered at once and in their order. With a `key`, a caller is answered "
-                "by one and the same model version while a challenger is on trial. With `contributions`, of at most "
-                f"{MAX_CONTRIBUTION_ROWS} rows, each prediction says what each feature contributed to it.",
+                "Predict one or more rows",
+                f"1 to {policy.max_rows} rows, predicted at once and in order. With a `key`, a caller always gets "
+                "the same model version during a trial. With `contributions`, for at most "
+                f"{MAX_CONTRIBUTION_ROWS} rows, each prediction includes the contribution of each feature.",
                 {200: _answer("The predictions.", "Prediction")},
                 body="PredictRequest",
                 problems={
-                    409: "Contributions were asked for, and this model version has no typical row to measure them by.",
-                    422: "The model has no finite prediction for a row that is far from all it was trained on.",
+                    409: "Contributions were requested, but this model version has no typical row to compare with.",
+                    422: "The prediction is not finite: a row is far outside of the training data.",
                     **no_model,
                 },
             )
@@ -95,32 +95,32 @@ def _paths(policy: ServingPolicy) -> Schema:
         "/v1/predict-async": {
             "post": operation(
                 "predictLater",
-                "Have rows predicted later, once per key",
+                "Predict rows asynchronously, once per key",
                 f"1 to {min(MAX_ASYNC_ROWS, policy.max_rows)} rows and at most 200 kB. The same key with the same rows "
-                "gives the same id again and is predicted once; with other rows it is refused. Requests of one `group` "
-                "are predicted in their order. The answer is found under the id.",
+                "returns the same id and is predicted once; with other rows it is refused. Requests of one `group` "
+                "are predicted in order. Fetch the result by its id.",
                 {
-                    202: _answer("Taken, or taken before.", "Queued")
+                    202: _answer("Queued, now or before.", "Queued")
                     | {
                         "headers": {
-                            "location": {"description": "Where the answer will be.", "schema": {"type": "string"}}
+                            "location": {"description": "Where the result will be.", "schema": {"type": "string"}}
                         }
                     }
                 },
                 body="AsyncRequest",
                 problems={
                     409: "The key was used for other rows.",
-                    503: no_model[503] + " Or the queue cannot be reached; send it again with the same key.",
+                    503: no_model[503] + " Or the queue is unavailable; retry with the same key.",
                 },
             )
         },
         "/v1/predictions/{id}": {
             "get": operation(
                 "lookUp",
-                "A prediction by its id, or all of a request by the request's",
-                f"Kept for {policy.keep_days} days, and found within about a minute after the answer. With the ground "
-                "truth that came by feedback.",
-                {200: _answer("What is kept.", "Kept")},
+                "Get a prediction by its id, or all predictions of a request",
+                f"Kept for {policy.keep_days} days; available about a minute after the answer. Includes the label, if "
+                "feedback has delivered one.",
+                {200: _answer("The logged predictions.", "Kept")},
                 parameters=[
                     {
                         "name": "id",
@@ -132,34 +132,33 @@ def _paths(policy: ServingPolicy) -> Schema:
                     }
                 ],
                 problems={
-                    400: "It is no such id.",
-                    404: "Nothing is kept under this id: unknown, expired, or left out by sampling.",
-                    413: "All predictions of the request together are too large; ask for them one by one.",
-                    503: "The table cannot be reached; try again.",
+                    400: "The id is malformed.",
+                    404: "No prediction has this id: it is unknown, expired, or was not sampled.",
+                    413: "The predictions of the request are too large together; get them one by one.",
+                    503: "The table is unavailable; retry.",
                 },
             )
         },
         "/v1/feedback": {
             "post": operation(
                 "giveFeedback",
-                "Say what turned out to be true",
-                f"1 to {MAX_ITEMS} items, by prediction id. Late labels are welcome for {policy.keep_days} days, and "
-                "repeated ones: the last one counts. Items that cannot be taken are named with the reason, the others "
-                "are taken; when none can be taken the answer is 422, with the same list. Whether a prediction is "
-                "known is found out later.",
-                {202: _answer("Taken.", "FeedbackTaken")},
+                "Send labels (ground truth)",
+                f"1 to {MAX_ITEMS} items, by prediction id, up to {policy.keep_days} days after the prediction. A "
+                "repeated label replaces the earlier one. Invalid items are listed with their reasons and the others "
+                "are accepted; if all are invalid, the status is 422. Whether a prediction exists is checked later.",
+                {202: _answer("Accepted.", "FeedbackTaken")},
                 body="FeedbackRequest",
                 problems={
-                    422: "No item can be taken; `refused` says why of each.",
-                    503: no_model[503] + " Or the queue cannot be reached; send all items again.",
+                    422: "No item is valid; `refused` has the reason of each.",
+                    503: no_model[503] + " Or the queue is unavailable; send all items again.",
                 },
             )
         },
         "/v1/model": {
             "get": operation(
                 "model",
-                "The model version that answers",
-                "What it is, what it was trained on, how good it was, and since when it answers.",
+                "Get the model version that serves",
+                "Its features, training data and metrics, and since when it serves.",
                 {200: _answer("The champion.", "Model")},
                 problems=no_model,
             )
@@ -167,17 +166,17 @@ def _paths(policy: ServingPolicy) -> Schema:
         "/health": {
             "get": operation(
                 "health",
-                "Whether predictions are answered",
-                "Cheap: nothing is predicted.",
-                {200: _answer("They are.", "Health")},
+                "Check that predictions are served",
+                "Fast: nothing is predicted.",
+                {200: _answer("Predictions are served.", "Health")},
                 problems=no_model,
             )
         },
         "/openapi.json": {
             "get": operation(
                 "openapi",
-                "This document",
-                "Of the model version that answers now.",
+                "Get this document",
+                "For the model version that serves now.",
                 {200: {"description": "OpenAPI 3.1.", "content": {_JSON: {"schema": {"type": "object"}}}}},
                 problems=no_model,
             )
@@ -185,8 +184,8 @@ def _paths(policy: ServingPolicy) -> Schema:
         "/docs": {
             "get": operation(
                 "docs",
-                "This document as a page",
-                "It loads nothing from elsewhere.",
+                "Get this document as a page",
+                "The page loads no external resources.",
                 {200: {"description": "HTML.", "content": {"text/html": {"schema": {"type": "string"}}}}},
                 problems=no_model,
             )
@@ -195,8 +194,8 @@ def _paths(policy: ServingPolicy) -> Schema:
 
 
 _OF_ANY_BODY: Mapping[int, str] = {
-    400: "The body is not as it must be; the error names the field and the value.",
-    413: "The body, or the answer to it, is larger than can be passed on.",
+    400: "The body is invalid; the error names the field and the value.",
+    413: "The body or the response is too large.",
     415: "The content type is not `application/json` in UTF-8.",
 }
 
@@ -221,10 +220,8 @@ def _operation(
     refusals = {status: _problem(text) for status, text in sorted(problems.items())}
     gateway = {
         403: _refusal(_GATEWAY_REFUSES[policy.auth]),
-        429: _refusal(
-            f"More than {policy.requests_per_second} requests a second, or {policy.burst} at once; try again."
-        ),
-        500: _problem("The request failed inside the service, which is a defect of it; try again."),
+        429: _refusal(f"More than {policy.requests_per_second} requests per second, or {policy.burst} at once; retry."),
+        500: _problem("Internal error; retry."),
     }
     if policy.auth == "api_key":
         gateway[401] = _refusal("The header `x-api-key` is missing.")
@@ -246,13 +243,13 @@ def _refusal(description: str) -> Schema:
 
 
 def page(content: Mapping[str, Any], script: str, style: str) -> str:
-    """The document as one page that loads nothing from elsewhere.
+    """The document as one page without external resources.
 
     Parameters
     ----------
     script, style : Swagger UI's bundle.
     """
-    # What begins with < could end the script that the document stands in.
+    # A "<" could close the script element that holds the document.
     inline = json.dumps(content).replace("<", "\\u003c")
     title = content["info"]["title"].replace("&", "&amp;").replace("<", "&lt;")
     return f"""<!DOCTYPE html>

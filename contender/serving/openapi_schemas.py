@@ -27,7 +27,7 @@ def ref(name: str) -> Schema:
 
 
 def schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
-    """All that the document refers to."""
+    """All schemas that the document refers to."""
     row = _row(manifest)
     return {
         "Row": row,
@@ -47,7 +47,7 @@ def schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
             {
                 "prediction_id": _text(REQUEST_ID),
                 "status": {"enum": ["queued", "done", "failed"]},
-                "at": _or_null({"type": "string", "description": "When it was answered, ISO 8601 in UTC."}),
+                "at": _or_null({"type": "string", "description": "Time of the prediction, ISO 8601 in UTC."}),
                 "model_version": _or_null({"type": "string"}),
                 "variant": _or_null({"type": "string"}),
                 "error": _or_null({"type": "string"}),
@@ -63,8 +63,8 @@ def schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
         "Health": _object({"status": {"const": "ok"}, "model_version": {"type": "string"}}),
         "Problem": _object(
             {
-                "error": {"type": "string", "description": "What is wrong and what to do."},
-                "refused": {**_refused(), "description": "With feedback: each item and its reason."},
+                "error": {"type": "string", "description": "What is wrong and how to correct it."},
+                "refused": {**_refused(), "description": "For feedback: each refused item with its reason."},
             },
             required=["error"],
         ),
@@ -80,7 +80,7 @@ def _requests(example: Schema, policy: ServingPolicy) -> Schema:
             **_object(
                 {
                     "rows": {**rows, "maxItems": policy.max_rows},
-                    "key": {**key, "description": "The caller's own, such as a customer's id."},
+                    "key": {**key, "description": "Any text of the caller, such as a customer id."},
                     "contributions": {"type": "boolean", "default": False},
                 },
                 required=["rows"],
@@ -94,8 +94,8 @@ def _requests(example: Schema, policy: ServingPolicy) -> Schema:
             **_object(
                 {
                     "rows": {**rows, "maxItems": min(MAX_ASYNC_ROWS, policy.max_rows)},
-                    "key": {**key, "description": "Names this request: one key is predicted once."},
-                    "group": {**key, "description": "Requests of one group are predicted in order; else of one key."},
+                    "key": {**key, "description": "Idempotency key: each key is predicted once."},
+                    "group": {**key, "description": "Requests of one group are predicted in order. Default: the key."},
                 },
                 required=["rows", "key"],
             ),
@@ -114,11 +114,11 @@ def _feedback_request(manifest: Mapping[str, Any]) -> Schema:
                     "maxItems": MAX_ITEMS,
                     "items": _object(
                         {
-                            "prediction_id": {"type": "string", "description": "As an answer carried it."},
+                            "prediction_id": {"type": "string", "description": "The `prediction_id` of a prediction."},
                             "label": _label(manifest),
                             "observed_at": {
                                 "type": "string",
-                                "description": "When it was known, ISO 8601; UTC where it names no zone.",
+                                "description": "When the label was observed, ISO 8601; UTC if it has no time zone.",
                             },
                         },
                         required=["prediction_id", "label"],
@@ -155,13 +155,13 @@ def _row(manifest: Mapping[str, Any]) -> Schema:
     properties = {}
     for feature in manifest["features"]:
         if feature["kind"] == "numeric":
-            properties[feature["name"]] = {**number, "description": "A number; null where it is not known."}
+            properties[feature["name"]] = {**number, "description": "A number; null if unknown."}
         else:
             shown = ", ".join(feature.get("levels", ())[:8])
             properties[feature["name"]] = {
                 **category,
-                "description": "A category; null where it is not known, as which one counts that training has not seen."
-                + (f" Among the known ones: {shown}." if shown else ""),
+                "description": "A category; null if unknown. Levels that training has not seen count as unknown."
+                + (f" Known levels include: {shown}." if shown else ""),
             }
     return {**_object(properties), "examples": [example_row(manifest)]}
 
@@ -209,7 +209,7 @@ def _one(manifest: Mapping[str, Any], *, contributions: bool, kept: bool = False
     if kept:
         properties["row"] = {
             "type": ["object", "null"],
-            "description": "As it was sent, without what the policy drops or hashes.",
+            "description": "The row as sent, without columns that the policy drops or hashes.",
         }
         properties["label"] = {
             "oneOf": [
@@ -222,7 +222,7 @@ def _one(manifest: Mapping[str, Any], *, contributions: bool, kept: bool = False
                     }
                 ),
             ],
-            "description": "What turned out to be true, when that was observed, and when it came (ISO 8601).",
+            "description": "The label, when it was observed and when it was received (ISO 8601).",
         }
         required += ["row", "label"]
     return _object(properties, required=required)
@@ -233,10 +233,10 @@ def _contributions(manifest: Mapping[str, Any]) -> Schema:
     properties: Schema = {
         "typical": {
             "type": "number",
-            "description": "The prediction for a typical row, which this one is compared with.",
+            "description": "The prediction for the typical row, the baseline of the contributions.",
         },
-        "exact": {"type": "boolean", "description": "False: estimated by sampling, with these standard errors."},
-        "values": {**features, "description": "They add up to the prediction minus `typical`."},
+        "exact": {"type": "boolean", "description": "False: estimated by sampling, with `standard_errors`."},
+        "values": {**features, "description": "Their sum is the prediction minus `typical`."},
         "standard_errors": features,
     }
     required = ["typical", "exact", "values"]
@@ -245,7 +245,7 @@ def _contributions(manifest: Mapping[str, Any]) -> Schema:
         required.append("to_probability_of")
     return {
         **_object(properties, required=required),
-        "description": "Baseline Shapley values: what each feature's value, in place of the typical one, changes.",
+        "description": "Baseline Shapley values: the effect of each feature's value compared with the typical row's.",
     }
 
 
@@ -260,7 +260,7 @@ def _label(manifest: Mapping[str, Any]) -> Schema:
     return {
         "type": ["string", "number", "boolean"],
         "maxLength": MAX_TEXT,
-        "description": f"One of {', '.join(manifest['classes'])}; true and 1 are read as training read them.",
+        "description": f"One of {', '.join(manifest['classes'])}; booleans and numbers are read as in training.",
     }
 
 

@@ -84,12 +84,12 @@ def _picture(drawer: Callable[[Axes], None]) -> bytes:
 def _roc(axes: Axes, sides: Sides) -> None:
     axes.plot([0, 1], [0, 1], color="#cccccc", linewidth=1)
     _lines(axes, [(side, curves["roc"]) for side, curves in sides])
-    axes.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate")
+    axes.set(title="ROC curve", xlabel="false positive rate", ylabel="true positive rate")
 
 
 def _precision_recall(axes: Axes, sides: Sides) -> None:
     _lines(axes, [(side, curves["pr"]) for side, curves in sides])
-    axes.set(title="Precision and recall", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    axes.set(title="Precision-recall curve", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
 
 
 def _calibration(axes: Axes, sides: Sides) -> None:
@@ -110,14 +110,14 @@ def _confusion(axes: Axes, sides: Sides) -> None:
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
     axes.set_xticks(range(len(labels)), labels, rotation=45 if len(labels) > 4 else 0)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(title=f"Confusion matrix ({side})", xlabel="predicted", ylabel="true")
+    axes.set(title=f"Confusion matrix ({side})", xlabel="predicted", ylabel="actual")
 
 
 def _residuals(axes: Axes, sides: Sides) -> None:
     for side, curves in sides:
         axes.stairs(curves["residuals"]["counts"], curves["residuals"]["edges"], label=side, color=COLOURS[side])
     axes.axvline(0, color="#cccccc", linewidth=1)
-    axes.set(title="Residuals", xlabel="true − predicted", ylabel="rows")
+    axes.set(title="Residuals", xlabel="actual − predicted", ylabel="rows")
 
 
 def _predicted(axes: Axes, sides: Sides) -> None:
@@ -125,7 +125,7 @@ def _predicted(axes: Axes, sides: Sides) -> None:
     ends = [value for _side, found in bins for pair in found for value in pair]
     axes.plot([min(ends), max(ends)], [min(ends), max(ends)], color="#cccccc", linewidth=1)
     _lines(axes, bins, marker="o")
-    axes.set(title="Predicted and observed", xlabel="mean prediction", ylabel="mean observed")
+    axes.set(title="Predicted vs. actual", xlabel="mean predicted", ylabel="mean actual")
 
 
 def _lines(axes: Axes, sides: Sequence[tuple[str, Any]], marker: str = "") -> None:
@@ -142,7 +142,7 @@ def _learning_curve(axes: Axes, found: Sequence[Content]) -> None:
 
 def _rounds(axes: Axes, found: Sequence[Content]) -> None:
     _both_parts(axes, [each["round"] for each in found], found)
-    axes.set(title="Rounds", xlabel="round", ylabel="loss")
+    axes.set(title="Loss by boosting round", xlabel="round", ylabel="loss")
 
 
 def _both_parts(axes: Axes, steps: Sequence[float], found: Sequence[Content], marker: str = "") -> None:
@@ -156,7 +156,7 @@ def _search(axes: Axes, found: Sequence[Content]) -> None:
         if scored:
             x, y = [trial["number"] for trial in scored], [trial["score"] for trial in scored]
             axes.scatter(x, y, label=state, color=COLOURS[state], marker=marker)
-    axes.set(title="Search", xlabel="trial", ylabel="score")
+    axes.set(title="Hyperparameter search", xlabel="trial", ylabel="score")
 
 
 def _importance(axes: Axes, explanation: Content) -> None:
@@ -164,7 +164,7 @@ def _importance(axes: Axes, explanation: Content) -> None:
     values = [found["importance"] for found in ranked]
     axes.barh([str(found["feature"]) for found in ranked], values, color=COLOURS["holdout"], xerr=_errors(ranked))
     metric = explanation.get("metric", "metric")
-    axes.set(title="Permutation importance on the holdout", xlabel=f"how much worse the {metric} is without")
+    axes.set(title="Permutation importance on the holdout", xlabel=f"loss in {metric} when the feature is shuffled")
 
 
 def _errors(ranked: Sequence[Content]) -> tuple[list[float], list[float]]:

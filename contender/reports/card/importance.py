@@ -6,8 +6,8 @@ from html import escape
 
 from contender.formatting import percent
 from contender.reports import html as pages
-from contender.reports import small_charts
 from contender.reports.card.words import Content, first_upper, metric_title
+from contender.reports.interval_chart import intervals
 
 MOST_FEATURES = 20
 """Bars of a picture."""
@@ -24,12 +24,12 @@ def importance(manifest: Content, explanation: Content) -> str:
     figures = []
     if listed:
         rows = [(each["feature"], each["importance"], each["low"], each["high"], "p1") for each in listed]
-        picture = small_charts.intervals("permutation", "Permutation importance", rows[:MOST_FEATURES], from_zero=True)
+        picture = intervals("permutation", "Permutation importance", rows[:MOST_FEATURES], from_zero=True)
         said = f"loss in {metric_title(explanation['metric'])} when the feature is shuffled"
         figures.append(pages.figure(f"<b>Permutation importance</b> {escape(said)}", picture))
     if shap:
         bars = [(_with_direction(each), each["value"], None, None, "p2") for each in shap["mean_abs"]]
-        picture = small_charts.intervals("shap", "Mean absolute SHAP value", bars[:MOST_FEATURES], from_zero=True)
+        picture = intervals("shap", "Mean absolute SHAP value", bars[:MOST_FEATURES], from_zero=True)
         said = f"contribution to {_output(shap['unit'], manifest)}, {pages.count(shap['rows'], 'row')}"
         figures.append(pages.figure(f"<b>Mean absolute SHAP value</b> {escape(said)}", picture))
     against, reason = explanation.get("against"), explanation.get("shap_reason")

@@ -7,9 +7,9 @@ from html import escape
 
 from contender.formatting import figure, interval_figures
 from contender.reports import html as pages
-from contender.reports import small_charts
 from contender.reports.card.words import Content, first_upper, metric_title, which_is_better
 from contender.reports.curve_charts import curve_figures
+from contender.reports.interval_chart import intervals
 
 SPLITS = ("holdout", "validation", "training")
 
@@ -66,7 +66,7 @@ def slices(manifest: Content, evidence: Content) -> str:
     for position, (column, found) in enumerate(by_column.items()):
         rows = [(each["level"], each["value"], each["low"], each["high"], "p1") for each in found]
         marks = {f"overall {figure(overall)}": overall} if overall is not None else {}
-        picture = small_charts.intervals(f"slice-{position}", f"{metric_title(name)} by {column}", rows, marks=marks)
+        picture = intervals(f"slice-{position}", f"{metric_title(name)} by {column}", rows, marks=marks)
         smallest = min(found, key=lambda each: each["rows"])
         kind = "declared slice" if found[0].get("declared") else "categorical feature"
         least = f"smallest level: {escape(smallest['level'])} ({pages.count(smallest['rows'], 'row')})"

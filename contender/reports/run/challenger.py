@@ -9,9 +9,9 @@ from typing import Any
 from contender.formatting import duration, figure, interval_figures, percent
 from contender.pipeline.promotion_policy import GUARDS
 from contender.reports import html as pages
-from contender.reports import small_charts
 from contender.reports.curve_charts import curve_figures
 from contender.reports.html import details, fields, panels, section, signed, table
+from contender.reports.interval_chart import intervals
 from contender.reports.run import charts as run_charts
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.summary import metric_title
@@ -126,7 +126,7 @@ def _slices(found: Mapping[str, Any]) -> str:
 
     def draw(width: float) -> str:
         name = f"slices-{width:.0f}"
-        picture = small_charts.intervals(name, "Improvement by slice", rows, marks=marks, width=width)
+        picture = intervals(name, "Improvement by slice", rows, marks=marks, width=width)
         return picture.replace('class="small"', f'class="{pages.size(width)}"', 1)
 
     listed = [
@@ -205,7 +205,7 @@ def _overfit(run: RunEvidence, overfit: Mapping[str, Any]) -> str:
         return ""
     names = ("training", "validation", "holdout")
     rows = [(name, *found[name], "challenger") for name in names if found.get(name)]
-    picture = small_charts.intervals("overfit", f"{title} by split", rows)
+    picture = intervals("overfit", f"{title} by split", rows)
     return pages.figure(f"<b>Overfitting: training vs. holdout</b> {escape(title)}", picture)
 
 

@@ -9,9 +9,9 @@ from math import log1p
 from typing import Any
 
 from contender.formatting import percent
+from contender.reports.frame import Frame, tick_labels
 from contender.reports.html import both, size
 from contender.reports.line_chart import Plot, number, ticks, told_apart
-from contender.reports.small_charts import Frame, tick_labels
 
 WIDTH = 330.0
 LEVEL_ROW = 30.0

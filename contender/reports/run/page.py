@@ -197,7 +197,7 @@ def _drift(run: RunEvidence) -> str:
     content = f"<p>{escape(found['reason'])}</p>{LEGEND if pictures else ''}{panels(pictures, css='columns')}"
     more = _evidence(found.get("evidence")) + fields(
         {
-            "Joint distribution": escape((found.get("joint") or {}).get("reason", "")),
+            "Multivariate drift": escape((found.get("joint") or {}).get("reason", "")),
             "Estimated performance": escape((found.get("estimated") or {}).get("reason", "")),
             "Realised performance": escape((found.get("realised") or {}).get("reason", "")),
         }

@@ -228,7 +228,7 @@ def _drift(run: RunEvidence) -> Stage:
     return Stage(
         "Drift",
         "unsure",
-        ", ".join(told_apart(names[:2], MOST_CHARACTERS)) + rest if names else "joint distribution",
+        ", ".join(told_apart(names[:2], MOST_CHARACTERS)) + rest if names else "multivariate drift",
     )
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contender.reports.frame import tick_labels
+from contender.reports.interval_chart import intervals
 from contender.reports.line_chart import told_apart
-from contender.reports.small_charts import bars, confusion, curve, intervals, legend, tick_labels
+from contender.reports.small_charts import bars, confusion, curve, legend
 
 finite = st.floats(-1e9, 1e9, allow_nan=False)
 end = st.one_of(st.none(), finite)
