@@ -30,6 +30,7 @@ NAMES = {
     "machine.blas": "the BLAS kernel",
     "machine.simd": "numpy's instruction set",
     "machine.libc": "the C library",
+    "machine.level": "the processor's level",
     "trained_rows": "the number of training rows",
 }
 """What people call otherwise than the manifest does; packages and metrics have their own names."""

@@ -14,11 +14,13 @@ from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
 
-X86_64_V3 = frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"})
+X86_64_V3 = frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "sse2"})
 """What the x86 kernels need of a processor, by Linux's names: Intel's servers since 2013, AMD's since 2017."""
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """How a sum is divided among threads shows in its last digits too."""
+
+X86_64_V4 = X86_64_V3 | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
 
 KERNELS: Mapping[str, Mapping[str, str]] = {
     "x86_64": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
@@ -69,8 +71,22 @@ def with_pinned_kernels(
     return {**kept, **ONE_THREAD, **(KERNELS.get(architecture, {}) if runs else {})}
 
 
+def processor_level(known: frozenset[str] | None) -> str:
+    """What the processor's instruction sets are called together; empty where nobody says.
+
+    Examples
+    --------
+    >>> [processor_level(known) for known in (X86_64_V4, X86_64_V3, frozenset({"sse2"}), None)]
+    ['x86-64-v4', 'x86-64-v3', 'x86-64', '']
+    """
+    if known is None or "sse2" not in known:
+        return ""
+    return "x86-64-v4" if known >= X86_64_V4 else "x86-64-v3" if known >= X86_64_V3 else "x86-64"
+
+
 def machine_kernels() -> dict[str, str]:
-    """What this process computes with: OpenBLAS's kernel, numpy's instruction set, the C library (its exp and log)."""
+    """What this process computes with: OpenBLAS's kernel, numpy's instruction set, the C library (its exp and log), and
+    the processor's level, by which ONNX Runtime chooses: it cannot be told."""
     # Imported where they are used: who only starts a training needs none of them.
     from numpy.lib.introspect import opt_func_info  # noqa: PLC0415
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -78,4 +94,9 @@ def machine_kernels() -> dict[str, str]:
     loaded = [each for each in threadpool_info() if each["user_api"] == "blas"]
     blas = {str(each.get("architecture", each["internal_api"])) for each in loaded}
     (simd,) = {found["current"] for found in opt_func_info(func_name="^exp$", signature="float64")["exp"].values()}
-    return {"blas": ", ".join(sorted(blas)), "simd": str(simd), "libc": " ".join(platform.libc_ver()).strip()}
+    return {
+        "blas": ", ".join(sorted(blas)),
+        "simd": str(simd),
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "level": processor_level(instructions()),
+    }

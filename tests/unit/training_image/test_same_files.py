@@ -198,4 +198,4 @@ def test_a_variable_that_would_choose_otherwise_is_taken_away() -> None:
 
 @pytest.mark.skipif(not CPU_INFO.exists(), reason="only Linux lists them there")
 def test_a_manifest_says_what_ran() -> None:
-    assert set(machine_kernels()) == {"blas", "simd", "libc"}
+    assert set(machine_kernels()) == {"blas", "simd", "libc", "level"}
