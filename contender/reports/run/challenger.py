@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from contender.formatting import duration, figure, interval_figures, percent
+from contender.formatting import difference, duration, figure
 from contender.pipeline.promotion_policy import GUARDS
 from contender.reports import html as pages
 from contender.reports.curve_charts import curve_figures
@@ -51,15 +51,16 @@ def compared(run: RunEvidence) -> str:
 
 
 def _difference_in_words(found: Mapping[str, Any]) -> str:
-    """The improvement with its interval; one below the last digit that the interval is worth is none."""
-    value = found["difference"]
-    low, high, size = (
-        text.replace("-", "−") for text in interval_figures(found["low"], found["high"], size=abs(value))
+    """Whether the interval excludes zero, then both models' metric and the improvement with the interval."""
+    value, low, high = found["difference"], found["low"], found["high"]
+    word = "Better" if low > 0.0 else "Worse" if high < 0.0 else "No significant difference"
+    opponent = (
+        figure(found["champion"]) if found["against"] == "champion" else f"the baseline's {figure(found['baseline'])}"
     )
-    shown = bool(size.strip("0.,"))
-    word = "No difference" if not shown else f"Better by {size}" if value > 0.0 else f"Worse by {size}"
-    of_what = "" if shown and value > 0.0 else " of the improvement"
-    return f"<b>{word}</b> {percent(found['confidence'])} CI{of_what} {low} to {high}"
+    named = "" if found["greater_is_better"] else "improvement "
+    improvement = difference(value, low, high, confidence=found["confidence"])
+    scores = f"{metric_title(found)} {figure(found['challenger'])} vs. {opponent} ({named}{improvement})"
+    return f"<b>{word}</b> {escape(scores)}"
 
 
 def _scores(found: Mapping[str, Any]) -> str:

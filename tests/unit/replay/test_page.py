@@ -65,10 +65,7 @@ def test_every_picture_is_named_and_described_by_something_that_is_there_once() 
 
 def test_the_page_says_what_happened_in_words_and_with_every_reason() -> None:
     found = read(page(example()))
-    assert (
-        "Contender: 2 retrains vs. 2 for always retraining; area under the ROC curve 0.8500 vs. 0.8500 (−0.0100)."
-        in found.text
-    )
+    assert "Contender: 2 retrains vs. 2 for always retraining; AUC 0.8500 vs. 0.8500 (−0.0100)." in found.text
     for i in range(5):
         assert f"because of {i}" in found.text
     assert "3 rows without a readable time excluded." in found.text

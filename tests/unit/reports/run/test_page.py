@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from contender.formatting import figure, interval_figures
+from contender.formatting import difference as improvement_in_words
+from contender.formatting import figure
 from contender.ports import ApprovalRequest
 from contender.reports.run.charts import difference
 from contender.reports.run.cost import costs
@@ -139,8 +140,8 @@ def test_what_drifted_is_drawn_before_and_now() -> None:
 def test_the_difference_is_drawn_beside_what_was_asked_for_and_every_check_is_named() -> None:
     compared, text = COMPARED, page(promoted())
     assert "required for promotion" in text
-    low, high, size = interval_figures(compared["low"], compared["high"], size=compared["difference"])
-    assert f"Better by {size}</b> 95 % CI {low} to {high}" in text
+    improvement = improvement_in_words(compared["difference"], compared["low"], compared["high"], confidence=0.95)
+    assert f"<b>Better</b> {METRIC} {AFTER} vs. {BEFORE} ({improvement})" in text
     for name in ("enough data", "no slice worse", "latency within limit"):
         assert text.count(f"{name}") >= 2  # at a glance and with its reason
     assert compared["slices_no_worse"]["slices"][0]["reason"] in text
@@ -270,19 +271,22 @@ def test_files_that_somebody_has_to_look_at_come_first_and_many_are_folded() -> 
 
 
 @pytest.mark.parametrize(
-    ("difference", "low", "high", "said"),
+    ("difference", "low", "high", "word", "improvement"),
     [
-        (-0.0004, -0.19, 0.05, "No difference"),
-        (0.0, 0.0, 0.0, "No difference"),
-        (-0.04, -0.19, 0.05, "Worse by 0.04"),
-        (0.04, -0.01, 0.15, "Better by 0.04"),
-        (2502.0, 2283.0, 2748.0, "Better by 2,502"),
+        (-0.0004, -0.19, 0.05, "No significant difference", "0.00, 95 % CI −0.19 to 0.05"),
+        (0.0, 0.0, 0.0, "No significant difference", "0, 95 % CI 0 to 0"),
+        (-0.04, -0.19, 0.05, "No significant difference", "−0.04, 95 % CI −0.19 to 0.05"),
+        (-0.1, -0.19, -0.05, "Worse", "−0.10, 95 % CI −0.19 to −0.05"),
+        (2502.0, 2283.0, 2748.0, "Better", "+2,502, 95 % CI 2,283 to 2,748"),
     ],
 )
-def test_a_difference_below_the_last_digit_is_none(difference: float, low: float, high: float, said: str) -> None:
+def test_the_interval_decides_whether_there_is_a_difference(
+    difference: float, low: float, high: float, word: str, improvement: str
+) -> None:
     run = promoted()
     compared = {**COMPARED, "difference": difference, "low": low, "high": high}
-    assert f"<b>{said}</b>" in page(replace(run, reports={**run.reports, "comparison": compared}))
+    text = page(replace(run, reports={**run.reports, "comparison": compared}))
+    assert f"<b>{word}</b> {METRIC} {AFTER} vs. {BEFORE} ({improvement})" in text
 
 
 @pytest.mark.parametrize("width", [380.0, 1040.0])
