@@ -17,7 +17,7 @@ from contender.drift.joint.domain_classifier import Kind
 from contender.drift.performance.calibration import Calibration, fit_calibration
 from contender.drift.performance.estimate import EstimateCheck, EstimatedPerformance, check_estimate, estimate
 from contender.drift.profiles.counting import count_profile, fit_profile
-from contender.drift.profiles.grid import Grid, NumericGrid, ProfileGrid
+from contender.drift.profiles.grid import ProfileGrid
 from contender.drift.profiles.packing import packed, unpacked
 from contender.drift.profiles.profile import Profile
 from contender.pipeline.config import PipelineConfig
@@ -285,15 +285,9 @@ def in_time_order(table: Table) -> Table:
 def sample_rows(grid: ProfileGrid, table: Table, blocks: Column | None) -> RowSample:
     """Rows as cells of the grid's features."""
     features = [column for column in grid.columns if column.role == "feature"]
-    codes = np.stack([_codes(column, table) for column in features], axis=1)
+    codes = np.stack([column.codes(column.values_of(table)) for column in features], axis=1)
     names = tuple(column.name for column in features)
     return RowSample(names, codes, None if blocks is None else tuple(map(str, blocks.tolist())))
-
-
-def _codes(column: Grid, table: Table) -> NDArray[np.uint8]:
-    if isinstance(column, NumericGrid):
-        return column.codes(np.asarray(table[column.name], dtype=np.float64))
-    return column.codes(table.categories(column.name))
 
 
 def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:

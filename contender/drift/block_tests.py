@@ -9,7 +9,8 @@ import numpy as np
 
 from contender.drift.block_ranks import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
 from contender.drift.blocks import Units
-from contender.drift.profiles.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid
+from contender.drift.profiles.cell_lookup import Floats, Integers
+from contender.drift.profiles.grid import CategoricalGrid, Grid, NumericGrid
 from contender.drift.report import Aspect, FeatureDrift
 from contender.drift.sequential_evidence import Surprise
 from contender.drift.wording import display_name

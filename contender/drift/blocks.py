@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contender.drift.profiles.grid import Integers
+from contender.drift.profiles.cell_lookup import Integers
 from contender.drift.profiles.profile import Profile
 
 SMALLEST_SHARE = 0.25

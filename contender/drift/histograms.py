@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from contender.drift.profiles.cell_lookup import Floats
 from contender.drift.profiles.counts import Counts
-from contender.drift.profiles.grid import UNSEEN, CategoricalGrid, Floats, NumericGrid
+from contender.drift.profiles.grid import UNSEEN, CategoricalGrid, NumericGrid
 from contender.drift.profiles.profile import Profile
 from contender.drift.report import DriftReport
 from contender.drift.wording import display_name

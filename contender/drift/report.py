@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from contender.drift.joint.detect import JointDrift
-from contender.drift.profiles.grid import Role
+from contender.drift.profiles.columns import Role
 
 Verdict: TypeAlias = Literal["drifted", "stable", "too few rows"]
 Aspect: TypeAlias = Literal["values", "missing"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contender.drift.profiles.grid import Role
 from contender.errors import InvalidInputError
 from contender.table import Categories, Table
 
+Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
 Numbers: TypeAlias = NDArray[Any]
 """Floats, or signed whole numbers as they came."""
 Values: TypeAlias = Numbers | Categories

@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from contender.drift.profiles.cell_lookup import Integers
 from contender.drift.profiles.columns import (
     LABEL,
     LOSS,
     PREDICTION,
-    Numbers,
+    Role,
     Values,
     categorical_values,
     extra_columns,
     numeric_values,
 )
-from contender.drift.profiles.counts import OTHER_EXAMPLES, Blocks, Counts
-from contender.drift.profiles.grid import CategoricalGrid, Floats, Grid, Integers, NumericGrid, ProfileGrid, Role
+from contender.drift.profiles.counts import Blocks, Counts
+from contender.drift.profiles.grid import Grid, ProfileGrid
 from contender.drift.profiles.grid_fitting import fit_categorical, fit_numeric
 from contender.drift.profiles.profile import Profile
 from contender.errors import InvalidInputError
 from contender.table import Categories, Table
 
 MAX_CELLS = 5500
-SHORT_RANGE = 65_536
-"""Whole numbers within a range this short are counted one by one, and looked up once each."""
 
 
 def fit_profile(
@@ -131,14 +129,12 @@ def count_profile(
     by_block: dict[str, Integers] = {}
     for column in grid.columns:
         if column.role == "feature":
-            values_of = numeric_values if isinstance(column, NumericGrid) else categorical_values
-            values: Values = values_of(table, column.name)
+            values: Values = column.values_of(table)
         elif column.name in extra:
             values = extra[column.name][1]
         else:
             continue
-        _check_kind(column, values)
-        counts[column.name] = _count(column, values)
+        counts[column.name] = column.count_values(values)
         if numbered is not None and numbered.labels:
             by_block[column.name] = numbered.count_cells(column, values)
     return Profile(grid, len(table), counts, Blocks(numbered.labels, by_block) if by_block and numbered else Blocks())
@@ -164,65 +160,5 @@ class _NumberedBlocks:
         """(blocks, block cells + 1) how often each cell was hit; the last is rows without a value."""
         width = len(grid.block_starts) + 1
         # A missing value's code is the largest of all, above the cells.
-        places = np.minimum(_codes(grid, values), width - 1) + self.of_row * width
+        places = np.minimum(grid.codes(values), width - 1) + self.of_row * width
         return np.bincount(places, minlength=len(self.labels) * width).reshape(-1, width)
-
-
-def _check_kind(grid: Grid, values: Values) -> None:
-    if isinstance(grid, NumericGrid) == isinstance(values, Categories):
-        kinds = ("numbers", "categories") if isinstance(grid, NumericGrid) else ("categories", "numbers")
-        raise InvalidInputError(f"{grid.name} must hold {kinds[0]} as in the reference, but got {kinds[1]}")
-
-
-def _count(grid: Grid, values: Values) -> Counts:
-    if isinstance(grid, NumericGrid) and not isinstance(values, Categories):
-        return _count_floats(grid, values) if values.dtype.kind == "f" else _count_whole(grid, values)
-    assert isinstance(grid, CategoricalGrid)
-    assert isinstance(values, Categories)
-    return _count_categorical(grid, values)
-
-
-def _codes(grid: Grid, values: Values) -> NDArray[np.uint8]:
-    if isinstance(grid, CategoricalGrid):
-        assert isinstance(values, Categories)
-        return grid.codes(values)
-    assert not isinstance(values, Categories)
-    return grid.codes(values)
-
-
-def _count_whole(grid: NumericGrid, values: Numbers) -> Counts:
-    lowest, highest = (int(values.min()), int(values.max())) if len(values) else (0, SHORT_RANGE)
-    if highest - lowest >= SHORT_RANGE:
-        return _count_floats(grid, values.astype(np.float64))
-    times = np.bincount(np.subtract(values, lowest, dtype=np.int64))
-    hit = np.flatnonzero(times)
-    cells, total = grid.tally_of_few((hit + lowest).astype(np.float64), times[hit])
-    return Counts(cells, minimum=float(lowest), maximum=float(highest), total=total)
-
-
-def _count_floats(grid: NumericGrid, values: Floats) -> Counts:
-    finite, missing, infinite = values, 0, 0
-    # Any value that is not a number makes both of them not a number, and infinities are at the ends.
-    ends = _ends(values)
-    if not isfinite(sum(ends)):
-        finite = values[np.isfinite(values)]
-        missing, infinite = len(values) - len(finite), int(np.isinf(values).sum())
-        ends = _ends(finite)
-    if len(finite) == 0:
-        return Counts(np.zeros(grid.size, dtype=np.int64), missing, infinite)
-    cells, steps = grid.tally(finite, ends)
-    return Counts(cells, missing, infinite, *ends, total=steps)
-
-
-def _ends(values: Floats) -> tuple[float, float]:
-    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-
-
-def _count_categorical(grid: CategoricalGrid, values: Categories) -> Counts:
-    times = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)
-    cell = grid.cells_of(values.levels)
-    cells = np.bincount(cell, times[1:], minlength=grid.size).astype(np.int64)
-    others = (
-        [values.levels[i] for i in np.flatnonzero((cell == len(grid.levels)) & (times[1:] > 0))] if cells[-1] else []
-    )
-    return Counts(cells, int(times[0]), other_examples=tuple(sorted(others)[:OTHER_EXAMPLES]))

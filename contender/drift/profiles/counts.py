@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from contender.drift.profiles.grid import Floats, Integers
+from contender.drift.profiles.cell_lookup import Floats, Integers
 
 OTHER_EXAMPLES = 5
 

@@ -6,25 +6,26 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
-from typing import Any, Literal, TypeAlias
+from math import inf, isfinite
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.drift.profiles.cell_lookup import CellLookup, Scale, count_by_sorting, fit_lookup
+from contender.drift.profiles.cell_lookup import CellLookup, Floats, Integers, Scale, count_by_sorting, fit_lookup
+from contender.drift.profiles.columns import Numbers, Role, Values, categorical_values, numeric_values
+from contender.drift.profiles.counts import OTHER_EXAMPLES, Counts
 from contender.drift.profiles.packing import canonical, numbers_from_text, numbers_to_text
-from contender.table import Categories
-
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
-Role: TypeAlias = Literal["feature", "prediction", "loss", "label"]
+from contender.errors import InvalidInputError
+from contender.table import Categories, Table
 
 UNSEEN, OTHER = "(unseen)", "(other)"
 CHUNK_ROWS = 131_072
 """Values counted at once: few enough to keep memory small."""
 FEW_ROWS = 4_096
 """Fewer values are sorted instead, which is faster than going through all buckets."""
+SHORT_RANGE = 65_536
+"""Whole numbers within a range this short are counted one by one, and looked up once each."""
 BLOCK_CELLS = 64
 """Most cells of a block: a day of a thousand rows supports no finer distribution."""
 
@@ -94,6 +95,48 @@ class NumericGrid:
         """Mean of values whose `tally` had this total, each limited to ten ranges beyond the reference's."""
         return self.low + total / present * self.scale.step
 
+    def values_of(self, table: Table) -> Numbers:
+        """The column's values in a table."""
+        return numeric_values(table, self.name)
+
+    def count_values(self, values: Values) -> Counts:
+        """Count the column's values of any number of rows.
+
+        Raises
+        ------
+        InvalidInputError
+            When they are categories.
+        """
+        numbers = self._numbers(values)
+        return self._count_floats(numbers) if numbers.dtype.kind == "f" else self._count_whole(numbers)
+
+    def _numbers(self, values: Values) -> Numbers:
+        if isinstance(values, Categories):
+            raise InvalidInputError(f"{self.name} must hold numbers as in the reference, but got categories")
+        return values
+
+    def _count_floats(self, values: Floats) -> Counts:
+        finite, missing, infinite = values, 0, 0
+        # Any value that is not a number makes both of them not a number, and infinities are at the ends.
+        ends = _ends(values)
+        if not isfinite(sum(ends)):
+            finite = values[np.isfinite(values)]
+            missing, infinite = len(values) - len(finite), int(np.isinf(values).sum())
+            ends = _ends(finite)
+        if len(finite) == 0:
+            return Counts(np.zeros(self.size, dtype=np.int64), missing, infinite)
+        cells, steps = self.tally(finite, ends)
+        return Counts(cells, missing, infinite, *ends, total=steps)
+
+    def _count_whole(self, values: Numbers) -> Counts:
+        lowest, highest = (int(values.min()), int(values.max())) if len(values) else (0, SHORT_RANGE)
+        if highest - lowest >= SHORT_RANGE:
+            return self._count_floats(values.astype(np.float64))
+        times = np.bincount(np.subtract(values, lowest, dtype=np.int64))
+        hit = np.flatnonzero(times)
+        cells, total = self.tally_of_few((hit + lowest).astype(np.float64), times[hit])
+        return Counts(cells, minimum=float(lowest), maximum=float(highest), total=total)
+
     def tally(self, values: Floats, ends: tuple[float, float] | None = None) -> tuple[Integers, int]:
         """Where finite values lie.
 
@@ -136,11 +179,12 @@ class NumericGrid:
         upper = np.append(lower[1:], self.high)
         return lower / 2.0 + upper / 2.0
 
-    def codes(self, values: Floats) -> NDArray[np.uint8]:
+    def codes(self, values: Values) -> NDArray[np.uint8]:
         """(n,) the block cell of each value; 255 where it is missing or infinite."""
         upper = self.edges[np.array(self.block_starts[1:], dtype=np.int64) - 1]
-        codes = np.searchsorted(upper, values, side="left").astype(np.uint8)
-        codes[~np.isfinite(values)] = 255
+        numbers = self._numbers(values)
+        codes = np.searchsorted(upper, numbers, side="left").astype(np.uint8)
+        codes[~np.isfinite(numbers)] = 255
         return codes
 
     def to_dict(self) -> dict[str, Any]:
@@ -211,10 +255,36 @@ class CategoricalGrid:
         """The most frequent levels have a block cell of their own, the rest share the last one."""
         return tuple(range(min(self.size, BLOCK_CELLS)))
 
-    def codes(self, values: Categories) -> NDArray[np.uint8]:
+    def values_of(self, table: Table) -> Categories:
+        """The column's values in a table."""
+        return categorical_values(table, self.name)
+
+    def count_values(self, values: Values) -> Counts:
+        """Count the column's values of any number of rows.
+
+        Raises
+        ------
+        InvalidInputError
+            When they are numbers.
+        """
+        categories = self._categories(values)
+        times = np.bincount(categories.codes + 1, minlength=len(categories.levels) + 1)
+        cell = self.cells_of(categories.levels)
+        cells = np.bincount(cell, times[1:], minlength=self.size).astype(np.int64)
+        unknown = np.flatnonzero((cell == len(self.levels)) & (times[1:] > 0)) if cells[-1] else ()
+        others = sorted(categories.levels[i] for i in unknown)
+        return Counts(cells, int(times[0]), other_examples=tuple(others[:OTHER_EXAMPLES]))
+
+    def _categories(self, values: Values) -> Categories:
+        if not isinstance(values, Categories):
+            raise InvalidInputError(f"{self.name} must hold categories as in the reference, but got numbers")
+        return values
+
+    def codes(self, values: Values) -> NDArray[np.uint8]:
         """(n,) the block cell of each value; 255 where it is missing."""
-        cells = np.minimum(self.cells_of(values.levels), len(self.block_starts) - 1)
-        codes: NDArray[np.uint8] = np.append(cells, 255).astype(np.uint8)[values.codes]
+        categories = self._categories(values)
+        cells = np.minimum(self.cells_of(categories.levels), len(self.block_starts) - 1)
+        codes: NDArray[np.uint8] = np.append(cells, 255).astype(np.uint8)[categories.codes]
         return codes
 
     def to_dict(self) -> dict[str, Any]:
@@ -233,6 +303,10 @@ class CategoricalGrid:
         return CategoricalGrid(
             content["name"], content["role"], tuple(content["levels"]), content["closed"], content["singles"]
         )
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
 
 
 Grid: TypeAlias = NumericGrid | CategoricalGrid

@@ -7,8 +7,9 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.drift.profiles.cell_lookup import OUTERMOST, Ruler, Scale, bucket_ends, rulers
-from contender.drift.profiles.grid import BLOCK_CELLS, CategoricalGrid, Floats, Integers, NumericGrid, Role
+from contender.drift.profiles.cell_lookup import OUTERMOST, Floats, Integers, Ruler, Scale, bucket_ends, rulers
+from contender.drift.profiles.columns import Role
+from contender.drift.profiles.grid import BLOCK_CELLS, CategoricalGrid, NumericGrid
 from contender.table import Categories
 
 TAIL = 0.001
