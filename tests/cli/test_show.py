@@ -72,7 +72,7 @@ def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.Captur
     RunView(RECORD).print_whole({"rehearsal": json.loads(json.dumps(rehearsal.to_dict()))}, asked)
     shown = " ".join(capsys.readouterr().out.split())
     for part in (
-        "fails parity",
+        "fails the rehearsal (parity)",
         "{'amount': 1.5, 'carrier': '[A]'}: served 0.75/0.25, trained 0.25/0.75",
         "answer approved by Ada reason looks right",
     ):
