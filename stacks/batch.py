@@ -22,17 +22,17 @@ from stacks.triggers import Triggers
 
 DEFINITION_FILE = "statemachines/batch_prediction.asl.json"
 
-UNFINISHED = """**Batch predictions of {pipeline} were stopped or timed out.** A failed job mails why; these could not.
+UNFINISHED = """**Batch predictions of {pipeline} were stopped or timed out.** Such jobs cannot send a mail.
 
 1. Open the newest execution that was stopped or timed out: the Map state shows which parts are missing.
-2. Start it again with the same input: what is done is kept. A job that is too long for one execution goes on the
+2. Start it again with the same input: finished parts are kept. A job that is too long for one execution continues the
    same way."""
 
-UNDELIVERED = """**Files to predict for {pipeline} started nothing.** The trigger could not be delivered.
+UNDELIVERED = """**Batch files of {pipeline} started no job.** The trigger could not be delivered.
 
-1. Read a message of the dead-letter queue: its attributes carry the error code, its body names the file.
-2. Repair, then start the machine with the message's input, or upload the file once more.
-3. Purge the queue; the alarm goes back to OK."""
+1. Read a message of the dead-letter queue: its attributes have the error code, its body names the file.
+2. Fix the cause, then start the state machine with the message's input, or upload the file again.
+3. Purge the queue; the alarm returns to OK."""
 
 
 def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
@@ -42,7 +42,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="PlanBatch",
             folder="plan_batch",
-            description="Makes a job of a file: which model version, which parts; or lists the files that wait",
+            description="Plans a batch job: the model version and the parts of a file; or lists the waiting files",
             access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
             memory_mib=2048,
             timeout_minutes=15,
@@ -51,7 +51,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="PredictPart",
             folder="predict_part",
-            description="Predicts a part of a file and puts aside the rows that cannot be predicted",
+            description="Predicts one part of a file; rows that cannot be predicted are rejected",
             access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,), verifies=True),
             memory_mib=3008,
             timeout_minutes=15,
@@ -60,7 +60,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="FinishBatch",
             folder="finish_batch",
-            description="Gathers what the parts left into the job's manifest, or says why there is none",
+            description="Collects the parts into the job's manifest, or writes why the job failed",
             access=Access(write_data=(jobs,), read_models=(models,)),
             timeout_minutes=5,
         ),
@@ -190,7 +190,7 @@ class BatchStack(Stack):
         triggers = Triggers(self, "Triggers", pipeline=pipeline.name, machine=self.machine.machine)
         if pipeline.serving.batch_schedule:
             triggers.add_schedule(
-                description=f"Starts batch prediction of the files that wait for {pipeline.name}",
+                description=f"Starts batch prediction of the waiting files of {pipeline.name}",
                 expression=pipeline.serving.batch_schedule,
             )
         else:

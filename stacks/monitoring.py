@@ -22,56 +22,58 @@ from stacks.rollback import champion_alarm_name
 
 FAILED_RUNS_WINDOW = Duration.hours(1)
 ROLLBACK_ERRORS = 5
-"""So many failed predictions in a window show that it is no single bad request; fewer mail, and roll nothing back."""
+"""Failed predictions in a window from which a rollback starts; fewer send a mail only, as it may be one bad request."""
 THROTTLED_SHARE = 0.5
-"""From so many throttled calls for each failed prediction on, it is not the model that fails."""
+"""With this many throttled calls for each failed prediction, the model is not the cause."""
 HEAR_OF_THE_OTHER = Duration.minutes(1)
-"""How long a composite alarm holds its mail back, to hear whether the other one tells the same."""
+"""How long a composite alarm delays its mail, in case the other one reports the same."""
 WIDTH = 24
 
-CHAMPION_FAILS = """**The champion of {pipeline} fails.** More than {rate:.2%} of the predictions answered 5xx,
-{errors} or more in {minutes} minutes, and not because Lambda throttled.
+CHAMPION_FAILS = """**The champion of {pipeline} fails.** The error rate (5xx) of predictions is above {rate:.2%}, with
+{errors} or more errors in {minutes} minutes, and Lambda did not throttle.
 
-A canary, or a champion younger than {hours} hours, is being rolled back by itself; a mail says what came of it.
+A canary, or a champion younger than {hours} hours, is rolled back automatically; a mail reports the result.
 
-1. `contender champion --pipeline {pipeline} --env {environment}` shows what serves now and what was taken out.
-2. If it fails still: `contender rollback --pipeline {pipeline} --env {environment}` goes one version further back.
-3. Else it is not the model: read the log of the Serve function; a timeout asks for memory, a refused file is named."""
+1. See what serves now and what was rolled back: `contender champion --pipeline {pipeline} --env {environment}`.
+2. If errors continue, roll back one more version: `contender rollback --pipeline {pipeline} --env {environment}`.
+3. Otherwise the model is not the cause: read the log of the Serve function. A timeout needs more memory; a file that
+   failed its check is named there."""
 
-PREDICTIONS_FAIL = """**Predictions of {pipeline} fail.** More than {rate:.2%} of them answered 5xx. Nothing was rolled
-back: there were few, or Lambda throttled.
+PREDICTIONS_FAIL = """**Predictions of {pipeline} fail.** The error rate (5xx) is above {rate:.2%}. Nothing was rolled
+back, because there were few requests or Lambda throttled.
 
-1. If ServeThrottled rings: raise the account's concurrency, or lower `serving.requests_per_second`.
-2. `GET /v1/model` says which version answers, and since when. If it was promoted shortly before:
+1. If ServeThrottled is in alarm: raise the account's concurrency, or lower `serving.requests_per_second`.
+2. `GET /v1/model` shows which version serves, and since when. If it was promoted shortly before:
    `contender rollback --pipeline {pipeline} --env {environment}`.
-3. Else read the log of the Serve function: a timeout asks for memory, a refused file is named."""
+3. Otherwise read the log of the Serve function. A timeout needs more memory; a file that failed its check is named
+   there."""
 
-A_CHILD = "Mails nobody: {alarms} look{s} at it. {says}"
+A_CHILD = "Sends no mail: part of {alarms}. {says}"
 
-FAILED_RUNS = """**Training runs of {pipeline} fail.** In one hour {count} or more did not reach their end.
+FAILED_RUNS = """**Training runs of {pipeline} fail.** {count} or more runs failed within one hour.
 
-1. Open the newest failed execution: `$.failure` names the state that failed and its error. If it is Train,
-   read the task's log too; exit code 137 asks for more `training.memory_mib` in the pipeline file.
-2. The champion still serves, and uploads wait. Repair, then start a new run; a redrive would repeat only the
-   last state.
+1. Open the newest failed execution: `$.failure` names the failed state and its error. If it is Train, read the task's
+   log too; exit code 137 needs more `training.memory_mib` in the pipeline file.
+2. The champion keeps serving, and uploads stay queued. Fix the cause, then start a new run; a redrive would repeat
+   only the last state.
 
 A run that was stopped by hand counts too."""
 
-DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** Something could not start a run.
+DEAD_LETTERS = """**Triggers of {pipeline} were not delivered.** An event could not start a run.
 
-1. Read a message of the dead-letter queue: its attributes carry the error code, its body what was sent.
-   Most often it is a permission, or StartExecution was throttled.
-2. Repair, then upload the files that the messages name once more; a missed schedule needs nothing. One with
-   `"trigger": "alarm"` is a rollback that was not done: see ChampionFails.
-3. Purge the queue; the alarm goes back to OK."""
+1. Read a message of the dead-letter queue: its attributes have the error code, its body the event. Usual causes are a
+   missing permission and throttling of StartExecution.
+2. Fix the cause, then upload the files that the messages name again; a missed schedule needs nothing. A message with
+   `"trigger": "alarm"` is a rollback that did not happen: see ChampionFails.
+3. Purge the queue; the alarm returns to OK."""
 
-UNHANDLED_MESSAGES = """**Messages about predictions of {pipeline} could not be handled.** Answers over HTTP are not
-concerned: what is missing is in the log, in the ground truth, or is an asynchronous answer.
+UNHANDLED_MESSAGES = """**Prediction messages of {pipeline} could not be processed.** Predictions over HTTP are not
+affected: entries of the prediction log, labels or asynchronous predictions are missing.
 
-1. The outputs of stack {pipeline}-predictions name three dead-letter queues; the one with messages tells the function:
-   log, KeepPredictions; feedback, KeepFeedback; async, PredictQueued. Its log says why, by the message's id.
-2. Repair, then start a redrive in SQS: messages are handled as if they were new, and none counts twice.
-3. What is no message of ours: delete it. The alarm goes back to OK when the queues are empty."""
+1. The outputs of stack {pipeline}-predictions name three dead-letter queues. The one with messages names the function:
+   log, KeepPredictions; feedback, KeepFeedback; async, PredictQueued. Its log has the reason, by message id.
+2. Fix the cause, then start a redrive in SQS: messages are processed as new ones, and none counts twice.
+3. Delete messages that are not Contender's. The alarm returns to OK when the queues are empty."""
 
 
 class PipelineAlarms(Construct):
@@ -93,9 +95,7 @@ class PipelineAlarms(Construct):
             "ServingErrorRate",
             metric=shared.error_rate(min_requests=policy.serving_min_requests),
             threshold=policy.serving_error_rate,
-            description=A_CHILD.format(
-                alarms="ChampionFails and PredictionsFail", s="", says="1. See them for what to do."
-            ),
+            description=A_CHILD.format(alarms="ChampionFails and PredictionsFail", says="1. See those alarms."),
         )
         self.many_errors = make_alarm(
             self,
@@ -103,7 +103,7 @@ class PipelineAlarms(Construct):
             metric=shared.errors(),
             threshold=ROLLBACK_ERRORS,
             operator=AT_LEAST,
-            description=A_CHILD.format(alarms="ChampionFails", s="s", says="1. See it for what to do."),
+            description=A_CHILD.format(alarms="ChampionFails", says="1. See that alarm."),
         )
         self.throttled = make_alarm(
             self,
@@ -114,7 +114,7 @@ class PipelineAlarms(Construct):
             description=A_CHILD.format(
                 alarms="ChampionFails",
                 s="s",
-                says="1. Raise the account's concurrency: it is not the model that fails, and nothing is rolled back.",
+                says="1. Raise the account's concurrency. The model is not the cause, so nothing is rolled back.",
             ),
         )
         make_alarm(
@@ -211,9 +211,9 @@ class PipelineDashboard(Construct):
                     _graph("Latency (ms)", left=shared.latencies),
                 ],
                 [
-                    _graph("Kept requests by variant", left=shared.live(metrics.LIVE_REQUESTS, statistic="Sum")),
+                    _graph("Requests by variant", left=shared.live(metrics.LIVE_REQUESTS, statistic="Sum")),
                     _graph(
-                        "Errors by variant (share)",
+                        "Error rate by variant",
                         left=shared.live_share(metrics.LIVE_ERRORS, metrics.LIVE_REQUESTS),
                     ),
                     _graph(
@@ -228,7 +228,7 @@ class PipelineDashboard(Construct):
                 [
                     _graph("Predicted classes (rows)", left=shared.live_classes(), stacked=True),
                     _graph(
-                        "Right, of those labelled (share)",
+                        "Accuracy on labelled predictions",
                         left=shared.live_share(metrics.LIVE_CORRECT, metrics.LIVE_LABELS),
                         right=shared.live(metrics.LIVE_LABELS, statistic="Sum", label="labels"),
                     ),
@@ -236,7 +236,7 @@ class PipelineDashboard(Construct):
                 ],
                 [
                     _graph("Undelivered triggers", left=[shared.undelivered]),
-                    _graph("Unhandled messages about predictions", left=[shared.unhandled()]),
+                    _graph("Unhandled prediction messages", left=[shared.unhandled()]),
                     _graph("Age of the champion (hours)", left=[shared.champion_age()]),
                 ],
             ],

@@ -224,7 +224,7 @@ class PredictionStore(Stack):
                 code=loop.image(),
                 variables=shared | data_bucket,
                 access=Access(write_data=(f"predictions/{name}/*",), read_models=models),
-                description="Writes down what was predicted: as Parquet, by id, and in live metrics",
+                description="Stores predictions: as Parquet, by id, and in live metrics",
             ),
             "KeepFeedback": self._function(
                 "KeepFeedback",
@@ -232,7 +232,7 @@ class PredictionStore(Stack):
                 code=loop.image(),
                 variables=shared | data_bucket,
                 access=Access(write_data=(f"feedback/{name}/*",), read_models=models),
-                description="Joins ground truth to the predictions that it is about",
+                description="Joins labels to their predictions",
             ),
             "PredictQueued": self._function(
                 "PredictQueued",
@@ -245,7 +245,7 @@ class PredictionStore(Stack):
                     **({"CALLBACK_QUEUE_URL": callback.url} if callback else {}),
                 },
                 access=Access(read_models=models, verifies=True),
-                description="Answers the asynchronous requests that wait in the queue",
+                description="Predicts the queued asynchronous requests",
             ),
         }
 

@@ -61,7 +61,7 @@ class RollbackMachine(DefinedMachine):
         rule = events.Rule(
             self,
             "Alarm",
-            description=f"Undoes the newest change of {self._pipeline} when {alarm_name} begins to ring",
+            description=f"Rolls {self._pipeline} back when {alarm_name} goes into alarm",
             event_pattern=events.EventPattern(
                 source=["aws.cloudwatch"],
                 detail_type=["CloudWatch Alarm State Change"],
@@ -75,7 +75,7 @@ class RollbackMachine(DefinedMachine):
                     {
                         "trigger": "alarm",
                         "pipeline": self._pipeline,
-                        "reason": f"the alarm {alarm_name} rings",
+                        "reason": f"alarm {alarm_name}",
                         "by": alarm_name,
                         # Says which ringing it was, so that an event that is delivered twice undoes one change.
                         "event_time": events.EventField.from_path("$.time"),

@@ -75,7 +75,7 @@ class ApiKey(Construct):
         self.secret = secretsmanager.Secret(
             self,
             "Secret",
-            description="Callers of the prediction API send it as x-api-key",
+            description="API key of the prediction API, sent as x-api-key",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 exclude_punctuation=True, password_length=API_KEY_CHARACTERS
             ),
@@ -85,8 +85,8 @@ class ApiKey(Construct):
             self.secret,
             {
                 "AwsSolutions-SMG4": (
-                    "Callers have to be told of a new key, which no function here can do; put a new value into the "
-                    "secret when they are ready, and it is taken within seconds."
+                    "Callers must get a new key, which no function here can do; put a new value into the secret when "
+                    "they are ready, and it is used within seconds."
                 )
             },
         )
@@ -102,7 +102,7 @@ class ApiKey(Construct):
             variables={"API_KEY_SECRET_ARN": self.secret.secret_arn},
             access=Access(),
             storage=storage,
-            description="Lets requests through that carry the API key",
+            description="Authorises requests with the API key",
         )
         authorize.role.add_to_policy(
             iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.secret.secret_arn])
@@ -215,7 +215,7 @@ class ServingStack(Stack):
             },
             access=Access(read_models=(f"models/{pipeline.name}/*",), verifies=True),
             storage=storage,
-            description="Answers predictions with the champion, and says which model answered",
+            description="Serves predictions of the champion",
         )
         predictions.grant_serving(self.serve.role)
         authorizer: apigateway.IHttpRouteAuthorizer = authorizers.HttpIamAuthorizer()

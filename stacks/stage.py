@@ -85,7 +85,7 @@ class ContenderStage(Stage):
             pipeline=pipeline,
             storage=self.data.storage,
             project_root=project_root,
-            **self._settings(f"Kept predictions of {pipeline.name}"),
+            **self._settings(f"Prediction log of {pipeline.name}"),
         )
         workflow = WorkflowStack(
             self,
@@ -109,7 +109,7 @@ class ContenderStage(Stage):
             storage=self.data.storage,
             predictions=predictions,
             project_root=project_root,
-            **self._settings(f"Predictions of {pipeline.name}"),
+            **self._settings(f"Prediction API of {pipeline.name}"),
         )
         self.batch[pipeline.name] = BatchStack(
             self,

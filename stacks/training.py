@@ -58,7 +58,7 @@ class ClosedNetwork(Construct):
             self,
             "TaskGroup",
             vpc=self.vpc,
-            description="Training tasks: nothing comes in, HTTPS goes out and only endpoints answer",
+            description="Training tasks: no inbound traffic, outbound HTTPS to endpoints only",
             allow_all_outbound=False,
         )
         # Gateway endpoints are reached at public addresses: a narrower rule would need each region's list.

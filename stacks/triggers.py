@@ -139,6 +139,6 @@ class Triggers(Construct):
             "TrainingRecipe",
             parameter_name=parameter,
             string_value=recipe,
-            description=f"Digest of the code and the settings that models of {self._pipeline} are made with",
+            description=f"Digest of the training code and settings of {self._pipeline}",
         )
         value.node.add_dependency(rule, *after)

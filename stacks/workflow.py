@@ -39,13 +39,13 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="Claim",
             folder="claim",
-            description="Takes the pipeline's lease for this run, or finds it done or under way",
+            description="Takes the pipeline's lease and the queued uploads for this run",
             access=Access(write_data=(runs,), read_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="ValidateBatch",
             folder="validate_batch",
-            description="Checks new batches against the contract; good rows become a dataset version",
+            description="Validates new batches against the data contract; valid rows become a dataset version",
             access=Access(
                 read_data=(f"incoming/{pipeline}/*",),
                 write_data=(f"quarantine/{pipeline}/*", datasets, runs),
@@ -59,7 +59,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="DetectDrift",
             folder="detect_drift",
-            description="Compares the new data with what the champion was trained on",
+            description="Tests new data for drift from the champion's training data",
             access=Access(read_data=(datasets, judgements), write_data=(profiles, runs), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=10,
@@ -68,7 +68,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="EvaluateChallenger",
             folder="evaluate_challenger",
-            description="Scores champion and challenger on rows that neither has seen",
+            description="Compares champion and challenger on rows that neither was trained on",
             access=Access(read_data=(datasets,), write_data=(judgements, runs), read_models=(models,)),
             memory_mib=3008,
             timeout_minutes=15,
@@ -77,38 +77,38 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="Rehearse",
             folder="rehearse",
-            description="Has the serving function answer golden requests with the challenger before it serves",
+            description="Has the serving function reproduce the challenger's golden requests",
             access=Access(write_data=(runs,), read_models=(models,)),
             timeout_minutes=5,
         ),
         FunctionSpec(
             state="Approval",
             folder="approval",
-            description="Asks a person whether the challenger may serve",
+            description="Asks a person to approve the challenger",
             access=Access(read_data=(runs,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Promote",
             folder="promote",
-            description="Moves the champion pointer by one compare-and-swap",
+            description="Swaps the champion pointer (compare-and-swap)",
             access=Access(read_models=(models,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Watch",
             folder="watch",
-            description="Looks at what a canary answered, and at the alarms, and says whether it may go on",
+            description="Checks a canary's live metrics and the alarms",
             access=Access(write_data=(runs,), read_models=(pointer,)),
         ),
         FunctionSpec(
             state="RollBack",
             folder="roll_back",
-            description="Takes a version out of service by one compare-and-swap",
+            description="Rolls a version back (compare-and-swap)",
             access=Access(read_models=(pointer,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
             state="Record",
             folder="record",
-            description="Writes down what happened and on what evidence, and releases the lease",
+            description="Records the run and its report, and releases the lease",
             access=Access(
                 read_data=(runs,),
                 write_data=(judgements, f"runs/{pipeline}/*/{REPORT_PAGE}"),
@@ -119,7 +119,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="Notify",
             folder="notify",
-            description="Tells people about a run that is worth a mail",
+            description="Sends a mail about a run",
             access=Access(),
         ),
     )
@@ -225,12 +225,12 @@ class WorkflowStack(Stack):
             prefix=f"incoming/{pipeline.name}/",
         )
         triggers.add_schedule(
-            description=f"Starts continuous training of {pipeline.name} when nothing was uploaded",
+            description=f"Starts continuous training of {pipeline.name} on its schedule",
             expression=pipeline.schedule.expression,
             enabled=pipeline.schedule.enabled,
         )
         triggers.add_code_change_rule(
-            description=f"Starts continuous training of {pipeline.name} when its training was changed",
+            description=f"Starts continuous training of {pipeline.name} when its training code or settings changed",
             parameter=f"/{self._environment.stage_name}/{pipeline.name}/training-recipe",
             recipe=recipe_sha256(self._training_code, settings_of(pipeline)),
             after=[self.functions, self.training_loop],

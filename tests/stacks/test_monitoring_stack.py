@@ -72,7 +72,7 @@ def test_every_alarm_tells_somebody_by_itself_or_through_a_composite_one(anywher
     for one in [*anywhere.resources(MONITORING, "AWS::CloudWatch::Alarm"), *composites]:
         properties = one["Properties"]
         if f"<{one['LogicalId']}.Arn>" in rules:
-            assert properties["AlarmDescription"].startswith("Mails nobody: ")
+            assert properties["AlarmDescription"].startswith("Sends no mail: ")
             assert "AlarmActions" not in properties
         else:
             assert len(properties["AlarmActions"]) == len(properties["OKActions"]) == 1
@@ -156,11 +156,11 @@ def test_the_dashboard_is_json_with_a_widget_for_each_question(anywhere: Synthes
         "Requests",
         "Errors",
         "Latency (ms)",
-        "Kept requests by variant",
-        "Errors by variant (share)",
+        "Requests by variant",
+        "Error rate by variant",
         "Latency by variant (ms)",
         "Predicted classes (rows)",
-        "Right, of those labelled (share)",
+        "Accuracy on labelled predictions",
         "Loss by variant",
         "Undelivered triggers",
         "Unhandled messages about predictions",

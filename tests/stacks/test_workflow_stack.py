@@ -230,7 +230,7 @@ def test_an_alarm_starts_a_rollback_that_says_which_ringing_it_was(anywhere: Syn
     assert sent_by(alarm) == {
         "trigger": "alarm",
         "pipeline": PIPELINE,
-        "reason": f"the alarm {name} rings",
+        "reason": f"alarm {name}",
         "by": name,
         "event_time": "$.time",
     }
