@@ -77,7 +77,7 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
         )
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
-        raise BatchRejectedError(f"column {_names(twice)} stands more than once; keep one")
+        raise BatchRejectedError(f"column {_names(twice)} appears more than once; keep one")
     extra = [name for name in found if name not in config.columns and name not in config.ignored]
     if extra:
         raise BatchRejectedError(

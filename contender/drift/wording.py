@@ -10,6 +10,7 @@ from contender.drift.profiles.counts import Counts
 from contender.drift.profiles.distances import mean, spread
 from contender.drift.profiles.grid import UNSEEN, CategoricalGrid, NumericGrid
 from contender.drift.report import DriftReport, EvidenceOverTime, FeatureDrift
+from contender.formatting import minus
 
 
 def display_name(column: str) -> str:
@@ -60,7 +61,7 @@ def loss_direction(before: float, after: float) -> str:
     Examples
     --------
     >>> loss_direction(0.4, 0.44), loss_direction(0.4, 0.4)
-    ('rose by 10.0 % (mean 0.400 to 0.440)', 'did not change (0.4)')
+    ('rose by 10.0 % (mean 0.4000 to 0.4400)', 'did not change (0.4)')
     """
     first, second = _figures(abs(after - before) / 10.0, before, after)
     if after == before:
@@ -91,20 +92,24 @@ def reason_of(report: DriftReport) -> str:
 def _drifted(report: DriftReport) -> str:
     checked = len({test.feature for test in report.features})
     if not report.drifted_features:
-        return f"Drift in the dependence between features; none of the {checked} features drifted alone."
+        return f"Drift in the dependence between features; none of the {_features(checked)} drifted alone."
     first = next(test for test in report.features if test.drifted)
     others = report.drifted_features[1:]
     also = f" Also drifted: {_listed(others)}." if others else ""
-    found = f"Drift in {len(report.drifted_features)} of {checked} features."
-    return f"{found} Largest change: {first.feature} {first.direction}, {_strength(first)}.{also}"
+    found = f"Drift in {len(report.drifted_features)} of {_features(checked)}."
+    return f"{found} Largest change: {first.feature}, {first.direction}, {_strength(first)}.{also}"
 
 
 def _stable(report: DriftReport) -> str:
     checked = len({test.feature for test in report.features})
     largest = max(report.features, key=lambda test: test.distance / test.effect_floor if test.effect_floor else 1.0)
     soon = largest.significant and largest.distance >= largest.effect_floor
-    found = f"No drift{' yet' if soon else ''} in {checked} features."
+    found = f"No drift{' yet' if soon else ''} in {_features(checked)}."
     return f"{found} Largest change: {largest.feature}, {_strength(largest)}.{_smallest_visible(report, largest)}"
+
+
+def _features(number: int) -> str:
+    return f"{number} feature{'s' if number != 1 else ''}"
 
 
 def _strength(test: FeatureDrift) -> str:
@@ -116,10 +121,10 @@ def _strength(test: FeatureDrift) -> str:
 def _smallest_visible(report: DriftReport, largest: FeatureDrift) -> str:
     """A caution where the data could hide an effect that counts."""
     if report.null == "blocks" and largest.smallest_visible_effect > largest.effect_floor:
-        return f" A single block shows only changes of {largest.smallest_visible_effect:.2g} or more."
+        return f" A single block can show only changes of {largest.smallest_visible_effect:.2g} or more."
     if any(test.smallest_visible_effect > max(test.effect_floor, 1e-9) for test in report.features):
         worst = max(test.smallest_visible_effect for test in report.features)
-        return f" {report.current_rows:,} rows are sure to show only changes of {worst:.2g} or more."
+        return f" With {report.current_rows:,} rows only changes of {worst:.2g} or more are sure to be detected."
     return ""
 
 
@@ -138,9 +143,11 @@ def _evidence_sentence(report: DriftReport, evidence: EvidenceOverTime) -> str:
         level = f"{evidence.level:,.2g}" if evidence.level < 100.0 else f"{evidence.level:,.0f}"
         return f"Evidence so far {level} of {evidence.threshold:,.0f}, the threshold for at most {budget}."
     began = f" The drift began with {evidence.since}." if evidence.since else ""
-    once = f"once in {evidence.level:,.0f} days" if evidence.level < 1e9 else "never in a lifetime"
+    chance = f"would occur by chance once in {evidence.level:,.0f} days"
+    if evidence.level >= 1e9:
+        chance = "would not occur by chance in a lifetime"
     threshold = f"the threshold is once in {evidence.threshold:,.0f} days ({budget})"
-    return f"Evidence this strong would occur by chance {once}; {threshold}.{began}"
+    return f"Evidence this strong {chance}; {threshold}.{began}"
 
 
 def _loss_sentence(report: DriftReport) -> str:
@@ -171,6 +178,6 @@ def _listed(names: Iterable[str]) -> str:
 def _figures(scale: float, *values: float) -> list[str]:
     """Numbers with the decimals that give a difference of this size two digits."""
     if scale == 0.0 or not 1e-6 <= scale <= 1e9:
-        return [f"{value:.4g}" for value in values]
+        return [minus(f"{value:.4g}") for value in values]
     decimals = max(0, 1 - floor(log10(scale)))
-    return [f"{value:,.{decimals}f}" for value in values]
+    return [minus(f"{value:,.{decimals}f}") for value in values]

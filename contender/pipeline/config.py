@@ -40,17 +40,17 @@ class ValidationPolicy:
     """What makes a batch unusable as a whole."""
 
     max_rejected_fraction: float = key(
-        "Share of rows that may break the contract; above it the whole file is quarantined.",
+        "Share of rows that may violate the data contract; above it the whole file is quarantined.",
         0.05,
         minimum=0.0,
         maximum=1.0,
     )
     min_rows: int = key("A batch with fewer usable rows is quarantined.", 1, minimum=1)
     constant_target_rows: int = key(
-        "A batch of at least so many rows whose target has one value only is quarantined.", 100, minimum=1
+        "A batch with at least this many rows is quarantined if its target has only one value.", 100, minimum=1
     )
     max_missing_fraction: float = key(
-        "A feature missing in more than this share of the rows quarantines the file (1.0: only when all are missing).",
+        "The file is quarantined if a feature is missing in more than this share of the rows (1.0: only if in all).",
         1.0,
         minimum=0.0,
         maximum=1.0,
@@ -69,19 +69,19 @@ class SchedulePolicy:
 class AlarmPolicy:
     """When on-call is mailed."""
 
-    period_minutes: int = key("Length of the window that alarms look at.", 5, minimum=1, maximum=60)
+    period_minutes: int = key("Window of the alarms, in minutes.", 5, minimum=1, maximum=60)
     serving_error_rate: float = key(
-        "Share of predictions that failed (5xx), above which the serving alarm rings.", 0.01, minimum=0.0, maximum=1.0
+        "Error rate (5xx) of predictions from which the serving alarm is raised.", 0.01, minimum=0.0, maximum=1.0
     )
-    serving_min_requests: int = key("Below so many requests in the window no error rate is computed.", 20, minimum=1)
-    failed_runs: int = key("So many failed runs in an hour ring the run alarm.", 1, minimum=1)
+    serving_min_requests: int = key("With fewer requests in the window no error rate is computed.", 20, minimum=1)
+    failed_runs: int = key("Failed runs in an hour from which the run alarm is raised.", 1, minimum=1)
 
 
 @dataclass(frozen=True)
 class NotifyPolicy:
     """Who is told."""
 
-    emails: tuple[str, ...] = key("Addresses that get a mail for each run that is worth one, and for alarms.", ())
+    emails: tuple[str, ...] = key("Mail addresses for notifications about runs, and for alarms.", ())
 
 
 @dataclass(frozen=True)
@@ -104,38 +104,35 @@ class PipelineConfig:
     task: str = key("What is predicted.", choices=("binary", "multiclass", "regression"))
     target: str = key("Column to predict.")
     description: str = key("One line for people.", "")
-    positive: str = key("binary: the class whose probability is answered; empty is the last in sorted order.", "")
+    positive: str = key("binary: the class whose probability is predicted; empty: the last in sorted order.", "")
     time: str = key(
-        "Column that orders the rows: ISO timestamps or numbers. Empty: rows count as arriving in file order.", ""
+        "Column that orders the rows: ISO timestamps or numbers. Empty: rows are in the order of the file.", ""
     )
-    row_id: str = key("Column that names a row; duplicates within a file are rejected. Empty: no such column.", "")
-    block: str = key(
-        "Column whose value groups rows that are not independent (a day, a user). Empty: see `block_period`.", ""
+    row_id: str = key(
+        "Column with a unique id for each row; duplicates within a file are rejected. Empty: no such column.", ""
     )
-    block_period: str = key(
-        "Without `block`: the part of the time stamp that is a block.", "day", choices=("hour", "day", "week", "month")
-    )
+    block: str = key("Column that groups rows that are not independent (a day, a user). Empty: see `block_period`.", "")
+    block_period: str = key("Without `block`: the period of a block.", "day", choices=("hour", "day", "week", "month"))
     block_rows: int = key("Without `block` and without time stamps: rows of one block.", 200, minimum=1)
     numeric: tuple[str, ...] = key("Numeric features.", ())
     categorical: tuple[str, ...] = key("Categorical features; booleans and codes belong here.", ())
     ignored: tuple[str, ...] = key(
-        "Columns that files may have and the pipeline does not use; any other unknown column is refused.", ()
+        "Columns that files may have but the pipeline does not use; any other column quarantines the file.",
+        (),
     )
     slices: tuple[str, ...] = key(
-        "Categorical columns in whose every level the challenger must not be worse than the champion.", ()
+        "Categorical columns; the challenger must not be worse than the champion in any slice (level) of them.", ()
     )
-    validation: ValidationPolicy = key("When a batch is refused.", ValidationPolicy())
-    training: TrainingPolicy = key("How a challenger is made.", TrainingPolicy())
-    search: SearchPolicy = key(
-        "Which parameters are tried before it is trained, and what that may cost.", SearchPolicy()
-    )
-    drift: DriftPolicy = key("When the world counts as changed.", DriftPolicy())
-    promotion: PromotionPolicy = key("When a challenger wins.", PromotionPolicy())
-    rollout: RolloutPolicy = key("How a challenger that won comes to serve.", RolloutPolicy())
-    serving: ServingPolicy = key("How predictions are answered and kept.", ServingPolicy())
+    validation: ValidationPolicy = key("When rows are rejected and files quarantined.", ValidationPolicy())
+    training: TrainingPolicy = key("How a challenger is trained.", TrainingPolicy())
+    search: SearchPolicy = key("Hyperparameter search before the training, and its budget.", SearchPolicy())
+    drift: DriftPolicy = key("When data counts as drifted.", DriftPolicy())
+    promotion: PromotionPolicy = key("When a challenger is promoted.", PromotionPolicy())
+    rollout: RolloutPolicy = key("How a promoted challenger is rolled out.", RolloutPolicy())
+    serving: ServingPolicy = key("How predictions are served and stored.", ServingPolicy())
     schedule: SchedulePolicy = key("When the loop runs without an upload.", SchedulePolicy())
-    alarms: AlarmPolicy = key("When on-call is mailed.", AlarmPolicy())
-    notify: NotifyPolicy = key("Who is told.", NotifyPolicy())
+    alarms: AlarmPolicy = key("When on-call gets a mail.", AlarmPolicy())
+    notify: NotifyPolicy = key("Who gets mails.", NotifyPolicy())
     path: str = field(default="", metadata={"internal": True})
 
     @property
@@ -169,13 +166,13 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     if not config.features:
         yield "numeric and categorical are both empty; name at least one feature"
     if config.target in config.features:
-        yield f"target {config.target!r} is also listed as a feature; take it out of numeric or categorical"
+        yield f"target {config.target!r} is also listed as a feature; remove it from numeric or categorical"
     reserved = sorted({ORDER, BLOCK} & {*config.columns, *config.ignored})
     if reserved:
-        yield f"{reserved[0]!r} is a name of Contender's own; rename the column"
+        yield f"{reserved[0]!r} is a reserved name; rename the column"
     both = set(config.numeric) & set(config.categorical)
     if both:
-        yield f"{sorted(both)} stand in numeric and in categorical; keep each in one of them"
+        yield f"{sorted(both)} are in both numeric and categorical; keep each in one of them"
     for name in ("numeric", "categorical", "slices"):
         listed = getattr(config, name)
         twice = sorted({column for column in listed if listed.count(column) > 1})
@@ -196,7 +193,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
 def _metric_problems(config: PipelineConfig) -> Iterator[str]:
     named, metrics = config.promotion.metric, metric_names(config.task)
     if is_own_metric(named) and not IMPORT_PATTERN.match(named):
-        yield f"promotion.metric must be package.module:name to be your own, but got {named!r}"
+        yield f"promotion.metric must be package.module:name for a metric of your own, but got {named!r}"
     if named and not is_own_metric(named) and named not in metrics:
         listed = f"{', '.join(metrics)}, or your own as package.module:name"
         yield f"promotion.metric must be one of {listed}, but got {named!r}"

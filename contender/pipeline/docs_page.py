@@ -16,9 +16,9 @@ from contender.pipeline.config import PipelineConfig
 INTRODUCTION = """\
 # The pipeline file
 
-`pipelines/<name>.toml` is the only file that a user has to write, and `contender init` writes a first one from your
-data. This page is made from the code (`python -m contender.pipeline.docs_page > docs/pipeline-file.md`). A key that is
-not here, a value of another type or one outside its bounds is an error that says what to change.
+`pipelines/<name>.toml` is the only file that you write; `contender init` writes a first one from your data. This page
+is generated from the code (`python -m contender.pipeline.docs_page > docs/pipeline-file.md`). An unknown key, a wrong
+type or a value out of bounds is an error that says what to change.
 """
 
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}

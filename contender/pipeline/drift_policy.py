@@ -19,60 +19,58 @@ class DriftPolicy:
     """
 
     alpha: float = key(
-        "Chance that a batch from the same world has any feature called significant, shared among the features.",
+        "Significance level of a batch's feature tests together: the chance of any significant feature without drift.",
         0.05,
         minimum=1e-12,
         maximum=0.5,
     )
     false_retrains_per_year: float = key(
-        "How many times a year, on average, a world that has not changed may start a retrain; 0.25 is once "
-        "in four years. It holds however often data comes.",
+        "False retrain budget: how many retrains a year may start, on average, although nothing has changed. 0.25 is "
+        "one in four years. It holds for any frequency of data.",
         0.25,
         minimum=0.001,
         maximum=365.0,
     )
-    batches_per_year: float = key(
-        "How many batches a year brings, where rows have no time stamps to tell.", 365.0, minimum=1.0, maximum=1e6
-    )
+    batches_per_year: float = key("Batches a year, for pipelines without time stamps.", 365.0, minimum=1.0, maximum=1e6)
     null: str = key(
-        "What is taken as alike while nothing changes. `blocks`: whole blocks (days), each ranked among "
-        "those known. `rows`: single rows, independent of each other. `auto`: blocks where the pipeline has "
-        "`time` or `block` and the reference has `min_blocks`, else rows.",
+        "What is exchangeable without drift. `blocks`: whole blocks (days), each ranked among the earlier ones. "
+        "`rows`: single, independent rows. `auto`: blocks where the pipeline has `time` or `block` and the reference "
+        "has `min_blocks`, else rows.",
         "auto",
         choices=("auto", "blocks", "rows"),
     )
     min_effect_numeric: float = key(
-        "Smallest Kolmogorov-Smirnov distance of a numeric feature that counts, from 0 to 1.",
+        "Minimum effect of a numeric feature: Kolmogorov-Smirnov distance, from 0 to 1.",
         0.1,
         minimum=0.0,
         maximum=1.0,
     )
     min_effect_categorical: float = key(
-        "Smallest share of rows that changed category (total variation) that counts, from 0 to 1.",
+        "Minimum effect of a categorical feature: share of rows that changed category (total variation), from 0 to 1.",
         0.1,
         minimum=0.0,
         maximum=1.0,
     )
-    min_effect_loss: float = key(
-        "Smallest rise of the champion's mean loss that counts, as a fraction of it.", 0.05, minimum=0.0
-    )
+    min_effect_loss: float = key("Minimum effect of the champion's mean loss: its relative rise.", 0.05, minimum=0.0)
     min_effect_joint: float = key(
-        "How often a classifier must tell a row of the batch from one of the reference (AUC; 0.5 is never) "
-        "for a change in how features go together to count.",
+        "Minimum effect of a change in the dependence between features: AUC of the domain classifier (0.5 is no "
+        "difference).",
         0.55,
         minimum=0.5,
         maximum=1.0,
     )
     min_effect_missing: float = key(
-        "Smallest change of a feature's share of missing values that counts, from 0 to 1.",
+        "Minimum effect of missing values: change of a feature's share of them, from 0 to 1.",
         0.05,
         minimum=0.0,
         maximum=1.0,
     )
-    min_effect_by_feature: dict[str, float] = key("Floors of single features in place of the two above, by name.", {})
+    min_effect_by_feature: dict[str, float] = key(
+        "Minimum effects of single features, by name; they replace the defaults above.", {}
+    )
     ignore: tuple[str, ...] = key("Features that are not checked.", ())
-    min_rows: int = key("With fewer rows, in the batch or in the reference, nothing is said.", 100, minimum=1)
-    min_blocks: int = key("With fewer blocks in the reference, they are not ranked among.", 10, minimum=2)
+    min_rows: int = key("With fewer rows, in the batch or in the reference, drift is not checked.", 100, minimum=1)
+    min_blocks: int = key("With fewer blocks in the reference, blocks are not ranked.", 10, minimum=2)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.alpha <= 0.5:
@@ -99,6 +97,6 @@ class DriftPolicy:
             raise InvalidInputError(f"null must be 'auto', 'blocks' or 'rows', but got {self.null!r}")
 
     def floor_of(self, name: str, *, numeric: bool) -> float:
-        """The effect floor of one feature's values."""
+        """The minimum effect of one feature's values."""
         default = self.min_effect_numeric if numeric else self.min_effect_categorical
         return self.min_effect_by_feature.get(name, default)

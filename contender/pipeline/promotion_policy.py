@@ -40,63 +40,63 @@ class PromotionPolicy:
         "",
     )
     metric_greater_is_better: bool = key(
-        "Whether more is better of a metric of your own that is a plain function; the others know it themselves.", True
+        "For a metric of your own that is a plain function: whether higher is better.", True
     )
     min_effect: float = key(
-        "Smallest improvement worth a change, in the metric's units; for mae and rmse a fraction of the champion's "
-        "error. Below 0 it is how much worse a challenger may be: who prefers the newer model takes it once it is "
-        "shown not to be worse by as much.",
+        "Minimum improvement, in the metric's units; for mae and rmse a fraction of the champion's error. A negative "
+        "value is a non-inferiority margin: the newer model is promoted once it is shown not to be worse by as much.",
         0.002,
         minimum=-1.0,
     )
     false_promotion_rate: float = key(
-        "Chance that any challenger that is no better (by `min_effect`) is promoted, of all those between one "
-        "promotion and the next, "
-        "however many. The first may use half of it, the second a sixth, the k-th 1/(k(k+1)); rows that were judged "
-        "on before cost a factor of 3 each time.",
+        "Chance that any challenger between two promotions is promoted without being better (by `min_effect`), "
+        "however many there are. The first comparison uses half of it, the second a sixth, the k-th 1/(k(k+1)); each "
+        "reuse of rows divides it by 3.",
         0.05,
         minimum=0.0001,
         maximum=0.5,
     )
-    n_resamples: int = key("Block resamples from which the interval is made.", 2000, minimum=100, maximum=100_000)
+    n_resamples: int = key(
+        "Bootstrap resamples (of blocks) for the confidence interval.", 2000, minimum=100, maximum=100_000
+    )
     min_rows: int = key("With fewer holdout rows the comparison is inconclusive.", 200, minimum=2)
     min_blocks: int = key("With fewer blocks (days, users) the comparison is inconclusive.", 5, minimum=2)
     slice_margin: float = key(
         "How much worse the challenger may be within a slice, in the units of `min_effect`.", 0.05, minimum=0.0
     )
-    min_slice_rows: int = key("Slices with fewer rows are reported, but not judged.", 200, minimum=2)
+    min_slice_rows: int = key("Slices with fewer rows are reported but not judged.", 200, minimum=2)
     slice_rule: str = key(
-        "`non-inferiority`: every judged slice must be shown to be no worse than the margin. `harm`: a slice stands "
-        "in the way only when it is shown to be worse than the margin.",
+        "`non-inferiority`: every judged slice must be shown not to be worse by the margin. `harm`: only a slice that "
+        "is shown to be worse by the margin stops a promotion.",
         "non-inferiority",
         choices=("non-inferiority", "harm"),
     )
-    must_beat_baseline: bool = key("Whether the challenger must be shown to beat the naive predictor.", True)
+    must_beat_baseline: bool = key("Whether the challenger must be shown to beat the naive baseline.", True)
     calibration_margin: float = key(
-        "A challenger is held back when it is shown to owe more of its squared error to wrong probabilities (for a "
-        "regression: to a wrong mean) than the champion does, by this fraction of the champion's squared error.",
+        "How much worse calibrated than the champion a challenger may be: the part of the squared error that comes "
+        "from wrong probabilities (regression: a wrong mean), as a fraction of the champion's squared error.",
         0.1,
         minimum=0.0,
     )
     max_overfit_gap: float = key(
-        "How much better the metric may be on the training rows than on the holdout, in the units of `min_effect`; "
-        "trees and forests differ by a lot and do no harm, so the default stops almost nothing.",
+        "How much better the metric may be on the training rows than on the holdout, in the units of `min_effect`. "
+        "The default stops almost nothing, because a large gap is normal for trees and forests.",
         1.0,
         minimum=0.0,
     )
     max_model_mib: float = key("Largest model.onnx that may serve, in MiB.", 200.0, minimum=0.001)
     max_size_ratio: float = key(
-        "How many times the champion's size a model may have; a champion below 1 MiB counts as 1 MiB.",
+        "Largest size relative to the champion's; a champion below 1 MiB counts as 1 MiB.",
         50.0,
         minimum=1.0,
     )
     max_latency_ms: float = key(
-        "Longest time that a prediction of one row may take, in ms (median, in EvaluateChallenger).",
+        "Longest time for a prediction of one row, in ms (median, in EvaluateChallenger).",
         50.0,
         minimum=0.001,
     )
     max_latency_ratio: float = key(
-        "How many times the champion's time a prediction may take; a champion faster than 0.1 ms counts as 0.1 ms.",
+        "Longest time relative to the champion's; a champion faster than 0.1 ms counts as 0.1 ms.",
         50.0,
         minimum=1.0,
     )

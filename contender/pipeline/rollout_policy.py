@@ -29,29 +29,29 @@ class RolloutPolicy:
     """
 
     canary_weight: float = key(
-        "Share of requests that a new champion answers while it bakes. 0: it answers all of them at once.",
+        "Share of requests that a challenger answers as a canary. 0: no canary, it answers all of them at once.",
         0.0,
         minimum=0.0,
         maximum=0.5,
     )
-    bake_seconds: int = key("How long it bakes, in seconds.", 900, minimum=5, maximum=3600)
+    bake_seconds: int = key("Duration of the canary, in seconds.", 900, minimum=5, maximum=3600)
     max_bake_seconds: int = key(
-        "How long it bakes at most when there is little traffic; then it goes back, because no traffic is no success.",
+        "Longest duration of the canary with little traffic; then it ends without promotion.",
         3600,
         minimum=5,
         maximum=7200,
     )
-    min_requests: int = key("Requests that it must have answered before it may pass.", 100, minimum=1)
+    min_requests: int = key("Requests that a canary must have answered before it can pass.", 100, minimum=1)
     max_error_rate_increase: float = key(
-        "How much larger its share of failed requests may be than the champion's.", 0.01, minimum=0.0, maximum=1.0
+        "Allowed increase of the error rate over the champion's.", 0.01, minimum=0.0, maximum=1.0
     )
     max_latency_ms: float = key("A request that takes longer counts as slow, in ms.", 1000.0, minimum=0.001)
     max_slow_increase: float = key(
-        "How much larger its share of slow requests may be than the champion's.", 0.05, minimum=0.0, maximum=1.0
+        "Allowed increase of the share of slow requests over the champion's.", 0.05, minimum=0.0, maximum=1.0
     )
-    min_labels: int = key("Labels of either side from which on their losses are compared.", 50, minimum=2)
+    min_labels: int = key("Labels that each side needs before losses are compared.", 50, minimum=2)
     max_loss_increase: float = key(
-        "How much larger its mean loss may be than the champion's (log loss; for a regression the squared error, as a "
+        "Allowed increase of the mean loss over the champion's (log loss; for a regression the squared error, as a "
         "fraction of the champion's).",
         0.0,
         minimum=0.0,
@@ -63,23 +63,22 @@ class RolloutPolicy:
         maximum=0.5,
     )
     approval: str = key(
-        "When a person decides: `never`; `inconclusive`, when rows cannot tell; `always`, for winners too.",
+        "When a challenger needs approval: `never`; `inconclusive`, after an inconclusive comparison; `always`, after "
+        "a win too.",
         "never",
         choices=("never", "inconclusive", "always"),
     )
     approval_minutes: int = key(
-        "How long a person has; then the champion stays. Uploads wait meanwhile.", 120, minimum=1, maximum=180
+        "Minutes to approve; then the champion stays. Uploads are queued meanwhile.", 120, minimum=1, maximum=180
     )
     rollback_within_hours: int = key(
-        "An alarm rolls a champion back that is no older, in hours; an older one was good before.", 24, minimum=1
+        "An alarm rolls a champion back only if it was promoted within this many hours.", 24, minimum=1
     )
     rehearse_max_ms: float = key(
-        "Longest median time that the serving function may take for one golden request, in ms.", 200.0, minimum=0.001
+        "Longest median time of the serving function for a golden request, in ms.", 200.0, minimum=0.001
     )
-    rehearse_max_load_ms: float = key(
-        "Longest time that it may take to load the model, in ms.", 10_000.0, minimum=0.001
-    )
-    rehearse_max_memory_mib: float = key("Most memory that it may need with it, in MiB.", 900.0, minimum=1.0)
+    rehearse_max_load_ms: float = key("Longest time to load the model, in ms.", 10_000.0, minimum=0.001)
+    rehearse_max_memory_mib: float = key("Most memory with the model loaded, in MiB.", 900.0, minimum=1.0)
 
     def __post_init__(self) -> None:
         check_keys(self)

@@ -28,34 +28,32 @@ class ServingPolicy:
     """
 
     auth: str = key(
-        "Who may ask: `iam`, callers whose requests AWS credentials sign; `api_key`, callers that send the key of the "
-        "stack's secret as `x-api-key`.",
+        "Authorisation: `iam`, requests signed with AWS credentials; `api_key`, requests with the key of the stack's "
+        "secret as `x-api-key`.",
         "iam",
         choices=("iam", "api_key"),
     )
-    requests_per_second: int = key("Requests a second that the API lets through; more get a 429.", 100, minimum=1)
-    burst: int = key("Requests above that rate that it lets through for a moment.", 200, minimum=1)
+    requests_per_second: int = key("Requests a second; more get a 429.", 100, minimum=1)
+    burst: int = key("Requests above that rate that are allowed in a short burst.", 200, minimum=1)
     max_rows: int = key("Most rows of one request.", 5000, minimum=1, maximum=5000)
     log_fraction: float = key(
-        "Share of requests whose predictions are kept. Feedback finds only those; live metrics count all.",
+        "Share of requests in the prediction log. Feedback works only for those; live metrics count all.",
         1.0,
         minimum=0.0,
         maximum=1.0,
     )
-    log_drop: tuple[str, ...] = key("Features that the log leaves out.", ())
-    log_hash: tuple[str, ...] = key("Features of which the log keeps a hash in place of the value.", ())
-    keep_days: int = key(
-        "How long a prediction is found by its id and feedback for it is taken, in days.", 30, minimum=1, maximum=730
-    )
+    log_drop: tuple[str, ...] = key("Features that are left out of the prediction log.", ())
+    log_hash: tuple[str, ...] = key("Features that are stored as a hash in the prediction log.", ())
+    keep_days: int = key("How long a prediction is stored and accepts feedback, in days.", 30, minimum=1, maximum=730)
     callback_queue_arn: str = key(
-        "An SQS queue that is told of each finished asynchronous prediction. Empty: none.", ""
+        "An SQS queue that gets a message for each finished asynchronous prediction. Empty: none.", ""
     )
     provisioned: int = key(
         "Instances of the serving function that are kept warm (provisioned concurrency). 0: none.", 0, minimum=0
     )
     batch_schedule: str = key(
-        "An EventBridge Scheduler expression, `rate(…)` or `cron(…)`, at which what is new in `batch/<pipeline>/in/` "
-        "is predicted. Empty: each file when it arrives.",
+        "An EventBridge Scheduler expression, `rate(…)` or `cron(…)`, for the prediction of new files in "
+        "`batch/<pipeline>/in/`. Empty: each file when it arrives.",
         "",
     )
 

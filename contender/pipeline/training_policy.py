@@ -38,68 +38,67 @@ class TrainingPolicy:
         "a function of your own as `package.module:name` (docs/training.md).",
         "hist_gradient_boosting",
     )
-    parameters: dict[str, Any] = key("Passed to the estimator as they are.", {})
+    parameters: dict[str, Any] = key("Parameters of the estimator.", {})
     holdout_blocks: int = key(
-        "The newest blocks, kept from training: champion and challenger are compared on them.", 7, minimum=1
+        "Number of newest blocks for the holdout, on which champion and challenger are compared.", 7, minimum=1
     )
     gap_blocks: int = key(
-        "So many blocks before the holdout, and before the validation rows, are used for nothing: what is known of "
-        "them only later must not leak into training.",
+        "Unused blocks before the holdout and before the validation rows, so that information that arrives late does "
+        "not leak into training.",
         0,
         minimum=0,
     )
     validation_blocks: int = key(
-        "The blocks before the holdout on which training checks itself, where it has something to decide: early "
-        "stopping and calibration. Then the model is trained again with them.",
+        "Blocks before the holdout for validation (early stopping and calibration). Then the model is retrained with "
+        "them.",
         7,
         minimum=1,
     )
     window: str = key(
-        "Which dataset versions to train on: `newest`, the newest `window_batches` (0 is all of them: a window that "
-        "expands; otherwise one that slides); `since_drift`, those since the last drift began, but at least the newest "
-        "`window_batches`.",
+        "Dataset versions to train on: `newest`, the newest `window_batches` (0: all, an expanding window; otherwise a "
+        "sliding window); `since_drift`, those since the last drift began, but at least the newest `window_batches`.",
         "newest",
         choices=("newest", "since_drift"),
     )
-    window_batches: int = key("So many of the newest dataset versions; see `window`.", 0, minimum=0)
+    window_batches: int = key("Number of newest dataset versions; see `window`.", 0, minimum=0)
     half_life_blocks: float = key(
-        "A row that is so many blocks older than the newest training row counts half as much. 0: all count the same.",
+        "Half-life of a row's weight, in blocks. 0: all rows have the same weight.",
         0.0,
         minimum=0.0,
     )
     class_weight: str = key(
-        "`balanced` weighs each class as if all were equally frequent; probabilities are then no longer those of the "
-        "data, unless `calibration` mends them.",
+        "`balanced` gives all classes the same total weight; probabilities then differ from the data's frequencies, "
+        "unless `calibration` corrects them.",
         "none",
         choices=("none", "balanced"),
     )
     early_stopping_rounds: int = key(
-        "Stop growing trees once so many more did not help on the validation rows; the estimator's own number of trees "
-        "is the most. 0: grow all. hist_gradient_boosting and lightgbm.",
+        "Early stopping: rounds without improvement on the validation rows. 0: none. hist_gradient_boosting and "
+        "lightgbm.",
         0,
         minimum=0,
     )
     calibration: str = key(
-        "`sigmoid` fits the probabilities to the validation rows (Platt's scaling; one temperature where there are "
-        "more than two classes).",
+        "`sigmoid` calibrates probabilities on the validation rows (Platt scaling; temperature scaling for more than "
+        "two classes).",
         "none",
         choices=("none", "sigmoid"),
     )
     retrain_growth: float = key(
-        "Train a challenger, drift or no drift, once there are so many times as many rows as when the newest model was "
-        "trained: more data is a reason of its own. 0 waits for drift.",
+        "Retrain without drift when there are this many times as many rows as the newest model had. 0: only after "
+        "drift.",
         10.0,
         minimum=0.0,
         maximum=1000.0,
     )
     min_level_rows: int = key(
-        "A category seen in fewer training rows is treated as unseen, so that the model learns what unseen means.",
+        "A category with fewer training rows counts as unseen, so that the model learns how to treat unseen ones.",
         20,
         minimum=1,
     )
     seed: int = key("Seed of everything random in training.", 7, minimum=0, maximum=2**32 - 1)
     time_limit_seconds: int = key(
-        "A training that takes longer is ended, with that as its reason.", 5000, minimum=5, maximum=5000
+        "Longest training, in seconds; a longer one is stopped.", 5000, minimum=5, maximum=5000
     )
     cpu: int = key(
         "CPU units of the training task (1024 is one vCPU).",
@@ -107,7 +106,7 @@ class TrainingPolicy:
         choices=tuple(str(units) for units in CPU_UNITS),
     )
     memory_mib: int = key(
-        "Memory of the training task in MiB, of a size that Fargate has for its `cpu`: for 1024, it is 2048 to 8192 in "
+        "Memory of the training task in MiB; Fargate allows certain sizes for each `cpu`: for 1024, 2048 to 8192 in "
         "steps of 1024.",
         4096,
     )
@@ -148,28 +147,26 @@ class SearchPolicy:
     Range(low=0.01, high=0.3, log=True)
     """
 
-    trials: int = key("Try at most so many sets of parameters; 0 searches nothing.", 0, minimum=0, maximum=1000)
-    seconds: float = key("Try no more of them once so much time is spent.", 600.0, minimum=1.0, maximum=5000.0)
-    usd: float = key(
-        "Nor once the training task has cost so many US dollars, by the prices of docs/cost.md.", 1.0, minimum=0.0
-    )
+    trials: int = key("Most trials of the search; 0: no search.", 0, minimum=0, maximum=1000)
+    seconds: float = key("Time budget of the search, in seconds.", 600.0, minimum=1.0, maximum=5000.0)
+    usd: float = key("Cost budget of the training task in US dollars, by the prices of docs/cost.md.", 1.0, minimum=0.0)
     folds: int = key(
-        "Each is scored on so many stretches of the newest training blocks, always trained on what came before; one "
-        "that falls behind is given up after fewer.",
+        "Folds for each trial: stretches of the newest training blocks, each after what it was trained on. A trial "
+        "that falls behind is pruned.",
         3,
         minimum=1,
         maximum=20,
     )
     space: dict[str, Any] = key(
-        "What to try, by parameter: a list of values, or `{ low, high }`, with `log = true` where sizes differ by "
-        "orders of magnitude. Whole numbers as bounds give whole numbers.",
+        "Search space, by parameter: a list of values, or `{ low, high }`, with `log = true` for a logarithmic scale. "
+        "Whole numbers as bounds give whole numbers.",
         {},
     )
 
     def __post_init__(self) -> None:
         check_keys(self)
         if self.trials and not self.space:
-            raise InvalidInputError("space is empty; name a parameter to try in [search.space], or set trials = 0")
+            raise InvalidInputError("space is empty; add a parameter to [search.space], or set trials = 0")
         self.ranges()
 
     def ranges(self) -> dict[str, Range | tuple[Any, ...]]:
@@ -201,5 +198,5 @@ def _range(name: str, given: Any) -> Range | tuple[Any, ...]:
     if not numbers or not math.isfinite(low) or not math.isfinite(high) or low >= high:
         raise InvalidInputError(f"space.{name} must have a low below its high, both finite, but got {low} and {high}")
     if not isinstance(log, bool) or (log and low <= 0):
-        raise InvalidInputError(f"space.{name}.log asks for a low above 0, but got low = {low} and log = {log}")
+        raise InvalidInputError(f"space.{name}.log needs a low above 0, but got low = {low} and log = {log}")
     return Range(low, high, log)

@@ -125,7 +125,7 @@ class JobFolder:
         """
         body = self.objects.get(self.key(PLAN)).body
         if sha256(body) != plan_sha256:
-            raise IntegrityError(f"the plan of {self.job} was replaced while it was at work; start the job again")
+            raise IntegrityError(f"the plan of {self.job} was replaced during the job; start it again")
         return JobPlan.from_json(body)
 
     def report(self, part: int) -> PartReport | None:

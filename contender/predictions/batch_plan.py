@@ -136,7 +136,7 @@ def check_columns(columns: Sequence[str], features: Sequence[str]) -> None:
         )
     twice = [name for name in features if list(columns).count(name) > 1]
     if twice:
-        raise BatchRejectedError(f"column {_names(twice)} stands more than once; keep one")
+        raise BatchRejectedError(f"column {_names(twice)} appears more than once; keep one")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ def _check_shape(item: Any, where: str) -> None:
             raise InvalidInputError(f"{where}.{name} is missing")
     unknown = next((name for name in item if name not in _FIELDS), None)
     if unknown is not None:
-        raise InvalidInputError(f"{where}.{_shown(unknown)} is no field of an item; it takes {', '.join(_FIELDS)}")
+        raise InvalidInputError(f"{where}.{_shown(unknown)} is not a field of an item; fields: {', '.join(_FIELDS)}")
     for name in ("prediction_id", "observed_at"):
         if name in item and not isinstance(item[name], str):
             raise InvalidInputError(f"{where}.{name} must be text, but got {_shown(item[name])}")
@@ -110,13 +110,13 @@ def _check_shape(item: Any, where: str) -> None:
 def _read(item: Mapping[str, Any], manifest: Mapping[str, Any], policy: ServingPolicy, now: float) -> Feedback:
     found = parse_prediction_id(item["prediction_id"])
     if found.row is None:
-        raise InvalidInputError(f"prediction_id is a request's; add the row, as in {found.request_id}-0")
+        raise InvalidInputError(f"prediction_id is a request's id; add the row's number, as in {found.request_id}-0")
     if found.at is not None and found.at > now + _CLOCKS_DIFFER_SECONDS:
-        raise InvalidInputError("prediction_id lies in the future; no answer carried it")
+        raise InvalidInputError("prediction_id is in the future, so no response had it")
     if found.at is not None and now - found.at > policy.keep_days * _SECONDS_A_DAY:
-        raise InvalidInputError(f"the prediction is older than the {policy.keep_days} days that predictions are kept")
+        raise InvalidInputError(f"the prediction is older than {policy.keep_days} days and no longer stored")
     if not is_kept(found.request_id, policy.log_fraction):
-        raise InvalidInputError("sampling left this request out of what is kept; ask who runs the service to keep more")
+        raise InvalidInputError("this request was not sampled for the prediction log")
     label = _label(item["label"], manifest)
     observed_at = _time(item["observed_at"], now) if "observed_at" in item else None
     return Feedback(str(found), label, observed_at)

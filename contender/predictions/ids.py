@@ -95,7 +95,7 @@ def parse_prediction_id(text: object) -> PredictionId:
         shown = repr(text)
         shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
         raise InvalidInputError(
-            f"prediction_id must be an id that an answer carried (a UUID and a row's number), but got {shown}"
+            f"prediction_id must be the id of a prediction (a UUID and a row's number), but got {shown}"
         )
     first, second, version, row = found.groups()
     at = int(first + second, 16) / 1000 if version == "7" else None

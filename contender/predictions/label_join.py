@@ -102,7 +102,7 @@ def read_id(given: Given) -> PredictionId:
     """The prediction that a label is about; raises InvalidInputError when it names none."""
     found = parse_prediction_id(given.prediction_id)
     if found.row is None:
-        raise InvalidInputError(f"prediction_id is a request's; add the row, as in {found.request_id}-0")
+        raise InvalidInputError(f"prediction_id is a request's id; add the row's number, as in {found.request_id}-0")
     return found
 
 
@@ -127,18 +127,18 @@ def check_label(value: Any, outputs: Outputs) -> Label:
     if label is None or label not in outputs.classes:
         known = ", ".join(outputs.classes)
         shown = known if len(known) <= 200 else known[:199] + "…"
-        raise InvalidInputError(f"label must be one of the classes that the model knows, {shown}; got {_shown(value)}")
+        raise InvalidInputError(f"label must be one of the model's classes, {shown}; got {_shown(value)}")
     return label
 
 
 def why_unknown(found: PredictionId, given: Given, policy: ServingPolicy) -> str | None:
     """Why a prediction that the table does not hold will not come; None when it may still be on its way."""
     if not is_kept(found.request_id, policy.log_fraction):
-        return f"sampling left this request out: serving.log_fraction is {policy.log_fraction:g}"
+        return f"this request was not sampled for the prediction log: serving.log_fraction is {policy.log_fraction:g}"
     if found.at is not None and expiry(found.at, policy.keep_days) < given.received_at:
-        return f"the prediction is older than the {policy.keep_days} days that serving.keep_days keeps it"
+        return f"the prediction is older than serving.keep_days ({policy.keep_days} days)"
     if found.at is not None and found.at > given.received_at + _SECONDS_A_DAY:
-        return "the prediction's id lies in the future: no answer carried it"
+        return "the prediction's id is in the future, so no response had it"
     return None
 
 
@@ -214,7 +214,7 @@ def join(
     """
     assert found.row is not None
     if record.error is not None:
-        raise InvalidInputError(f"request {found.request_id} failed: there is no prediction to judge")
+        raise InvalidInputError(f"request {found.request_id} failed, so it has no prediction")
     prediction = record.prediction_of(found.row)
     if prediction is None:
         raise InvalidInputError(f"request {found.request_id} had no row {found.row}")

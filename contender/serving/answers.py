@@ -92,7 +92,7 @@ def check_finite(predictions: NDArray[np.float64]) -> None:
         row = int(np.flatnonzero(~np.isfinite(predictions).all(axis=1))[0])
         raise NoAnswerError(
             f"rows[{row}]: the model has no finite prediction for these values; "
-            "they are far from all that it was trained on. Correct them, or send null for those that are not known"
+            "they are far from the training data. Correct them, or send null for unknown values"
         )
 
 

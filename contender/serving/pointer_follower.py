@@ -233,7 +233,7 @@ class Follower(Generic[Model]):
                 raise
             pause = min(2 * retry.pause, LONGEST_RETRY_SECONDS) if retry is not None else LOOK_AGAIN_SECONDS
             self._retries[name] = _Retry(self._clock() + pause, pause)
-            error.add_note(f"{name[0]} cannot be used and answers nothing; it is tried again in {pause:.0f} s")
+            error.add_note(f"{name[0]} cannot be used and serves nothing; next attempt in {pause:.0f} s")
             self._report(error)
             return None
         return model

@@ -141,7 +141,7 @@ class RowReader:
             raise InvalidInputError(f"rows[{number}] must be an object, but got {_shown(row)}")
         for name, _ in self._cells:
             if name not in row:
-                raise InvalidInputError(f"rows[{number}].{name} is missing; send null when it is not known")
+                raise InvalidInputError(f"rows[{number}].{name} is missing; send null if the value is unknown")
         unknown = next(name for name in row if name not in self._names)
         known = ", ".join(name for name, _ in self._cells)
         raise InvalidInputError(f"rows[{number}].{_shown(unknown)} is not a feature; known: {_cut(known, 200)}")
@@ -229,13 +229,13 @@ def read_request(
         unknown = next((name for name in body if name != "rows" and name not in takes), None)
         if unknown is not None:
             known = ", ".join(("rows", *takes))
-            raise InvalidInputError(f"{_shown(unknown)} is no field of a request; it takes {known}")
+            raise InvalidInputError(f"{_shown(unknown)} is not a field of a request; fields: {known}")
     contributions = body.get("contributions", False)
     if type(contributions) is not bool:
         raise InvalidInputError(f"contributions must be true or false, but got {_shown(contributions)}")
     most = min(max_rows, MAX_CONTRIBUTION_ROWS) if contributions else max_rows
     if not 1 <= len(rows) <= most:
-        why = " when contributions are asked for" if contributions and most < max_rows else ""
+        why = " when contributions are requested" if contributions and most < max_rows else ""
         raise InvalidInputError(f"rows must hold 1 to {most} rows{why}, but got {len(rows)}")
     key, group = _name(body, "key"), _name(body, "group")
     return PredictRequest(rows, reader.read(rows), key, group, contributions)

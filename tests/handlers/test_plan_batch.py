@@ -97,7 +97,7 @@ def test_columns_that_no_model_asks_for_may_be_there(crowned: Cloud) -> None:
         ("a.csv", b"amount,carrier\n", "the file has a header but no rows"),
         ("a.csv", b"order,amount\n1,2\n", "column carrier missing, which the model needs; the file has order, amount"),
         ("a.csv", b"amount;carrier\n1;A\n", "only one column was found, amount;carrier"),
-        ("a.csv", b"amount,carrier,amount\n1,A,2\n", "column amount stands more than once; keep one"),
+        ("a.csv", b"amount,carrier,amount\n1,A,2\n", "column amount appears more than once; keep one"),
         ("a.csv", b"PAR1\0\0", "it contains zero bytes; is it Parquet? then name it .parquet"),
         ("a.parquet", b"amount,carrier\n1,A\n", "not a Parquet file, or cut off"),
         ("a.parquet", parquet(pd.DataFrame({"amount": [1.0]})), "column carrier missing"),

@@ -175,7 +175,7 @@ def test_a_model_that_was_tampered_with_predicts_nothing(crowned: Cloud) -> None
 def test_a_plan_that_is_not_the_one_the_job_began_with_is_not_followed(crowned: Cloud) -> None:
     made = job(crowned, csv(3))
     crowned.data.put(made.folder.key("_job/plan.json"), made.read("_job/plan.json") + b"\n")
-    with pytest.raises(IntegrityError, match="was replaced while it was at work"):
+    with pytest.raises(IntegrityError, match="was replaced during the job"):
         made.predict(0)
 
 

@@ -139,7 +139,7 @@ def test_a_version_without_a_typical_row_gives_no_contributions_and_says_so(kept
         ("[]", 'the body must be {"rows": [{…}, …]}'),
         ('{"rows": []}', "rows must hold 1 to 5000 rows, but got 0"),
         ({"rows": [ROW] * 10_000}, "rows must hold 1 to 5000 rows, but got 10000"),
-        ('{"rows": [{"amount": 1}]}', "rows[0].carrier is missing; send null when it is not known"),
+        ('{"rows": [{"amount": 1}]}', "rows[0].carrier is missing; send null if the value is unknown"),
         ('{"rows": [{"amount": NaN, "carrier": "A"}]}', "the body is not JSON"),
         ('{"rows": [{"amount": -Infinity, "carrier": "A"}]}', "the body is not JSON"),
         ('{"rows": [{"amount": 1e400, "carrier": "A"}]}', "the body is not JSON"),
@@ -150,7 +150,7 @@ def test_a_version_without_a_typical_row_gives_no_contributions_and_says_so(kept
         ('{"rows": [{"amount": 1, "carrier": {}}]}', "rows[0].carrier must be text, a number, a boolean or null"),
         ('{"rows": [{"amount": 1, "carrier": "A", "colour": 1}]}', "rows[0].'colour' is not a feature"),
         ({"rows": [ROW], "explain": True}, "'explain' is no field of a request"),
-        ({"rows": [ROW] * 101, "contributions": True}, "rows must hold 1 to 100 rows when contributions are asked for"),
+        ({"rows": [ROW] * 101, "contributions": True}, "rows must hold 1 to 100 rows when contributions are requested"),
         ({"rows": [ROW], "key": "k" * 129}, "key must have 1 to 128 characters, but got 129"),
     ],
 )

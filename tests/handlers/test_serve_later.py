@@ -265,7 +265,7 @@ def test_items_that_cannot_be_taken_are_named_and_the_others_are_taken(serving: 
     reasons = {refused["index"]: refused["reason"] for refused in answer["refused"]}
     assert set(reasons) == {0, 2, 3, 4, 5, 6}
     assert "must be an id that an answer carried" in reasons[0]
-    assert "older than the 30 days" in reasons[2]
+    assert "older than serving.keep_days (30 days)" in reasons[2]
     assert "add the row" in reasons[3]
     assert "label must be one of false, true, but got 'perhaps'" in reasons[4]
     assert "observed_at must be an ISO 8601 time" in reasons[5]

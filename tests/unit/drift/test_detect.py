@@ -53,7 +53,7 @@ def test_unseen_levels_and_missing_values_are_tested_as_fishers_exact_test_where
 def test_a_level_that_was_renamed_is_a_drift_even_when_the_reference_is_constant() -> None:
     report = check({"x": categories(["UA"] * 5000)}, {"x": categories(["UA"] * 150 + ["United"] * 50)})
     assert report.drifted
-    assert "unseen levels such as 'United' gained share (0.0% to 25.0%)" in report.reason
+    assert "unseen levels such as 'United' gained share (0.0 % to 25.0 %)" in report.reason
 
 
 def test_unseen_levels_that_take_from_one_level_do_not_hide_in_a_pool_with_it() -> None:
@@ -119,14 +119,16 @@ def test_a_sure_but_small_change_is_not_a_drift_and_the_reason_says_which_of_the
     report = check({"x": generator.normal(size=50_000)}, {"x": generator.normal(0.05, size=50_000)})
     assert report.verdict == "stable"
     assert report.features[0].significant
-    assert "below the floor of 0.1, though significant" in report.reason
+    assert "(minimum effect 0.1), p = 7.4e-08" in report.reason
 
 
 def test_a_large_change_that_few_rows_cannot_show_is_not_a_drift_and_the_reason_says_so() -> None:
     report = check({"x": np.arange(100.0)}, {"x": np.arange(12.0, 112.0)}, DriftPolicy(min_effect_numeric=0.05))
     assert report.verdict == "stable"
-    assert "above the floor of 0.05 but not significant" in report.reason
-    assert "With 100 rows an effect is only sure to show from" in report.reason
+    assert (
+        "KS distance 0.12 (minimum effect 0.05), p = 0.47. With 100 rows only changes of 0.19 or more" in report.reason
+    )
+    assert "are sure to be detected." in report.reason
 
 
 def test_the_smallest_visible_effect_is_where_significance_begins() -> None:
@@ -155,10 +157,12 @@ def test_the_report_says_what_moved_where_to_and_in_which_units() -> None:
     report = check(reference, current)
     words = {test.feature: test.direction for test in report.features}
     assert report.drifted_features == ("temp", "origin", "spread")
-    assert report.reason.startswith("temp: moved up by 20 (mean 55 to 75) (ks distance 0.49, p < 1e-300)")
-    assert "3 of 4 features drifted" in report.reason
+    assert report.reason.startswith(
+        "Drift in 3 of 4 features. Largest change: temp, moved up by 20 (mean 55 to 75), "
+        "KS distance 0.49 (minimum effect 0.1), p < 1e-300. Also drifted: origin, spread. "
+    )
     assert "widened (standard deviation 1.00 to " in words["spread"]
-    assert words["origin"] == "'EWR' gained share (49.8% to 79.2%), 'JFK' lost share (50.2% to 20.8%)"
+    assert words["origin"] == "'EWR' gained share (49.8 % to 79.2 %), 'JFK' lost share (50.2 % to 20.8 %)"
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["drifted_features"] == [
         "temp",
         "origin",
@@ -172,7 +176,7 @@ def test_missing_values_that_appear_are_a_drift_of_their_own() -> None:
     report = check({"x": values}, {"x": holes})
     assert report.drifted
     assert report.features[0].aspect == "missing"
-    assert "missing values went from 0.0% to 20.0% of the rows" in report.reason
+    assert "share of missing values 0.0 % to 20.0 %" in report.reason
 
 
 def test_floors_of_single_features_and_ignored_features_are_honoured() -> None:
@@ -189,7 +193,7 @@ def test_a_batch_of_too_few_rows_gets_no_statement(rows: int) -> None:
     columns = {"x": np.arange(1000.0), "c": categories(["a", "b"] * 500)}
     report = check(columns, {"x": np.full(rows, 1e9), "c": categories(["z"] * rows)})
     assert (report.verdict, report.drifted, report.drifted_features) == ("too few rows", False, ())
-    assert f"Too few rows to say anything: {rows} in the batch" in report.reason
+    assert f"Too few rows to check for drift: {rows} in the batch" in report.reason
     json.dumps(report.to_dict(), allow_nan=False)
 
 
@@ -225,8 +229,8 @@ def test_predictions_and_labels_are_checked_where_both_sides_have_them() -> None
     assert {test.role for test in report.features} == {"feature", "prediction", "label"}
     alone: Profile = count_profile(reference.grid, table)
     assert dict(detect_drift(reference, alone).not_checked) == {
-        "prediction": "not given in the batch",
-        "label": "not given in the batch",
+        "prediction": "missing in the batch",
+        "label": "missing in the batch",
     }
 
 

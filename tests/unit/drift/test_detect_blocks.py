@@ -67,7 +67,7 @@ def test_a_change_that_stays_is_found_within_days_and_the_report_says_since_when
     assert last.evidence is not None
     assert last.evidence.since == "day 1004"
     assert last.evidence.strongest in ("x0", "x0 up")
-    assert "it began with day 1004" in last.reason
+    assert "The drift began with day 1004" in last.reason
     assert [label for label, _ in last.evidence.path] == [f"day {1000 + day}" for day in range(9)]
 
 
@@ -150,7 +150,7 @@ def test_categories_missing_values_predictions_and_losses_are_ranked_by_day() ->
     assert not found["x", "values"].drifted
     # Means of 1 and 2 expected; the mean of 2,000 and 800 exponential values is known to a few percent.
     assert found["loss", "values"].distance == pytest.approx(1.0, abs=0.25)
-    assert "It has hurt: the champion's loss rose by" in report.reason
+    assert "The champion's loss rose by 104.4 % (mean 1.00 to 2.04), which is significant." in report.reason
 
 
 def test_predictions_known_of_too_few_days_are_measured_and_not_ranked() -> None:

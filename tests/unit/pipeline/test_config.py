@@ -142,7 +142,7 @@ class TestABadFile:
             (minimal(task='"ranking"'), "task must be one of binary, multiclass, regression, but got 'ranking'"),
             (minimal(numeric="[]"), "numeric and categorical are both empty; name at least one feature"),
             (minimal(numeric='["price"]'), "target 'price' is also listed as a feature"),
-            (minimal(categorical='["area"]'), "['area'] stand in numeric and in categorical; keep each in one"),
+            (minimal(categorical='["area"]'), "['area'] are in both numeric and categorical; keep each in one"),
             (minimal(numeric='["area", "area"]'), "numeric lists ['area'] more than once; keep one"),
             (minimal(slices='["area"]'), "slices must be categorical, but ['area'] are numeric"),
             (minimal(numeric='"area"'), "numeric must be a list, but got 'area'"),
@@ -164,7 +164,7 @@ class TestABadFile:
             ),
             (
                 with_key("promotion", "metric", '"my metrics:profit"'),
-                "promotion.metric must be package.module:name to be your own, but got 'my metrics:profit'",
+                "promotion.metric must be package.module:name for a metric of your own, but got 'my metrics:profit'",
             ),
             (with_key("promotion", "confidence", "0.95"), "unknown key promotion.confidence; known keys: metric,"),
             (with_key("promotion", "min_effect", "nan"), "promotion.min_effect must be a finite number, but got nan"),

@@ -63,7 +63,7 @@ def test_columns_beside_the_features_may_be_there_and_in_any_order() -> None:
         (["a"], "column b missing, which the model needs; the file has a"),
         (["x", ""], "columns a, b missing, which the model needs; the file has x, ''"),
         (["a;b"], "only one column was found, a;b; the file must be comma-separated with a header line"),
-        (["a", "b", "b"], "column b stands more than once; keep one"),
+        (["a", "b", "b"], "column b appears more than once; keep one"),
         ([f"c{number}" for number in range(20)], "the file has c0, c1, c2"),
     ],
 )

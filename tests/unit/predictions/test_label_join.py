@@ -166,7 +166,7 @@ def test_a_shadow_that_does_not_know_the_class_is_not_judged() -> None:
 
 @pytest.mark.parametrize(
     ("kept", "row", "told"),
-    [(record(), 1, "had no row 1"), (record(error="boom"), 0, "failed: there is no prediction")],
+    [(record(), 1, "had no row 1"), (record(error="boom"), 0, "failed, so it has no prediction")],
 )
 def test_a_label_for_a_row_that_was_not_predicted_is_refused(kept: Record, row: int, told: str) -> None:
     one = given("yes", row=row)
@@ -176,7 +176,7 @@ def test_a_label_for_a_row_that_was_not_predicted_is_refused(kept: Record, row: 
 
 def test_an_id_that_will_never_be_found_says_why_and_another_may_still_come() -> None:
     late, early = given(1, at=AT + 31 * 86_400), given(1, at=AT - 2 * 86_400)
-    assert "older than the 30 days" in str(why_unknown(read_id(late), late, ServingPolicy()))
+    assert "older than serving.keep_days (30 days)" in str(why_unknown(read_id(late), late, ServingPolicy()))
     assert "future" in str(why_unknown(read_id(early), early, ServingPolicy()))
     assert "log_fraction is 0" in str(why_unknown(read_id(late), late, ServingPolicy(log_fraction=0.0)))
     assert why_unknown(read_id(given(1)), given(1), ServingPolicy()) is None

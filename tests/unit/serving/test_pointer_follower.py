@@ -272,7 +272,7 @@ def test_a_version_that_stays_broken_is_tried_less_and_less_often(world: World) 
     tried = world.loads.count("v2")
     assert 200 / LONGEST_RETRY_SECONDS <= tried <= 200 / LONGEST_RETRY_SECONDS + 6
     assert len(world.reported) == tried
-    assert "v2 cannot be used and answers nothing" in world.reported[0].__notes__[0]
+    assert "v2 cannot be used and serves nothing" in world.reported[0].__notes__[0]
 
 
 def test_a_good_champion_after_a_broken_one_is_served_within_the_bound(world: World) -> None:

@@ -82,8 +82,8 @@ def test_requests_are_encoded_as_training_encodes_tables(rows: list[dict[str, An
         ([], "the body must be"),
         ({}, "the body must be"),
         ({"rows": ROW}, "the body must be"),
-        ({"rows": [ROW], "row": 1}, "'row' is no field of a request; it takes rows, key, contributions"),
-        ({"rows": [ROW], "group": "g"}, "'group' is no field of a request"),
+        ({"rows": [ROW], "row": 1}, "'row' is not a field of a request; fields: rows, key, contributions"),
+        ({"rows": [ROW], "group": "g"}, "'group' is not a field of a request"),
         ({"rows": [ROW], "key": 3}, "key must be text, but got 3"),
         ({"rows": [ROW], "key": ""}, f"key must have 1 to {MAX_KEY} characters, but got 0"),
         ({"rows": [ROW], "key": "k" * 129}, f"key must have 1 to {MAX_KEY} characters, but got 129"),
@@ -93,7 +93,7 @@ def test_requests_are_encoded_as_training_encodes_tables(rows: list[dict[str, An
         ({"rows": [ROW] * (MAX_ROWS + 1)}, f"rows must hold 1 to {MAX_ROWS} rows, but got {MAX_ROWS + 1}"),
         (
             {"rows": [ROW] * 101, "contributions": True},
-            f"rows must hold 1 to {MAX_CONTRIBUTION_ROWS} rows when contributions are asked for, but got 101",
+            f"rows must hold 1 to {MAX_CONTRIBUTION_ROWS} rows when contributions are requested, but got 101",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_bad_request_is_told_by_field_and_value(body: Any, said: str) -> None:
     ("row", "said"),
     [
         (3, " must be an object, but got 3"),
-        ({"amount": 1}, ".carrier is missing; send null when it is not known"),
+        ({"amount": 1}, ".carrier is missing; send null if the value is unknown"),
         ({"amount": 1, "colour": 2}, ".carrier is missing"),
         (ROW | {"color": 1}, ".'color' is not a feature; known: amount, carrier"),
         (ROW | {"c" * 10_000: 1}, " is not a feature"),

@@ -80,7 +80,7 @@ def test_an_ordinary_shift_is_seen_and_named() -> None:
     assert drift.p_value is not None
     assert drift.p_value < 1e-4
     assert drift.moved[0] == "delay"
-    assert "moved by themselves: delay" in drift.reason
+    assert "features that changed alone: delay" in drift.reason
 
 
 def test_a_changed_share_of_missing_values_is_seen() -> None:

@@ -199,15 +199,13 @@ def test_a_regression_is_not_estimated() -> None:
     calibration = fit_calibration(np.arange(200.0), np.arange(200.0)[:, None])
     estimated = estimate(calibration, np.ones((5, 1)))
     assert not estimated.estimated
-    assert estimated.reason == (
-        "not estimated: a regression gives no probabilities from which its own error could be told"
-    )
+    assert estimated.reason == ("not estimated: a regression has no probabilities to estimate its error from")
     assert check_estimate(estimated, np.ones(5), np.ones((5, 1))).verdict == "not checked"
 
 
 @pytest.mark.parametrize(
     ("truth", "reason"),
-    [(np.ones(200), "one class only"), (np.arange(99) % 2, "has 99 rows, but calibration needs at least 100")],
+    [(np.ones(200), "only one class"), (np.arange(99) % 2, "has 99 rows, but calibration needs at least 100")],
 )
 def test_a_holdout_that_cannot_calibrate_says_why(truth: Any, reason: str) -> None:
     calibration = fit_calibration(truth, both(np.linspace(0.1, 0.9, len(truth))))
