@@ -41,8 +41,9 @@ def whole(title: str, content: str, *, styles: Sequence[str] = ()) -> str:
 
 
 def header(eyebrow: str, headline: str, content: str = "") -> str:
-    """The page's beginning: what it is about (HTML), its one sentence (text), and what follows that (HTML)."""
-    return f'<header><p class="eyebrow">{eyebrow}</p><h1>{escape(headline)}</h1>{content}</header>'
+    """The page's beginning: what it is about (HTML), its headline (text), and what follows it (HTML)."""
+    title = escape(headline).replace(" %", "\N{NO-BREAK SPACE}%")
+    return f'<header><p class="eyebrow">{eyebrow}</p><h1>{title}</h1>{content}</header>'
 
 
 def section(title: str, said: str, content: str) -> str:

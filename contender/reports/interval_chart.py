@@ -41,7 +41,7 @@ def intervals(
     low, high = _room([*values, *wanted.values(), *([0.0] if from_zero else [])])
     head = 20.0 if wanted else 4.0
     names = told_apart([name for name, *_ in rows], NAME_CHARACTERS if width < 600 else WIDE_NAME_CHARACTERS)
-    left = 14.0 + 7.6 * max(map(len, names), default=0)
+    left = 18.0 + 7.6 * max(map(len, names), default=0)
     height = head + ROW * len(rows) + 26.0
     frame = Frame(low, high, 0.0, 1.0, width=width, height=height, left=left, right=58.0, bottom=26.0)
     content = _scale(frame, head) + _marks(frame, wanted, head)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contender.formatting import figure, percent
+from contender.formatting import figure, minus, percent
 from contender.stats.metrics import METRICS
 
 Content = Mapping[str, Any]
@@ -166,10 +166,10 @@ def plain(value: float) -> str:
 
     Examples
     --------
-    >>> plain(1893.0), plain(200_000_000.0), plain(0.123456)
-    ('1893', '200,000,000', '0.1235')
+    >>> plain(1893.0), plain(200_000_000.0), plain(0.123456), plain(-33.0)
+    ('1893', '200,000,000', '0.1235', '−33')
     """
-    return f"{value:.0f}" if value == int(value) and abs(value) < 10_000 else figure(value)
+    return minus(f"{value:.0f}" if value == int(value) and abs(value) < 10_000 else figure(value))
 
 
 def _listed(things: list[str]) -> str:

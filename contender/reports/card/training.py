@@ -21,7 +21,7 @@ def data(manifest: Content, evidence: Content) -> str:
     """Dataset versions, and the rows and blocks of each split."""
     split, window, blocks = manifest.get("split") or {}, manifest.get("window") or {}, evidence.get("blocks", {})
     datasets, holdout = manifest.get("datasets", ()), manifest.get("holdout") or {}
-    selected = f", selected by {window['policy'].replace('_', ' ')}" if window else ""
+    selected = f" (window: {window['policy'].replace('_', ' ')})" if window else ""
     return pages.section(
         "Training data",
         "",

@@ -51,9 +51,11 @@ def compared(run: RunEvidence) -> str:
 
 
 def _difference_in_words(found: Mapping[str, Any]) -> str:
-    """Whether the interval excludes zero, then both models' metric and the improvement with the interval."""
+    """What the interval shows, then both models' metric and the improvement with the interval."""
     value, low, high = found["difference"], found["low"], found["high"]
     word = "Better" if low > 0.0 else "Worse" if high < 0.0 else "No significant difference"
+    if found["against"] == "champion" and 0.0 < low < found["min_effect"]:
+        word = f"Better, but perhaps by less than the required {figure(found['min_effect'])}"
     opponent = (
         figure(found["champion"]) if found["against"] == "champion" else f"the baseline's {figure(found['baseline'])}"
     )

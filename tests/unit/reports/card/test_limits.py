@@ -81,7 +81,7 @@ def test_probabilities_that_are_not_the_datas_are_a_warning() -> None:
 def test_what_happens_beyond_the_training_rows_depends_on_the_estimator(estimator: str, beyond: str) -> None:
     found = limits(manifest_of(estimator={"name": estimator, "parameters": {}}), evidence_of())
 
-    assert f"Training ranges: delay -30 to 300. Outside of them {beyond}; no metric covers that." in [
+    assert f"Training ranges: delay −30 to 300. Outside of them {beyond}; no metric covers that." in [
         limit.said for limit in found
     ]
 

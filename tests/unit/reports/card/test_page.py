@@ -63,7 +63,7 @@ def test_the_page_stands_alone_and_is_well_formed(page: str) -> None:
 
 
 def test_the_headline_says_what_it_predicts_and_how_well(page: str) -> None:
-    assert f"<h1>Predicts whether late is yes: {AUC} 0.900 (95 % CI 0.870 to 0.930)</h1>" in page
+    assert f"<h1>Predicts whether late is yes: {AUC} 0.900 (95\N{NO-BREAK SPACE}% CI 0.870 to 0.930)</h1>" in page
 
 
 def test_what_came_from_a_file_is_text_and_never_markup(page: str) -> None:
@@ -86,7 +86,7 @@ def test_what_came_from_a_file_is_text_and_never_markup(page: str) -> None:
         "learning_rate = 0.05",
         "declared slice; smallest level: LGA (100 rows)",
         "2 dataset versions, oldest first",
-        "-30 to 300",
+        "−30 to 300",
     ],
 )
 def test_the_card_tells(page: str, said: str) -> None:

@@ -276,6 +276,7 @@ def test_files_that_somebody_has_to_look_at_come_first_and_many_are_folded() -> 
         (-0.0004, -0.19, 0.05, "No significant difference", "0.00, 95 % CI −0.19 to 0.05"),
         (0.0, 0.0, 0.0, "No significant difference", "0, 95 % CI 0 to 0"),
         (-0.04, -0.19, 0.05, "No significant difference", "−0.04, 95 % CI −0.19 to 0.05"),
+        (0.04, 0.001, 0.08, "Better, but perhaps by less than the required 0.002", "+0.040, 95 % CI 0.001 to 0.080"),
         (-0.1, -0.19, -0.05, "Worse", "−0.10, 95 % CI −0.19 to −0.05"),
         (2502.0, 2283.0, 2748.0, "Better", "+2,502, 95 % CI 2,283 to 2,748"),
     ],
