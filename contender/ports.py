@@ -156,11 +156,11 @@ class Ledger(Protocol):
 class Log(Protocol):
     """A function's log: a message, and fields beside it. Powertools' logger is one."""
 
-    def info(self, msg: object, /, **fields: Any) -> None:
+    def info(self, msg: object, **fields: Any) -> None:
         """Log what happened."""
 
-    def error(self, msg: object, /, **fields: Any) -> None:
+    def error(self, msg: object, **fields: Any) -> None:
         """Log what went wrong."""
 
-    def exception(self, msg: object, /, **fields: Any) -> None:
+    def exception(self, msg: object, **fields: Any) -> None:
         """Log what went wrong, with the exception that is being handled."""

@@ -210,7 +210,7 @@ class MemoryLog:
 
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def info(self, msg: object, /, **fields: Any) -> None:
+    def info(self, msg: object, **fields: Any) -> None:
         self.said.append((str(msg), fields))
 
     error = exception = info

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -127,6 +128,16 @@ class JobFolder:
         if sha256(body) != plan_sha256:
             raise IntegrityError(f"the plan of {self.job} was replaced during the job; start it again")
         return JobPlan.from_json(body)
+
+    def is_left_alone(self, now: datetime) -> bool:
+        """Whether a job without a manifest is not to be started: its file was refused for good, or it is under way."""
+        failure = self.find(FAILURE)
+        if failure is not None:
+            return bool(json.loads(failure)["for_good"])
+        plan = self.find(PLAN)
+        if plan is None:
+            return False
+        return (now - datetime.fromisoformat(JobPlan.from_json(plan).planned_at)).total_seconds() < UNDER_WAY_SECONDS
 
     def report(self, part: int) -> PartReport | None:
         """What a part left, if it was done and its objects are still what it wrote."""

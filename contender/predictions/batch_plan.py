@@ -116,6 +116,49 @@ class JobPlan:
         return new_request_id(int(self.source.modified_at * 1000), chance)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What a file looks like, without its rows: its columns, and the parts to predict it in."""
+
+    columns: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all parts."""
+        return sum(part.rows for part in self.parts)
+
+
+def make_plan(
+    source: Source,
+    layout: Layout,
+    *,
+    pipeline: str,
+    run_id: str,
+    planned_at: str,
+    version: str,
+    manifest_sha256: str,
+    row_id: str,
+    parts_key: str,
+) -> JobPlan:
+    """The plan of a job; `row_id` is used where the file has one such column."""
+    return JobPlan(
+        format=FORMAT,
+        job=source.job,
+        pipeline=pipeline,
+        run_id=run_id,
+        planned_at=planned_at,
+        source=source,
+        version=version,
+        manifest_sha256=manifest_sha256,
+        columns=layout.columns,
+        row_id=row_id if layout.columns.count(row_id) == 1 else "",
+        parts_key=parts_key,
+        parts=len(layout.parts),
+        rows=layout.rows,
+    )
+
+
 def check_columns(columns: Sequence[str], features: Sequence[str]) -> None:
     """Refuse a file without the columns that the model needs; others may be there.
 

@@ -51,13 +51,13 @@ class Entry:
 class EntryTable(Protocol):
     """The table of predictions, to functions that write to it."""
 
-    def write(self, entries: Sequence[Entry]) -> list[Outcome]:
+    def write_entries(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Write each item that is not there, together with its counts; answers what became of each, in order."""
 
-    def items(self, keys: Iterable[Mapping[str, str]]) -> dict[ItemKey, dict[str, Any]]:
+    def find_items(self, keys: Iterable[Mapping[str, str]]) -> dict[ItemKey, dict[str, Any]]:
         """The items with these keys that are there."""
 
 
 def key_of(key: Mapping[str, str]) -> ItemKey:
-    """A key, as `EntryTable.items` names what it found."""
+    """A key, as `EntryTable.find_items` names what it found."""
     return key["pk"], key["sk"]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contender.adapters.aws.batch_source import SourceReader
 from contender.predictions.batch_folder import PLAN, UNDER_WAY_SECONDS
 from contender.predictions.batch_plan import MAX_PARTS
 from tests.handlers.batches import Job, csv, job, parquet, put
@@ -180,24 +181,21 @@ def test_the_schedule_names_versions_that_make_the_same_jobs_as_events_do(crowne
     assert listed == {"key": request["key"], "version_id": request["version_id"]}
 
 
-def test_only_the_end_of_a_parquet_file_is_read(crowned: Cloud) -> None:
+def test_only_the_end_of_a_parquet_file_is_read(crowned: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan costs no more for a large file than for a small one."""
     body = io.BytesIO()
     rows = 200_000
     table = pa.table({"amount": np.random.default_rng(1).random(rows), "carrier": ["A"] * rows})
     pq.write_table(table, body, compression="none", use_dictionary=False)
     read = 0
-    module = crowned.function("plan_batch")
-    original = module.SourceReader.read
+    original = SourceReader.read
 
     def counted(reader: Any, start: int, stop: int) -> bytes:
         nonlocal read
         read += stop - start
         return bytes(original(reader, start, stop))
 
-    module.SourceReader.read = counted
-    try:
+    with monkeypatch.context() as counting:
+        counting.setattr(SourceReader, "read", counted)
         assert job(crowned, body.getvalue(), name="a.parquet").plan["rows"] == rows
-    finally:
-        module.SourceReader.read = original
     assert 0 < read < len(body.getvalue()) / 10

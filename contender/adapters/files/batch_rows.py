@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from contender.data.csv_records import Fault, Lines, cut, read_header, read_rows
 from contender.data.schema import shown
 from contender.errors import BatchRejectedError
 from contender.predictions.batch_outcome import Rejected
-from contender.predictions.batch_plan import MAX_PARTS, PART_BYTES, JobPlan, Part, row_ranges
+from contender.predictions.batch_part import PartRows
+from contender.predictions.batch_plan import MAX_PARTS, PART_BYTES, JobPlan, Layout, Part, row_ranges
 from contender.predictions.ids import prediction_id
 from contender.table import Column, Table, as_category
 
@@ -34,27 +34,17 @@ MAX_QUARANTINED_CHARACTERS = 10_000
 _MISSING = frozenset(MISSING_TEXTS)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What a file looks like, without its rows: its columns, and the parts to predict it in."""
+def look_at(reader: SourceReader, part_rows: int) -> Layout:
+    """What a CSV or Parquet file looks like, cut into parts of at most `part_rows` rows.
 
-    columns: tuple[str, ...]
-    parts: tuple[Part, ...]
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of all parts."""
-        return sum(part.rows for part in self.parts)
-
-
-@dataclass(frozen=True)
-class PartRows:
-    """A part's rows: those to predict with their numbers in the file (from 1) and names, and those that are not."""
-
-    table: Table
-    numbers: NDArray[np.int64]
-    row_ids: Column | None
-    rejected: tuple[Rejected, ...]
+    Raises
+    ------
+    BatchRejectedError
+        When it cannot be read, or has no rows.
+    """
+    if reader.source.kind == "parquet":
+        return look_at_parquet(open_parquet(reader), part_rows)
+    return look_at_csv(reader, part_rows)
 
 
 def look_at_csv(reader: SourceReader, part_rows: int) -> Layout:
