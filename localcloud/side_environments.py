@@ -112,9 +112,8 @@ class SideEnvironment:
         report(f"making the environment of {self.name}: {len(self.pins)} packages, once")
         self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
         pip = [sys.executable, "-m", "pip", "--python", str(self._python)]
-        # The pins are complete: what else a package would like is not looked for. And of what they bring, a tool loads
-        # a part: Python compiles that when it is first loaded.
-        install = ["install", "--no-deps", "--no-compile", "--no-input", "--retries", "1", "-r", str(self.requirements)]
+        # The pins are complete: what else a package would like is not looked for.
+        install = ["install", "--no-deps", "--no-input", "--retries", "1", "-r", str(self.requirements)]
         self._run([*pip, *install], report)
         self._made.write_text(self._text(), encoding="utf-8")
 
