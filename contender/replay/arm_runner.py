@@ -178,7 +178,13 @@ class ArmRunner:
         except ContenderError as error:
             return Step(moment.position, "failed", str(error))
         self._serve(model, moment)
-        return Step(moment.position, "replaced", "retrained, unjudged", trained=True, seconds=model.trained.seconds)
+        return Step(
+            moment.position,
+            "replaced",
+            "retrained, promoted without comparison",
+            trained=True,
+            seconds=model.trained.seconds,
+        )
 
     def _is_due(self) -> bool:
         if self.arm.kind == "never":

@@ -77,7 +77,7 @@ def replay(
         arrived.append(batch)
         if len(arrived) < start:
             for runner in runners:
-                runner.stand_by(position, "waiting", f"the first training is asked for after {start} batches")
+                runner.stand_by(position, "waiting", f"the first training is due after {start} batches")
             continue
         moment = Moment(position, batch, arrived, train, metric, seed)
         for runner in runners:
@@ -91,7 +91,7 @@ def _result(history: History, runners: Sequence[ArmRunner], metric: Metric, trai
     base = runners[0]
     if base.serving is None:
         raise InvalidInputError(
-            f"no first champion came of {len(history.batches)} batches; the last said: {base.steps[-1].reason}"
+            f"no batch of {len(history.batches)} gave a first champion; last reason: {base.steps[-1].reason}"
         )
     first = next(step.batch for step in base.steps if step.verdict == "first")
     scored = tuple(
@@ -101,8 +101,8 @@ def _result(history: History, runners: Sequence[ArmRunner], metric: Metric, trai
     )
     if not scored:
         raise InvalidInputError(
-            f"no batch has a {metric.title} in every arm: the first champion came with {history.batches[first].name}, "
-            f"batch {first + 1} of {len(history.batches)}; give a longer history, or smaller batches with --every"
+            f"no batch has a {metric.title} in every arm: the first champion was trained with "
+            f"{history.batches[first].name}, batch {first + 1} of {len(history.batches)}; give a longer history, or smaller batches with --every"
         )
     weights = [float(len(table)) for position in scored if (table := history.batches[position].table) is not None]
     always = next((runner for runner in runners if runner.arm.kind == "always"), None)

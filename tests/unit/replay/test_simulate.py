@@ -299,7 +299,7 @@ def test_a_failed_training_keeps_the_model_and_says_why() -> None:
 
 
 def test_a_history_that_gives_no_champion_is_an_error_with_the_last_reason() -> None:
-    with pytest.raises(InvalidInputError, match="no first champion came of 6 batches; the last said: the estimator"):
+    with pytest.raises(InvalidInputError, match="no batch of 6 gave a first champion; last reason: the estimator"):
         run(past(*CALM), Levels(fails_after=0))
 
 

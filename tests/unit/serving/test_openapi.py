@@ -103,7 +103,7 @@ def test_limits_are_those_of_the_policy() -> None:
     assert schemas["PredictRequest"]["properties"]["rows"]["maxItems"] == 50
     assert schemas["AsyncRequest"]["properties"]["rows"]["maxItems"] == 50
     throttled = made["paths"]["/v1/predict"]["post"]["responses"]["429"]["description"]
-    assert "7 requests a second, or 9 at once" in throttled
+    assert "7 requests per second, or 9 at once" in throttled
     assert "3 days" in made["paths"]["/v1/predictions/{id}"]["get"]["description"]
 
 
