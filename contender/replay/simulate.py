@@ -102,7 +102,8 @@ def _result(history: History, runners: Sequence[ArmRunner], metric: Metric, trai
     if not scored:
         raise InvalidInputError(
             f"no batch has a {metric.title} in every arm: the first champion was trained with "
-            f"{history.batches[first].name}, batch {first + 1} of {len(history.batches)}; give a longer history, or smaller batches with --every"
+            f"{history.batches[first].name}, batch {first + 1} of {len(history.batches)}; give a longer "
+            "history, or smaller batches with --every"
         )
     weights = [float(len(table)) for position in scored if (table := history.batches[position].table) is not None]
     always = next((runner for runner in runners if runner.arm.kind == "always"), None)
