@@ -64,7 +64,7 @@ def compose(
         environment.pipeline,
         load=_load_ready,
         clock=time.time,
-        report=lambda error: report("the last good model serves on", error),
+        report=lambda error: report("the last good model keeps serving", error),
         trust=aws.signature_check(),
         warm=WarmFiles(Path(variables.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
     )

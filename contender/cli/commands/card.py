@@ -1,4 +1,4 @@
-"""`card`: what a model version is, how good it is, what it goes by and where to be careful."""
+"""`contender card`: show the model card of a version."""
 
 from __future__ import annotations
 
