@@ -282,7 +282,7 @@ def test_a_model_that_was_tampered_with_is_not_served(serving: Cloud, capsys: py
     serving.models.put("models/shop/v2/" + MODEL, onnx.ModelProto().SerializeToString() + graph(0.9))
     look_again(serving)
     assert predict(serving, ROW)[1]["model_version"] == "v1"
-    assert "the last good model serves on" in capsys.readouterr().out
+    assert "the last good model keeps serving" in capsys.readouterr().out
 
 
 def test_a_restarted_function_serves_while_the_model_bucket_is_away(
