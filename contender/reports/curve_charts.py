@@ -101,7 +101,7 @@ def _scores(challenger: Curves, prefix: str) -> Iterator[str]:
 
 
 def _areas(challenger: Curves, champion: Curves | None, prefix: str) -> Iterator[str]:
-    """The one-vs-rest AUC of each class; the rows of two models stand under each other."""
+    """The one-vs-rest AUC of each class; two models have a row each."""
     if "auc" not in challenger:
         return
     rare_first = sorted(challenger["auc"], key=lambda each: each["rows"])[:MOST_CLASSES]

@@ -14,7 +14,7 @@ WIDTH = 380.0
 
 @dataclass(frozen=True)
 class Frame:
-    """A plotting area between two pairs of figures."""
+    """A plotting area with linear x and y axes."""
 
     x_low: float
     x_high: float
@@ -38,7 +38,7 @@ class Frame:
         return self.height - self.bottom - (self.height - self.top - self.bottom) * min(max(share, 0.0), 1.0)
 
     def axes(self, x_label: str, y_label: str) -> str:
-        """Round figures along both sides, thin lines at those of y, and what the sides mean."""
+        """Ticks on both axes, grid lines of y, and the axis labels."""
         edge, floor = self.width - self.right, self.height - self.bottom
         pieces = []
         y_marks, x_marks = ticks(self.y_low, self.y_high, 4), ticks(self.x_low, self.x_high, 4)
@@ -59,7 +59,7 @@ class Frame:
 
 
 def tick_labels(marks: Sequence[float]) -> list[str]:
-    """Round figures with so many decimals that neighbours are told apart.
+    """Ticks with enough decimals to tell neighbours apart.
 
     Examples
     --------

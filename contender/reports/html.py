@@ -1,6 +1,6 @@
-"""The skeleton of pages that stand alone: no script, no font, no picture from outside, light and dark, phone and desk.
+"""The skeleton of all pages: one file without scripts or external resources, light and dark, phone and desktop.
 
-What is called `text` is shown as it is, whatever it holds; what is called `content` is HTML that the caller has made.
+Text is escaped; content is HTML that the caller has made.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def header(eyebrow: str, headline: str, content: str = "") -> str:
 
 
 def section(title: str, said: str, content: str) -> str:
-    """A heading, a sentence of how to read what follows (both text; the sentence may be empty), and HTML.
-
-    Nothing at all where there is no content.
+    """A heading and an introduction (text, may be empty), then content (HTML); nothing where there is no content.
 
     Examples
     --------
@@ -65,7 +63,7 @@ def section(title: str, said: str, content: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, css: str = "") -> str:
-    """A table that scrolls within itself where the screen is narrower; nothing where there are no rows.
+    """A table, which scrolls horizontally on narrow screens; nothing where there are no rows.
 
     Parameters
     ----------
@@ -90,12 +88,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, css: str = "
 
 
 def figure(caption: str, content: str) -> str:
-    """A picture under its caption, both HTML."""
+    """A picture below its caption, both HTML."""
     return f"<figure><figcaption>{caption}</figcaption>{content}</figure>"
 
 
 def panels(figures: Sequence[str], *, css: str = "") -> str:
-    """Figures beside each other where there is room: two, or with the class "columns" three."""
+    """Figures in two columns, with the class "columns" in three; fewer on narrow screens."""
     return f'<div class="{f"panels {css}".strip()}">{"".join(figures)}</div>' if figures else ""
 
 
@@ -106,14 +104,14 @@ def fields(values: Mapping[str, str]) -> str:
 
 
 def details(summary: str, content: str, *, opened: bool = False) -> str:
-    """HTML that opens under its summary (text); nothing where there is none."""
+    """HTML that is folded under its summary (text); nothing where there is none."""
     if not content:
         return ""
     return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def both(draw: Draw, *, wide: float = WIDE) -> str:
-    """A picture for wide screens and one for narrow ones, so that its text is of one size on both.
+    """A picture for wide and one for narrow screens, with text of the same size on both.
 
     `draw` makes the SVG for a width, with the class that `size` names.
     """
@@ -134,7 +132,7 @@ def count(number: int, thing: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A reason as a sentence of its own.
+    """A reason as a full sentence.
 
     Examples
     --------
@@ -149,7 +147,7 @@ def sentence(text: str) -> str:
 
 
 def signed(value: float, places: int = 4) -> str:
-    """With a sign, the true minus; zero has none.
+    """With a sign (a real minus); zero has none.
 
     Examples
     --------

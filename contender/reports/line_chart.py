@@ -1,4 +1,4 @@
-"""Inline SVG for pages without scripts: axes, lines labelled at their ends, and marks told apart by their shape."""
+"""Line charts over batches as inline SVG: axes, lines labelled at their ends, marks of different shapes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions moved as little as need be to stand at least `gap` apart, within `low` to `high` where there is room.
+    """Positions moved as little as possible to be at least `gap` apart, within `low` to `high` where there is room.
 
     Examples
     --------
@@ -60,12 +60,12 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 
 
 def shortened(text: str, characters: int) -> str:
-    """The text, cut to so many characters with an ellipsis."""
+    """The text, cut to this many characters with an ellipsis."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def told_apart(names: Sequence[str], characters: int) -> list[str]:
-    """Names cut to so many characters: at their ends, or, where that makes several alike, what they begin with is cut.
+    """Names cut to this many characters: at the end, or at the start where names would become equal.
 
     Examples
     --------
@@ -82,14 +82,14 @@ def told_apart(names: Sequence[str], characters: int) -> list[str]:
 
 
 def _shared(names: Collection[str]) -> int:
-    """How many characters several names begin with alike; whole words, if they have any."""
+    """The length of the names' common prefix, in whole words if it has any."""
     beginning = commonprefix(list(names))  # noqa: RUF071 - they are no paths
     return len(beginning.rstrip("".join(filter(str.isalnum, beginning)))) or len(beginning)
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plotting area: x counts batches from 0, y is a figure.
+    """A plotting area: x is the position of a batch, from 0, y is a value.
 
     `names` are the batches'. `decimals` is of the y axis' labels.
     """
@@ -118,11 +118,11 @@ class Plot:
 
     @property
     def narrow(self) -> bool:
-        """Whether it is drawn for a telephone."""
+        """Whether it is drawn for a phone."""
         return self.width < 600
 
     def axes(self) -> str:
-        """Thin lines across at round figures, and the names of as many batches as have room below."""
+        """Grid lines at the ticks, and below them the names of as many batches as there is room for."""
         pieces = []
         edge = self.width - self.right
         for value, label in zip(self.y_ticks, self.tick_labels, strict=True):
@@ -139,12 +139,12 @@ class Plot:
         return "".join(pieces)
 
     def across(self, value: float, style: str) -> str:
-        """A line at one figure, from edge to edge."""
+        """A horizontal line at a value, from edge to edge."""
         y, edge = number(self.y(value)), number(self.width - self.right)
         return f'<line class="{style}" x1="{number(self.left)}" x2="{edge}" y1="{y}" y2="{y}"/>'
 
     def line(self, points: Points, style: str, *, steps: bool = False) -> str:
-        """A line through the points that have a value, broken where one is missing; `steps` goes across, then up."""
+        """A line through the points, broken where a value is missing; `steps` draws a step function."""
         paths = []
         for run in _runs(points):
             start, *rest = run
@@ -156,7 +156,7 @@ class Plot:
         return f'<path class="line {style}" d="{"".join(paths)}"/>' if paths else ""
 
     def end_labels(self, labels: Sequence[tuple[str, str, float]]) -> str:
-        """Names (text, style, value) at the right edge, moved apart where they would stand on each other."""
+        """Names (text, style, value) at the right edge, moved apart where they would overlap."""
         wanted = [self.y(value) for _, _, value in labels]
         placed = spread(wanted, LABEL_HEIGHT, self.top + 4, self.height - self.bottom)
         x = self.width - self.right
@@ -173,14 +173,14 @@ class Plot:
         return "".join(pieces)
 
     def mark(self, shape: str, position: float, value: float, style: str, said: str) -> str:
-        """A mark with what it means as its title."""
+        """A mark with its meaning as its title."""
         return (
             f'<g class="mark {style}" transform="translate({number(self.x(position))} {number(self.y(value))})">'
             f"<title>{escape(said)}</title>{SHAPES[shape]}</g>"
         )
 
     def whole(self, identity: str, title: str, description: str, content: str, css: str = "") -> str:
-        """The picture, named and described for those who do not see it."""
+        """The picture, titled and described for screen readers."""
         return (
             f'<svg class="{css}" viewBox="0 0 {number(self.width)} {number(self.height)}" role="img" '
             f'aria-labelledby="{identity}-t {identity}-d">'

@@ -196,7 +196,7 @@ def files_too_large(asked: Asked) -> Spoilt:
     ("spoil", "told"),
     [
         (refused, "MLFLOW_TRACKING_USERNAME"),
-        (away, "mirrored: too many 500 error responses; see that it runs and that --tracking-uri names it"),
+        (away, "sync: too many 500 error responses; check that it runs and that --tracking-uri is its address"),
         (no_mlflow, "--tracking-uri"),
         (a_login_page, "--tracking-uri"),
         (files_refused, "MLFLOW_TRACKING_USERNAME"),
@@ -212,9 +212,9 @@ def test_a_server_that_does_not_take_it_is_one_error_and_the_next_sync_completes
 
     assert (ended.code, ended.out.strip()) == (1, "")
     said = " ".join(ended.err.split())
-    assert said.startswith(f"error the MLflow server at {elsewhere.address} could not take what was mirrored: ")
+    assert said.startswith(f"error the MLflow server at {elsewhere.address} did not complete the sync: ")
     assert told in said
-    assert said.endswith("sync again: it goes on where it was cut")
+    assert said.endswith("sync again: it resumes where it stopped")
     assert "s3cret" not in said
     elsewhere.spoil = as_it_is
     assert contender("mlflow", "sync", "--tracking-uri", with_password).code == 0
@@ -228,7 +228,7 @@ def test_a_server_that_never_answers_is_an_error_too(
     elsewhere.spoil = lambda asked: "silence"
     ended = contender("mlflow", "sync", "--tracking-uri", elsewhere.address)
     assert ended.code == 1
-    assert "could not take what was mirrored" in ended.err
+    assert "did not complete the sync" in ended.err
 
 
 @pytest.mark.parametrize(("spoilt", "retries"), [(500, 0), ("lost", 1)])

@@ -31,20 +31,20 @@ SILENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
 }
-"""MLflow reports its use unless it is told not to; and what was written has to be written when a call returns."""
+"""No telemetry; synchronous logging, so that a write is complete when the call returns."""
 
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it may ask for an hour
 }
-"""A server that does not answer is an error that people see, not minutes of silence."""
+"""A server that does not answer is an error soon, not after minutes of retries."""
 
 REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED", 401, 403)
-"""Error codes of MLflow, and statuses of HTTP, that mean who asks and not the server."""
+"""Error codes of MLflow and HTTP statuses for missing or insufficient credentials."""
 
 TAG = "contender."
-"""Before the tags by which runs and versions are found again; those for people have none, as lists cut long names."""
+"""Prefix of the tags that identify runs and versions; tags for people have none, because lists cut long names."""
 
 STATE = f"{TAG}state"
 MODEL_FOLDER = "version"
@@ -58,7 +58,7 @@ UNNAMEABLE = re.compile(r"[^\w./\- :]")
 """What MLflow does not take in a name."""
 
 USER = re.compile(r"//[^/\s]*@")
-"""The part of an address that says who asks, with a password."""
+"""User and password in an address."""
 
 Item = TypeVar("Item")
 
@@ -260,13 +260,13 @@ def _told(uri: str) -> Iterator[None]:
     except (MlflowException, OSError, ImportError, Boto3Error, BotoCoreError, ClientError) as error:
         said = without_secrets(" ".join(_cause(error).split()))[:300]
         raise TrackingError(
-            f"the MLflow server at {without_secrets(uri)} could not take what was mirrored: {said}; "
-            f"{_next_step(error)}, then sync again: it goes on where it was cut"
+            f"the MLflow server at {without_secrets(uri)} did not complete the sync: {said}; "
+            f"{_next_step(error)}, then sync again: it resumes where it stopped"
         ) from error
 
 
 def _cause(error: Exception) -> str:
-    """What happened on the way to the server, where that is it: the client wraps it three times."""
+    """The network error, if it was one: the client wraps it three times."""
     below = error.__context__ or error
     reason = getattr(below.args[0], "reason", None) if below.args else None
     return str(reason or error)
@@ -276,10 +276,10 @@ def _next_step(error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if getattr(error, "error_code", None) in REFUSED or status in REFUSED:
         return (
-            "see that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are those of "
-            "somebody who may write there"
+            "check that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, have write "
+            "access"
         )
-    return "see that it runs and that --tracking-uri names it"
+    return "check that it runs and that --tracking-uri is its address"
 
 
 def without_secrets(text: str) -> str:
