@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contender.adapters.light_aws.plain_http import (
     IDLE_SECONDS,
@@ -208,3 +212,53 @@ def test_plain_http_loads_neither_tls_nor_the_mail_parser() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@contextmanager
+def answering(said: list[bytes]) -> Iterator[Server]:
+    with serving(lambda asked: said[-1]) as server:
+        yield server
+
+
+NAMES = st.from_regex(r"x-[a-z][a-z0-9-]{0,10}", fullmatch=True)
+FIELDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
+
+
+def framed(status: int, headers: Mapping[str, str], body: bytes, pieces: int | None) -> bytes:
+    """An answer with its length, or in pieces of so many bytes."""
+    if pieces is None:
+        sent, length = body, f"content-length: {len(body)}"
+    else:
+        chunks = [body[start : start + pieces] for start in range(0, len(body), pieces)]
+        sent = b"".join(f"{len(chunk):x}".encode() + b"\r\n" + chunk + b"\r\n" for chunk in chunks) + b"0\r\n\r\n"
+        length = "transfer-encoding: chunked"
+    head = [f"HTTP/1.1 {status} said", length, *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(head) + "\r\n\r\n").encode() + sent
+
+
+def test_an_answer_is_read_as_http_client_reads_it() -> None:
+    said: list[bytes] = []
+    with answering(said) as server:
+        client, (origin, _) = HttpClient(), split_url(server.url)
+        library = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+
+        @given(
+            st.sampled_from([200, 201, 307, 400, 404, 500, 503]),
+            st.dictionaries(NAMES, FIELDS, max_size=5),
+            st.binary(max_size=300),
+            st.none() | st.integers(1, 64),
+        )
+        def check(status: int, headers: dict[str, str], body: bytes, pieces: int | None) -> None:
+            said.append(framed(status, headers, body, pieces))
+            ours = client.request(origin, "GET", "/", {})
+            library.request("GET", "/")
+            theirs = library.getresponse()
+            assert (ours.status, ours.body) == (theirs.status, theirs.read())
+            assert {name: ours.headers.get(name) for name in headers} == {
+                name: theirs.headers.get(name) for name in headers
+            }
+
+        try:
+            check()
+        finally:
+            library.close()
