@@ -131,7 +131,7 @@ def test_what_was_answered_before_the_trial_does_not_count(baking: Cloud) -> Non
 def test_a_trial_that_a_person_has_ended_is_not_looked_at(baking: Cloud) -> None:
     roll_back(baking.models, pipeline="shop", swap_id="back", now="2026-01-01", reason="bad", by_person=True)
     said = look(baking)
-    assert (said["verdict"], "was ended by a person" in said["reason"]) == ("undecided", True)
+    assert (said["verdict"], "was already ended by a person" in said["reason"]) == ("undecided", True)
     before = etag(baking)
     done = baking.call("roll_back", asked(watch=said), run_id="run-2")
     assert (done["status"], etag(baking)) == ("refused", before)
