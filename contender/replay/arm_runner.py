@@ -1,4 +1,4 @@
-"""An arm on its way through the history: it goes through the loop's own decisions, batch by batch."""
+"""Runs one arm over the history, batch by batch, with the loop's own decisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from contender.training.retraining import grown
 
 @dataclass
 class ArmRunner:
-    """An arm on its way through the history."""
+    """The state of one arm during a replay."""
 
     arm: Arm
     metric: Metric
@@ -40,11 +40,11 @@ class ArmRunner:
     scored: dict[int, Scored] = field(default_factory=dict)
 
     def stand_by(self, position: int, verdict: Verdict, reason: str) -> None:
-        """Nothing can be done with this batch."""
+        """Record a batch that cannot be used."""
         self.steps.append(Step(position, verdict, reason, model=self.serving.made if self.serving else None))
 
     def run_batch(self, moment: Moment, *, first: ArmModel | None) -> None:
-        """Answer the batch with the model that serves, then let the arm decide."""
+        """Score the batch with the serving model, then take the arm's decision."""
         before = self.serving
         score = None
         if before is not None:
@@ -56,7 +56,7 @@ class ArmRunner:
         elif before is None:
             step = self._begin(moment, first)
         else:
-            step = self._unjudged(moment)
+            step = self._without_comparison(moment)
         self.steps.append(replace(step, score=score, model=before.made if before else None))
 
     def _loop(self, moment: Moment) -> Step:
@@ -93,7 +93,7 @@ class ArmRunner:
         return replace(step, trained=True, seconds=challenger.trained.seconds)
 
     def _judge_waiting(self, moment: Moment, drift: DriftSeen) -> Step | None:
-        """What comes of the challenger that waits, if enough rows have come since it was judged."""
+        """The waiting challenger, compared again if enough new rows have arrived since its last comparison."""
         if self.waiting is None:
             return None
         last = self._last_look(self.waiting)
@@ -105,7 +105,7 @@ class ArmRunner:
         return self._decide(moment, self.waiting, drift) if is_due(last, newer) else None
 
     def _decide(self, moment: Moment, challenger: ArmModel, drift: DriftSeen | None) -> Step:
-        """EvaluateChallenger, and what follows from its verdict."""
+        """EvaluateChallenger, and the step that follows from its verdict."""
         judged = self._judge(moment, challenger)
         verdict: Verdict = "retained" if judged.verdict == "loses" else "inconclusive"
         self.waiting = challenger if judged.verdict == "inconclusive" and self.serving is not None else None
@@ -141,7 +141,7 @@ class ArmRunner:
         )
 
     def _judge(self, moment: Moment, challenger: ArmModel) -> Judged:
-        """The comparison on all rows that neither model has seen, paying for the comparisons of this arm before it."""
+        """The comparison on all rows that neither model has seen, at the level left by earlier comparisons."""
         config, manifest = self.arm.config, challenger.trained.candidate.manifest
         champion = self.serving.trained.candidate if self.serving else None
         before = champion.manifest if champion else None
@@ -162,7 +162,7 @@ class ArmRunner:
         return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
 
     def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
-        """An arm that judges nothing begins with the first champion of the pipeline's own policy."""
+        """An arm without comparisons starts with the first champion of the pipeline's own policy."""
         if first is None:
             return Step(moment.position, "waiting", "there is no first champion yet")
         self.serving = first
@@ -170,7 +170,7 @@ class ArmRunner:
             moment.position, "first", "begins with the first champion", trained=True, seconds=first.trained.seconds
         )
 
-    def _unjudged(self, moment: Moment) -> Step:
+    def _without_comparison(self, moment: Moment) -> Step:
         if not self._is_due():
             return Step(moment.position, "kept", "no retraining is due")
         try:
@@ -193,7 +193,7 @@ class ArmRunner:
         return self.arm.kind == "always" or since % self.arm.each == 0
 
     def _serve(self, model: ArmModel, moment: Moment) -> None:
-        """Hand over to a model, with the batches since its training as its own drift check sees them."""
+        """Let a model serve, with the batches since its training on its own profile grid."""
         self.serving, self.answered = model, 0
         grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
         self.earlier = [

@@ -39,7 +39,7 @@ Kind = Literal["policy", "always", "schedule", "never"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to run the pipeline. `each` is the schedule's number of batches, `metric` a user's own, if it is one."""
+    """A policy to replay. `each` is the schedule's number of batches; `metric` is set only for a user's own metric."""
 
     name: str
     kind: Kind

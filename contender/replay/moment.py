@@ -1,4 +1,4 @@
-"""A batch on its day: what has arrived so far, and what arms share about it: trainings, scores and profiles."""
+"""A batch and the data available when it arrives; trainings, scores and profiles that arms share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from contender.training.window import training_window
 
 @dataclass(frozen=True)
 class ArmModel:
-    """A model in an arm's hands.
+    """A model of an arm.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class ArmModel:
 
     @property
     def named(self) -> str:
-        """As a challenger, in words."""
+        """Its description as a challenger."""
         return f"{self.made}'s challenger"
 
 
 @dataclass
 class Moment:
-    """A batch on its day: what has arrived so far, and what arms share about it.
+    """A batch and the data available when it arrives, with the results that arms share.
 
     A model depends on the batches it was trained on and the configuration; all arms that retrain today train on a
     window that ends today, so a cache that lives for a batch misses nothing.

@@ -19,7 +19,7 @@ STYLES_OF_POLICIES = 5
 
 
 def styled(found: Replay) -> list[tuple[ArmResult, str]]:
-    """Each arm with its style: policies are numbered, yardsticks have that of their kind."""
+    """Each arm with its style: policies are numbered, the others have the style of their kind."""
     numbers = iter(range(len(found.arms)))
     return [
         (arm, f"p{next(numbers) % STYLES_OF_POLICIES + 1}" if arm.kind == "policy" else arm.kind) for arm in found.arms

@@ -27,7 +27,7 @@ from contender.stats.metrics import Metric, metric_for
 from contender.training.cost import fargate_usd
 
 Report = Callable[[int, int, str], None]
-"""Told before each batch: how many are done, of how many, and which is next."""
+"""Called before each batch: number of batches done, total number, name of the next."""
 
 
 def _nobody(_done: int, _total: int, _batch: str) -> None:

@@ -60,7 +60,7 @@ KINDS: Mapping[str, EstimatorKind] = {
     "hist_gradient_boosting": EstimatorKind(
         HistGradientBoostingClassifier, HistGradientBoostingRegressor, {"early_stopping": False}
     ),
-    # Leaves of one row make a model of hundreds of megabytes that knows its training rows by heart.
+    # Leaves of one row make a model of hundreds of megabytes that overfits its training rows.
     "random_forest": EstimatorKind(RandomForestClassifier, RandomForestRegressor, {"min_samples_leaf": 10}),
     "linear": EstimatorKind(LogisticRegression, Ridge, {}),
 }

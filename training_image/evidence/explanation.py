@@ -37,18 +37,17 @@ from training_image.rows.take import spread
 
 FORMAT = 1
 SCORINGS_PER_ROW, LEAST_SCORINGS, MOST_SCORINGS = 2, 40_000, 120_000
-"""Predictions that permutation importance may take: two a training row, so that it costs a part of what training
-does, within bounds."""
+"""Number of predictions for permutation importance: two for each training row, within bounds."""
 
 SHAP_ROWS, LEAST_SHAP_ROWS = 250, 20
 SHAP_WORK = 50_000_000
-"""Leaves × features × points × rows of exact values: a second at most."""
+"""Limit of leaves × features × points × rows for SHAP values: about a second."""
 
 MEAN_ROWS = 10_000
-"""Training rows that a linear model's contributions are measured against the mean of."""
+"""Training rows whose mean is the reference of a linear model's contributions."""
 
 ADDS_UP = 1e-4
-"""How far contributions may miss the prediction, as a share of the predictions' size; single precision needs less."""
+"""Largest allowed error of the sum of contributions, relative to the predictions; float32 needs less."""
 
 WORTH_SAYING, MUCH = 0.05, 0.10
 """Least change of a share of the importance that is reported, and that is called much."""
@@ -106,7 +105,7 @@ def explain(
 
 
 def metric_to_explain(config: PipelineConfig) -> Metric:
-    """The metric that decides; the task's own where that is a function of the user's, which may take its time."""
+    """The deciding metric; the default of the task where that is a user's function, which may be slow."""
     name = config.promotion.metric
     return metric_for(config.task, "" if is_own_metric(name) else name)
 
@@ -155,7 +154,7 @@ def exact_values(
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """A trained pipeline, and which of so many features each of its model's columns was made of (columns,)."""
+    """A trained pipeline, and for each column of its model (columns,) the feature that it was made from."""
 
     pipeline: Pipeline
     features: int
@@ -163,7 +162,7 @@ class Traced:
 
     @staticmethod
     def of(pipeline: Pipeline, features: int) -> Traced | str:
-        """Or why it is not known which feature a column was made of."""
+        """The tracing, or the reason why a column's feature is unknown."""
         if len(pipeline) == 1:
             return Traced(pipeline, features, np.arange(features))
         given = [f"<{position}>" for position in range(features)]
@@ -178,7 +177,7 @@ class Traced:
         return len(set(self.feature.tolist())) == len(self.feature)
 
     def columns(self, rows: Matrix) -> NDArray[Any]:
-        """What the model itself sees."""
+        """The columns that the model itself gets."""
         return np.asarray(self.pipeline[:-1].transform(rows)) if len(self.pipeline) > 1 else rows
 
 
@@ -271,7 +270,7 @@ class ChampionExplanation:
 
 
 def champion_explanation(models: Objects, pipeline: str) -> ChampionExplanation | None:
-    """The champion's; None without a champion, or with one from before there were explanations.
+    """The champion's explanation; None without a champion, or for one without explanation.json.
 
     What cannot be read is none either: a challenger is not lost over a comparison that only explains it.
     """
@@ -326,7 +325,7 @@ def _shares(explanation: Mapping[str, Any]) -> dict[str, tuple[float, float | No
 
 
 def _wider(features: int) -> float:
-    """What an interval of one is multiplied by to hold for so many at once (Bonferroni)."""
+    """The factor that widens an interval to hold for all features at once (Bonferroni)."""
     normal = NormalDist()
     return normal.inv_cdf(1.0 - 0.025 / max(1, features)) / normal.inv_cdf(0.975)
 

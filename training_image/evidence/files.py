@@ -31,7 +31,7 @@ from training_image.evidence.overfit import Scored
 
 FORMAT = 1
 FEW_LEVELS = 12
-"""A categorical feature with so many levels at most is looked at level by level, also where it is no declared slice."""
+"""A categorical feature with at most this many levels is sliced by level, even if it is no declared slice."""
 
 MOST_LEVELS = 30
 """Of a declared slice: the ones with the most rows."""
@@ -42,7 +42,7 @@ about half of one more training: what does not depend on the number of rows weig
 
 MANY_ROWS = 100_000
 LEAST_ROWS = 500
-"""A point of the learning curve of fewer rows says nothing."""
+"""Fewest rows of a point of the learning curve."""
 
 Predictions = NDArray[np.float64]
 Refit = Callable[[NDArray[np.intp]], tuple[Predictions, Predictions]]
@@ -58,7 +58,7 @@ class Inputs:
     holdout: NDArray[np.float32]
 
     def described(self) -> Iterator[dict[str, Any]]:
-        """Of each feature what training has seen of it, and how much of the holdout was not that.
+        """The range or levels of each feature in training, and the shares of the holdout outside of them.
 
         `missing`: shares of rows without a value, or with a level that is not known. Of a number `low` and `high`, the
         least and the greatest, `middle` (nine in ten are within), and `outside`: the share of the holdout's values
@@ -160,7 +160,7 @@ def slices(
 def learning_curve(
     metric: Metric, training: Scored, holdout: Scored, refit: Refit, *, positive: int
 ) -> list[dict[str, Any]]:
-    """The metric of models of the newest parts of the training rows, and of the model itself.
+    """The metric of models trained on the newest parts of the training rows, and of the model itself.
 
     `validation` is the metric on the holdout: nothing is decided by it, so it is no less a fair judge.
     """
@@ -192,7 +192,7 @@ def learning_curve(
 def evidence_files(
     manifest: Mapping[str, Any], evidence: Mapping[str, Any], explanation: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """The files of a version that tell of it: evidence, explanation, and the card made of both and of the manifest."""
+    """A version's evidence.json and explanation.json, and the model card made of both and of the manifest."""
     return {
         EVIDENCE: _as_json(evidence),
         EXPLANATION: _as_json(explanation),
@@ -211,7 +211,7 @@ def _blocks(labels: NDArray[Any]) -> dict[str, Any]:
 
 
 def _has_all_classes(training: Scored, rows: NDArray[np.intp]) -> bool:
-    """Estimators number classes by those they have seen."""
+    """Whether all classes occur, because estimators number the classes that they have seen."""
     if training.predictions.shape[1] == 1:
         return True
     seen = set(training.truth[rows].tolist())

@@ -19,7 +19,7 @@ Figures = dict[str, Estimate]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Some rows with what a model says of them.
+    """Rows with a model's predictions.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Overfit:
-    """Every metric of the task on each of the three; `validation` is None without such rows.
+    """Every metric of the task on training, validation and holdout rows; `validation` is None without such rows.
 
     On the validation rows it is the deciding model's figure, which has not seen them; on the others the served one's.
     """
@@ -59,7 +59,7 @@ class Overfit:
 
     @property
     def metrics_training(self) -> dict[str, float | None]:
-        """On the rows that the model learned from."""
+        """On the training rows."""
         return {name: found.value for name, found in self.training.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Overfit:
         }
 
     def lines(self) -> Iterator[str]:
-        """For the log: the holdout's figures, and the first of them beside those on rows that the model knows."""
+        """For the log: the holdout's metrics, and the first one on each split."""
         listed = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items() if value is not None)
         yield f"on the holdout: {listed}"
         name = next(iter(self.holdout))

@@ -32,7 +32,7 @@ Predict = Callable[[Matrix], Floats]
 MOST_ROWS = 5_000
 LEAST_ROWS = 500
 REPEATS = (2, 5)
-"""Each feature is dealt out so many times: at least, at most."""
+"""Least and most shuffles of each feature."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def importances(
 
 
 def effort(rows: int, features: int, scorings: int) -> tuple[int, int]:
-    """How many rows and repeats cost about so many predictions.
+    """The number of rows and repeats that cost about this many predictions.
 
     Examples
     --------

@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 Step = tuple[int, int, bool]
 _CELLS = 2_000_000
-"""Rows × leaves × points that are worked on at once."""
+"""Rows × leaves × points computed at once."""
 
 _LEAST_SHARE = 1e-12
 """Stands for a branch that no training row took."""
@@ -74,7 +74,7 @@ class Paths:
 
 
 def paths_of(tree: Tree) -> Paths:
-    """Every leaf with what leads to it."""
+    """Every leaf with the splits on its path."""
     leaves: list[tuple[dict[int, int], list[float], list[Step], int]] = []
     waiting: list[tuple[int, dict[int, int], list[float], list[Step]]] = [(0, {}, [], [])]
     while waiting:
@@ -101,7 +101,7 @@ def paths_of(tree: Tree) -> Paths:
 
 
 def tree_values(ensemble: Ensemble, matrix: Matrix, paths: Sequence[Paths] | None = None) -> tuple[Floats, Floats]:
-    """Contributions (n, features, k) of each row, and what is expected of a row of which nothing is known (k,).
+    """Contributions (n, features, k) of each row, and the expected output without any feature (k,).
 
     They add up: the sum of a row's contributions and the expectation are the ensemble's output.
 
@@ -159,7 +159,7 @@ def _of_paths(tree: Tree, paths: Paths, matrix: Matrix) -> Floats:
 
 @cache
 def _quadrature(points: int) -> tuple[Floats, Floats]:
-    """Where to look between 0 and 1, and with what weight."""
+    """Quadrature points between 0 and 1, and their weights."""
     at, weights = np.polynomial.legendre.leggauss(points)
     return (at + 1.0) / 2.0, weights / 2.0
 
@@ -178,7 +178,7 @@ def _passed(tree: Tree, paths: Paths, matrix: Matrix) -> NDArray[np.bool_]:
 
 
 def linear_values(coefficients: Floats, columns: Floats, means: Floats, feature: NDArray[np.int64]) -> Floats:
-    """Contributions (n, features, k) of a linear model, exact where features do not depend on each other.
+    """Contributions (n, features, k) of a linear model, exact for independent features.
 
     A column contributes its coefficient times its distance from the mean; columns of one feature add up.
 

@@ -66,7 +66,7 @@ class Ensemble:
 
 
 def ensemble_of(model: Any) -> Ensemble | None:
-    """A trained estimator's trees; None where it has none that are known here."""
+    """A trained estimator's trees; None for an estimator without known trees."""
     if isinstance(model, BOOSTED):
         return _histogram_boosting(model)
     if isinstance(model, FORESTS):
@@ -143,7 +143,7 @@ def _lightgbm(model: Any) -> Ensemble:
 
 
 def _of_nodes(root: Mapping[str, Any], output: int, outputs: int, scale: float) -> Tree:
-    """One of LightGBM's trees, written as nodes within nodes."""
+    """One of LightGBM's trees, from its nested nodes."""
     listed: list[Mapping[str, Any]] = [root]
     children: list[tuple[int, int]] = []
     for node in listed:  # grows as it is read: parents before children
