@@ -84,7 +84,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
         FunctionSpec(
             state="Approval",
             folder="approval",
-            description="Asks a person to approve the challenger",
+            description="Requests approval of the challenger",
             access=Access(read_data=(runs,), table_actions=TABLE_WRITE_ACTIONS),
         ),
         FunctionSpec(
