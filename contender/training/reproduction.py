@@ -79,7 +79,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of training a version again.
+    """The result of training a version again.
 
     Attributes
     ----------
@@ -155,29 +155,27 @@ def _differences(what: str, recorded: Mapping[str, Any] | None, now: Mapping[str
 
 
 def in_words(found: Reproduction) -> str:
-    """What came of it, for somebody who has to decide whether it matters.
+    """The result in sentences: identical or not, the consequence, and possible causes.
 
     Examples
     --------
     >>> in_words(Reproduction("v1", True, (FileSeen("model.onnx", True, "a", "a"),), (), ()))
-    'v1 was made again: all of its files are the same bytes.'
+    'v1 was reproduced: all of its files are identical, byte for byte.'
     """
     told = "; ".join(one.in_words for one in found.circumstances)
     if found.same:
-        said = f"{found.version} was made again: all of its files are the same bytes."
-        return f"{said} Not the same as then, and no matter: {told}." if told else said
+        said = f"{found.version} was reproduced: all of its files are identical, byte for byte."
+        return f"{said} Differences without effect: {told}." if told else said
     others = [one.name for one in found.files if not one.same]
-    parts = [
-        f"{found.version} was not made again: {', '.join(others)} {'is' if len(others) == 1 else 'are'} not the same."
-    ]
+    parts = [f"{found.version} was not reproduced: {', '.join(others)} {'differs' if len(others) == 1 else 'differ'}."]
     if MODEL not in others:
-        parts.append(f"{MODEL}, which answers requests, is.")
+        parts.append(f"{MODEL}, the served model, is identical.")
     elif not found.figures:
-        parts.append("Its metrics are the same to the last digit.")
+        parts.append("Its metrics are identical to the last digit.")
     if told:
-        parts.append(f"Not the same as then: {told}.")
+        parts.append(f"Possible causes: {told}.")
     else:
-        parts.append("Code, packages and machine are the same as then, so something in training is left to chance.")
+        parts.append("Code, packages and machine are the same, so the training is not deterministic.")
     return " ".join(parts)
 
 

@@ -46,7 +46,7 @@ def test_a_version_that_is_made_again_is_said_to_be_the_same(deployed: World, co
     ended = contender("reproduce", version, "--pipeline", "trial", "--env", "dev")
 
     assert ended.code == 0, ended.err
-    assert f"{version} was made again: all of its files are the same bytes." in " ".join(ended.out.split())
+    assert f"{version} was reproduced: all of its files are identical, byte for byte." in " ".join(ended.out.split())
     assert "model.onnx" in ended.out
 
 

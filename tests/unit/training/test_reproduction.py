@@ -82,7 +82,7 @@ def test_what_may_have_made_a_difference_is_told(changed: dict[str, Any], told: 
     other = {"metrics": {"auc": 0.8}}
     found = compared(FILES | {"model.onnx": b"other"}, **changed, **other)
     assert (found.same, found.circumstances) == (False, (told,))
-    assert in_words(found) == f"v1 was not made again: model.onnx is not the same. Not the same as then: {said}."
+    assert in_words(found) == f"v1 was not reproduced: model.onnx differs. Possible causes: {said}."
 
 
 def test_a_version_from_a_container_with_another_python_and_packages_says_all_that_is_otherwise_here() -> None:
@@ -94,16 +94,16 @@ def test_a_version_from_a_container_with_another_python_and_packages_says_all_th
     here = {**MANIFEST, "machine": {**MANIFEST["machine"], "python": "3.11.7"}}
     found = compare({**MANIFEST, **elsewhere}, FILES, here, FILES | {"model.onnx": b"other"})
     assert in_words(found) == (
-        "v1 was not made again: model.onnx is not the same. Its metrics are the same to the last digit. Not the same "
-        "as then: the container image was sha256:abababababab and is none here; numpy was 2.1 and is 2.0 here; the "
-        "number of processors was 1 and is 2 here; Python was 3.13.1 and is 3.11.7 here."
+        "v1 was not reproduced: model.onnx differs. Its metrics are identical to the last digit. Possible causes: the "
+        "container image was sha256:abababababab and is none here; numpy was 2.1 and is 2.0 here; the number of "
+        "processors was 1 and is 2 here; Python was 3.13.1 and is 3.11.7 here."
     )
 
 
 def test_the_same_bytes_under_other_circumstances_say_that_these_do_not_matter() -> None:
     said = in_words(compared(packages={"numpy": "2.1", "scipy": "1.9"}))
     assert said == (
-        "v1 was made again: all of its files are the same bytes. Not the same as then, and no matter: numpy was 2.0 "
+        "v1 was reproduced: all of its files are identical, byte for byte. Differences without effect: numpy was 2.0 "
         "and is 2.1 here."
     )
 
@@ -111,14 +111,14 @@ def test_the_same_bytes_under_other_circumstances_say_that_these_do_not_matter()
 def test_a_model_that_is_the_same_beside_another_file_is_said_to_be() -> None:
     found = compared(FILES | {"explanation.json": b'{"permutation": [2]}'})
     assert in_words(found).startswith(
-        "v1 was not made again: explanation.json is not the same. model.onnx, which answers requests, is."
+        "v1 was not reproduced: explanation.json differs. model.onnx, the served model, is identical."
     )
 
 
 def test_figures_that_differ_are_told_with_both_values() -> None:
     found = compared(FILES | {"model.onnx": b"other"}, trained_rows=99, metrics={"auc": 0.8})
     assert found.figures == (Difference("trained_rows", 100, 99), Difference("metrics.auc", 0.9, 0.8))
-    assert in_words(found).endswith("so something in training is left to chance.")
+    assert in_words(found).endswith("so the training is not deterministic.")
 
 
 def test_a_version_from_before_its_machine_was_kept_knows_no_difference() -> None:
