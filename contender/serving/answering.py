@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from contender.errors import InvalidInputError, NoAnswerError, NoContributionsError, TooLargeError
 from contender.serving.answers import answer, check_answer_size
 from contender.serving.contributions import of_answer
-from contender.serving.ports import ServedModel
 from contender.serving.requests import PredictRequest, read_request
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import ServedModel
 
 CONTRIBUTIONS_SECONDS = 6.0
 """So long the contributions of a request may take; the function has 10 seconds in all."""

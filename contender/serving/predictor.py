@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from contender.predictions.log_messages import messages_of
 from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record
 from contender.serving.answering import CALLERS_FAULTS, Answered, Answerer
 from contender.serving.pointer_follower import Serving
-from contender.serving.ports import Queue, Report, ServedModel
 from contender.serving.requests import PredictRequest
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import Queue, Report, ServedModel
 
 
 class Predictor:

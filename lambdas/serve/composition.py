@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.disk_cache import WarmFiles
@@ -17,12 +18,14 @@ from contender.registry.manifests import Manifests
 from contender.registry.versions import ModelReader, ModelVersion
 from contender.serving.answering import Answerer
 from contender.serving.pointer_follower import Follower
-from contender.serving.ports import Report
 from contender.serving.predictor import Predictor
 from lambdas.serve.after_answer import Work
 from lambdas.serve.looking_up import KeptPredictions
 from lambdas.serve.queueing import Waiting
 from lambdas.serve.routes import Routes
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import Report
 
 
 @dataclass(frozen=True)

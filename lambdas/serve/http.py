@@ -6,12 +6,14 @@ import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contender.adapters.serving.json import parse_json, to_json
 from contender.errors import ContenderError, InvalidInputError, TooLargeError
-from contender.serving.ports import Report
 from contender.serving.requests import MAX_BODY_BYTES
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import Report
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"

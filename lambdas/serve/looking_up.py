@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from contender.predictions.record import Record
 from contender.predictions.table_items import label_key, read_rows_item, request_key, rows_key
 from contender.registry.manifests import Manifests
 from contender.serving.answers import describe
-from contender.serving.ports import ItemTable, Report
 from lambdas.serve.http import ProblemError, reaching
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import ItemTable, Report
 
 
 class KeptPredictions:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contender.errors import InvalidInputError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
@@ -14,9 +14,11 @@ from contender.predictions.async_requests import AsyncRequest, body_sha256
 from contender.predictions.feedback import Refusal, read_feedback
 from contender.predictions.ids import request_id_of_key
 from contender.predictions.table_items import request_key
-from contender.serving.ports import ItemTable, Queue, Report, ServedModel
 from contender.serving.requests import MAX_ASYNC_ROWS, MAX_KEY, read_request
 from lambdas.serve.http import ProblemError, reaching
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import ItemTable, Queue, Report, ServedModel
 
 MAX_MESSAGE_BYTES = 200_000
 """Of a message to a queue: what any consumer takes."""

@@ -7,7 +7,7 @@ start. No request of a caller's ends in a 500: a 4xx says what is wrong with it,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contender.adapters.serving.json import to_json
 from contender.adapters.serving.onnx_model import OnnxModel
@@ -16,12 +16,14 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.serving.answering import CALLERS_FAULTS
 from contender.serving.answers import check_answer_size, describe_model
 from contender.serving.pointer_follower import Follower, Serving
-from contender.serving.ports import Report
 from contender.serving.predictor import Predictor
 from lambdas.serve.documents import docs_reply, openapi_reply
 from lambdas.serve.http import ProblemError, Reply, Request
 from lambdas.serve.looking_up import KeptPredictions
 from lambdas.serve.queueing import Waiting
+
+if TYPE_CHECKING:  # serving starts without loading the ports
+    from contender.serving.ports import Report
 
 _PREDICTIONS = "/v1/predictions/"
 _STATUS: Mapping[type[Exception], int] = {
