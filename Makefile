@@ -25,32 +25,32 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --no-deps -e .
 	@touch $@
 
-demo: $(INSTALLED) ## watch real flights arrive, drift found, challengers judged, a prediction answered
+demo: $(INSTALLED) ## run the loop on five months of real flights: drift, challengers, predictions
 	@$(BIN)/contender demo
 
-down: $(INSTALLED) ## stop the local cloud that the demo left up
+down: $(INSTALLED) ## stop the local cloud
 	@$(BIN)/contender down
 
-test: $(INSTALLED) browser ## all tests, the local cloud's included
+test: $(INSTALLED) browser ## all tests, including those on the local cloud
 	$(EVERY_TEST) --durations 25
 
-test-fast: $(INSTALLED) ## the units in a minute, properties with few examples: no cloud, no browser, no synthesis, no long training
+test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synthesis, no long training, few examples of each property
 	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' tests/unit
 
-coverage: $(INSTALLED) browser ## all tests, and which lines and branches of ours they run
+coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term
 
-test-containers: $(INSTALLED) ## the loop once more, in containers of the built image; starts a Docker engine where none runs
+test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
 	$(BIN)/python -m pytest tests/containers -m containers
 
-browser: $(INSTALLED) ## the browser that tests open pages in: the machine's; where there is none, Debian's is installed
+browser: $(INSTALLED) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium
 
-bench: $(INSTALLED) ## measure speed and error rates beside the peers; fails where a stated figure is missed
+bench: $(INSTALLED) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
 
-bench-serving: $(INSTALLED) ## the served model beside its peers: start, answers, memory, size; fails likewise
+bench-serving: $(INSTALLED) ## measure serving, compared with other tools: start, responses, memory, size; fails likewise
 	$(BIN)/python -m benchmarks --only serving
 
 check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
@@ -63,11 +63,11 @@ check: $(INSTALLED) ## format, lint, types, import law, templates and the state 
 	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 
-format: $(INSTALLED) ## format and mend what can be mended
+format: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(INSTALLED) ## pin what the two requirements.in ask for, with hashes: the project's and the image's
+lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
 	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
@@ -77,5 +77,5 @@ lock: $(INSTALLED) ## pin what the two requirements.in ask for, with hashes: the
 		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
 	done
 
-clean: down ## stop the local cloud and forget what it held
+clean: down ## stop the local cloud and delete its state
 	rm -rf .contender cdk.out .pytest_cache .mypy_cache .ruff_cache
