@@ -146,8 +146,8 @@ def _rounds(axes: Axes, found: Sequence[Content]) -> None:
 
 
 def _both_parts(axes: Axes, steps: Sequence[float], found: Sequence[Content], marker: str = "") -> None:
-    for part in ("training", "validation"):
-        axes.plot(steps, [each[part] for each in found], label=part, color=COLOURS[part], marker=marker)
+    for part, name in (("training", "training"), ("validation", "unseen rows")):
+        axes.plot(steps, [each[part] for each in found], label=name, color=COLOURS[part], marker=marker)
 
 
 def _search(axes: Axes, found: Sequence[Content]) -> None:
