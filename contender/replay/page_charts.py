@@ -180,7 +180,7 @@ def _plot(
     found: Replay, width: float, low: float, high: float, marks: Sequence[float], labels: Sequence[str],
     *, left: float = 58.0, right: float | None = None, height: float = 330.0,
 ) -> Plot:  # fmt: skip
-    edge = right if right is not None else (168.0 if width > 600 else 96.0)
+    edge = right if right is not None else (168.0 if width > 600 else 112.0)
     names = [batch.name for batch in found.batches]
     return Plot(names, low, high, width, height, left=left, right=edge, y_ticks=marks, tick_labels=labels)
 

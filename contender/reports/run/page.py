@@ -197,13 +197,17 @@ def _drift(run: RunEvidence) -> str:
     content = f"<p>{escape(found['reason'])}</p>{LEGEND if pictures else ''}{panels(pictures, css='columns')}"
     more = _evidence(found.get("evidence")) + fields(
         {
-            "Multivariate drift": escape((found.get("joint") or {}).get("reason", "")),
-            "Estimated performance": escape((found.get("estimated") or {}).get("reason", "")),
-            "Realised performance": escape((found.get("realised") or {}).get("reason", "")),
+            "Multivariate drift": _reason(found.get("joint")),
+            "Estimated performance": _reason(found.get("estimated")),
+            "Realised performance": _reason(found.get("realised")),
         }
     )
     title = "Drift detected: largest changes" if found["drifted"] else "No drift detected: largest changes"
     return section(title, "", content + details("Drift evidence over time and all tests", more + _tests(found)))
+
+
+def _reason(found: Mapping[str, Any] | None) -> str:
+    return escape(sentence(found["reason"])) if found and found.get("reason") else ""
 
 
 def _evidence(found: Mapping[str, Any] | None) -> str:
@@ -215,7 +219,8 @@ def _evidence(found: Mapping[str, Any] | None) -> str:
         f"Evidence this strong would occur by chance once in {found['level']:,.0f} days; "
         f"the threshold is once in {found['threshold']:,.0f} days."
     )
-    began = f" Largest contribution: {found['strongest']} since {found['since']}." if found["since"] else ""
+    strongest = "multivariate drift" if found["strongest"] == "joint" else found["strongest"]
+    began = f" Largest contribution: {strongest} since {found['since']}." if found["since"] else ""
     return pages.figure(f"<b>Drift evidence over time</b> {escape(said + began)}", picture)
 
 

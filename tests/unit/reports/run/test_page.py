@@ -137,6 +137,15 @@ def test_what_drifted_is_drawn_before_and_now() -> None:
     assert "drifted</span>" not in calm
 
 
+@pytest.mark.parametrize(("strongest", "said"), [("joint", "multivariate drift"), ("amount up", "amount up")])
+def test_the_largest_contribution_to_the_evidence_is_named(strongest: str, said: str) -> None:
+    run = promoted()
+    found = run.report("drift")
+    evidence = found["evidence"] | {"strongest": strongest, "since": "2026-02-10"}
+    text = page(replace(run, reports={**run.reports, "drift": found | {"evidence": evidence}}))
+    assert f"Largest contribution: {said} since 2026-02-10." in text
+
+
 def test_the_difference_is_drawn_beside_what_was_asked_for_and_every_check_is_named() -> None:
     compared, text = COMPARED, page(promoted())
     assert "required for promotion" in text
