@@ -2,9 +2,9 @@
 
 ContenderError
 ├── InvalidInputError          an argument is outside its bounds
-├── TooLargeError              a request or its answer is larger than can be passed on
+├── TooLargeError              a request or its response is too large
 ├── NoAnswerError              a model has no finite prediction for a row
-├── NoContributionsError       a model version cannot say what features contributed
+├── NoContributionsError       a model version has no feature contributions
 ├── PipelineFileError          pipelines/<name>.toml is not usable
 ├── BatchRejectedError         a whole upload cannot be read
 ├── NotFoundError              an object, version or run does not exist
@@ -12,10 +12,10 @@ ContenderError
 ├── PreconditionFailedError    a conditional write found another state than expected
 ├── UnknownOutcomeError        a write got no answer and may have happened
 ├── LostRaceError              somebody else moved the champion first
-├── RolledBackError            a version that was taken out of service would serve again
+├── RolledBackError            a version that was rolled back would serve again
 ├── IntegrityError             stored bytes are not what their manifest says
-├── TrainingFailedError        no model version came out of a training task
-├── TrackingError              an experiment tracker does not take what it is told
+├── TrainingFailedError        a training task ended without a model version
+├── TrackingError              an experiment tracker is unavailable or refuses data
 ├── ParityError                the serving model and the trained one disagree
 └── NotRunningError            the local cloud is not up
 """

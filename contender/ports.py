@@ -22,30 +22,30 @@ class ReadObjects(Protocol):
     """The reading side of one bucket."""
 
     def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
-        """Raises NotFoundError when there is no such object, UnknownOutcomeError when there is no answer."""
+        """Return the object. Raises NotFoundError if it does not exist, UnknownOutcomeError without an answer."""
 
 
 class FollowedObjects(ReadObjects, Protocol):
-    """A bucket of which one object is looked at again and again."""
+    """A bucket with an object that is polled."""
 
     def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
-        """The object; None when it still has this entity tag. Raises as `get` does."""
+        """Return the object, or None if it still has this entity tag. Raises as `get` does."""
 
 
 class WarmStore(Protocol):
-    """What outlives a process beside it, on a disk that may be wiped at any time. Nothing here raises."""
+    """A cache on a disk that outlives the process and may be wiped at any time. Its methods never raise."""
 
     def get(self, sha256: str) -> bytes | None:
-        """The bytes with this digest, checked; None where they are not kept."""
+        """Return the bytes with this digest, verified, or None if they are not cached."""
 
     def keep(self, sha256: str, body: bytes) -> None:
-        """Keep bytes, if there is room."""
+        """Cache bytes, if there is room."""
 
     def remembered(self, key: str) -> StoredObject | None:
-        """The object that was last seen under a key; None where nothing is kept."""
+        """Return the object that was last remembered under a key, or None."""
 
     def remember(self, key: str, stored: StoredObject) -> None:
-        """Keep the object that was seen under a key."""
+        """Cache an object under its key."""
 
 
 class Objects(ReadObjects, Protocol):
@@ -67,7 +67,7 @@ class Objects(ReadObjects, Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """One upload waiting to be taken by a run."""
+    """A queued upload."""
 
     batch_id: str
     key: str
@@ -79,7 +79,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on a pipeline. The fencing token grows with each lease ever granted."""
+    """The right of one run to work on a pipeline. The fencing token grows with every lease."""
 
     owner: str
     fencing_token: int
@@ -88,10 +88,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """A run that asked a person whether its challenger may serve.
+    """A request to approve a run's challenger.
 
-    `answer` is empty as long as it waits, else "approved", "rejected" or "not answered"; `by` and `reason` go with it.
-    Who holds the token can answer, so it is forgotten with the answer.
+    `answer` is empty while it waits, then "approved", "rejected" or "not answered", with `by` and `reason`.
+    Whoever holds the task token can answer, so it is deleted with the answer.
     """
 
     run_id: str
@@ -105,56 +105,56 @@ class ApprovalRequest:
 
 
 class Ledger(Protocol):
-    """Who works on which pipeline, what waits, what happened."""
+    """Leases, queued uploads, run records, champion history and approvals of all pipelines."""
 
     def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
-        """Put an upload in the queue; False when it was put there before (until `remember_until`, epoch seconds)."""
+        """Queue an upload; False if it was queued before. It is remembered until `remember_until`, epoch seconds."""
 
     def pending_batches(self, pipeline: str) -> Sequence[Batch]:
-        """What waits, oldest first."""
+        """Return the queued uploads, oldest first."""
 
     def settle_batch(self, pipeline: str, batch_id: str) -> None:
-        """The upload has been dealt with: it waits no more."""
+        """Remove a processed upload from the queue."""
 
     def return_batch(self, pipeline: str, batch_id: str) -> None:
-        """The run that took the upload failed before reading it: it waits again, with one more attempt."""
+        """Count one more attempt for an upload whose run failed before reading it; it stays queued."""
 
     def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
-        """Take or renew the lease; answers the lease in force, which may be somebody else's."""
+        """Take or renew the lease; return the current lease, which may belong to another owner."""
 
     def release_lease(self, pipeline: str, owner: str) -> None:
-        """Give the lease back; nothing happens when it is somebody else's by now."""
+        """Release the lease; does nothing if it belongs to another owner."""
 
     def lease(self, pipeline: str) -> Lease | None:
-        """The lease as it stands, expired or not."""
+        """Return the current lease, expired or not, or None."""
 
     def put_run(self, record: Mapping[str, Any]) -> None:
-        """Keep a run's record (`pipeline`, `run_id` and `started_at` among its keys)."""
+        """Store a run's record, which has the keys `pipeline`, `run_id` and `started_at`."""
 
     def runs(self, pipeline: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
-        """Run records, newest first."""
+        """Return the newest run records, newest first."""
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
-        """Add to the history of champions; an entry with the same `swap_id` is kept once."""
+        """Add to the champion history; an entry with the same `swap_id` is stored once."""
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
-        """The history of champions, newest first."""
+        """Return the champion history, newest first."""
 
     def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
-        """A run asks a person; a run that asks again takes back what it asked before."""
+        """Store an approval request; it replaces an earlier one of the same run."""
 
     def approval(self, pipeline: str, run_id: str) -> ApprovalRequest | None:
-        """What the run asked, answered or not."""
+        """Return the run's approval request, answered or not, or None."""
 
     def approvals(self, pipeline: str) -> Sequence[ApprovalRequest]:
-        """What runs have asked, answered or not, oldest first."""
+        """Return all approval requests, answered or not, oldest first."""
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
-        """Write the answer down; False when there was one already, or the run asked nothing."""
+        """Store the answer; False if there is one already, or no request."""
 
 
 class Log(Protocol):
-    """A function's log: a message, and fields beside it. Powertools' logger is one."""
+    """A structured log: messages with fields, such as Powertools' logger."""
 
     def info(self, msg: object, **fields: Any) -> None:
         """Log what happened."""
