@@ -1,1 +1,1 @@
-"""What each of the pipeline's functions does, on ports: it gathers, lets the core decide, and applies."""
+"""The work of each Lambda function, on ports: gathers, lets the core decide, applies."""
