@@ -36,7 +36,7 @@ def policies(found: Replay) -> str:
         f"Mean {found.metric_title} over the scored batches, weighted by rows; {better} is better. Retrains and cost "
         "after the first champion. Only policies compare before they promote: the others serve every new model.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
-        f"<th scope=col>promotions</th><th scope=col>mean {escape(found.metric)}</th>"
+        f"<th scope=col>promotions</th><th scope=col>mean {escape(found.metric_title)}</th>"
         "<th scope=col>vs. always (95&nbsp;%&nbsp;CI)</th>"
         "<th scope=col>worst batch</th><th scope=col>cost</th></tr>"
         f"</thead><tbody>{rows}</tbody></table></div>",
@@ -62,12 +62,12 @@ def decisions(found: Replay) -> str:
             f"<details{opened}><summary>{escape(arm.name)}: {count(arm.retrains, 'retrain')}, "
             f"{count(arm.replacements, 'promotion')}</summary>"
             '<div class="scroll"><table class="decisions"><thead><tr><th scope=col>batch</th>'
-            f"<th scope=col>decision</th><th scope=col>{escape(found.metric)}</th><th scope=col>reason</th></tr>"
+            f"<th scope=col>decision</th><th scope=col>{escape(found.metric_title)}</th><th scope=col>reason</th></tr>"
             f"</thead><tbody>{rows}</tbody></table></div></details>"
         )
     return section(
         "All decisions",
-        f"The {found.metric} is that of the model serving when the batch arrived, before the decision.",
+        f"The {found.metric_title} is that of the model serving when the batch arrived, before the decision.",
         "".join(tables),
     )
 
