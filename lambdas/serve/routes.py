@@ -17,7 +17,6 @@ from contender.serving.answering import CALLERS_FAULTS
 from contender.serving.answers import check_answer_size, describe_model
 from contender.serving.pointer_follower import Follower, Serving
 from contender.serving.predictor import Predictor
-from lambdas.serve.documents import docs_reply, openapi_reply
 from lambdas.serve.http import ProblemError, Reply, Request
 from lambdas.serve.looking_up import KeptPredictions
 from lambdas.serve.queueing import Waiting
@@ -124,9 +123,13 @@ class Routes:
         return _json({"status": "ok", "model_version": self._serving().model.version})
 
     def _openapi(self, _: Request) -> Reply:
+        from lambdas.serve.documents import openapi_reply  # noqa: PLC0415 - 11 ms that no prediction waits for
+
         return openapi_reply(self._serving().model.manifest, self._policy)
 
     def _docs(self, _: Request) -> Reply:
+        from lambdas.serve.documents import docs_reply  # noqa: PLC0415 - as above
+
         return docs_reply(self._serving().model.manifest, self._policy)
 
 
