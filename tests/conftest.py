@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
+from localcloud.mlflow_server import MlflowServer
+from localcloud.side_environments import tool
 from tests.e2e.clouds import cloud_of
 
 settings.register_profile(
@@ -27,6 +29,7 @@ settings.register_profile(FAST, settings.get_profile("contender"), max_examples=
 settings.load_profile("contender")
 
 REGION = "us-east-1"
+PROJECT = Path(__file__).resolve().parents[1]
 
 KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
 """boto3 reads the services' descriptions once and not for each test, which is most of what a test would take."""
@@ -34,6 +37,9 @@ KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
 
 TOGETHER = ("stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
+
+MLFLOW = "test_mlflow"
+"""How files begin whose tests share an MLflow server."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -61,11 +67,24 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
         file = Path(nodeid.partition("::")[0])
         if file.parent.name == "e2e":
             return cloud_of(file)
+        if file.name.startswith(MLFLOW):
+            return MLFLOW
         return file.parent.name if file.parent.name in TOGETHER else str(file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     return Together(config, log)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A server with a database and a folder of its own; its environment is made when it is not there.
+
+    Whoever writes to it does so under titles of their own.
+    """
+    found = MlflowServer(tmp_path_factory.mktemp("mlflow"), tool("mlflow", PROJECT))
+    with found.open():
+        yield found
 
 
 @pytest.fixture(autouse=True)

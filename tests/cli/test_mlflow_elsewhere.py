@@ -23,7 +23,6 @@ from contender.errors import TrackingError
 from contender.registry.swaps import roll_back
 from contender.tracking.mirror import Mirror
 from localcloud.mlflow_server import MlflowServer
-from localcloud.side_environments import tool
 from tests.cli.conftest import Contender
 from tests.conftest import create_bucket, create_runs_table
 from tests.gateway import Asked, Gateway, Spoil, Spoilt, as_it_is, gateway
@@ -31,7 +30,6 @@ from tests.mlflow_api import aliases, ask, files, named, runs
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 PIPELINE_FILE = 'name = "shop"\ntask = "binary"\ntarget = "y"\nnumeric = ["amount"]\n'
 WHO = "Basic " + base64.b64encode(b"ada:s3cret").decode()
@@ -54,11 +52,12 @@ class Deployed:
         return Mirror(PIPELINE, self.environment, shop.data, shop.models, shop.ledger, tracker, lambda *_: {})
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server with a database and a folder of its own; files go through it."""
-    with MlflowServer(tmp_path_factory.mktemp("elsewhere"), tool("mlflow", ROOT)).open() as address:
-        yield address
+@pytest.fixture
+def server(mlflow_server: MlflowServer) -> str:
+    """The address of an MLflow server; files go through it."""
+    address = mlflow_server.address()
+    assert address is not None
+    return address
 
 
 @pytest.fixture

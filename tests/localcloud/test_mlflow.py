@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,17 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server of its own, empty; its environment is the project's, and made when it is not there."""
-    found = MlflowServer(tmp_path_factory.mktemp("mlflow"), tool("mlflow", ROOT))
-    with found.open():
-        yield found
-
-
 @pytest.fixture
-def address(server: MlflowServer) -> str:
-    address = server.address()
+def address(mlflow_server: MlflowServer) -> str:
+    address = mlflow_server.address()
     assert address is not None
     return address
 
@@ -185,11 +176,11 @@ def test_an_experiment_that_was_deleted_is_taken_back_with_its_runs(address: str
     assert [found["info"]["run_id"] for found in runs(address, one.title)] == [run["info"]["run_id"]]
 
 
-def test_only_this_machine_reaches_the_server_and_only_one_is_open(server: MlflowServer, address: str) -> None:
+def test_only_this_machine_reaches_the_server_and_only_one_is_open(mlflow_server: MlflowServer, address: str) -> None:
     assert address.startswith("http://127.0.0.1:")
-    with pytest.raises(MlflowServerError, match=f"open already, at {address}"), server.open():
+    with pytest.raises(MlflowServerError, match=f"open already, at {address}"), mlflow_server.open():
         pass
-    assert server.address() == address
+    assert mlflow_server.address() == address
 
 
 def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
