@@ -70,7 +70,7 @@ def test_one_that_is_not_ends_with_1_and_says_what_is_not_the_same(deployed: Wor
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("2026", "2 model versions begin with"), ("1999", "no model version begins with")]
+    ("version", "said"), [("2026", "2 model versions start with"), ("1999", "no model version starts with")]
 )
 def test_a_name_that_is_not_clear_is_an_error(deployed: World, contender: Contender, version: str, said: str) -> None:
     ended = contender("reproduce", version, "--pipeline", "trial", "--env", "dev")
