@@ -35,7 +35,8 @@ test: $(INSTALLED) browser ## all tests, including those on the local cloud
 	$(EVERY_TEST) --durations 25
 
 test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synthesis, no long training, few examples of each property
-	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' tests/unit
+	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' \
+		tests/unit --ignore tests/unit/training_image # whose libraries alone take half of the minute to load
 
 coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term

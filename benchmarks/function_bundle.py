@@ -28,7 +28,7 @@ def sklearn_function(folder: Path) -> Path:
     """Write our packages with scikit-learn in the place of ONNX Runtime."""
     _copy_packages(folder)
     _replace(PEERS / LAMBDA_SKLEARN.folder / "onnx_model.py", folder / REPLACED)
-    compile_bundle(folder, str(LAMBDA_SKLEARN.python()))
+    compile_bundle(folder, str(LAMBDA_RUNTIME.python()))
     return folder
 
 

@@ -134,6 +134,7 @@ def false_promotions(blocks: int, repetitions: int, seed: int) -> int:
     return promoted
 
 
+@pytest.mark.slow  # judges hundreds of challengers, to count how often it errs
 @pytest.mark.parametrize("blocks", [5, 10, 30])
 def test_an_equal_challenger_with_day_effects_is_promoted_no_more_often_than_stated(blocks: int) -> None:
     repetitions = 400

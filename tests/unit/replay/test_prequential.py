@@ -68,6 +68,7 @@ def test_the_intervals_width_is_that_of_days_and_not_of_rows() -> None:
     assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.12)  # 400 resamples know it within 3.5 % each
 
 
+@pytest.mark.slow  # makes hundreds of intervals, to count how often they cover
 def test_intervals_cover_the_true_difference_about_as_often_as_they_say() -> None:
     # |y - 1| - |y| of a target symmetric about 0.5 has mean zero.
     covered = 0

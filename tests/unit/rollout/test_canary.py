@@ -196,6 +196,7 @@ def _more(random: np.random.Generator, side: Side, chance: float, share: float, 
     )
 
 
+@pytest.mark.slow  # watches hundreds of canaries, to count how often it errs
 def test_over_all_looks_and_signals_one_that_is_just_no_worse_is_rolled_back_as_rarely_as_promised() -> None:
     policy = replace(POLICY, false_rollback_rate=0.3)
     assert rolled_back(80, policy, seed=1, errors=(0.01, 0.02), requests=150) <= 0.3
