@@ -59,7 +59,7 @@ class Categories:
         if wrong is not None:
             raise InvalidInputError(f"levels must be text, but got {wrong!r}")
         if len(set(self.levels)) < len(self.levels):
-            raise InvalidInputError("levels must differ from each other, but one stands twice")
+            raise InvalidInputError("levels must differ from each other, but one appears twice")
         if len(self.codes) and not MISSING <= int(self.codes.min()) <= int(self.codes.max()) < len(self.levels):
             raise InvalidInputError(
                 f"codes must be from {MISSING} to {len(self.levels) - 1}, but got {self.codes.min()} to "

@@ -21,13 +21,13 @@ Template = dict[str, Any]
 
 # Types that the emulator answers with "Unsupported resource type", and what is lost without each.
 _NO_SUCH_TYPE = {
-    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not evaluated locally: no alarm rolls back here",
-    "AWS::EC2::EIP": "tasks are processes of this machine and use its network",
+    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not evaluated locally, so no alarm causes a rollback",
+    "AWS::EC2::EIP": "tasks run on this machine and use its network",
     "AWS::EC2::FlowLog": "there is no network traffic to log",
-    "AWS::EC2::NatGateway": "tasks are processes of this machine and use its network",
+    "AWS::EC2::NatGateway": "tasks run on this machine and use its network",
     "AWS::EC2::SecurityGroupEgress": "security groups are not enforced locally",
     "AWS::EC2::SecurityGroupIngress": "security groups are not enforced locally",
-    "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever they name",
+    "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever their capacity provider",
 }
 _METRIC_MATH = "the emulator does not evaluate metric math"
 # What ECR calls itself; nothing is ever asked there.

@@ -141,11 +141,11 @@ def status(root: Path) -> CloudStatus:
     try:
         state = read_state(workspace)
     except UnreadableStateError as error:
-        return CloudStatus(running=False, message=f"{error}; run `contender up` to start afresh")
+        return CloudStatus(running=False, message=f"{error}; run `contender up` to start it again")
     if state is None or state.emulator is None:
         return CloudStatus(running=False, message="the local cloud is down; run `contender up`")
     if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
-        return CloudStatus(running=False, message="the emulator has ended; run `contender up` to start afresh")
+        return CloudStatus(running=False, message="the emulator has ended; run `contender up` to start it again")
     agent_running = state.agent is not None and is_alive(state.agent)
     deployment = deployment_of(state)
     return CloudStatus(
@@ -181,9 +181,9 @@ def connect(root: Path) -> CloudConnection:
 
 def _describe(state: State, agent_running: bool) -> str:
     if not state.assembly:
-        return "the last deployment did not go through; run `contender up` to continue it"
+        return "the last deployment failed; run `contender up` to continue it"
     if not agent_running:
-        return "training tasks are not run because their agent has ended; run `contender up` to restart it"
+        return "the agent of training tasks has ended; run `contender up` to restart it"
     return "the local cloud is up" + ("; training and image functions run as containers" if state.containers else "")
 
 
@@ -196,7 +196,7 @@ def _started(workspace: Workspace, on_event: OnEvent, containers: bool | None) -
     try:
         state = read_state(workspace)
     except UnreadableStateError as error:
-        on_event(f"Starting afresh: {error}")
+        on_event(f"Starting with an empty cloud: {error}")
         _stop(workspace, None)
         state = None
     wanted = containers if containers is not None else state is not None and state.containers
@@ -227,7 +227,7 @@ def _answers(state: State) -> bool:
 
 def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) -> State:
     if old is not None and old.emulator is not None:
-        on_event("The emulator ended without saving what it held; starting afresh")
+        on_event("The emulator ended without saving its state; starting with an empty one")
         _stop(workspace, old)
     continued = old is not None and old.emulator is None and old.stopped_cleanly
     if not continued:

@@ -34,7 +34,7 @@ def prepare(workspace: Workspace, stacks: Sequence[StackTemplate], *, endpoint_u
     engine = DockerEngine()
     tags = build_images(engine, [image for stack in stacks for image in stack.images], on_event)
     for tag in tags:
-        on_event("Trying the training image")
+        on_event("Testing the training image")
         workspace.functions.mkdir(parents=True, exist_ok=True)
         check_reach(
             engine,

@@ -207,7 +207,7 @@ class DockerContainer:
             answer = _run(["inspect", "--format", "{{json .State}}", self._identifier])
             if answer.returncode != 0:
                 # Somebody removed it; that it ran is all that is known.
-                self._ended = Ended(137, out_of_memory=False, error="the container was removed while it ran")
+                self._ended = Ended(137, out_of_memory=False, error="the container was removed while it was running")
             elif not (state := json.loads(answer.stdout))["Running"]:
                 self._ended = _ended(state)
             else:
@@ -291,4 +291,4 @@ def _last_line(text: str) -> str:
     lines = [
         line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("Run 'docker", "See "))
     ]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"

@@ -45,7 +45,7 @@ def build_images(engine: DockerEngine, images: Iterable[ImageAsset], on_event: O
     for tag, image in found.items():
         if engine.image_id(tag):
             continue
-        on_event("Building the training image (some minutes, once for each content)")
+        on_event("Building the training image (some minutes; cached until its content changes)")
         arguments = {**build_arguments(os.environ), **dict(image.arguments)}
         try:
             engine.build(
@@ -57,8 +57,8 @@ def build_images(engine: DockerEngine, images: Iterable[ImageAsset], on_event: O
             )
         except EngineError as error:
             raise ImageError(
-                f"{error}\nWhere no registry is reachable, localcloud/base_image.sh makes the base image; where the "
-                "package index is not, set PIP_INDEX_URL to a mirror"
+                f"{error}\nWithout a registry, build the base image with localcloud/base_image.sh; without a "
+                "package index, set PIP_INDEX_URL to a mirror"
             ) from error
     return tuple(found)
 

@@ -93,7 +93,7 @@ class MlflowServer:
         with (self.folder / "lock").open("a+") as file:
             if not _locked(file):
                 file.seek(0)
-                raise MlflowServerError(f"MLflow is open already, at {file.read() or 'another address'}; use that one")
+                raise MlflowServerError(f"MLflow is already open at {file.read() or 'another address'}")
             stop_recorded(self.folder, grace_seconds=GRACE_SECONDS)
             address = f"http://{HOST}:{port or _free_port()}"
             report("starting MLflow")
@@ -131,8 +131,8 @@ class MlflowServer:
         if not came_up or not is_alive(server):
             said = self.log.read_text(errors="replace").strip()[-LAST_CHARACTERS:] if self.log.exists() else ""
             raise MlflowServerError(
-                f"MLflow did not come up at {address}: {' '.join(said.split()) or 'it said nothing'} ({self.log}); "
-                f"take another --port, or remove {self.folder} and open it again: all in it is mirrored anew"
+                f"MLflow did not start at {address}: {' '.join(said.split()) or 'no output'} ({self.log}); "
+                f"choose another --port, or delete {self.folder} and open it again: all runs are copied again"
             )
 
 

@@ -109,7 +109,7 @@ class SideEnvironment:
             yield
 
     def _make(self, report: Report) -> None:
-        report(f"making the environment of {self.name}: {len(self.pins)} packages, once")
+        report(f"creating the environment of {self.name}: {len(self.pins)} packages, once")
         self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
         pip = [sys.executable, "-m", "pip", "--python", str(self._python)]
         # The pins are complete: what else a package would like is not looked for.
@@ -135,7 +135,7 @@ class SideEnvironment:
         if process.returncode:
             last = " ".join(line for line in said if line.startswith("ERROR")) or " ".join(said[-LAST_LINES:])
             raise SideEnvironmentError(
-                f"the environment of {self.name} in {self.folder} could not be made from {self.requirements.name}: "
+                f"the environment of {self.name} in {self.folder} could not be created from {self.requirements.name}: "
                 f"{last.strip() or f'exit code {process.returncode}'}; its packages come from pip's package index, "
                 "once: see that the network, or the mirror that PIP_INDEX_URL names, answers, and try again"
             )

@@ -105,7 +105,7 @@ def _run_app(root: Path, output: Path, *, containers: bool) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise SynthesisError(
-            f"app.py did not end within {TIMEOUT_SECONDS} s; run `python app.py` to see where it stands"
+            f"app.py did not end within {TIMEOUT_SECONDS} s; run `python app.py` to see why"
         ) from error
     if result.returncode != 0 or not (output / "manifest.json").is_file():
         printed = (result.stdout + result.stderr).strip() or "(nothing)"

@@ -54,7 +54,7 @@ class MemoryObjects:
         with self._lock:
             fault = self.faults.popleft() if self.faults else None
             if fault is Fault.CONFLICT:
-                raise ConflictError(f"{key} is being written by somebody else")
+                raise ConflictError(f"{key} is being written by another writer")
             if fault is Fault.LOST_AND_GONE:
                 raise UnknownOutcomeError(f"no answer to the write of {key}")
             found = self._versions.get(key, [])

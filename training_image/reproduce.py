@@ -80,8 +80,8 @@ def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
     settings = manifest.get("settings")
     if settings is None:
         raise NotFoundError(
-            f"{manifest['version']} is from before versions kept their settings, so it cannot be trained again from "
-            "its manifest; a training now keeps them: contender retrain"
+            f"{manifest['version']} has no stored settings, so it cannot be retrained from "
+            "its manifest; new versions store them: contender retrain"
         )
     config = config_of_settings(str(manifest["pipeline"]), settings)
     found = manifest.get("search")

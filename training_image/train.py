@@ -176,7 +176,7 @@ class TrainingTask:
             if self.sign is not None:
                 registry.objects.get(registry.key(model.version, SIGNATURE))
         except (NotFoundError, IntegrityError) as error:
-            self.report(f"{model.version}, made from the same code, settings and data, is not usable: {error}")
+            self.report(f"{model.version}, made from the same code, settings and data, cannot be used: {error}")
             return None
         return model
 
@@ -222,8 +222,8 @@ def newest_datasets(
         lacking = [name for name in (*config.features, config.target) if name not in found.columns]
         if lacking:
             raise TrainingFailedError(
-                f"dataset {found.version} ({found.source_key}) lacks {', '.join(lacking)}, which the "
-                "pipeline file names; take it out there, or leave old datasets out: training.window_batches"
+                f"dataset {found.version} ({found.source_key}) has no {', '.join(lacking)}, which the "
+                "pipeline file names; remove it there, or leave out old datasets with training.window_batches"
             )
     return chosen
 

@@ -21,7 +21,7 @@ def question_record(pipeline: str, request: ApprovalRequest) -> dict[str, Any]:
         "run_id": request.run_id,
         "pipeline": pipeline,
         "verdict": "waiting",
-        "reason": f"Approval needed for {request.challenger} until {until} UTC: contender approve {run} | reject {run}",
+        "reason": f"contender approve {run} or reject, until {until} UTC: approval of {request.challenger}",
         "challenger": request.challenger,
         "started_at": request.asked_at,
     }

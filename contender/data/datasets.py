@@ -59,7 +59,7 @@ class DatasetReader:
         try:
             body = self.objects.get(self.key(manifest.version, manifest.part)).body
         except NotFoundError:
-            raise NotFoundError(f"dataset {manifest.version} has lost its {manifest.part}; restore it in S3") from None
+            raise NotFoundError(f"dataset {manifest.version} has no {manifest.part}; restore it in S3") from None
         if sha256(body) != manifest.part_sha256:
             raise IntegrityError(
                 f"dataset {manifest.version}: {manifest.part} has sha256 {sha256(body)}, not {manifest.part_sha256} as "

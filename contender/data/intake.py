@@ -60,7 +60,7 @@ class Intake:
             taken = {report.dataset_version for report in reports if report.status == "accepted"}
             report = self._receive_one(batch)
             if report.status == "accepted" and report.dataset_version in taken:
-                reason = f"the same {report.rows} rows as another file of this run"
+                reason = f"the same {report.rows:,} rows as another file of this run"
                 report = replace(report, status="duplicate", reason=reason)
             reports.append(report)
         return _summary(reports), tuple(reports)
@@ -73,7 +73,7 @@ class Intake:
         except BatchRejectedError as error:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
-            return FileReport(batch.key, "quarantined", f"{batch.key} was gone before it was read; upload it again")
+            return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
         return self._accept(batch, parsed, checked)
 
     def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:
@@ -83,9 +83,9 @@ class Intake:
         accepted, refused = len(rows), len(checked.rejected)
         if store.exists(version):
             if version in self.done:
-                reason = f"these {accepted} rows are dataset {version} already"
+                reason = f"duplicate: these {accepted:,} rows are already dataset {version}"
                 return FileReport(batch.key, "duplicate", reason, accepted, refused, version)
-            return FileReport(batch.key, "accepted", "taken up again after a failed run", accepted, refused, version)
+            return FileReport(batch.key, "accepted", "processed again after a failed run", accepted, refused, version)
 
         sequence = 1 + max((found.sequence for found in store.manifests()), default=0)
         order, blocks = order_and_blocks(parsed, checked.accepted, self.config, sequence=sequence)
@@ -106,7 +106,7 @@ class Intake:
             order_to=float(order.max()),
             columns=tuple(rows.columns),
         )
-        reason = f"{accepted} rows accepted"
+        reason = f"{accepted:,} rows accepted"
         quarantine_key = None
         if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
             reason += f", {refused} quarantined: {checked.summary()}"
@@ -156,7 +156,7 @@ def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _summary(reports: Sequence[FileReport]) -> Validation:
     if not reports:
-        return Validation("nothing_new", "no upload waits")
+        return Validation("nothing_new", "No upload is queued.")
     accepted = [report for report in reports if report.status == "accepted"]
     versions = tuple(dict.fromkeys(report.dataset_version for report in accepted if report.dataset_version))
     status = "accepted" if accepted else "duplicate" if all(r.status == "duplicate" for r in reports) else "quarantined"
@@ -166,7 +166,7 @@ def _summary(reports: Sequence[FileReport]) -> Validation:
     if len(told) > 3:
         reason += f"; and {len(told) - 3} more"
     if others:
-        reason += f" ({others} other file{'s' * (others > 1)} not taken)"
+        reason += f" ({others} other file{'s' * (others > 1)} not accepted)"
     return Validation(
         status,  # type: ignore[arg-type]
         reason,

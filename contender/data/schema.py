@@ -81,8 +81,8 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     extra = [name for name in found if name not in config.columns and name not in config.ignored]
     if extra:
         raise BatchRejectedError(
-            f"column{'s' * (len(extra) > 1)} {_names(extra)} not in the contract; "
-            f"list under numeric, categorical or ignored in pipelines/{config.name}.toml, or leave out of the file"
+            f"column{'s' * (len(extra) > 1)} {_names(extra)} not in the data contract; "
+            f"add to numeric, categorical or ignored in pipelines/{config.name}.toml, or remove from the file"
         )
 
 
@@ -125,12 +125,12 @@ def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
     limit = config.validation.max_rejected_fraction
     if len(rejected) > limit * rows:
         raise BatchRejectedError(
-            f"{len(rejected)} of {rows} rows break the contract ({len(rejected) / rows:.1%}, "
-            f"at most {limit:.1%} may): {checked.summary()}"
+            f"{len(rejected):,} of {rows:,} rows violate the data contract ({len(rejected) / rows:.1%}; "
+            f"the limit is {limit:.1%}): {checked.summary()}"
         )
     if accepted.sum() < config.validation.min_rows:
         raise BatchRejectedError(
-            f"{int(accepted.sum())} usable rows, but validation.min_rows is {config.validation.min_rows}"
+            f"{int(accepted.sum()):,} valid rows; the minimum is {config.validation.min_rows:,} (validation.min_rows)"
         )
     _check_features(batch.table, accepted, config)
     _check_target(batch.table[config.target][accepted], config)
@@ -168,11 +168,9 @@ def _check_features(table: Table, accepted: Mask, config: PipelineConfig) -> Non
     for name in config.features:
         missing = float(is_missing(table[name])[accepted].mean())
         if missing == 1.0:
-            raise BatchRejectedError(
-                f"{name} is missing in 100% of the rows; fill it, or leave it out of the pipeline file"
-            )
+            raise BatchRejectedError(f"{name} is missing in all rows; fill it, or remove it from the pipeline file")
         if missing > limit:
-            raise BatchRejectedError(f"{name} is missing in {missing:.1%} of the rows (at most {limit:.1%} may be)")
+            raise BatchRejectedError(f"{name} is missing in {missing:.1%} of the rows (the limit is {limit:.1%})")
 
 
 def _check_target(target: Column, config: PipelineConfig) -> None:
@@ -189,7 +187,7 @@ def _check_target(target: Column, config: PipelineConfig) -> None:
     if len(values) == 1 and len(target) >= config.validation.constant_target_rows:
         raise BatchRejectedError(
             f"target {config.target} is {_names([str(values[0])])} in all {len(target)} rows: "
-            "there is nothing to learn or compare"
+            "nothing can be learned or compared"
         )
 
 

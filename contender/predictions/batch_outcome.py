@@ -113,8 +113,8 @@ def rejection_mail(manifest: Mapping[str, Any], *, where: str) -> Mail:
         "",
         f"{describe(manifest)}.",
         "",
-        "The rows are in the files rejected-*.jsonl beside the result, each with its reason. Correct them and put them "
-        "into a file of their own.",
+        "The rejected rows and their reasons are in the result's files rejected-*.jsonl. Correct them and upload them "
+        "as a new file.",
     )
     subject = f"[contender] {manifest['pipeline']}: {rejected:,} row{'s' * (rejected > 1)} of a batch rejected"
     return Mail(subject[:100], "\n".join(body))
@@ -123,9 +123,9 @@ def rejection_mail(manifest: Mapping[str, Any], *, where: str) -> Mail:
 def failure_mail(request: BatchRequest, *, job: str, run_id: str, reason: str, for_good: bool) -> Mail:
     """The mail of a job that failed. `for_good`: the file is at fault, and starting the job again would not help."""
     again = (
-        "Correct the file as the reason says and upload it again; it is a job of its own then."
+        "Correct the file as the reason says and upload it again, which starts a new job."
         if for_good
-        else "Mend the cause, then start the job again; what is done of it is kept: docs/batch.md says how."
+        else "Fix the cause, then start the job again; finished parts are kept (see docs/batch.md)."
     )
     body = (*_heading(request.pipeline, job, request.key, run_id), "", reason, "", again)
     return Mail(f"[contender] {request.pipeline}: a batch prediction failed"[:100], "\n".join(body))

@@ -88,7 +88,7 @@ def _gather(folder: JobFolder, plan: JobPlan, finisher: BatchFinisher) -> list[P
     for report in reports:
         for written in filter(None, (report.predictions, report.rejected)):
             if found.get(folder.key(written.name)) != written.etag:
-                raise IntegrityError(f"{written.name} of {folder.job} is not what was written; start the job again")
+                raise IntegrityError(f"{written.name} of {folder.job} has changed; start the job again")
     return reports
 
 

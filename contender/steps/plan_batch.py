@@ -73,10 +73,10 @@ def _plan_file(state: BatchState, planner: BatchPlanner) -> Plan:
     except NotFoundError as error:
         return Plan("refused", str(error))
     if not is_to_predict(source.key, source.size):
-        return Plan("ignored", f"{source.key} is not a file to predict: it is a folder, or its name is hidden")
+        return Plan("ignored", f"{source.key} is ignored: it is a folder or a hidden file")
     folder = JobFolder(planner.data, planner.pipeline, source.job)
     if folder.find(MANIFEST) is not None:
-        return Plan("done", f"{source.job} is finished: its manifest is there", job=source.job)
+        return Plan("done", f"{source.job} is already finished", job=source.job)
     body = folder.find(PLAN)
     if body is None:
         try:

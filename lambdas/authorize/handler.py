@@ -56,7 +56,7 @@ class Secret:
             except Exception:
                 if self._digest is None:
                     raise
-                logger.exception("the secret cannot be read; the last one known is used")
+                logger.exception("the secret cannot be read; the last known one is used")
             self._read_at = self._clock()
         return self._digest
 

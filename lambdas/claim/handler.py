@@ -46,7 +46,7 @@ def claim_run(state: RunState) -> Claim:
         is_running=lambda run_id: is_running(state.execution_arn, run_id),
     )
     for batch in taken.given_up:
-        logger.error("upload given up after repeated failures", key=batch.key, attempts=batch.attempts)
+        logger.error("upload removed from the queue after repeated failures", key=batch.key, attempts=batch.attempts)
     claimed = replace(taken.claim, given_up=tuple(batch.key for batch in taken.given_up))
     if claimed.status == "duplicate":
         return claimed

@@ -42,7 +42,7 @@ follower = Follower(
     environment.pipeline,
     load=load_model,
     clock=time.time,
-    report=lambda error: logger.error("the last good model predicts on", exc_info=error),
+    report=lambda error: logger.error("the last good model keeps predicting", exc_info=error),
     trust=aws.signature_check(),
     warm=WarmFiles(Path(os.environ.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
 )

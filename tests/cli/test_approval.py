@@ -76,7 +76,7 @@ def test_a_second_answer_is_told_of_the_first(contender: Contender, waiting: str
     contender("approve", RUN)
     ended = contender("reject", RUN)
     assert (ended.code, ended.out) == (1, "")
-    assert f"run {RUN} was approved by arn:aws:" in ended.err
+    assert f"run {RUN} was already approved by arn:aws:" in ended.err
 
 
 def test_who_answers_at_the_same_moment_as_somebody_else_is_told_so(
@@ -88,7 +88,7 @@ def test_who_answers_at_the_same_moment_as_somebody_else_is_told_so(
     ledger.put_approval("sales", asked)  # as if the other one had not written the answer down yet
     ended = contender("reject", RUN)
     assert ended.code == 1
-    assert f"run {RUN} waits no more: somebody else answered" in ended.err
+    assert f"run {RUN} is no longer waiting: it was answered or stopped" in ended.err
     assert outcome(waiting)["approved"] is True
 
 
@@ -97,7 +97,7 @@ def test_an_answer_too_late_is_told_until_when_there_was_time(contender: Contend
     ledger.settle_approval("sales", RUN, answer="not answered")
     ended = contender("approve", RUN)
     assert (ended.code, ended.out) == (1, "")
-    assert f"waits no more: it had until {ASKED.until}, and the champion stayed" in ended.err
+    assert f"is no longer waiting: its time ended at {ASKED.until}; the champion stays" in ended.err
 
 
 def test_a_run_that_asks_nobody_or_does_not_exist_cannot_be_answered(
@@ -105,7 +105,7 @@ def test_a_run_that_asks_nobody_or_does_not_exist_cannot_be_answered(
 ) -> None:
     record = {"pipeline": "sales", "run_id": "run-7", "started_at": "2026-01-01", "verdict": "promoted"}
     ledger.put_run(record)
-    assert "run run-7 asked nobody: it ended with the verdict promoted" in contender("approve", "run-7").err
+    assert "run run-7 needed no approval; its verdict is promoted" in contender("approve", "run-7").err
     assert "no run that asks starts with 'q'; none asks" in contender("reject", "q").err
     ledger.put_approval("sales", ASKED)
     assert f"asking: {RUN}" in contender("reject", "q").err
@@ -119,7 +119,9 @@ def test_the_beginning_of_two_runs_is_not_enough(contender: Contender, ledger: D
 
 
 def test_a_reason_has_an_end(contender: Contender, ledger: DynamoLedger) -> None:
-    assert "--reason takes 500 characters, but got 501" in contender("approve", RUN, "--reason", "x" * 501).err
+    assert (
+        "--reason must have at most 500 characters, but got 501" in contender("approve", RUN, "--reason", "x" * 501).err
+    )
 
 
 def test_runs_and_show_tell_of_a_run_that_asks_before_it_has_a_record(

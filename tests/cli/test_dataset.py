@@ -113,7 +113,7 @@ def test_rows_that_were_changed_are_not_handed_over(bench: Workbench, contender:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("aa", "2 dataset versions of sales begin"), ("zz", "no dataset or model")]
+    ("version", "said"), [("aa", "2 dataset versions of sales start"), ("zz", "no dataset or model")]
 )
 def test_a_version_that_is_not_clear_is_an_error_that_says_where_to_look(
     bench: Workbench, contender: Contender, tmp_path: Path, version: str, said: str

@@ -28,7 +28,7 @@ def prepared(project: Path) -> None:
 
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
-    "unknown pipeline": (("champion", "-p", "nope"), "no pipeline 'nope'; known: broken, sales, typo"),
+    "unknown pipeline": (("champion", "-p", "nope"), "no pipeline 'nope'; pipelines: broken, sales, typo"),
     "unknown pipeline of runs": (("runs", "-p", "nope"), "no pipeline 'nope'"),
     "a path for a pipeline": (("runs", "-p", "../sales"), "no pipeline '../sales'"),
     "cloud not up": (("champion", "-p", "sales"), "contender up"),
@@ -48,11 +48,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         "--time 't' is not a column",
     ),
     "id that is no column": (("init", "rows.csv", "--target", "bought", "--id", "i"), "--id 'i' is not a column"),
-    "constant target": (("init", "constant.csv", "--target", "b"), "nothing to learn"),
+    "constant target": (("init", "constant.csv", "--target", "b"), "nothing can be learned"),
     "nothing to learn from": (("init", "lonely.csv", "--target", "b"), "no column"),
     "pipeline file that exists": (
         ("init", "rows.csv", "--target", "bought", "--name", "sales"),
-        "exists; give another --name, or --force",
+        "exists; choose another --name, or overwrite it with --force",
     ),
     "brackets in a name": (("init", "[x] [y].csv", "--target", "[/z]"), "'[/z]' is not a column"),
 }

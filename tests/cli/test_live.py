@@ -77,7 +77,7 @@ def test_scripts_get_all_figures_as_json() -> None:
 def test_people_get_a_line_that_says_what_is_not_known_yet() -> None:
     line = [str(cell) for cell in row("v3", "champion", COUNTS)]
     assert line[-1] == "a 50.0%, b 40.0%, c 5.0%, d 4.0%, 1 more"
-    assert (line[2], line[3], line[5]) == ("200", "2", "10, 90.0% right, loss 0.25")
+    assert (line[2], line[3], line[5]) == ("200", "2", "10, accuracy 90.0%, loss 0.25")
     fresh = [str(cell) for cell in row("v3", "champion", LiveCounts(requests=1, values={0: 1}))]
     assert fresh[4:6] == ["– / –", "0"]
     assert fresh[-1] == "0 (0 to 0)"

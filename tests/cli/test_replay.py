@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_or_not_of_the_pipeline_is_told(
     assert "cannot be read" in contender("replay", "nowhere.csv", "-p", "sales").err
     (project / "other.csv").write_text("x,y\n1,2\n")
     assert "missing" in contender("replay", str(project / "other.csv"), "-p", "sales").err
-    assert "there is no pipeline 'other'" in contender("replay", str(history), "-p", "other").err
+    assert "no pipeline 'other'" in contender("replay", str(history), "-p", "other").err
 
 
 def test_without_a_time_column_the_order_of_the_file_is_used(

@@ -82,7 +82,7 @@ def test_what_cannot_be_rolled_back_says_why(bench: Workbench) -> None:
 
 
 def test_without_the_machine_the_way_around_it_is_named(bench: Workbench) -> None:
-    with pytest.raises(ContenderError, match="`contender rollback --direct` swaps the pointer without it"):
+    with pytest.raises(ContenderError, match="use `contender rollback --direct`, which works without it"):
         put_back(bench, reason="a drill")
     assert pointer(bench).champion == "v2"
 
@@ -117,7 +117,7 @@ def test_a_version_that_was_rolled_back_may_be_tried_again_by_a_person(bench: Wo
 def test_a_trial_that_is_on_is_not_replaced_and_one_that_is_over_is(bench: Workbench) -> None:
     begin(bench, hours=0.0000001)
     begin(bench)
-    with pytest.raises(InvalidInputError, match="v3 is on trial; end that first: contender trial end -p shop"):
+    with pytest.raises(InvalidInputError, match="a trial of v3 is running; end it with: contender trial end -p shop"):
         begin(bench)
 
 
@@ -143,7 +143,7 @@ def test_a_version_that_does_not_exist_is_not_tried(bench: Workbench) -> None:
 
 
 def test_without_a_trial_there_is_none_to_end(bench: Workbench) -> None:
-    with pytest.raises(NotFoundError, match="no challenger of shop is on trial"):
+    with pytest.raises(NotFoundError, match="shop has no running trial"):
         stop_trial(bench, bad=False)
 
 

@@ -20,14 +20,14 @@ def test_without_a_cloud_sync_says_so_and_starts_no_server(contender: Contender)
 def test_options_of_sync_before_its_name_are_refused_and_not_forgotten(contender: Contender) -> None:
     ended = contender("mlflow", "--tracking-uri", "http://mlflow.example.com", "sync")
     assert ended.code == 1
-    assert "tracking_uri: options of sync come after its name" in ended.err
+    assert "tracking_uri: put options of sync after its name" in ended.err
 
 
 def test_a_version_is_found_by_enough_of_its_name_or_as_the_champion() -> None:
     shop = Shop()
     first, second = shop.train(1), shop.train(2)
     assert find(shop.registry, "20260102") == second.version
-    with pytest.raises(NotFoundError, match=f"more than one version of shop begins with '2026'.*{second.version}"):
+    with pytest.raises(NotFoundError, match=f"more than one version of shop starts with '2026'.*{second.version}"):
         find(shop.registry, "2026")
     with pytest.raises(NotFoundError, match="no champion yet"):
         find(shop.registry, "champion")

@@ -143,7 +143,7 @@ def test_a_container_that_gets_sigterm_leaves_its_reason(loop: ContainerLoop) ->
     champion = champion_of(loop)
     execution = start_broken(loop, "stopped", 30)
     docker("kill", "--signal", "TERM", loop.container_of(execution.rpartition(":")[2]))
-    assert "the training task was stopped before it had finished" in failed_cleanly(loop, execution, champion)
+    assert "the training task was stopped before it finished" in failed_cleanly(loop, execution, champion)
 
 
 def test_an_image_that_is_gone_is_a_failed_run_that_says_so_and_the_next_one_succeeds(loop: ContainerLoop) -> None:

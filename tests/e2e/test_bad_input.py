@@ -45,7 +45,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "tabs.csv": (lambda: table().to_csv(index=False, sep="\t").encode(), "comma-separated"),
     "no amount.csv": (lambda: csv(table().drop(columns="amount")), "amount missing"),
     "no target.csv": (lambda: csv(table().drop(columns="bought")), "bought missing"),
-    "one too many.csv": (lambda: csv(table(colour="red")), "colour.*not in the contract"),
+    "one too many.csv": (lambda: csv(table(colour="red")), "colour.*not in the data contract"),
     "amount twice.csv": (lambda: csv(table()).replace(b"kind", b"amount", 1), "kind missing|more than once"),
     "text for numbers.csv": (lambda: csv(half_text()), "amount.*'a lot'.*not a number"),
     "text for numbers.parquet": (lambda: parquet(half_text()), "amount.*'a lot'.*not a number"),

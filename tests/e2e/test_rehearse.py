@@ -86,7 +86,7 @@ def test_a_person_is_asked_and_a_yes_promotes_and_a_no_does_not(loop: LocalLoop)
     assert question.subject == "[contender] shop-asks: approval needed"
     assert f"contender approve {run_id} --pipeline shop-asks" in question.body
     assert ended.subject == "[contender] shop-asks: promoted"
-    assert "was approved by" in loop.contender("reject", run_id, code=1)
+    assert "was already approved by" in loop.contender("reject", run_id, code=1)
 
     execution = asked(pipeline, "changed", visits(20, shift=2.0, turned=True))
     loop.contender("reject", execution.rpartition(":")[2], "--pipeline", "shop-asks", "--reason", "a strike")

@@ -62,7 +62,7 @@ def test_the_mail_has_the_evidence_of_the_runs_reports_and_no_token(cloud: Cloud
     for part in (
         "Approve   v2? It would replace v1.",
         "Too few rows to tell.",
-        "There are 7 rows",
+        "7 rows; the minimum is 200.",
         "contender approve",
     ):
         assert part in mail["Message"]

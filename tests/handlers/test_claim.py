@@ -82,7 +82,7 @@ def test_an_upload_given_up_is_logged_as_an_error_and_named_in_the_claim(
     capsys.readouterr()
     claim = cloud.call("claim", request, run_id="run-2")
     assert (claim["status"], claim["given_up"]) == ("duplicate", [request["key"]])
-    assert "upload given up after repeated failures" in capsys.readouterr().out
+    assert "upload removed from the queue after repeated failures" in capsys.readouterr().out
 
 
 def test_without_a_pipeline_file_the_claim_fails_and_says_which(cloud: Cloud, monkeypatch: Any) -> None:

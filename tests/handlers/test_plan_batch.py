@@ -122,7 +122,7 @@ def test_a_file_that_is_gone_is_refused(crowned: Cloud) -> None:
     request = put(crowned, "a.csv", csv(3))
     plan = Job(crowned, request | {"key": f"batch/{PIPELINE}/in/b.csv", "version_id": ""}).plan
     assert (plan["status"], plan["job"]) == ("refused", "")
-    assert "was gone before it was read" in plan["reason"]
+    assert "was deleted before it was read" in plan["reason"]
 
 
 @pytest.mark.parametrize("name", ["folder/", "_SUCCESS", "x/.part-0.crc"])

@@ -177,7 +177,7 @@ def test_an_alarm_that_rang_before_is_not_held_against_it(baking: Cloud) -> None
     )
     said = baking.call("watch", asked(), run_id="run-4")
     assert said["verdict"] == "continue"
-    assert "rang before" in baking.folder("run-4").read(WATCH)["looks"][0]["alarms"]["note"]
+    assert "was in alarm before the trial began" in baking.folder("run-4").read(WATCH)["looks"][0]["alarms"]["note"]
 
 
 def test_where_there_is_no_such_alarm_that_is_said(baking: Cloud) -> None:

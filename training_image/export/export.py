@@ -38,7 +38,7 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
 """Largest difference that counts as agreement: in probability, or as a share of the typical prediction."""
 
-CURE = "it cannot be served; choose another training.estimator, or take the newest of training.parameters out again"
+CURE = "it cannot be served; choose another training.estimator, or undo the last change of training.parameters"
 
 LISTED_ROWS = 5
 LISTED_REASON = 300
@@ -86,8 +86,8 @@ def to_onnx(pipeline: Pipeline | Calibrated, features: int) -> bytes:
     except Exception as error:  # the converter refuses with whatever its steps happened to raise
         reason = " ".join(str(error).split())[:LISTED_REASON]
         raise TrainingFailedError(
-            f"{type(trained[-1]).__name__} with these parameters cannot be converted to ONNX: {reason}; take the "
-            "newest of training.parameters out again, or choose another estimator"
+            f"{type(trained[-1]).__name__} with these parameters cannot be converted to ONNX: {reason}; undo the "
+            "last change of training.parameters, or choose another estimator"
         ) from error
     outputs = [output.name for output in model.graph.output]
     _keep_output(model, outputs[-1], PROBABILITIES if is_classifier else VALUE)
@@ -226,10 +226,10 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
     try:
         found = score_onnx(graph, rows)
     except Exception as error:  # ONNX Runtime has a class of its own for each status
-        raise ParityError(f"the ONNX model fails where the trained pipeline answers: {error}; {CURE}") from error
+        raise ParityError(f"the ONNX model fails where the trained pipeline predicts: {error}; {CURE}") from error
     if found.shape != expected.shape:
         raise ParityError(
-            f"the ONNX model answers shape {found.shape}, but the trained pipeline {expected.shape}; {CURE}"
+            f"the ONNX model returns shape {found.shape}, but the trained pipeline {expected.shape}; {CURE}"
         )
     is_classifier = hasattr(pipeline, "predict_proba")
     scale = 1.0 if is_classifier else float(np.sqrt(np.mean(expected**2)))
@@ -255,7 +255,7 @@ def check_finite(pipeline: Pipeline | Calibrated, rows: Matrix, predictions: Pre
         raise TrainingFailedError(
             f"{type(trained_part(pipeline)[-1]).__name__} predicts {_listed(predictions[first])} for "
             f"{_listed(rows[first])}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot be "
-            "served; change training.parameters, or look for features of another size than ever before"
+            "served; change training.parameters, or look for features with unusually large values"
         )
 
 
@@ -267,7 +267,7 @@ def _mismatch(rows: Matrix, expected: Predictions, found: Predictions, wrong: ND
     )
     return (
         f"the ONNX model differs from the trained pipeline in {len(wrong)} of {len(rows)} rows, "
-        f"by up to {worst:.6g} where {limit:.3g} is allowed: {shown}; {CURE}"
+        f"by up to {worst:.6g} (the limit is {limit:.3g}): {shown}; {CURE}"
     )
 
 

@@ -116,7 +116,7 @@ def _calibration(
         scores = log_shares(answers, smoothing)
     found = fit_calibration(scores[known], truth)
     if found is None:
-        report("not calibrated: where the model gives the validation rows higher probabilities, less comes true")
+        report("not calibrated: higher probabilities have lower observed frequencies on the validation rows")
         return (), None, answers
     after = calibrated(scores, found)
     loss = METRICS["log_loss"]
@@ -128,7 +128,7 @@ def _calibration(
         "rows": len(truth),
     }
     report(
-        f"calibrated on {len(truth)} validation rows: their log loss goes from {section['log_loss_before']:.4f} to "
+        f"calibrated on {len(truth)} validation rows: log loss {section['log_loss_before']:.4f} to "
         f"{section['log_loss_after']:.4f}"
     )
     return found, section, after

@@ -140,7 +140,7 @@ def train(
     with progress.phase("fitting"), named_if_own(config.training.estimator):
         decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=progress)
         rows = prepared.rows
-        progress(f"training {config.training.estimator} on {len(rows)} rows, holding out {len(prepared.holdout)}")
+        progress(f"training {config.training.estimator} on {len(rows)} rows, holdout of {len(prepared.holdout)}")
         trained = fit_estimator(decided.config, rows.matrix, rows.target, rows.weights)
     pipeline = decided.applied(trained)
     with progress.phase("export"), named_if_own(config.training.estimator):

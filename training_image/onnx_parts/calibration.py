@@ -61,7 +61,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def fit(self, *_data: Any, **_settings: Any) -> Calibrated:
         """Refuse: it is made of what is trained."""
-        raise TypeError("a calibrated pipeline is made of a trained one; train that with training_image.fit.fit.train")
+        raise TypeError("a calibrated pipeline wraps a trained one; train that with training_image.fit.fit.train")
 
     def predict_proba(self, matrix: NDArray[np.float32]) -> Floats:
         """(n, classes) calibrated probabilities."""

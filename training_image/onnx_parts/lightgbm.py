@@ -160,9 +160,9 @@ def _check(told: Mapping[str, Any], objective: str, options: list[str]) -> None:
 
 def _problem(node: Mapping[str, Any]) -> str:
     if node.get("decision_type", "<=") != "<=":
-        return "a split on categories, which ONNX cannot say; leave categorical_feature out of training.parameters"
+        return "a split on categories, which ONNX lacks; leave categorical_feature out of training.parameters"
     if node.get("missing_type") == "Zero":
-        return "zeros that count as missing, which ONNX cannot say; leave zero_as_missing out of training.parameters"
+        return "zeros that count as missing, which ONNX lacks; leave zero_as_missing out of training.parameters"
     if "leaf_coeff" in node:
-        return "a linear model in a leaf, which ONNX cannot say; leave linear_tree out of training.parameters"
+        return "a linear model in a leaf, which ONNX lacks; leave linear_tree out of training.parameters"
     return ""

@@ -166,7 +166,7 @@ TRAPS = (
     Trap(
         (*BOOSTED, *GROWN),
         _rounded,
-        "rows beside a split take the wrong branch after rounding",
+        "rows next to a split take the wrong branch after rounding",
         "leave the scaling out: trees do not need it",
     ),
     Trap(
@@ -175,7 +175,7 @@ TRAPS = (
         "the indicator columns are lost",
         "impute without it; hist_gradient_boosting and lightgbm learn from missing values themselves",
     ),
-    Trap((SimpleImputer, *ENCODERS), _text, "a model takes numbers, not text", BY_CONTENDER),
+    Trap((SimpleImputer, *ENCODERS), _text, "a model needs numbers, not text", BY_CONTENDER),
     Trap(
         ENCODERS,
         _infrequent,
@@ -197,7 +197,7 @@ TRAPS = (
     Trap(
         (OrdinalEncoder,),
         _half_encoded,
-        "missing and unseen values are taken for each other",
+        "missing and unseen values are confused",
         "set both to numbers, for example unknown_value=-1, encoded_missing_value=-2",
     ),
     Trap(

@@ -92,7 +92,7 @@ def split(order: NDArray[np.float64], blocks: NDArray[np.object_], policy: Train
 
 
 def _too_few(rows: int, count: int, policy: TrainingPolicy, *, least: int) -> str:
-    purposes = "one of them to hold out" if least == 2 else "one to hold out and one to check itself on"
+    purposes = "one for the holdout" if least == 2 else "one for the holdout and one for validation"
     found = f"the {rows} rows are in {count}"
     more = "upload more data, or make smaller blocks with block, block_period or block_rows"
     if not policy.gap_blocks:

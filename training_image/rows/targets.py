@@ -26,7 +26,7 @@ def classes_of(target: NDArray[Any], config: PipelineConfig) -> tuple[str, ...] 
     if len(values) == 1:
         raise TrainingFailedError(
             f"target {config.target} is {values[0]!r} in all {len(target)} training rows: "
-            "there is nothing to learn; upload rows with other values"
+            "nothing can be learned; upload rows with other values"
         )
     if config.task == "regression":
         return None
@@ -88,18 +88,18 @@ def check_holdout(truth: NDArray[Any], classes: Classes, config: PipelineConfig)
     known, advice = truth[truth >= 0], "hold out more blocks (training.holdout_blocks), or upload more labels"
     if not len(known):
         raise TrainingFailedError(
-            f"none of the {len(truth)} rows of the holdout has a class that the training rows have "
-            f"({', '.join(classes[:5])}): nothing can be judged; {advice}"
+            f"none of the {len(truth)} rows of the holdout has a class of the training rows "
+            f"({', '.join(classes[:5])}): nothing can be compared; {advice}"
         )
     by_ranks = config.task == "binary" and config.promotion.metric in ("", "auc")
     if by_ranks and len(np.unique(known)) == 1:
         raise TrainingFailedError(
             f"target {config.target} is {classes[int(known[0])]!r} in all {len(known)} rows of the holdout: the AUC, "
-            f'by which challengers are judged, is undefined there; {advice}, or set promotion.metric = "log_loss"'
+            f'which decides about challengers, is undefined there; {advice}, or set promotion.metric = "log_loss"'
         )
     if len(known) < len(truth):
         left_out = f"{len(truth) - len(known)} of {len(truth)} rows"
-        return f"left out of the holdout: {left_out}, of a class that no training row has"
+        return f"{left_out} left out of the holdout: no training row has their class"
     return ""
 
 
@@ -116,7 +116,7 @@ def check_variation(matrix: NDArray[np.float32], names: Sequence[str]) -> None:
     if constant.all():
         listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise TrainingFailedError(
-            f"all features ({listed}) are constant in the {len(matrix)} training rows: there is nothing to learn from "
+            f"all features ({listed}) are constant in the {len(matrix)} training rows: nothing can be learned "
             "(a category seen in fewer rows than training.min_level_rows counts as missing); upload rows in which they "
             "vary, or name other features"
         )

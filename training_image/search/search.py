@@ -102,7 +102,7 @@ def _check_space(config: PipelineConfig) -> None:
     twice = sorted(set(config.search.space) & set(config.training.parameters))
     if twice:
         raise TrainingFailedError(
-            f"{twice[0]} stands in search.space and in training.parameters; take it out of one of them"
+            f"{twice[0]} is in both search.space and training.parameters; remove it from one of them"
         )
     if is_own_estimator(config.training.estimator):
         return  # what it takes is seen when it is called
@@ -152,7 +152,7 @@ class _Search:
                 self.unfinished = trial
             else:
                 self._finish(trial)
-        self.progress(f"an earlier attempt has tried {len(self.trials)} sets of parameters; the search goes on")
+        self.progress(f"an earlier attempt has tried {len(self.trials)} sets of parameters; the search continues")
 
     @property
     def seconds(self) -> float:
@@ -190,7 +190,7 @@ class _Search:
             return Trial(0, {})
         proposed = self.sampler.propose(number)
         if proposed is None:
-            self.progress("everything in search.space has been tried")
+            self.progress("every set of parameters in search.space has been tried")
             return None
         return Trial(number, proposed)
 
@@ -249,8 +249,8 @@ class _Search:
         best = best_of(self.trials, greater_is_better=self.metric.greater_is_better)
         said = {
             "complete": ", the best so far" if trial.number and best is trial else "",
-            "pruned": ", given up: it falls behind",
-            "unfinished": ", not finished: the budget is spent",
+            "pruned": ", pruned: it falls behind",
+            "unfinished": ", not finished: the budget is used up",
         }[trial.state]
         scored = f"{len(trial.folds)} of {len(self.folds)} folds"
         self.progress(f"{trial.named}: {self.metric.name} {trial.score:.5g} on {scored}{said}")
@@ -268,8 +268,8 @@ class _Search:
         failed = [trial for trial in tried if trial.state == "failed"]
         if tried and len(failed) == len(tried):
             raise TrainingFailedError(
-                f"no set of parameters out of search.space could be trained, {len(tried)} were tried; "
-                f"{failed[0].named} said: {failed[0].reason}; correct search.space, or set search.trials = 0"
+                f"no set of parameters of search.space could be trained ({len(tried)} tried); "
+                f"{failed[0].named} failed: {failed[0].reason}; correct search.space, or set search.trials = 0"
             )
         best = best_of(self.trials, greater_is_better=self.metric.greater_is_better)
         default = own[0].score if own and own[0].state == "complete" else None
@@ -291,8 +291,9 @@ class _Search:
     def _tell_result(self, summary: dict[str, Any]) -> None:
         default, best = summary["default_score"], summary["best_score"]
         scores = "nothing was scored" if best is None else f"{self.metric.name} {best:.5g}"
-        against = "" if default is None else f" against {default:.5g} of the pipeline's own parameters"
+        against = "" if default is None else f" vs. {default:.5g} with the pipeline's own parameters"
         self.progress(
-            f"search ended by its {summary['stopped_by']} after {summary['trials']} trials, {summary['pruned']} given "
-            f"up and {summary['failed']} failed, {summary['seconds']:.0f} s, ${summary['usd']:.4f}: {scores}{against}"
+            f"search ended by its {summary['stopped_by']} after {summary['trials']} trials "
+            f"({summary['pruned']} pruned, {summary['failed']} failed), {summary['seconds']:.0f} s, "
+            f"${summary['usd']:.4f}: {scores}{against}"
         )

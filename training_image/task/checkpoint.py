@@ -60,7 +60,7 @@ class RunCheckpoint:
         try:
             found = self.folder.read(CHECKPOINT)
             if found["format"] != FORMAT or found["belongs_to"] != self.belongs_to:
-                self.report("the checkpoint is of another training (code, settings or data differ) and is ignored")
+                self.report("the checkpoint belongs to another training (code, settings or data differ) and is ignored")
                 return None
             if hashlib.sha256(_canonical(found["content"])).hexdigest() != found["sha256"]:
                 self.report("the checkpoint is damaged and is ignored")
@@ -82,7 +82,7 @@ class RunCheckpoint:
                 CHECKPOINT, {"format": FORMAT, "belongs_to": self.belongs_to, "sha256": digest, "content": kept}
             )
         except Exception as error:  # no model is worth less for it
-            self.report(f"the checkpoint cannot be kept ({type(error).__name__}: {error})")
+            self.report(f"the checkpoint cannot be written ({type(error).__name__}: {error})")
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

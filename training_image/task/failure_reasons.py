@@ -45,7 +45,7 @@ def out_of_memory(memory_mib: int, peak_mib: float | None = None, *, sure: bool 
     'the training task ran out of memory: training.memory_mib is 512, and it had 508 MiB; set more, or train on fewer \
 dataset versions (training.window_batches)'
     """
-    had = f", and it had {peak_mib:.0f} MiB" if peak_mib else ""
+    had = f", and it used {peak_mib:.0f} MiB" if peak_mib else ""
     what = "ran out of memory" if sure else "was killed, most likely because it ran out of memory"
     return (
         f"the training task {what}: training.memory_mib is {memory_mib}{had}; set more, or train on fewer "

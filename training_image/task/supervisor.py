@@ -98,21 +98,21 @@ class Ending:
             return ""
         if self.cause == "overdue":
             if not self.known.memory_mib:
-                return f"the training task hung: it had not read its pipeline file after {self.known.seconds:.0f} s"
+                return f"the training task hung: it did not read its pipeline file within {self.known.seconds:.0f} s"
             return (
                 f"the training took longer than training.time_limit_seconds = {self.known.seconds:.0f}; set more, "
                 "give it more training.cpu, fewer dataset versions (training.window_batches) or fewer search.trials"
             )
         if self.cause == "stopped" or self.code == -signal.SIGTERM:
             return (
-                "the training task was stopped before it had finished, by a person or because Spot took it back; where "
-                "the run tries once more, what its search had finished is kept, and otherwise it can be started again"
+                "the training task was stopped before it finished, by a person or by Fargate Spot. If the run retries, "
+                "finished trials of its search are kept; otherwise start a new run"
             )
         if self.code == -signal.SIGKILL and self.out_of_memory is not False and self.known.memory_mib:
             return out_of_memory(self.known.memory_mib, self.peak_mib, sure=bool(self.out_of_memory))
         if self.code < 0:
-            return f"the training task died of {_named(-self.code)}, outside of what Python can tell of; see its log"
-        return f"the training task ended with exit code {self.code} before it could say why; see its log"
+            return f"the training task was ended by {_named(-self.code)}; see its log"
+        return f"the training task ended with exit code {self.code} and no reason; see its log"
 
 
 def _named(number: int) -> str:

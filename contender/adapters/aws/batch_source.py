@@ -32,7 +32,7 @@ def find_source(client: Any, bucket: str, key: str, *, version_id: str = "") -> 
         found = client.head_object(Bucket=bucket, Key=key, **which)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404, 405):  # no such version; a delete marker
-            raise NotFoundError(f"{key} was gone before it was read; upload it again") from None
+            raise NotFoundError(f"{key} was deleted before it was read; upload it again") from None
         raise
     version = found.get("VersionId") or version_id
     return Source(

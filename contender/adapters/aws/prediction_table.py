@@ -161,7 +161,7 @@ class PredictionTable:
                     break
                 self.wait(FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1.0))
             else:
-                raise ConflictError(f"table {self.table.name} left {len(asked)} reads undone; try again")
+                raise ConflictError(f"table {self.table.name} left {len(asked)} reads unprocessed; try again")
         return found
 
     def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:

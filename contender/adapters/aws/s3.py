@@ -82,7 +82,7 @@ class S3Objects:
         if status == 412:
             return PreconditionFailedError(f"{where} is not in the expected state")
         if status == 409:
-            return ConflictError(f"{where} is being written by somebody else")
+            return ConflictError(f"{where} is being written by another writer")
         if status >= 500:
             return UnknownOutcomeError(f"S3 answered {status} for {where}")
         untranslated: Exception = error

@@ -31,5 +31,5 @@ class ServingAlarm:
         new = [
             each for each in ringing if each.get("StateTransitionedTimestamp", each["StateUpdatedTimestamp"]) >= since
         ]
-        note = f"{self.name} rang before the trial began" if ringing and not new else ""
+        note = f"{self.name} was in alarm before the trial began" if ringing and not new else ""
         return Alarms(tuple(each["AlarmName"] for each in new), len(found), note)

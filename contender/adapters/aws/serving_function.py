@@ -48,10 +48,10 @@ class ServingFunction:
         try:
             answer = self.client.invoke(FunctionName=self.name, Payload=json.dumps(question).encode())
         except ReadTimeoutError:
-            raise ServingError(f"the serving function gave no answer in {SERVING_SECONDS} s") from None
+            raise ServingError(f"the serving function did not answer within {SERVING_SECONDS} s") from None
         except ClientError as error:
             if error.response["Error"]["Code"] in REFUSED_PAYLOADS:
-                raise ServingError(f"Lambda does not take the golden requests: {error}") from None
+                raise ServingError(f"Lambda refused the golden requests: {error}") from None
             raise
         try:
             content = json.loads(answer["Payload"].read())
@@ -61,7 +61,7 @@ class ServingFunction:
             self.report(content)
             raise ServingError(f"the serving function failed: {_told(content)}")
         if not isinstance(content, dict) or "answers" not in content:
-            raise ServingError(f"the serving function answered no rehearsal: {_told(content)}")
+            raise ServingError(f"the serving function sent no rehearsal: {_told(content)}")
         return content
 
 

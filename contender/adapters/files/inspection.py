@@ -69,7 +69,7 @@ def propose(
     """
     twice = sorted({str(column) for column in frame.columns[frame.columns.duplicated()]})
     if twice:
-        raise InvalidInputError(f"column {twice[0]!r} stands more than once in the file; rename one of them")
+        raise InvalidInputError(f"column {twice[0]!r} appears more than once in the file; rename one of them")
     for option, column in (("--target", target), ("--time", time), ("--id", row_id)):
         if column and column not in frame.columns:
             raise InvalidInputError(f"{option} {column!r} is not a column; the file has {', '.join(frame.columns)}")
@@ -80,7 +80,7 @@ def propose(
     draft.time = time or _only_time(sights, draft)
     if not draft.time and _is_sorted_by(frame[target]):
         draft.notes.append(
-            f"the file is sorted by {target!r}: the newest rows, on which models are judged, would be of one kind; "
+            f"the file is sorted by {target!r}, so the holdout (the newest rows) would have one class only; "
             "shuffle it, or name a --time column"
         )
     draft.row_id = row_id or _likely_id(sights, draft)
@@ -88,7 +88,7 @@ def propose(
     numeric = [s.name for s in sights if s.kind == "numeric" and s.name not in used]
     categorical = [s.name for s in sights if s.kind == "categorical" and s.name not in used]
     left = [s for s in sights if s.name not in used and s.name not in (*numeric, *categorical)]
-    draft.notes += [f"{s.name!r} is left out: {s.kind} ({s.distinct} distinct values)" for s in left]
+    draft.notes += [f"{s.name!r} is ignored: {s.kind} ({s.distinct} distinct values)" for s in left]
     if not numeric and not categorical:
         raise InvalidInputError(f"no column of the file can be a feature for {target!r}; it has {len(sights)} others")
     return Proposal(
@@ -115,7 +115,7 @@ def _task(target: pd.Series) -> str:
     categories = read_categories(target)
     distinct = len(set(categories))
     if distinct < 2:
-        raise InvalidInputError(f"target {target.name!r} has {distinct} distinct value(s): there is nothing to learn")
+        raise InvalidInputError(f"target {target.name!r} has {distinct} distinct value(s), so nothing can be learned")
     if distinct == 2:
         return "binary"
     numbers, faults = read_numbers(target)
@@ -172,9 +172,9 @@ def _strange_values(series: pd.Series) -> str:
 def _only_time(sights: Iterable[ColumnSight], draft: _Draft) -> str:
     found = [sight.name for sight in sights if sight.kind == "time"]
     if len(found) == 1 and not draft.frame[found[0]].isna().any():
-        draft.notes.append(f"{found[0]!r} holds time stamps and orders the rows; another column: --time")
+        draft.notes.append(f"{found[0]!r} holds time stamps and orders the rows; choose another with --time")
         return found[0]
-    draft.notes.append("no time column: rows count as arriving in file order; name one with --time")
+    draft.notes.append("no time column: rows are in the order of the file; choose one with --time")
     return ""
 
 
@@ -182,7 +182,7 @@ def _likely_id(sights: Iterable[ColumnSight], draft: _Draft) -> str:
     for sight in sights:
         says_so = re.fullmatch(r"(row|record)?[ _-]*(id|uuid|key|index|no|nr)|.+[ _]id", sight.name.strip().lower())
         if says_so and sight.distinct == len(draft.frame):
-            draft.notes.append(f"{sight.name!r} is unique and names the rows; another column: --id")
+            draft.notes.append(f"{sight.name!r} is unique and identifies the rows; choose another with --id")
             return sight.name
     counters = [s.name for s in sights if s.name in ("", "rownames", "Unnamed: 0") and s.distinct == len(draft.frame)]
     return counters[0] if counters and counters[0] else ""
@@ -207,7 +207,7 @@ def _text(
     ]
     if task == "binary":
         positive = sorted(set(read_categories(frame[draft.target])))[-1]
-        lines.append(f"positive = {_quoted(positive)}  # the class whose probability is answered")
+        lines.append(f"positive = {_quoted(positive)}  # the class whose probability is predicted")
     if draft.time:
         lines.append(f"time = {_quoted(draft.time)}")
     if draft.row_id:

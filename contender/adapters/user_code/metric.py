@@ -21,7 +21,7 @@ def import_metric(config: PipelineConfig) -> Metric | None:
     path = config.promotion.metric
     if not is_own_metric(path):
         return None
-    cure = "it has to be in the function's code or image too, see docs/own-metric.md"
+    cure = "it must be in the function's code or image too, see docs/own-metric.md"
     found = import_by_path(path, setting="promotion.metric", cure=cure, error=InvalidInputError)
     greater = config.promotion.metric_greater_is_better
     return own_metric(path, found, task=config.task, greater_is_better=greater)

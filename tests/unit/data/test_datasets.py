@@ -67,7 +67,7 @@ def test_rows_that_were_changed_are_refused(store: DatasetStore) -> None:
 
 
 def test_rows_that_are_gone_are_told_with_what_to_do(store: DatasetStore) -> None:
-    with pytest.raises(NotFoundError, match=r"dataset d1 has lost its part-0\.parquet; restore it in S3"):
+    with pytest.raises(NotFoundError, match=r"dataset d1 has no part-0\.parquet; restore it in S3"):
         store.part(MANIFEST)
 
 

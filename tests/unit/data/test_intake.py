@@ -179,7 +179,7 @@ def test_a_file_that_is_gone_is_told_and_does_not_stop_the_others() -> None:
     uploads.objects.remove(gone.key)
     validation, reports = uploads.receive(gone, there)
     assert (validation.status, validation.quarantined_files) == ("accepted", 1)
-    assert "was gone before it" in reports[0].reason
+    assert "was deleted before it" in reports[0].reason
 
 
 def test_the_version_of_the_event_is_read_even_if_it_was_overwritten() -> None:
@@ -194,7 +194,7 @@ def test_the_same_rows_once_more_are_a_duplicate() -> None:
     first, _ = uploads.receive(uploads.put("a.csv", csv(ROWS)))
     again, _ = uploads.receive(uploads.put("b.parquet", parquet(ROWS)), done=frozenset(first.dataset_versions))
     assert (again.status, again.dataset_versions) == ("duplicate", first.dataset_versions)
-    assert again.reason == f"b.parquet: these 4 rows are dataset {first.dataset_versions[0]} already"
+    assert again.reason == f"b.parquet: duplicate: these 4 rows are already dataset {first.dataset_versions[0]}"
     assert len(uploads.store.manifests()) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_good_file_among_bad_ones_is_taken() -> None:
         *(uploads.put(name, body) for name, body in BAD.items()), uploads.put("a.csv", csv(ROWS))
     )
     assert (validation.status, validation.quarantined_files) == ("accepted", len(BAD))
-    assert validation.reason == f"a.csv: 4 rows accepted ({len(BAD)} other files not taken)"
+    assert validation.reason == f"a.csv: 4 rows accepted ({len(BAD)} other files not accepted)"
     assert len(reports) == len(BAD) + 1
 
 

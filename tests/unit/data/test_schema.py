@@ -69,7 +69,7 @@ class TestColumns:
             check_columns(["order id", "late", "x"], CONFIG)
 
     def test_a_long_list_is_cut_short(self) -> None:
-        with pytest.raises(BatchRejectedError, match=r"c11 and 88 more not in the contract"):
+        with pytest.raises(BatchRejectedError, match=r"c11 and 88 more not in the data contract"):
             check_columns(["late", "carrier", "amount", "order id", *(f"c{n}" for n in range(100))], CONFIG)
 
 
@@ -131,7 +131,7 @@ class TestAFileAsAWhole:
         names[55] = "o0"
         said = self.refused(batch(100, **{"order id": text(*names)}))
         assert said == (
-            "6 of 100 rows break the contract (6.0%, at most 5.0% may): "
+            "6 of 100 rows violate the data contract (6.0%; the limit is 5.0%): "
             "6 × order id (row 51: order id o0 repeats row 1)"
         )
 
@@ -142,18 +142,18 @@ class TestAFileAsAWhole:
         )
 
     def test_needs_as_many_usable_rows_as_the_policy_says(self) -> None:
-        assert self.refused(batch(), lenient(min_rows=5)) == "4 usable rows, but validation.min_rows is 5"
+        assert self.refused(batch(), lenient(min_rows=5)) == "4 valid rows; the minimum is 5 (validation.min_rows)"
 
     @pytest.mark.parametrize("column", [np.full(4, np.nan), text(None, None, None, None)])
     def test_needs_a_value_of_each_feature(self, column: Any) -> None:
         name = "carrier" if column.dtype == object else "amount"
-        assert self.refused(batch(**{name: column})).startswith(f"{name} is missing in 100% of the rows")
+        assert self.refused(batch(**{name: column})).startswith(f"{name} is missing in all rows")
 
     def test_may_miss_a_feature_as_often_as_the_policy_says(self) -> None:
         amount = np.array([1.0, np.nan, np.nan, 1.0])
         check_rows(batch(amount=amount), lenient(max_missing_fraction=0.5))
         said = self.refused(batch(amount=amount), lenient(max_missing_fraction=0.49))
-        assert said == "amount is missing in 50.0% of the rows (at most 49.0% may be)"
+        assert said == "amount is missing in 50.0% of the rows (the limit is 49.0%)"
 
     def test_may_not_have_three_classes_of_two(self) -> None:
         said = self.refused(batch(late=text("a", "b", "c", "a")))
@@ -166,7 +166,7 @@ class TestAFileAsAWhole:
     def test_may_have_one_class_only_if_it_is_small(self) -> None:
         check_rows(batch(98, late=text(*["yes"] * 98)), CONFIG)
         said = self.refused(batch(100, late=text(*["yes"] * 100)))
-        assert said == "target late is yes in all 100 rows: there is nothing to learn or compare"
+        assert said == "target late is yes in all 100 rows: nothing can be learned or compared"
 
     def test_may_not_have_a_constant_number_to_predict(self) -> None:
         config = PipelineConfig(name="shop", task="regression", target="amount", categorical=("carrier",))

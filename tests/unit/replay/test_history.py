@@ -129,7 +129,7 @@ def test_a_batch_that_would_go_to_quarantine_is_kept_in_its_place_with_its_reaso
     history = cut_history(parsed(JANUARY + np.arange(120) * DAY, y=target), config_of())
 
     assert [batch.table is None for batch in history.batches] == [False, True, False, False]
-    assert "28 of 28 rows break the contract" in history.batches[1].reason
+    assert "28 of 28 rows violate the data contract" in history.batches[1].reason
 
 
 @given(days=st.lists(st.integers(0, 200), min_size=30, max_size=150), blocks=st.integers(1, 5))

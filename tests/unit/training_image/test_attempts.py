@@ -78,7 +78,9 @@ def test_a_second_attempt_goes_on_with_the_first_ones_trials_and_makes_the_same_
     undisturbed.add_dataset(1)
     other = undisturbed.run()
 
-    assert any("an earlier attempt has tried 5 sets of parameters; the search goes on" in line for line in world.lines)
+    assert any(
+        "an earlier attempt has tried 5 sets of parameters; the search continues" in line for line in world.lines
+    )
     assert (resumed["resources"]["resumed"], other["resources"]["resumed"]) == (True, False)
     assert resumed["search"]["best"] == other["search"]["best"]
     made, same = (
@@ -110,9 +112,7 @@ def test_a_space_without_a_valid_point_fails_the_run_and_leaves_no_version(world
     report = world.run()
 
     assert report["status"] == "failed"
-    assert report["reason"].startswith(
-        "no set of parameters out of search.space could be trained, 6 were tried; trial 1"
-    )
+    assert report["reason"].startswith("no set of parameters of search.space could be trained (6 tried); trial 1")
     assert "'max_leaf_nodes' parameter" in report["reason"]
     assert world.registry.versions() == ()
 

@@ -99,7 +99,7 @@ def test_a_task_that_spot_takes_back_leaves_its_reason_and_goes_on_in_the_next(t
 
     assert code == 143, said
     assert task.report()["status"] == "failed"
-    assert task.report()["reason"].startswith("the training task was stopped before it had finished")
+    assert task.report()["reason"].startswith("the training task was stopped before it finished")
     assert task.registry.versions() == ()
     kept = task.folder.read(CHECKPOINT)["content"]["search"]["trials"]
     assert [(trial["number"], len(trial["folds"])) for trial in kept] == [(0, 3), (1, 3), (2, 3), (3, 3), (4, 1)]
@@ -129,5 +129,5 @@ def test_a_task_whose_environment_lacks_something_still_says_so(task: Task) -> N
 
     assert code == 1
     assert "MODEL_BUCKET" in said
-    assert task.report()["reason"].startswith("the training task ended with exit code 1 before it could say why")
+    assert task.report()["reason"].startswith("the training task ended with exit code 1 and no reason")
     assert json.dumps(task.report())

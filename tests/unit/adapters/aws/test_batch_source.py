@@ -41,7 +41,7 @@ def test_a_file_is_found_with_its_version_and_its_time(s3: Any, source: Source) 
 @pytest.mark.parametrize("version", ["", "00000000-0000-4000-8000-000000000000"])
 def test_a_file_that_is_gone_is_said_to_be(s3: Any, source: Source, version: str) -> None:
     s3.delete_object(Bucket="data", Key="a ü.csv")
-    with pytest.raises(NotFoundError, match="was gone before it was read; upload it again"):
+    with pytest.raises(NotFoundError, match="was deleted before it was read; upload it again"):
         find_source(s3, "data", "a ü.csv", version_id=version)
 
 

@@ -146,8 +146,8 @@ class TestTasks:
     @pytest.mark.parametrize(
         ("target", "trouble"),
         [
-            (["x"] * ROWS, "nothing to learn"),
-            ([None] * ROWS, "nothing to learn"),
+            (["x"] * ROWS, "nothing can be learned"),
+            ([None] * ROWS, "nothing can be learned"),
             ([f"text {number}" for number in range(ROWS)], "too many classes"),
         ],
     )

@@ -145,17 +145,17 @@ REFUSED_FILES: dict[str, tuple[bytes, str, str]] = {
     "an unknown column": (
         pd.read_csv(io.StringIO(GOOD)).assign(color=1).to_csv(index=False).encode(),
         "a.csv",
-        "column color not in the contract; list under numeric, categorical or ignored in pipelines/shop.toml",
+        "column color not in the data contract; add to numeric, categorical or ignored in pipelines/shop.toml",
     ),
     "an unnamed index column": (
         pd.read_csv(io.StringIO(GOOD)).to_csv().encode(),
         "a.csv",
-        "column '' not in the contract",
+        "column '' not in the data contract",
     ),
     "a column that stands twice": (
         "".join(f"{line},{line.split(',')[2]}\n" for line in GOOD.splitlines()).encode(),
         "a.csv",
-        "column amount stands more than once",
+        "column amount appears more than once",
     ),
     "UTF-16": (GOOD.encode("utf-16"), "a.csv", "not UTF-8 text"),
     "UTF-16 without a mark": (GOOD.encode("utf-16-le"), "a.csv", "it contains zero bytes"),

@@ -84,7 +84,7 @@ class TestAnOwnMetric:
         ("path", "words"),
         [
             ("shop_figures:loss", "promotion.metric is shop_figures:loss, but shop_figures has no loss"),
-            ("no_such.place:profit", "there is no module no_such here; it has to be in the function's code or image"),
+            ("no_such.place:profit", "there is no module no_such here; it must be in the function's code or image"),
             ("shop_broken:profit", "there is no module shop_ledger here"),
             ("shop_failing:profit", "importing shop_failing failed with ZeroDivisionError: division by zero"),
             ("shop_figures:rate", "must be a Metric or a function of .y, predictions, weights., but is float"),

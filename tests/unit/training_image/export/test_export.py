@@ -303,9 +303,12 @@ def test_lightgbm_answers_the_same_as_onnx_with_other_parameters(task: str, para
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ({"categorical_feature": [3, 4]}, "a split on categories, which ONNX cannot say; leave categorical_feature"),
-        ({"zero_as_missing": True}, "zeros that count as missing, which ONNX cannot say; leave zero_as_missing"),
-        ({"linear_tree": True}, "a linear model in a leaf, which ONNX cannot say; leave linear_tree"),
+        (
+            {"categorical_feature": [3, 4]},
+            "a split on categories, which ONNX lacks; leave categorical_feature",
+        ),
+        ({"zero_as_missing": True}, "zeros that count as missing, which ONNX lacks; leave zero_as_missing"),
+        ({"linear_tree": True}, "a linear model in a leaf, which ONNX lacks; leave linear_tree"),
         ({"objective": "cross_entropy"}, "objective 'cross_entropy' has no translation to ONNX; leave objective"),
     ],
     ids=str,

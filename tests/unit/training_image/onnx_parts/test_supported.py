@@ -104,7 +104,7 @@ SILENT = {
     "missing values in a target encoder": (make_pipeline(on_levels(TargetEncoder(cv=KFold(5))), boosted()), "-1"),
     "scaled numbers before trees": (
         make_pipeline(StandardScaler(), boosted()),
-        "cannot be served with scaled numbers in its input: rows beside a split take the wrong branch",
+        "cannot be served with scaled numbers in its input: rows next to a split take the wrong branch",
     ),
 }
 
@@ -143,7 +143,7 @@ REFUSED = {
     ),
     "text for what is missing": (
         SimpleImputer(strategy="constant", fill_value="unknown"),
-        "fill_value='unknown': a model takes numbers, not text; list the column as categorical in the pipeline file",
+        "fill_value='unknown': a model needs numbers, not text; list the column as categorical in the pipeline file",
     ),
     "text that stands for missing": (SimpleImputer(missing_values="", strategy="most_frequent"), "missing_values=''"),
     "levels of text": (ordinal(categories=[["AA", "UA"]], unknown_value=-1, encoded_missing_value=-2), "of text"),

@@ -56,11 +56,11 @@ def test_a_block_is_as_new_as_its_newest_row() -> None:
 @pytest.mark.parametrize(
     ("count", "policy", "words"),
     [
-        (1, TrainingPolicy(), r"at least two blocks, one of them to hold out, but the 3 rows are in 1; upload"),
+        (1, TrainingPolicy(), r"at least two blocks, one for the holdout, but the 3 rows are in 1; upload"),
         (
             2,
             TrainingPolicy(calibration="sigmoid"),
-            r"at least three blocks, .* check itself on, but the 6 rows are in 2",
+            r"at least three blocks, .* for validation, but the 6 rows are in 2",
         ),
         (4, TrainingPolicy(gap_blocks=3), r"at least 5 blocks, .* 3 for the gap \(training.gap_blocks = 3\)"),
         (

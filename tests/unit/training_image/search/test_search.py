@@ -176,7 +176,7 @@ def test_a_space_out_of_which_nothing_can_be_trained_ends_the_training_with_the_
             raise ValueError(f"shift {parameters['shift']} is not for me")
 
     with pytest.raises(
-        TrainingFailedError, match=r"no set of parameters out of search.space could be trained, 2 were"
+        TrainingFailedError, match=r"no set of parameters of search.space could be trained \(2 tried\)"
     ) as caught:
         Trainer(before=refuse).search(pipeline("shift = [1, 2]", "trials = 9"))
     assert "trial 1 (shift " in str(caught.value)
@@ -201,7 +201,7 @@ def test_a_parameter_that_the_pipeline_sets_itself_is_refused() -> None:
         "[search]\ntrials = 3\n[search.space]\nmax_depth = [2, 4]\n"
     )
 
-    with pytest.raises(TrainingFailedError, match=r"max_depth stands in search\.space and in training\.parameters"):
+    with pytest.raises(TrainingFailedError, match=r"max_depth is in both search\.space and training\.parameters"):
         Trainer().search(config)
 
 
@@ -223,7 +223,7 @@ def test_a_space_that_is_used_up_ends_the_search() -> None:
     tried = [json.dumps(trial["parameters"], sort_keys=True) for trial in found.trials]
 
     assert len(tried) == len(set(tried)) == 7  # its own parameters, and three times two
-    assert "everything in search.space has been tried" in trainer.lines[-2]
+    assert "every set of parameters in search.space has been tried" in trainer.lines[-2]
 
 
 @pytest.mark.parametrize(

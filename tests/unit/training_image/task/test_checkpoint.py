@@ -69,7 +69,7 @@ def test_a_checkpoint_of_another_training_is_ignored(runs: Runs) -> None:
     runs.attempt("code data").save({"trials": 3})
 
     assert runs.attempt("code other-data").load() is None
-    assert runs.lines == ["the checkpoint is of another training (code, settings or data differ) and is ignored"]
+    assert runs.lines == ["the checkpoint belongs to another training (code, settings or data differ) and is ignored"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_cannot_be_kept_does_not_stop_the_training(runs: Runs,
     runs.objects.faults = deque([fault])
     runs.attempt().save({"trials": 3})
 
-    assert runs.lines[0].startswith("the checkpoint cannot be kept (")
+    assert runs.lines[0].startswith("the checkpoint cannot be written (")
     assert runs.attempt().load() is None
 
 

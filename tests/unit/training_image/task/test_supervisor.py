@@ -63,7 +63,7 @@ def test_a_training_that_never_tells_its_limits_is_ended_too() -> None:
     ending = end(FOREVER, hurry=True)
 
     assert ending.exit_code == 124
-    assert ending.reason == "the training task hung: it had not read its pipeline file after 600 s"
+    assert ending.reason == "the training task hung: it did not read its pipeline file within 600 s"
 
 
 def test_sigterm_ends_it_and_says_that_it_can_go_on() -> None:
@@ -71,7 +71,7 @@ def test_sigterm_ends_it_and_says_that_it_can_go_on() -> None:
     ending = end(TOLD + "os.kill(os.getppid(), signal.SIGTERM); " + NATIVE_FOREVER)
 
     assert (ending.cause, ending.exit_code) == ("stopped", 143)
-    assert ending.reason.startswith("the training task was stopped before it had finished")
+    assert ending.reason.startswith("the training task was stopped before it finished")
     assert "what its search had finished is kept" in ending.reason
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -80,7 +80,7 @@ def test_sigterm_to_the_whole_process_group_is_the_same() -> None:
     ending = end(TOLD + "os.kill(os.getpid(), signal.SIGTERM); " + FOREVER)
 
     assert ending.exit_code == 143
-    assert ending.reason.startswith("the training task was stopped before it had finished")
+    assert ending.reason.startswith("the training task was stopped before it finished")
 
 
 KILLED = TOLD + "os.kill(os.getpid(), signal.SIGKILL)"
@@ -104,16 +104,14 @@ def test_where_the_kernel_says_nothing_a_kill_is_most_likely_for_memory() -> Non
 
 
 def test_a_kill_that_was_not_for_memory_is_not_said_to_be() -> None:
-    assert end(KILLED, kills=(3, 3)).reason == (
-        "the training task died of SIGKILL, outside of what Python can tell of; see its log"
-    )
+    assert end(KILLED, kills=(3, 3)).reason == ("the training task was ended by SIGKILL; see its log")
 
 
 def test_a_crash_in_native_code_is_named() -> None:
     ending = end("import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); os.kill(os.getpid(), 11)")
 
     assert ending.exit_code == 139
-    assert "died of SIGSEGV" in ending.reason
+    assert "ended by SIGSEGV" in ending.reason
 
 
 def test_an_end_without_a_word_is_told_with_its_exit_code() -> None:
@@ -121,13 +119,13 @@ def test_an_end_without_a_word_is_told_with_its_exit_code() -> None:
 
     assert (ending.exit_code, ending.reason) == (
         7,
-        "the training task ended with exit code 7 before it could say why; see its log",
+        "the training task ended with exit code 7 and no reason; see its log",
     )
     assert end("pass").exit_code == 1  # no report, so no success
 
 
 def test_a_signal_without_a_name_has_its_number() -> None:
-    assert "died of signal 99" in Ending("itself", -99, Known()).reason
+    assert "ended by signal 99" in Ending("itself", -99, Known()).reason
 
 
 class Runs:
@@ -150,7 +148,7 @@ def test_the_entry_point_leaves_the_reason_in_the_runs_folder(capsys: pytest.Cap
     assert 0.0 < report.pop("seconds") < 600.0
     assert report == {
         "status": "failed",
-        "reason": "the training task ended with exit code 7 before it could say why; see its log",
+        "reason": "the training task ended with exit code 7 and no reason; see its log",
     }
     assert capsys.readouterr().out == f"failed: {runs.report()['reason']}\n"
 
