@@ -106,16 +106,16 @@ def test_a_run_that_asks_nobody_or_does_not_exist_cannot_be_answered(
     record = {"pipeline": "sales", "run_id": "run-7", "started_at": "2026-01-01", "verdict": "promoted"}
     ledger.put_run(record)
     assert "run run-7 needed no approval; its verdict is promoted" in contender("approve", "run-7").err
-    assert "no run that asks starts with 'q'; none asks" in contender("reject", "q").err
+    assert "no run waiting for approval starts with 'q'; waiting: none" in contender("reject", "q").err
     ledger.put_approval("sales", ASKED)
-    assert f"asking: {RUN}" in contender("reject", "q").err
+    assert f"waiting: {RUN}" in contender("reject", "q").err
 
 
 def test_the_beginning_of_two_runs_is_not_enough(contender: Contender, ledger: DynamoLedger) -> None:
     for run in ("run-1", "run-2"):
         ledger.put_approval("sales", replace(ASKED, run_id=run))
     ended = contender("approve", "run")
-    assert "more than one run that asked starts with 'run': run-1, run-2" in ended.err
+    assert "more than one run with an approval request starts with 'run': run-1, run-2" in ended.err
 
 
 def test_a_reason_has_an_end(contender: Contender, ledger: DynamoLedger) -> None:

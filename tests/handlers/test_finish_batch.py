@@ -84,7 +84,7 @@ def test_a_part_that_was_changed_since_is_not_put_into_a_manifest(crowned: Cloud
     made = job(crowned, csv(4))
     made.predict(0)
     crowned.data.put(made.folder.key("part-00000.parquet"), b"other")
-    with pytest.raises(IntegrityError, match=r"part-00000\.parquet of may-1-.* is not what was written"):
+    with pytest.raises(IntegrityError, match=r"part-00000\.parquet of may-1-.* has changed; start the job again"):
         made.finish()
 
 

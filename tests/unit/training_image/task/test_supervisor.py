@@ -72,7 +72,7 @@ def test_sigterm_ends_it_and_says_that_it_can_go_on() -> None:
 
     assert (ending.cause, ending.exit_code) == ("stopped", 143)
     assert ending.reason.startswith("the training task was stopped before it finished")
-    assert "what its search had finished is kept" in ending.reason
+    assert "finished trials of its search are kept" in ending.reason
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -92,7 +92,7 @@ def test_the_kernels_word_that_memory_ran_out_names_the_setting() -> None:
     assert ending.exit_code == 137
     assert ending.peak_mib > 5.0  # a Python interpreter
     assert ending.reason == (
-        f"the training task ran out of memory: training.memory_mib is 512, and it had {ending.peak_mib:.0f} MiB; set "
+        f"the training task ran out of memory: training.memory_mib is 512, and it used {ending.peak_mib:.0f} MiB; set "
         "more, or train on fewer dataset versions (training.window_batches)"
     )
 
