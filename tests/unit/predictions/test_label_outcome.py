@@ -1,0 +1,122 @@
+"""What becomes of a label: joined, set aside with the reason, or waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.ids import new_request_id, parse_prediction_id
+from contender.predictions.label_join import Given, Joined
+from contender.predictions.label_outcome import (
+    LabelOutcome,
+    NothingNew,
+    SetAside,
+    Waits,
+    first_keys,
+    later_keys,
+    settle_label,
+)
+from contender.predictions.live_metrics import Outputs
+from contender.predictions.record import Record
+from contender.predictions.table_entries import key_of
+from contender.predictions.table_items import label_key, rows_item, rows_key
+from tests.unit.predictions.records import POLICY, REQUEST, record
+
+AT = 1_700_000_000.25
+BINARY = Outputs("binary", ("no", "yes"), "yes")
+
+
+def given(row: int = 0, label: Any = "yes", *, request: str = REQUEST, at: float = AT + 60) -> Given:
+    return Given(f"{request}-{row}", label, at, 0)
+
+
+def items(*records: Record, **labels: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    return {key_of(item): item for item in (*(rows_item(one, 30) for one in records), *labels.values())}
+
+
+def settle(one: Given, found: Any, *, receives: int = 1, policy: ServingPolicy = POLICY) -> LabelOutcome:
+    return settle_label(one, found, receives=receives, patience=3, policy=policy, outputs_of=lambda version: BINARY)
+
+
+def in_parts() -> list[Record]:
+    """Five rows in parts of two."""
+    whole = record(5)
+    return [
+        Record(
+            **vars(whole)
+            | {
+                "part": part,
+                "first_row": 2 * part,
+                "part_rows": 2,
+                "total_rows": 5,
+                "rows": whole.rows[2 * part : 2 * part + 2],
+                "predictions": whole.predictions[2 * part : 2 * part + 2],
+            }
+        )
+        for part in range(3)
+    ]
+
+
+def test_a_label_is_joined_to_its_row() -> None:
+    outcome = settle(given(1), items(record()))
+    assert isinstance(outcome, Joined)
+    assert (outcome.found.row, outcome.label, outcome.replaces) == (1, "yes", None)
+    (minute,) = outcome.entry(30).counts
+    assert (minute.version, minute.variant, minute.minute) == ("v1", "champion", "2023-11-14T22:13Z")
+
+
+def test_a_label_waits_for_its_prediction_until_patience_is_over() -> None:
+    assert isinstance(settle(given(), {}, receives=2), Waits)
+    assert settle(given(), {}, receives=3) == SetAside("unknown", "no such prediction after 3 deliveries")
+
+
+def test_a_label_whose_prediction_will_not_come_does_not_wait() -> None:
+    old = new_request_id(int((AT - 40 * 86_400) * 1000), bytes(10))
+    outcome = settle(given(request=old), {})
+    assert isinstance(outcome, SetAside)
+    assert "30 days" in outcome.reason
+    left_out = settle(given(), {}, policy=ServingPolicy(log_fraction=0.0))
+    assert isinstance(left_out, SetAside)
+    assert "log_fraction" in left_out.reason
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (Given("no id", "yes", AT, 0), "the id of a prediction"),
+        (Given(REQUEST, "yes", AT, 0), "add the row"),
+        (given(2), "had no row 2"),
+        (given(0, "perhaps"), "one of the model's classes"),
+    ],
+)
+def test_a_label_that_cannot_be_right_is_quarantined_with_the_reason(one: Given, reason: str) -> None:
+    outcome = settle(one, items(record()))
+    assert isinstance(outcome, SetAside)
+    assert outcome.kind == "quarantine"
+    assert reason in outcome.reason
+
+
+def test_an_older_label_than_the_known_one_changes_nothing() -> None:
+    joined = settle(given(), items(record()))
+    assert isinstance(joined, Joined)
+    known = items(record(), label=joined.to_item(30))
+    assert isinstance(settle(given(0, "no", at=AT + 30), known), NothingNew)
+    newer = settle(given(0, "no", at=AT + 90), known)
+    assert isinstance(newer, Joined)
+    assert newer.replaces == given().token
+
+
+def test_only_the_parts_that_have_the_rows_are_looked_up() -> None:
+    wanted = [parse_prediction_id(f"{REQUEST}-{row}") for row in (1, 4)]
+    assert first_keys(wanted) == [rows_key(REQUEST, 0)] * 2 + [label_key(REQUEST, 1), label_key(REQUEST, 4)]
+    first, _, last = in_parts()
+    assert later_keys(wanted, items(first)) == [rows_key(REQUEST, 2)]
+    outcome = settle(given(4), items(first, last))
+    assert isinstance(outcome, Joined)
+    assert outcome.record.part == 2
+
+
+def test_a_later_part_that_is_not_in_the_table_yet_is_waited_for() -> None:
+    assert isinstance(settle(given(4), items(in_parts()[0])), Waits)
