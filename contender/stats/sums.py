@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 
-def matrix_product(left: Floats, right: Floats) -> Floats:
+def matrix_product(left: Floats, right: NDArray[Any]) -> Floats:
     """The matrix product (r, m) of (r, g) and (g, m), added up in the same order everywhere.
 
     `left @ right` leaves the order to a BLAS library, which has a kernel for each kind of processor. `numpy.einsum` is
