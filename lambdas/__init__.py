@@ -1,1 +1,1 @@
-"""One folder a function, named as its state is; a handler reads, asks the core, and answers. No decisions here."""
+"""One folder a function, named like its state; a handler builds clients and calls its step. No decisions here."""

@@ -1,4 +1,4 @@
-"""What the functions behind a queue share: their messages, which of them failed, and live metrics in the log."""
+"""Shared by functions behind a queue: messages, partial failures, and live metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local cloud as commands see it: up, down, status, and a connection to what runs."""
+"""The local cloud as commands use it: up, down, status, connection."""
 
 from __future__ import annotations
 

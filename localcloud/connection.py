@@ -1,4 +1,4 @@
-"""How to reach the running local cloud: clients, outputs of its stacks, and addresses of its APIs."""
+"""Connects to the running local cloud: clients, outputs of its stacks, URLs of its APIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local cloud with containers: its engine, its images, and what is left of either."""
+"""Container mode of the local cloud: engine, images, clean-up."""
 
 from __future__ import annotations
 

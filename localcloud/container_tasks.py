@@ -1,4 +1,4 @@
-"""ECS tasks as containers: the image, the limits and the environment of the task's definition."""
+"""Runs ECS tasks as containers, with image, limits and environment of the task definition."""
 
 from __future__ import annotations
 

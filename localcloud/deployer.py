@@ -1,4 +1,4 @@
-"""Deploys an assembly to the emulator: its assets, and the stacks that have changed, and only those."""
+"""Deploys an assembly to the emulator: its assets, and the stacks that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ECS agent: the emulator leaves a task RUNNING, so this runs it and reports how it ended, as ECS's own agent does.
+"""The ECS agent: runs the emulator's tasks and reports how they ended, as ECS's own agent does.
 
 A task is a process with the image's entry point, or a container of the image where the local cloud runs containers.
 

@@ -1,4 +1,4 @@
-"""What the ECS agent works with: a task's command and environment as data, and a running task, here as a process."""
+"""ECS tasks: command and environment as data, and a running task as a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator's process: MiniStack on one loopback port, started detached, stopped with all it started."""
+"""The emulator's process: MiniStack on one loopback port, detached, stopped with its children."""
 
 from __future__ import annotations
 

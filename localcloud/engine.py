@@ -1,4 +1,4 @@
-"""The container engine, asked through its command line: whatever `docker` reaches on this machine is what is used.
+"""The container engine, through the `docker` command line.
 
 Every container gets labels that say which project it belongs to; what lacks them is never touched.
 """

@@ -1,4 +1,4 @@
-"""The errors of the local cloud; each message says what was tried, what came back, and what to do next."""
+"""Errors of the local cloud; each says what was tried, what happened, and what to do."""
 
 from __future__ import annotations
 

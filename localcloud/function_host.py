@@ -1,4 +1,4 @@
-"""Runs image functions as Lambda does: a call takes an idle container or a new one, which is kept for the next call."""
+"""Runs image functions as Lambda does: reuses idle containers, or starts new ones."""
 
 from __future__ import annotations
 

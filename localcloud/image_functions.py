@@ -1,4 +1,4 @@
-"""Image functions in a template become zip functions that hand their events to the function host.
+"""Replaces image functions in a template by zip functions that call the function host.
 
 The emulator can run image functions only where its own address is open beyond the loopback interface, and only images
 that hold AWS's emulator of the runtime interface. So it gets a small function of the same name in their place, and the

@@ -1,4 +1,4 @@
-"""Mail without mail: what pipelines publish to their alerts topics, kept in a queue until it is read."""
+"""Mails of pipelines, kept in a queue until they are read."""
 
 from __future__ import annotations
 

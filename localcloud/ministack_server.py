@@ -1,4 +1,4 @@
-"""The emulator, with two of its functions for ECS replaced by what AWS does: started in place of `python -m ministack`.
+"""Starts the emulator with two of its ECS functions replaced by what AWS does.
 
 MiniStack acknowledges how a container agent says that a task has ended (SubmitTaskStateChange) and forgets it, so that
 no exit code but 0 can be reported; and a state that waits for a task succeeds however the task ended. With these two, a

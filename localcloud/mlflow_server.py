@@ -1,4 +1,4 @@
-"""An MLflow server of our own, from its own environment: loopback only, on SQLite and a folder, `.contender/mlflow`.
+"""An MLflow server in its own environment: loopback only, on SQLite and a folder, `.contender/mlflow`.
 
 It lives as long as the command that opened it, which holds a lock: a second command finds it, and one that was killed
 leaves a record by which the next stops what it left running.

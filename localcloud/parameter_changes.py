@@ -1,4 +1,4 @@
-"""Starts what a rule on Parameter Store's changes would start: the emulator keeps parameters and tells nobody.
+"""Starts what rules on Parameter Store changes would start; the emulator sends no such events.
 
 After a deployment the values in the templates are compared with those of the deployment before. A parameter that is
 new is no change, as with the rules' own pattern. What was started is remembered only afterwards: a command that is cut

@@ -1,4 +1,4 @@
-"""Processes that outlive their command: started apart, known again later, stopped with their children."""
+"""Processes that outlive their command: started detached, found again later, stopped with their children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runtime interface of AWS Lambda for one container: it asks for the next event and posts what came of it.
+"""The Lambda Runtime API for one container: hands out the next event, takes the result.
 
 The paths and headers are those of "Using the Lambda runtime API" in AWS's developer guide.
 """

@@ -1,4 +1,4 @@
-"""Environments beside our own, for tools whose needs contradict ours: pinned, made at first use, used again after.
+"""Separate Python environments for tools with conflicting requirements: pinned, created at first use.
 
 `tools/<name>.txt` pins a tool with all that it pulls in, each file by its hash (`make lock` writes it of `<name>.in`;
 `<name>.without` is what the tool asks for and does well without). A tool's environment is

@@ -1,4 +1,4 @@
-"""What the local cloud remembers between commands: one JSON file, replaced as a whole, and a lock."""
+"""The state of the local cloud between commands: one JSON file, written atomically, and a lock."""
 
 from __future__ import annotations
 

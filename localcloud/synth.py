@@ -1,4 +1,4 @@
-"""Synthesises the CDK app for the local environment, once for each content of its inputs."""
+"""Synthesises the CDK app for the local environment, once for each content of its sources."""
 
 from __future__ import annotations
 

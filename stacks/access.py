@@ -1,4 +1,4 @@
-"""Least-privilege grants: which prefixes of the two buckets, and whether the runs table, a role may touch."""
+"""Least-privilege grants of a role: prefixes of the two buckets, and the runs table."""
 
 from __future__ import annotations
 

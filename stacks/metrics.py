@@ -1,4 +1,4 @@
-"""Names of the metrics that `lambdas/record` and `lambdas/queues` emit; a test holds them together."""
+"""Names of the metrics that `lambdas/record` and `lambdas/queues` emit; a test compares them."""
 
 NAMESPACE = "Contender"
 SERVICE = "record"

@@ -1,4 +1,4 @@
-"""The naive predictor that every challenger has to beat."""
+"""The baseline: predictions without features, which every challenger has to beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of one part of a batch job, as they are read to be predicted."""
+"""The rows of one part of a batch job, ready to be predicted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to move the champion pointer: a compare-and-swap.
+"""Swaps: the champion pointer moves only by compare-and-swap.
 
 The swap is safe against everything that a network does: a lost race is told from a lost answer by reading back
 the swap id, a conflict is retried, and nothing is ever overwritten blindly.

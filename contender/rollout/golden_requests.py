@@ -1,4 +1,4 @@
-"""The golden requests: what training leaves with a version, to be answered again by the serving function."""
+"""Golden requests: stored by training, predicted again by the serving function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a challenger that won comes to serve: first as a canary where the policy asks for one, then as the champion."""
+"""Promotes a challenger that won: as a canary first if the policy says so, then as champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The serving function's answers to golden requests, read into the form in which training writes its predictions."""
+"""Parses the serving function's answers to golden requests into training's form of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether served answers are those that training predicted, row by row."""
+"""Compares served predictions with training's, row by row."""
 
 from __future__ import annotations
 

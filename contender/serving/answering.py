@@ -1,4 +1,4 @@
-"""One model's answer to the body of a request: what every request, an asynchronous one and a rehearsal go through."""
+"""Predicts the body of a request with one model; shared by synchronous and asynchronous requests and rehearsals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serving needs: a model that answers, queues to send to, and a table of items."""
+"""Interfaces of serving: a model, queues, and a table of items."""
 
 from __future__ import annotations
 

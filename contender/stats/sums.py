@@ -1,4 +1,4 @@
-"""Sums that come out the same on every processor."""
+"""Sums that are the same on every processor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DetectDrift: compares new data with the champion's reference profile, and decides whether a model is trained."""
+"""DetectDrift: compares new data with the champion's reference profile, and decides whether to train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EvaluateChallenger: scores champion and challenger, both from the artifacts that serve, on the same newer rows."""
+"""EvaluateChallenger: scores champion and challenger on the same new rows, from the artifacts that serve."""
 
 from __future__ import annotations
 

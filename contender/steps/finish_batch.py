@@ -1,4 +1,4 @@
-"""FinishBatch: gathers what the parts left into the job's manifest, or says why there will be none."""
+"""FinishBatch: writes the job's manifest from its parts, or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KeepFeedback: joins ground truth to the predictions that it is about.
+"""KeepFeedback: joins labels to their predictions.
 
 A label may come before its prediction is in the table: its message is delivered again a few times before the label
 counts as unknown. Joined rows go into files first, then into the table, as in `keep_predictions`.

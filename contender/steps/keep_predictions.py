@@ -1,4 +1,4 @@
-"""KeepPredictions: writes down what was predicted, as Parquet, by id, and in live metrics.
+"""KeepPredictions: logs predictions as Parquet, by id, and in live metrics.
 
 Files first, then the table: what is in the table is in a file. When the function ends between the two, the messages
 come again, and rows of theirs may stand in two files; their `prediction_id` is the same.

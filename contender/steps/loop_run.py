@@ -1,4 +1,4 @@
-"""What the states of the loop gather alike: the folder of a run, and the models and judgements of its pipeline.
+"""What all states of the loop need: a run's folder, and the models and judgements of its pipeline.
 
 A state that decides about rows, and so loads numpy, has a `contender.steps.scoring_run.ScoringRun`.
 """

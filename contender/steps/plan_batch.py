@@ -1,4 +1,4 @@
-"""PlanBatch: makes a job of a file, or lists the files that wait for one.
+"""PlanBatch: plans the job of a file, or lists the files that wait for one.
 
 A job's plan names the champion of the moment; all parts are predicted with it, whatever is promoted meanwhile.
 """

@@ -1,4 +1,4 @@
-"""PredictPart: predicts one part of a job. A row that cannot be predicted is put aside with its reason.
+"""PredictPart: predicts one part of a job; rejects rows that cannot be predicted, with the reason.
 
 The part's report is written last; a part with a report whose objects are whole is not predicted again.
 """

@@ -1,4 +1,4 @@
-"""The prediction log, to the functions that write to it: files by day and version, a table, and live metrics."""
+"""The prediction log as steps write it: files by day and version, a table, and live metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promote: one compare-and-swap on the champion pointer, written down in the history of champions.
+"""Promote: moves the champion pointer by compare-and-swap, and records it in the champion history.
 
 Where the pipeline bakes its champions, the first call puts the challenger beside the champion as a canary, and the
 second, after Watch has passed it, makes it the champion.

@@ -1,4 +1,4 @@
-"""Record: writes down how the run ended, settles its uploads and releases the lease, on every path."""
+"""Record: writes the run's record, settles its uploads and releases the lease, on every path."""
 
 from __future__ import annotations
 

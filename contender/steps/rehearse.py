@@ -1,4 +1,4 @@
-"""Rehearse: the real serving function loads the challenger and answers golden requests, before the pointer moves."""
+"""Rehearse: the serving function loads the challenger and answers golden requests before the pointer moves."""
 
 from __future__ import annotations
 

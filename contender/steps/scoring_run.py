@@ -1,4 +1,4 @@
-"""A run of the loop that asks models about rows, as its pipeline file says."""
+"""A run of the loop that scores models on rows."""
 
 from __future__ import annotations
 

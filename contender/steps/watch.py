@@ -1,4 +1,4 @@
-"""Watch: one look at a canary, at what it answered, and at the alarm; each look is kept in the run's folder."""
+"""Watch: one look at a canary's live metrics and at the alarm, stored in the run's folder."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What was made before is neither trained nor judged again: the same code, settings and data give the same model, and
-the same model on the same rows gets the same verdict, for one more share of the false promotion rate."""
+"""Reuse: the same code, settings and data are not trained again, nor judged again on the same rows.
+
+A second judgement would give the same verdict and use another share of the false promotion rate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EvaluateChallenger: scores champion and challenger, both from the artifacts that serve, on the same newer rows."""
+"""EvaluateChallenger: see `contender.steps.evaluate_challenger`."""
 
 from __future__ import annotations
 

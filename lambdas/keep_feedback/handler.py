@@ -1,4 +1,4 @@
-"""KeepFeedback: joins ground truth to the predictions that it is about; see `contender.steps.keep_feedback`."""
+"""KeepFeedback: see `contender.steps.keep_feedback`."""
 
 from __future__ import annotations
 

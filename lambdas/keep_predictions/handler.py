@@ -1,4 +1,4 @@
-"""KeepPredictions: writes down what was predicted; see `contender.steps.keep_predictions`."""
+"""KeepPredictions: see `contender.steps.keep_predictions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The serving function put together: its environment, its clients, and what answers with them."""
+"""Builds the serving function: environment, clients, model and routes."""
 
 from __future__ import annotations
 

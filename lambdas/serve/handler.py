@@ -1,4 +1,4 @@
-"""Serve: answers predictions over HTTP from the champion, following the pointer."""
+"""Serve: answers predictions over HTTP with the champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is logged and measured of the request that is being answered."""
+"""Log entry and metrics of a request."""
 
 from __future__ import annotations
 

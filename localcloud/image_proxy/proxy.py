@@ -1,4 +1,4 @@
-"""Stands in the emulator for a function that runs from an image: hands events to the function host, and answers back.
+"""The proxy of an image function in the emulator: passes events to the function host and returns its answers.
 
 It is a zip function with the image function's name, variables and limits, and knows the standard library only.
 """

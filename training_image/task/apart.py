@@ -1,4 +1,4 @@
-"""A training in a process of its own, which reads a folder and writes a folder.
+"""Runs a training in a process of its own, which reads a folder and writes a folder.
 
 It has the numeric kernels of a training task, whatever the caller has loaded and whatever its environment says.
 """

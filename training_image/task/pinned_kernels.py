@@ -1,4 +1,4 @@
-"""The numeric kernels of a training, chosen by this project and not by the machine that it happens to run on.
+"""Pins the numeric kernels of a training, so that they do not depend on the machine.
 
 OpenBLAS and numpy look at the processor when they are loaded and take the fastest code that it runs. Another kernel
 adds in another order, and its sums differ in the last digit: the same rows would give a model of other bytes on the

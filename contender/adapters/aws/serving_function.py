@@ -1,4 +1,4 @@
-"""The serving function, asked directly through Lambda instead of through its gateway."""
+"""The serving function, invoked directly through Lambda instead of the API."""
 
 from __future__ import annotations
 

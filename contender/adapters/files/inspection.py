@@ -1,4 +1,4 @@
-"""Looks at a data file and writes the pipeline file that a person would have written for it."""
+"""Inspects a data file and writes a pipeline file for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guard: does the challenger beat a naive predictor?"""
+"""Guard: does the challenger beat the baseline?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all guards found about one challenger."""
+"""The results of all guards for one challenger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table's columns as a profile counts them: features, and beside them predictions, labels and losses."""
+"""The columns of a profile: features, and predictions, labels and losses."""
 
 from __future__ import annotations
 

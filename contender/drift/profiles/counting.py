@@ -1,4 +1,4 @@
-"""Counting a table: on a grid that is fitted on it, or on one that was fitted before."""
+"""Counts a table on a new or an existing grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted of one column: how often each cell of its grid was hit, in all rows and in each block of them."""
+"""Counts of one column by grid cell, over all rows and for each block."""
 
 from __future__ import annotations
 

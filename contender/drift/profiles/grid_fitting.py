@@ -1,4 +1,4 @@
-"""Fitting a grid on a reference: where the cells of a column begin and end, and which levels have their own."""
+"""Fits a grid to a reference: the cells of numeric columns, the levels of categorical ones."""
 
 from __future__ import annotations
 
