@@ -18,7 +18,7 @@ PipelineOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 EnvironmentOption = Annotated[
-    str, typer.Option("--env", envvar="CONTENDER_ENV", help="local, or an environment deployed in AWS (dev, prod).")
+    str, typer.Option("--env", envvar="CONTENDER_ENV", help="Environment: local, or one deployed in AWS (dev, prod).")
 ]
 DEFAULT_ENVIRONMENT = LOCAL
 DEFAULT_PREFIX = "contender"

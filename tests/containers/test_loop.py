@@ -165,7 +165,7 @@ def test_a_container_that_is_killed_midway_fails_the_run_and_the_next_one_succee
     docker("kill", loop.container_of(execution.rpartition(":")[2]))
     reason = failed_cleanly(loop, execution, champion)
     assert "the training task was killed" in reason
-    assert "137 is SIGKILL" in reason
+    assert "137 (SIGKILL)" in reason
     assert succeed(loop, faults.changed(170))
 
 

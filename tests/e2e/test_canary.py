@@ -159,7 +159,7 @@ def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(
     runs = json.loads(loop.contender("runs", "--pipeline", NAME, "--json"))
     assert [run["verdict"] for run in runs if run["run_id"] == worse["run_id"]] == ["rolled_back"]
     shown = loop.contender("show", worse["run_id"])
-    assert "Watch" in shown
+    assert "Canary" in shown
     assert "Higher loss" in shown
     (sent,) = loop.mails(worse["run_id"])
     assert sent.subject == f"[contender] {NAME}: rolled back"

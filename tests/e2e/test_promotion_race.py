@@ -62,7 +62,7 @@ def winner_of(results: list[Any]) -> Pointer:
     winners = [result for result in results if isinstance(result, Pointer)]
     losers = [result for result in results if isinstance(result, LostRaceError)]
     assert (len(winners), len(losers)) == (1, RIVALS - 1)
-    assert all("judge it again" in str(error) for error in losers)
+    assert all("compare it again" in str(error) for error in losers)
     return winners[0]
 
 

@@ -32,7 +32,7 @@ def test_a_challenger_that_is_fine_in_training_and_bad_in_serving_is_stopped(
     reports = pipeline.reports(second["run_id"])
     assert reports["comparison"]["verdict"] == "wins"
     assert second["verdict"] == "stopped", second["reason"]
-    assert "fails parity" in second["reason"]
+    assert "fails the rehearsal (parity)" in second["reason"]
     assert [check["name"] for check in reports["rehearsal"]["checks"] if not check["passed"]] == ["parity"]
     assert all(culprit["row"]["amount"] > 4 for culprit in reports["rehearsal"]["culprits"])
     found = pipeline.champion()

@@ -29,8 +29,7 @@ def predict(
 ) -> None:
     """Request a prediction from the champion over HTTP, as a backend would.
 
-    A row needs every feature; null where the value is unknown. Columns that are no features (the target, the row's
-    id) are removed.
+    A row needs every feature, null where unknown; other columns (target, row id) are not sent.
 
     Example: contender predict --pipeline flights - < row.json
     """
