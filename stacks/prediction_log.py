@@ -125,7 +125,7 @@ class CallbackQueue:
         if len(parts) != 6 or (parts[0], parts[2]) != ("arn", "sqs") or not all(parts):
             raise ValueError(
                 f"serving.callback_queue_arn must be arn:aws:sqs:<region>:<account>:<name>, but got {arn!r}; "
-                "the console shows it beside the queue"
+                "see the queue in the SQS console"
             )
         _, partition, _, region, account, name = parts
         suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"

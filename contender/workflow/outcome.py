@@ -91,7 +91,7 @@ def _in_words(approval: Approval) -> str:
     'Rejected by Ada: the holdout had a strike in it.'
     """
     said = f": {approval.reason.rstrip('.')}" if approval.reason else ""
-    return f"{'Approved' if approval.approved else 'Rejected'} by {approval.by or 'somebody'}{said}."
+    return f"{'Approved' if approval.approved else 'Rejected'} by {approval.by or 'an unknown person'}{said}."
 
 
 def champion_before(state: RunState) -> str | None:

@@ -77,7 +77,9 @@ class CredentialSource:
             )
         origin, target = split_url(address)
         if not origin.https and origin.host not in _CONTAINER_HOSTS:
-            raise ContenderError(f"no credentials are asked for at {origin.host}: it is neither https nor this machine")
+            raise ContenderError(
+                f"credentials are not requested from {origin.host}: it is neither https nor this machine"
+            )
         token = self._variables.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         token_file = self._variables.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")
         if token_file:

@@ -29,7 +29,7 @@ def beats_baseline(
 ) -> BeatsBaseline:
     """Whether the challenger is shown to be better than a naive predictor."""
     if baseline is None or not policy.must_beat_baseline:
-        return BeatsBaseline("not judged", "The policy asks for no comparison with the naive baseline.")
+        return BeatsBaseline("not judged", "The policy requires no comparison with the naive baseline.")
     interval = holdout.improvement(metric, baseline, challenger, level=policy.guard_level)
     mine, naive = holdout.score(metric, challenger), holdout.score(metric, baseline)
     if isinstance(interval, str):

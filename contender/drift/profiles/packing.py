@@ -52,7 +52,7 @@ def unpacked(content: bytes, *, form: str, version: int) -> dict[str, Any]:
         raise IntegrityError(f"not a {form} file: {error!r}") from None
     if found_version != version:
         raise InvalidInputError(
-            f"{form} version must be {version}, but got {found_version}; train a new model to write it anew"
+            f"{form} version must be {version}, but got {found_version}; train a new model to write a new one"
         )
     found = hashlib.sha256(canonical(body)).hexdigest()
     if found != sha256:
