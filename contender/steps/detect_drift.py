@@ -17,7 +17,7 @@ from contender.pipeline.config import parse_pipeline
 from contender.ports import Objects
 from contender.registry.pointer import Pointer
 from contender.registry.versions import REFERENCE, ModelVersion
-from contender.steps.loop_run import Emit, LoopRun
+from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.table import Table
 from contender.training.fingerprint import fingerprint
@@ -121,7 +121,7 @@ def _check_window(run: ScoringRun, champion: ModelVersion, window: DatasetWindow
 
 
 def _made_before(
-    run: LoopRun, manifests: Sequence[DatasetManifest], pointer: Pointer | None, training_code: str
+    run: ScoringRun, manifests: Sequence[DatasetManifest], pointer: Pointer | None, training_code: str
 ) -> str:
     """Why a training now would change nothing, because its model was made and judged before; else empty.
 
@@ -138,7 +138,7 @@ def _made_before(
     return why_not_again(found.version, pointer, _last_look(run, last) if last else None, run.config)
 
 
-def _last_look(run: LoopRun, judgement: Judgement) -> LastLook | None:
+def _last_look(run: ScoringRun, judgement: Judgement) -> LastLook | None:
     """How a run judged; None where its folder no longer tells, or this code no longer reads its pipeline file."""
     folder = RunFolder(run.data, run.pipeline, judgement.run_id)
     try:
