@@ -149,7 +149,7 @@ def test_a_version_without_a_typical_row_gives_no_contributions_and_says_so(kept
         ('{"rows": [{"amount": [[1]], "carrier": "A"}]}', "rows[0].amount must be a number or null, but got a list"),
         ('{"rows": [{"amount": 1, "carrier": {}}]}', "rows[0].carrier must be text, a number, a boolean or null"),
         ('{"rows": [{"amount": 1, "carrier": "A", "colour": 1}]}', "rows[0].'colour' is not a feature"),
-        ({"rows": [ROW], "explain": True}, "'explain' is no field of a request"),
+        ({"rows": [ROW], "explain": True}, "'explain' is not a field of a request"),
         ({"rows": [ROW] * 101, "contributions": True}, "rows must hold 1 to 100 rows when contributions are requested"),
         ({"rows": [ROW], "key": "k" * 129}, "key must have 1 to 128 characters, but got 129"),
     ],

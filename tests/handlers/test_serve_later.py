@@ -141,7 +141,7 @@ def test_a_request_that_is_done_is_not_queued_again(serving: Cloud, endpoint: st
         ({"rows": [ROW]}, 400, "key is missing"),
         ({"rows": [ROW], "key": ""}, 400, "key must have 1 to 128 characters"),
         ({"rows": [ROW], "key": "k", "group": 7}, 400, "group must be text, but got 7"),
-        ({"rows": [ROW], "key": "k", "contributions": True}, 400, "'contributions' is no field of a request"),
+        ({"rows": [ROW], "key": "k", "contributions": True}, 400, "'contributions' is not a field of a request"),
         ({"rows": [ROW] * 501, "key": "k"}, 400, "rows must hold 1 to 500 rows, but got 501"),
         ({"rows": [{"amount": "x", "carrier": "A"}], "key": "k"}, 400, "rows[0].amount must be a number"),
         ({"rows": [{"amount": 1, "carrier": "ü" * 900}] * 100, "key": "k"}, 413, "200,000 can be queued"),
@@ -210,7 +210,7 @@ def test_an_unknown_id_and_an_unknown_row_are_not_found(serving: Cloud, endpoint
 def test_a_malformed_id_is_a_bad_request(serving: Cloud, wanted: str) -> None:
     status, answer = ask(serving, "GET", f"/v1/predictions/{wanted}")
     assert status == 400
-    assert "prediction_id must be an id that an answer carried" in answer["error"]
+    assert "prediction_id must be the id of a prediction" in answer["error"]
 
 
 def test_a_table_that_is_away_is_unavailable_and_says_what_to_do(
@@ -264,12 +264,12 @@ def test_items_that_cannot_be_taken_are_named_and_the_others_are_taken(serving: 
     assert (status, answer["accepted"]) == (202, 1)
     reasons = {refused["index"]: refused["reason"] for refused in answer["refused"]}
     assert set(reasons) == {0, 2, 3, 4, 5, 6}
-    assert "must be an id that an answer carried" in reasons[0]
-    assert "older than serving.keep_days (30 days)" in reasons[2]
+    assert "must be the id of a prediction" in reasons[0]
+    assert "older than 30 days" in reasons[2]
     assert "add the row" in reasons[3]
     assert "label must be one of false, true, but got 'perhaps'" in reasons[4]
     assert "observed_at must be an ISO 8601 time" in reasons[5]
-    assert "lies in the future" in reasons[6]
+    assert "is in the future" in reasons[6]
     assert answer["refused"][1]["prediction_id"] == old
     assert [item["prediction_id"] for message in taken("feedback") for item in message["items"]] == [good]
 
@@ -301,7 +301,7 @@ def test_many_items_are_several_messages(serving: Cloud) -> None:
         ({"items": [{"prediction_id": 3, "label": 1}]}, "items[0].prediction_id must be text, but got 3"),
         ({"items": [{"prediction_id": "p", "label": None}]}, "items[0].label must be text, a number or a boolean"),
         ({"items": [{"prediction_id": "p", "label": {}}]}, "items[0].label must be text, a number or a boolean"),
-        ({"items": [{"prediction_id": "p", "label": 1, "at": 1}]}, "items[0].'at' is no field of an item"),
+        ({"items": [{"prediction_id": "p", "label": 1, "at": 1}]}, "items[0].'at' is not a field of an item"),
         ({"items": [{"prediction_id": "p", "label": "x" * 1_001}]}, "items[0].label must have at most 1000 characters"),
         ({"items": [{"prediction_id": "p", "label": 1, "observed_at": 5}]}, "items[0].observed_at must be text"),
     ],
