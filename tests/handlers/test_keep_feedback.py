@@ -102,7 +102,7 @@ def test_a_label_that_is_no_class_is_set_aside_with_the_reason(log: Cloud) -> No
     assert deliver(log, "keep_feedback", feedback((first(), "perhaps"), (first(1), "false"))) == []
     (found,) = set_aside(log, "quarantine")
     assert (found["prediction_id"], found["label"]) == (first(), "perhaps")
-    assert "one of the classes" in found["reason"]
+    assert "one of the model's classes" in found["reason"]
     assert live().labels == 1
 
 
