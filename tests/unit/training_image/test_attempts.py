@@ -96,7 +96,7 @@ def test_a_checkpoint_from_before_new_data_came_is_not_taken_over(world: World) 
     report = world.run()
 
     assert not report["resources"]["resumed"]
-    assert any("the checkpoint is of another training" in line for line in world.lines)
+    assert any("the checkpoint belongs to another training" in line for line in world.lines)
 
 
 def test_a_checkpoint_that_cannot_be_read_is_no_reason_to_fail(world: World) -> None:

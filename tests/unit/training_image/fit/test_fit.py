@@ -204,6 +204,6 @@ def test_progress_is_told_a_line_a_step() -> None:
     lines: list[str] = []
     train(config_of(), *history(), report=lines.append)
 
-    assert lines[0] == "training hist_gradient_boosting on 540 rows, holding out 180"
+    assert lines[0] == "training hist_gradient_boosting on 540 rows, holdout of 180"
     assert "agrees with the trained one" in lines[1]
     assert lines[2].startswith("on the holdout: auc 0.")
