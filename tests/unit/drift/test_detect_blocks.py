@@ -34,6 +34,7 @@ def test_restless_days_do_not_drift_where_tests_of_rows_would_cry_out_every_day(
     assert by_days.features[0].test == "block exchange"
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 def test_a_batch_of_restless_days_is_significant_no_more_often_than_alpha() -> None:
     random = np.random.default_rng(2)
     repetitions = 60
@@ -44,6 +45,7 @@ def test_a_batch_of_restless_days_is_significant_no_more_often_than_alpha() -> N
     assert stats.kstest([report.p_value for report in reports], "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 def test_sixty_restless_days_in_a_row_start_no_retrain_in_19_of_20_repetitions() -> None:
     # 60 days of a budget of one false retrain in 1,460: at most 60 / 1460 = 4 % of repetitions.
     random = np.random.default_rng(3)

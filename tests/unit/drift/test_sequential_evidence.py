@@ -75,6 +75,7 @@ def test_the_mean_over_all_orders_of_ranks_is_at_most_the_days_that_have_passed(
     assert (means >= np.cumsum(days) / 3.0).all()
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 @pytest.mark.parametrize("kind", ["ranks", "p-values", "weeks", "two streams"])
 def test_false_alarms_come_no_more_often_than_once_in_the_threshold(kind: str) -> None:
     random, looks, threshold = np.random.default_rng(4), 6000, 60.0

@@ -92,6 +92,7 @@ def test_a_changed_share_of_missing_values_is_seen() -> None:
     assert drift.moved == ("distance",)
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 def test_without_drift_alarms_come_at_most_at_their_rate() -> None:
     p_values = [found(rows_of(500, 2 * i), rows_of(300, 2 * i + 1)).p_value for i in range(60)]
     alarms = sum(p_value is not None and p_value <= 0.1 for p_value in p_values)
@@ -154,6 +155,7 @@ def test_of_a_large_sample_rows_are_drawn() -> None:
     assert (drift.reference_rows, drift.current_rows) == (1000, 900)
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 def test_what_blocks_have_in_common_is_no_drift_of_a_few_of_them() -> None:
     """Every day has a level of its own: rows call that drift, days do not."""
     alarms = {"rows": 0, "blocks": 0}
