@@ -79,4 +79,4 @@ lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
 	done
 
 clean: down ## stop the local cloud and delete its state
-	rm -rf .contender cdk.out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .contender .coverage cdk.out .pytest_cache .mypy_cache .ruff_cache
