@@ -31,6 +31,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 PROBE_SECONDS = 5.0
 LOG_TAIL_LINES = 15
+IDLE_FUNCTION_SECONDS = 45
+"""A function's process ends after so long without a call: a cloud of ten pipelines would take 10 GB otherwise."""
 HEALTH_PATH = "/_ministack/health"
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
@@ -98,6 +100,7 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         "TMPDIR": str(workspace.temporary.resolve()),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "state"),
+        "LAMBDA_WARM_TTL_SECONDS": str(IDLE_FUNCTION_SECONDS),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
         # Listeners beside the gateway, which would be open to the network.

@@ -107,6 +107,24 @@ def test_stopping_leaves_no_process_of_it_running(tmp_path: Path, killed: bool) 
 
 
 @pytest.mark.emulator
+def test_a_function_that_nobody_calls_ends_and_starts_again_when_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "IDLE_FUNCTION_SECONDS", 1)
+    workspace = Workspace(tmp_path)
+    port = emulator.free_port()
+    record = emulator.start(workspace, port)
+    try:
+        emulator.wait_until_healthy(workspace, record, port)
+        invoke_new_function(port)
+        assert wait_until(lambda: len(group_members(record.pid)) == 1, seconds=20)  # the emulator alone
+        functions: Any = client("lambda", emulator.endpoint(port))
+        assert "AWS_ENDPOINT_URL" in json.loads(functions.invoke(FunctionName="one")["Payload"].read())
+    finally:
+        emulator.stop(record)
+
+
+@pytest.mark.emulator
 def test_only_the_loopback_port_is_opened(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     port = emulator.free_port()
