@@ -7,6 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 export npm_config_loglevel := error
+# Where it is set, every process of the tests would compile what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 

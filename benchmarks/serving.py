@@ -312,7 +312,7 @@ def _figures(found: Mapping[str, Measured], megabytes: float, served: float, dif
 
     return [
         Figure(
-            "start to first answer, as a share of scikit-learn with FastAPI", share(FASTAPI, "starts"), 1 / 4, "at most"
+            "start to first answer, as a share of scikit-learn with FastAPI", share(FASTAPI, "starts"), 0.15, "at most"
         ),
         Figure(
             "start to first answer, as a share of MLflow's scoring server", share(MLFLOW, "starts"), 1 / 5, "at most"
@@ -320,7 +320,7 @@ def _figures(found: Mapping[str, Measured], megabytes: float, served: float, dif
         Figure(
             "handler's time for one row, as a share of scikit-learn's behind the same handler",
             share(SAME_HANDLER, "single_handler"),
-            1 / 8,
+            0.05,
             "at most",
         ),
         Figure(
