@@ -38,7 +38,7 @@ def test_init_writes_a_file_that_loads_and_tells_what_it_guessed(sales: Path, co
     assert config.numeric == ("amount [EUR]",)
     assert config.categorical == ("club member",)
     assert config.ignored == ("note",)
-    assert "'note' is left out: free text" in ended.out
+    assert "'note' is ignored: free text" in ended.out
     assert "'day' holds time stamps" in ended.out
     assert "contender upload" in ended.out
 

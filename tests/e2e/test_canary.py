@@ -189,7 +189,7 @@ def test_it_is_not_promoted_again_unless_a_person_says_so(
     asked = ("--version", worse["challenger"], "--weight", "0.5", "--mode", "shadow", "--json")
     tried = json.loads(loop.contender("trial", "start", "--pipeline", NAME, *asked))
     assert (tried["challenger"]["version"], tried["rolled_back"]) == (worse["challenger"], [])
-    assert "sees 50 % of the requests without answering" in loop.contender("champion", "--pipeline", NAME)
+    assert "is a shadow for 50 % of the requests" in loop.contender("champion", "--pipeline", NAME)
     ended = json.loads(loop.contender("trial", "end", "--pipeline", NAME, "--bad", "--json"))
     assert (ended["challenger"], ended["rolled_back"]) == (None, [worse["challenger"]])
 

@@ -160,14 +160,14 @@ FUNCTION_ERRORS: dict[str, tuple[Callable[[], AWSResponse], str]] = {
         "signal: killed",
     ),
     "a payload that is not JSON": (response(b"<html>"), "answer is not JSON"),
-    "a function that knows no rehearsal": (response({"statusCode": 404}), 'answered no rehearsal: {"statusCode": 404}'),
+    "a function that knows no rehearsal": (response({"statusCode": 404}), 'sent no rehearsal: {"statusCode": 404}'),
     "a model that it refuses": (response({"error": "signature of v2 is wrong"}), "signature of v2 is wrong"),
-    "a list": (response([1]), "answered no rehearsal: [1]"),
+    "a list": (response([1]), "sent no rehearsal: [1]"),
     "an answer too few": (response(answers(AS_IN_TRAINING[:1])), "2 requests got 1 answers"),
     "another version": (response(answers(AS_IN_TRAINING, "v1")), "come from 'v1', not from v2"),
     "requests that Lambda does not take": (
         response({"message": "too large"}, status=413, x_amzn_errortype="RequestTooLargeException"),
-        "Lambda does not take the golden requests",
+        "Lambda refused the golden requests",
     ),
 }
 
@@ -189,7 +189,7 @@ def test_a_function_without_an_answer_is_a_failed_rehearsal(cloud: Cloud, servin
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
     serving.answer = no_answer
-    assert "gave no answer in 60 s" in cloud.call("rehearse", state(cloud))["reason"]
+    assert "did not answer within 60 s" in cloud.call("rehearse", state(cloud))["reason"]
 
 
 @pytest.mark.parametrize(

@@ -178,14 +178,14 @@ def test_an_experiment_that_was_deleted_is_taken_back_with_its_runs(address: str
 
 def test_only_this_machine_reaches_the_server_and_only_one_is_open(mlflow_server: MlflowServer, address: str) -> None:
     assert address.startswith("http://127.0.0.1:")
-    with pytest.raises(MlflowServerError, match=f"open already, at {address}"), mlflow_server.open():
+    with pytest.raises(MlflowServerError, match=f"MLflow is already open at {address}"), mlflow_server.open():
         pass
     assert mlflow_server.address() == address
 
 
 def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(TrackingError, match=r"127.0.0.1:9 could not take .* --tracking-uri .* sync again"):
+    with pytest.raises(TrackingError, match=r"127.0.0.1:9 did not complete the sync.* --tracking-uri .* sync again"):
         MlflowTracker("http://127.0.0.1:9").runs("shop")  # port 9 discards, where anything listens at all
 
 

@@ -43,8 +43,8 @@ def test_an_environment_is_made_once_and_made_anew_for_other_pins(tmp_path: Path
     with ThreadPoolExecutor(2) as both:
         pythons = set(both.map(lambda _one: first.python(said.append), range(2)))
     assert len(pythons) == 1
-    assert [line for line in said if line.startswith("making")] == [
-        "making the environment of greeting: 0 packages, once"
+    assert [line for line in said if line.startswith("creating")] == [
+        "creating the environment of greeting: 0 packages, once"
     ]
     assert greeting(pythons.pop()) == "1.0"
 

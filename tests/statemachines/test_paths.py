@@ -392,7 +392,7 @@ def test_what_kept_a_waiting_challenger_from_being_judged_is_told_to_record(engi
     engine.script(ALL_GOOD | waits(retrain=False) | {"JudgeWaiting": FunctionError("IntegrityError", "it was changed")})
     engine.run(UPLOAD)
     state = RunState.from_dict(engine.calls["Record"][0])
-    assert conclude(state) == ("failed", "the challenger that waits could not be judged again: it was changed")
+    assert conclude(state) == ("failed", "The waiting challenger could not be compared again: it was changed")
 
 
 def test_the_training_task_is_told_its_run_and_pipeline(engine: Engine) -> None:

@@ -80,7 +80,7 @@ def test_a_holdout_of_one_class_cannot_be_judged_by_the_auc() -> None:
     table, order, blocks = history()
     table["y"][order >= HELD] = "no"
     words = (
-        r"target y is 'no' in all 180 rows of the holdout: the AUC, by which challengers are judged, is undefined "
+        r"target y is 'no' in all 180 rows of the holdout: the AUC, which decides about challengers, is undefined "
         r"there; hold out more blocks .*, or set promotion.metric = \"log_loss\""
     )
 
@@ -104,7 +104,7 @@ def test_a_holdout_of_new_classes_only_cannot_be_judged_at_all() -> None:
     table, order, blocks = history("multiclass")
     table["y"][order >= HELD] = "new"
 
-    with pytest.raises(TrainingFailedError, match=r"none of the 180 rows of the holdout has a class that the training"):
+    with pytest.raises(TrainingFailedError, match=r"none of the 180 rows of the holdout has a class of the training rows"):
         train(config_of("multiclass"), table, order, blocks)
 
 
@@ -114,7 +114,7 @@ def test_a_class_that_training_lacks_is_told() -> None:
     lines: list[str] = []
     train(config_of("multiclass"), table, order, blocks, report=lines.append)
 
-    assert lines[0] == "left out of the holdout: 1 of 180 rows, of a class that no training row has"
+    assert lines[0] == "1 of 180 rows left out of the holdout: no training row has their class"
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -106,7 +106,7 @@ def test_a_task_that_spot_takes_back_leaves_its_reason_and_goes_on_in_the_next(t
 
     code, said = task.run()
     assert code == 0, said
-    assert "the search goes on" in said
+    assert "the search continues" in said
     assert "trial 3 " not in said
     report = task.report()
     assert report["status"] == "trained"

@@ -251,7 +251,7 @@ def test_a_dataset_from_before_a_feature_existed_is_named(world: World) -> None:
     world.add_dataset(0, Table({name: values for name, values in table.columns.items() if name != "kind"}))
     world.add_dataset(1)
 
-    assert "dataset 0000000000000000 (incoming/trial/0.csv) lacks kind" in world.run()["reason"]
+    assert "dataset 0000000000000000 (incoming/trial/0.csv) has no kind" in world.run()["reason"]
 
 
 def test_the_log_says_where_an_estimator_failed_and_the_reason_stays_one_line(world: World) -> None:
