@@ -71,7 +71,6 @@ format: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
-	$(BIN)/python -m pip install --quiet uv==0.13.8
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
 	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.environments import FOLDER, LAMBDA_RUNTIME, LAMBDA_SKLEARN, PEERS
+from localcloud.package_installer import install
 from stacks.bundling import EXCLUDED, PACKAGES, UNUSED, compile_bundle, prune, write_bundle
 
 ROOT = Path(__file__).parent.parent
@@ -56,10 +55,7 @@ def _wheels() -> Path:
     made, wanted = folder.with_suffix(".txt"), "\n".join([REQUIREMENTS.read_text(), *UNUSED])
     if not made.exists() or made.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        # Our own pip, for that interpreter: the environments beside ours are made without one.
-        pip = [sys.executable, "-m", "pip", "--python", str(LAMBDA_RUNTIME.python())]
-        install = ["install", "-q", "--no-deps", "--target", str(folder), "-r", str(REQUIREMENTS)]
-        subprocess.run([*pip, *install], check=True, capture_output=True)
+        install(folder, python=LAMBDA_RUNTIME.python(), requirements=REQUIREMENTS)
         prune(folder)
         made.write_text(wanted)
     return folder

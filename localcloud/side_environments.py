@@ -20,6 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from localcloud.errors import SideEnvironmentError
+from localcloud.package_installer import install_command, variables
 
 PINS = Path(__file__).parent / "tools"
 TOOLS = (".contender", "tools")
@@ -28,7 +29,8 @@ TOOLS = (".contender", "tools")
 PIN = re.compile(r"[A-Za-z0-9._-]+(\[[^]]*\])?==")
 
 Report = Callable[[str], None]
-LAST_LINES = 3
+FRAME = {ord(mark): None for mark in "×╰─▶│"}
+"""What uv draws around its errors."""
 
 
 def say_nothing(_line: str) -> None:
@@ -66,8 +68,7 @@ class SideEnvironment:
     def python(self, report: Report = say_nothing) -> Path:
         """The environment's interpreter; makes the environment where there is none with these pins.
 
-        `report` is told what is done, a line a step: it takes minutes the first time. Two who ask at the same time
-        make it once.
+        `report` is told when one is made. Two who ask at the same time make it once.
 
         Raises
         ------
@@ -111,32 +112,18 @@ class SideEnvironment:
     def _make(self, report: Report) -> None:
         report(f"creating the environment of {self.name}: {len(self.pins)} packages, once")
         self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
-        pip = [sys.executable, "-m", "pip", "--python", str(self._python)]
-        # The pins are complete: what else a package would like is not looked for.
-        install = ["install", "--no-deps", "--no-input", "--retries", "1", "-r", str(self.requirements)]
-        self._run([*pip, *install], report)
+        self._run(install_command("--python", str(self._python), "-r", str(self.requirements)))
         self._made.write_text(self._text(), encoding="utf-8")
 
-    def _run(self, command: list[str], report: Report = say_nothing) -> None:
-        said: list[str] = []
-        fetched = 0
-        variables = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said.append(line.strip())
-                if line.startswith("Collecting "):
-                    fetched += 1
-                    report(f"{self.name}: {fetched} of {len(self.pins)} packages, {line.split()[1]}")
-                elif line.startswith("Installing "):
-                    report(f"{self.name}: installing {len(self.pins)} packages")
-        if process.returncode:
-            last = " ".join(line for line in said if line.startswith("ERROR")) or " ".join(said[-LAST_LINES:])
+    def _run(self, command: list[str]) -> None:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables(os.environ), check=False
+        )
+        if done.returncode:
+            said = " ".join(done.stdout.translate(FRAME).split()) or f"exit code {done.returncode}"
             raise SideEnvironmentError(
                 f"the environment of {self.name} in {self.folder} could not be created from {self.requirements.name}: "
-                f"{last.strip() or f'exit code {process.returncode}'}; its packages come from pip's package index, "
+                f"{said}; its packages come from pip's package index, "
                 "once: see that the network, or the mirror that PIP_INDEX_URL names, answers, and try again"
             )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.errors import SideEnvironmentError
+from localcloud.package_installer import index_settings
 from localcloud.side_environments import PINS, SideEnvironment, tool
 
 
@@ -63,7 +64,7 @@ def test_what_cannot_be_fetched_is_named_with_what_to_do(tmp_path: Path, monkeyp
     requirements.write_text("nowhere-to-be-found==1.0\n")
     lacking = SideEnvironment("nowhere", requirements, tmp_path / "tools" / "nowhere")
     with pytest.raises(
-        SideEnvironmentError, match=r"No matching distribution.*nowhere-to-be-found==1.0.*PIP_INDEX_URL"
+        SideEnvironmentError, match=r"nowhere-to-be-found was not found.*nowhere-to-be-found==1\.0.*PIP_INDEX_URL"
     ):
         lacking.python()
     assert not lacking.is_made()
@@ -74,3 +75,14 @@ def test_every_tool_is_pinned_with_hashes(name: str, tmp_path: Path) -> None:
     pinned = tool(name, tmp_path)
     assert name in pinned.pins
     assert pinned.requirements.read_text().count("--hash=sha256:") >= len(pinned.pins)
+
+
+def test_packages_come_from_the_index_that_pip_is_set_up_for() -> None:
+    listed = (
+        ":env:.index-url='https://nearer.example.com/simple'\n"
+        "global.cert='/etc/ssl/own.crt'\nglobal.index-url='https://mirror.example.com/simple'\nglobal.timeout='9'\n"
+    )
+    assert index_settings(listed) == {
+        "UV_DEFAULT_INDEX": "https://nearer.example.com/simple",
+        "SSL_CERT_FILE": "/etc/ssl/own.crt",
+    }

@@ -104,7 +104,8 @@ def test_a_holdout_of_new_classes_only_cannot_be_judged_at_all() -> None:
     table, order, blocks = history("multiclass")
     table["y"][order >= HELD] = "new"
 
-    with pytest.raises(TrainingFailedError, match=r"none of the 180 rows of the holdout has a class of the training rows"):
+    words = r"none of the 180 rows of the holdout has a class of the training rows"
+    with pytest.raises(TrainingFailedError, match=words):
         train(config_of("multiclass"), table, order, blocks)
 
 
