@@ -50,7 +50,8 @@ class Contestant:
 
     @property
     def _environment(self) -> SideEnvironment:
-        return SideEnvironment(self.name, PEERS / self.folder / "requirements.txt", FOLDER / self.folder)
+        pins = PEERS / self.folder / "requirements.txt"
+        return SideEnvironment(self.name, pins, FOLDER / self.folder, compiled=True)  # a first start is measured
 
 
 LEFT_OUT = "left out"

@@ -19,13 +19,13 @@ FOR_UV = {"index-url": "UV_DEFAULT_INDEX", "no-index": "UV_NO_INDEX", "cert": "S
 """pip's settings that lead to another index, and what uv calls them."""
 
 
-def install_command(*options: str) -> list[str]:
+def install_command(*options: str, compiled: bool = False) -> list[str]:
     """`uv pip install` with these options, without looking for what a package would like beside the pins.
 
-    Where Python writes no bytecode later, it is written now.
+    Bytecode is written now where it is asked for, and where Python writes none later.
     """
-    compiled = ["--compile-bytecode"] if sys.dont_write_bytecode else []
-    return [uv.find_uv_bin(), "pip", "install", "--no-deps", "--no-progress", *compiled, *options]
+    compiling = ["--compile-bytecode"] if compiled or sys.dont_write_bytecode else []
+    return [uv.find_uv_bin(), "pip", "install", "--no-deps", "--no-progress", *compiling, *options]
 
 
 def variables(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -46,11 +46,13 @@ class SideEnvironment:
     name : as people know the tool.
     requirements : the file with its pins.
     folder : where the environment is made.
+    compiled : whether all of it is compiled when it is made, so that the first start is as quick as the next.
     """
 
     name: str
     requirements: Path
     folder: Path
+    compiled: bool = False
 
     @property
     def pins(self) -> dict[str, str]:
@@ -112,7 +114,7 @@ class SideEnvironment:
     def _make(self, report: Report) -> None:
         report(f"creating the environment of {self.name}: {len(self.pins)} packages, once")
         self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
-        self._run(install_command("--python", str(self._python), "-r", str(self.requirements)))
+        self._run(install_command("--python", str(self._python), "-r", str(self.requirements), compiled=self.compiled))
         self._made.write_text(self._text(), encoding="utf-8")
 
     def _run(self, command: list[str]) -> None:
