@@ -41,8 +41,8 @@ def index_settings(listed: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> index_settings("global.index-url='https://pypi.example.com/simple'")
-    {'UV_DEFAULT_INDEX': 'https://pypi.example.com/simple'}
+    >>> index_settings("global.index-url='https://pypi.example.com/packages'")
+    {'UV_DEFAULT_INDEX': 'https://pypi.example.com/packages'}
     """
     found = [setting.groupdict() for setting in map(SETTING.match, listed.splitlines()) if setting]
     found.sort(key=lambda setting: setting["origin"] == ":env:")  # the last one counts

@@ -79,10 +79,10 @@ def test_every_tool_is_pinned_with_hashes(name: str, tmp_path: Path) -> None:
 
 def test_packages_come_from_the_index_that_pip_is_set_up_for() -> None:
     listed = (
-        ":env:.index-url='https://nearer.example.com/simple'\n"
-        "global.cert='/etc/ssl/own.crt'\nglobal.index-url='https://mirror.example.com/simple'\nglobal.timeout='9'\n"
+        ":env:.index-url='https://nearer.example.com/packages'\n"
+        "global.cert='/etc/ssl/own.crt'\nglobal.index-url='https://mirror.example.com/packages'\nglobal.timeout='9'\n"
     )
     assert index_settings(listed) == {
-        "UV_DEFAULT_INDEX": "https://nearer.example.com/simple",
+        "UV_DEFAULT_INDEX": "https://nearer.example.com/packages",
         "SSL_CERT_FILE": "/etc/ssl/own.crt",
     }
