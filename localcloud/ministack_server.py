@@ -4,8 +4,8 @@ MiniStack acknowledges how a container agent says that a task has ended (SubmitT
 no exit code but 0 can be reported; and a state that waits for a task succeeds however the task ended. With these two, a
 failed training reaches the state machine as it does on AWS: `States.TaskFailed`, with the task as its cause.
 
-It also keeps one process of each function for ever, which is 60 to 250 MB for each of the fourteen functions of a
-pipeline. Here those that are idle end, as on AWS.
+It also keeps one process of each function for ever; 207 of them, in two clouds, took 14 GB. Here those that are idle
+end, as on AWS.
 
 The release is pinned; where another one has no such functions, this fails at its start. Nothing of ours is imported:
 the process must not have modules that a function could take for its own.

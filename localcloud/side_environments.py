@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +113,14 @@ class SideEnvironment:
 
     def _make(self, report: Report) -> None:
         report(f"creating the environment of {self.name}: {len(self.pins)} packages, once")
-        self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)])
-        self._run(install_command("--python", str(self._python), "-r", str(self.requirements), compiled=self.compiled))
+        self._run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self.folder)], os.environ)
+        into = ("--python", str(self._python), "-r", str(self.requirements))
+        self._run(install_command(*into, compiled=self.compiled), variables(os.environ))
         self._made.write_text(self._text(), encoding="utf-8")
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables(os.environ), check=False
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
         )
         if done.returncode:
             said = " ".join(done.stdout.translate(FRAME).split()) or f"exit code {done.returncode}"
