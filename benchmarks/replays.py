@@ -18,7 +18,8 @@ from contender.pipeline.config import load_pipeline, overridden
 from contender.replay.arms import arms_of
 from contender.replay.history import cut_history
 from contender.replay.report import ArmResult, Replay
-from contender.replay.simulate import replay
+from contender.replay.results import replay_of
+from contender.replay.simulate import simulate
 from demo_data import bikeshare, flights
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -41,12 +42,14 @@ def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, start: int, sche
     """A pipeline's own policy and the fresher one over a history, with the real training."""
     config = load_pipeline(pipeline)
     started = time.monotonic()
-    found = replay(
-        cut_history(parse_frame(rows, config), config, every),
-        arms_of(config, others=[("fresher", overridden(config, FRESHER))], schedule=schedule),
-        train=real_training(time.perf_counter),
-        start=start,
-        report=lambda done, total, name: report(f"{config.name} by {every}: {done}/{total} {name}"),
+    found = replay_of(
+        simulate(
+            cut_history(parse_frame(rows, config), config, every),
+            arms_of(config, others=[("fresher", overridden(config, FRESHER))], schedule=schedule),
+            train=real_training(time.perf_counter),
+            start=start,
+            report=lambda done, total, name: report(f"{config.name} by {every}: {done}/{total} {name}"),
+        )
     )
     report(f"{config.name} by {every}: {time.monotonic() - started:.0f} s. {found.headline}")
     return found

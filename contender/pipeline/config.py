@@ -262,16 +262,14 @@ def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineCo
     """
     content = _content(config)
     for assignment in assignments:
-        name, equals, text = (part.strip() for part in assignment.partition("="))
-        if not equals or not name:
-            raise PipelineFileError(f"an override is written section.key=value, but got {assignment!r}")
+        name, value = assigned(assignment)
         *sections, last = name.split(".")
         table = content
         for section in sections:
             table = table.setdefault(section, {})
             if not isinstance(table, dict):
                 raise PipelineFileError(f"unknown key {name}; {section} is no table")
-        table[last] = _toml_value(text)
+        table[last] = value
     return _build(PipelineConfig, content, "", path=config.path)
 
 
@@ -284,6 +282,25 @@ def _content(section: Any) -> dict[str, Any]:
             plain = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
             content[setting.name] = _content(value) if is_dataclass(value) else plain
     return content
+
+
+def assigned(assignment: str) -> tuple[str, Any]:
+    """A key and its value of `section.key=value`.
+
+    Raises
+    ------
+    PipelineFileError
+        When there is no `=`, or nothing before it.
+
+    Examples
+    --------
+    >>> assigned("promotion.min_effect=0.05")
+    ('promotion.min_effect', 0.05)
+    """
+    name, equals, text = (part.strip() for part in assignment.partition("="))
+    if not equals or not name:
+        raise PipelineFileError(f"an override is written section.key=value, but got {assignment!r}")
+    return name, _toml_value(text)
 
 
 def _toml_value(text: str) -> Any:

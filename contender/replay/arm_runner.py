@@ -15,7 +15,7 @@ from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
 from contender.replay.arms import Arm
 from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
-from contender.replay.prequential import Scored
+from contender.replay.prequential import BatchScore
 from contender.replay.report import DriftSeen, Judged, Step, Verdict
 from contender.stats.metrics import Metric
 from contender.table import ORDER
@@ -37,7 +37,7 @@ class ArmRunner:
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    scored: dict[int, Scored] = field(default_factory=dict)
+    scored: dict[int, BatchScore] = field(default_factory=dict)
 
     def stand_by(self, position: int, verdict: Verdict, reason: str) -> None:
         """Record a batch that cannot be used."""
@@ -50,7 +50,7 @@ class ArmRunner:
         if before is not None:
             scored = moment.score(self.arm.config, before.trained)
             self.scored[moment.position] = scored
-            score = scored.value
+            score = scored.metric.value
         if self.arm.kind == "policy":
             step = self._loop(moment)
         elif before is None:

@@ -14,9 +14,10 @@ from contender.errors import ContenderError, InvalidInputError
 from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.pipeline.training_policy import TrainingPolicy
 from contender.replay.arms import Train, Trained
 from contender.replay.history import HistoryBatch
-from contender.replay.prequential import Scored, score
+from contender.replay.prequential import BatchScore, score_batch
 from contender.stats.metrics import Metric
 from contender.table import BLOCK, ORDER, Table
 from contender.training.window import training_window
@@ -62,7 +63,7 @@ class Moment:
     metric: Metric
     seed: int
     trainings: dict[str, Trained | ContenderError] = field(default_factory=dict)
-    _scores: dict[int, Scored] = field(default_factory=dict)
+    _scores: dict[int, BatchScore] = field(default_factory=dict)
     _profiles: dict[int, Profile] = field(default_factory=dict)
 
     @property
@@ -115,10 +116,10 @@ class Moment:
         manifest = {**model.candidate.manifest, "version": version, "created_at": version, "run_id": self.batch.name}
         return replace(model, candidate=replace(model.candidate, manifest=manifest))
 
-    def score(self, config: PipelineConfig, model: Trained) -> Scored:
-        """The metric of a model on today's rows, on the rows as they are and on resamples of their blocks."""
+    def score(self, config: PipelineConfig, model: Trained) -> BatchScore:
+        """The metric and the loss of a model on today's rows, as they are and on resamples of their blocks."""
         if id(model) not in self._scores:
-            self._scores[id(model)] = score(
+            self._scores[id(model)] = score_batch(
                 config, self.metric, self.table, model.candidate, seed=self.seed + self.position
             )
         return self._scores[id(model)]
@@ -150,6 +151,10 @@ def row_count(batches: Sequence[HistoryBatch]) -> int:
     return sum(len(batch.table) for batch in batches if batch.table is not None)
 
 
+WHEN_TO_TRAIN: dict[str, float] = {"retrain_growth": TrainingPolicy().retrain_growth}
+"""The keys of `[training]` that decide when a model is trained and have no influence on it, with their defaults."""
+
+
 def training_part(config: PipelineConfig) -> PipelineConfig:
     """The configuration without what training does not depend on: what decides about a model makes no other model.
 
@@ -161,6 +166,7 @@ def training_part(config: PipelineConfig) -> PipelineConfig:
         description="",
         path="",
         drift=DriftPolicy(),
+        training=replace(config.training, **WHEN_TO_TRAIN),
         promotion=PromotionPolicy(
             metric=config.promotion.metric, metric_greater_is_better=config.promotion.metric_greater_is_better
         ),

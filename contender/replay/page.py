@@ -6,6 +6,7 @@ from html import escape
 
 from contender.replay.page_charts import differences, drift, metric_over_time, retrains
 from contender.replay.page_tables import batches, decisions, policies
+from contender.replay.page_trade_off import kept_against_retrains
 from contender.replay.report import Replay
 from contender.reports import html as pages
 from contender.reports.html import count, signed
@@ -16,6 +17,7 @@ def page(found: Replay) -> str:
     sections = "".join(
         (
             _header(found),
+            kept_against_retrains(found),
             policies(found),
             differences(found),
             metric_over_time(found),
@@ -37,7 +39,7 @@ def _header(found: Replay) -> str:
     return pages.header(
         f"Replay of <b>{escape(found.pipeline)}</b> · {escape(span)}",
         found.headline,
-        f'{described}<p class="lead">{escape(_lead(found))}</p>'
+        f'{described}<p class="lead">{escape(found.recommendation.sentence)}</p><p class="lead">{escape(_lead(found))}</p>'
         f'<p class="facts">{rows:,} rows in {len(used)} batches. First champion trained with '
         f"{escape(found.batches[found.first].name)}. {len(found.scored)} batches scored, each with the model "
         "that served when it arrived.</p>",
@@ -66,6 +68,11 @@ def _methods(found: Replay) -> str:
         "that serves when it arrives, so no model is scored on rows that it was trained on. Then the batch goes "
         "through the drift check, training and comparison of the deployed loop. <b>always</b>, <b>every N</b> and "
         "<b>never</b> start with the same first champion and serve each new model without comparison.</p>"
+        f"<p>Kept is (loss of never − loss of the policy) / (loss of never − loss of always), with the mean "
+        f"{escape(found.trade_off.loss)} over the scored batches, weighted by rows. A model that is promoted without "
+        "comparison depends only on the batch that it is trained through, so calendars and hindsight are computed from "
+        "the models of <b>always</b>, each scored on all later batches (exact dynamic programme). These models know of "
+        "no drift: where the training window begins at the last drift, theirs holds all batches.</p>"
         "<p>Confidence intervals resample the blocks within each batch, the same blocks for both policies, with the "
         "decisions as they were made. They cover other days of the same batches, not another year.</p>"
         "<p>Cost: training tasks only (Fargate on demand, list prices of docs/cost.md, billed for 1 min at least), "

@@ -31,6 +31,8 @@ def swatch(style: str) -> str:
     return f'<svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><path class="line {style}" d="M1 5H25"/></svg>'
 
 
-def key(shape: str) -> str:
+def key(shape: str, style: str = "p1") -> str:
     """A mark for a legend, as HTML."""
-    return f'<svg class="key" viewBox="-9 -9 18 18" aria-hidden="true"><g class="mark p1">{SHAPES[shape]}</g></svg>'
+    return (
+        f'<svg class="key" viewBox="-9 -9 18 18" aria-hidden="true"><g class="mark {style}">{SHAPES[shape]}</g></svg>'
+    )

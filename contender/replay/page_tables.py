@@ -5,7 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from contender.replay.page_marks import styled, swatch
+from contender.replay.recommendation import dollars, share
 from contender.replay.report import ArmResult, Replay, Step
+from contender.replay.trade_off import Point
 from contender.reports.html import count, section, signed
 
 WORDS = {
@@ -23,12 +25,14 @@ WORDS = {
 def policies(found: Replay) -> str:
     """A row a policy: retrains, promotions, metric, its difference to always retraining, cost."""
     better = "higher" if found.greater_is_better else "lower"
+    saved = "" if found.trade_off.error_usd is None else "<th scope=col>saved</th>"
     rows = "".join(
         f"<tr><th scope=row class=named>{swatch(style)}{escape(arm.name)}</th><td>{arm.retrains}</td>"
+        f"<td>{_kept(found.point(arm))}</td>"
         f"<td>{arm.replacements if arm.kind == 'policy' else '–'}</td>"
         f"<td>{arm.mean:.4f}</td><td>{_difference(arm)}</td>"
         f"<td>{arm.worst:.4f} <small>{escape(arm.worst_batch)}</small></td>"
-        f"<td>${arm.cost_usd:.4f}</td></tr>"
+        f"<td>${arm.cost_usd:.4f}</td>{_saved(found.point(arm))}</tr>"
         for arm, style in styled(found)
     )
     return section(
@@ -36,11 +40,26 @@ def policies(found: Replay) -> str:
         f"Mean {found.metric_title} over the scored batches, weighted by rows; {better} is better. Retrains and cost "
         "after the first champion. Only policies compare before they promote: the others serve every new model.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
-        f"<th scope=col>promotions</th><th scope=col>mean {escape(found.metric_title)}</th>"
+        "<th scope=col>kept</th>"
+        f"<th scope=col>promotions</th><th scope=col>{escape(found.metric_title)}</th>"
         "<th scope=col>vs. always (95&nbsp;%&nbsp;CI)</th>"
-        "<th scope=col>worst batch</th><th scope=col>cost</th></tr>"
+        f"<th scope=col>worst batch</th><th scope=col>cost</th>{saved}</tr>"
         f"</thead><tbody>{rows}</tbody></table></div>",
     )
+
+
+def _kept(point: Point) -> str:
+    """The share of the gain, with its interval where it has one."""
+    if point.kept is None:
+        return "–"
+    if point.interval is None:
+        return share(point.kept)
+    low, high = point.interval
+    return f"{share(point.kept)} <small>({share(low)} to {share(high)})</small>"
+
+
+def _saved(point: Point) -> str:
+    return "" if point.saved_usd is None else f"<td>{dollars(point.saved_usd)}</td>"
 
 
 def _difference(arm: ArmResult) -> str:

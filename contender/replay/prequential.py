@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contender.pipeline.config import PipelineConfig
-from contender.registry.candidate import Candidate, answers
-from contender.stats.metrics import Metric, prepared
+from contender.registry.candidate import Answers, Candidate, answers
+from contender.stats.metrics import METRICS, REGRESSION, Metric, prepared
 from contender.table import BLOCK, Table
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,14 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class BatchScore:
+    """A model on a batch: by the pipeline's metric, and by the loss of `proper_loss`, which is always defined."""
+
+    metric: Scored
+    loss: Scored
+
+
+@dataclass(frozen=True)
 class Difference:
     """A mean metric minus another's, with its 95 % interval; None where it cannot be estimated."""
 
@@ -40,9 +49,33 @@ class Difference:
     high: float | None
 
 
+def proper_loss(task: str) -> Metric:
+    """The loss that policies are compared by: log loss for classes, absolute error for a regression.
+
+    A mean of row losses, so that it is defined for every batch and adds up over batches; a ranking metric does neither.
+
+    Examples
+    --------
+    >>> proper_loss("binary").title, proper_loss("regression").title
+    ('log loss', 'mean absolute error')
+    """
+    return METRICS["mae" if task == REGRESSION else "log_loss"]
+
+
 def score(config: PipelineConfig, metric: Metric, table: Table, model: Candidate, *, seed: int) -> Scored:
     """A model's metric on rows with `_block`. Two models are resampled alike with one seed: their replicates pair."""
+    return _scored(metric, answers(config, table, [model]), table, seed=seed)
+
+
+def score_batch(config: PipelineConfig, metric: Metric, table: Table, model: Candidate, *, seed: int) -> BatchScore:
+    """A model's metric and loss on rows with `_block`, on the same resamples of these."""
     answered = answers(config, table, [model])
+    by_metric = _scored(metric, answered, table, seed=seed)
+    loss = proper_loss(config.task)
+    return BatchScore(by_metric, by_metric if metric is loss else _scored(loss, answered, table, seed=seed))
+
+
+def _scored(metric: Metric, answered: Answers, table: Table, *, seed: int) -> Scored:
     value = metric.score(answered.truth, answered.predictions[0], positive=answered.positive)
     _, group = np.unique(table[BLOCK].astype(str), return_inverse=True)
     groups = int(group.max()) + 1
@@ -98,6 +131,35 @@ def mean_difference(
         )
     half = NormalDist().inv_cdf(0.5 + confidence / 2.0) * float(np.sqrt(variance))
     return Difference(value, value - half, value + half)
+
+
+def ratio_interval(ours: Difference, whole: Difference, rest: Difference) -> tuple[float, float] | None:
+    """The interval of `ours / whole` (Fieller [1]_), of the same confidence as the differences'; None where the whole
+    may be zero, so that the ratio may be anything.
+
+    Parameters
+    ----------
+    rest : whole minus ours; its variance tells how the two vary together.
+
+    References
+    ----------
+    .. [1] Fieller (1954), "Some problems in interval estimation", J. Royal Statistical Society B 16(2), 175-185.
+
+    Examples
+    --------
+    >>> low, high = ratio_interval(Difference(3, 2, 4), Difference(6, 5, 7), Difference(3, 2, 4))
+    >>> round(low, 3), round(high, 3)
+    (0.354, 0.646)
+    """
+    squares = [(found.high - found.value) ** 2 for found in (ours, whole, rest) if found.high is not None]
+    if len(squares) < 3 or whole.value**2 <= squares[1]:
+        return None
+    own, of_whole, of_rest = squares
+    together = (own + of_whole - of_rest) / 2.0
+    curvature = whole.value**2 - of_whole
+    middle = (ours.value * whole.value - together) / curvature
+    spread = sqrt(max(0.0, middle**2 - (ours.value**2 - own) / curvature))
+    return middle - spread, middle + spread
 
 
 def _variance_of_whole(share: Floats, gaps: Floats) -> float:

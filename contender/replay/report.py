@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from contender.replay.arms import Kind
 from contender.replay.prequential import Difference
+from contender.replay.recommendation import Recommendation
+from contender.replay.trade_off import Point, TradeOff
 
 Verdict = Literal[
     "waiting", "quarantined", "first", "skipped", "promoted", "retained", "inconclusive", "failed", "replaced", "kept"
@@ -76,6 +78,7 @@ class ArmResult:
     replacements : changes of the serving model after the first: promotions, or replacements without comparison.
     mean, worst, worst_batch : the metric over the batches that every arm has a score for, weighted by rows.
     difference : to always-retraining; positive is a larger metric.
+    loss : the mean loss over the batches for which every arm has one, weighted by rows.
     training_seconds, cost_usd : of the retrains.
     """
 
@@ -88,6 +91,7 @@ class ArmResult:
     worst: float
     worst_batch: str
     difference: Difference | None
+    loss: float
     training_seconds: float
     cost_usd: float
 
@@ -120,10 +124,17 @@ class Replay:
     batches: tuple[BatchSeen, ...]
     arms: tuple[ArmResult, ...]
     distinct_trainings: int
+    trade_off: TradeOff
+    recommendation: Recommendation
 
     def arm(self, kind: Kind) -> ArmResult:
         """The first arm of a kind."""
         return next(arm for arm in self.arms if arm.kind == kind)
+
+    def point(self, arm: ArmResult) -> Point:
+        """An arm in the trade-off; a schedule is one of the calendars."""
+        same = [point for point in self.trade_off.points if point.name == arm.name]
+        return same[0] if same else self.trade_off.one("always")
 
     @property
     def headline(self) -> str:

@@ -33,6 +33,7 @@ PROMISED = {
     "live",
     "demo",
     "replay",
+    "tune",
     "mlflow",
     "tensorboard",
 }

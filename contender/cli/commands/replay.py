@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import time
 import webbrowser
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from contender.adapters.files.readers import read_batch
 from contender.adapters.user_code.metric import import_metric
-from contender.cli.console import console, errors, print_json
-from contender.cli.options import JsonOption, pipeline_config, project_root
-from contender.cli.uploads import read_local
-from contender.errors import BatchRejectedError
+from contender.cli.console import console, print_json
+from contender.cli.options import JsonOption, project_root
+from contender.cli.replays import (
+    ErrorPriceOption,
+    EveryOption,
+    HistoryArgument,
+    KeepOption,
+    ReplayedPipelineOption,
+    StartOption,
+    chosen_pipeline,
+    read_history,
+    run_replay,
+)
 from contender.pipeline.config import PipelineConfig, load_pipeline, overridden
-from contender.replay.arms import Arm, arms_of
-from contender.replay.history import History, cut_history
+from contender.replay.arms import arms_of
 from contender.replay.page import page
+from contender.replay.recommendation import KEEP, dollars, share
 from contender.replay.report import ArmResult, Replay
-from contender.replay.simulate import replay
+from contender.replay.results import replay_of
+from contender.replay.trade_off import Point
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,12 +39,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def replay_history(
-    history: Annotated[
-        Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns: the whole history.")
-    ],
-    pipeline: Annotated[
-        str, typer.Option("--pipeline", "-p", help="Name of the pipeline, or the path of a pipeline file.")
-    ],
+    history: HistoryArgument,
+    pipeline: ReplayedPipelineOption,
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,11 +49,14 @@ def replay_history(
             "'drift.alpha=0.01 promotion.min_effect=0.005'. Can be repeated.",
         ),
     ] = None,
-    every: Annotated[
-        str, typer.Option(help="Size of a batch: month, week, day, or a number of blocks.", show_default="month")
-    ] = "",
-    start: Annotated[int, typer.Option(help="Number of batches before the first training.")] = 1,
+    every: EveryOption = "",
+    start: StartOption = 1,
     schedule: Annotated[int, typer.Option(help="Fixed schedule to compare with: retrain every N batches.")] = 3,
+    error_price: ErrorPriceOption = None,
+    keep: KeepOption = KEEP,
+    hindsight: Annotated[
+        bool, typer.Option("--hindsight", help="Also find the best retrain times in hindsight.")
+    ] = False,
     as_json: JsonOption = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the replay page to this file.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -59,7 +64,7 @@ def replay_history(
     """Backtest a pipeline on its history: how often it would have retrained and promoted, and what that gained.
 
     Each batch is predicted by the model that served at that time, then goes through drift check, training and
-    comparison. Always, never and scheduled retraining run for comparison. Nothing is deployed.
+    comparison. Always and never retraining and calendars of every length are shown for comparison. Nothing is deployed.
 
     Example: contender replay history.parquet --pipeline flights --policy promotion.min_effect=0.005 --html replay.html
     """
@@ -67,7 +72,7 @@ def replay_history(
     others = [(name, other_policy(config, name)) for name in policy or ()]
     arms = arms_of(config, others=others, schedule=schedule, own_metric=import_metric)
     past = read_history(history, config, every)
-    found = run_replay(past, arms, start=start)
+    found = replay_of(run_replay(past, arms, start=start), error_usd=error_price, keep=keep, hindsight=hindsight)
     target = html or (project_root() / ".contender" / "replays" / f"{config.name}.html" if open_page else None)
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,37 +87,9 @@ def replay_history(
         webbrowser.open(target.resolve().as_uri())
 
 
-def chosen_pipeline(named: str) -> PipelineConfig:
-    """A pipeline by its name in pipelines/, or by its file's path."""
-    return load_pipeline(Path(named)) if named.endswith(".toml") else pipeline_config(named)
-
-
 def other_policy(config: PipelineConfig, written: str) -> PipelineConfig:
     """A policy of `--policy`: another pipeline file, or overrides of this one."""
     return load_pipeline(Path(written)) if written.endswith(".toml") else overridden(config, written.split())
-
-
-def read_history(path: Path, config: PipelineConfig, every: str) -> History:
-    """The file as batches; see `contender.replay.history.cut_history`."""
-    try:
-        parsed = read_batch(read_local(path), path.name, config)
-    except BatchRejectedError as error:
-        raise BatchRejectedError(f"{path}: {error}") from None
-    return cut_history(parsed, config, every)
-
-
-def run_replay(history: History, arms: Sequence[Arm], *, start: int) -> Replay:
-    """Replay with the real training, its progress on standard error."""
-    from contender.cli.replay_training import real_training  # noqa: PLC0415  scikit-learn takes a second to load
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} batches"))
-    with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
-        task = progress.add_task("replay", total=len(history.batches))
-
-        def report(done: int, _total: int, batch: str) -> None:
-            progress.update(task, completed=done, description=batch or "done")
-
-        return replay(history, arms, train=real_training(time.perf_counter), start=start, report=report)
 
 
 def print_replay(found: Replay) -> None:
@@ -128,10 +105,12 @@ def print_replay(found: Replay) -> None:
     console.print(_arms_table(found), soft_wrap=False)
     console.print()
     console.print(found.headline, markup=False)
+    console.print(found.recommendation.sentence, markup=False, style="bold")
     better = "higher" if found.greater_is_better else "lower"
     console.print(
         f"[dim]{found.metric_title}: {better} is better. {len(found.scored)} batches, each scored by the model that "
-        "served at its time. ±: 95 % CI. Cost: Fargate on demand (docs/cost.md), at least one minute a training.[/dim]"
+        "served at its time. ±: 95 % CI. Kept: share of what always retraining lowers the "
+        f"{found.trade_off.loss} by. Cost: Fargate on demand (docs/cost.md), at least one minute a training.[/dim]"
     )
 
 
@@ -148,22 +127,46 @@ def notes(found: Replay) -> list[str]:
 
 
 def _arms_table(found: Replay) -> Table:
-    """A line an arm; a policy's long name wraps, figures do not."""
+    """A line an arm, then the usual calendars and hindsight; a policy's long name wraps, figures do not.
+
+    With a price of an error the dollars saved take the place of the difference to always.
+    """
+    side_by_side, priced = found.trade_off, found.trade_off.error_usd is not None
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("policy", overflow="fold", min_width=11)
-    for heading in ("retrains", "promoted", f"mean {found.metric}", "vs. always", "worst", "cost"):
+    for heading in (
+        "retrains",
+        "kept",
+        "promoted",
+        f"mean {found.metric}",
+        "saved" if priced else "vs. always",
+        "cost",
+    ):
         table.add_column(heading, no_wrap=True, justify="right")
     for arm in found.arms:
-        table.add_row(
-            Text(arm.name, style="bold" if arm.kind == "policy" else ""),
-            str(arm.retrains),
-            str(arm.replacements) if arm.kind == "policy" else "no comparison",
-            f"{arm.mean:.4f}",
-            _difference(arm),
-            f"{arm.worst:.4f}",
-            f"${arm.cost_usd:.4f}",
-        )
+        point = found.point(arm)
+        promoted = str(arm.replacements) if arm.kind == "policy" else "–"
+        gain = dollars(point.saved_usd) if point.saved_usd is not None else _difference(arm)
+        cells = (str(arm.retrains), _kept(point), promoted, f"{arm.mean:.4f}", gain, dollars(arm.cost_usd))
+        table.add_row(Text(arm.name, style="bold" if arm.kind == "policy" else ""), *cells)
+    shown = {arm.name for arm in found.arms}
+    usual = [
+        point for point in side_by_side.of("calendar") if point.each in USUAL_CALENDARS and point.name not in shown
+    ]
+    best = [point for point in side_by_side.of("hindsight") if point.retrains <= found.arms[0].retrains][-1:]
+    for point in usual + best:
+        saved = "" if point.saved_usd is None else dollars(point.saved_usd)
+        cells = (str(point.retrains), _kept(point), "", "", saved, dollars(point.training_usd))
+        table.add_row(Text(point.name, style="dim"), *cells)
     return table
+
+
+USUAL_CALENDARS = (2, 3, 4, 6, 8, 12, 26, 52)
+"""Calendars that the terminal shows; the page and `--json` have all."""
+
+
+def _kept(point: Point) -> str:
+    return "–" if point.kept is None else share(point.kept)
 
 
 def _difference(arm: ArmResult) -> str:

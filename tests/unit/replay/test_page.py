@@ -8,11 +8,30 @@ import pytest
 
 from contender.replay.page import page
 from contender.replay.prequential import Difference
+from contender.replay.recommendation import Recommendation
 from contender.replay.report import ArmResult, BatchSeen, DriftSeen, Judged, Replay, Step
+from contender.replay.trade_off import Point, TradeOff
 from contender.reports.line_chart import Plot, spread, ticks
 from tests.html import read, stands_alone
 
 HOSTILE = '"><script>alert(1)</script><b onload=x>&amp;'
+
+
+LOSSES = {"contender": 0.42, "always": 0.4, "every 3": 0.46, "never": 0.5}
+
+
+def trade_off() -> TradeOff:
+    points = [
+        Point("contender", "policy", 2, 0.42, 0.8, 0.005, 40.0, interval=(0.6, 1.1)),
+        Point("always", "always", 4, 0.4, 1.0, 0.01, 50.0),
+        Point("never", "never", 0, 0.5, 0.0, 0.0, 0.0),
+        *(Point(f"every {k}", "calendar", 4 // k, 0.5 - 0.1 / k, 1 / k, 0.01 / k, 45.0 / k, each=k) for k in (2, 3, 4)),
+        *(
+            Point("best in hindsight", "hindsight", n, 0.4, kept, 0.0, 1.0, after=tuple(f"b{i}" for i in range(n)))
+            for n, kept in enumerate((0.0, 0.7, 1.05, 1.05))
+        ),
+    ]
+    return TradeOff("log loss", 400, Difference(0.1, 0.05, 0.15), tuple(points), 1.25)
 
 
 def arm(name: str, kind: str, scores: list[float | None], *, verdicts: list[str]) -> ArmResult:
@@ -24,7 +43,8 @@ def arm(name: str, kind: str, scores: list[float | None], *, verdicts: list[str]
             Step(i, verdict, f"because of {i}", score, "b0", verdict != "skipped", 5.0, drift, judged)  # type: ignore[arg-type]
         )
     difference = None if kind == "always" else Difference(-0.01, -0.02, 0.0)
-    return ArmResult(name, kind, tuple(steps), 2, 1, 0.85, 0.8, "b1", difference, 10.0, 0.005)  # type: ignore[arg-type]
+    loss = LOSSES["contender" if kind == "policy" else name]
+    return ArmResult(name, kind, tuple(steps), 2, 1, 0.85, 0.8, "b1", difference, loss, 10.0, 0.005)  # type: ignore[arg-type]
 
 
 def example(name: str = "contender", batch: str = "b", **changes: object) -> Replay:
@@ -47,6 +67,8 @@ def example(name: str = "contender", batch: str = "b", **changes: object) -> Rep
             arm("never", "never", [None, 0.8, 0.7, 0.7, 0.7], verdicts=["first", *["kept"] * 4]),
         ),
         distinct_trainings=5,
+        trade_off=replace(trade_off(), points=(replace(trade_off().points[0], name=name), *trade_off().points[1:])),
+        recommendation=Recommendation(name, f"Recommended: policy {name}."),
     )
     return replace(found, **changes)  # type: ignore[arg-type]
 
@@ -60,7 +82,7 @@ def test_every_picture_is_named_and_described_by_something_that_is_there_once() 
     found = read(page(example()))
     assert len(found.ids) == len(set(found.ids))
     assert set(found.described) == set(found.ids)
-    assert len(found.ids) >= 2 * (2 + 4 * 2 + 2)
+    assert len(found.ids) >= 2 * (2 + 4 * 2 + 2 + 2)
 
 
 def test_the_page_says_what_happened_in_words_and_with_every_reason() -> None:

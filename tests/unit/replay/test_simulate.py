@@ -25,7 +25,8 @@ from contender.replay.arms import Arm, Trained, arms_of
 from contender.replay.history import History, HistoryBatch
 from contender.replay.moment import training_part
 from contender.replay.report import Replay
-from contender.replay.simulate import replay
+from contender.replay.results import replay_of
+from contender.replay.simulate import simulate
 from contender.table import BLOCK, ORDER, Table
 from contender.training.cost import fargate_usd
 
@@ -110,7 +111,8 @@ SHIFT = (0.0, 0.0, 0.0, 4.0, 4.0, 4.0)
 def run(history: History, train: Levels | None = None, config: PipelineConfig = CONFIG, **changes: Any) -> Replay:
     others = changes.pop("others", ())
     schedule = changes.pop("schedule", 3)
-    return replay(history, arms_of(config, others=others, schedule=schedule), train=train or Levels(), **changes)
+    arms = arms_of(config, others=others, schedule=schedule)
+    return replay_of(simulate(history, arms, train=train or Levels(), **changes))
 
 
 def verdicts(found: Replay, name: str) -> list[str]:

@@ -1,0 +1,67 @@
+"""Changes keys of a pipeline file and leaves everything else, comments and order, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AbstractTable
+
+from contender.errors import ConflictError, PipelineFileError
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def with_keys(text: str, changes: Mapping[str, Any]) -> str:
+    """The text of a pipeline file with keys (`section.key`) set.
+
+    Raises
+    ------
+    PipelineFileError
+        When a section is no table.
+
+    Examples
+    --------
+    >>> print(with_keys('name = "p"  # mine\\n\\n[drift]\\nalpha = 0.01  # strict\\n', {"drift.alpha": 0.05}), end="")
+    name = "p"  # mine
+    <BLANKLINE>
+    [drift]
+    alpha = 0.05  # strict
+    """
+    mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""  # as some editors write
+    document = tomlkit.parse(text.removeprefix(mark))
+    for name, value in changes.items():
+        *sections, last = name.split(".")
+        table: Any = document
+        for section in sections:
+            if section not in table:
+                table[section] = tomlkit.table()
+            table = table[section]
+            if not isinstance(table, AbstractTable | tomlkit.TOMLDocument):
+                raise PipelineFileError(f"unknown key {name}; {section} is no table")
+        table[last] = value
+    return mark + tomlkit.dumps(document)
+
+
+def read_text(path: Path) -> str:
+    """The file's text with its own line endings."""
+    return path.read_bytes().decode("utf-8")
+
+
+def replace_text(path: Path, *, before: str, after: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    ConflictError
+        When it no longer holds what was read.
+    """
+    if read_text(path) != before:
+        raise ConflictError(f"{path} was changed meanwhile; nothing was written")
+    with NamedTemporaryFile("wb", dir=path.parent, prefix=path.name, delete=False) as file:
+        file.write(after.encode("utf-8"))
+    Path(file.name).chmod(path.stat().st_mode)
+    Path(file.name).replace(path)
