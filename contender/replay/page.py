@@ -39,7 +39,8 @@ def _header(found: Replay) -> str:
     return pages.header(
         f"Replay of <b>{escape(found.pipeline)}</b> · {escape(span)}",
         found.headline,
-        f'{described}<p class="lead">{escape(found.recommendation.sentence)}</p><p class="lead">{escape(_lead(found))}</p>'
+        f'{described}<p class="lead">{escape(found.recommendation.sentence)}</p>'
+        f'<p class="lead">{escape(_lead(found))}</p>'
         f'<p class="facts">{rows:,} rows in {len(used)} batches. First champion trained with '
         f"{escape(found.batches[found.first].name)}. {len(found.scored)} batches scored, each with the model "
         "that served when it arrived.</p>",

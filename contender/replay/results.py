@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import isfinite
 
 import numpy as np
 
@@ -46,8 +47,10 @@ def replay_of(
     Raises
     ------
     InvalidInputError
-        When no batch is scored in every arm.
+        When no batch is scored in every arm, or the price is negative or not finite.
     """
+    if error_usd is not None and not (isfinite(error_usd) and error_usd >= 0.0):
+        raise InvalidInputError(f"the price of an error must be finite and not negative, but got {error_usd}")
     history, runners, base = found.history, found.runners, found.runners[0].arm.config
     within = range(len(history.batches)) if within is None else within
     scored = [position for position in within if _in_every_arm(runners, position)]

@@ -81,6 +81,19 @@ def test_json_is_one_document_with_every_step_of_every_policy(history: Path, con
     assert arms["contender"]["mean"] > arms["never"]["mean"]
 
 
+def test_the_table_tells_what_each_policy_keeps_and_a_sentence_recommends_one(
+    history: Path, contender: Contender
+) -> None:
+    ended = contender("replay", str(history), "-p", "sales", "--every", "15", "--hindsight")
+    for heading in ("kept", "vs. always", "every 2", "best in hindsight"):
+        assert heading in ended.out
+    assert "\nRecommended: " in ended.out
+    assert "saved" not in ended.out
+    priced = contender("replay", str(history), "-p", "sales", "--every", "15", "--error-price", "2.5")
+    assert "saved" in priced.out
+    assert ", saves $" in priced.out
+
+
 def test_a_pipeline_file_may_be_given_by_its_path_and_a_policy_too(
     history: Path, contender: Contender, project: Path
 ) -> None:
@@ -104,6 +117,7 @@ def test_a_pipeline_file_may_be_given_by_its_path_and_a_policy_too(
         (["--start", "9"], "start must be from 1 to 4"),
         (["--schedule", "0"], "schedule must be at least 1 batch, but got 0"),
         (["--policy", "missing.toml"], "missing.toml: no such file"),
+        (["--error-price", "inf"], "the price of an error must be finite and not negative, but got inf"),
     ],
 )
 def test_what_cannot_be_replayed_is_one_line_that_says_what_to_do(

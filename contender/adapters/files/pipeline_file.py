@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 import tomlkit
-from tomlkit.items import AbstractTable
+from tomlkit.items import AbstractTable, AoT, Table
 
 from contender.errors import ConflictError, PipelineFileError
 
@@ -42,8 +42,17 @@ def with_keys(text: str, changes: Mapping[str, Any]) -> str:
             table = table[section]
             if not isinstance(table, AbstractTable | tomlkit.TOMLDocument):
                 raise PipelineFileError(f"unknown key {name}; {section} is no table")
-        table[last] = value
+        _set(table, last, value)
     return mark + tomlkit.dumps(document)
+
+
+def _set(table: Any, name: str, value: Any) -> None:
+    """Set a key; a new one goes below the last one, since the comment that may follow belongs to the next table."""
+    before = [key for key, item in table.value.body if key is not None and not isinstance(item, AbstractTable | AoT)]
+    if name in table or not before or not isinstance(table, Table):
+        table[name] = value
+    else:
+        table.value._insert_after(before[-1], name, value)
 
 
 def read_text(path: Path) -> str:

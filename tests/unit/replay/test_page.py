@@ -94,6 +94,30 @@ def test_the_page_says_what_happened_in_words_and_with_every_reason() -> None:
     assert "y is missing" in found.text
 
 
+def test_kept_is_shown_for_every_policy_calendar_and_number_of_retrains() -> None:
+    found = read(page(example()))
+    assert "Recommended: policy contender." in found.text
+    assert "80 % (60 % to 110 %)" in " ".join(found.text.split())
+    assert "0.5 − 0.4 = 0.1, 95 % CI 0.05 to 0.15" in found.text
+    for name in ("every 2", "every 3", "every 4", "b0, b1, b2"):
+        assert name in found.text
+    assert "contender: 2 retrains, 80 % kept" in found.text
+    assert "best in hindsight: 2 retrains, 105 % kept, after b0, b1" in found.text
+
+
+def test_dollars_are_shown_where_an_error_has_a_price() -> None:
+    assert "$40" in read(page(example())).text
+    free = replace(trade_off(), error_usd=None, points=tuple(replace(p, saved_usd=None) for p in trade_off().points))
+    assert "saved" not in read(page(example(trade_off=free))).text
+
+
+def test_where_retraining_gains_nothing_there_is_no_chart_of_it() -> None:
+    nothing = replace(trade_off(), points=tuple(replace(p, kept=None, interval=None) for p in trade_off().points))
+    text = page(example(trade_off=nothing))
+    assert "All calendars" in text
+    assert "Kept (%) against retrains" not in text
+
+
 def test_verdicts_are_told_apart_by_shape_and_by_word() -> None:
     text = page(example())
     for word in ("first champion", "skipped", "promoted", "champion kept", "inconclusive"):
