@@ -90,7 +90,7 @@ def _label(plot: Plot, name: str, style: str, point: Point) -> str:
     """A policy's name beside its mark: on the side where there is room."""
     right = point.retrains < 0.7 * (len(plot.names) - 1)
     x = plot.x(point.retrains) + (12 if right else -12)
-    y = plot.y(point.kept or 0.0) + 18
+    y = plot.y(point.kept or 0.0) + (-10 if point.kind == "always" else 18)
     anchor = "start" if right else "end"
     return f'<text class="label {style}" x="{number(x)}" y="{number(y)}" text-anchor="{anchor}">{escape(name)}</text>'
 

@@ -99,9 +99,11 @@ def dollars(usd: float) -> str:
 
     Examples
     --------
-    >>> dollars(0.0412), dollars(3.4), dollars(1234.5), dollars(-12.0)
-    ('$0.041', '$3.40', '$1,234', '−$12')
+    >>> dollars(0.0412), dollars(3.4), dollars(1234.5), dollars(-12.0), dollars(-0.0001)
+    ('$0.041', '$3.40', '$1,234', '−$12', '$0')
     """
     size = abs(usd)
+    if not round(size, 3):
+        return "$0"
     text = f"{size:,.3f}" if size < 1.0 else f"{size:,.2f}" if size < 10.0 else f"{size:,.0f}"
-    return f"{'−' if usd < 0 and text.strip('0.,') else ''}${text}"
+    return f"{'−' if usd < 0 else ''}${text}"

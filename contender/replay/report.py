@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from contender.formatting import minus
 from contender.replay.arms import Kind
 from contender.replay.prequential import Difference
-from contender.replay.recommendation import Recommendation
+from contender.replay.recommendation import Recommendation, share
 from contender.replay.trade_off import Point, TradeOff
 
 Verdict = Literal[
@@ -138,19 +139,17 @@ class Replay:
 
     @property
     def headline(self) -> str:
-        """The pipeline's own policy against always retraining, in one sentence."""
+        """What the pipeline's own policy keeps of the gain from always retraining, in one sentence."""
         ours, always = self.arms[0], self.arm("always")
         gap = ours.difference.value if ours.difference is not None else 0.0
-        sign = f"{gap:+.4f}".replace("-", "−") if round(gap, 4) else "0"
+        sign = minus(f"{gap:+.4f}") if round(gap, 4) else "0"
+        kept = self.trade_off.one("policy").kept
+        keeps = "" if kept is None else f" keeps {share(kept)} of the gain from always retraining,"
         return (
-            f"Contender: {_retrains(ours.retrains)} vs. {always.retrains} for always retraining; "
+            f"Contender{keeps or ':'} {'with ' if keeps else ''}{ours.retrains} of {always.retrains} retrains; "
             f"{self.metric_title} {ours.mean:.4f} vs. {always.mean:.4f} ({sign})."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"headline": self.headline, **asdict(self)}
-
-
-def _retrains(number: int) -> str:
-    return f"{number} retrain{'' if number == 1 else 's'}"

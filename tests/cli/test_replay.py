@@ -62,7 +62,7 @@ def test_the_table_tells_each_policy_and_the_page_is_written(
     assert ended.code == 0, ended.err
     for name in ("contender", "always", "every 3", "never"):
         assert name in ended.out
-    assert " for always retraining; " in ended.out
+    assert " of the gain from always retraining, with " in " ".join(ended.out.split())
     assert (project / "out" / "replay.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

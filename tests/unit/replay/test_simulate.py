@@ -348,9 +348,11 @@ def test_the_headline_says_it_in_words() -> None:
     ours, always = found.arms[0], found.arm("always")
     assert ours.difference is not None
     gap = f"{ours.difference.value:+.4f}".replace("-", "−")
+    kept = found.trade_off.one("policy").kept
+    assert kept is not None
     assert found.headline == (
-        f"Contender: 0 retrains vs. 5 for always retraining; mean absolute error {ours.mean:.4f} vs. {always.mean:.4f} "
-        f"({gap})."
+        f"Contender keeps {kept:.0%} of the gain from always retraining, with 0 of 5 retrains; mean absolute error "
+        f"{ours.mean:.4f} vs. {always.mean:.4f} ({gap}).".replace("% of", " % of")
     )
 
 
