@@ -96,7 +96,7 @@ def comparison(*, skill: float, rows: int = 3000) -> tuple[dict[str, Any], dict[
         blocks=np.arange(rows) // 100,
         slices={"carrier": np.array(["A", "B", HOSTILE])[random.integers(0, 3, rows)]},
         baseline_predictions=np.tile([0.7, 0.3], (rows, 1)),
-        policy=PromotionPolicy(n_resamples=200),
+        policy=PromotionPolicy(rule="proven", n_resamples=200),
         champion_facts=ModelFacts(MIB, 1.0, {"auc": 0.9}),
         challenger_facts=ModelFacts(2 * MIB, 1.2, {"auc": 0.95}),
     )

@@ -85,17 +85,22 @@ def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
         if found[name] is not None:
             fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
     if found["difference"] is not None:
-        improvement = difference(found["difference"], found["low"], found["high"], confidence=found["confidence"])
-        fields["improvement"] = f"{improvement}; minimum {_number(found['min_effect'])}"
+        fields["improvement"] = f"{_improvement(found)}; minimum {_number(found['min_effect'])}"
     fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
     if found["rows_needed"]:
         fields["rows"] += f"; about {found['rows_needed']:,} rows would settle it"
-    if "spending" in found:
+    if found.get("spending"):
         fields["sequence"] = found["spending"]["reason"]
     for name, title in GUARDS.items():
         if name in found:  # runs from before a guard existed say nothing of it
             fields[title] = f"{found[name]['status']}: {found[name]['reason']}"
     return fields
+
+
+def _improvement(found: Mapping[str, Any]) -> str:
+    if found["low"] is None:  # one block has no interval
+        return _number(found["difference"])
+    return difference(found["difference"], found["low"], found["high"], confidence=found["confidence"])
 
 
 def _watch_fields(found: Mapping[str, Any]) -> dict[str, str]:

@@ -1,85 +1,30 @@
-"""Compares challenger and champion on the same rows: paired, resampled by blocks, guarded; the verdict."""
+"""Compares challenger and champion on the same rows: paired, resampled by blocks, guarded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from contender.comparison import wording
-from contender.comparison.alpha_spending import NOTHING_EARLIER, SMALLEST_LEVEL, Earlier, Spending, spend
-from contender.comparison.guards.baseline import BeatsBaseline, beats_baseline
+from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier, spend
+from contender.comparison.duel import Duel, concluded
+from contender.comparison.guards.baseline import beats_baseline
+from contender.comparison.guards.best_champion import BestChampion, no_worse_than_best_champion
 from contender.comparison.guards.calibration import Calibrated, calibrated
-from contender.comparison.guards.enough_data import EnoughData, enough_data
+from contender.comparison.guards.enough_data import enough_data
 from contender.comparison.guards.outcome import Guards
-from contender.comparison.guards.overfitting import OverfitGap, overfit_gap
-from contender.comparison.guards.resources import Latency, ModelSize, latency, model_size
+from contender.comparison.guards.overfitting import overfit_gap
+from contender.comparison.guards.resources import latency, model_size
 from contender.comparison.guards.slices import SlicesNoWorse, slices_no_worse
-from contender.comparison.sample_size import rows_needed
+from contender.comparison.outcome import Comparison
 from contender.errors import InvalidInputError
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.registry.candidate import ModelFacts
-from contender.stats.metrics import Floats, Metric, metric_for, prepared, task_of
-from contender.stats.resampling import Holdout, Interval, resample
-
-Verdict = Literal["wins", "loses", "inconclusive"]
+from contender.stats.metrics import FALLBACK_METRICS, METRICS, Floats, Metric, metric_for, prepared, task_of
+from contender.stats.resampling import Holdout, resample
 
 NO_FACTS = ModelFacts()
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found. A positive `difference` means that the challenger is better.
-
-    Attributes
-    ----------
-    verdict : "wins", "loses" or "inconclusive".
-    reason : one or two sentences with the figures.
-    metric, metric_title : its name in policies, and in sentences.
-    against : "champion", or "baseline" where there was no champion yet.
-    champion, challenger, baseline : the metric of each on these rows, None where undefined or not given.
-    difference, low, high, standard_error : the paired improvement and its interval, None where undefined.
-    confidence : of that interval, two-sided: 1 - 2 * spending.level.
-    spending : the comparison's place in the sequence, and the level that it may spend.
-    min_effect : the minimum improvement, in the metric's units.
-    rows_needed, blocks_needed : of an inconclusive comparison, see `contender.comparison.sample_size.rows_needed`.
-    enough_data, … : the evidence of each guard.
-    """
-
-    verdict: Verdict
-    reason: str
-    metric: str
-    metric_title: str
-    greater_is_better: bool
-    against: Literal["champion", "baseline"]
-    champion: float | None
-    challenger: float | None
-    baseline: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    standard_error: float | None
-    confidence: float
-    spending: Spending
-    min_effect: float
-    rows: int
-    blocks: int
-    rows_needed: int | None
-    blocks_needed: int | None
-    enough_data: EnoughData
-    beats_baseline: BeatsBaseline
-    slices_no_worse: SlicesNoWorse
-    calibrated: Calibrated
-    overfit_gap: OverfitGap
-    model_size: ModelSize
-    latency: Latency
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
 
 
 def compare(
@@ -90,6 +35,7 @@ def compare(
     blocks: ArrayLike | None = None,
     slices: Mapping[str, ArrayLike] | None = None,
     baseline_predictions: ArrayLike | None = None,
+    past_champions: Mapping[str, ArrayLike] | None = None,
     policy: PromotionPolicy | None = None,
     metric: Metric | None = None,
     positive: int = 1,
@@ -100,9 +46,10 @@ def compare(
 ) -> Comparison:
     """Judge a challenger against the champion on the same rows, newer than what either was trained on.
 
-    The improvement is bootstrapped over whole blocks [1]_, both models on the same replicates. Its interval
-    is `difference` ± t(blocks − 1) × standard error × sqrt(B / (B − 1)) [2]_, lengthened where the blocks are skewed
-    (`contender.stats.resampling.reach`), at the level that is this comparison's share of the sequence's rate
+    The policy's rule decides (`contender.comparison.rules`), then the guards. The improvement is bootstrapped over
+    whole blocks [1]_, both models on the same replicates. Its interval is `difference` ± t(blocks − 1) × standard error
+    × sqrt(B / (B − 1)) [2]_, lengthened where the blocks are skewed (`contender.stats.resampling.reach`). Its level is
+    95 %, and under the rule `proven` this comparison's share of the sequence's rate
     (`contender.comparison.alpha_spending.spend`). Percentile intervals are not used: with 5 to 14 blocks they promoted
     an equal challenger in up to 4.7 % of simulated comparisons where 2.5 % were allowed. With five blocks the chosen
     interval is 1.6 times as wide as the normal one: that is what few blocks cost.
@@ -114,6 +61,8 @@ def compare(
         class probabilities in the order of the class indices. The baseline is a naive predictor, see
         `contender.comparison.baseline.naive_predictions`.
     blocks : (n,) labels of rows that are not independent (a day, a user). None: every row is its own block.
+    past_champions : the predictions (n, k) of the best earlier champions, by version; the challenger must not be
+        behind the best of them by more than the margin.
     slices : column name to (n,) labels; the challenger must not be worse within any level.
     policy : thresholds; `policy.metric` names the metric unless `metric` gives a user's own.
     positive : for two classes, the index of the positive one.
@@ -148,24 +97,38 @@ def compare(
     baseline = None
     if baseline_predictions is not None:
         baseline = _like(champion, y, baseline_predictions, "baseline_predictions", positive)
-    metric = _metric(champion, policy, metric)
+    chosen = _metric(champion, policy, metric)
     holdout = Holdout(truth, resample(blocks, len(truth), n_resamples=policy.n_resamples, seed=seed))
+    metric = _decisive(chosen, holdout, champion, policy)
     unit = _effect_unit(metric, holdout.score(metric, champion))
-    margin = policy.slice_margin * unit
-    return _concluded(
-        _Duel(holdout, metric, policy, spend(policy.false_promotion_rate, earlier), "champion", champion, challenger),
+    margin = policy.margin * unit
+    earlier_champions = {
+        version: _like(champion, y, predictions, f"past_champions[{version!r}]", positive)
+        for version, predictions in (past_champions or {}).items()
+    }
+    duel = Duel(
+        holdout,
+        metric,
+        policy,
+        "champion",
+        champion,
+        challenger,
+        chosen=None if metric is chosen else chosen,
+        spending=spend(policy.false_promotion_rate, earlier) if policy.asks_for_proof else None,
         min_effect=policy.min_effect * unit,
-        guards=Guards(
-            enough_data(len(truth), holdout.blocks, policy),
-            beats_baseline(holdout, metric, challenger, baseline, policy),
-            slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=margin),
-            calibrated(holdout, champion, challenger, policy),
-            overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
-            model_size(challenger_facts, champion_facts, policy),
-            latency(challenger_facts, champion_facts, policy),
-        ),
-        baseline=None if baseline is None else holdout.score(metric, baseline),
+        margin=margin,
     )
+    guards = Guards(
+        enough_data(len(truth), holdout.blocks, policy),
+        beats_baseline(holdout, metric, challenger, baseline, policy),
+        no_worse_than_best_champion(holdout, metric, challenger, earlier_champions, margin=margin),
+        slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=policy.slice_margin * unit),
+        calibrated(holdout, champion, challenger, policy),
+        overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
+        model_size(challenger_facts, champion_facts, policy),
+        latency(challenger_facts, champion_facts, policy),
+    )
+    return concluded(duel, guards, baseline)
 
 
 def first_champion(
@@ -181,7 +144,10 @@ def first_champion(
     challenger_facts: ModelFacts = NO_FACTS,
     seed: int = 0,
 ) -> Comparison:
-    """Judge a pipeline's first model: it wins when it is shown to beat the naive baseline, by any margin.
+    """Judge a pipeline's first model.
+
+    It wins unless it is shown to be worse than the naive baseline, and is provisional until it is shown to be better;
+    under the rule `proven` it wins when it is shown to be better, by any margin.
 
     Arguments, errors and method as for `compare`.
 
@@ -196,104 +162,45 @@ def first_champion(
     policy = policy or PromotionPolicy()
     truth, challenger = prepared(y, challenger_predictions, positive=positive)
     baseline = _like(challenger, y, baseline_predictions, "baseline_predictions", positive)
-    metric = _metric(challenger, policy, metric)
+    chosen = _metric(challenger, policy, metric)
     holdout = Holdout(truth, resample(blocks, len(truth), n_resamples=policy.n_resamples, seed=seed))
-    return _concluded(
-        _Duel(holdout, metric, policy, spend(policy.false_promotion_rate, earlier), "baseline", baseline, challenger),
-        min_effect=0.0,
-        guards=Guards(
-            enough_data(len(truth), holdout.blocks, policy),
-            beats_baseline(holdout, metric, challenger, baseline, policy),
-            SlicesNoWorse("not judged", "There is no champion to compare with.", policy.slice_margin),
-            Calibrated("not judged", "There is no champion to compare with."),
-            overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
-            model_size(challenger_facts, None, policy),
-            latency(challenger_facts, None, policy),
-        ),
-        baseline=holdout.score(metric, baseline),
+    metric = _decisive(chosen, holdout, challenger, policy)
+    duel = Duel(
+        holdout,
+        metric,
+        policy,
+        "baseline",
+        baseline,
+        challenger,
+        chosen=None if metric is chosen else chosen,
+        spending=spend(policy.false_promotion_rate, earlier) if policy.asks_for_proof else None,
     )
-
-
-@dataclass(frozen=True)
-class _Duel:
-    """Two models' predictions on one holdout, and the policy that judges them."""
-
-    holdout: Holdout
-    metric: Metric
-    policy: PromotionPolicy
-    spending: Spending
-    against: Literal["champion", "baseline"]
-    opponent: Floats
-    challenger: Floats
-
-    @property
-    def level(self) -> float:
-        return max(self.spending.level, SMALLEST_LEVEL)
-
-    def improvement(self) -> Interval | str:
-        return self.holdout.improvement(self.metric, self.opponent, self.challenger, level=self.level)
-
-
-def _concluded(duel: _Duel, *, min_effect: float, guards: Guards, baseline: float | None) -> Comparison:
-    """The verdict of the interval, then of the guards."""
-    holdout, interval = duel.holdout, duel.improvement()
-    theirs, mine = (holdout.score(duel.metric, each) for each in (duel.opponent, duel.challenger))
-    verdict: Verdict = "inconclusive"
-    needed: tuple[int, int] | None = None
-    if guards.enough_data.status != "passed":
-        reason = wording.too_little_data(guards.enough_data.reason)
-    elif isinstance(interval, str):
-        reason = wording.not_comparable(interval)
-    else:
-        verdict = _interval_verdict(interval, min_effect)
-        if verdict == "wins" and duel.spending.exhausted:
-            verdict = "inconclusive"
-        needed = rows_needed(holdout, interval, min_effect) if verdict == "inconclusive" else None
-        figures = wording.figures_of(duel.metric, mine, theirs, interval, holdout, against=duel.against)
-        reason = wording.verdict_sentence(verdict, figures, min_effect=min_effect, needed=needed)
-        reason += wording.place_in_sequence(duel.spending)
-        stopped = guards.first_to_stop()
-        if verdict == "wins" and stopped is not None:
-            name, guard = stopped
-            verdict = "loses" if guard.status == "failed" else "inconclusive"
-            reason = wording.stopped_by_guard(name, guard.status, guard.reason, figures, min_effect=min_effect)
-    known = interval if isinstance(interval, Interval) else None
-    return Comparison(
-        verdict=verdict,
-        reason=reason,
-        metric=duel.metric.name,
-        metric_title=duel.metric.title,
-        greater_is_better=duel.metric.greater_is_better,
-        against=duel.against,
-        champion=theirs if duel.against == "champion" else None,
-        challenger=mine,
-        baseline=baseline,
-        difference=known.difference if known else None,
-        low=known.low if known else None,
-        high=known.high if known else None,
-        standard_error=known.standard_error if known else None,
-        confidence=1.0 - 2.0 * duel.level,
-        spending=duel.spending,
-        min_effect=min_effect,
-        rows=len(holdout),
-        blocks=holdout.blocks,
-        rows_needed=needed[0] if needed else None,
-        blocks_needed=needed[1] if needed else None,
-        **vars(guards),
+    none_yet = "There is no champion to compare with."
+    guards = Guards(
+        enough_data(len(truth), holdout.blocks, policy),
+        # Under the other rules the verdict is this guard's.
+        beats_baseline(holdout, metric, challenger, baseline if policy.asks_for_proof else None, policy),
+        BestChampion("not judged", none_yet, 0.0),
+        SlicesNoWorse("not judged", none_yet, policy.slice_margin),
+        Calibrated("not judged", none_yet),
+        overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
+        model_size(challenger_facts, None, policy),
+        latency(challenger_facts, None, policy),
     )
-
-
-def _interval_verdict(interval: Interval, min_effect: float) -> Verdict:
-    """Wins above the minimum effect, loses where that is ruled out, else inconclusive."""
-    if interval.low > min_effect:
-        return "wins"
-    return "loses" if interval.high <= min_effect else "inconclusive"
+    return concluded(duel, guards, baseline)
 
 
 def _metric(predictions: Floats, policy: PromotionPolicy, metric: Metric | None) -> Metric:
     chosen = metric or metric_for(task_of(predictions), policy.metric)
     chosen.check_task(predictions)
     return chosen
+
+
+def _decisive(chosen: Metric, holdout: Holdout, predictions: Floats, policy: PromotionPolicy) -> Metric:
+    """The chosen metric; where it is undefined on these rows and no proof is asked for, the task's fallback."""
+    if policy.asks_for_proof or holdout.score(chosen, predictions) is not None:
+        return chosen
+    return METRICS[FALLBACK_METRICS[task_of(predictions)]]
 
 
 def _effect_unit(metric: Metric, champion: float | None) -> float:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier
-from contender.comparison.compare import Comparison, compare, first_champion
+from contender.comparison.compare import compare, first_champion
 from contender.comparison.judgements import Judgement
+from contender.comparison.outcome import Comparison
 from contender.data.datasets import DatasetManifest
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Answers, Candidate, Predict, _aligned, answers
@@ -81,7 +82,7 @@ def datasets_with_unseen_rows(
     return [found for found in (*own, *later) if found.order_to >= challenger["holdout"]["from_order"]]
 
 
-def judgement_of(challenger: Mapping[str, Any], run_id: str, verdict: str, rows: Table) -> Judgement:
+def judgement_of(challenger: Mapping[str, Any], run_id: str, found: Comparison, rows: Table) -> Judgement:
     """What is kept of a look at a challenger on rows as `unseen_rows` finds them.
 
     Parameters
@@ -89,12 +90,19 @@ def judgement_of(challenger: Mapping[str, Any], run_id: str, verdict: str, rows:
     challenger : its manifest.
     """
     through = float(rows[ORDER].max()) if len(rows) else challenger["holdout"]["through_order"]
-    return Judgement(challenger["version"], run_id, verdict, len(rows), through)
+    best = found.best_champion.version or ""
+    return Judgement(challenger["version"], run_id, found.verdict, len(rows), through, best)
 
 
-def answers_of_both(config: PipelineConfig, table: Table, challenger: Candidate, champion: Candidate | None) -> Answers:
-    """The challenger's answers first, then the champion's if there is one."""
-    return answers(config, table, [challenger] if champion is None else [challenger, champion])
+def answers_of_all(
+    config: PipelineConfig,
+    table: Table,
+    challenger: Candidate,
+    champion: Candidate | None,
+    past: Sequence[Candidate] = (),
+) -> Answers:
+    """The challenger's answers first, then the champion's if there is one, then those of earlier champions."""
+    return answers(config, table, [challenger] if champion is None else [challenger, champion, *past])
 
 
 def side_by_side(answered: Answers) -> dict[str, Any]:
@@ -102,11 +110,11 @@ def side_by_side(answered: Answers) -> dict[str, Any]:
 
     Parameters
     ----------
-    answered : by `answers_of_both`.
+    answered : by `answers_of_all`.
     """
     drawn = [
         curves(answered.truth, predictions, labels=answered.classes or None, positive=answered.positive)
-        for predictions in answered.predictions
+        for predictions in answered.predictions[:2]
     ]
     return {
         "format": CURVES_FORMAT,
@@ -122,6 +130,7 @@ def judge(
     challenger: Candidate,
     champion: Candidate | None,
     *,
+    past: Sequence[Candidate] = (),
     answered: Answers | None = None,
     earlier: Earlier = NOTHING_EARLIER,
     metric: Metric | None = None,
@@ -134,12 +143,13 @@ def judge(
 
     Parameters
     ----------
-    answered : the models' answers, by `answers_of_both`, where they are at hand already.
+    past : the best of the earlier champions, as `contender.comparison.past_champions` finds them.
+    answered : the models' answers, by `answers_of_all`, where they are at hand already.
     earlier : what was compared before and has to be paid for, by
         `contender.comparison.alpha_spending.earlier_comparisons`.
     metric : the user's own that the policy names by its import path, from `contender.adapters.user_code.metric`.
     """
-    answered = answered or answers_of_both(config, table, challenger, champion)
+    answered = answered or answers_of_all(config, table, challenger, champion, past)
     truth, positive, challenger_answers = answered.truth, answered.positive, answered.predictions[0]
     constant = np.tile(challenger.manifest["baseline"]["prediction"], (len(table), 1))
     baseline = _aligned(constant, challenger.classes, answered.classes)
@@ -164,6 +174,10 @@ def judge(
         blocks=blocks,
         slices={name: table[name] for name in config.slices},
         baseline_predictions=baseline,
+        past_champions={
+            str(each.manifest["version"]): predictions
+            for each, predictions in zip(past, answered.predictions[2:], strict=True)
+        },
         policy=config.promotion,
         metric=metric,
         positive=positive,

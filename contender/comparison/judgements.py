@@ -10,19 +10,24 @@ from contender.data.datasets import DatasetManifest
 from contender.ports import Objects
 
 LOOK_AGAIN = 1.5
-"""Each look at a waiting challenger has this many times the rows of the last one. So the number of looks grows with the
-logarithm of the rows: the level of the k-th look falls as 1/k^2 while its rows grow as 1.5^k."""
+"""Under the rule `proven` each look at a waiting challenger has this many times the rows of the last one. So the number
+of looks grows with the logarithm of the rows: the level of the k-th look falls as 1/k^2 while its rows grow as 1.5^k.
+The other rules look with every new row."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One look at a challenger: in which run, on how many rows, and the largest order (time) among them."""
+    """One look at a challenger: in which run, on how many rows, and the largest order (time) among them.
+
+    `best_champion` is the earlier champion that did best on these rows; empty where there was none.
+    """
 
     version: str
     run_id: str
     verdict: str
     rows: int
     through_order: float
+    best_champion: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,22 @@ def last_of(judgements: Iterable[Judgement]) -> Judgement | None:
     return max(judgements, key=lambda each: (each.through_order, each.rows), default=None)
 
 
-def is_due(last: Judgement | None, newer_rows: float) -> bool:
+def is_due(last: Judgement | None, newer_rows: float, *, proof: bool) -> bool:
     """Whether a challenger is to be judged again, now that so many rows have come since it last was.
+
+    Parameters
+    ----------
+    proof : whether the policy asks for proof, so that looks cost something.
 
     Examples
     --------
     >>> last = Judgement("v2", "run-7", "inconclusive", rows=600, through_order=7.0)
-    >>> is_due(last, 299), is_due(last, 300)
-    (False, True)
+    >>> is_due(last, 299, proof=True), is_due(last, 300, proof=True), is_due(last, 299, proof=False)
+    (False, True, True)
     """
     if last is None or last.verdict != "inconclusive" or newer_rows <= 0:
         return False
-    return last.rows + newer_rows >= LOOK_AGAIN * last.rows
+    return not proof or last.rows + newer_rows >= LOOK_AGAIN * last.rows
 
 
 def rows_after(datasets: Iterable[DatasetManifest], order: float) -> float:
@@ -78,7 +87,12 @@ def _share_after(found: DatasetManifest, order: float) -> float:
 
 
 def due_version(
-    newest: str, champion: str, judgements: Sequence[Judgement], datasets: Iterable[DatasetManifest]
+    newest: str,
+    champion: str,
+    judgements: Sequence[Judgement],
+    datasets: Iterable[DatasetManifest],
+    *,
+    proof: bool,
 ) -> str:
     """The challenger to judge again; empty where none waits, or too few new rows have arrived.
 
@@ -89,11 +103,12 @@ def due_version(
     newest, champion : the pipeline's newest model version, and the one that serves.
     judgements : the newest version's.
     datasets : all of the pipeline's.
+    proof : as for `is_due`.
     """
     last = last_of(judgements)
     if newest == champion or last is None:
         return ""
-    return newest if is_due(last, rows_after(datasets, last.through_order)) else ""
+    return newest if is_due(last, rows_after(datasets, last.through_order), proof=proof) else ""
 
 
 def judged_again(challenger: str, before: Judgement, rows: int) -> str:

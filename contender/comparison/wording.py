@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from contender.comparison.alpha_spending import Spending
+from contender.comparison.rules import Verdict
 from contender.formatting import amount, difference, figure, lower_first, rounded_up
 from contender.pipeline.promotion_policy import GUARDS
 from contender.stats.metrics import Metric
@@ -14,31 +15,33 @@ OPPONENTS = {"champion": "the champion's ", "baseline": "the naive baseline's "}
 
 
 def scores(
-    metric: Metric, challenger: float | None, opponent: float | None, interval: Interval, *, whose: str = ""
+    metric: Metric, challenger: float | None, opponent: float | None, interval: Interval | None, *, whose: str = ""
 ) -> str:
     """Both models' metric and the improvement: 'AUC 0.8407 vs. 0.8424 (−0.002, 95 % CI −0.017 to 0.010)'.
 
     The improvement is positive where the challenger is better, also where less is better; it is named then.
     """
+    if interval is None:
+        return f"{metric.title} {figure(challenger)} vs. {whose}{figure(opponent)}"
     named = "" if metric.greater_is_better else "improvement "
     found = difference(interval.difference, interval.low, interval.high, confidence=1.0 - 2.0 * interval.level)
     return f"{metric.title} {figure(challenger)} vs. {whose}{figure(opponent)} ({named}{found})"
 
 
-def verdict_sentence(
-    verdict: Literal["wins", "loses", "inconclusive"],
+def proof_sentence(
+    verdict: Verdict,
     figures: str,
     *,
     min_effect: float,
     needed: tuple[int, int] | None,
 ) -> str:
-    """The verdict of the interval alone.
+    """The verdict of the interval alone, where improvement has to be shown.
 
     Examples
     --------
-    >>> verdict_sentence("loses", "AUC 0.80 vs. 0.83 (−0.03, 95 % CI −0.04 to −0.02)", min_effect=0.002, needed=None)
+    >>> proof_sentence("loses", "AUC 0.80 vs. 0.83 (−0.03, 95 % CI −0.04 to −0.02)", min_effect=0.002, needed=None)
     'The challenger loses: AUC 0.80 vs. 0.83 (−0.03, 95 % CI −0.04 to −0.02). An improvement of 0.002 is ruled out.'
-    >>> verdict_sentence("inconclusive", "AUC 0.8407 vs. 0.8424", min_effect=0.002, needed=(90123, 99))
+    >>> proof_sentence("inconclusive", "AUC 0.8407 vs. 0.8424", min_effect=0.002, needed=(90123, 99))
     'Inconclusive: AUC 0.8407 vs. 0.8424. About 91,000 rows in 99 blocks would settle a difference of this size.'
     """
     if verdict == "wins":
@@ -49,6 +52,60 @@ def verdict_sentence(
         return f"Inconclusive: {figures}. No number of rows would settle a difference of this size."
     enough = amount(*(rounded_up(number) for number in needed))
     return f"Inconclusive: {figures}. About {enough} would settle a difference of this size."
+
+
+def ahead_sentence(verdict: Verdict, figures: str, *, equal: bool) -> str:
+    """The verdict under the rule `ahead`.
+
+    Examples
+    --------
+    >>> ahead_sentence("inconclusive", "AUC 0.8407 vs. 0.8424", equal=False)
+    'Inconclusive: AUC 0.8407 vs. 0.8424. The champion is ahead; the challenger is not shown to be worse.'
+    """
+    if verdict == "wins":
+        return f"The challenger wins: {figures}."
+    if verdict == "inconclusive":
+        return f"Inconclusive: {figures}. The champion is ahead; the challenger is not shown to be worse."
+    return f"The challenger loses: {figures}. {'It is no better.' if equal else 'It is shown to be worse.'}"
+
+
+def not_worse_sentence(verdict: Verdict, figures: str, *, margin: float) -> str:
+    """The verdict under the rule `not-worse`.
+
+    Examples
+    --------
+    >>> not_worse_sentence("wins", "AUC 0.8407 vs. 0.8424", margin=0.01)
+    'The challenger wins: AUC 0.8407 vs. 0.8424. It is not worse by more than 0.01 (the margin).'
+    """
+    more = f"by more than {figure(margin)} (the margin)"
+    if verdict == "wins":
+        return f"The challenger wins: {figures}. It is not worse {more}."
+    if verdict == "inconclusive":
+        return f"Inconclusive: {figures}. It is worse {more} on these rows, which may be chance."
+    return f"The challenger loses: {figures}. It is shown to be worse {more}."
+
+
+def first_model_sentence(verdict: Verdict, figures: str, *, provisional: bool) -> str:
+    """The verdict on a pipeline's first model.
+
+    Examples
+    --------
+    >>> first_model_sentence("wins", "AUC 0.55 vs. the naive baseline's 0.5", provisional=True)[:60]
+    "The challenger wins provisionally: AUC 0.55 vs. the naive ba"
+    """
+    if verdict == "loses":
+        return f"The challenger loses: {figures}. It is shown to be worse than the naive baseline."
+    if provisional:
+        return (
+            f"The challenger wins provisionally: {figures}. It is not shown to be better than the naive baseline; "
+            "without it nothing would serve."
+        )
+    return f"The challenger wins: {figures}."
+
+
+def instead_of(chosen: Metric, metric: Metric) -> str:
+    """What decides where the chosen metric does not."""
+    return f" The {chosen.title} is undefined on these rows, so the {metric.title} decides."
 
 
 def _minimum(min_effect: float) -> str:
@@ -99,7 +156,7 @@ def figures_of(
     metric: Metric,
     challenger: float | None,
     opponent: float | None,
-    interval: Interval,
+    interval: Interval | None,
     holdout: Holdout,
     *,
     against: Literal["champion", "baseline"],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contender.comparison.alpha_spending import earlier_comparisons
 from contender.comparison.evaluate import judge, judgement_of, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
+from contender.comparison.past_champions import past_champions
 from contender.drift.batch_check import check_batch, observe
 from contender.drift.profiles.profile import Profile
 from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
+from contender.registry.candidate import Candidate
 from contender.replay.arms import Arm
 from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
 from contender.replay.prequential import BatchScore
@@ -36,6 +38,8 @@ class ArmRunner:
     drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
+    champions: dict[str, Candidate] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, BatchScore] = field(default_factory=dict)
 
@@ -102,7 +106,8 @@ class ArmRunner:
             for batch in moment.since(self.waiting)
             if last is not None and batch.table is not None
         )
-        return self._decide(moment, self.waiting, drift) if is_due(last, newer) else None
+        proof = self.arm.config.promotion.asks_for_proof
+        return self._decide(moment, self.waiting, drift) if is_due(last, newer, proof=proof) else None
 
     def _decide(self, moment: Moment, challenger: ArmModel, drift: DriftSeen | None) -> Step:
         """EvaluateChallenger, and the step that follows from its verdict."""
@@ -152,14 +157,21 @@ class ArmRunner:
             unseen,
             challenger.trained.candidate,
             champion,
+            past=self._past_champions(manifest),
             earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
             metric=self.arm.metric,
             seed=config.training.seed,
         )
         last = self._last_look(challenger)
         reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
-        self.looks.append(judgement_of(manifest, moment.batch.name, found.verdict, unseen))
+        self.looks.append(judgement_of(manifest, moment.batch.name, found, unseen))
         return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
+
+    def _past_champions(self, challenger: Mapping[str, Any]) -> Sequence[Candidate]:
+        """The best of the earlier champions."""
+        current = self.served[-1:]
+        without = (*current, str(challenger["version"]))
+        return [self.champions[version] for version in past_champions(self.served, self.looks, without=without)]
 
     def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
         """An arm without comparisons starts with the first champion of the pipeline's own policy."""
@@ -195,6 +207,9 @@ class ArmRunner:
     def _serve(self, model: ArmModel, moment: Moment) -> None:
         """Let a model serve, with the batches since its training on its own profile grid."""
         self.serving, self.answered = model, 0
+        version = str(model.trained.candidate.manifest["version"])
+        self.served.append(version)
+        self.champions[version] = model.trained.candidate
         grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
         self.earlier = [
             observe(self.arm.config, grid, batch.table, candidate)

@@ -15,6 +15,7 @@ from contender.stats.sums import matrix_product
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 ScoreRows: TypeAlias = Callable[[Floats, Floats, Floats], float | None]
+RowTerms: TypeAlias = Callable[[Floats, Floats], Floats]
 ScoreGroups: TypeAlias = Callable[[Floats, Floats, Integers, Floats], Floats]
 
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
@@ -30,13 +31,15 @@ class Metric:
     name, title : how policies name it, and how sentences do.
     tasks : the tasks it is defined for: "binary", "multiclass", "regression".
     greater_is_better : whether a larger value is a better model.
-    relative_effect : whether effect sizes are fractions of the champion's figure (errors in the target's own
-        units) rather than differences (figures between 0 and 1).
+    relative_effect : whether effect sizes are fractions of the champion's figure (losses) rather than differences
+        (shares, and areas between 0 and 1).
     rows : function of (y (n,), predictions (n, k), weights (n,)), giving the value, or None where it is
         undefined. For two classes it sees y as 0 and 1 and the positive class's probability in column 1.
     groups : optional fast form of the same, a function of (y, predictions, group (n,), counts (r, g)), giving
         (r,) values, where replicate i weighs every row of group j by counts[i, j]; NaN where undefined.
         Without it the row form is called once a replicate, so a user's own metric needs only `rows`.
+    terms : where the metric is a mean over rows, the function of (y, predictions) that gives the values (n, 1) of
+        which it is the mean; None of any other metric.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class Metric:
     relative_effect: bool
     rows: ScoreRows
     groups: ScoreGroups | None = None
+    terms: RowTerms | None = None
 
     def score(
         self, y: ArrayLike, predictions: ArrayLike, weights: ArrayLike | None = None, *, positive: int = 1
@@ -363,11 +367,23 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("auc", "AUC", (BINARY,), True, False, area_under_curve, area_under_curve_of_groups),
-        Metric("log_loss", "log loss", CLASSIFICATION, False, False, *_additive(_log_loss_terms, _mean)),
-        Metric("brier", "Brier score", CLASSIFICATION, False, False, *_additive(_brier_terms, _mean)),
-        Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean)),
+        Metric(
+            "log_loss", "log loss", CLASSIFICATION, False, True, *_additive(_log_loss_terms, _mean), _log_loss_terms
+        ),
+        Metric("brier", "Brier score", CLASSIFICATION, False, True, *_additive(_brier_terms, _mean), _brier_terms),
+        Metric(
+            "accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean), _accuracy_terms
+        ),
         Metric("macro_f1", "macro F1", CLASSIFICATION, True, False, *_additive(_macro_f1_terms, _macro_f1)),
-        Metric("mae", "mean absolute error", (REGRESSION,), False, True, *_additive(_absolute_terms, _mean)),
+        Metric(
+            "mae",
+            "mean absolute error",
+            (REGRESSION,),
+            False,
+            True,
+            *_additive(_absolute_terms, _mean),
+            _absolute_terms,
+        ),
         Metric(
             "rmse",
             "root mean squared error",
@@ -380,3 +396,6 @@ METRICS: dict[str, Metric] = {
 }
 
 DEFAULT_METRICS: dict[str, str] = {BINARY: "auc", MULTICLASS: "log_loss", REGRESSION: "mae"}
+
+FALLBACK_METRICS: dict[str, str] = {BINARY: "log_loss", MULTICLASS: "log_loss", REGRESSION: "mae"}
+"""What decides where the chosen metric is undefined, as the AUC is on rows of one class: these always are defined."""

@@ -90,7 +90,11 @@ def _check_new_data(
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.
-        waiting="" if requested else due_version(newest.version, champion.version, judgements, manifests),
+        waiting=""
+        if requested
+        else due_version(
+            newest.version, champion.version, judgements, manifests, proof=run.config.promotion.asks_for_proof
+        ),
     )
 
 

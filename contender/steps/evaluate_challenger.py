@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from contender.comparison.alpha_spending import earlier_comparisons
-from contender.comparison.compare import Comparison as Compared
 from contender.comparison.evaluate import (
-    answers_of_both,
+    answers_of_all,
     datasets_with_unseen_rows,
     judge,
     judgement_of,
@@ -17,10 +16,13 @@ from contender.comparison.evaluate import (
     unseen_rows,
 )
 from contender.comparison.judgements import Judgement, judged_again, last_of, superseded
-from contender.errors import NotFoundError, TrainingFailedError
+from contender.comparison.outcome import Comparison as Compared
+from contender.comparison.past_champions import is_of_the_past_year, past_champions
+from contender.errors import ContenderError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
 from contender.registry.candidate import Candidate
+from contender.registry.pointer import Pointer
 from contender.registry.versions import ModelVersion
 from contender.rollout.approval import asks_a_person
 from contender.stats.metrics import Metric
@@ -57,8 +59,9 @@ def evaluate_challenger(
     if champion is not None and challenger.version == champion.version:
         return _champion_itself(challenger, run.run_id)
     rows, looks = _unseen(run, challenger, champion), run.judgements.read()
-    found = _compare(run, challenger, champion, rows, looks, metric=import_metric(run.config), clock=clock)
-    run.judgements.write(judgement_of(challenger.manifest, run.run_id, found.verdict, rows))
+    past = _past(run, current.pointer, challenger, looks) if current is not None else []
+    found = _compare(run, challenger, champion, past, rows, looks, metric=import_metric(run.config), clock=clock)
+    run.judgements.write(judgement_of(challenger.manifest, run.run_id, found, rows))
     if found.difference is not None:
         emit("Improvement", found.difference)
     rollout = run.config.rollout
@@ -73,6 +76,7 @@ def evaluate_challenger(
         difference=found.difference,
         low=found.low,
         high=found.high,
+        provisional=found.provisional,
         needs_approval=asks_a_person(found.verdict, rollout, drift=state.drift, waited=bool(state.to_judge_again)),
         approval_seconds=rollout.approval_seconds,
     )
@@ -82,16 +86,17 @@ def _compare(
     run: ScoringRun,
     challenger: ModelVersion,
     champion: ModelVersion | None,
+    past: Sequence[Candidate],
     rows: Table,
     looks: Sequence[Judgement],
     *,
     metric: Metric | None,
     clock: Callable[[], float],
 ) -> Compared:
-    """Ask both models about the rows, and write down the comparison and the curves."""
+    """Ask the models about the rows, and write down the comparison and the curves."""
     mine = _timed(run.candidate(challenger), rows, clock)
     theirs = _timed(run.candidate(champion), rows, clock) if champion is not None else None
-    answered = answers_of_both(run.config, rows, mine, theirs)
+    answered = answers_of_all(run.config, rows, mine, theirs, past)
     earlier = earlier_comparisons(
         [run.registry.read(version).manifest for version in run.registry.versions()],
         champion.manifest if champion is not None else None,
@@ -99,11 +104,37 @@ def _compare(
         judgements=looks,
         run_id=run.run_id,
     )
-    seed = run.config.training.seed
-    found = judge(run.config, rows, mine, theirs, answered=answered, earlier=earlier, metric=metric, seed=seed)
+    found = judge(
+        run.config,
+        rows,
+        mine,
+        theirs,
+        past=past,
+        answered=answered,
+        earlier=earlier,
+        metric=metric,
+        seed=run.config.training.seed,
+    )
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
     run.folder.write(COMPARISON, found.to_dict() | versions)
     run.folder.write(CURVES, side_by_side(answered) | versions)
+    return found
+
+
+def _past(
+    run: ScoringRun, pointer: Pointer, challenger: ModelVersion, looks: Sequence[Judgement]
+) -> Sequence[Candidate]:
+    """The best champions of the past year. One whose files are gone or damaged is left out: it could not serve."""
+    served = [swap.champion for swap in pointer.swaps]
+    without = (pointer.champion, challenger.version, *pointer.rolled_back)
+    found = []
+    for version in past_champions(served, looks, without=without):
+        try:
+            model = run.registry.read(version)
+            if is_of_the_past_year(model.manifest["created_at"], challenger.manifest["created_at"]):
+                found.append(run.candidate(model))
+        except ContenderError:
+            continue
     return found
 
 

@@ -114,7 +114,8 @@ class Drift(Message):
 class Comparison(Message):
     """The comparison's verdict. `champion_etag` is the pointer it was made against; None: there was none.
 
-    `needs_approval`: a person decides, within `approval_seconds`.
+    `provisional`: a first champion that is not shown to be better than the naive baseline. `needs_approval`: a person
+    decides, within `approval_seconds`.
     """
 
     verdict: Literal["wins", "loses", "inconclusive"]
@@ -127,6 +128,7 @@ class Comparison(Message):
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    provisional: bool = False
     needs_approval: bool = False
     approval_seconds: int = 0
 

@@ -26,10 +26,11 @@ def enough_data(rows: int, blocks: int, policy: PromotionPolicy) -> EnoughData:
 
     Examples
     --------
-    >>> enough_data(100, 7, PromotionPolicy()).reason
-    '100 rows in 7 blocks; the minimum is 200 rows and 5 blocks.'
+    >>> enough_data(40, 7, PromotionPolicy()).reason
+    '40 rows in 7 blocks; the minimum is 50 rows and 1 block.'
     """
-    enough = rows >= policy.min_rows and blocks >= policy.min_blocks
-    reason = f"{amount(rows, blocks)}; the minimum is {policy.min_rows:,} rows and {policy.min_blocks:,} blocks."
+    least_blocks = f"{policy.least_blocks:,} block{'' if policy.least_blocks == 1 else 's'}"
+    enough = rows >= policy.least_rows and blocks >= policy.least_blocks
+    reason = f"{amount(rows, blocks)}; the minimum is {policy.least_rows:,} rows and {least_blocks}."
     status: Status = "passed" if enough else "undecided"
-    return EnoughData(status, reason, rows, policy.min_rows, blocks, policy.min_blocks)
+    return EnoughData(status, reason, rows, policy.least_rows, blocks, policy.least_blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contender.comparison.guards.baseline import BeatsBaseline
+from contender.comparison.guards.best_champion import BestChampion
 from contender.comparison.guards.calibration import Calibrated
 from contender.comparison.guards.enough_data import EnoughData
 from contender.comparison.guards.overfitting import OverfitGap
@@ -12,7 +13,7 @@ from contender.comparison.guards.resources import Latency, ModelSize
 from contender.comparison.guards.slices import SlicesNoWorse
 from contender.pipeline.promotion_policy import GUARDS
 
-Guard = EnoughData | BeatsBaseline | SlicesNoWorse | Calibrated | OverfitGap | ModelSize | Latency
+Guard = EnoughData | BeatsBaseline | BestChampion | SlicesNoWorse | Calibrated | OverfitGap | ModelSize | Latency
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,18 @@ class Guards:
 
     enough_data: EnoughData
     beats_baseline: BeatsBaseline
+    best_champion: BestChampion
     slices_no_worse: SlicesNoWorse
     calibrated: Calibrated
     overfit_gap: OverfitGap
     model_size: ModelSize
     latency: Latency
 
-    def first_to_stop(self) -> tuple[str, Guard] | None:
-        """The first guard that stops a win, with its key: one that failed, else one that is undecided."""
+    def first_to_stop(self, *, proof: bool) -> tuple[str, Guard] | None:
+        """The first guard that stops a win, with its key: one that failed; where the policy asks for proof, else one
+        that is undecided."""
         found: list[tuple[str, Guard]] = [(name, getattr(self, name)) for name in GUARDS]
-        for status in ("failed", "undecided"):
+        for status in ("failed", "undecided") if proof else ("failed",):
             for name, guard in found:
                 if guard.status == status:
                     return name, guard

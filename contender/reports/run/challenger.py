@@ -42,7 +42,7 @@ def compared(run: RunEvidence) -> str:
         f"{found['blocks']:,} blocks."
     )
     content = _scores(found)
-    if found["difference"] is not None:
+    if found["low"] is not None:
         content += pages.figure(_difference_in_words(found), run_charts.difference("difference", found))
     if found["reason"] not in str(run.record["reason"]):
         content += f"<p>{escape(found['reason'])}</p>"

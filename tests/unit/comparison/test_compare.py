@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,26 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from contender.comparison import compare as by_rule
 from contender.comparison.baseline import naive_predictions
-from contender.comparison.compare import Comparison, compare, first_champion
+from contender.comparison.outcome import Comparison
 from contender.errors import InvalidInputError
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.metrics import REGRESSION, Metric
 
 Floats = NDArray[np.float64]
+PROVEN = PromotionPolicy(rule="proven")
 ANY_GAIN = PromotionPolicy(min_effect=0.0)
+
+
+def compare(*models: Any, policy: PromotionPolicy = PROVEN, **given: Any) -> Comparison:
+    """`compare` under the rule that asks for proof; the other rules are in test_rules."""
+    return by_rule.compare(*models, policy=replace(policy, rule="proven"), **given)
+
+
+def first_champion(*models: Any, **given: Any) -> Comparison:
+    """`first_champion` under the same rule."""
+    return by_rule.first_champion(*models, policy=PROVEN, **given)
 
 
 def probabilities(score: Floats) -> Floats:
@@ -331,7 +344,8 @@ TRUTH, GOOD = np.tile([0.0, 1.0], 5), np.tile([[0.8, 0.2], [0.2, 0.8]], (5, 1))
         ),
         (lambda: PromotionPolicy(min_effect=-1.5), "min_effect must be at least -1.0, but got -1.5"),
         (lambda: PromotionPolicy(n_resamples=10), "n_resamples must be between 100 and 100000, but got 10"),
-        (lambda: PromotionPolicy(min_blocks=1), "min_blocks must be at least 2, but got 1"),
+        (lambda: PromotionPolicy(min_blocks=-1), "min_blocks must be at least 0, but got -1"),
+        (lambda: PromotionPolicy(rule="better"), "rule must be 'ahead' or 'not-worse' or 'proven', but got 'better'"),
         (lambda: PromotionPolicy(slice_rule="never"), "slice_rule must be .* but got 'never'"),
         (lambda: PromotionPolicy(min_effect=float("nan")), "min_effect must be at least -1.0, but got nan"),
         (lambda: compare(TRUTH, GOOD, GOOD[:, :1]), r"challenger_predictions must have shape \(10, 2\)"),

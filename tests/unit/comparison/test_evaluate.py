@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.comparison.alpha_spending import Earlier
-from contender.comparison.evaluate import answers_of_both, judge, side_by_side, time_per_row
+from contender.comparison.evaluate import answers_of_all, judge, side_by_side, time_per_row
 from contender.pipeline.config import PipelineConfig, parse_pipeline
+from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.registry.candidate import Candidate
 from contender.table import BLOCK, ORDER, Table
 
@@ -74,9 +76,10 @@ def test_the_names_of_classes_change_nothing(names: list[str], count: int) -> No
 
 def test_a_challenger_is_judged_at_the_level_that_the_history_leaves() -> None:
     table, (champion, challenger) = shop(("no", "yes"))
-    fresh = judge(config("binary"), table, challenger, champion, seed=1)
-    fifth = judge(config("binary"), table, challenger, champion, earlier=Earlier(("v",) * 4), seed=1)
-    first = judge(config("binary"), table, challenger, None, earlier=Earlier(("v",) * 4), seed=1)
+    proven = replace(config("binary"), promotion=PromotionPolicy(rule="proven"))
+    fresh = judge(proven, table, challenger, champion, seed=1)
+    fifth = judge(proven, table, challenger, champion, earlier=Earlier(("v",) * 4), seed=1)
+    first = judge(proven, table, challenger, None, earlier=Earlier(("v",) * 4), seed=1)
     assert (fresh.spending.level, fifth.spending.level, first.spending.level) == pytest.approx(
         (0.025, 1 / 600, 1 / 600)
     )
@@ -106,7 +109,7 @@ def test_the_time_of_a_row_is_the_median_by_the_callers_clock() -> None:
 @pytest.mark.parametrize("names", [("no", "yes"), ("yes", "no"), ("a", "b", "c")])
 def test_both_models_curves_are_of_the_same_rows_and_the_better_ones_are_better(names: tuple[str, ...]) -> None:
     table, (champion, challenger) = shop(names)
-    answered = answers_of_both(config("binary" if len(names) == 2 else "multiclass"), table, challenger, champion)
+    answered = answers_of_all(config("binary" if len(names) == 2 else "multiclass"), table, challenger, champion)
     found = side_by_side(answered)
 
     assert (found["format"], found["rows"]) == (1, ROWS)
@@ -120,7 +123,7 @@ def test_both_models_curves_are_of_the_same_rows_and_the_better_ones_are_better(
 
 def test_without_a_champion_there_are_the_challengers_curves_alone() -> None:
     table, (_, challenger) = shop(("no", "yes"))
-    found = side_by_side(answers_of_both(config("binary"), table, challenger, None))
+    found = side_by_side(answers_of_all(config("binary"), table, challenger, None))
 
     assert found["champion"] is None
     assert len(found["challenger"]["roc"]) > 10
@@ -128,7 +131,7 @@ def test_without_a_champion_there_are_the_challengers_curves_alone() -> None:
 
 def test_answers_that_are_at_hand_are_not_asked_for_again() -> None:
     table, (champion, challenger) = shop(("no", "yes"))
-    answered = answers_of_both(config("binary"), table, challenger, champion)
+    answered = answers_of_all(config("binary"), table, challenger, champion)
 
     def never(rows: Table) -> np.ndarray:
         raise AssertionError("asked again")

@@ -109,7 +109,7 @@ def test_a_miscalibrated_challenger_that_ranks_better_is_held_back() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "training", "holdout", "gap"),
-    [("auc", 0.99, 0.75, 0.24), ("log_loss", 0.1, 0.5, 0.4), ("mae", 1.0, 4.0, 0.75), ("auc", 0.7, 0.75, -0.05)],
+    [("auc", 0.99, 0.75, 0.24), ("log_loss", 0.1, 0.5, 0.8), ("mae", 1.0, 4.0, 0.75), ("auc", 0.7, 0.75, -0.05)],
 )
 def test_the_overfit_gap_is_how_much_better_training_looks(
     metric: str, training: float, holdout: float, gap: float
@@ -142,9 +142,12 @@ def test_size_and_latency_hold_for_a_first_champion_too() -> None:
     assert (found.verdict, found.model_size.status) == ("loses", "failed")
 
 
+PROVEN = PromotionPolicy(rule="proven")
+
+
 class TestTheSequence:
     def test_widens_the_interval_to_the_level_that_is_left_and_says_so(self) -> None:
-        first, third = judged(), judged(earlier=Earlier(("v1", "v2")))
+        first, third = judged(), judged(PROVEN, earlier=Earlier(("v1", "v2")))
         assert (first.confidence, third.confidence) == (0.95, pytest.approx(1.0 - 2.0 * 0.05 / 12.0))
         assert third.low is not None
         assert third.low < (first.low or 0.0)
@@ -154,20 +157,23 @@ class TestTheSequence:
 
     def test_never_gives_a_later_comparison_a_better_verdict(self) -> None:
         order = {"loses": 0, "inconclusive": 1, "wins": 2}
-        found = [judged(earlier=Earlier(("v",) * count, ("v",) * reused)) for count, reused in ((0, 0), (5, 0), (5, 5))]
+        found = [
+            judged(PROVEN, earlier=Earlier(("v",) * count, ("v",) * reused))
+            for count, reused in ((0, 0), (5, 0), (5, 5))
+        ]
         ranks = [order[each.verdict] for each in found]
         assert ranks == sorted(ranks, reverse=True)
         lows = [each.low or 0.0 for each in found]
         assert lows == sorted(lows, reverse=True)
 
     def test_asks_for_more_rows_at_a_smaller_level(self) -> None:
-        policy = PromotionPolicy(min_effect=0.195)
+        policy = PromotionPolicy(rule="proven", min_effect=0.195)
         first, tenth = (judged(policy, earlier=Earlier(("v",) * count)) for count in (0, 9))
         assert first.verdict == tenth.verdict == "inconclusive"
         assert (tenth.rows_needed or 0) > (first.rows_needed or 0) > 2000
 
     def test_that_is_used_up_promotes_nothing_and_says_why(self) -> None:
-        found = judged(earlier=Earlier((), ("v",) * 40))
+        found = judged(PROVEN, earlier=Earlier((), ("v",) * 40))
         assert found.verdict == "inconclusive"
         assert "on rows that 40 earlier comparisons used: the false promotion rate is used up." in found.reason
         json.dumps(found.to_dict(), allow_nan=False)
