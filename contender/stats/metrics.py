@@ -305,8 +305,9 @@ def _additive(
     return rows, groups
 
 
-def _mean(means: Floats) -> Floats:
-    return means[:, 0]
+def _mean_of(terms: RowTerms) -> tuple[ScoreRows, ScoreGroups, RowTerms]:
+    """Both forms of a metric that is the mean of its terms (n, 1), and the terms."""
+    return (*_additive(terms, lambda means: means[:, 0]), terms)
 
 
 def _root_mean(means: Floats) -> Floats:
@@ -367,23 +368,11 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("auc", "AUC", (BINARY,), True, False, area_under_curve, area_under_curve_of_groups),
-        Metric(
-            "log_loss", "log loss", CLASSIFICATION, False, True, *_additive(_log_loss_terms, _mean), _log_loss_terms
-        ),
-        Metric("brier", "Brier score", CLASSIFICATION, False, True, *_additive(_brier_terms, _mean), _brier_terms),
-        Metric(
-            "accuracy", "accuracy", CLASSIFICATION, True, False, *_additive(_accuracy_terms, _mean), _accuracy_terms
-        ),
+        Metric("log_loss", "log loss", CLASSIFICATION, False, True, *_mean_of(_log_loss_terms)),
+        Metric("brier", "Brier score", CLASSIFICATION, False, True, *_mean_of(_brier_terms)),
+        Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_mean_of(_accuracy_terms)),
         Metric("macro_f1", "macro F1", CLASSIFICATION, True, False, *_additive(_macro_f1_terms, _macro_f1)),
-        Metric(
-            "mae",
-            "mean absolute error",
-            (REGRESSION,),
-            False,
-            True,
-            *_additive(_absolute_terms, _mean),
-            _absolute_terms,
-        ),
+        Metric("mae", "mean absolute error", (REGRESSION,), False, True, *_mean_of(_absolute_terms)),
         Metric(
             "rmse",
             "root mean squared error",

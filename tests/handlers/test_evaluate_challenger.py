@@ -35,7 +35,7 @@ def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither
     pointer = read_pointer(cloud.models, "shop")
     assert pointer is not None
     assert comparison["low"] <= comparison["difference"] <= comparison["high"]
-    assert pointer.pointer.champion == comparison["champion"]
+    assert (comparison["verdict"], pointer.pointer.champion) == ("wins", comparison["challenger"])
     assert cloud.folder("run-2").read(COMPARISON)["rows"] == 30
     drawn = cloud.folder("run-2").read(CURVES)
     assert drawn["challenger_version"] == comparison["challenger"]
@@ -43,9 +43,9 @@ def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither
     assert cloud.folder().read(CURVES)["champion"] is None
     (run, *_) = cloud.ledger.runs("shop")
     assert (run["verdict"], run["champion_before"], run["champion_after"]) == (
-        "inconclusive",
+        "promoted",
         comparison["champion"],
-        comparison["champion"],
+        comparison["challenger"],
     )
 
 
@@ -59,7 +59,11 @@ def test_the_champion_that_the_loop_made_answers_over_http(kept: Cloud) -> None:
     assert [row["prediction"] for row in body["predictions"]] == ["true", "false"]
 
 
+PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
+
+
 def test_a_challenger_pays_for_those_that_were_judged_since_the_last_promotion(cloud: Cloud) -> None:
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=PROVEN.encode())
     follow(cloud, cloud.upload("january.csv", orders()), "record")
     for number, day in enumerate((25, 49), start=2):
         body = orders(first_day=day, seed=number, flip=True)
@@ -72,10 +76,11 @@ def test_a_challenger_pays_for_those_that_were_judged_since_the_last_promotion(c
 
 
 def test_a_challenger_trained_again_on_the_same_rows_pays_for_the_verdict_on_its_holdout(cloud: Cloud) -> None:
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=PROVEN.encode())
     state = drifted(cloud)
     assert train(cloud)
     cloud.call("evaluate_challenger", state)
-    other_seed = PIPELINE_FILE.replace("holdout_blocks = 3", "holdout_blocks = 3\nseed = 8")
+    other_seed = PROVEN.replace("holdout_blocks = 3", "holdout_blocks = 3\nseed = 8")
     boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=other_seed.encode())
     claimed = cloud.claimed(cloud.upload("february.csv", orders(20, first_day=25)), run_id="run-2")
     assert train(cloud, "run-2")

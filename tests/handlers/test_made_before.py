@@ -15,7 +15,8 @@ from contender.workflow.run_folder import COMPARISON, TRAINING
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
 
 MANUAL = {"trigger": "manual", "pipeline": "shop"}
-STRICT = PIPELINE_FILE.replace("min_rows = 20", "min_rows = 100")
+PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
+STRICT = PROVEN.replace("min_rows = 20", "min_rows = 100")
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_challenger_is_not_judged_twice_on_the_same_rows(undecided: Cloud, tri
 
 
 def test_a_challenger_is_judged_again_by_another_policy_without_being_trained_again(undecided: Cloud) -> None:
-    set_pipeline(undecided, PIPELINE_FILE)  # 30 rows are enough again
+    set_pipeline(undecided, PROVEN)  # 30 rows are enough again
     state = follow(undecided, MANUAL, "record", run_id="run-9")
     training = undecided.folder("run-9").read(TRAINING)
     assert (training["reused"], training["model_version"]) == (True, challenger(undecided))

@@ -17,7 +17,9 @@ def waiting(cloud: Cloud) -> Cloud:
     """A shop whose customers turned around: the challenger that saw it was judged on 30 rows, and 100 are asked for."""
     follow(cloud, cloud.upload("january.csv", orders()), "record")
     cloud.data.client.put_object(
-        Bucket="assets", Key="pipeline.toml", Body=PIPELINE_FILE.replace("min_rows = 20", "min_rows = 100").encode()
+        Bucket="assets",
+        Key="pipeline.toml",
+        Body=PIPELINE_FILE.replace("min_rows = 20", 'rule = "proven"\nmin_rows = 100').encode(),
     )
     second = follow(cloud, cloud.upload("february.csv", turned(25, 480)), "record", run_id="run-2")
     assert second["comparison"]["verdict"] == second["record"]["verdict"] == "inconclusive"

@@ -243,7 +243,7 @@ def test_the_start_waits_for_its_batches() -> None:
     assert found.scored == (3, 4, 5)
 
 
-PATIENT = replace(CONFIG, promotion=replace(PROMOTION, min_rows=60))
+PATIENT = replace(CONFIG, promotion=replace(PROMOTION, rule="proven", min_rows=60))
 """A challenger that holds out two days of 25 rows cannot be told from the champion on them alone."""
 
 
@@ -274,7 +274,7 @@ def test_a_model_that_waited_serves_with_the_batches_since_its_training_behind_i
 
 def test_a_newer_challenger_takes_the_place_of_one_that_waits_on() -> None:
     """Nothing improves the error by the 99 % asked for, and in batch 4 the world moves on."""
-    config = replace(CONFIG, promotion=replace(PROMOTION, min_rows=60, min_effect=0.99))
+    config = replace(CONFIG, promotion=replace(PROMOTION, rule="proven", min_rows=60, min_effect=0.99))
     ours = run(past(0.0, 0.0, 0.0, 4.0, 9.0, 9.0), Levels(later=2), config).arms[0]
     assert [(step.verdict, step.trained) for step in ours.steps[3:5]] == [
         ("inconclusive", True),

@@ -13,6 +13,7 @@ from contender.adapters.user_code.metric import import_metric
 from contender.comparison.compare import compare
 from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
+from contender.pipeline.promotion_policy import PromotionPolicy
 
 MODULE = """
 from contender.stats.metrics import Metric
@@ -76,9 +77,13 @@ class TestAnOwnMetric:
         metric = import_metric(config("shop_figures:hits"))
         assert (metric and metric.title) == "share of hits"
 
-    def test_that_is_undefined_is_inconclusive(self) -> None:
+    def test_that_is_undefined_leaves_it_to_the_log_loss_and_proves_nothing(self) -> None:
         metric = import_metric(config("shop_figures:nothing"))
-        assert compare(TRUTH, DOUBTFUL, SURE, metric=metric).verdict == "inconclusive"
+        found = compare(TRUTH, DOUBTFUL, SURE, metric=metric)
+        assert (found.verdict, found.metric) == ("wins", "log_loss")
+        assert found.reason.endswith(" The nothing is undefined on these rows, so the log loss decides.")
+        proven = PromotionPolicy(rule="proven")
+        assert compare(TRUTH, DOUBTFUL, SURE, metric=metric, policy=proven).verdict == "inconclusive"
 
     @pytest.mark.parametrize(
         ("path", "words"),
