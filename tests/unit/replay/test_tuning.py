@@ -15,7 +15,7 @@ from contender.replay.tuning import Tuned, candidates, changes_of, policies, tun
 from tests.unit.replay.test_simulate import CONFIG, PROMOTION, Levels, past
 
 RISING = tuple(0.4 * i for i in range(12))
-STRICT = replace(CONFIG, promotion=replace(PROMOTION, min_effect=0.9))
+STRICT = replace(CONFIG, promotion=replace(PROMOTION, rule="proven", min_effect=0.9))
 """Nothing improves the error by nine tenths: the first champion serves for ever."""
 LOOSE = "promotion.min_effect=-0.5 training.retrain_growth=1.1"
 
