@@ -20,6 +20,7 @@ PARTS = (
     "joint_changes",
     "unlabelled",
     "promotions",
+    "promotion_rule",
     "replays",
     "searches",
     "serving",

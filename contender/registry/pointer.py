@@ -72,6 +72,7 @@ class Pointer:
     challenger : on trial beside the champion.
     past : the swaps before this one, oldest first.
     rolled_back : versions that were taken out of service; only a person puts one of them back.
+    provisional : the champion is the first one and is not shown to be better than the naive baseline.
     """
 
     pipeline: str
@@ -87,6 +88,7 @@ class Pointer:
     challenger: Trial | None = None
     past: tuple[PastSwap, ...] = ()
     rolled_back: tuple[str, ...] = ()
+    provisional: bool = False
 
     @property
     def swaps(self) -> tuple[PastSwap, ...]:
@@ -103,8 +105,11 @@ class Pointer:
         return trial if trial is not None and (trial.version, trial.run_id) == (version, run_id) else None
 
     def to_json(self) -> bytes:
-        """The pointer as its object."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
+        """The pointer as its object. Functions from before there were provisional champions can read any other one."""
+        content = asdict(self)
+        if not self.provisional:
+            del content["provisional"]
+        return json.dumps(content, indent=2, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Pointer:

@@ -75,6 +75,7 @@ def promote(
     now: str,
     reason: str,
     by_person: bool = False,
+    provisional: bool = False,
 ) -> Pointer:
     """Make `version` the champion if the pointer is still in the state `judged_against` (an entity tag).
 
@@ -111,6 +112,7 @@ def promote(
         previous_manifest_sha256=before.manifest_sha256 if before else None,
         past=before.swaps[-REMEMBERED_SWAPS:] if before else (),
         rolled_back=_may_serve(before, version, by_person=by_person),
+        provisional=provisional,
     )
     swap(objects, pointer, based_on=judged_against)
     return pointer
@@ -225,6 +227,7 @@ def _predecessor(before: Pointer, swap_id: str, now: str, reason: str, *, by_per
         previous=before.champion,
         previous_manifest_sha256=before.manifest_sha256,
         challenger=None,
+        provisional=False,
         rolled_back=_taken_out(_may_serve(before, before.previous, by_person=by_person), before.champion),
     )
 

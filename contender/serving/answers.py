@@ -129,6 +129,7 @@ def describe_model(manifest: Mapping[str, Any], pointer: Pointer) -> dict[str, A
         "trained_rows": manifest["trained_rows"],
         "datasets": manifest["datasets"],
         "serving_since": pointer.swapped_at,
+        "provisional": pointer.provisional,
         "previous": pointer.previous,
         "challenger": None
         if trial is None

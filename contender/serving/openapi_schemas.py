@@ -298,6 +298,10 @@ def _model(manifest: Mapping[str, Any]) -> Schema:
             "trained_rows": {"type": "integer"},
             "datasets": {"type": "array", "items": text},
             "serving_since": text,
+            "provisional": {
+                "type": "boolean",
+                "description": "The first champion, not shown to be better than the same answer for every row.",
+            },
             "previous": {"type": ["string", "null"]},
             "challenger": {"oneOf": [{"type": "null"}, trial]},
         }

@@ -86,8 +86,10 @@ class _Promotion:
             now=self.now.isoformat(),
             reason=self.comparison.reason,
             by_person=self.move.by_person,
+            provisional=self.comparison.provisional,
         )
         by = {"by": self.move.approved_by} if self.move.by_person else {}
         self.ledger.append_promotion(self.pipeline, asdict(pointer) | {"kind": "promotion"} | by)
-        replaced = f"replaces {pointer.previous}" if pointer.previous else "is the first champion"
+        first = "is the first champion, provisionally" if pointer.provisional else "is the first champion"
+        replaced = f"replaces {pointer.previous}" if pointer.previous else first
         return Promotion("promoted", f"{version} {replaced}.", version, pointer.previous, pointer.swap_id)

@@ -49,6 +49,21 @@ def test_the_first_champion_is_promoted_and_written_into_the_history(cloud: Clou
     assert (entry["champion"], entry["kind"], entry["swap_id"]) == ("v1", "promotion", promotion["swap_id"])
 
 
+def test_a_first_champion_that_proved_nothing_serves_provisionally_until_the_next_one(cloud: Cloud) -> None:
+    found = state("v1")
+    found["comparison"]["provisional"] = True
+    assert cloud.call("promote", found)["reason"] == "v1 is the first champion, provisionally."
+    pointer = read_pointer(cloud.models, "shop")
+    assert pointer is not None
+    assert pointer.pointer.provisional
+    assert cloud.ledger.promotions("shop")[0]["provisional"] is True
+    cloud.call("promote", state("v2", etag(cloud)), run_id="run-2")
+    after = read_pointer(cloud.models, "shop")
+    assert after is not None
+    assert not after.pointer.provisional
+    assert b"provisional" not in after.pointer.to_json()  # what functions of an older deployment can read
+
+
 def test_the_next_one_says_whom_it_replaces(cloud: Cloud) -> None:
     cloud.call("promote", state("v1"))
     promotion = cloud.call("promote", state("v2", etag(cloud)), run_id="run-2")

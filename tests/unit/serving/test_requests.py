@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -261,7 +262,8 @@ def test_a_model_tells_what_it_is_without_its_tables() -> None:
     told = describe_model(MANIFEST, POINTER)
     assert told["features"] == [{"name": "amount", "kind": "numeric"}, {"name": "carrier", "kind": "categorical"}]
     assert (told["model_version"], told["serving_since"], told["previous"]) == ("v1", "now", None)
-    assert told["challenger"] is None
+    assert (told["challenger"], told["provisional"]) == (None, False)
+    assert describe_model(MANIFEST, replace(POINTER, provisional=True))["provisional"] is True
 
 
 def test_a_model_tells_of_the_challenger_beside_it() -> None:
