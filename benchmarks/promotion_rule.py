@@ -164,8 +164,8 @@ def harm_part(count: int, report: Report) -> tuple[str, list[Figure]]:
     ]
     return (
         f"{count} pipelines a line, {CHALLENGERS} challengers each, judged on {DAYS} days of {ROWS_A_DAY} rows of "
-        f"their own under the rule `ahead`; the margin is {MARGIN:g}. A promotion is harmful if the challenger is "
-        "worse than the champion by more than the margin. *Below the best*: the farthest that a champion was "
+        f"their own under the rule `{POLICY.rule}`; the margin is {MARGIN:g}. A promotion is harmful if the challenger "
+        "is worse than the champion by more than the margin. *Below the best*: the farthest that a champion was "
         f"below the best champion before it.\n\n{table(head, lines)}"
     ), figures
 

@@ -101,6 +101,12 @@ class Duel:
         return Measured(sign * (mine - theirs), self.interval, self.always_valid)
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the challenger is better on these rows."""
+        found = self.measured
+        return found is not None and found.difference > 0.0
+
+    @property
     def figures(self) -> str:
         """Both models' figures in words."""
         mine, theirs = self.scores
@@ -164,7 +170,8 @@ def concluded(duel: Duel, guards: Guards, baseline: Floats | None) -> Comparison
         if stopped is not None:
             name, guard = stopped
             verdict: Verdict = "loses" if guard.status == "failed" else "inconclusive"
-            reason = wording.stopped_by_guard(name, guard.status, guard.reason, duel.figures, min_effect=duel.required)
+            better = duel.min_effect >= 0.0 if duel.policy.asks_for_proof else duel.is_ahead
+            reason = wording.stopped_by_guard(name, guard.status, guard.reason, duel.figures, better=better)
             ruling = Ruling(verdict, reason)
     mine, theirs = duel.scores
     known, measured = duel.interval, duel.measured

@@ -1,8 +1,7 @@
 """The rules by which a challenger wins: `promotion.rule` of a pipeline file.
 
-What is known beforehand is that a model of newer and more data is rarely worse. `ahead` and `not-worse` go by that: the
-figures on rows that neither model has seen decide, and evidence is asked of harm. `proven` asks for evidence of
-improvement.
+What is known beforehand is that a model of newer and more data is rarely worse. `not-worse` and `ahead` go by that: the
+figures on rows that neither model has seen decide. `proven` asks for evidence of improvement.
 """
 
 from __future__ import annotations

@@ -132,16 +132,16 @@ def too_little_data(reason: str) -> str:
     return f"Not enough data: {lower_first(reason)}"
 
 
-def stopped_by_guard(name: str, status: str, reason: str, figures: str, *, min_effect: float) -> str:
-    """A challenger that is better overall, and the guard that stops it.
+def stopped_by_guard(name: str, status: str, reason: str, figures: str, *, better: bool) -> str:
+    """A challenger that would win, and the guard that stops it.
 
     Examples
     --------
-    >>> stopped_by_guard("model_size", "failed", "The model is 300 MiB.", "AUC 0.9", min_effect=0.0)
+    >>> stopped_by_guard("model_size", "failed", "The model is 300 MiB.", "AUC 0.9", better=True)
     'The challenger loses: it fails a guard (size within limit). The model is 300 MiB. Overall it is better: AUC 0.9.'
     """
     claims = {"failed": "The challenger loses: it fails a guard", "undecided": "Inconclusive: a guard is undecided"}
-    overall = "better" if min_effect >= 0.0 else "not worse"
+    overall = "better" if better else "not worse"
     return f"{claims[status]} ({GUARDS[name]}). {reason} Overall it is {overall}: {figures}."
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contender.pipeline.keys import check_keys, key
 
-RULES = ("ahead", "not-worse", "proven")
+RULES = ("not-worse", "ahead", "proven")
 
 GUARDS = {
     "enough_data": "enough data",
@@ -46,10 +46,10 @@ class PromotionPolicy:
         "For a metric of your own that is a plain function: whether higher is better.", True
     )
     rule: str = key(
-        "When a challenger wins on rows that neither model has seen. `ahead`: its metric is better than the "
-        "champion's. `not-worse`: it is not worse by more than `margin`, so that the newer model wins ties. "
-        "`proven`: it is shown to be better by `min_effect`, at the level that `false_promotion_rate` leaves.",
-        "ahead",
+        "When a challenger wins on rows that neither model has seen. `not-worse`: it is not worse by more than "
+        "`margin`, so that the newer model wins ties. `ahead`: its metric is better than the champion's. `proven`: it "
+        "is shown to be better by `min_effect`, at the level that `false_promotion_rate` leaves.",
+        "not-worse",
         choices=RULES,
     )
     margin: float = key(

@@ -345,7 +345,7 @@ TRUTH, GOOD = np.tile([0.0, 1.0], 5), np.tile([[0.8, 0.2], [0.2, 0.8]], (5, 1))
         (lambda: PromotionPolicy(min_effect=-1.5), "min_effect must be at least -1.0, but got -1.5"),
         (lambda: PromotionPolicy(n_resamples=10), "n_resamples must be between 100 and 100000, but got 10"),
         (lambda: PromotionPolicy(min_blocks=-1), "min_blocks must be at least 0, but got -1"),
-        (lambda: PromotionPolicy(rule="better"), "rule must be 'ahead' or 'not-worse' or 'proven', but got 'better'"),
+        (lambda: PromotionPolicy(rule="better"), "rule must be 'not-worse' or 'ahead' or 'proven', but got 'better'"),
         (lambda: PromotionPolicy(slice_rule="never"), "slice_rule must be .* but got 'never'"),
         (lambda: PromotionPolicy(min_effect=float("nan")), "min_effect must be at least -1.0, but got nan"),
         (lambda: compare(TRUTH, GOOD, GOOD[:, :1]), r"challenger_predictions must have shape \(10, 2\)"),

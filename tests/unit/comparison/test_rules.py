@@ -20,7 +20,7 @@ from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.anytime_valid import AlwaysValid
 
 Floats = NDArray[np.float64]
-NOT_WORSE = PromotionPolicy(rule="not-worse")
+AHEAD = PromotionPolicy(rule="ahead")
 
 
 def columns(positive: Floats) -> Floats:
@@ -40,7 +40,7 @@ def truth_and_scores(rows: int, seed: int, *gains: float) -> tuple[Floats, list[
 def test_a_challenger_that_is_ahead_at_all_wins_where_proof_would_be_inconclusive() -> None:
     truth, (champion, challenger) = truth_and_scores(300, 5, 0.80, 0.82)
     block = np.arange(300) // 50
-    found = compare(truth, champion, challenger, blocks=block)
+    found = compare(truth, champion, challenger, blocks=block, policy=AHEAD)
     assert (found.verdict, found.rule, found.spending) == ("wins", "ahead", None)
     assert found.low is not None
     assert found.low < 0.0 < (found.difference or 0.0)
@@ -51,18 +51,34 @@ def test_a_challenger_that_is_ahead_at_all_wins_where_proof_would_be_inconclusiv
 def test_a_challenger_that_is_behind_waits_and_one_that_is_shown_to_be_worse_loses() -> None:
     truth, (champion, challenger, bad) = truth_and_scores(600, 6, 0.82, 0.80, 0.3)
     block = np.arange(600) // 30
-    behind = compare(truth, champion, challenger, blocks=block)
+    behind = compare(truth, champion, challenger, blocks=block, policy=AHEAD)
     assert behind.verdict == "inconclusive"
     assert behind.reason.endswith("The champion is ahead; the challenger is not shown to be worse.")
-    worse = compare(truth, champion, bad, blocks=block)
+    worse = compare(truth, champion, bad, blocks=block, policy=AHEAD)
     assert (worse.verdict, worse.reason.endswith("It is shown to be worse.")) == ("loses", True)
+
+
+def test_by_default_small_losses_win_and_larger_ones_wait_until_they_are_shown() -> None:
+    truth, (champion, behind, bad) = truth_and_scores(600, 6, 0.82, 0.76, 0.3)
+    near = columns(0.97 * champion[:, 1] + 0.03 * np.random.default_rng(1).random(600))
+    block = np.arange(600) // 30
+    within = compare(truth, champion, near, blocks=block)
+    assert -0.01 < (within.difference or 0.0) < 0.0
+    assert (within.verdict, within.rule, within.min_effect) == ("wins", "not-worse", -0.01)
+    assert within.reason.endswith(" It is not worse by more than 0.01 (the margin).")
+    waits = compare(truth, champion, behind, blocks=block)
+    assert (waits.verdict, (waits.difference or 0.0) < -0.01) == ("inconclusive", True)
+    assert waits.reason.endswith(" It is worse by more than 0.01 (the margin) on these rows, which may be chance.")
+    worse = compare(truth, champion, bad, blocks=block)
+    assert worse.verdict == "loses"
+    assert worse.reason.endswith(" It is shown to be worse by more than 0.01 (the margin).")
 
 
 def test_equal_predictions_keep_the_champion_unless_the_newer_model_wins_ties() -> None:
     truth, (champion,) = truth_and_scores(300, 7, 0.8)
-    found = compare(truth, champion, champion, blocks=np.arange(300) // 30)
+    found = compare(truth, champion, champion, blocks=np.arange(300) // 30, policy=AHEAD)
     assert (found.verdict, found.difference, found.reason.endswith("It is no better.")) == ("loses", 0.0, True)
-    assert compare(truth, champion, champion, blocks=np.arange(300) // 30, policy=NOT_WORSE).verdict == "wins"
+    assert compare(truth, champion, champion, blocks=np.arange(300) // 30).verdict == "wins"
 
 
 def test_one_block_has_a_figure_and_no_interval_and_still_decides() -> None:
@@ -91,7 +107,7 @@ def test_rows_of_one_class_are_judged_by_log_loss_and_the_reason_says_so() -> No
 def test_losses_of_one_percent_are_a_share_of_the_champions() -> None:
     truth = np.tile([0.0, 1.0], 300)
     champion = columns(np.where(truth == 1.0, 0.8, 0.2))
-    found = compare(truth, champion, champion, policy=PromotionPolicy(metric="log_loss", rule="not-worse"))
+    found = compare(truth, champion, champion, policy=PromotionPolicy(metric="log_loss"))
     assert found.margin == pytest.approx(0.01 * -np.log(0.8))
 
 
