@@ -143,6 +143,8 @@ TRAINING: dict[str, Any] = {
     "seconds": 41.7,
     "train_rows": 1200,
     "holdout_rows": 300,
+    "holdout_blocks": 7,
+    "refitted_rows": 1500,
     "datasets": ["c3b9b34bc8d60e32", "69c52ccada5ec015"],
     "metrics": {"auc": 0.95},
     "resources": {"seconds": {"total": 41.7}, "peak_memory_mib": 612.4, "resumed": True, "usd": 0.00097},

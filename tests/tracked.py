@@ -159,7 +159,7 @@ class Shop:
             "features": [{"name": "amount", "kind": "numeric", "levels": []}],
             "datasets": [dataset],
             "trained_rows": 1000,
-            "holdout": {"rows": 400},
+            "holdout": {"rows": 400, "blocks": [f"day-{day}" for day in range(8)]},
             "code": {"sha": "c0de" * 16, "image": None},
             "estimator": {"name": "hist_gradient_boosting", "parameters": {"max_iter": 50, "max_depth": None}},
             "metrics": {"auc": 0.9, "log_loss": None},

@@ -14,6 +14,8 @@ from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
 from training_image.fit.fit import TrainedModel
+from training_image.fit.fitted import Fitted
+from training_image.fit.refit import Judged
 from training_image.task.pinned_kernels import machine_kernels
 
 FORMAT = 1
@@ -75,11 +77,12 @@ def build_manifest(
         "target": config.target,
         "classes": list(model.classes) if model.classes else None,
         "positive": model.positive,
-        "features": [encoding.to_dict() for encoding in model.encodings],
+        "features": _features(model.served),
         "datasets": list(datasets),
         "fingerprint": fingerprint(code, settings_of(config), datasets),
-        "trained_through": model.trained_through,
-        "trained_rows": model.trained_rows,
+        "trained_through": model.served.through,
+        "trained_rows": model.served.rows,
+        "judged": _judged(model.judged) if model.judged else None,
         "holdout": asdict(model.holdout) | {"blocks": list(model.holdout.blocks)},
         "code": {"sha": code, "image": image},
         "packages": package_versions(),
@@ -97,4 +100,18 @@ def build_manifest(
         "calibration": model.calibration,
         "overfit": model.overfit,
         "resources": dict(resources) if resources else None,
+    }
+
+
+def _features(model: Fitted) -> list[dict[str, Any]]:
+    return [encoding.to_dict() for encoding in model.encodings]
+
+
+def _judged(judged: Judged) -> dict[str, Any]:
+    """What differs in the model that was judged from the one that serves, and how far the two agree."""
+    return {
+        "trained_through": judged.model.through,
+        "trained_rows": judged.model.rows,
+        "features": _features(judged.model),
+        "agreement": judged.agreement,
     }

@@ -85,7 +85,12 @@ def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
         )
     config = config_of_settings(str(manifest["pipeline"]), settings)
     found = manifest.get("search")
-    config = replace(config, search=replace(config.search, trials=0))
+    refitted = manifest.get("judged") is not None  # settings from before there was a choice do not say
+    config = replace(
+        config,
+        search=replace(config.search, trials=0),
+        training=replace(config.training, refit=refitted),
+    )
     return with_parameters(config, found["best"]) if found else config
 
 

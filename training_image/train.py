@@ -32,7 +32,17 @@ from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
-from contender.registry.versions import MODEL, PIPELINE, REFERENCE, SIGNATURE, ModelRegistry, ModelVersion
+from contender.registry.versions import (
+    JUDGED,
+    MODEL,
+    PIPELINE,
+    REFERENCE,
+    SIGNATURE,
+    ModelRegistry,
+    ModelVersion,
+    as_judged,
+    judged_file,
+)
 from contender.rollout.golden_requests import GOLDEN
 from contender.table import BLOCK, ORDER, Table
 from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
@@ -172,7 +182,8 @@ class TrainingTask:
         if model is None:
             return None
         try:
-            registry.file(model, MODEL)
+            for name in {MODEL, judged_file(model.manifest)}:
+                registry.file(model, name)
             if self.sign is not None:
                 registry.objects.get(registry.key(model.version, SIGNATURE))
         except (NotFoundError, IntegrityError) as error:
@@ -195,6 +206,7 @@ def files_of(model: TrainedModel) -> dict[str, bytes]:
     """The files of a model version, by their names."""
     return {
         MODEL: model.onnx,
+        **({JUDGED: model.judged.model.onnx} if model.judged else {}),
         PIPELINE: model.skops(),
         REFERENCE: model.reference.to_bytes(),
         GOLDEN: model.golden,
@@ -249,8 +261,10 @@ def summary(
         "model_version": model.version,
         "manifest_sha256": model.manifest_sha256,
         "seconds": round(seconds, 2),
-        "train_rows": manifest["trained_rows"],
+        "train_rows": as_judged(manifest)["trained_rows"],
         "holdout_rows": manifest["holdout"]["rows"],
+        "holdout_blocks": len(manifest["holdout"]["blocks"]),
+        "refitted_rows": manifest["trained_rows"] if manifest.get("judged") else None,
         "datasets": [found.version for found in datasets],
         "metrics": manifest["metrics"],
         "search": manifest.get("search"),

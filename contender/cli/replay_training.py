@@ -1,19 +1,20 @@
-"""The real training behind a replay: what the training task runs, and the model scored as it is served."""
+"""The real training behind a replay: what the training task runs, and both of its models as the loop asks them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from contender.adapters.serving.onnx_model import OnnxModel, open_session
 from contender.comparison.evaluate import time_per_row
-from contender.data.encoding import FeatureEncoding
 from contender.pipeline.config import PipelineConfig
-from contender.registry.candidate import Candidate
-from contender.registry.versions import MODEL
+from contender.registry.candidate import Candidate, Predict
+from contender.registry.versions import MODEL, as_judged
 from contender.replay.arms import Train, Trained
 from contender.table import BLOCK, ORDER, Table
 from training_image.fit.fit import train
+from training_image.fit.fitted import Fitted
 from training_image.manifest import build_manifest
 from training_image.task.progress import Progress
 
@@ -35,10 +36,18 @@ def real_training(elapsed: Callable[[], float]) -> Train:
             code="replay",
             image=None,
         )
-        encodings = tuple(FeatureEncoding.from_dict(feature) for feature in manifest["features"])
-        served = OnnxModel(manifest, encodings, open_session(model.onnx))
-        milliseconds = time_per_row(served.predict, table, clock=elapsed)
         manifest["files"] = {MODEL: {"bytes": len(model.onnx)}}
-        return Trained(Candidate(manifest, served.predict, milliseconds), model.reference, seconds)
+        predict = _predict(manifest, model.served)
+        milliseconds = time_per_row(predict, table, clock=elapsed)
+        judged = None
+        if model.judged is not None:
+            seen = as_judged(manifest)
+            judged = Candidate(seen, _predict(seen, model.judged.model), milliseconds)
+        return Trained(Candidate(manifest, predict, milliseconds), model.reference, seconds, judged)
 
     return trained
+
+
+def _predict(manifest: Mapping[str, Any], model: Fitted) -> Predict:
+    """Predictions of a model as serving makes them."""
+    return OnnxModel(manifest, model.encodings, open_session(model.onnx)).predict

@@ -13,6 +13,7 @@ from contender.cli.rollout_view import print_approval, print_rehearsal
 from contender.formatting import difference
 from contender.pipeline.promotion_policy import GUARDS
 from contender.ports import ApprovalRequest
+from contender.registry.learned_rows import told_by
 
 PROMISED_KEYS = (
     "run_id",
@@ -51,6 +52,9 @@ class RunView:
                 ("feature", "effect size", "minimum", "p", "change"), [_drift_row(found) for found in drift["features"]]
             )
             print_fields(_drift_fields(drift))
+        if trained := told_by(reports.get("training", {})):
+            console.print("\n[bold]Training[/bold]")
+            print_fields({"rows": trained})
         comparison = reports.get("comparison", {})
         if comparison:
             console.print("\n[bold]Comparison[/bold]")

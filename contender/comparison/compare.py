@@ -15,6 +15,7 @@ from contender.comparison.guards.calibration import Calibrated, calibrated
 from contender.comparison.guards.enough_data import enough_data
 from contender.comparison.guards.outcome import Guards
 from contender.comparison.guards.overfitting import overfit_gap
+from contender.comparison.guards.refit import refit_agrees
 from contender.comparison.guards.resources import latency, model_size
 from contender.comparison.guards.slices import SlicesNoWorse, slices_no_worse
 from contender.comparison.outcome import Comparison
@@ -125,6 +126,7 @@ def compare(
         slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=policy.slice_margin * unit),
         calibrated(holdout, champion, challenger, policy),
         overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
+        refit_agrees(challenger_facts, policy),
         model_size(challenger_facts, champion_facts, policy),
         latency(challenger_facts, champion_facts, policy),
     )
@@ -184,6 +186,7 @@ def first_champion(
         SlicesNoWorse("not judged", none_yet, policy.slice_margin),
         Calibrated("not judged", none_yet),
         overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),
+        refit_agrees(challenger_facts, policy),
         model_size(challenger_facts, None, policy),
         latency(challenger_facts, None, policy),
     )

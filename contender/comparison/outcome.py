@@ -11,6 +11,7 @@ from contender.comparison.guards.best_champion import BestChampion
 from contender.comparison.guards.calibration import Calibrated
 from contender.comparison.guards.enough_data import EnoughData
 from contender.comparison.guards.overfitting import OverfitGap
+from contender.comparison.guards.refit import RefitAgrees
 from contender.comparison.guards.resources import Latency, ModelSize
 from contender.comparison.guards.slices import SlicesNoWorse
 from contender.comparison.rules import Verdict
@@ -73,6 +74,7 @@ class Comparison:
     slices_no_worse: SlicesNoWorse
     calibrated: Calibrated
     overfit_gap: OverfitGap
+    refit_agrees: RefitAgrees
     model_size: ModelSize
     latency: Latency
 

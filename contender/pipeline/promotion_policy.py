@@ -15,6 +15,7 @@ GUARDS = {
     "slices_no_worse": "no slice worse",
     "calibrated": "calibrated",
     "overfit_gap": "not overfitted",
+    "refit_agrees": "refit agrees",
     "model_size": "size within limit",
     "latency": "latency within limit",
 }
@@ -108,6 +109,12 @@ class PromotionPolicy:
     max_overfit_gap: float = key(
         "How much better the metric may be on the training rows than on the holdout, in the units of `margin`. "
         "The default stops almost nothing, because a large gap is normal for trees and forests.",
+        1.0,
+        minimum=0.0,
+    )
+    max_refit_difference: float = key(
+        "How far the predictions of the refitted model, which serves, may be from the judged model's: their mean "
+        "difference on the holdout, as a fraction of the target's mean distance from its best constant prediction.",
         1.0,
         minimum=0.0,
     )

@@ -54,6 +54,11 @@ class TrainingPolicy:
         7,
         minimum=1,
     )
+    refit: bool = key(
+        "Whether the model that serves is trained again with the holdout and the gap, as the judged model was: same "
+        "parameters, rounds and calibration. `false` serves the judged model.",
+        True,
+    )
     window: str = key(
         "Dataset versions to train on: `newest`, the newest `window_batches` (0: all, an expanding window; otherwise a "
         "sliding window); `since_drift`, those since the last drift began, but at least the newest `window_batches`.",

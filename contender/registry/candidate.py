@@ -23,11 +23,14 @@ class ModelFacts:
     model_bytes : size of the artifact that serves.
     milliseconds_per_row : a prediction of one row by it.
     training_metrics : by name, on the rows that it was trained on.
+    refit : how far the model that serves agrees with the one that was judged, as the manifest has it; None where what
+        serves was judged itself.
     """
 
     model_bytes: int | None = None
     milliseconds_per_row: float | None = None
     training_metrics: Mapping[str, float | None] = field(default_factory=dict)
+    refit: Mapping[str, float] | None = None
 
 
 Predict = Callable[[Table], NDArray[np.float64]]
@@ -35,9 +38,10 @@ Predict = Callable[[Table], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model version as it is served: its manifest, and predictions (rows, k) of the served artifact.
+    """One of a version's models: the manifest as it describes it, and its predictions (rows, k).
 
-    `milliseconds_per_row` is what `time_per_row` found, None where nobody measured.
+    That is the model that serves, or the one that was judged in its place (`contender.registry.versions.as_judged`).
+    `milliseconds_per_row` is what `time_per_row` found of the one that serves, None where nobody measured.
     """
 
     manifest: Mapping[str, Any]
@@ -51,11 +55,12 @@ class Candidate:
 
     @property
     def facts(self) -> ModelFacts:
-        """What guards ask of it: size and training metrics by its manifest, and how long it takes."""
+        """What guards ask: training metrics, size, duration and agreement of what serves."""
         return ModelFacts(
             self.manifest.get("files", {}).get(MODEL, {}).get("bytes"),
             self.milliseconds_per_row,
             self.manifest.get("metrics_training", {}),
+            (self.manifest.get("judged") or {}).get("agreement"),
         )
 
 

@@ -17,6 +17,8 @@ from contender.storage import sha256, write_once
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
+JUDGED = "judged.onnx"
+"""The model that was trained without the holdout, where the one that serves was refitted with it."""
 PIPELINE = "pipeline.skops"
 REFERENCE = "reference.json.gz"
 EVIDENCE = "evidence.json"
@@ -37,6 +39,30 @@ class ModelVersion:
     def version(self) -> str:
         """The version's name."""
         return str(self.manifest["version"])
+
+
+def as_judged(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A version's manifest as it describes the judged model: what it learned from, and how it encodes a row.
+
+    Without a refit what serves was judged itself.
+
+    Examples
+    --------
+    >>> judged = {"trained_rows": 80, "trained_through": 7.0, "features": []}
+    >>> as_judged({"version": "v1", "trained_rows": 100, "judged": judged})["trained_rows"]
+    80
+    >>> as_judged({"version": "v1", "trained_rows": 100})["trained_rows"]
+    100
+    """
+    judged = manifest.get("judged")
+    if judged is None:
+        return manifest
+    return {**manifest, **{name: judged[name] for name in ("trained_rows", "trained_through", "features")}}
+
+
+def judged_file(manifest: Mapping[str, Any]) -> str:
+    """The name of the file with the judged model; a version without a refit has one model only."""
+    return JUDGED if manifest.get("judged") is not None else MODEL
 
 
 @dataclass(frozen=True)

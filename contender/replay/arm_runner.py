@@ -9,13 +9,14 @@ from typing import Any
 from contender.comparison.alpha_spending import earlier_comparisons
 from contender.comparison.evaluate import judge, judgement_of, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
+from contender.comparison.opponent import judged_stands_in
 from contender.comparison.past_champions import past_champions
 from contender.drift.batch_check import check_batch, observe
 from contender.drift.profiles.profile import Profile
 from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
 from contender.registry.candidate import Candidate
-from contender.replay.arms import Arm
+from contender.replay.arms import Arm, Trained
 from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
 from contender.replay.prequential import BatchScore
 from contender.replay.report import DriftSeen, Judged, Step, Verdict
@@ -39,7 +40,7 @@ class ArmRunner:
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
-    champions: dict[str, Candidate] = field(default_factory=dict)
+    champions: dict[str, Trained] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, BatchScore] = field(default_factory=dict)
 
@@ -148,14 +149,14 @@ class ArmRunner:
     def _judge(self, moment: Moment, challenger: ArmModel) -> Judged:
         """The comparison on all rows that neither model has seen, at the level left by earlier comparisons."""
         config, manifest = self.arm.config, challenger.trained.candidate.manifest
-        champion = self.serving.trained.candidate if self.serving else None
+        champion = _opponent(manifest, self.serving.trained) if self.serving else None
         before = champion.manifest if champion else None
         table = rows_of([*challenger.window, *moment.since(challenger)])
         unseen = table.select_rows(unseen_rows(table, manifest, before))
         found = judge(
             config,
             unseen,
-            challenger.trained.candidate,
+            challenger.trained.judged,
             champion,
             past=self._past_champions(manifest),
             earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
@@ -171,7 +172,10 @@ class ArmRunner:
         """The best of the earlier champions."""
         current = self.served[-1:]
         without = (*current, str(challenger["version"]))
-        return [self.champions[version] for version in past_champions(self.served, self.looks, without=without)]
+        return [
+            _opponent(challenger, self.champions[version])
+            for version in past_champions(self.served, self.looks, without=without)
+        ]
 
     def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
         """An arm without comparisons starts with the first champion of the pipeline's own policy."""
@@ -209,10 +213,15 @@ class ArmRunner:
         self.serving, self.answered = model, 0
         version = str(model.trained.candidate.manifest["version"])
         self.served.append(version)
-        self.champions[version] = model.trained.candidate
+        self.champions[version] = model.trained
         grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
         self.earlier = [
             observe(self.arm.config, grid, batch.table, candidate)
             for batch in moment.since(model)
             if batch.table is not None
         ]
+
+
+def _opponent(challenger: Mapping[str, Any], model: Trained) -> Candidate:
+    """The model of a champion that the challenger with this manifest is compared with."""
+    return model.judged if judged_stands_in(challenger, model.candidate.manifest) else model.candidate

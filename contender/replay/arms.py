@@ -16,11 +16,20 @@ from contender.table import Table
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of one training: the model as served, the reference of the drift check, and the duration."""
+    """The result of one training: the model as served, the reference of the drift check, and the duration.
+
+    `refitted_after` is the model that was judged where what serves was refitted after that, None where it is the same.
+    """
 
     candidate: Candidate
     reference: Reference
     seconds: float
+    refitted_after: Candidate | None = None
+
+    @property
+    def judged(self) -> Candidate:
+        """The model that has not seen the holdout."""
+        return self.refitted_after or self.candidate
 
 
 Train = Callable[[PipelineConfig, Table], Trained]

@@ -15,6 +15,7 @@ from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig,
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.training_policy import TrainingPolicy
+from contender.registry.candidate import Candidate
 from contender.replay.arms import Train, Trained
 from contender.replay.history import HistoryBatch
 from contender.replay.prequential import BatchScore, score_batch
@@ -111,10 +112,15 @@ class Moment:
         return ArmModel(found, window, len(self.arrived))
 
     def _dated(self, model: Trained, number: int) -> Trained:
-        """The model with a version and a date in its manifest that sort in the order of the history, and its run."""
+        """The model with a version and a date in its manifests that sort in the order of the history, and its run."""
         version = f"{self.position:06d}-{number}"
-        manifest = {**model.candidate.manifest, "version": version, "created_at": version, "run_id": self.batch.name}
-        return replace(model, candidate=replace(model.candidate, manifest=manifest))
+        named = {"version": version, "created_at": version, "run_id": self.batch.name}
+
+        def dated(candidate: Candidate) -> Candidate:
+            return replace(candidate, manifest={**candidate.manifest, **named})
+
+        judged = None if model.refitted_after is None else dated(model.refitted_after)
+        return replace(model, candidate=dated(model.candidate), refitted_after=judged)
 
     def score(self, config: PipelineConfig, model: Trained) -> BatchScore:
         """The metric and the loss of a model on today's rows, as they are and on resamples of their blocks."""

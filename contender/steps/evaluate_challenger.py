@@ -1,4 +1,4 @@
-"""EvaluateChallenger: scores champion and challenger on the same new rows, from the artifacts that serve."""
+"""EvaluateChallenger: scores champion and challenger on the same new rows, from their artifacts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from contender.comparison.evaluate import (
     unseen_rows,
 )
 from contender.comparison.judgements import Judgement, judged_again, last_of, superseded
+from contender.comparison.opponent import judged_stands_in, opponent
 from contender.comparison.outcome import Comparison as Compared
 from contender.comparison.past_champions import is_of_the_past_year, past_champions
 from contender.errors import ContenderError, NotFoundError, TrainingFailedError
@@ -94,12 +95,13 @@ def _compare(
     clock: Callable[[], float],
 ) -> Compared:
     """Ask the models about the rows, and write down the comparison and the curves."""
-    mine = _timed(run.candidate(challenger), rows, clock)
-    theirs = _timed(run.candidate(champion), rows, clock) if champion is not None else None
+    mine, theirs = _timed(run, challenger, rows, clock, judged=True), None
+    if champion is not None:
+        theirs = _timed(run, champion, rows, clock, judged=judged_stands_in(challenger.manifest, champion.manifest))
     answered = answers_of_all(run.config, rows, mine, theirs, past)
     earlier = earlier_comparisons(
         [run.registry.read(version).manifest for version in run.registry.versions()],
-        champion.manifest if champion is not None else None,
+        theirs.manifest if theirs is not None else None,
         challenger.manifest,
         judgements=looks,
         run_id=run.run_id,
@@ -132,7 +134,8 @@ def _past(
         try:
             model = run.registry.read(version)
             if is_of_the_past_year(model.manifest["created_at"], challenger.manifest["created_at"]):
-                found.append(run.candidate(model))
+                stands_in = judged_stands_in(challenger.manifest, model.manifest)
+                found.append(run.judged(model) if stands_in else run.candidate(model))
         except ContenderError:
             continue
     return found
@@ -173,11 +176,17 @@ def _unseen(run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | 
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
     chosen = datasets_with_unseen_rows(challenger.manifest, own, run.datasets.manifests())
     table = Table.concatenate([run.rows(found) for found in chosen])
-    return table.select_rows(unseen_rows(table, challenger.manifest, champion.manifest if champion else None))
+    before = opponent(challenger.manifest, champion.manifest if champion else None)
+    return table.select_rows(unseen_rows(table, challenger.manifest, before))
 
 
-def _timed(model: Candidate, rows: Table, clock: Callable[[], float]) -> Candidate:
-    return replace(model, milliseconds_per_row=time_per_row(model.predict, rows, clock=clock))
+def _timed(
+    run: ScoringRun, version: ModelVersion, rows: Table, clock: Callable[[], float], *, judged: bool
+) -> Candidate:
+    """The version by its judged model or by the one that serves, with the time that the one that serves takes."""
+    served = run.candidate(version)
+    asked = run.judged(version) if judged and version.manifest.get("judged") else served
+    return replace(asked, milliseconds_per_row=time_per_row(served.predict, rows, clock=clock))
 
 
 def _said_before(

@@ -10,7 +10,7 @@ from typing import Protocol
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.registry.candidate import Candidate, Predict
-from contender.registry.versions import ModelReader, ModelVersion
+from contender.registry.versions import ModelReader, ModelVersion, as_judged
 from contender.steps.loop_run import LoopRun
 from contender.table import Table
 
@@ -23,8 +23,12 @@ class Model(Protocol):
         """Predictions (rows, k) of a table of features."""
 
 
-LoadModel = Callable[[ModelReader, ModelVersion], Model]
-"""Loads the artifact that serves, checked against its manifest."""
+class LoadModel(Protocol):
+    """Loads a model of a version, checked against its manifest."""
+
+    def __call__(self, registry: ModelReader, model: ModelVersion, *, judged: bool = False) -> Model:
+        """The one that serves, or the one that was judged in its place."""
+
 
 ReadRows = Callable[[bytes], Table]
 """Reads the rows of a dataset version."""
@@ -58,3 +62,8 @@ class ScoringRun(LoopRun):
     def candidate(self, version: ModelVersion) -> Candidate:
         """A model version as it is served."""
         return Candidate(version.manifest, self.load_model(self.registry, version).predict)
+
+    def judged(self, version: ModelVersion) -> Candidate:
+        """A model version as it is judged: by the model that has not seen the holdout."""
+        model = self.load_model(self.registry, version, judged=True)
+        return Candidate(as_judged(version.manifest), model.predict)

@@ -17,6 +17,7 @@ from typing import Any
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.ports import Ledger, Objects
+from contender.registry.learned_rows import in_words
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, MANIFEST, MODEL, ModelRegistry, ModelVersion
 from contender.reports.run.evidence import CURVES
@@ -239,7 +240,7 @@ def _version(model: ModelVersion, run: str) -> TrackedVersion:
     return TrackedVersion(
         version=model.version,
         run=run,
-        description=f"{manifest['estimator']['name']} of {manifest['trained_rows']:,} rows. On the holdout: {holdout}.",
+        description=f"{manifest['estimator']['name']}, {in_words(manifest)}. On the holdout: {holdout}.",
         tags={
             "run_id": str(manifest["run_id"]),
             "manifest_sha256": model.manifest_sha256,

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contender.registry.versions import as_judged
+
 Status = Literal["running", "finished", "failed"]
 Content = Mapping[str, Any]
 
@@ -151,8 +153,10 @@ def _fit(manifest: Content) -> Iterator[Point]:
     else:  # a version from before intervals were kept
         for part, key in (("holdout", "metrics"), ("training", "metrics_training")):
             yield from (Point(f"{part}/{metric}", value) for metric, value in manifest.get(key, {}).items())
-    rows = manifest.get("split") or {"training_rows": manifest.get("trained_rows")}
+    rows = manifest.get("split") or {"training_rows": as_judged(manifest).get("trained_rows")}
     rows = {**rows, "holdout_rows": manifest.get("holdout", {}).get("rows")}
+    if manifest.get("judged"):
+        rows["refit_rows"] = manifest["trained_rows"]
     yield from (Point(f"rows/{name.removesuffix('_rows')}", count) for name, count in rows.items())
     calibration = manifest.get("calibration") or {}
     for name in ("log_loss_before", "log_loss_after"):

@@ -55,6 +55,17 @@ def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: 
     assert "passed: A prediction takes 2 ms; the limit is 50 ms." in shown
 
 
+def test_show_tells_in_one_line_what_was_judged_and_what_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    training = {"status": "trained", "train_rows": 23_470, "holdout_rows": 1_840, "holdout_blocks": 7}
+    RunView(RECORD).print_whole({"training": training | {"refitted_rows": 25_310}})
+    RunView(RECORD).print_whole({"training": training | {"refitted_rows": None}})
+    RunView(RECORD).print_whole({"training": {"status": "failed", "reason": "no memory"}})
+    shown = " ".join(capsys.readouterr().out.split())
+    line = "rows trained on 23,470 rows, judged on 1,840 newer rows in 7 blocks"
+    assert shown.count(line) == 2
+    assert shown.count(f"{line}, then refitted on all 25,310 rows") == 1
+
+
 def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.CaptureFixture[str]) -> None:
     predictions = ((0.25, 0.75),)
     golden = Golden(({"rows": [{"amount": 1.5, "carrier": "[A]"}]},), predictions)

@@ -45,7 +45,7 @@ LEAST_ROWS = 500
 """Fewest rows of a point of the learning curve."""
 
 Predictions = NDArray[np.float64]
-Refit = Callable[[NDArray[np.intp]], tuple[Predictions, Predictions]]
+FitOn = Callable[[NDArray[np.intp]], tuple[Predictions, Predictions]]
 """Positions of training rows → predictions on these rows and on the holdout, of an estimator trained on them."""
 
 
@@ -91,7 +91,7 @@ def build(
     training: Scored,
     inputs: Inputs,
     validation: Scored | None = None,
-    refit: Refit | None = None,
+    fit_on: FitOn | None = None,
     search: Sequence[Mapping[str, Any]] = (),
     rounds: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def build(
     holdout_table : the holdout's rows in the same order, with the columns of features and slices.
     training : in the order of time, the oldest first.
     inputs : what the model takes, of the same rows.
-    refit : for the learning curve; None leaves it out. What fails to train is left out too.
+    fit_on : for the learning curve; None leaves it out. What fails to train is left out too.
     search, rounds : as training saw them.
     """
     index = classes.index(positive) if classes and positive else 1
@@ -122,7 +122,7 @@ def build(
         "blocks": {name: _blocks(rows.blocks) for name, rows in (("training", training), ("holdout", holdout))},
         "inputs": list(inputs.described()),
         "slices": list(slices(config, metric, holdout, holdout_table, positive=index)),
-        "learning_curve": learning_curve(metric, training, holdout, refit, positive=index) if refit else [],
+        "learning_curve": learning_curve(metric, training, holdout, fit_on, positive=index) if fit_on else [],
         "search": [dict(trial) for trial in search],
         "rounds": [dict(each) for each in rounds],
     }
@@ -158,7 +158,7 @@ def slices(
 
 
 def learning_curve(
-    metric: Metric, training: Scored, holdout: Scored, refit: Refit, *, positive: int
+    metric: Metric, training: Scored, holdout: Scored, fit_on: FitOn, *, positive: int
 ) -> list[dict[str, Any]]:
     """The metric of models trained on the newest parts of the training rows, and of the model itself.
 
@@ -171,7 +171,7 @@ def learning_curve(
         if len(newest) < LEAST_ROWS or not _has_all_classes(training, newest):
             continue
         try:
-            on_these, on_holdout = refit(newest)
+            on_these, on_holdout = fit_on(newest)
         except TrainingFailedError:
             continue
         these = Scored(training.truth[newest], on_these, training.blocks[newest])

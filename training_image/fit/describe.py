@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from contender.pipeline.config import PipelineConfig
 from training_image.estimators.catalogue import fit_estimator
@@ -16,6 +15,7 @@ from training_image.evidence import files as evidence
 from training_image.evidence.overfit import Scored
 from training_image.export.export import for_all_classes, pipeline_predictions
 from training_image.fit.decide import Decided
+from training_image.fit.fitted import Fitted
 from training_image.fit.rounds import rounds_of
 from training_image.rows.prepare import Prepared
 from training_image.rows.take import Rows
@@ -24,7 +24,7 @@ from training_image.search.search import Found
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The served model's answers to the rows that it learned from and to the holdout, and the deciding model's to the
+    """The judged model's answers to the rows that it learned from and to the holdout, and the deciding model's to the
     validation rows, where there are any."""
 
     training: Scored
@@ -39,16 +39,9 @@ def describe(
     *,
     decided: Decided,
     found: Found | None,
-    trained: Pipeline,
-    graph: bytes,
+    judged: Fitted,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The contents of evidence.json and of explanation.json.
-
-    Parameters
-    ----------
-    trained : in front of any calibration.
-    graph : as it is served.
-    """
+    """The contents of evidence.json and of explanation.json, both about the judged model."""
     rows, holdout = prepared.rows, prepared.holdout_matrix
     told = evidence.build(
         config,
@@ -59,14 +52,14 @@ def describe(
         training=answered.training,
         inputs=evidence.Inputs(prepared.encodings, rows.matrix, holdout),
         validation=answered.validation,
-        refit=Refitting(decided, rows, holdout, prepared.columns),
+        fit_on=PartFit(decided, rows, holdout, prepared.columns),
         search=found.trials if found else (),
-        rounds=decided.rounds or rounds_of(trained, (rows.matrix, rows.target), (holdout, prepared.judged)),
+        rounds=decided.rounds or rounds_of(judged.trained, (rows.matrix, rows.target), (holdout, prepared.truth)),
     )
     explanation = explaining.explain(
         config,
-        pipeline=trained,
-        graph=graph,
+        pipeline=judged.trained,
+        graph=judged.onnx,
         encodings=prepared.encodings,
         training=rows.matrix,
         holdout_matrix=holdout,
@@ -78,8 +71,8 @@ def describe(
 
 
 @dataclass(frozen=True, eq=False)
-class Refitting:
-    """The same estimator trained on some of the rows, and calibrated as the served one, for a learning curve.
+class PartFit:
+    """The same estimator trained on some of the rows, and calibrated as the judged one, for a learning curve.
 
     Called with positions among the rows it answers with predictions on these rows and on the holdout.
     """

@@ -17,28 +17,25 @@ from contender.drift.profiles.profile import Profile
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Candidate
 from contender.table import BLOCK, ORDER, Table
-from training_image.estimators.catalogue import fit_estimator
 from training_image.estimators.user_estimator import named_if_own
 from training_image.evidence.overfit import Scored, overfit
-from training_image.export.export import check_parity, score_onnx, to_onnx, to_skops
+from training_image.export.export import to_skops
 from training_image.export.golden_requests import golden_file, typical_row
 from training_image.fit.decide import Decided, decide
 from training_image.fit.describe import Answered, describe
+from training_image.fit.fitted import Fitted, estimated, exported
+from training_image.fit.refit import Judged, refit
 from training_image.onnx_parts.calibration import Calibrated
 from training_image.rows.prepare import Prepared, prepare
 from training_image.rows.splits import folds
-from training_image.rows.take import spread
 from training_image.search.search import Found, search, with_parameters
 from training_image.task.checkpoint import NO_CHECKPOINT, Checkpoint
 from training_image.task.progress import Progress, Report, progress_of, silent
 
-PARITY_ROWS = 10_000
-"""Rows on which the exported model is compared with the trained one, spread over training and holdout."""
-
 
 @dataclass(frozen=True)
 class Holdout:
-    """The newest rows, kept from training, from the oldest to the newest of them in time."""
+    """The newest rows, kept from the judged model, from the oldest to the newest of them in time."""
 
     from_order: float
     through_order: float
@@ -54,12 +51,11 @@ class TrainedModel:
     ----------
     classes : the target's values in the order of the predictions' columns; None for a regression.
     positive : the class whose probability is answered; None unless there are two classes.
-    encodings : how each feature becomes a number, in the order in which the model takes them.
-    pipeline, onnx : what scikit-learn trained and the graph that is served; they agree on real rows.
-    reference : what new data is checked against: the rows' profile, and the model's answers on the holdout.
-    trained_through : the largest order (time) among the training rows.
+    served : the model that serves.
+    judged : the model that was judged, where what serves was refitted after that; None where it is the same.
+    reference : what new data is checked against: the rows' profile, and the judged model's answers on the holdout.
     metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
-    baseline : the constant prediction that ignores the features.
+    baseline : the constant prediction that ignores the features, and has not seen the holdout.
     typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
     parameters : all of the estimator's, defaults too.
     split : how many rows were for what; the manifest's section of that name, like those that follow.
@@ -70,12 +66,9 @@ class TrainedModel:
 
     classes: tuple[str, ...] | None
     positive: str | None
-    encodings: tuple[FeatureEncoding, ...]
-    pipeline: Pipeline | Calibrated
-    onnx: bytes
+    served: Fitted
+    judged: Judged | None
     reference: Reference
-    trained_rows: int
-    trained_through: float
     holdout: Holdout
     metrics: dict[str, float | None]
     metrics_training: dict[str, float | None]
@@ -90,6 +83,21 @@ class TrainedModel:
     overfit: dict[str, Any] | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def encodings(self) -> tuple[FeatureEncoding, ...]:
+        """How each feature becomes a number for the model that serves."""
+        return self.served.encodings
+
+    @property
+    def pipeline(self) -> Pipeline | Calibrated:
+        """What scikit-learn trained to serve."""
+        return self.served.pipeline
+
+    @property
+    def onnx(self) -> bytes:
+        """The graph that serves."""
+        return self.served.onnx
 
     @property
     def profile(self) -> Profile:
@@ -113,7 +121,7 @@ def train(
     checkpoint: Checkpoint = NO_CHECKPOINT,
     described: bool = True,
 ) -> TrainedModel:
-    """Train on the older rows and score on the newest blocks.
+    """Train on the older rows, score on the newest blocks, and train what serves on all rows as that was trained.
 
     Parameters
     ----------
@@ -130,7 +138,7 @@ def train(
         When there are too few blocks, the target does not fit the task or is constant, all features are constant,
         nothing can be judged on the holdout, or the estimator fails or gives no finite predictions.
     ParityError
-        When the exported model does not give the trained model's answers.
+        When an exported model does not give the trained model's answers.
     """
     progress = progress_of(report)
     prepared = prepare(config, table, order, blocks, report=progress)
@@ -141,16 +149,11 @@ def train(
         decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=progress)
         rows = prepared.rows
         progress(f"training {config.training.estimator} on {len(rows)} rows, holdout of {len(prepared.holdout)}")
-        trained = fit_estimator(decided.config, rows.matrix, rows.target, rows.weights)
-    pipeline = decided.applied(trained)
+        trained = estimated(decided, prepared.learned)
     with progress.phase("export"), named_if_own(config.training.estimator):
-        graph = to_onnx(pipeline, len(prepared.encodings))
-        everything = np.concatenate([rows.matrix, prepared.holdout_matrix])
-        compared = everything[spread(len(everything), PARITY_ROWS)]
-        difference = check_parity(pipeline, graph, compared)
-        progress(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
+        judged = exported(decided, prepared.learned, trained, prepared.holdout_matrix, progress)
     with progress.phase("evidence"):
-        answered = _answered(prepared, graph, decided)
+        answered = _answered(prepared, judged, decided)
         figures = overfit(
             answered.training, answered.validation, answered.holdout, config, positive=prepared.positive_index
         )
@@ -159,26 +162,26 @@ def train(
         evidence: dict[str, Any] = {}
         explanation: dict[str, Any] = {}
         if described:
-            evidence, explanation = describe(
-                config, prepared, answered, decided=decided, found=found, trained=trained, graph=graph
-            )
-    typical = typical_row(prepared.training, prepared.encodings)
+            evidence, explanation = describe(config, prepared, answered, decided=decided, found=found, judged=judged)
+        reference = _reference(config, prepared, judged)
+    served, learned, judgement = judged, prepared.training, None
+    if config.training.refit:
+        with progress.phase("refit"), named_if_own(config.training.estimator):
+            served, learned, judgement = refit(config, prepared, decided, judged, answered.holdout, progress)
+    typical = typical_row(learned, served.encodings)
     return TrainedModel(
         classes=prepared.classes,
         positive=prepared.positive,
-        encodings=prepared.encodings,
-        pipeline=pipeline,
-        onnx=graph,
-        reference=_reference(config, prepared, graph),
-        trained_rows=len(rows),
-        trained_through=float(prepared.training[ORDER].max()),
+        served=served,
+        judged=judgement,
+        reference=reference,
         holdout=_holdout(prepared.holdout),
         metrics=figures.metrics,
         metrics_training=figures.metrics_training,
         baseline=tuple(naive_predictions(rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
         typical=typical,
-        golden=golden_file(prepared.holdout, prepared.encodings, typical, pipeline),
-        parameters=_plain(trained[-1].get_params(deep=False)),
+        golden=golden_file(prepared.holdout, served.encodings, typical, served.pipeline),
+        parameters=_plain(judged.trained[-1].get_params(deep=False)),
         split=prepared.split,
         search=found.summary if found else None,
         stopping=decided.stopping,
@@ -205,27 +208,30 @@ def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, chec
         )
 
 
-def _answered(prepared: Prepared, graph: bytes, decided: Decided) -> Answered:
-    """What the models say of each part, scored as it is served."""
+def _answered(prepared: Prepared, judged: Fitted, decided: Decided) -> Answered:
+    """What the models say of each part, scored as it would be served."""
     rows, blocks, validation = prepared.rows, prepared.training[BLOCK], None
     if decided.validation is not None:
         checked = prepared.checked
         validation = Scored(rows.target[checked], decided.validation, blocks[checked])
     return Answered(
-        training=Scored(rows.target, score_onnx(graph, rows.matrix), blocks),
+        training=Scored(rows.target, judged.predict(rows.matrix), blocks),
         validation=validation,
-        holdout=Scored(prepared.judged, score_onnx(graph, prepared.holdout_matrix), prepared.holdout[BLOCK]),
+        holdout=Scored(prepared.truth, judged.predict(prepared.holdout_matrix), prepared.holdout[BLOCK]),
     )
 
 
-def _reference(config: PipelineConfig, prepared: Prepared, graph: bytes) -> Reference:
-    """What new data is checked against. The gap's rows are in no part of it."""
-    served = Candidate(
+def _reference(config: PipelineConfig, prepared: Prepared, judged: Fitted) -> Reference:
+    """What new data is checked against: the profile of the rows that what serves learned from, which without a refit
+    are those of the judged model and the holdout, and the judged model's answers on the holdout."""
+    asked = Candidate(
         {"classes": prepared.classes, "positive": prepared.positive},
-        lambda wanted: score_onnx(graph, encode(wanted, prepared.encodings)),
+        lambda wanted: judged.predict(encode(wanted, judged.encodings)),
     )
+    if config.training.refit:
+        return reference_of(config, prepared.table, prepared.parts.holdout, asked)
     seen = ~prepared.parts.gap
-    return reference_of(config, prepared.table.select_rows(seen), prepared.parts.holdout[seen], served)
+    return reference_of(config, prepared.table.select_rows(seen), prepared.parts.holdout[seen], asked)
 
 
 def _holdout(rows: Table) -> Holdout:

@@ -14,9 +14,36 @@ from contender.pipeline.config import PipelineConfig
 from contender.table import BLOCK, ORDER, Table
 from training_image.rows.splits import Split, split
 from training_image.rows.take import Rows
-from training_image.rows.targets import check_holdout, check_variation, classes_of, indices, positive_index, positive_of
+from training_image.rows.targets import (
+    Classes,
+    check_holdout,
+    check_variation,
+    classes_of,
+    indices,
+    positive_index,
+    positive_of,
+)
 from training_image.rows.weights import sample_weights
 from training_image.task.progress import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Learnable:
+    """Rows that a model learns from: as they are, and as an estimator takes them.
+
+    Attributes
+    ----------
+    encodings : how each feature becomes a number, read from these rows alone.
+    """
+
+    table: Table
+    encodings: tuple[FeatureEncoding, ...]
+    rows: Rows
+
+    @property
+    def through(self) -> float:
+        """The largest order (time) among them."""
+        return float(self.table[ORDER].max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +53,35 @@ class Prepared:
     Attributes
     ----------
     table : all rows, with `_order` and `_block`; parts : which of them are for what.
-    training, holdout : the rows that the served model learns from, and those that it is judged on.
+    learned, holdout : the rows that the judged model learns from, and those that it is judged on.
     classes : the target's values in the order of the predictions' columns; None for a regression.
     positive : the class whose probability is answered; None unless the task is binary.
-    encodings : how each feature becomes a number.
-    rows : `training` as an estimator takes it.
-    holdout_matrix, judged : `holdout` (n, features) encoded, and its target, -1 for a class that training has not seen.
+    holdout_matrix, truth : `holdout` (n, features) encoded, and its target, -1 for a class that training has not seen.
     """
 
     table: Table
     parts: Split
-    training: Table
+    learned: Learnable
     holdout: Table
     classes: tuple[str, ...] | None
     positive: str | None
-    encodings: tuple[FeatureEncoding, ...]
-    rows: Rows
     holdout_matrix: NDArray[np.float32]
-    judged: NDArray[Any]
+    truth: NDArray[Any]
+
+    @property
+    def training(self) -> Table:
+        """The rows that the judged model learns from."""
+        return self.learned.table
+
+    @property
+    def encodings(self) -> tuple[FeatureEncoding, ...]:
+        """How each feature becomes a number for the judged model."""
+        return self.learned.encodings
+
+    @property
+    def rows(self) -> Rows:
+        """`training` as an estimator takes it."""
+        return self.learned.rows
 
     @property
     def positive_index(self) -> int:
@@ -57,13 +95,13 @@ class Prepared:
     @cached_property
     def checked(self) -> NDArray[np.bool_]:
         """Which of the training rows are there to decide on."""
-        mask: NDArray[np.bool_] = self.parts.validation[self.parts.served]
+        mask: NDArray[np.bool_] = self.parts.validation[self.parts.judged]
         return mask
 
     @property
     def deciding(self) -> Rows:
         """What a deciding model learns from."""
-        return self.rows.take(self.parts.training[self.parts.served])
+        return self.rows.take(self.parts.training[self.parts.judged])
 
     @property
     def validation(self) -> Rows:
@@ -95,27 +133,36 @@ def prepare(
     in_time = np.argsort(order, kind="stable")
     everything = Table({**table.select_rows(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})
     parts = split(everything[ORDER], everything[BLOCK], config.training)
-    training, holdout = everything.select_rows(parts.served), everything.select_rows(parts.holdout)
+    training, holdout = everything.select_rows(parts.judged), everything.select_rows(parts.holdout)
     classes = classes_of(training[config.target], config)
     positive = positive_of(classes, config)
-    judged = indices(holdout[config.target], classes)
-    said = check_holdout(judged, classes, config)
+    truth = indices(holdout[config.target], classes)
+    said = check_holdout(truth, classes, config)
     if said:
         report(said)
-    encodings = fit_encoding(training, config)
-    target = indices(training[config.target], classes)
-    weights = sample_weights(training[ORDER], training[BLOCK], target, config.training)
-    rows = Rows(encode(training, encodings), target, weights)
-    check_variation(rows.matrix, config.features)
+    learned = learnable(config, training, classes)
+    check_variation(learned.rows.matrix, config.features)
     return Prepared(
         table=everything,
         parts=parts,
-        training=training,
+        learned=learned,
         holdout=holdout,
         classes=classes,
         positive=positive,
-        encodings=encodings,
-        rows=rows,
-        holdout_matrix=encode(holdout, encodings),
-        judged=judged,
+        holdout_matrix=encode(holdout, learned.encodings),
+        truth=truth,
     )
+
+
+def learnable(config: PipelineConfig, table: Table, classes: Classes) -> Learnable:
+    """Encode and weight rows in the order of time, so that a model of these classes can learn from them.
+
+    Rows of another class are left out: what answers with a class that nobody judged is not served.
+    """
+    target = indices(table[config.target], classes)
+    known = target >= 0 if classes else np.ones(len(target), dtype=np.bool_)
+    if not known.all():
+        table, target = table.select_rows(known), target[known]
+    encodings = fit_encoding(table, config)
+    weights = sample_weights(table[ORDER], table[BLOCK], target, config.training)
+    return Learnable(table, encodings, Rows(encode(table, encodings), target, weights))

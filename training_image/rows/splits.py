@@ -2,10 +2,12 @@
 
     oldest                                                              newest
     ├──────── training ────────┤ gap ├─ validation ─┤ gap ├──── holdout ────┤
-    ├──────────────────── served ───────────────────┤
+    ├──────────────────── judged ───────────────────┤
+    ├────────────────────────────── served ───────────────────────────────┤
 
-What is decided on the validation rows (when to stop, how to calibrate) is decided by a model that has not seen them;
-the model that is served is then trained on all that is older than the holdout's gap.
+What is decided on the validation rows (when to stop, how to calibrate) is decided by a model that has not seen them.
+The judged model is then trained on all that is older than the holdout's gap and scored on the holdout, and the served
+one, which keeps what was decided, on all rows.
 """
 
 from __future__ import annotations
@@ -27,16 +29,16 @@ Fold = tuple[Indices, Indices]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Masks (n,) over all rows. Rows of the gap before the validation rows are in none but `served`.
+    """Masks (n,) over all rows. Rows of the gap before the validation rows are in none but `judged`.
 
     Attributes
     ----------
     training : what decides learns from them: the rows before the validation rows and their gap. Without validation
-        rows, all that are served.
+        rows, all that the judged model learns from.
     validation : none where there is nothing to decide.
-    gap : never used: the blocks right before the holdout.
+    gap : the blocks right before the holdout, which the judged model never sees.
     holdout : the newest blocks.
-    served : what the model that is served learns from.
+    judged : what the judged model learns from.
     """
 
     training: Mask
@@ -45,7 +47,7 @@ class Split:
     holdout: Mask
 
     @property
-    def served(self) -> Mask:
+    def judged(self) -> Mask:
         rows: Mask = ~(self.gap | self.holdout)
         return rows
 
@@ -80,13 +82,13 @@ def split(order: NDArray[np.float64], blocks: NDArray[np.object_], policy: Train
     held = min(policy.holdout_blocks, usable // 2)
     checked = min(policy.validation_blocks, (usable - held) // 2) if validated else 0
     holdout_from = count - held
-    served_to = holdout_from - gap
-    validation_from = served_to - checked
-    training_to = validation_from - gap if validated else served_to
+    judged_to = holdout_from - gap
+    validation_from = judged_to - checked
+    training_to = validation_from - gap if validated else judged_to
     return Split(
         training=rank < training_to,
-        validation=(rank >= validation_from) & (rank < served_to),
-        gap=(rank >= served_to) & (rank < holdout_from),
+        validation=(rank >= validation_from) & (rank < judged_to),
+        gap=(rank >= judged_to) & (rank < holdout_from),
         holdout=rank >= holdout_from,
     )
 

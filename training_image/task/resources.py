@@ -12,7 +12,7 @@ from contender.training.cost import fargate_usd
 from training_image.task.progress import Progress
 from training_image.task.supervisor import peak_mib
 
-PHASES = ("reading", "search", "fitting", "export", "evidence")
+PHASES = ("reading", "search", "fitting", "export", "evidence", "refit")
 CONTAINER_PEAKS = (Path("/sys/fs/cgroup/memory.peak"), Path("/sys/fs/cgroup/memory/memory.max_usage_in_bytes"))
 
 

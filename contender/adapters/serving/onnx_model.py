@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.data.encoding import FeatureEncoding, encode
-from contender.registry.versions import MODEL, ModelReader, ModelVersion
+from contender.registry.versions import MODEL, ModelReader, ModelVersion, as_judged, judged_file
 from contender.serving.requests import RowReader
 from contender.table import Table
 
@@ -116,13 +116,14 @@ def _order(session: Any, matrix: NDArray[np.float32]) -> NDArray[np.intp] | None
     return None if leading is None else np.argsort(matrix[:, int(leading)])
 
 
-def load_model(registry: ModelReader, model: ModelVersion) -> OnnxModel:
-    """Load a version, its model file checked against the manifest.
+def load_model(registry: ModelReader, model: ModelVersion, *, judged: bool = False) -> OnnxModel:
+    """Load the model of a version that serves, or the one that was judged, its file checked against the manifest.
 
     Raises
     ------
     IntegrityError
         When the file is not the one that the manifest names.
     """
-    encodings = tuple(FeatureEncoding.from_dict(feature) for feature in model.manifest["features"])
-    return OnnxModel(model.manifest, encodings, open_session(registry.file(model, MODEL)))
+    manifest, file = (as_judged(model.manifest), judged_file(model.manifest)) if judged else (model.manifest, MODEL)
+    encodings = tuple(FeatureEncoding.from_dict(feature) for feature in manifest["features"])
+    return OnnxModel(manifest, encodings, open_session(registry.file(model, file)))

@@ -9,11 +9,22 @@ from contender.comparison.guards.best_champion import BestChampion
 from contender.comparison.guards.calibration import Calibrated
 from contender.comparison.guards.enough_data import EnoughData
 from contender.comparison.guards.overfitting import OverfitGap
+from contender.comparison.guards.refit import RefitAgrees
 from contender.comparison.guards.resources import Latency, ModelSize
 from contender.comparison.guards.slices import SlicesNoWorse
 from contender.pipeline.promotion_policy import GUARDS
 
-Guard = EnoughData | BeatsBaseline | BestChampion | SlicesNoWorse | Calibrated | OverfitGap | ModelSize | Latency
+Guard = (
+    EnoughData
+    | BeatsBaseline
+    | BestChampion
+    | SlicesNoWorse
+    | Calibrated
+    | OverfitGap
+    | RefitAgrees
+    | ModelSize
+    | Latency
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class Guards:
     slices_no_worse: SlicesNoWorse
     calibrated: Calibrated
     overfit_gap: OverfitGap
+    refit_agrees: RefitAgrees
     model_size: ModelSize
     latency: Latency
 

@@ -38,7 +38,8 @@ def importance(manifest: Content, explanation: Content) -> str:
     arrows = " ▲: higher values raise the prediction; ▼: they lower it." if shap else ""
     return pages.section(
         "Feature importance",
-        f"On the holdout, for the model that serves.{arrows} Importance is not causation.",
+        f"On the holdout, for the model that {'was judged' if manifest.get('judged') else 'serves'}.{arrows} "
+        "Importance is not causation.",
         said + pages.panels(figures) + _shifts(against),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from html import escape
 
 from contender.formatting import figure, interval_figures
+from contender.registry.learned_rows import in_words
 from contender.reports import html as pages
 from contender.reports.card.importance import importance
 from contender.reports.card.limits import Limit, limits
@@ -55,7 +56,7 @@ def card(manifest: Content, evidence: Content | None = None, explanation: Conten
             training(manifest, measured),
             feature_ranges(measured),
             lineage(manifest),
-            _methods(),
+            _methods(manifest),
         )
     )
     return pages.whole(f"{manifest['pipeline']}: model card of {manifest['version']}", content, styles=STYLES)
@@ -92,10 +93,8 @@ def _header(manifest: Content, evidence: Content) -> str:
     facts = [f"Version {manifest['version']}"]
     if manifest.get("created_at"):
         facts.append(f"trained {_minute(manifest['created_at'])}")
-    if "trained_rows" in manifest:
-        facts.append(f"on {manifest['trained_rows']:,} rows")
-    if manifest.get("holdout"):
-        facts.append(f"evaluated on {manifest['holdout']['rows']:,} newer rows")
+    if said_of_rows := in_words(manifest):
+        facts.append(said_of_rows.removeprefix("trained "))
     return pages.header(
         f"Model card of <b>{escape(manifest['pipeline'])}</b>",
         headline(manifest, evidence),
@@ -163,14 +162,21 @@ def _limits(manifest: Content, found: Sequence[Limit]) -> str:
     )
 
 
-def _methods() -> str:
-    return f'<section class="notes"><h2>Methods</h2><p>{"</p><p>".join(METHODS)}</p></section>'
+def _methods(manifest: Content) -> str:
+    of_which = OF_THE_JUDGED if manifest.get("judged") else OF_THE_SERVED
+    told = "</p><p>".join((f"{of_which} {METHODS[0]}", *METHODS[1:]))
+    return f'<section class="notes"><h2>Methods</h2><p>{told}</p></section>'
 
 
+OF_THE_SERVED = "All metrics are those of the exported model that serves."
+OF_THE_JUDGED = (
+    "All metrics and importances are those of the exported model that was judged. The model that serves was then "
+    "trained in the same way on all rows, the holdout included."
+)
 METHODS = (
-    "All metrics are those of the exported model that serves. The holdout is the newest blocks of rows (for example "
-    "days); no training or tuning step has used it. Confidence intervals resample whole blocks: they show how much "
-    "other days of the same kind would differ, not the effect of drift.",
+    "The holdout is the newest blocks of rows (for example days); no step that trained or tuned the model has used it. "
+    "Confidence intervals resample whole blocks: they show how much other days of the same kind would differ, not "
+    "the effect of drift.",
     "<b>Permutation importance</b> shuffles a feature's values among the holdout rows and measures how much worse the "
     "metric gets. Correlated features share their importance, so each may look small on its own.",
     "<b>SHAP values</b> are Shapley values, exact for this kind of model. For trees, absent features follow the "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from contender.formatting import duration, figure, percent
+from contender.registry.versions import as_judged
 from contender.reports import html as pages
 from contender.reports import small_charts
 from contender.reports.card.limits import plain
@@ -21,6 +22,8 @@ def data(manifest: Content, evidence: Content) -> str:
     """Dataset versions, and the rows and blocks of each split."""
     split, window, blocks = manifest.get("split") or {}, manifest.get("window") or {}, evidence.get("blocks", {})
     datasets, holdout = manifest.get("datasets", ()), manifest.get("holdout") or {}
+    refitted = bool(manifest.get("judged"))
+    before = " before the refit" if refitted else ""
     selected = f" (window: {window['policy'].replace('_', ' ')})" if window else ""
     return pages.section(
         "Training data",
@@ -28,12 +31,13 @@ def data(manifest: Content, evidence: Content) -> str:
         pages.fields(
             {
                 "Dataset versions": escape(f"{len(datasets)}{selected}") if datasets else "",
-                "Training": escape(_span(manifest.get("trained_rows"), blocks.get("training"))),
+                "Training": escape(_span(as_judged(manifest).get("trained_rows"), blocks.get("training"))),
                 "of which validation": f"{split['validation_rows']:,} rows" if split.get("validation_rows") else "",
-                "Gap": f"{split['gap_rows']:,} rows between training and holdout, not used"
+                "Gap": f"{split['gap_rows']:,} rows between training and holdout, not used{before}"
                 if split.get("gap_rows")
                 else "",
                 "Holdout": escape(_span(holdout.get("rows"), blocks.get("holdout"))),
+                "Refit": f"the model that serves: all {manifest['trained_rows']:,} rows" if refitted else "",
             }
         ),
     )

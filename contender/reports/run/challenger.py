@@ -8,6 +8,7 @@ from typing import Any
 
 from contender.formatting import difference, duration, figure
 from contender.pipeline.promotion_policy import GUARDS
+from contender.registry.learned_rows import told_by
 from contender.reports import html as pages
 from contender.reports.curve_charts import curve_figures
 from contender.reports.html import details, fields, panels, section, signed, table
@@ -174,7 +175,7 @@ def trained(run: RunEvidence) -> str:
         "",
         fields(
             {
-                "Rows": f"{found['train_rows']:,} training, {found['holdout_rows']:,} holdout",
+                "Rows": escape(told_by(found)),
                 "Duration": escape(duration(found["seconds"])),
                 "Peak memory": f"{memory:,.0f} MiB" if memory else "",
                 "Reused": "a model of the same code, settings and data existed already" if found.get("reused") else "",

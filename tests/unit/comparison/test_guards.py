@@ -16,13 +16,14 @@ from contender.comparison.baseline import naive_predictions
 from contender.comparison.compare import Comparison, compare, first_champion
 from contender.comparison.guards.overfitting import overfit_gap
 from contender.comparison.guards.resources import MIB, latency, model_size
-from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.pipeline.promotion_policy import GUARDS, PromotionPolicy
 from contender.registry.candidate import ModelFacts
 from contender.stats.metrics import METRICS
 
 Floats = NDArray[np.float64]
 POLICY = PromotionPolicy()
-GOOD_FACTS = ModelFacts(MIB, 1.0, {"mae": 0.7})
+AGREES = {"difference": 0.1, "spread": 0.8, "judged_error": 0.7, "served_error": 0.6}
+GOOD_FACTS = ModelFacts(MIB, 1.0, {"mae": 0.7}, AGREES)
 
 
 def judged(
@@ -45,17 +46,18 @@ def test_a_challenger_within_every_bound_wins_and_each_guard_leaves_its_evidence
     found = judged()
     assert found.verdict == "wins"
     report = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    guards = ("enough_data", "beats_baseline", "slices_no_worse", "calibrated", "overfit_gap", "model_size", "latency")
-    assert {name: report[name]["status"] for name in guards} == {
+    assert {name: report[name]["status"] for name in GUARDS} == {
         "enough_data": "passed",
         "beats_baseline": "not judged",
+        "best_champion": "not judged",
         "slices_no_worse": "not judged",
         "calibrated": "passed",
         "overfit_gap": "passed",
+        "refit_agrees": "passed",
         "model_size": "passed",
         "latency": "passed",
     }
-    assert all(report[name]["reason"].endswith(".") for name in guards)
+    assert all(report[name]["reason"].endswith(".") for name in GUARDS)
 
 
 BAD_FACTS = [

@@ -20,7 +20,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.training_policy import TrainingPolicy
-from contender.registry.candidate import Candidate
+from contender.registry.candidate import Candidate, Predict
 from contender.replay.arms import Arm, Trained, arms_of
 from contender.replay.history import History, HistoryBatch
 from contender.replay.moment import training_part
@@ -47,11 +47,13 @@ CONFIG = config_of(drift=DriftPolicy(ignore=("row",), min_effect_numeric=0.4))
 @dataclass
 class Levels:
     """A fake trainer: it predicts the mean of the target. It keeps what it was asked for and made, and complains when a
-    model is asked about a row that it was trained on. After the first training it holds out `later` blocks."""
+    model is asked about a row that it was trained on. After the first training it holds out `later` blocks. With
+    `refit` what serves is the mean of all rows, and what is judged that of the rows before these blocks."""
 
     seconds: float = 120.0
     later: int = 3
     fails_after: int = 10**9
+    refit: bool = False
     asked: list[tuple[PipelineConfig, frozenset[float]]] = field(default_factory=list)
     answered: int = 0
     made: list[Trained] = field(default_factory=list)
@@ -63,14 +65,7 @@ class Levels:
         blocks = sorted(set(table[BLOCK].tolist()))
         newest = blocks[-(config.training.holdout_blocks if len(self.asked) == 1 else self.later) :]
         held = np.isin(table[BLOCK].astype(str), newest)
-        training = table.select_rows(~held)
-        seen, mean = frozenset(training["row"].tolist()), float(training["y"].mean())
-
-        def predict(rows: Table) -> NDArray[np.float64]:
-            assert not seen & set(rows["row"].tolist()), "asked about a row that it was trained on"
-            self.answered += len(rows)
-            return np.full((len(rows), 1), mean)
-
+        older = table.select_rows(~held)
         manifest = {
             "classes": None,
             "positive": None,
@@ -80,11 +75,30 @@ class Levels:
                 "from_order": float(table[ORDER][held].min()),
                 "through_order": float(table[ORDER][held].max()),
             },
-            "trained_through": float(training[ORDER].max()),
+            "trained_rows": len(older),
+            "trained_through": float(older[ORDER].max()),
+            "features": [],
         }
-        candidate = Candidate(manifest, predict)
-        self.made.append(Trained(candidate, reference_of(config, table, held, candidate), self.seconds))
+        judged = Candidate(manifest, self.mean_of(older))
+        reference = reference_of(config, table, held, judged)
+        self.made.append(Trained(judged, reference, self.seconds))
+        if self.refit:
+            seen = {name: manifest[name] for name in ("trained_rows", "trained_through", "features")}
+            whole = {"trained_rows": len(table), "trained_through": float(table[ORDER].max())}
+            served = Candidate({**manifest, **whole, "judged": seen}, self.mean_of(table))
+            self.made[-1] = Trained(served, reference, self.seconds, judged)
         return self.made[-1]
+
+    def mean_of(self, training: Table) -> Predict:
+        """A model that predicts the mean of these rows' target, of other rows only."""
+        known, mean = frozenset(training["row"].tolist()), float(training["y"].mean())
+
+        def predict(rows: Table) -> NDArray[np.float64]:
+            assert not known & set(rows["row"].tolist()), "asked about a row that it was trained on"
+            self.answered += len(rows)
+            return np.full((len(rows), 1), mean)
+
+        return predict
 
 
 def batch(number: int, level: float, *, refused: bool = False) -> HistoryBatch:
@@ -149,6 +163,21 @@ def test_never_keeps_the_first_champion_for_good() -> None:
     assert found.arm("never").retrains == 0
 
 
+def test_arms_that_judge_nothing_serve_the_refit_and_their_scores_are_its() -> None:
+    """The mean of all rows is one batch nearer to a world that rises than the mean without the newest days."""
+    rising = past(*(float(level) for level in range(6)))
+    plain, refitted = (run(rising, Levels(refit=refit)) for refit in (False, True))
+    for kind in ("always", "schedule"):
+        assert refitted.arm(kind).mean < plain.arm(kind).mean
+    train = Levels(refit=True)
+    always = run(rising, train).arm("always")
+    assert always.steps[3].score is not None
+    tables = [batch.table for batch in rising.batches]
+    assert tables[3] is not None
+    mean = float(np.mean(np.concatenate([table["y"] for table in tables[:3] if table is not None])))
+    assert always.steps[3].score == pytest.approx(float(np.abs(tables[3]["y"] - mean).mean()))
+
+
 def test_a_schedule_retrains_every_so_many_batches() -> None:
     found = run(past(*(0.0,) * 8), schedule=3)
     assert verdicts(found, "every 3") == ["first", "kept", "kept", "replaced", "kept", "kept", "replaced", "kept"]
@@ -169,10 +198,13 @@ def test_each_batch_is_scored_by_the_model_that_served_before_it_came() -> None:
     levels=st.lists(st.sampled_from([0.0, 0.0, 3.0, None]), min_size=4, max_size=9),
     window=st.integers(0, 3),
     start=st.integers(1, 2),
+    refit=st.booleans(),
 )
-def test_no_row_is_ever_scored_by_a_model_trained_on_it(levels: list[float | None], window: int, start: int) -> None:
+def test_no_row_is_ever_scored_by_a_model_trained_on_it(
+    levels: list[float | None], window: int, start: int, refit: bool
+) -> None:
     config = replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window_batches=window))
-    found = run(past(0.0, *levels, 0.0), Levels(), config, start=start)
+    found = run(past(0.0, *levels, 0.0), Levels(refit=refit), config, start=start)
     used = sum(level is not None for level in (0.0, *levels, 0.0))
     assert found.arm("always").retrains == used - start
     assert [len(arm.steps) for arm in found.arms] == [len(levels) + 2] * len(found.arms)
@@ -284,9 +316,15 @@ def test_a_newer_challenger_takes_the_place_of_one_that_waits_on() -> None:
 
 
 @settings(max_examples=10)
-@given(levels=st.lists(st.sampled_from([0.0, 3.0, 6.0]), min_size=4, max_size=8), later=st.integers(1, 3))
-def test_no_row_is_judged_on_by_a_model_trained_on_it_however_long_it_waited(levels: list[float], later: int) -> None:
-    found = run(past(0.0, *levels), Levels(later=later), PATIENT)
+@given(
+    levels=st.lists(st.sampled_from([0.0, 3.0, 6.0]), min_size=4, max_size=8),
+    later=st.integers(1, 3),
+    refit=st.booleans(),
+)
+def test_no_row_is_judged_on_by_a_model_trained_on_it_however_long_it_waited(
+    levels: list[float], later: int, refit: bool
+) -> None:
+    found = run(past(0.0, *levels), Levels(later=later, refit=refit), PATIENT)
     steps = found.arms[0].steps
     assert found.arms[0].replacements == sum(step.verdict == "promoted" for step in steps)
     for before, step in pairwise(steps):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.pipeline.config import PipelineConfig, parse_pipeline
-from contender.registry.versions import MODEL, ModelReader, ModelRegistry, ModelVersion
+from contender.registry.versions import JUDGED, MODEL, ModelReader, ModelRegistry, ModelVersion, judged_file
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
 from contender.training.settings import settings_of
@@ -99,8 +99,8 @@ class LoopWorld:
     def read_rows(self, body: bytes) -> Table:
         return self.tables[body]
 
-    def load_model(self, registry: ModelReader, version: ModelVersion) -> FakeModel:
-        return FakeModel(float(registry.file(version, MODEL)))
+    def load_model(self, registry: ModelReader, model: ModelVersion, *, judged: bool = False) -> FakeModel:
+        return FakeModel(float(registry.file(model, judged_file(model.manifest) if judged else MODEL)))
 
     def add_dataset(self, table: Table) -> str:
         """A dataset version with these rows; answers its name."""
@@ -133,14 +133,16 @@ class LoopWorld:
         datasets: list[str],
         *,
         off: float = 0.0,
+        judged_off: float | None = None,
         files: Mapping[str, bytes] | None = None,
         **manifest: Any,
     ) -> ModelVersion:
-        """A model version that held out the newest five days of its datasets."""
+        """A model version that held out the newest five days of its datasets. Where `judged_off` is given, what serves
+        was refitted with them, and what was judged is off by that."""
         parts = list(self.tables.values())
         table = Table.concatenate([parts[int(dataset) - 1] for dataset in datasets])
         held = table[ORDER] >= table[ORDER].max() + 1 - 5 * ROWS_A_DAY
-        content = {
+        content: dict[str, Any] = {
             "version": name,
             "run_id": "run-1",
             "created_at": name,
@@ -157,7 +159,14 @@ class LoopWorld:
                 "blocks": sorted(set(table[BLOCK][held])),
             },
         }
-        return self.registry.write(content | manifest, {MODEL: str(off).encode(), **(files or {})})
+        models = {MODEL: str(off).encode()}
+        if judged_off is not None:
+            models[JUDGED] = str(judged_off).encode()
+            seen = {"trained_rows": int((~held).sum()), "trained_through": content["trained_through"], "features": []}
+            agreement = {"difference": 1.0, "spread": 10.0, "judged_error": 1.0, "served_error": 1.0}
+            content["trained_through"] = float(table[ORDER].max())
+            content["judged"] = {**seen, "agreement": agreement}
+        return self.registry.write(content | manifest, {**models, **(files or {})})
 
     def crown(self, version: ModelVersion) -> None:
         crown(self.models, version)

@@ -53,6 +53,50 @@ def test_a_better_challenger_wins_on_the_rows_that_neither_has_seen(world: LoopW
     assert world.emitted["Improvement"] == comparison.difference
 
 
+def refitted(off: float, judged_off: float | None, *, champion: tuple[float, float | None], days: range) -> LoopWorld:
+    """A challenger with these days in addition to the champion's thirty. Both are off by this and that: what serves,
+    and what was judged before a refit, where there was one."""
+    world = LoopWorld()
+    first = world.add_dataset_of_days(range(30))
+    world.crown(world.add_model("v1", [first], off=champion[0], judged_off=champion[1]))
+    datasets = [first, *([world.add_dataset_of_days(days)] if days else [])]
+    world.add_model("v2", datasets, off=off, judged_off=judged_off, run_id="run-2")
+    world.folder("run-2").write(TRAINING, TRAINED)
+    return world
+
+
+def test_a_challenger_is_judged_by_its_judged_model_and_the_champion_by_the_one_that_serves() -> None:
+    world = refitted(90.0, 0.0, champion=(5.0, 70.0), days=range(30, 40))
+    assert evaluate(world).verdict == "wins"
+    report = world.folder("run-2").read(COMPARISON)
+    assert report["rows"] == 5 * ROWS_A_DAY
+    assert report["challenger"] < 1.0
+    assert report["champion"] == pytest.approx(5.0, abs=1.0)
+    assert report["refit_agrees"]["status"] == "passed"
+
+
+@pytest.mark.parametrize(("days", "rows"), [(range(0), 5 * ROWS_A_DAY), (range(30, 32), 5 * ROWS_A_DAY)])
+def test_a_champion_that_serves_newer_rows_than_the_challenger_was_judged_without_is_judged_without_them_too(
+    days: range, rows: int
+) -> None:
+    """After a retrain on the same rows, or a batch that is shorter than the holdout."""
+    world = refitted(90.0, 0.0, champion=(0.0, 5.0), days=days)
+    assert evaluate(world).verdict == "wins"
+    report = world.folder("run-2").read(COMPARISON)
+    assert report["rows"] == rows
+    assert report["challenger"] < 1.0
+    assert report["champion"] == pytest.approx(5.0, abs=1.0)
+
+
+def test_a_version_from_before_there_was_a_refit_is_judged_by_the_model_that_serves() -> None:
+    world = refitted(0.0, None, champion=(5.0, None), days=range(30, 40))
+    assert evaluate(world).verdict == "wins"
+    report = world.folder("run-2").read(COMPARISON)
+    assert report["challenger"] < 1.0
+    assert report["champion"] == pytest.approx(5.0, abs=1.0)
+    assert report["refit_agrees"]["status"] == "not judged"
+
+
 def test_rows_that_came_after_the_training_count_too(world: LoopWorld) -> None:
     world.add_dataset_of_days(range(40, 44))
     evaluate(world)

@@ -8,7 +8,8 @@ import pytest
 
 from contender.adapters.files.readers import write_parquet
 from contender.pipeline.config import parse_pipeline
-from contender.registry.versions import EVIDENCE, MODEL
+from contender.registry.versions import EVIDENCE, JUDGED, MODEL
+from contender.rollout.golden_requests import GOLDEN
 from contender.training.cost import fargate_usd
 from contender.workflow.run_folder import CHECKPOINT
 from tests.unit.training_image.training_world import PIPELINE_FILE, World, rows_of
@@ -83,11 +84,22 @@ def test_a_second_attempt_goes_on_with_the_first_ones_trials_and_makes_the_same_
     )
     assert (resumed["resources"]["resumed"], other["resources"]["resumed"]) == (True, False)
     assert resumed["search"]["best"] == other["search"]["best"]
-    made, same = (
-        here.registry.read(report["model_version"]).manifest["files"][MODEL]["sha256"]
+    files = [
+        here.registry.read(report["model_version"]).manifest["files"]
         for here, report in ((world, resumed), (undisturbed, other))
-    )
-    assert made == same
+    ]
+    for name in (MODEL, JUDGED, GOLDEN):
+        assert files[0][name]["sha256"] == files[1][name]["sha256"]
+
+
+def test_an_attempt_that_is_taken_back_before_the_refit_leaves_its_search_to_the_next(world: World) -> None:
+    reclaim_at(world, "again, on all 600 rows")
+    assert world.registry.versions() == ()
+    resumed = world.run()
+
+    assert (resumed["status"], resumed["resources"]["resumed"]) == ("trained", True)
+    assert any("an earlier attempt has tried 7 sets of parameters" in line for line in world.lines)
+    assert resumed["refitted_rows"] == 600
 
 
 def test_a_checkpoint_from_before_new_data_came_is_not_taken_over(world: World) -> None:
@@ -154,7 +166,7 @@ def test_what_it_took_is_measured_by_phase(world: World) -> None:
     report = world.run()
     resources, seconds = report["resources"], report["resources"]["seconds"]
 
-    assert set(seconds) == {"reading", "search", "fitting", "export", "evidence", "total"}
+    assert set(seconds) == {"reading", "search", "fitting", "export", "evidence", "refit", "total"}
     assert seconds["reading"] == 1.0  # by the world's clock each line takes a second
     assert seconds["search"] == 8.0  # its own parameters, six trials and the result
     assert sum(seconds.values()) - seconds["total"] <= seconds["total"] <= report["seconds"]

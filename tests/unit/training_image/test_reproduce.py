@@ -14,7 +14,7 @@ from contender.data.intake import Intake
 from contender.errors import IntegrityError, NotFoundError
 from contender.pipeline.config import overridden, parse_pipeline
 from contender.ports import Batch
-from contender.registry.versions import MODEL, PIPELINE, ModelRegistry, ModelVersion
+from contender.registry.versions import JUDGED, MODEL, PIPELINE, ModelRegistry, ModelVersion
 from contender.training.fingerprint import code_sha256
 from contender.training.reproduction import Reproduction, compare
 from contender.workflow.run_folder import TRAINING, RunFolder
@@ -89,9 +89,20 @@ def version(world: World) -> ModelVersion:
 def test_flights_give_the_same_files_byte_for_byte(world: World, version: ModelVersion) -> None:
     found = world.again(version)
     assert {one.name: one.same for one in found.files} == dict.fromkeys((one.name for one in found.files), True)
-    names = {MODEL, PIPELINE, "reference.json.gz", "golden.json", "explanation.json"}
+    names = {MODEL, JUDGED, PIPELINE, "reference.json.gz", "golden.json", "explanation.json"}
     assert {one.name for one in found.files} == names
     assert (found.same, found.circumstances, found.figures) == (True, (), ())
+
+
+def test_a_version_without_a_refit_is_made_again_without_one(world: World) -> None:
+    model = world.trained("run-4", PIPELINE_FILE + "[training]\nrefit = false\n")
+    assert JUDGED not in model.manifest["files"]
+    assert world.again(model).same
+
+    training = {name: value for name, value in model.manifest["settings"]["training"].items() if name != "refit"}
+    older = {**model.manifest, "settings": {**model.manifest["settings"], "training": training}}
+    older.pop("judged")  # from before there was a choice
+    assert not config_of(older).training.refit
 
 
 def test_a_version_is_explained_again_by_the_metric_that_decided(world: World) -> None:

@@ -15,9 +15,10 @@ from contender.adapters.files.readers import write_parquet
 from contender.adapters.serving.onnx_model import load_model
 from contender.drift.batch_check import Reference
 from contender.errors import NotFoundError, TrainingFailedError
-from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, MODEL, PIPELINE, REFERENCE
+from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, JUDGED, MODEL, PIPELINE, REFERENCE
 from contender.rollout.golden_requests import GOLDEN, Golden
-from contender.table import Table
+from contender.stats.metrics import METRICS
+from contender.table import BLOCK, Table
 from contender.workflow.run_folder import DRIFT, TRAINING, RunFolder
 from tests.fakes import MemoryObjects
 from tests.unit.training_image.training_world import CODE, PIPELINE_FILE, World, rows_of
@@ -47,7 +48,8 @@ def test_the_report_says_what_was_trained_on_what_and_how_well(world: World) -> 
     report = world.run()
 
     assert report["datasets"] == versions
-    assert (report["train_rows"], report["holdout_rows"]) == (500, 100)
+    assert (report["train_rows"], report["holdout_rows"], report["holdout_blocks"]) == (500, 100, 2)
+    assert report["refitted_rows"] == 600
     assert report["seconds"] == len(world.lines) - 1  # all but the last line were told before the report was written
     assert 0.5 < report["metrics"]["auc"] <= 1.0
 
@@ -61,13 +63,18 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "machine",
         "estimator",
         "metrics", "metrics_training", "baseline", "typical", "files", "fingerprint", "settings", "split", "window",
-        "search", "stopping", "calibration", "overfit", "resources",
+        "search", "stopping", "calibration", "overfit", "resources", "judged",
     }  # fmt: skip
     assert manifest["created_at"] == "2026-01-02T06:05:06Z"
     assert manifest["classes"] == ["no", "yes"]
     assert [feature["name"] for feature in manifest["features"]] == ["a", "kind"]
     assert manifest["datasets"] == versions
-    assert manifest["trained_through"] == 9.0
+    assert (manifest["trained_rows"], manifest["trained_through"]) == (600, 11.0)
+    judged = manifest["judged"]
+    assert set(judged) == {"trained_rows", "trained_through", "features", "agreement"}
+    assert (judged["trained_rows"], judged["trained_through"]) == (500, 9.0)
+    assert [feature["name"] for feature in judged["features"]] == ["a", "kind"]
+    assert set(judged["agreement"]) == {"rows", "difference", "spread", "judged_error", "served_error"}
     assert manifest["holdout"] == {
         "from_order": 10.0,
         "through_order": 11.0,
@@ -79,7 +86,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
     assert len(manifest["baseline"]["prediction"]) == 2
     assert set(manifest["typical"]) == {"a", "kind"}
-    assert set(manifest["files"]) == {MODEL, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD}
+    assert set(manifest["files"]) == {MODEL, JUDGED, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD}
 
 
 def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
@@ -91,7 +98,36 @@ def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
     assert probabilities.shape == (100, 2)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(100), abs=1e-6)
     reference = Reference.from_bytes(world.registry.file(version, REFERENCE))
-    assert reference.profile.rows == version.manifest["trained_rows"] + version.manifest["holdout"]["rows"]
+    assert reference.profile.rows == version.manifest["trained_rows"]
+
+
+def test_the_judged_model_of_a_version_gives_its_metrics_and_the_one_that_serves_others(world: World) -> None:
+    world.add_dataset(0)
+    version = world.registry.read(world.run()["model_version"])
+    table = rows_of(range(6), seed=0)
+    held = table.select_rows(np.isin(table[BLOCK].astype(str), version.manifest["holdout"]["blocks"]))
+    truth = (held["y"] == "yes").astype(np.int64)
+    judged, served = (load_model(world.registry, version, judged=each).predict(held) for each in (True, False))
+
+    assert METRICS["log_loss"].score(truth, judged) == version.manifest["metrics"]["log_loss"]
+    agreement = version.manifest["judged"]["agreement"]
+    errors = [float(1.0 - each[np.arange(len(held)), truth].mean()) for each in (judged, served)]
+    assert errors == pytest.approx([agreement["judged_error"], agreement["served_error"]])
+    assert agreement["difference"] == pytest.approx(np.abs(judged - served)[:, 0].mean())
+
+
+def test_without_a_refit_the_judged_model_serves(world: World) -> None:
+    world.add_dataset(0)
+    world.start("run-1", PIPELINE_FILE.replace("[training]", "[training]\nrefit = false"))
+    report = world.run()
+    version = world.registry.read(report["model_version"])
+
+    assert version.manifest["judged"] is None
+    assert JUDGED not in version.manifest["files"]
+    assert (version.manifest["trained_rows"], report["refitted_rows"]) == (200, None)
+    rows = rows_of(range(2), seed=5)
+    served, judged = (load_model(world.registry, version, judged=each).predict(rows) for each in (False, True))
+    np.testing.assert_array_equal(served, judged)
 
 
 def test_the_golden_requests_of_a_version_are_answered_by_what_is_served(world: World) -> None:
@@ -176,6 +212,14 @@ def a_model_file_that_is_gone(world: World) -> None:
     world.models.remove(world.registry.key(world.registry.versions()[0], MODEL))
 
 
+def a_judged_file_that_is_gone(world: World) -> None:
+    world.models.remove(world.registry.key(world.registry.versions()[0], JUDGED))
+
+
+def a_refit_that_is_not_wanted(world: World) -> None:
+    world.start("run-2", PIPELINE_FILE.replace("[training]", "[training]\nrefit = false"))
+
+
 def a_model_file_that_was_changed(world: World) -> None:
     world.models.put(world.registry.key(world.registry.versions()[0], MODEL), b"else")
 
@@ -195,6 +239,8 @@ def a_key_to_sign_with_where_the_version_is_not_signed(world: World) -> None:
         other_data,
         other_code,
         a_model_file_that_is_gone,
+        a_judged_file_that_is_gone,
+        a_refit_that_is_not_wanted,
         a_model_file_that_was_changed,
         a_key_to_sign_with_where_the_version_is_not_signed,
     ],
@@ -293,7 +339,8 @@ def test_no_manifest_is_written_before_its_files(world: World) -> None:
     world.run()
 
     assert written[-1] == "manifest.json"
-    assert sorted(written[:-1]) == sorted([MODEL, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD])
+    files = [MODEL, JUDGED, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD]
+    assert sorted(written[:-1]) == sorted(files)
 
 
 def test_an_error_is_one_line_and_foreign_ones_say_their_type() -> None:

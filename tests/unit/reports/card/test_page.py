@@ -74,7 +74,10 @@ def test_what_came_from_a_file_is_text_and_never_markup(page: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "on 900 rows, evaluated on 300 newer rows",
+        "on 900 rows, judged on 300 newer rows in 3 blocks, then refitted on all 1,200 rows.",
+        "Refit the model that serves: all 1,200 rows",
+        "for the model that was judged",
+        "All metrics and importances are those of the exported model that was judged.",
         "0.900 (0.870 to 0.930) 0.950 (0.940 to 0.960)",  # holdout, then training rows
         "20 trials, 8 pruned; cross-validated auc 0.91 vs. 0.88 by default",
         "after 60 of 100 rounds",
@@ -91,6 +94,14 @@ def test_what_came_from_a_file_is_text_and_never_markup(page: str) -> None:
 )
 def test_the_card_tells(page: str, said: str) -> None:
     assert said in Reader(page).text
+
+
+def test_the_card_of_a_version_without_a_refit_tells_of_one_model() -> None:
+    text = Reader(card(manifest_of(trained_rows=900, judged=None), evidence_of(), explanation_of())).text
+    assert "on 900 rows, judged on 300 newer rows in 3 blocks." in text
+    assert "All metrics are those of the exported model that serves." in text
+    assert "900 rows in 9 blocks, 2026-01-01 to 2026-01-09" in text
+    assert "efit" not in text
 
 
 def test_trials_stand_in_the_order_of_their_scores(page: str) -> None:

@@ -166,7 +166,7 @@ def test_a_check_that_stands_in_the_way_is_shown_with_its_reason_at_once() -> No
 def test_training_rehearsal_approval_and_canary_are_told() -> None:
     text = report(promoted()).text
     for part in (
-        "1,200 training, 300 holdout",
+        "trained on 1,200 rows, judged on 300 newer rows in 7 blocks, then refitted on all 1,500 rows",
         "Duration42 sPeak memory612 MiB",
         "from a checkpoint of an earlier attempt",
         "40 trials in 25 s: auc 0.913 vs. 0.905 by default. Best: learning_rate 0.0532, num_leaves 23.",

@@ -109,7 +109,7 @@ def test_a_class_that_training_has_not_seen_is_left_out(trial: Trial) -> None:
 
 def test_the_learning_curve_ends_with_the_model_itself(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "LEAST_ROWS", 100)
-    points = trial.evidence(refit=trial.refit)["learning_curve"]
+    points = trial.evidence(fit_on=trial.fit_on)["learning_curve"]
 
     assert [point["rows"] for point in points] == [225, 900]  # a quarter of the 900 training rows, and all
     assert points[-1]["training"] == pytest.approx(roc_auc_score(trial.target, trial.training.predictions[:, 1]))
@@ -124,11 +124,11 @@ def test_many_rows_have_more_points_and_all_of_them_the_newest_rows(
     monkeypatch.setattr(evidence, "MANY_ROWS", 900)
     asked: list[NDArray[np.intp]] = []
 
-    def refit(rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def fit_on(rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         asked.append(rows)
-        return trial.refit(rows)
+        return trial.fit_on(rows)
 
-    learning_curve(metric_to_explain(trial.config), trial.training, trial.holdout, refit, positive=1)
+    learning_curve(metric_to_explain(trial.config), trial.training, trial.holdout, fit_on, positive=1)
 
     assert [len(rows) for rows in asked] == [56, 225]
     assert all(rows[-1] == 899 for rows in asked)
@@ -140,7 +140,7 @@ def test_a_part_that_cannot_be_trained_on_is_left_out(trial: Trial, monkeypatch:
     def refused(rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         raise TrainingFailedError("too few")
 
-    assert trial.evidence(refit=refused)["learning_curve"] == []
+    assert trial.evidence(fit_on=refused)["learning_curve"] == []
 
 
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "lightgbm"])

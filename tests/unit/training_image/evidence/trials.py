@@ -71,6 +71,6 @@ class Trial:
             **more,
         )
 
-    def refit(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def fit_on(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         pipeline = fit_estimator(self.config, self.matrix[rows], self.target[rows])
         return pipeline_predictions(pipeline, self.matrix[rows]), pipeline_predictions(pipeline, self.newest)

@@ -1,4 +1,4 @@
-"""What is decided on validation rows is decided without them, and the served model is trained with them."""
+"""What is decided on validation rows is decided without them, and the judged model is trained with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from contender.errors import TrainingFailedError
 from tests.unit.training_image.export.test_export import ESTIMATORS, LIGHTGBM
-from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, train_on
+from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, judged_of, train_on
 from training_image.evidence import files as evidence
 from training_image.export.export import pipeline_predictions, score_onnx
 from training_image.fit.fit import train
@@ -32,14 +32,17 @@ def settings(estimator: str = "hist_gradient_boosting", **more: Any) -> dict[str
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", LIGHTGBM])
-def test_the_served_model_has_the_rounds_that_were_found_and_all_rows_before_the_gap(estimator: str, task: str) -> None:
+def test_both_models_have_the_rounds_that_were_found_and_the_judged_one_all_rows_before_the_gap(
+    estimator: str, task: str
+) -> None:
     model = train_on(task, training=settings(estimator, early_stopping_rounds=5))
 
     assert model.stopping is not None
     rounds, of = model.stopping["rounds"], model.stopping["of"]
     assert 1 <= rounds < of == 60
     assert model.parameters[{"hist_gradient_boosting": "max_iter", "lightgbm": "n_estimators"}[estimator]] == rounds
-    assert model.trained_rows == 9 * ROWS_A_DAY
+    assert judged_of(model).rows == 9 * ROWS_A_DAY
+    assert model.served.rows == DAYS * ROWS_A_DAY
     assert model.split == {
         "training_rows": 6 * ROWS_A_DAY,
         "validation_rows": 2 * ROWS_A_DAY,
@@ -97,12 +100,18 @@ def test_without_anything_to_decide_nothing_is_set_aside() -> None:
     assert model.overfit["auc"]["validation"] is None
 
 
-def test_the_gap_is_in_neither_the_profile_nor_what_is_held_out() -> None:
-    model = train_on(training={"gap_blocks": 2})
+def test_the_gap_is_in_neither_the_profile_nor_what_is_held_out_until_the_refit() -> None:
+    model = train_on(training={"gap_blocks": 2, "refit": False})
 
-    assert model.trained_through == 7 * ROWS_A_DAY - 1
+    assert model.served.through == 7 * ROWS_A_DAY - 1
     assert model.holdout.from_order == 9 * ROWS_A_DAY
     assert model.profile.rows == (DAYS - 2) * ROWS_A_DAY
+
+    refitted = train_on(training={"gap_blocks": 2})
+    assert judged_of(refitted).through == 7 * ROWS_A_DAY - 1
+    assert refitted.holdout == model.holdout
+    assert refitted.served.through == DAYS * ROWS_A_DAY - 1
+    assert refitted.profile.rows == DAYS * ROWS_A_DAY
 
 
 def test_what_is_decided_does_not_depend_on_the_holdout() -> None:
@@ -113,7 +122,8 @@ def test_what_is_decided_does_not_depend_on_the_holdout() -> None:
     table["y"][newest] = np.random.default_rng(0).permutation(table["y"][newest])
     second = train(config, table, order, blocks)
 
-    assert first.onnx == second.onnx
+    assert judged_of(first).onnx == judged_of(second).onnx
+    assert first.onnx != second.onnx
     assert (first.stopping, first.calibration) == (second.stopping, second.calibration)
     assert first.metrics != second.metrics
 
@@ -130,6 +140,7 @@ def test_all_of_it_is_repeatable_to_the_byte(estimator: str) -> None:
     second = train(config, table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
+    assert judged_of(first).onnx == judged_of(second).onnx
     assert first.calibration == second.calibration
 
 

@@ -15,6 +15,7 @@ from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Table
 from training_image.export.export import score_onnx
 from training_image.fit.fit import TrainedModel, train
+from training_image.fit.fitted import Fitted
 from training_image.onnx_parts.calibration import trained_part
 
 DAYS, ROWS_A_DAY = 12, 60
@@ -54,13 +55,19 @@ def train_on(task: str = "binary", **changes: Any) -> TrainedModel:
     return train(config_of(task, **changes), *history(task))
 
 
-def test_the_holdout_is_newer_than_every_training_row() -> None:
+def judged_of(model: TrainedModel) -> Fitted:
+    """The model that was judged where another one serves."""
+    assert model.judged is not None
+    return model.judged.model
+
+
+def test_the_holdout_is_newer_than_every_row_that_the_judged_model_learned_from() -> None:
     model = train_on()
 
     assert model.holdout.blocks == ("day-09", "day-10", "day-11")
     assert model.holdout.rows == 3 * ROWS_A_DAY
-    assert model.trained_rows == 9 * ROWS_A_DAY
-    assert model.trained_through == 9 * ROWS_A_DAY - 1
+    assert judged_of(model).rows == 9 * ROWS_A_DAY
+    assert judged_of(model).through == 9 * ROWS_A_DAY - 1
     assert model.holdout.from_order == 9 * ROWS_A_DAY
     assert model.holdout.through_order == 12 * ROWS_A_DAY - 1
 
@@ -131,11 +138,11 @@ def test_the_profile_is_of_all_rows_by_day_with_predictions_and_losses_of_the_ho
     model = train_on(task)
     roles = [column.role for column in model.profile.grid.columns]
 
-    assert model.profile.rows == model.trained_rows + model.holdout.rows
+    assert model.profile.rows == model.served.rows == judged_of(model).rows + model.holdout.rows
     assert len(model.profile.counts) == len(roles)
     assert [roles.count(role) for role in ("feature", "prediction", "loss", "label")] == [3, predictions, 1, 1]
     assert model.profile.counts["(loss)"].present == model.holdout.rows
-    assert model.profile.counts["(loss)"].missing == model.trained_rows
+    assert model.profile.counts["(loss)"].missing == judged_of(model).rows
 
 
 def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
@@ -145,6 +152,7 @@ def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
     second = train(config_of(), table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
+    assert judged_of(first).onnx == judged_of(second).onnx
     assert first.metrics == second.metrics
 
 
@@ -176,6 +184,7 @@ def test_a_class_that_only_the_holdout_has_is_left_out_of_its_metrics() -> None:
 
     assert model.classes == ("low", "mid", "top")
     assert model.metrics["log_loss"] is not None
+    assert model.served.rows == DAYS * ROWS_A_DAY - 1, "what serves answers with no class that nobody judged"
 
 
 def test_a_multiclass_pipeline_whose_data_has_two_classes_so_far_can_be_trained() -> None:
@@ -207,3 +216,6 @@ def test_progress_is_told_a_line_a_step() -> None:
     assert lines[0] == "training hist_gradient_boosting on 540 rows, holdout of 180"
     assert "agrees with the trained one" in lines[1]
     assert lines[2].startswith("on the holdout: auc 0.")
+    assert lines[4] == "training hist_gradient_boosting again, on all 720 rows"
+    assert "agrees with the trained one" in lines[5]
+    assert lines[6].startswith("on the holdout the refitted model differs from the judged one by 0.")

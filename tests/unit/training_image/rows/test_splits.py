@@ -23,7 +23,7 @@ def days(count: int) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
 
 
 def counts(found: Split) -> tuple[int, ...]:
-    parts = (found.training, found.validation, found.gap, found.holdout, found.served)
+    parts = (found.training, found.validation, found.gap, found.holdout, found.judged)
     return tuple(int(part.sum()) // 3 for part in parts)
 
 
@@ -113,7 +113,7 @@ def test_parts_follow_each_other_in_time_with_the_gap_between_them(
     for older, newer in pairwise(places):
         assert newer[0] - older[-1] == gap + 1
     assert (places[0][0], places[-1][-1]) == (0, count - 1)
-    assert np.array_equal(found.served, ~(found.gap | found.holdout))
+    assert np.array_equal(found.judged, ~(found.gap | found.holdout))
 
 
 @given(count=st.integers(1, 60), checked=st.integers(1, 20), gap=st.integers(0, 5), wanted=st.integers(1, 6))
