@@ -149,8 +149,8 @@ class Mail:
 NEXT_STEPS = {
     "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
     "retained": "Nothing to do.",
-    "inconclusive": "Upload more labelled rows when they arrive. The challenger is compared again when there are 1.5 "
-    "times as many rows, unless a newer one is trained first.",
+    "inconclusive": "Upload more labelled rows when they arrive. The challenger is compared again with them, "
+    "unless a newer one is trained first.",
     "stopped": "Fix the cause, deploy, and retrain: contender retrain --pipeline {pipeline}. Requests and answers: "
     "contender show {run_id}",
     "rolled_back": "Find out why: contender show {run_id}. A version that was rolled back is never promoted "

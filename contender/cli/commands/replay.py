@@ -46,7 +46,7 @@ def replay_history(
         typer.Option(
             "--policy",
             help="Another policy to compare: a pipeline file, or changed keys such as "
-            "'drift.alpha=0.01 promotion.min_effect=0.005'. Can be repeated.",
+            "'drift.alpha=0.01 promotion.rule=proven'. Can be repeated.",
         ),
     ] = None,
     every: EveryOption = "",
@@ -66,7 +66,7 @@ def replay_history(
     Each batch is predicted by the model that served at that time, then goes through drift check, training and
     comparison. Always and never retraining and calendars of every length are shown for comparison. Nothing is deployed.
 
-    Example: contender replay history.parquet --pipeline flights --policy promotion.min_effect=0.005 --html replay.html
+    Example: contender replay history.parquet --pipeline flights --policy promotion.rule=proven --html replay.html
     """
     config = chosen_pipeline(pipeline)
     others = [(name, other_policy(config, name)) for name in policy or ()]
