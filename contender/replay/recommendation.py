@@ -62,9 +62,9 @@ def recommendation(found: TradeOff, *, keep: float = KEEP) -> Recommendation:
             f"Recommended: {_called(best)}; retraining does not pay on this history: {found.loss} "
             f"{figure(always.loss)} with always retraining vs. {figure(never.loss)} without.",
         )
-    sentence = f"Recommended: {_called(best)}: {figures_of(best, always)}"
+    sentence = f"Recommended: {_called(best)}, which {figures_of(best, always)}"
     rival = found.calendar_with(best.retrains) if best.kind == "policy" else found.one("policy")
-    return Recommendation(best.name, f"{sentence}; {_called(rival)}: {figures_of(rival, always)}.")
+    return Recommendation(best.name, f"{sentence}; {_called(rival)} {figures_of(rival, always)}.")
 
 
 def _called(point: Point) -> str:
@@ -72,7 +72,7 @@ def _called(point: Point) -> str:
     if point.kind == "policy":
         return f"policy {point.name}"
     if point.kind == "calendar":
-        return f"a calendar, retraining every {point.each} batches"
+        return f"a calendar of {point.each} batches"
     return f"{point.name} retraining"
 
 

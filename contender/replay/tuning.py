@@ -124,7 +124,7 @@ def tune(found: Simulated, *, error_usd: float | None = None, keep: float = KEEP
     holds = is_better(points[chosen], points[ours], keep=keep)
     verdict = "is better on the rest too" if holds else "is best on the first part, but not better on the rest"
     sentence = (
-        f"{chosen} {verdict}: {figures_of(points[chosen], always)}; the pipeline file: "
+        f"{chosen} {verdict}: it {figures_of(points[chosen], always)}; the pipeline file "
         f"{figures_of(points[ours], always)}."
     )
     return Tuned(chosen, holds, sentence, first, rest)

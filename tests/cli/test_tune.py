@@ -58,7 +58,7 @@ def test_a_better_policy_is_shown_with_its_diff_and_not_written_without_consent(
     for said in (
         "Chosen on 2026-01-19 to 2026-02-23 (6 batches)",
         "Checked on 2026-03-02 to 2026-03-23 (4 batches)",
-        f"{BETTER} is better on the rest too: keeps ",
+        f"{BETTER} is better on the rest too: it keeps ",
         "-min_effect = 0.9   # nothing is as much better",
         "+min_effect = -0.2   # nothing is as much better",
         "+retrain_growth = 1.05",

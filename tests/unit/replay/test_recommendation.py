@@ -37,16 +37,16 @@ def test_the_policy_that_keeps_enough_with_the_fewest_retrains() -> None:
     found = recommendation(among(policy(4, 0.97), calendar(2, 0.96), calendar(3, 0.8)))
     assert found.name == "contender"
     assert found.sentence == (
-        "Recommended: policy contender: keeps 97 % of the gain with 4 of 10 retrains ($0.040); a calendar, retraining "
-        "every 2 batches: keeps 96 % of the gain with 5 of 10 retrains ($0.050)."
+        "Recommended: policy contender, which keeps 97 % of the gain with 4 of 10 retrains ($0.040); a calendar of 2 "
+        "batches keeps 96 % of the gain with 5 of 10 retrains ($0.050)."
     )
 
 
 def test_a_calendar_that_does_better_is_recommended_and_the_policy_named_beside_it() -> None:
     found = recommendation(among(policy(4, 0.53), calendar(3, 0.96)))
     assert found.name == "every 3"
-    assert found.sentence.startswith("Recommended: a calendar, retraining every 3 batches: keeps 96 % of the gain")
-    assert found.sentence.endswith("policy contender: keeps 53 % of the gain with 4 of 10 retrains ($0.040).")
+    assert found.sentence.startswith("Recommended: a calendar of 3 batches, which keeps 96 % of the gain")
+    assert found.sentence.endswith("policy contender keeps 53 % of the gain with 4 of 10 retrains ($0.040).")
 
 
 def test_where_only_always_keeps_enough_it_is_recommended() -> None:

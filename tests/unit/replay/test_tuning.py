@@ -28,8 +28,8 @@ def tuned(*tried: str, config: PipelineConfig = STRICT, levels: tuple[float, ...
 def test_a_policy_that_is_better_on_both_parts_is_chosen() -> None:
     found = tuned(LOOSE)
     assert (found.chosen, found.is_better) == (LOOSE, True)
-    assert found.sentence.startswith(f"{LOOSE} is better on the rest too: keeps ")
-    assert "; the pipeline file: keeps 0 % of the gain with " in found.sentence
+    assert found.sentence.startswith(f"{LOOSE} is better on the rest too: it keeps ")
+    assert "; the pipeline file keeps 0 % of the gain with " in found.sentence
 
 
 def test_the_rest_has_no_say_in_the_choice() -> None:
