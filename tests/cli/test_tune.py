@@ -23,11 +23,13 @@ estimator = "linear"
 holdout_blocks = 5
 
 [promotion]
+metric = "log_loss"
 min_rows = 50
 n_resamples = 200
-min_effect = 0.9   # nothing is as much better
+min_effect = 0.9
+rule = "proven"   # nothing is as much better
 """
-BETTER = "promotion.min_effect=-0.2 training.retrain_growth=1.05"
+BETTER = "promotion.rule=ahead training.retrain_growth=1.05"
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def test_a_better_policy_is_shown_with_its_diff_and_not_written_without_consent(
         "Chosen on 2026-01-19 to 2026-02-23 (6 batches)",
         "Checked on 2026-03-02 to 2026-03-23 (4 batches)",
         f"{BETTER} is better on the rest too: it keeps ",
-        "-min_effect = 0.9   # nothing is as much better",
-        "+min_effect = -0.2   # nothing is as much better",
+        '-rule = "proven"   # nothing is as much better',
+        '+rule = "ahead"   # nothing is as much better',
         "+retrain_growth = 1.05",
         "not written; --yes writes it",
     ):
@@ -72,8 +74,8 @@ def test_yes_writes_it_and_keeps_comments_and_order(history: Path, contender: Co
     ended = contender("tune", str(history), "-p", "sales", "--every", "week", "--policy", BETTER, "--yes", "--json")
     found = json.loads(ended.out)
     assert found["written"]
-    assert found["changes"] == {"promotion.min_effect": -0.2, "training.retrain_growth": 1.05}
-    expected = PIPELINE.replace("min_effect = 0.9 ", "min_effect = -0.2 ").replace(
+    assert found["changes"] == {"promotion.rule": "ahead", "training.retrain_growth": 1.05}
+    expected = PIPELINE.replace('rule = "proven"', 'rule = "ahead"').replace(
         "holdout_blocks = 5\n", "holdout_blocks = 5\nretrain_growth = 1.05\n"
     )
     assert (project / "pipelines" / "sales.toml").read_text() == expected
