@@ -17,11 +17,9 @@ from contender.replay.simulate import Simulated
 Changes = Mapping[str, Any]
 """Keys of the pipeline file (`section.key`) with their new values."""
 
-GRID: Mapping[str, Sequence[Any]] = {
-    "training.retrain_growth": (1.1, 1.25, 1.5, 2.0),
-    "promotion.min_effect": (-0.01, 0.0),
-}
-"""What is tried: every combination of these values."""
+WHEN: Sequence[Changes] = tuple({"training.retrain_growth": factor} for factor in (1.1, 1.25, 1.5, 2.0))
+WHAT: Sequence[Changes] = tuple({"promotion.rule": rule} for rule in ("not-worse", "ahead"))
+"""When to train and what to promote: each of the one is tried with each of the other."""
 
 FIRST_PART = 0.6
 """The share of the batches after the first champion on which a policy is chosen."""
@@ -29,18 +27,21 @@ MIN_BATCHES = 4
 """Fewer batches say too little, in either part."""
 
 
-def candidates(config: PipelineConfig, grid: Mapping[str, Sequence[Any]] = GRID) -> Iterator[tuple[str, Changes]]:
-    """Every combination of the grid that differs from the pipeline file, named as for `--policy`.
+def candidates(
+    config: PipelineConfig, when: Sequence[Changes] = WHEN, what: Sequence[Changes] = WHAT
+) -> Iterator[tuple[str, Changes]]:
+    """Every combination that differs from the pipeline file, named as for `--policy`.
 
     Examples
     --------
     >>> from contender.pipeline.config import parse_pipeline
     >>> config = parse_pipeline('name = "p"\\ntask = "regression"\\ntarget = "y"\\nnumeric = ["a"]')
-    >>> [name for name, _ in candidates(config, {"training.retrain_growth": (1.1, 10.0)})]
-    ['training.retrain_growth=1.1']
+    >>> found = candidates(config, [{"training.seed": 7}, {"training.seed": 8}], [{"drift.alpha": 0.02}])
+    >>> [name for name, _ in found]
+    ['drift.alpha=0.02', 'training.seed=8 drift.alpha=0.02']
     """
-    for values in product(*grid.values()):
-        changes = {key: value for key, value in zip(grid, values, strict=True) if _current(config, key) != value}
+    for train, promote in product(when, what):
+        changes = {key: value for key, value in {**train, **promote}.items() if _current(config, key) != value}
         if changes:
             yield written(changes), changes
 

@@ -46,7 +46,7 @@ def tune_policy(
         typer.Option(
             "--policy",
             help="A policy to try instead of the usual ones, as changed keys: "
-            "'training.retrain_growth=1.2 promotion.min_effect=0'. Can be repeated.",
+            "'training.retrain_growth=1.2 promotion.rule=ahead'. Can be repeated.",
         ),
     ] = None,
     every: EveryOption = "",

@@ -83,8 +83,8 @@ def test_candidates_are_valid_policies_that_differ_from_the_pipeline_file_and_fr
 
 def test_a_candidate_names_only_the_keys_that_it_changes() -> None:
     config = overridden(CONFIG, ["training.retrain_growth=1.1"])
-    grid = {"training.retrain_growth": (1.1, 2.0), "drift.alpha": (0.02,)}
-    assert [written(changes) for _, changes in candidates(config, grid)] == [
+    when = [{"training.retrain_growth": 1.1}, {"training.retrain_growth": 2.0}]
+    assert [written(changes) for _, changes in candidates(config, when, [{"drift.alpha": 0.02}])] == [
         "drift.alpha=0.02",
         "training.retrain_growth=2.0 drift.alpha=0.02",
     ]
