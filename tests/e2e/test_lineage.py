@@ -50,7 +50,8 @@ def test_a_deployment_with_other_settings_trains_a_challenger_from_the_same_data
 def test_a_version_that_a_task_trained_is_made_again_by_the_command_line(loop: LocalLoop, runs: dict[str, Any]) -> None:
     found = json.loads(loop.contender("reproduce", runs["first"]["champion_after"], "--pipeline", NAME, "--json"))
     assert (found["same"], found["circumstances"]) == (True, [])
-    assert {one["name"] for one in found["files"]} >= {"model.onnx", "pipeline.skops", "reference.json.gz"}
+    names = {"model.onnx", "judged.onnx", "pipeline.skops", "reference.json.gz"}
+    assert {one["name"] for one in found["files"]} >= names
 
 
 def test_the_real_dvc_pulls_the_rows_from_the_local_cloud(

@@ -217,7 +217,7 @@ def test_a_refit_on_broken_newest_rows_departs_from_the_judged_model(task: str, 
 
 
 def test_a_target_without_signal_is_no_departure() -> None:
-    """What a model learns by heart of its rows is not what a broken batch does to it."""
+    """Overfitting moves predictions too, by less than a broken batch does."""
     table, order, blocks = history()
     table["y"][:] = np.random.default_rng(5).choice(np.array(["no", "yes"], dtype=object), len(order))
     model = train(config_of(training={"parameters": {"max_iter": 100}}), table, order, blocks, described=False)
