@@ -89,7 +89,9 @@ def _comparison_fields(found: Mapping[str, Any]) -> dict[str, str]:
         if found[name] is not None:
             fields[name] = f"{_number(found[name])}  {found.get(f'{name}_version') or ''}".rstrip()
     if found["difference"] is not None:
-        fields["improvement"] = f"{_improvement(found)}; minimum {_number(found['min_effect'])}"
+        fields["improvement"] = _improvement(found)
+        if found["min_effect"]:
+            fields["improvement"] += f"; minimum {_number(found['min_effect'])}"
     fields["rows"] = f"{found['rows']:,} in {found['blocks']:,} blocks"
     if found["rows_needed"]:
         fields["rows"] += f"; about {found['rows_needed']:,} rows would settle it"

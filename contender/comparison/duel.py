@@ -122,8 +122,8 @@ class Duel:
         if self.against == "baseline":
             return self._first(found)
         if self.policy.rule == "not-worse":
-            verdict = rules.not_worse(found, self.margin)
-            return Ruling(verdict, self._said(wording.not_worse_sentence(verdict, self.figures, margin=self.margin)))
+            verdict = rules.not_worse(found)
+            return Ruling(verdict, self._said(wording.not_worse_sentence(verdict, self.figures, better=self.is_ahead)))
         verdict = rules.ahead(found)
         equal = found.difference == 0.0
         return Ruling(verdict, self._said(wording.ahead_sentence(verdict, self.figures, equal=equal)))
@@ -153,10 +153,8 @@ class Duel:
 
     @property
     def required(self) -> float:
-        """What the improvement, or under `proven` its lower end, must exceed."""
-        if self.policy.asks_for_proof:
-            return self.min_effect
-        return -self.margin if self.policy.rule == "not-worse" and self.against == "champion" else 0.0
+        """What is marked beside the improvement: zero, or under `proven` what its lower end must exceed."""
+        return self.min_effect if self.policy.asks_for_proof else 0.0
 
 
 def concluded(duel: Duel, guards: Guards, baseline: Floats | None) -> Comparison:

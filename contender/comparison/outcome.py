@@ -35,8 +35,7 @@ class Comparison:
     always_valid : the interval that holds at all looks at these two models; None where the metric is no mean over rows,
         or there are too few blocks.
     spending : under the rule `proven`: the comparison's place in the sequence, and the level that it may spend.
-    min_effect : what the improvement must exceed, in the metric's units: under `proven` the interval's lower end, under
-        the other rules the improvement itself.
+    min_effect : under `proven` what the interval's lower end must exceed, in the metric's units; else zero.
     margin : the loss of quality that counts as harm, in the metric's units.
     provisional : a first champion that is not shown to be better than the naive baseline.
     rows_needed, blocks_needed : under `proven`, of an inconclusive comparison, see

@@ -1,7 +1,8 @@
 """The rules by which a challenger wins: `promotion.rule` of a pipeline file.
 
-What is known beforehand is that a model of newer and more data is rarely worse. `not-worse` and `ahead` go by that: the
-figures on rows that neither model has seen decide. `proven` asks for evidence of improvement.
+What is known beforehand is that a model of newer and more data is rarely worse. `not-worse` goes by that and asks for
+evidence of harm, on rows that neither model has seen. `ahead` goes by the figures on them, `proven` asks for evidence
+of improvement.
 """
 
 from __future__ import annotations
@@ -51,17 +52,15 @@ def ahead(found: Measured) -> Verdict:
     return "loses" if found.difference == 0.0 or found.highest < 0.0 else "inconclusive"
 
 
-def not_worse(found: Measured, margin: float) -> Verdict:
-    """Wins unless it is worse on these rows by more than the margin; loses where that is shown.
+def not_worse(found: Measured) -> Verdict:
+    """Wins unless it is shown to be worse on these rows; one block shows nothing.
 
     Examples
     --------
-    >>> [not_worse(Measured(difference), 0.01) for difference in (0.0, -0.01, -0.02)]
-    ['wins', 'wins', 'inconclusive']
+    >>> not_worse(Measured(-0.02))
+    'wins'
     """
-    if found.difference >= -margin:
-        return "wins"
-    return "loses" if found.highest < -margin else "inconclusive"
+    return "loses" if found.interval is not None and found.interval.high < 0.0 else "wins"
 
 
 def proven(interval: Interval, min_effect: float) -> Verdict:

@@ -69,20 +69,17 @@ def ahead_sentence(verdict: Verdict, figures: str, *, equal: bool) -> str:
     return f"The challenger loses: {figures}. {'It is no better.' if equal else 'It is shown to be worse.'}"
 
 
-def not_worse_sentence(verdict: Verdict, figures: str, *, margin: float) -> str:
+def not_worse_sentence(verdict: Verdict, figures: str, *, better: bool) -> str:
     """The verdict under the rule `not-worse`.
 
     Examples
     --------
-    >>> not_worse_sentence("wins", "AUC 0.8407 vs. 0.8424", margin=0.01)
-    'The challenger wins: AUC 0.8407 vs. 0.8424. It is not worse by more than 0.01 (the margin).'
+    >>> not_worse_sentence("wins", "AUC 0.8407 vs. 0.8424", better=False)
+    'The challenger wins: AUC 0.8407 vs. 0.8424. It has newer data and is not shown to be worse.'
     """
-    more = f"by more than {figure(margin)} (the margin)"
     if verdict == "wins":
-        return f"The challenger wins: {figures}. It is not worse {more}."
-    if verdict == "inconclusive":
-        return f"Inconclusive: {figures}. It is worse {more} on these rows, which may be chance."
-    return f"The challenger loses: {figures}. It is shown to be worse {more}."
+        return f"The challenger wins: {figures}.{'' if better else ' It has newer data and is not shown to be worse.'}"
+    return f"The challenger loses: {figures}. It is shown to be worse."
 
 
 def first_model_sentence(verdict: Verdict, figures: str, *, provisional: bool) -> str:

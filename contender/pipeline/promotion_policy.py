@@ -47,15 +47,16 @@ class PromotionPolicy:
         "For a metric of your own that is a plain function: whether higher is better.", True
     )
     rule: str = key(
-        "When a challenger wins on rows that neither model has seen. `not-worse`: it is not worse by more than "
-        "`margin`, so that the newer model wins ties. `ahead`: its metric is better than the champion's. `proven`: it "
-        "is shown to be better by `min_effect`, at the level that `false_promotion_rate` leaves.",
+        "When a challenger wins on rows that neither model has seen. `not-worse`: it is not shown to be worse. "
+        "`ahead`: its metric is better than the champion's. `proven`: it is shown to be better by `min_effect`, at the "
+        "level that `false_promotion_rate` leaves.",
         "not-worse",
         choices=RULES,
     )
     margin: float = key(
         "The loss of quality that counts as harm, in the metric's units; for log_loss, brier, mae and rmse a fraction "
-        "of the champion's. A challenger that is this much behind the best champion of the past year is not promoted.",
+        "of the champion's. A challenger that is shown to be farther behind the best champion of the past year is not "
+        "promoted.",
         0.01,
         minimum=0.0,
         maximum=1.0,

@@ -15,9 +15,10 @@ from contender.comparison.compare import compare, first_champion
 from contender.comparison.judgements import Judgement
 from contender.comparison.outcome import Comparison
 from contender.comparison.past_champions import is_of_the_past_year, past_champions
-from contender.comparison.rules import Measured, Verdict, ahead, not_worse
+from contender.comparison.rules import Measured, ahead, not_worse
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.anytime_valid import AlwaysValid
+from contender.stats.resampling import Interval
 
 Floats = NDArray[np.float64]
 AHEAD = PromotionPolicy(rule="ahead")
@@ -58,20 +59,16 @@ def test_a_challenger_that_is_behind_waits_and_one_that_is_shown_to_be_worse_los
     assert (worse.verdict, worse.reason.endswith("It is shown to be worse.")) == ("loses", True)
 
 
-def test_by_default_small_losses_win_and_larger_ones_wait_until_they_are_shown() -> None:
-    truth, (champion, behind, bad) = truth_and_scores(600, 6, 0.82, 0.76, 0.3)
-    near = columns(0.97 * champion[:, 1] + 0.03 * np.random.default_rng(1).random(600))
+def test_by_default_a_newer_model_wins_until_it_is_shown_to_be_worse() -> None:
+    truth, (champion, near, bad) = truth_and_scores(600, 6, 0.82, 0.80, 0.3)
     block = np.arange(600) // 30
     within = compare(truth, champion, near, blocks=block)
-    assert -0.01 < (within.difference or 0.0) < 0.0
-    assert (within.verdict, within.rule, within.min_effect) == ("wins", "not-worse", -0.01)
-    assert within.reason.endswith(" It is not worse by more than 0.01 (the margin).")
-    waits = compare(truth, champion, behind, blocks=block)
-    assert (waits.verdict, (waits.difference or 0.0) < -0.01) == ("inconclusive", True)
-    assert waits.reason.endswith(" It is worse by more than 0.01 (the margin) on these rows, which may be chance.")
+    assert (within.verdict, within.rule) == ("wins", "not-worse")
+    assert (within.low or 0.0) < (within.difference or 0.0) < 0.0 < (within.high or 0.0)
+    assert within.reason.endswith(" It has newer data and is not shown to be worse.")
     worse = compare(truth, champion, bad, blocks=block)
-    assert worse.verdict == "loses"
-    assert worse.reason.endswith(" It is shown to be worse by more than 0.01 (the margin).")
+    assert (worse.verdict, (worse.high or 0.0) < 0.0) == ("loses", True)
+    assert worse.reason.endswith(" It is shown to be worse.")
 
 
 def test_equal_predictions_keep_the_champion_unless_the_newer_model_wins_ties() -> None:
@@ -111,8 +108,8 @@ def test_losses_of_one_percent_are_a_share_of_the_champions() -> None:
     assert found.margin == pytest.approx(0.01 * -np.log(0.8))
 
 
-def judged_beside(*past: float, challenger: float = 0.79) -> Comparison:
-    truth, (champion, mine, *others) = truth_and_scores(2000, 10, 0.78, challenger, *past)
+def judged_beside(*past: float, challenger: float = 0.62) -> Comparison:
+    truth, (champion, mine, *others) = truth_and_scores(2000, 10, 0.6, challenger, *past)
     versions = {f"v{place}": each for place, each in enumerate(others)}
     return compare(truth, champion, mine, blocks=np.arange(2000) // 100, past_champions=versions)
 
@@ -121,8 +118,8 @@ def test_a_challenger_that_is_ahead_of_the_champion_but_far_behind_an_earlier_on
     stopped = judged_beside(0.5, 0.95)
     assert (stopped.verdict, stopped.best_champion.status, stopped.best_champion.version) == ("loses", "failed", "v1")
     assert "it fails a guard (no worse than the year's best champion)" in stopped.reason
-    assert "is behind the best earlier champion, v1, by more than 0.01: AUC 0." in stopped.reason
-    assert judged_beside(0.5, 0.79).verdict == "wins"
+    assert "is shown to be behind the best earlier champion, v1, by more than 0.01: AUC 0." in stopped.reason
+    assert judged_beside(0.5, 0.62).verdict == "wins"
     assert judged_beside().best_champion.status == "not judged"
 
 
@@ -140,7 +137,7 @@ def drifted_by(margins: float, steps: int, seed: int) -> float:
             error[:, [len(qualities) - 1]],
             error[:, [-1]],
             blocks=np.arange(rows) // 60,
-            past_champions={str(place): error[:, [place]] for place in range(len(qualities) - 1)[-5:]},
+            past_champions={str(place): error[:, [place]] for place in {0, *range(len(qualities) - 1)[-4:]}},
             policy=PromotionPolicy(n_resamples=100),
         )
         if found.verdict == "wins":
@@ -152,7 +149,7 @@ def drifted_by(margins: float, steps: int, seed: int) -> float:
 @pytest.mark.slow  # judges a hundred and sixty challengers
 def test_small_losses_do_not_add_up() -> None:
     ends = [drifted_by(0.9, 40, seed) for seed in range(4)]
-    assert max(ends) <= 3.6  # four steps; without the guard it is 7 to 12
+    assert max(ends) <= 4.5  # five steps; without the guard it is thirty
 
 
 def test_a_first_model_serves_provisionally_until_it_is_shown_to_be_better_than_nothing() -> None:
@@ -187,11 +184,12 @@ def test_a_holdout_of_one_class_gives_a_first_champion() -> None:
 finite = st.floats(-1.0, 1.0)
 
 
-@given(finite, finite, st.floats(0.0, 0.5))
-def test_whoever_wins_by_being_ahead_also_wins_by_not_being_worse(low: float, more: float, margin: float) -> None:
-    found = Measured(low, None, AlwaysValid(low - abs(more), low + abs(more), 0.1, 9))
-    order: list[Verdict] = ["loses", "inconclusive", "wins"]
-    assert order.index(not_worse(found, margin)) >= order.index(ahead(found))
+@given(finite, finite)
+def test_whoever_wins_by_being_ahead_also_wins_by_not_being_worse(value: float, half: float) -> None:
+    interval = Interval(value, value - abs(half), value + abs(half), 1.0, 0.0, 9, 0.025)
+    found = Measured(value, interval, AlwaysValid(value - 2 * abs(half), value + 2 * abs(half), 0.1, 9))
+    assert ahead(found) != "wins" or not_worse(found) == "wins"
+    assert not_worse(found) != "loses" or ahead(found) != "wins"
 
 
 def test_the_best_champion_of_the_last_comparison_is_asked_again_however_many_followed() -> None:
