@@ -11,7 +11,7 @@ from contender.comparison.evaluate import judge, judgement_of, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
 from contender.comparison.opponent import judged_stands_in
 from contender.comparison.past_champions import past_champions
-from contender.drift.batch_check import check_batch, observe
+from contender.drift.batch_check import observe
 from contender.drift.profiles.profile import Profile
 from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
@@ -70,7 +70,7 @@ class ArmRunner:
         if self.serving is None:
             return self._train(moment, None)
         current = moment.profile(config, self.serving.trained)
-        drift = self._check(moment, self.serving, current)
+        drift = self._check(moment, self.serving)
         self.earlier.append(current)
         window = moment.window(config, self.drift_began)
         wanted = drift.drifted or grown(config, rows=row_count(window), rows_before=self.rows)
@@ -124,18 +124,10 @@ class ArmRunner:
         version = challenger.trained.candidate.manifest["version"]
         return last_of(look for look in self.looks if look.version == version)
 
-    def _check(self, moment: Moment, model: ArmModel, current: Profile) -> DriftSeen:
+    def _check(self, moment: Moment, model: ArmModel) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
         config = self.arm.config
-        check = check_batch(
-            config,
-            model.trained.reference,
-            moment.table,
-            model.trained.candidate,
-            current,
-            earlier=self.earlier,
-            answered=self.answered,
-        )
+        check = moment.check(config, model, earlier=self.earlier, answered=self.answered)
         report, over_time = check.report, check.report.evidence
         return DriftSeen(
             report.drifted,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from contender.drift.batch_check import observe
+from contender.drift.batch_check import BatchCheck, check_batch, observe
 from contender.drift.profiles.profile import Profile
 from contender.errors import ContenderError, InvalidInputError
 from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
@@ -66,6 +66,7 @@ class Moment:
     trainings: dict[str, Trained | ContenderError] = field(default_factory=dict)
     _scores: dict[int, BatchScore] = field(default_factory=dict)
     _profiles: dict[int, Profile] = field(default_factory=dict)
+    _checks: dict[tuple[object, ...], BatchCheck] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -135,6 +136,31 @@ class Moment:
         if id(model) not in self._profiles:
             self._profiles[id(model)] = observe(config, model.reference.profile.grid, self.table, model.candidate)
         return self._profiles[id(model)]
+
+    def check(
+        self, config: PipelineConfig, model: ArmModel, *, earlier: Sequence[Profile], answered: int
+    ) -> BatchCheck:
+        """The drift check of today's rows against a model.
+
+        Parameters
+        ----------
+        earlier : the profiles of the batches since its training. They follow from the model, so that arms that serve
+            the same one share its check.
+        answered : how many of these a training has taken in.
+        """
+        key = (id(model.trained), answered, config.training.seed, json.dumps(asdict(config.drift), sort_keys=True))
+        if key not in self._checks:
+            trained = model.trained
+            self._checks[key] = check_batch(
+                config,
+                trained.reference,
+                self.table,
+                trained.candidate,
+                self.profile(config, trained),
+                earlier=earlier,
+                answered=answered,
+            )
+        return self._checks[key]
 
 
 def rows_of(batches: Sequence[HistoryBatch]) -> Table:
