@@ -21,8 +21,8 @@ from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.stats.metrics import METRICS
 from contender.table import Table
 from demo_data.flights import month
-from training_image.export.export import score_onnx
-from training_image.fit.fit import TrainedModel, train
+from training_image.fit.fit import train
+from training_image.fit.fitted import Fitted
 
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "flights.toml"
 TRAINED = (1, 2, 3)
@@ -49,8 +49,8 @@ def table_of(frame: pd.DataFrame, config: PipelineConfig) -> Table:
     return Table(numbers | {name: frame[name].to_numpy(dtype=object) for name in (*config.categorical, config.target)})
 
 
-def answers(model: TrainedModel, frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
-    return score_onnx(model.onnx, encode(table_of(frame, config), model.encodings))
+def answers(model: Fitted, frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
+    return model.predict(encode(table_of(frame, config), model.encodings))
 
 
 def compare(holdout_days: int, effort: Effort, report: Report) -> list[str]:
@@ -61,7 +61,7 @@ def compare(holdout_days: int, effort: Effort, report: Report) -> list[str]:
     order, days = _order_and_days(known)
     model = train(config, table_of(known, config), order, days)
     held = known[np.isin(days, model.holdout.blocks)]
-    truth, predicted = _truth(held), answers(model, held, config)
+    truth, predicted = _truth(held), answers(model.judged, held, config)
     calibration = fit_calibration(truth, predicted, blocks=_order_and_days(held)[1])
     errors: dict[str, list[float]] = {"auc": [], "accuracy": [], "log_loss": []}
     plain: dict[str, list[float]] = {name: [] for name in errors}
@@ -69,7 +69,7 @@ def compare(holdout_days: int, effort: Effort, report: Report) -> list[str]:
     inside: list[bool] = []
     for number in effort.months:
         frame = month(number).iloc[:: effort.one_in]
-        labels, scores, blocks = _truth(frame), answers(model, frame, config), _order_and_days(frame)[1]
+        labels, scores, blocks = _truth(frame), answers(model.served, frame, config), _order_and_days(frame)[1]
         months.append(check_estimate(estimate(calibration, scores, blocks=blocks), labels, scores))
         report(f"{holdout_days} days held out, month {number}: {months[-1].reason}")
         for check in months[-1].metrics:

@@ -15,7 +15,6 @@ from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
 from training_image.fit.fit import TrainedModel
 from training_image.fit.fitted import Fitted
-from training_image.fit.refit import Judged
 from training_image.task.pinned_kernels import machine_kernels
 
 FORMAT = 1
@@ -82,7 +81,7 @@ def build_manifest(
         "fingerprint": fingerprint(code, settings_of(config), datasets),
         "trained_through": model.served.through,
         "trained_rows": model.served.rows,
-        "judged": _judged(model.judged) if model.judged else None,
+        "judged": _judged(model.judged, model.agreement) if model.agreement else None,
         "holdout": asdict(model.holdout) | {"blocks": list(model.holdout.blocks)},
         "code": {"sha": code, "image": image},
         "packages": package_versions(),
@@ -107,11 +106,11 @@ def _features(model: Fitted) -> list[dict[str, Any]]:
     return [encoding.to_dict() for encoding in model.encodings]
 
 
-def _judged(judged: Judged) -> dict[str, Any]:
+def _judged(judged: Fitted, agreement: Mapping[str, Any]) -> dict[str, Any]:
     """What differs in the model that was judged from the one that serves, and how far the two agree."""
     return {
-        "trained_through": judged.model.through,
-        "trained_rows": judged.model.rows,
-        "features": _features(judged.model),
-        "agreement": judged.agreement,
+        "trained_through": judged.through,
+        "trained_rows": judged.rows,
+        "features": _features(judged),
+        "agreement": dict(agreement),
     }

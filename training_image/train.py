@@ -206,7 +206,7 @@ def files_of(model: TrainedModel) -> dict[str, bytes]:
     """The files of a model version, by their names."""
     return {
         MODEL: model.onnx,
-        **({JUDGED: model.judged.model.onnx} if model.judged else {}),
+        **({JUDGED: model.judged.onnx} if model.agreement else {}),
         PIPELINE: model.skops(),
         REFERENCE: model.reference.to_bytes(),
         GOLDEN: model.golden,

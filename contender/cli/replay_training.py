@@ -40,9 +40,9 @@ def real_training(elapsed: Callable[[], float]) -> Train:
         predict = _predict(manifest, model.served)
         milliseconds = time_per_row(predict, table, clock=elapsed)
         judged = None
-        if model.judged is not None:
+        if model.agreement is not None:
             seen = as_judged(manifest)
-            judged = Candidate(seen, _predict(seen, model.judged.model), milliseconds)
+            judged = Candidate(seen, _predict(seen, model.judged), milliseconds)
         return Trained(Candidate(manifest, predict, milliseconds), model.reference, seconds, judged)
 
     return trained

@@ -24,7 +24,7 @@ from training_image.export.golden_requests import golden_file, typical_row
 from training_image.fit.decide import Decided, decide
 from training_image.fit.describe import Answered, describe
 from training_image.fit.fitted import Fitted, estimated, exported
-from training_image.fit.refit import Judged, refit
+from training_image.fit.refit import refit
 from training_image.onnx_parts.calibration import Calibrated
 from training_image.rows.prepare import Prepared, prepare
 from training_image.rows.splits import folds
@@ -52,7 +52,8 @@ class TrainedModel:
     classes : the target's values in the order of the predictions' columns; None for a regression.
     positive : the class whose probability is answered; None unless there are two classes.
     served : the model that serves.
-    judged : the model that was judged, where what serves was refitted after that; None where it is the same.
+    judged : the model that was trained without the holdout; the same one where there was no refit.
+    agreement : how far the two agree on the holdout; None where there was no refit.
     reference : what new data is checked against: the rows' profile, and the judged model's answers on the holdout.
     metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
     baseline : the constant prediction that ignores the features, and has not seen the holdout.
@@ -67,7 +68,8 @@ class TrainedModel:
     classes: tuple[str, ...] | None
     positive: str | None
     served: Fitted
-    judged: Judged | None
+    judged: Fitted
+    agreement: dict[str, Any] | None
     reference: Reference
     holdout: Holdout
     metrics: dict[str, float | None]
@@ -164,16 +166,17 @@ def train(
         if described:
             evidence, explanation = describe(config, prepared, answered, decided=decided, found=found, judged=judged)
         reference = _reference(config, prepared, judged)
-    served, learned, judgement = judged, prepared.training, None
+    served, learned, agreement = judged, prepared.training, None
     if config.training.refit:
         with progress.phase("refit"), named_if_own(config.training.estimator):
-            served, learned, judgement = refit(config, prepared, decided, judged, answered.holdout, progress)
+            served, learned, agreement = refit(config, prepared, decided, answered.holdout, progress)
     typical = typical_row(learned, served.encodings)
     return TrainedModel(
         classes=prepared.classes,
         positive=prepared.positive,
         served=served,
-        judged=judgement,
+        judged=judged,
+        agreement=agreement,
         reference=reference,
         holdout=_holdout(prepared.holdout),
         metrics=figures.metrics,

@@ -6,7 +6,6 @@ than it has to be. What the judged one decided (parameters, rounds, calibration)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,23 +21,11 @@ from training_image.rows.prepare import Prepared, learnable
 from training_image.task.progress import Report
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """The model that was judged in the place of the one that serves.
-
-    Attributes
-    ----------
-    agreement : of the two on the holdout; the manifest's section `judged.agreement`.
-    """
-
-    model: Fitted
-    agreement: dict[str, Any]
-
-
 def refit(
-    config: PipelineConfig, prepared: Prepared, decided: Decided, judged: Fitted, on_holdout: Scored, report: Report
-) -> tuple[Fitted, Table, Judged]:
-    """The model that serves, the rows that it learned from, and how it agrees with the judged one.
+    config: PipelineConfig, prepared: Prepared, decided: Decided, on_holdout: Scored, report: Report
+) -> tuple[Fitted, Table, dict[str, Any]]:
+    """The model that serves, the rows that it learned from, and how far it agrees with the judged one, as
+    `training_image.fit.agreement` has it.
 
     Parameters
     ----------
@@ -56,4 +43,4 @@ def refit(
     answers = Scored(on_holdout.truth, served.predict(encode(prepared.holdout, served.encodings)), on_holdout.blocks)
     found = agreement(on_holdout, answers, prepared.rows.target)
     report(f"on the holdout the refitted model differs from the judged one by {found['difference']:.3g} on average")
-    return served, learned.table, Judged(judged, found)
+    return served, learned.table, found

@@ -9,7 +9,7 @@ import pytest
 
 from contender.errors import TrainingFailedError
 from tests.unit.training_image.export.test_export import ESTIMATORS, LIGHTGBM
-from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, judged_of, train_on
+from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, train_on
 from training_image.evidence import files as evidence
 from training_image.export.export import pipeline_predictions, score_onnx
 from training_image.fit.fit import train
@@ -41,7 +41,7 @@ def test_both_models_have_the_rounds_that_were_found_and_the_judged_one_all_rows
     rounds, of = model.stopping["rounds"], model.stopping["of"]
     assert 1 <= rounds < of == 60
     assert model.parameters[{"hist_gradient_boosting": "max_iter", "lightgbm": "n_estimators"}[estimator]] == rounds
-    assert judged_of(model).rows == 9 * ROWS_A_DAY
+    assert model.judged.rows == 9 * ROWS_A_DAY
     assert model.served.rows == DAYS * ROWS_A_DAY
     assert model.split == {
         "training_rows": 6 * ROWS_A_DAY,
@@ -108,7 +108,7 @@ def test_the_gap_is_in_neither_the_profile_nor_what_is_held_out_until_the_refit(
     assert model.profile.rows == (DAYS - 2) * ROWS_A_DAY
 
     refitted = train_on(training={"gap_blocks": 2})
-    assert judged_of(refitted).through == 7 * ROWS_A_DAY - 1
+    assert refitted.judged.through == 7 * ROWS_A_DAY - 1
     assert refitted.holdout == model.holdout
     assert refitted.served.through == DAYS * ROWS_A_DAY - 1
     assert refitted.profile.rows == DAYS * ROWS_A_DAY
@@ -122,7 +122,7 @@ def test_what_is_decided_does_not_depend_on_the_holdout() -> None:
     table["y"][newest] = np.random.default_rng(0).permutation(table["y"][newest])
     second = train(config, table, order, blocks)
 
-    assert judged_of(first).onnx == judged_of(second).onnx
+    assert first.judged.onnx == second.judged.onnx
     assert first.onnx != second.onnx
     assert (first.stopping, first.calibration) == (second.stopping, second.calibration)
     assert first.metrics != second.metrics
@@ -140,7 +140,7 @@ def test_all_of_it_is_repeatable_to_the_byte(estimator: str) -> None:
     second = train(config, table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
-    assert judged_of(first).onnx == judged_of(second).onnx
+    assert first.judged.onnx == second.judged.onnx
     assert first.calibration == second.calibration
 
 

@@ -15,7 +15,6 @@ from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Table
 from training_image.export.export import score_onnx
 from training_image.fit.fit import TrainedModel, train
-from training_image.fit.fitted import Fitted
 from training_image.onnx_parts.calibration import trained_part
 
 DAYS, ROWS_A_DAY = 12, 60
@@ -55,19 +54,13 @@ def train_on(task: str = "binary", **changes: Any) -> TrainedModel:
     return train(config_of(task, **changes), *history(task))
 
 
-def judged_of(model: TrainedModel) -> Fitted:
-    """The model that was judged where another one serves."""
-    assert model.judged is not None
-    return model.judged.model
-
-
 def test_the_holdout_is_newer_than_every_row_that_the_judged_model_learned_from() -> None:
     model = train_on()
 
     assert model.holdout.blocks == ("day-09", "day-10", "day-11")
     assert model.holdout.rows == 3 * ROWS_A_DAY
-    assert judged_of(model).rows == 9 * ROWS_A_DAY
-    assert judged_of(model).through == 9 * ROWS_A_DAY - 1
+    assert model.judged.rows == 9 * ROWS_A_DAY
+    assert model.judged.through == 9 * ROWS_A_DAY - 1
     assert model.holdout.from_order == 9 * ROWS_A_DAY
     assert model.holdout.through_order == 12 * ROWS_A_DAY - 1
 
@@ -138,11 +131,11 @@ def test_the_profile_is_of_all_rows_by_day_with_predictions_and_losses_of_the_ho
     model = train_on(task)
     roles = [column.role for column in model.profile.grid.columns]
 
-    assert model.profile.rows == model.served.rows == judged_of(model).rows + model.holdout.rows
+    assert model.profile.rows == model.served.rows == model.judged.rows + model.holdout.rows
     assert len(model.profile.counts) == len(roles)
     assert [roles.count(role) for role in ("feature", "prediction", "loss", "label")] == [3, predictions, 1, 1]
     assert model.profile.counts["(loss)"].present == model.holdout.rows
-    assert model.profile.counts["(loss)"].missing == judged_of(model).rows
+    assert model.profile.counts["(loss)"].missing == model.judged.rows
 
 
 def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
@@ -152,7 +145,7 @@ def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
     second = train(config_of(), table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
-    assert judged_of(first).onnx == judged_of(second).onnx
+    assert first.judged.onnx == second.judged.onnx
     assert first.metrics == second.metrics
 
 

@@ -22,7 +22,7 @@ from contender.registry.candidate import ModelFacts
 from contender.table import Table
 from tests.unit.training_image.export.test_export import LIGHTGBM
 from tests.unit.training_image.fit.test_decide import SMALL
-from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, judged_of, train_on
+from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, train_on
 from training_image.evidence.overfit import Scored
 from training_image.export.export import pipeline_predictions
 from training_image.export.golden_requests import table_of
@@ -71,8 +71,8 @@ def settings(estimator: str, task: str) -> dict[str, Any]:
 
 def described(model: TrainedModel) -> dict[str, Any]:
     """Everything that is told of a model but for what serves."""
-    told = {name: value for name, value in vars(model).items() if name not in ("served", "judged", "reference")}
-    return {name: value for name, value in told.items() if name not in ("typical", "golden")}
+    of_what_serves = ("served", "judged", "agreement", "reference", "typical", "golden")
+    return {name: value for name, value in vars(model).items() if name not in of_what_serves}
 
 
 @pytest.mark.usefixtures("own")
@@ -88,8 +88,8 @@ def test_the_judged_model_and_its_figures_are_those_of_a_training_without_a_refi
         for each in (True, False)
     )
 
-    assert without.judged is None
-    assert judged_of(model).onnx == without.onnx
+    assert without.judged is without.served
+    assert model.judged.onnx == without.onnx
     assert described(model) == described(without)
     assert model.served.rows == DAYS * ROWS_A_DAY
     assert model.served.through == DAYS * ROWS_A_DAY - 1
@@ -109,16 +109,16 @@ def test_a_refit_without_the_holdout_is_the_judged_model(estimator: str, task: s
     judged = exported(decided, learned, estimated(decided, learned), prepared.holdout_matrix, lambda _line: None)
     on_holdout = Scored(prepared.truth, judged.predict(prepared.holdout_matrix), prepared.holdout["_block"])
     without = replace(prepared, table=prepared.training)
-    served, _table, found = refit(config, without, decided, judged, on_holdout, lambda _line: None)
+    served, _table, found = refit(config, without, decided, on_holdout, lambda _line: None)
 
     assert served.onnx == judged.onnx
-    assert found.agreement["difference"] == 0.0
-    assert found.agreement["served_error"] == found.agreement["judged_error"]
+    assert found["difference"] == 0.0
+    assert found["served_error"] == found["judged_error"]
 
 
 def test_rounds_and_calibration_are_those_that_the_judged_model_has() -> None:
     model = train_on(training=settings("hist_gradient_boosting", "binary"))
-    judged = judged_of(model)
+    judged = model.judged
 
     assert model.stopping is not None
     rounds = [trained_part(each.pipeline)[-1].n_iter_ for each in (model.served, judged)]
@@ -134,7 +134,7 @@ def test_a_level_that_only_the_newest_rows_have_is_known_to_what_serves() -> Non
     table["kind"][order >= 10 * ROWS_A_DAY] = "new"
     model = train(config_of(), table, order, blocks)
 
-    assert "new" not in judged_of(model).encodings[2].levels
+    assert "new" not in model.judged.encodings[2].levels
     assert "new" in model.encodings[2].levels
 
 
@@ -191,8 +191,7 @@ def turned(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def guard(model: TrainedModel) -> Any:
-    assert model.judged is not None
-    return refit_agrees(ModelFacts(refit=model.judged.agreement), PromotionPolicy())
+    return refit_agrees(ModelFacts(refit=model.agreement), PromotionPolicy())
 
 
 @pytest.mark.parametrize("task", TASKS)
