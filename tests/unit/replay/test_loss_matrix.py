@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,16 @@ def test_a_batch_that_is_not_scored_has_no_weight() -> None:
     losses = np.array([[np.nan, 7.0, 2.0], [np.nan, np.nan, 1.0], [np.nan] * 3])
     found = LossMatrix((0, 1, 2), tuple("abc"), losses, np.ones(3, dtype=bool), np.zeros(3))
     assert found.mean_loss([], np.array([5.0, 0.0, 3.0])) == 2.0
+
+
+def test_nothing_of_a_model_is_kept_but_its_losses() -> None:
+    builder = LossMatrixBuilder(REGRESSION, batches([0.0], [1.0]))
+    model = constant(0.0)
+    gone = weakref.ref(model)
+    builder.add(model, 1.0)
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 def test_more_models_than_batches_are_refused() -> None:
