@@ -60,7 +60,9 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="DetectDrift",
             folder="detect_drift",
             description="Tests new data for drift from the champion's training data",
-            access=Access(read_data=(datasets, judgements), write_data=(profiles, runs), read_models=(models,)),
+            access=Access(
+                read_data=(datasets, judgements), write_data=(profiles, runs), read_models=(models,), verifies=True
+            ),
             memory_mib=3008,
             timeout_minutes=10,
             needs_scipy=True,
@@ -157,7 +159,7 @@ class WorkflowStack(Stack):
             storage=storage,
             project_root=project_root,
             specs=function_specs(pipeline.name),
-            variables=self._variables(pipeline_file, predictions),
+            variables=self._variables(pipeline_file, predictions, storage),
         )
         self._grant_pipeline_file(pipeline_file)
         self._grant_look_at_runs()
@@ -192,12 +194,14 @@ class WorkflowStack(Stack):
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
-    def _variables(self, pipeline_file: s3_assets.Asset, predictions: PredictionStore) -> dict[str, dict[str, str]]:
+    def _variables(
+        self, pipeline_file: s3_assets.Asset, predictions: PredictionStore, storage: Storage
+    ) -> dict[str, dict[str, str]]:
         """What single functions are told beyond what all of them are, by state."""
         pipeline, rollout = self._pipeline, {"ROLLOUT_POLICY": self._pipeline.rollout.to_json()}
         return {
             "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
-            "DetectDrift": {"TRAINING_CODE": self._training_code},
+            "DetectDrift": {"TRAINING_CODE": self._training_code, "SIGNING_KEY_ID": storage.signing_key.key_arn},
             "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
             "Rehearse": {
                 **rollout,

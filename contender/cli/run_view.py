@@ -69,8 +69,10 @@ class RunView:
 
 
 def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
-    """What is not in the table of features: evidence over time, domain classifier, estimated and realised metrics."""
+    """What is not in the table of features: decision to train, evidence, domain classifier, estimated metrics."""
     fields = {}
+    if found.get("training"):
+        fields["training"] = found["training"]["reason"]
     evidence = found.get("evidence")
     if evidence:
         began = f"; strongest: {evidence['strongest']}, since {evidence['since']}" if evidence["since"] else ""

@@ -89,12 +89,36 @@ class TrainingPolicy:
         "none",
         choices=("none", "sigmoid"),
     )
-    retrain_growth: float = key(
-        "Retrain without drift when there are this many times as many rows as the newest model had. 0: only after "
-        "drift.",
-        10.0,
+    retrain_wait: float = key(
+        "How long to wait with the next training: this many times the square root of the number of batches before the "
+        "newest one, counted since the data last changed. 0.6: the 3rd batch after 16, the 5th after 50. Without "
+        "effect if `error_price_usd` is set. 0: no schedule.",
+        0.6,
         minimum=0.0,
         maximum=1000.0,
+    )
+    error_price_usd: float = key(
+        "What one unit of loss on one row costs, in US dollars (log loss; absolute error of a regression). Retrain "
+        "when waiting has cost more than a training. 0: the price at which the schedule of `retrain_wait` is the best.",
+        0.0,
+        minimum=0.0,
+    )
+    retrain_loss_rise: float = key(
+        "Retrain when the data has changed: the champion's loss on a batch is higher than the median of the last eight "
+        "by this share, and by five of their usual deviations. 0: not because of the loss.",
+        0.25,
+        minimum=0.0,
+    )
+    retrain_growth: float = key(
+        "Retrain when there are this many times as many rows as the newest model had. 0: not because of growth.",
+        0.0,
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    retrain_batches: int = key(
+        "Retrain when this many batches have arrived since the newest training. 0: not because of age.",
+        0,
+        minimum=0,
     )
     min_level_rows: int = key(
         "A category with fewer training rows counts as unseen, so that the model learns how to treat unseen ones.",

@@ -12,6 +12,7 @@ from contender.comparison.judgements import Judgement, is_due, judged_again, las
 from contender.comparison.opponent import judged_stands_in
 from contender.comparison.past_champions import past_champions
 from contender.drift.batch_check import observe
+from contender.drift.model_loss import loss_name
 from contender.drift.profiles.profile import Profile
 from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
@@ -21,8 +22,15 @@ from contender.replay.moment import ArmModel, Moment, order_from, row_count, row
 from contender.replay.prequential import BatchScore
 from contender.replay.report import DriftSeen, Judged, Step, Verdict
 from contender.stats.metrics import Metric
-from contender.table import ORDER
-from contender.training.retraining import grown
+from contender.table import BLOCK, ORDER
+from contender.training.cost import fargate_usd
+from contender.training.new_rows import far_apart, rows_a_week
+from contender.training.staleness import ModelLosses, staleness
+from contender.training.waiting_cost import RowsSince
+from contender.training.worth_training import NewRows, WorthTraining, worth_training
+
+MOST_PREDECESSORS = 8
+"""Earlier champions that are remembered: as many as the pointer does."""
 
 
 @dataclass
@@ -33,9 +41,12 @@ class ArmRunner:
     metric: Metric
     serving: ArmModel | None = None
     waiting: ArmModel | None = None
+    newest: ArmModel | None = None
+    predecessors: list[ArmModel] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    unchanged_since: int = 0
     earlier: list[Profile] = field(default_factory=list)
     answered: int = 0
-    rows: int = 0
     drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
@@ -71,14 +82,14 @@ class ArmRunner:
             return self._train(moment, None)
         current = moment.profile(config, self.serving.trained)
         drift = self._check(moment, self.serving)
+        worth = self._worth(moment, self.serving)
         self.earlier.append(current)
-        window = moment.window(config, self.drift_began)
-        wanted = drift.drifted or grown(config, rows=row_count(window), rows_before=self.rows)
+        wanted = drift.drifted or worth.train
         waited, again = self.waiting, self._judge_waiting(moment, drift)
         if again is not None and (again.verdict == "promoted" or not wanted):
             return again
         if not wanted:
-            return Step(moment.position, "skipped", drift.reason, drift=drift)
+            return Step(moment.position, "skipped", f"{worth.reason} {drift.reason}", drift=drift)
         step = self._train(moment, drift)
         if again is None or again.judged is None or waited is None:
             return step
@@ -92,7 +103,7 @@ class ArmRunner:
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
         self.drift_began = began
-        self.answered, self.rows = len(self.earlier), row_count(challenger.window)
+        self.answered, self.newest = len(self.earlier), challenger
         self.challengers.append(challenger.trained.candidate.manifest)
         step = self._decide(moment, challenger, drift)
         return replace(step, trained=True, seconds=challenger.trained.seconds)
@@ -137,6 +148,39 @@ class ArmRunner:
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
             began=check.drift_began([order_from(batch) for batch in moment.since(model)]),
         )
+
+    def _worth(self, moment: Moment, serving: ArmModel) -> WorthTraining:
+        """Whether a training is worth its cost, as DetectDrift decides it."""
+        config, newest = self.arm.config, self.newest or serving
+        arrived = [row_count([batch]) for batch in moment.arrived]
+        new = NewRows(
+            rows=RowsSince(
+                known=sum(arrived[self.unchanged_since : newest.arrived]),
+                since=sum(arrived[newest.arrived :]),
+                batch=sum(arrived) / len(arrived),
+                week=rows_a_week(config, moment.table[BLOCK]),
+            ),
+            trained_rows=row_count(newest.window),
+            batches=len(moment.since(newest)),
+            unchanged_batches=len(arrived) - 1 - self.unchanged_since,
+            models=[
+                ModelLosses(
+                    model.made,
+                    staleness(row_count(model.window), sum(arrived[model.arrived :])),
+                    moment.losses(config, model.trained),
+                )
+                for model in (serving, *far_apart(self.predecessors))
+            ],
+            blocks=moment.table[BLOCK],
+            earlier_losses=self.losses,
+            training_usd=fargate_usd(config, newest.trained.seconds),
+        )
+        worth = worth_training(config.training, new, loss_name=loss_name(config))
+        if worth.changed:
+            self.unchanged_since = len(arrived) - 1
+        if worth.loss is not None:
+            self.losses.append(worth.loss.value)
+        return worth
 
     def _judge(self, moment: Moment, challenger: ArmModel) -> Judged:
         """The comparison on all rows that neither model has seen, at the level left by earlier comparisons."""
@@ -202,6 +246,8 @@ class ArmRunner:
 
     def _serve(self, model: ArmModel, moment: Moment) -> None:
         """Let a model serve, with the batches since its training on its own profile grid."""
+        if self.serving is not None:
+            self.predecessors = [*self.predecessors, self.serving][-MOST_PREDECESSORS:]
         self.serving, self.answered = model, 0
         version = str(model.trained.candidate.manifest["version"])
         self.served.append(version)

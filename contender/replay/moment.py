@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from contender.drift.batch_check import BatchCheck, check_batch, observe
+from contender.drift.model_loss import Floats, row_losses
 from contender.drift.profiles.profile import Profile
 from contender.errors import ContenderError, InvalidInputError
 from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
@@ -21,6 +22,7 @@ from contender.replay.history import HistoryBatch
 from contender.replay.prequential import BatchScore, score_batch
 from contender.stats.metrics import Metric
 from contender.table import BLOCK, ORDER, Table
+from contender.training.fingerprint import WHEN_TO_TRAIN
 from contender.training.window import training_window
 
 
@@ -67,6 +69,7 @@ class Moment:
     _scores: dict[int, BatchScore] = field(default_factory=dict)
     _profiles: dict[int, Profile] = field(default_factory=dict)
     _checks: dict[tuple[object, ...], BatchCheck] = field(default_factory=dict)
+    _losses: dict[int, Floats] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -162,6 +165,12 @@ class Moment:
             )
         return self._checks[key]
 
+    def losses(self, config: PipelineConfig, model: Trained) -> Floats:
+        """(n,) a model's loss on each of today's rows."""
+        if id(model) not in self._losses:
+            self._losses[id(model)] = row_losses(config, self.table, model.candidate)
+        return self._losses[id(model)]
+
 
 def rows_of(batches: Sequence[HistoryBatch]) -> Table:
     """The rows of several batches in one table."""
@@ -183,10 +192,6 @@ def row_count(batches: Sequence[HistoryBatch]) -> int:
     return sum(len(batch.table) for batch in batches if batch.table is not None)
 
 
-WHEN_TO_TRAIN: dict[str, float] = {"retrain_growth": TrainingPolicy().retrain_growth}
-"""The keys of `[training]` that decide when a model is trained and have no influence on it, with their defaults."""
-
-
 def training_part(config: PipelineConfig) -> PipelineConfig:
     """The configuration without what training does not depend on: what decides about a model makes no other model.
 
@@ -197,8 +202,8 @@ def training_part(config: PipelineConfig) -> PipelineConfig:
         name="replay",
         description="",
         path="",
+        training=replace(config.training, **{name: getattr(TrainingPolicy(), name) for name in WHEN_TO_TRAIN}),
         drift=DriftPolicy(),
-        training=replace(config.training, **WHEN_TO_TRAIN),
         promotion=PromotionPolicy(
             metric=config.promotion.metric, metric_greater_is_better=config.promotion.metric_greater_is_better
         ),

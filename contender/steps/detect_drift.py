@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -16,12 +16,14 @@ from contender.errors import NotFoundError, PipelineFileError
 from contender.pipeline.config import parse_pipeline
 from contender.ports import Objects
 from contender.registry.pointer import Pointer
+from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE, ModelVersion
 from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
+from contender.steps.when_to_train import TRAINING, WhenToTrain
 from contender.table import Table
 from contender.training.fingerprint import fingerprint
-from contender.training.retraining import why_grown, why_requested
+from contender.training.retraining import why_requested
 from contender.training.reuse import LastLook, version_of, why_not_again
 from contender.training.settings import settings_of
 from contender.training.window import datasets_to_train_on, last_drift
@@ -38,12 +40,14 @@ def detect_drift(
     load_model: LoadModel,
     read_rows: ReadRows,
     emit: Emit,
+    check_signature: Check | None = None,
 ) -> Drift:
     """Whether to train a model, and why.
 
     Parameters
     ----------
     training_code : the digest of the training's code as it is deployed.
+    check_signature : refuses an earlier champion that training did not sign; None where nothing is signed.
     """
     run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
     manifests, champion = run.datasets.manifests(), run.pointer()
@@ -53,7 +57,7 @@ def detect_drift(
     if pointer is None:
         drift = Drift(retrain=True, drifted=False, reason="There is no champion yet; the first one is trained.")
     else:
-        drift = _check_new_data(state, run, manifests, pointer, training_code, emit)
+        drift = _check_new_data(state, run, manifests, pointer, training_code, emit, check_signature)
     made = _made_before(run, manifests, pointer, training_code) if drift.retrain else ""
     return replace(drift, retrain=False, reason=f"{made} {drift.reason}") if made else drift
 
@@ -65,8 +69,9 @@ def _check_new_data(
     pointer: Pointer,
     training_code: str,
     emit: Emit,
+    check_signature: Check | None,
 ) -> Drift:
-    """Compare the new data with what the champion was trained on."""
+    """Compare the new data with what the champion was trained on, and what waiting costs with what a training does."""
     champion, newest = run.champion(pointer), run.newest_model()
     of_run = state.validation.dataset_versions if state.validation is not None else ()
     window = dataset_window(manifests, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
@@ -74,19 +79,25 @@ def _check_new_data(
     if not window.current:
         nothing = "No new data since the champion was trained."
         return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
-    check = _check_window(run, champion, window)
+    tables = {found.version: run.rows(found) for found in window.current}
+    check = _check_window(run, champion, window, tables)
     report = check.report
-    found = {"champion": champion.version, "since_order": check.drift_began(window.starts)}
+    when = WhenToTrain(run, manifests, window.current, pointer, champion, newest, check_signature)
+    worth, kept = when.decide(Table.concatenate(list(tables.values())))
+    found = {"champion": champion.version, "since_order": check.drift_began(window.starts), TRAINING: kept}
     run.folder.write(DRIFT, check.to_dict() | found)
     emit("FeaturesDrifted", len(report.drifted_features))
     if report.evidence is not None:
         emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
-    grown = why_grown(run.config, newest.manifest, manifests)
+    if worth.waiting is not None and worth.waiting.price_usd is not None:
+        emit("WaitingCostUsd", worth.waiting.usd)
+        emit("TrainingCostUsd", worth.waiting.training_usd)
     judgements = run.judgements.read(newest.version)
+    sentences = (report.reason, worth.reason) if report.drifted and not worth.train else (worth.reason, report.reason)
     return Drift(
-        retrain=report.drifted or bool(requested or grown),
+        retrain=report.drifted or worth.train or bool(requested),
         drifted=report.drifted,
-        reason=f"{grown} {report.reason}".strip(),
+        reason=" ".join(sentences),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.
@@ -95,15 +106,17 @@ def _check_new_data(
         else due_version(
             newest.version, champion.version, judgements, manifests, proof=run.config.promotion.asks_for_proof
         ),
+        training=worth.reason,
     )
 
 
-def _check_window(run: ScoringRun, champion: ModelVersion, window: DatasetWindow) -> BatchCheck:
+def _check_window(
+    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, tables: Mapping[str, Table]
+) -> BatchCheck:
     """Check the window's rows, with all that was observed between the champion's training and them."""
     reference = Reference.from_bytes(run.registry.file(champion, REFERENCE))
     model = run.candidate(champion)
     observations = Observations(run.data, run.pipeline, champion.version)
-    tables = {found.version: run.rows(found) for found in window.current}
 
     def observed(found: DatasetManifest) -> Profile:
         profile = observations.read(found.version)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # with numpy it is more than a function loads that only write
 FARGATE_VCPU_HOUR, FARGATE_GIB_HOUR = 0.04048, 0.004445
 """US dollars, on demand, us-east-1: the figures of docs/cost.md."""
 FARGATE_MINIMUM_SECONDS = 60.0
+ASSUMED_SECONDS = 300.0
+"""Of a training whose duration is not known: that of docs/cost.md."""
 
 
 def fargate_usd(config: PipelineConfig, seconds: float) -> float:

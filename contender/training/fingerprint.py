@@ -17,7 +17,10 @@ TRAINING_FOLDER = "training_image"
 LIBRARY = "contender"
 REQUIREMENTS = "training_image/requirements.txt"
 
-WITHOUT_INFLUENCE = ("cpu", "memory_mib", "time_limit_seconds", "retrain_growth")
+WHEN_TO_TRAIN = ("retrain_wait", "error_price_usd", "retrain_loss_rise", "retrain_growth", "retrain_batches")
+"""Keys of `[training]` that decide whether a model is trained."""
+
+WITHOUT_INFLUENCE = ("cpu", "memory_mib", "time_limit_seconds", *WHEN_TO_TRAIN)
 """Keys of `[training]` that decide whether and where a model is trained, and not which."""
 
 CHOOSES_DATA = ("window", "window_batches")

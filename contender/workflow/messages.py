@@ -100,7 +100,11 @@ class Validation(Message):
 
 @dataclass(frozen=True)
 class Drift(Message):
-    """Whether to retrain, and why. `waiting` is a waiting challenger that is due to be compared again; or empty."""
+    """Whether to retrain, and why.
+
+    `waiting` is a waiting challenger that is due to be compared again; or empty. `training` says what waiting costs and
+    what a training does.
+    """
 
     retrain: bool
     drifted: bool
@@ -108,6 +112,7 @@ class Drift(Message):
     drifted_features: tuple[str, ...] = ()
     rows: int = 0
     waiting: str = ""
+    training: str = ""
 
 
 @dataclass(frozen=True)

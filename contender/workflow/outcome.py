@@ -220,6 +220,7 @@ def compose_mail(state: RunState) -> Mail | None:
             "",
             record.reason,
             "",
+            *([state.drift.training, ""] if state.drift is not None and state.drift.training else []),
             ("The champion keeps serving. " if stays else "") + next_step(state, record.verdict),
         )
     )

@@ -11,6 +11,7 @@ import boto3
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.readers import read_parquet
+from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.onnx_model import load_model
 from contender.steps.detect_drift import detect_drift
 from contender.workflow.messages import Drift, RunState
@@ -28,6 +29,7 @@ environment = read_environment(Environment, os.environ)
 s3 = boto3.client("s3")
 data = S3Objects(s3, environment.data_bucket)
 models = S3Objects(s3, environment.model_bucket)
+check_signature = LightAws(os.environ).signature_check()
 
 
 def detect(state: RunState) -> Drift:
@@ -39,6 +41,7 @@ def detect(state: RunState) -> Drift:
         load_model=load_model,
         read_rows=read_parquet,
         emit=emit,
+        check_signature=check_signature,
     )
 
 

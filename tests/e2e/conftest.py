@@ -39,6 +39,8 @@ def running(name: str, folder: Path) -> Iterator[LocalLoop]:
     if name == FIRST:
         for file in (made.root / "pipelines").glob("*.toml"):
             file.unlink()
+    for file in (made.root / "pipelines").glob("*.toml"):
+        file.write_text(shop.only_after_drift(file.read_text(encoding="utf-8")), encoding="utf-8")
     for pipeline, text in PIPELINES[name].items():
         made.write_pipeline(pipeline, text)
     if "shop-skew" in PIPELINES[name]:

@@ -54,6 +54,17 @@ def add_to(module: Path, code: str) -> None:
     module.write_text(module.read_text(encoding="utf-8") + code, encoding="utf-8")
 
 
+ONLY_AFTER_DRIFT = "retrain_wait = 0.0\nretrain_loss_rise = 0.0"
+"""Keys of `[training]` with which nothing but drift, or a request, is a reason to train."""
+
+
+def only_after_drift(text: str) -> str:
+    """A pipeline file with these keys."""
+    section = "[training]"
+    written = text if section in text else f"{text}\n{section}\n"
+    return written.replace(section, f"{section}\n{ONLY_AFTER_DRIFT}", 1)
+
+
 def pipeline_file(name: str, *, parameters: str = "") -> str:
     return f"""
 name = "{name}"
@@ -70,6 +81,7 @@ estimator = "linear"
 holdout_blocks = 5
 min_level_rows = 5
 window_batches = 1   # what was true of older visits may be true no more
+{ONLY_AFTER_DRIFT}
 {f"parameters = {parameters}" if parameters else ""}
 
 [promotion]

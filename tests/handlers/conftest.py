@@ -39,6 +39,8 @@ categorical = ["carrier"]
 [training]
 estimator = "linear"
 holdout_blocks = 3
+retrain_wait = 0.0
+retrain_loss_rise = 0.0
 
 [promotion]
 min_rows = 20

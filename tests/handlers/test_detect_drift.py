@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
 
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.workflow.run_folder import DRIFT
-from tests.handlers.conftest import Cloud, follow, orders
+from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders
 
 SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}
 
@@ -64,12 +65,14 @@ def test_a_person_who_asks_gets_a_training_without_drift(crowned: Cloud) -> None
 
 
 def test_ten_times_the_rows_are_a_reason_of_their_own(crowned: Cloud) -> None:
+    growing = PIPELINE_FILE.replace("[training]", "[training]\nretrain_growth = 10.0")
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=growing.encode())
     for number in range(1, 10):
         request = crowned.upload(f"{number}.csv", orders(first_day=1 + 24 * number, seed=number))
         drift = follow(crowned, request, "detect_drift", run_id=f"run-{number + 1}")["drift"]
         crowned.ledger.release_lease("shop", f"run-{number + 1}")
         assert drift["retrain"] == (number == 9), drift["reason"]
-    said = "There are 2,400 rows to train on, 10 times as many as the newest model had (240)."
+    said = "There are 2,400 rows, 10 times as many as the newest model had (240)."
     assert drift["reason"].startswith(said)
 
 

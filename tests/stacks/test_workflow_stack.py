@@ -117,6 +117,7 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
         assert not rolls_out or json.loads(variables["ROLLOUT_POLICY"])["canary_weight"] == 0.0
         assert ("ALARM" in variables) == (spec.state == "Watch")
         assert ("TRAINING_CODE" in variables) == (spec.state == "DetectDrift")
+        assert ("SIGNING_KEY_ID" in variables) == (spec.state == "DetectDrift")
         assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
         assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state in ("Approval", "Notify"))
 
@@ -144,6 +145,13 @@ def test_who_decides_about_a_waiting_challenger_reads_its_judgements(anywhere: S
             if action == "s3:GetObject"
         }
         assert any(resource.endswith(f"/judgements/{PIPELINE}/*") for resource in read)
+
+
+def test_only_who_asks_earlier_champions_verifies_signatures(anywhere: Synthesised) -> None:
+    for spec in function_specs(PIPELINE):
+        allowed = anywhere.allowed(WORKFLOW, f"Functions{spec.state}Role")
+        used = {action for action, _ in allowed if action in ("kms:Sign", "kms:Verify")}
+        assert used == ({"kms:Verify"} if spec.state == "DetectDrift" else set())
 
 
 def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_both(

@@ -16,6 +16,7 @@ from contender.reports.run.challenger import compared, rolled_out, trained
 from contender.reports.run.cost import costs, unknown_cost
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.summary import TONES, TRIGGERS, headline, next_step, serving_change, stages
+from contender.reports.run.training_decision import training_decision
 
 GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
 
@@ -31,6 +32,7 @@ def page(run: RunEvidence) -> str:
     """The whole report. A section whose files cannot be read says so; the others are shown all the same."""
     parts: tuple[tuple[str, Callable[[RunEvidence], str]], ...] = (
         ("Data received", _data_received),
+        ("Training decision", training_decision),
         ("Drift", _drift),
         ("Champion vs. challenger", compared),
         ("Training", trained),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from contender.formatting import duration, figure
 from contender.reports.line_chart import told_apart
 from contender.reports.run.evidence import RunEvidence
+from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
 from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN
 
@@ -110,7 +111,10 @@ def _why_skipped(run: RunEvidence) -> str:
         return "a model of the same code, settings and data exists already"
     if found.get("verdict") == "too few rows":
         return "too few rows to test for drift"
-    return "no drift detected" if found and not found["drifted"] else "nothing to do"
+    if not found or found["drifted"]:
+        return "nothing to do"
+    rate = waiting_rate(decision_of(run))
+    return f"no drift detected; waiting costs about {rate}" if rate else "no drift detected"
 
 
 def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:

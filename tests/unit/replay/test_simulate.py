@@ -36,8 +36,13 @@ ROWS, DAYS = 200, 8
 PROMOTION = PromotionPolicy(min_rows=20, min_blocks=2, n_resamples=100)
 
 
+def training(**changes: Any) -> TrainingPolicy:
+    """Nothing but drift is a reason to train, unless the changes say so."""
+    return TrainingPolicy(**{"holdout_blocks": 3, "retrain_wait": 0.0, "retrain_loss_rise": 0.0} | changes)
+
+
 def config_of(**changes: Any) -> PipelineConfig:
-    settings = {"training": TrainingPolicy(holdout_blocks=3), "promotion": PROMOTION} | changes
+    settings = {"training": training(), "promotion": PROMOTION} | changes
     return PipelineConfig(name="trial", task="regression", target="y", numeric=("row", "a"), **settings)
 
 
@@ -203,7 +208,7 @@ def test_each_batch_is_scored_by_the_model_that_served_before_it_came() -> None:
 def test_no_row_is_ever_scored_by_a_model_trained_on_it(
     levels: list[float | None], window: int, start: int, refit: bool
 ) -> None:
-    config = replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window_batches=window))
+    config = replace(CONFIG, training=training(window_batches=window))
     found = run(past(0.0, *levels, 0.0), Levels(refit=refit), config, start=start)
     used = sum(level is not None for level in (0.0, *levels, 0.0))
     assert found.arm("always").retrains == used - start
@@ -243,7 +248,7 @@ def test_training_is_asked_for_without_what_decides_about_its_model() -> None:
 
 def test_a_window_since_the_drift_leaves_out_what_came_before_it() -> None:
     train = Levels(later=2)
-    config = replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window="since_drift"))
+    config = replace(CONFIG, training=training(window="since_drift"))
     found = run(past(*SHIFT), train, config)
     drifted = next(step.batch for step in found.arms[0].steps if step.drift and step.drift.drifted)
     windows = [rows for asked, rows in train.asked if asked.training.window == "since_drift"]
@@ -256,7 +261,7 @@ def test_a_window_since_the_drift_leaves_out_what_came_before_it() -> None:
 
 def test_training_sees_the_window_that_the_loop_would_train_on() -> None:
     train = Levels()
-    run(past(*CALM), train, replace(CONFIG, training=TrainingPolicy(holdout_blocks=3, window_batches=2)))
+    run(past(*CALM), train, replace(CONFIG, training=training(window_batches=2)))
     assert [(min(rows), max(rows)) for _, rows in train.asked][-1] == (4 * ROWS, 6 * ROWS - 1)
 
 

@@ -34,7 +34,10 @@ n_resamples = 100
 
 [drift]
 min_rows = 20
+
+[training]
 """
+ONLY_AFTER_DRIFT = "retrain_wait = 0.0\nretrain_loss_rise = 0.0\n"
 CODE = "c0dec0de" * 8
 ROWS_A_DAY = 20
 
@@ -75,10 +78,15 @@ class LoopWorld:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     tables: dict[bytes, Table] = field(default_factory=dict)
     emitted: dict[str, float] = field(default_factory=dict)
+    training: str = ONLY_AFTER_DRIFT
+
+    @property
+    def pipeline_file(self) -> str:
+        return PIPELINE_FILE + self.training
 
     @property
     def config(self) -> PipelineConfig:
-        return parse_pipeline(PIPELINE_FILE)
+        return parse_pipeline(self.pipeline_file)
 
     @property
     def registry(self) -> ModelRegistry:
@@ -92,7 +100,7 @@ class LoopWorld:
 
     def state(self, run_id: str = "run-1", **sections: Any) -> RunState:
         """The state of a run whose pipeline file is there, with these sections."""
-        self.folder(run_id).write_pipeline_file(PIPELINE_FILE)
+        self.folder(run_id).write_pipeline_file(self.pipeline_file)
         state = {"pipeline": "shop", "trigger": "upload", **sections}
         return RunState.from_dict({"run_id": run_id, "started_at": "2026-01-01T00:00:00+00:00", "state": state})
 

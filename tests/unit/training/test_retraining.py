@@ -1,37 +1,18 @@
-"""Why a model is trained although nothing has drifted."""
+"""Why a model is trained whatever the data is like."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contender.pipeline.config import PipelineConfig, parse_pipeline
-from contender.training.retraining import grown, why_requested
+from contender.pipeline.config import parse_pipeline
+from contender.training.retraining import why_requested
 from contender.training.settings import settings_of
 from contender.workflow.messages import Trigger
 
 CONFIG = parse_pipeline('name = "a"\ntask = "regression"\ntarget = "y"\nnumeric = ["x"]')
 NEWEST = {"code": {"sha": "c0de"}, "settings": settings_of(CONFIG), "datasets": []}
-
-
-def growing(times: float) -> PipelineConfig:
-    config: PipelineConfig = replace(CONFIG, training=replace(CONFIG.training, retrain_growth=times))
-    return config
-
-
-@pytest.mark.parametrize(
-    ("times", "rows", "before", "due"),
-    [(10.0, 99, 10, False), (10.0, 100, 10, True), (2.5, 25, 10, True), (0.0, 10**9, 1, False), (10.0, 5, 0, True)],
-)
-def test_a_model_is_due_when_there_is_so_much_more_data(times: float, rows: int, before: int, due: bool) -> None:
-    assert bool(grown(growing(times), rows=rows, rows_before=before)) is due
-
-
-def test_how_many_times_as_much_data_is_said_in_plain_figures() -> None:
-    assert "1.7 times as many as the newest model had (10)" in grown(growing(1.5), rows=17, rows_before=10)
-    assert "1,234 times as many as the newest model had (10)" in grown(growing(1.5), rows=12_340, rows_before=10)
 
 
 @pytest.mark.parametrize("trigger", ["manual", "alarm", "code-change"])

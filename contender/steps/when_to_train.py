@@ -1,0 +1,118 @@
+"""Asks the champion and earlier champions about new rows, and decides whether a training is worth its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contender.data.datasets import DatasetManifest
+from contender.drift.model_loss import loss_name, row_losses
+from contender.errors import InvalidInputError, NotFoundError
+from contender.registry.pointer import Pointer
+from contender.registry.signatures import Check
+from contender.registry.versions import ModelVersion
+from contender.steps.scoring_run import ScoringRun
+from contender.table import BLOCK, Table
+from contender.training.loss_change import REMEMBERED
+from contender.training.new_rows import (
+    earlier_champions,
+    far_apart,
+    newest_sequence,
+    rows_a_week,
+    rows_since,
+    staleness_of,
+    trained_rows,
+    training_usd,
+)
+from contender.training.staleness import ModelLosses
+from contender.training.worth_training import NewRows, WorthTraining, worth_training
+from contender.workflow.run_folder import DRIFT, RunFolder
+
+TRAINING, UNCHANGED_SINCE = "training", "unchanged_since"
+"""The decision in a run's drift.json, and in it the number of the first dataset version since the data changed."""
+
+
+@dataclass(frozen=True)
+class WhenToTrain:
+    """The rows that arrived, and the models that are asked about them.
+
+    Attributes
+    ----------
+    manifests : all dataset versions of the pipeline.
+    current : those that arrived.
+    check_signature : refuses a version that training did not sign; None where nothing is signed.
+    """
+
+    run: ScoringRun
+    manifests: Sequence[DatasetManifest]
+    current: Sequence[DatasetManifest]
+    pointer: Pointer
+    champion: ModelVersion
+    newest: ModelVersion
+    check_signature: Check | None
+
+    def decide(self, table: Table) -> tuple[WorthTraining, Mapping[str, Any]]:
+        """Whether to train now, and what drift.json keeps of it, for later runs too.
+
+        Parameters
+        ----------
+        table : the rows that arrived.
+        """
+        config, newest, first = self.run.config, self.newest.manifest, self._first_sequence
+        decisions = list(self._earlier_decisions())
+        unchanged_since = max((int(found.get(UNCHANGED_SINCE, 0)) for found in decisions), default=0)
+        models, not_asked = self._models(table)
+        new = NewRows(
+            rows=rows_since(
+                newest, self.manifests, unchanged_since=unchanged_since, week=rows_a_week(config, table[BLOCK])
+            ),
+            trained_rows=trained_rows(newest, self.manifests),
+            batches=sum(found.sequence > newest_sequence(newest, self.manifests) for found in self.manifests),
+            unchanged_batches=sum(unchanged_since <= found.sequence < first for found in self.manifests),
+            models=models,
+            blocks=table[BLOCK],
+            earlier_losses=[found["loss"]["value"] for found in reversed(decisions) if found.get("loss")],
+            training_usd=training_usd(config, newest),
+            not_asked=not_asked,
+        )
+        worth = worth_training(config.training, new, loss_name=loss_name(config))
+        return worth, worth.to_dict() | {UNCHANGED_SINCE: first if worth.changed else unchanged_since}
+
+    @property
+    def _first_sequence(self) -> int:
+        return min(found.sequence for found in self.current)
+
+    def _models(self, table: Table) -> tuple[list[ModelLosses], dict[str, str]]:
+        """The champion and earlier champions with their losses; and why others have none."""
+        models, not_asked = [self._losses(self.champion, table)], {}
+        for name in far_apart(earlier_champions(self.pointer)):
+            try:
+                models.append(self._losses(self._earlier(name), table))
+            except Exception as error:  # whatever is wrong with an earlier champion, the run goes on without it
+                not_asked[name] = str(error) or type(error).__name__
+        return models, not_asked
+
+    def _earlier(self, name: str) -> ModelVersion:
+        """An earlier champion that may be asked: whole, signed, and not trained on the rows."""
+        model = self.run.registry.read(name)
+        if newest_sequence(model.manifest, self.manifests) >= self._first_sequence:
+            raise InvalidInputError("it was trained on some of these rows")
+        if self.check_signature is not None:
+            self.check_signature(self.run.registry, model)
+        return model
+
+    def _losses(self, model: ModelVersion, table: Table) -> ModelLosses:
+        losses = row_losses(self.run.config, table, self.run.candidate(model))
+        return ModelLosses(model.version, staleness_of(model.manifest, self.manifests), losses)
+
+    def _earlier_decisions(self) -> Iterator[Mapping[str, Any]]:
+        """What the runs of the batches before decided, the newest first; runs without a decision are left out."""
+        before = [found.run_id for found in reversed(self.manifests) if found.sequence < self._first_sequence]
+        for run_id in list(dict.fromkeys(before))[:REMEMBERED]:
+            try:
+                found = RunFolder(self.run.data, self.run.pipeline, run_id).read(DRIFT).get(TRAINING)
+            except NotFoundError:
+                continue
+            if found:
+                yield found

@@ -1,0 +1,70 @@
+"""Whether the champion's loss on new rows is out of line with the batches before: the data has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from contender.training.staleness import MeanLoss
+
+REMEMBERED = 8
+"""Batches whose losses the newest one is compared with."""
+LEAST_REMEMBERED = 3
+"""With fewer, nothing is out of line."""
+SPREADS = 5.0
+"""How many of their usual deviations, or of its own standard errors, a loss must be above the others."""
+BATCHES_APART = 3
+"""After a change the loss is high for some batches: these are no further changes."""
+NORMAL = 1.4826
+"""A normal distribution's standard deviation in median absolute deviations (Rousseeuw & Croux 1993)."""
+
+
+@dataclass(frozen=True)
+class LossRise:
+    """The champion's loss on the new rows, and the losses of the batches before, each of the model that served then.
+
+    Attributes
+    ----------
+    usual : their median.
+    needed : from which loss on the data counts as changed.
+    """
+
+    now: float
+    usual: float
+    needed: float
+
+    @property
+    def share(self) -> float:
+        """By which share of the usual loss it is higher."""
+        return self.now / self.usual - 1.0 if self.usual > 0.0 else 0.0
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the data counts as changed."""
+        return self.now > self.needed
+
+
+def loss_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -> LossRise | None:
+    """How the loss on the new rows compares with those of the batches before; None with too few of them.
+
+    Parameters
+    ----------
+    earlier : the mean losses of the batches before, oldest first; the last eight count.
+    least_share : the smallest rise that counts, as a share of the usual loss.
+
+    Examples
+    --------
+    >>> found = loss_rise(MeanLoss(0.45, 0.01, 7), [0.30, 0.31, 0.29, 0.30], least_share=0.25)
+    >>> round(found.needed, 3), found.is_change, round(found.share, 2)
+    (0.375, True, 0.5)
+    >>> loss_rise(MeanLoss(0.45, 0.04, 7), [0.30, 0.31, 0.29, 0.30], least_share=0.25).is_change  # 3.75 standard errors
+    False
+    """
+    known = list(earlier[-REMEMBERED:])
+    if len(known) < LEAST_REMEMBERED:
+        return None
+    usual = median(known)
+    deviation = NORMAL * median(abs(loss - usual) for loss in known)
+    needed = usual + max(SPREADS * deviation, SPREADS * now.error, least_share * abs(usual))
+    return LossRise(now.value, usual, needed)
