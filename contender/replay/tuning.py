@@ -17,7 +17,7 @@ from contender.replay.simulate import Simulated
 Changes = Mapping[str, Any]
 """Keys of the pipeline file (`section.key`) with their new values."""
 
-WHEN: Sequence[Changes] = tuple({"training.retrain_growth": factor} for factor in (1.1, 1.25, 1.5, 2.0))
+WHEN: Sequence[Changes] = tuple({"training.retrain_wait": wait} for wait in (0.4, 0.6, 0.9, 1.4))
 WHAT: Sequence[Changes] = tuple({"promotion.rule": rule} for rule in ("not-worse", "ahead"))
 """When to train and what to promote: each of the one is tried with each of the other."""
 

@@ -80,7 +80,8 @@ class RowsSince:
 
     def is_due(self, wait: float) -> bool:
         """Whether so much time has passed; never where `wait` is 0 or nothing has arrived."""
-        return wait > 0.0 < self.since and self.lost >= self.lost_by(wait) * (1.0 - ROUNDING)
+        over = self.known == 0 or self.lost >= self.lost_by(wait) * (1.0 - ROUNDING)
+        return wait > 0.0 and self.since > 0 and over
 
 
 @dataclass(frozen=True)
