@@ -14,6 +14,7 @@ from benchmarks.evidence import EVIDENCE, machine, write_section
 from benchmarks.parts import Part, Size
 
 PARTS = (
+    "policies",
     "speed",
     "calibration",
     "over_time",

@@ -90,7 +90,6 @@ class Shop:
             files["card.html"] = f"<h1>Model {number}</h1>".encode()
             since = {
                 "settings": {"task": "binary", "target": "y", "numeric": ["amount"], "training": {"seed": 7}},
-                "judged": {"trained_rows": 600, "trained_through": 0.5, "features": [], "agreement": {}},
                 "overfit": {"auc": {"training": [0.95, 0.94, 0.96], "validation": None, "holdout": [0.9, 0.8, 0.95]}},
                 "split": {"training_rows": 900, "validation_rows": 100, "gap_rows": 0},
                 "calibration": {"method": "sigmoid", "log_loss_before": 0.5, "log_loss_after": 0.4, "rows": 100},

@@ -106,7 +106,6 @@ def test_a_run_that_trained_is_told_whole() -> None:
     assert figures["comparison/difference", 0] == 0.02
     assert figures["resources/peak_memory_mib", 0] == 310.0
     assert figures["rows/training", 0] == 900
-    assert figures["rows/refit", 0] == 1000
     assert figures["learning_curve/validation", 1000] == 0.85
     assert ("learning_curve/validation", 250) not in figures  # it was undefined there
     assert figures["search/score", 1] == 0.74
@@ -128,7 +127,6 @@ def test_a_run_that_trained_is_told_whole() -> None:
     (version,) = tracker.registered[PIPELINE].values()
     assert version.run == "m1"
     assert "auc 0.9" in version.description
-    assert "trained on 600 rows, judged on 400 newer rows in 8 blocks, then refitted on all" in version.description
 
 
 def test_a_second_sync_changes_nothing() -> None:

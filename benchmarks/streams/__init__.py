@@ -1,0 +1,1 @@
+"""Streams of batches, models trained on them, and retraining policies run over them."""

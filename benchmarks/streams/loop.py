@@ -1,0 +1,243 @@
+"""A pipeline's own policy over a stream: when it trains, what wins, what serves, by the product's own decisions.
+
+Each batch is first answered by the champion, with rows as they should be: users do not see a broken file. Then it
+arrives, as it is, and the loop decides. A served model is trained on all rows, its judged model on those before the
+newest batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.streams.models import BatchId, Models, place_of
+from benchmarks.streams.signs import Seen
+from contender.comparison.baseline import naive_predictions
+from contender.comparison.compare import compare
+from contender.table import BLOCK
+from contender.training.cost import ASSUMED_SECONDS, fargate_usd
+from contender.training.loss_change import loss_rise
+from contender.training.new_rows import far_apart
+from contender.training.staleness import ModelLosses, mean_loss, staleness
+from contender.training.suspect_batch import Fate, Suspicion, fate, suspicion
+from contender.training.waiting_cost import RowsSince
+from contender.training.worth_training import NewRows, WorthTraining, worth_training
+
+Floats = NDArray[np.float64]
+REMEMBERED_CHAMPIONS = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """What one training made.
+
+    Attributes
+    ----------
+    served, judged : the batches that either model was trained on.
+    arrived : how many batches had come by then.
+    """
+
+    served: tuple[BatchId, ...]
+    judged: tuple[BatchId, ...]
+    arrived: int
+
+
+@dataclass
+class Outcome:
+    """What a policy did, and how well users were served.
+
+    Attributes
+    ----------
+    loss : the mean over all rows after the first model's.
+    retrained, promoted : the places of the batches with which it trained, and with which another model came to serve.
+    broken_promoted : broken batches that were in the newest data of a model that was promoted with them.
+    set_aside, left_out : places of the batches that looked broken, and of those that no model was trained on.
+    """
+
+    loss: float = 0.0
+    retrained: list[int] = field(default_factory=list)
+    promoted: list[int] = field(default_factory=list)
+    broken_promoted: list[int] = field(default_factory=list)
+    set_aside: list[int] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Loop:
+    """The state between two batches.
+
+    Attributes
+    ----------
+    seen : what batches look like here, where one that looks broken is set aside until the next one has come; None where
+        none is.
+    window : the batches to train on.
+    losses : of the batches since the start, each of the model that served then.
+    unchanged_since : the place of the first batch since the data last changed.
+    """
+
+    models: Models
+    seen: Seen | None
+    champion: Model
+    newest: Model
+    window: list[BatchId]
+    waiting: Model | None = None
+    predecessors: list[Model] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    unchanged_since: int = 0
+    suspect: tuple[BatchId, Suspicion, float] | None = None
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def take(self, place: int) -> None:
+        """A batch arrives."""
+        batch = self.models.arrived(place)
+        if self.seen is not None:
+            if self._is_set_aside(self.seen, batch):
+                return
+            self.seen.accept(self.models.table(batch))
+        self.window.append(batch)
+        if self._worth(batch).train:
+            self._train(batch)
+        elif self.waiting is not None:
+            self._judge(self.waiting, batch)
+
+    def _is_set_aside(self, seen: Seen, batch: BatchId) -> bool:
+        """Whether the batch looks broken; decides about the one before it too, where that did."""
+        found = suspicion(seen.signs(self.models.table(batch), loss_rose=self._rises(batch)))
+        before, self.suspect = self.suspect, None
+        if before is not None and self._decided(seen, *before, found) == "confirmed":
+            return False
+        if found is None:
+            return False
+        self.suspect = (batch, found, float(self.models.losses(self.champion.served, batch).mean()))
+        self.outcome.set_aside.append(place_of(batch))
+        return True
+
+    def _decided(self, seen: Seen, suspect: BatchId, why: Suspicion, loss: float, following: Suspicion | None) -> Fate:
+        """What becomes of a batch that looked broken, now that the next one is here."""
+        found = fate(why, following)
+        if found == "left out":
+            self.outcome.left_out.append(place_of(suspect))
+            return found
+        self.window.append(suspect)
+        seen.accept(self.models.table(suspect))
+        if found == "confirmed":
+            self.unchanged_since, self.losses = place_of(suspect), [loss]
+        return found
+
+    def _rises(self, batch: BatchId) -> bool:
+        """Whether the champion's loss is out of line."""
+        loss = mean_loss(self.models.losses(self.champion.served, batch), self.models.table(batch)[BLOCK])
+        least = self.models.stream.config.training.retrain_loss_rise
+        rise = loss_rise(loss, self.losses, least_share=least)
+        return rise is not None and rise.is_change
+
+    def _worth(self, batch: BatchId) -> WorthTraining:
+        """Whether to train, as DetectDrift decides it."""
+        models, place = self.models, place_of(batch)
+        config = models.stream.config
+        rows = [len(models.table(models.arrived(each))) for each in range(place + 1)]
+        asked = (self.champion, *far_apart(self.predecessors))
+        worth = worth_training(
+            config.training,
+            NewRows(
+                rows=RowsSince(
+                    known=sum(rows[self.unchanged_since : self.newest.arrived]),
+                    since=sum(rows[self.newest.arrived :]),
+                    batch=sum(rows) / len(rows),
+                    week=None,
+                ),
+                trained_rows=self._rows(self.newest.served),
+                batches=place + 1 - self.newest.arrived,
+                unchanged_batches=place - self.unchanged_since,
+                models=[
+                    ModelLosses(
+                        str(model.arrived),
+                        staleness(self._rows(model.served), sum(rows[model.arrived :])),
+                        models.losses(model.served, batch),
+                    )
+                    for model in asked
+                ],
+                blocks=models.table(batch)[BLOCK],
+                earlier_losses=self.losses,
+                training_usd=fargate_usd(config, ASSUMED_SECONDS),
+            ),
+            loss_name="loss",
+        )
+        if worth.changed:
+            self.unchanged_since = place
+        if worth.loss is not None:
+            self.losses.append(worth.loss.value)
+        return worth
+
+    def _rows(self, batches: Sequence[BatchId]) -> int:
+        return sum(len(self.models.table(batch)) for batch in batches)
+
+    def _train(self, batch: BatchId) -> None:
+        model = Model(tuple(self.window), tuple(self.window[:-1]), place_of(batch) + 1)
+        self.newest = model
+        self.outcome.retrained.append(place_of(batch))
+        self._judge(model, batch)
+
+    def _judge(self, challenger: Model, batch: BatchId) -> None:
+        """Compare on the rows that neither model has seen, and serve what wins."""
+        models, config = self.models, self.models.stream.config
+        unseen = [each for each in self.window if place_of(each) >= challenger.arrived - 1]
+        truth = np.concatenate([models.truth(each) for each in unseen])
+
+        def said(trained_on: Sequence[BatchId]) -> Floats:
+            return np.concatenate([models.predictions(trained_on, each) for each in unseen])
+
+        classes = models.stream.classes
+        learned = np.concatenate([models.truth(each) for each in challenger.judged])
+        found = compare(
+            truth,
+            said(self.champion.served),
+            said(challenger.judged),
+            blocks=np.concatenate([models.table(each)[BLOCK] for each in unseen]),
+            baseline_predictions=naive_predictions(learned, rows=len(truth), classes=len(classes) if classes else 1),
+            past_champions={str(past.arrived): said(past.served) for past in self.predecessors[-REMEMBERED_CHAMPIONS:]},
+            policy=config.promotion,
+            seed=config.training.seed,
+        )
+        self.waiting = challenger if found.verdict == "inconclusive" else None
+        if found.verdict != "wins":
+            return
+        self.predecessors.append(self.champion)
+        self.champion = challenger
+        self.outcome.promoted.append(place_of(batch))
+        if challenger.served[-1].endswith("!") and challenger.served[-1] == batch:
+            self.outcome.broken_promoted.append(place_of(batch))
+
+
+def run(models: Models, *, checks_batches: bool) -> Outcome:
+    """The policy of the stream's pipeline over the whole stream, with or without a check of each batch before it."""
+    stream = models.stream
+    first = tuple(models.arrived(place) for place in range(stream.start))
+    model = Model(first, first, stream.start)
+    seen = Seen(stream.config, [models.table(each) for each in first]) if checks_batches else None
+    loop = Loop(models, seen, champion=model, newest=model, window=list(first))
+    total = 0.0
+    for place in range(stream.start, len(stream.batches)):
+        total += float(models.losses(loop.champion.served, str(place)).sum())
+        if place < len(stream.batches) - 1:
+            loop.take(place)
+    loop.outcome.loss = total / float(stream.rows[stream.start :].sum())
+    return loop.outcome
+
+
+def served_calendar(models: Models, retrained: Sequence[int]) -> tuple[float, list[int]]:
+    """The mean loss of retraining with these batches and serving what comes of it, on what arrived; and the broken ones
+    whose model served."""
+    stream = models.stream
+    champion = tuple(models.arrived(place) for place in range(stream.start))
+    total, broken = 0.0, []
+    for place in range(stream.start, len(stream.batches)):
+        total += float(models.losses(champion, str(place)).sum())
+        if place in retrained:
+            champion = tuple(models.arrived(each) for each in range(place + 1))
+            if place in models.broken:
+                broken.append(place)
+    return total / float(stream.rows[stream.start :].sum()), broken

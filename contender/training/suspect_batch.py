@@ -1,0 +1,107 @@
+"""Whether a batch looks broken, so that no model learns from it before the next batch has come.
+
+A broken batch and a real change look alike on the day they come: the champion's loss rises on both. The next batch
+tells them apart. And no comparison does: the model that is judged does not know the newest batch, and the one that
+serves does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, TypeAlias
+
+Sign: TypeAlias = Literal["short", "repeated", "range", "loss"]
+
+FEW_ROWS = 1.0 / 3.0
+"""Fewer rows than this share of a usual batch are suspicious."""
+MANY_REPEATED = 0.5
+"""More rows than this share that were there before, and twice as many as usual, are suspicious."""
+MANY_OUTSIDE = 0.5
+"""A larger share of one numeric column outside of all that was ever seen is suspicious."""
+
+
+@dataclass(frozen=True)
+class BatchSigns:
+    """What is known of a batch when it has come.
+
+    Attributes
+    ----------
+    rows, usual_rows : of it, and of the batches before.
+    repeated, usual_repeated : the share of rows, features and target, that were there before: of it, and of the batches
+        before.
+    outside, usual_outside : of each numeric column the share of values outside of the range of all batches before: of
+        it, and of the batches before. A date is always outside.
+    loss_rose : whether the champion's loss is out of line with the batches before.
+    """
+
+    rows: int
+    usual_rows: Sequence[int]
+    repeated: float
+    usual_repeated: Sequence[float]
+    outside: Mapping[str, float]
+    usual_outside: Mapping[str, Sequence[float]]
+    loss_rose: bool
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """Why a batch looks broken."""
+
+    sign: Sign
+    reason: str
+
+
+def suspicion(signs: BatchSigns) -> Suspicion | None:
+    """Why a batch looks broken; None where it does not.
+
+    Examples
+    --------
+    >>> usual = BatchSigns(500, [480, 510], 0.0, [0.0], {"amount": 0.01}, {}, loss_rose=False)
+    >>> suspicion(usual) is None
+    True
+    >>> suspicion(BatchSigns(90, [480, 510], 0.0, [0.0], {}, {}, loss_rose=False)).reason
+    'It has 90 rows, where 495 are usual.'
+    >>> suspicion(BatchSigns(500, [480, 510], 0.98, [0.01], {}, {}, loss_rose=False)).reason
+    '98 % of its rows were there before.'
+    >>> suspicion(BatchSigns(500, [480, 510], 0.0, [0.0], {"amount": 1.0}, {}, loss_rose=False)).reason
+    '100 % of amount is outside of everything seen before.'
+    """
+    usual = median(signs.usual_rows) if signs.usual_rows else 0
+    if signs.rows < FEW_ROWS * usual:
+        return Suspicion("short", f"It has {signs.rows:,} rows, where {usual:,.0f} are usual.")
+    if _is_unusual(signs.repeated, signs.usual_repeated, least=MANY_REPEATED):
+        return Suspicion("repeated", f"{100.0 * signs.repeated:.0f} % of its rows were there before.")
+    for name, outside in signs.outside.items():
+        if _is_unusual(outside, signs.usual_outside.get(name, ()), least=MANY_OUTSIDE):
+            return Suspicion("range", f"{100.0 * outside:.0f} % of {name} is outside of everything seen before.")
+    if signs.loss_rose:
+        return Suspicion("loss", "The champion's loss is out of line with the batches before.")
+    return None
+
+
+def _is_unusual(share: float, usual: Sequence[float], *, least: float) -> bool:
+    """Whether a share is large, and twice as large as usual."""
+    return share > max(least, 2.0 * median(usual) if usual else 0.0)
+
+
+Fate: TypeAlias = Literal["confirmed", "kept", "left out"]
+
+
+def fate(suspect: Suspicion, following: Suspicion | None) -> Fate:
+    """What the next batch says of a suspicious one.
+
+    `confirmed`: the data has changed, and both are trained on. `kept`: nothing was wrong with its rows. `left out`: no
+    model is trained on it; of rows that were there before nothing is lost by that.
+
+    Examples
+    --------
+    >>> rose, short = Suspicion("loss", ""), Suspicion("short", "")
+    >>> fate(rose, rose), fate(rose, None), fate(short, None)
+    ('confirmed', 'left out', 'kept')
+    """
+    if suspect.sign == "short":
+        return "kept"
+    again = following is not None and following.sign == suspect.sign
+    return "confirmed" if again and suspect.sign != "repeated" else "left out"

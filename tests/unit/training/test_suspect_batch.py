@@ -1,0 +1,71 @@
+"""A batch that looks broken waits for the next one, which says whether the data has changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from contender.training.suspect_batch import BatchSigns, Suspicion, fate, suspicion
+
+USUAL = BatchSigns(
+    rows=500,
+    usual_rows=[480, 510, 500],
+    repeated=0.0,
+    usual_repeated=[0.0, 0.0],
+    outside={"amount": 0.01, "day": 1.0},
+    usual_outside={"amount": [0.02, 0.0], "day": [1.0, 1.0]},
+    loss_rose=False,
+)
+
+
+def sign_of(**changed: object) -> str | None:
+    found = suspicion(replace(USUAL, **changed))  # type: ignore[arg-type]
+    return found.sign if found else None
+
+
+def test_a_batch_like_the_ones_before_is_not_suspicious() -> None:
+    assert sign_of() is None
+
+
+@pytest.mark.parametrize(("rows", "sign"), [(167, None), (166, "short"), (0, "short"), (5_000, None)])
+def test_fewer_rows_than_a_third_of_the_usual_ones_are_suspicious(rows: int, sign: str | None) -> None:
+    assert sign_of(rows=rows) == sign
+
+
+def test_rows_that_were_there_before_are_suspicious_where_rows_do_not_repeat_by_nature() -> None:
+    assert sign_of(repeated=0.9) == "repeated"
+    assert sign_of(repeated=0.5) is None
+    assert sign_of(repeated=0.9, usual_repeated=[0.6, 0.7, 0.0]) is None
+
+
+def test_a_column_outside_of_all_that_was_seen_is_suspicious_where_it_is_not_always_so() -> None:
+    assert sign_of(outside={"amount": 0.9, "day": 1.0}) == "range"
+    assert sign_of(outside={"amount": 0.5, "day": 1.0}) is None
+    assert sign_of(outside={"unknown": 0.9}) == "range"
+
+
+def test_a_loss_out_of_line_is_suspicious() -> None:
+    assert sign_of(loss_rose=True) == "loss"
+
+
+def test_the_first_batch_of_all_is_compared_with_nothing() -> None:
+    alone = BatchSigns(10, [], 0.0, [], {"amount": 0.0}, {}, loss_rose=False)
+
+    assert suspicion(alone) is None
+
+
+@pytest.mark.parametrize("sign", ["loss", "range"])
+def test_the_same_sign_twice_running_is_a_change_of_the_data(sign: str) -> None:
+    suspect = Suspicion(sign, "")  # type: ignore[arg-type]
+
+    assert fate(suspect, suspect) == "confirmed"
+    assert fate(suspect, Suspicion("repeated", "")) == "left out"
+    assert fate(suspect, None) == "left out"
+
+
+def test_repeated_rows_are_left_out_even_twice_running_and_few_rows_are_kept() -> None:
+    repeated, short = Suspicion("repeated", ""), Suspicion("short", "")
+
+    assert fate(repeated, repeated) == "left out"
+    assert fate(short, None) == fate(short, short) == "kept"
