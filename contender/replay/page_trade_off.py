@@ -7,7 +7,7 @@ from html import escape
 
 from contender.formatting import figure, minus
 from contender.replay.page_marks import key, styled, swatch
-from contender.replay.recommendation import dollars, share
+from contender.replay.recommendation import dollars, saved_means, share
 from contender.replay.report import Replay
 from contender.replay.trade_off import Point, TradeOff
 from contender.reports.html import both, count, details, section, size, table
@@ -23,7 +23,7 @@ def kept_against_retrains(found: Replay) -> str:
     introduction = (
         f"Kept: the share of what always retraining lowers the {side_by_side.loss} of the first champion by "
         f"({_gain(side_by_side)}). 100 % is always retraining, 0 % never. Calendars retrain every so many batches and "
-        "promote without comparison."
+        f"promote without comparison.{saved_means(side_by_side)}"
     )
     drawn = both(lambda width: _chart(found, width)) + _legend(found) if side_by_side.one("always").kept else ""
     return section(

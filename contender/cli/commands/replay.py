@@ -27,7 +27,7 @@ from contender.cli.replays import (
 from contender.pipeline.config import PipelineConfig, load_pipeline, overridden
 from contender.replay.arms import arms_of
 from contender.replay.page import page
-from contender.replay.recommendation import KEEP, dollars, share
+from contender.replay.recommendation import KEEP, dollars, saved_means, share
 from contender.replay.report import ArmResult, Replay
 from contender.replay.results import replay_of
 from contender.replay.trade_off import Point
@@ -110,7 +110,8 @@ def print_replay(found: Replay) -> None:
     console.print(
         f"[dim]{found.metric_title}: {better} is better. {len(found.scored)} batches, each scored by the model that "
         "served at its time. ±: 95 % CI. Kept: share of what always retraining lowers the "
-        f"{found.trade_off.loss} by. Cost: Fargate on demand (docs/cost.md), at least one minute a training.[/dim]"
+        f"{found.trade_off.loss} by.{saved_means(found.trade_off)} Cost: Fargate on demand (docs/cost.md), at least "
+        "one minute a training.[/dim]"
     )
 
 

@@ -109,7 +109,9 @@ def test_kept_is_shown_for_every_policy_calendar_and_number_of_retrains() -> Non
 
 
 def test_dollars_are_shown_where_an_error_has_a_price() -> None:
-    assert "$40" in read(page(example())).text
+    found = read(page(example())).text
+    assert "$40" in found
+    assert "at $1.25 for one unit of log loss in one row, less the cost of the retrains" in found
     free = replace(trade_off(), error_usd=None, points=tuple(replace(p, saved_usd=None) for p in trade_off().points))
     assert "saved" not in read(page(example(trade_off=free))).text
 
