@@ -38,6 +38,7 @@ ErrorPriceOption = Annotated[
         metavar="USD",
         help="What one unit of loss costs in one row, in US dollars; the loss is log loss for classes, absolute error "
         "for regression.",
+        show_default="training.error_price_usd, if set",
     ),
 ]
 KeepOption = Annotated[
@@ -53,6 +54,11 @@ KeepOption = Annotated[
 def chosen_pipeline(named: str) -> PipelineConfig:
     """A pipeline by its name in pipelines/, or by its file's path."""
     return load_pipeline(Path(named)) if named.endswith(".toml") else pipeline_config(named)
+
+
+def price_of_error(config: PipelineConfig, given: float | None) -> float | None:
+    """The price of an error: the option's, or else the pipeline file's; None where neither has one."""
+    return (config.training.error_price_usd or None) if given is None else given
 
 
 def read_history(path: Path, config: PipelineConfig, every: str) -> History:

@@ -64,7 +64,8 @@ def recommendation(found: TradeOff, *, keep: float = KEEP) -> Recommendation:
         )
     sentence = f"Recommended: {_called(best)}, which {figures_of(best, always)}"
     rival = found.calendar_with(best.retrains) if best.kind == "policy" else found.one("policy")
-    return Recommendation(best.name, f"{sentence}; {_called(rival)} {figures_of(rival, always)}.")
+    advice = "" if best.each == 0 else f" training.retrain_batches={best.each} retrains as often, and compares."
+    return Recommendation(best.name, f"{sentence}; {_called(rival)} {figures_of(rival, always)}.{advice}")
 
 
 def _called(point: Point) -> str:

@@ -17,9 +17,13 @@ from contender.replay.simulate import Simulated
 Changes = Mapping[str, Any]
 """Keys of the pipeline file (`section.key`) with their new values."""
 
-WHEN: Sequence[Changes] = tuple({"training.retrain_wait": wait} for wait in (0.4, 0.6, 0.9, 1.4))
+WHEN: Sequence[Changes] = (
+    *({"training.retrain_wait": wait, "training.retrain_batches": 0} for wait in (0.3, 0.6, 0.9, 1.4)),
+    *({"training.retrain_wait": 0.0, "training.retrain_batches": each} for each in (1, 2, 4)),
+)
 WHAT: Sequence[Changes] = tuple({"promotion.rule": rule} for rule in ("not-worse", "ahead"))
-"""When to train and what to promote: each of the one is tried with each of the other."""
+"""When to train (by the square root of the history, or as often as a calendar) and what to promote: each of the one is
+tried with each of the other."""
 
 FIRST_PART = 0.6
 """The share of the batches after the first champion on which a policy is chosen."""
@@ -28,9 +32,15 @@ MIN_BATCHES = 4
 
 
 def candidates(
-    config: PipelineConfig, when: Sequence[Changes] = WHEN, what: Sequence[Changes] = WHAT
+    config: PipelineConfig,
+    when: Sequence[Changes] = WHEN,
+    what: Sequence[Changes] = WHAT,
+    *,
+    error_usd: float | None = None,
 ) -> Iterator[tuple[str, Changes]]:
     """Every combination that differs from the pipeline file, named as for `--policy`.
+
+    With a price of an error (`error_usd`), to train when waiting has cost more than a training is tried too.
 
     Examples
     --------
@@ -40,7 +50,8 @@ def candidates(
     >>> [name for name, _ in found]
     ['drift.alpha=0.02', 'training.seed=8 drift.alpha=0.02']
     """
-    for train, promote in product(when, what):
+    by_price: list[Changes] = [{"training.error_price_usd": error_usd}] if error_usd else []
+    for train, promote in product([*when, *by_price], what):
         changes = {key: value for key, value in {**train, **promote}.items() if _current(config, key) != value}
         if changes:
             yield written(changes), changes

@@ -21,6 +21,7 @@ from contender.cli.replays import (
     ReplayedPipelineOption,
     StartOption,
     chosen_pipeline,
+    price_of_error,
     read_history,
     run_replay,
 )
@@ -72,7 +73,12 @@ def replay_history(
     others = [(name, other_policy(config, name)) for name in policy or ()]
     arms = arms_of(config, others=others, schedule=schedule, own_metric=import_metric)
     past = read_history(history, config, every)
-    found = replay_of(run_replay(past, arms, start=start), error_usd=error_price, keep=keep, hindsight=hindsight)
+    found = replay_of(
+        run_replay(past, arms, start=start),
+        error_usd=price_of_error(config, error_price),
+        keep=keep,
+        hindsight=hindsight,
+    )
     target = html or (project_root() / ".contender" / "replays" / f"{config.name}.html" if open_page else None)
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)

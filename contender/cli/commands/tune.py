@@ -22,6 +22,7 @@ from contender.cli.replays import (
     KeepOption,
     ReplayedPipelineOption,
     StartOption,
+    price_of_error,
     read_history,
     run_replay,
 )
@@ -46,7 +47,7 @@ def tune_policy(
         typer.Option(
             "--policy",
             help="A policy to try instead of the usual ones, as changed keys: "
-            "'training.retrain_growth=1.2 promotion.rule=ahead'. Can be repeated.",
+            "'training.retrain_wait=1 promotion.rule=ahead'. Can be repeated.",
         ),
     ] = None,
     every: EveryOption = "",
@@ -69,11 +70,12 @@ def tune_policy(
     path = Path(pipeline) if pipeline.endswith(".toml") else project_root() / "pipelines" / f"{pipeline}.toml"
     config = load_pipeline(path)
     before = read_text(path)
-    tried = [(name, changes_of(name)) for name in policy] if policy else list(candidates(config))
+    error_usd = price_of_error(config, error_price)
+    tried = [(name, changes_of(name)) for name in policy or ()] or list(candidates(config, error_usd=error_usd))
     arms = arms_of(config, others=policies(config, tried), own_metric=import_metric)
     tuned = tune(
         run_replay(read_history(history, config, every), arms, start=start),
-        error_usd=error_price,
+        error_usd=error_usd,
         keep=keep,
         share=first_part,
     )

@@ -46,7 +46,10 @@ def test_a_calendar_that_does_better_is_recommended_and_the_policy_named_beside_
     found = recommendation(among(policy(4, 0.53), calendar(3, 0.96)))
     assert found.name == "every 3"
     assert found.sentence.startswith("Recommended: a calendar of 3 batches, which keeps 96 % of the gain")
-    assert found.sentence.endswith("policy contender keeps 53 % of the gain with 4 of 10 retrains ($0.040).")
+    assert found.sentence.endswith(
+        "policy contender keeps 53 % of the gain with 4 of 10 retrains ($0.040). training.retrain_batches=3 "
+        "retrains as often, and compares."
+    )
 
 
 def test_where_only_always_keeps_enough_it_is_recommended() -> None:

@@ -81,6 +81,14 @@ def test_candidates_are_valid_policies_that_differ_from_the_pipeline_file_and_fr
     assert [changes_of(name) for name, _ in found] == [changes for _, changes in found]
 
 
+def test_with_a_price_waiting_may_be_weighed_against_it() -> None:
+    priced = {name for name, _ in candidates(CONFIG, error_usd=0.25)} - {name for name, _ in candidates(CONFIG)}
+    assert priced == {
+        "training.error_price_usd=0.25",
+        "training.error_price_usd=0.25 promotion.rule=ahead",
+    }
+
+
 def test_a_candidate_names_only_the_keys_that_it_changes() -> None:
     config = overridden(CONFIG, ["training.retrain_growth=1.1"])
     when = [{"training.retrain_growth": 1.1}, {"training.retrain_growth": 2.0}]
