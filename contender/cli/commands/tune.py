@@ -29,9 +29,12 @@ from contender.cli.replays import (
 from contender.errors import PipelineFileError
 from contender.pipeline.config import load_pipeline, overridden, parse_pipeline
 from contender.replay.arms import arms_of
-from contender.replay.recommendation import KEEP, dollars, share
+from contender.replay.recommendation import KEEP, dollars, ranked, share
 from contender.replay.report import Replay
 from contender.replay.tuning import FIRST_PART, Changes, Tuned, candidates, changes_of, policies, tune
+
+BEST_SHOWN = 5
+"""So many policies are shown in the terminal."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -85,7 +88,7 @@ def tune_policy(
         raise PipelineFileError(f"{path} cannot be changed by key; set {tuned.chosen} by hand")
     diff = "".join(unified_diff(before.splitlines(True), after.splitlines(True), str(path), str(path)))
     if not as_json:
-        _print(tuned, diff)
+        _print(tuned, diff, keep=keep)
     write = bool(changes) and (yes or (not as_json and sys.stdin.isatty() and typer.confirm(f"write {path}?")))
     if write:
         replace_text(path, before=before, after=after)
@@ -97,10 +100,13 @@ def tune_policy(
         console.print("not written; --yes writes it")
 
 
-def _print(tuned: Tuned, diff: str) -> None:
+def _print(tuned: Tuned, diff: str, *, keep: float) -> None:
     first, rest = tuned.first, tuned.rest
     console.print(f"Chosen on {_span(first)}:", style="bold")
-    console.print(_table(first, [arm.name for arm in first.arms if arm.kind != "schedule"]), soft_wrap=False)
+    best = [point.name for point in ranked(first.trade_off.of("policy"), keep=keep)]
+    shown = dict.fromkeys((*best[:BEST_SHOWN], rest.arms[0].name, "always", "never"))
+    console.print(_table(first, list(shown)), soft_wrap=False)
+    console.print(f"{len(best)} policies tried, the best first; --json has all.", style="dim")
     console.print()
     console.print(f"Checked on {_span(rest)}:", style="bold")
     shown = dict.fromkeys((tuned.chosen, rest.arms[0].name, "always", "never"))
