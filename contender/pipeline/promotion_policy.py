@@ -115,8 +115,8 @@ class PromotionPolicy:
     )
     max_refit_difference: float = key(
         "How far the predictions of the refitted model, which serves, may be from the judged model's: their mean "
-        "difference on the holdout, as a fraction of the target's mean distance from its best constant prediction.",
-        1.0,
+        "difference on the holdout, relative to the mean difference of two rows' targets.",
+        1.25,
         minimum=0.0,
     )
     max_model_mib: float = key("Largest model.onnx that may serve, in MiB.", 200.0, minimum=0.001)

@@ -17,8 +17,9 @@ def agreement(judged: Scored, served: Scored, learned: NDArray[Any]) -> dict[str
 
     A distance is in the target's unit, or between two distributions over the classes half of the sum of absolute
     differences: with two classes, the difference in probability. `difference` is that of both models' predictions,
-    `judged_error` and `served_error` those of each model's predictions from the target, and `spread` that of the target
-    from its mean or its shares, in the rows that the judged model learned from.
+    `judged_error` and `served_error` those of each model's predictions from the target. `spread` is that of two values
+    of the target drawn at random, in the rows that the judged model learned from: where the features say nothing of the
+    target, a model that overfits completely moves by as much when it learns a row.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ def agreement(judged: Scored, served: Scored, learned: NDArray[Any]) -> dict[str
     regression = judged.predictions.shape[1] == 1
     distances = np.abs(served.predictions - judged.predictions).sum(axis=1)
     if regression:
-        spread = float(np.abs(learned - learned.mean()).mean())
+        ranks = np.arange(1, len(learned) + 1)
+        spread = float((np.sort(learned) * (2 * ranks - len(learned) - 1)).sum() * 2.0 / len(learned) ** 2)
     else:
         distances = distances / 2.0
         shares = np.bincount(learned, minlength=judged.predictions.shape[1]) / len(learned)

@@ -23,7 +23,7 @@ share of the target's spread is a fault of the refit."""
 class RefitAgrees:
     """How far both models' predictions of the holdout differ, and each one's from the target: mean distances.
 
-    `share` is the difference relative to the target's spread, its mean distance from the best constant prediction.
+    `share` is the difference relative to the target's spread, the mean distance of two of its values.
     """
 
     status: Status

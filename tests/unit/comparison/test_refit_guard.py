@@ -24,13 +24,13 @@ def test_its_reason_says_how_far_the_two_agree() -> None:
     assert (found.status, found.share) == ("passed", pytest.approx(0.05))
     assert found.reason == (
         "The refitted model agrees with the judged one on the holdout within 0.02 (5 % of the target's spread; the "
-        "limit is 100 %)."
+        "limit is 125 %)."
     )
 
 
 @pytest.mark.parametrize(
     ("difference", "limit", "status"),
-    [(0.4, 1.0, "passed"), (0.401, 1.0, "failed"), (0.02, 0.04, "failed"), (0.0, 0.0, "passed")],
+    [(0.5, 1.25, "passed"), (0.501, 1.25, "failed"), (0.02, 0.04, "failed"), (0.0, 0.0, "passed")],
 )
 def test_a_difference_beyond_the_limit_fails(difference: float, limit: float, status: str) -> None:
     assert guard(replace(PromotionPolicy(), max_refit_difference=limit), difference=difference).status == status
