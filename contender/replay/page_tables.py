@@ -37,7 +37,8 @@ def policies(found: Replay) -> str:
     )
     return section(
         "Policy comparison",
-        f"Mean {found.metric_title} over the scored batches, weighted by rows; {better} is better. Retrains and cost "
+        f"{found.metric_title[:1].upper()}{found.metric_title[1:]}: mean over the scored batches, weighted by rows; "
+        f"{better} is better. Retrains and cost "
         "after the first champion. Only policies compare before they promote: the others serve every new model.",
         '<div class="scroll"><table class="figures"><thead><tr><th scope=col>policy</th><th scope=col>retrains</th>'
         "<th scope=col>kept</th>"
