@@ -110,7 +110,7 @@ class LoopWorld:
     def load_model(self, registry: ModelReader, model: ModelVersion, *, judged: bool = False) -> FakeModel:
         return FakeModel(float(registry.file(model, judged_file(model.manifest) if judged else MODEL)))
 
-    def add_dataset(self, table: Table) -> str:
+    def add_dataset(self, table: Table, *, run_id: str = "run-1") -> str:
         """A dataset version with these rows; answers its name."""
         store, part = DatasetStore(self.data, "shop"), f"part {len(self.tables)}".encode()
         self.tables[part] = table
@@ -123,7 +123,7 @@ class LoopWorld:
             part_sha256=sha256(part),
             source_key="incoming/shop/orders.csv",
             source_version_id=None,
-            run_id="run-1",
+            run_id=run_id,
             created_at="2026-01-01T00:00:00+00:00",
             order_from=float(table[ORDER].min()),
             order_to=float(table[ORDER].max()),
