@@ -104,8 +104,9 @@ class TrainingPolicy:
         minimum=0.0,
     )
     retrain_loss_rise: float = key(
-        "Retrain when the data has changed: the champion's loss on a batch is higher than the median of the last eight "
-        "by this share, and by five of their usual deviations. 0: not because of the loss.",
+        "A batch is out of line when the champion's loss on it is higher than the median of the last eight by this "
+        "share, and by five of their usual deviations. It may be broken, and starts no training; if the next one is "
+        "out of line too, the data has changed, and a model is trained. 0: the loss starts and stops nothing.",
         0.25,
         minimum=0.0,
     )

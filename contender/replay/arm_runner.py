@@ -84,7 +84,7 @@ class ArmRunner:
         drift = self._check(moment, self.serving)
         worth = self._worth(moment, self.serving)
         self.earlier.append(current)
-        wanted = drift.drifted or worth.train
+        wanted = (drift.drifted or worth.train) and not worth.waits
         waited, again = self.waiting, self._judge_waiting(moment, drift)
         if again is not None and (again.verdict == "promoted" or not wanted):
             return again
@@ -177,7 +177,7 @@ class ArmRunner:
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
         if worth.changed:
-            self.unchanged_since = len(arrived) - 1
+            self.unchanged_since = len(arrived) - 2
         if worth.loss is not None:
             self.losses.append(worth.loss.value)
         return worth

@@ -95,7 +95,7 @@ def _check_new_data(
     judgements = run.judgements.read(newest.version)
     sentences = (report.reason, worth.reason) if report.drifted and not worth.train else (worth.reason, report.reason)
     return Drift(
-        retrain=report.drifted or worth.train or bool(requested),
+        retrain=((report.drifted or worth.train) and not worth.waits) or bool(requested),
         drifted=report.drifted,
         reason=" ".join(sentences),
         drifted_features=report.drifted_features,

@@ -77,11 +77,17 @@ class WhenToTrain:
             not_asked=not_asked,
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
-        return worth, worth.to_dict() | {UNCHANGED_SINCE: first if worth.changed else unchanged_since}
+        return worth, worth.to_dict() | {UNCHANGED_SINCE: self._previous_sequence if worth.changed else unchanged_since}
 
     @property
     def _first_sequence(self) -> int:
         return min(found.sequence for found in self.current)
+
+    @property
+    def _previous_sequence(self) -> int:
+        """The number of the dataset version before those that arrived."""
+        before = [found.sequence for found in self.manifests if found.sequence < self._first_sequence]
+        return max(before, default=self._first_sequence)
 
     def _models(self, table: Table) -> tuple[list[ModelLosses], dict[str, str]]:
         """The champion and earlier champions with their losses; and why others have none."""

@@ -68,3 +68,22 @@ def loss_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) ->
     deviation = NORMAL * median(abs(loss - usual) for loss in known)
     needed = usual + max(SPREADS * deviation, SPREADS * now.error, least_share * abs(usual))
     return LossRise(now.value, usual, needed)
+
+
+def is_confirmed(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -> bool:
+    """Whether the batch before was out of line too, both beside the batches before the two.
+
+    One batch out of line may be broken: the data has changed when the next one is as well.
+
+    Examples
+    --------
+    >>> calm = [0.30, 0.31, 0.29, 0.30]
+    >>> is_confirmed(MeanLoss(0.45, 0.01, 7), [*calm, 0.46], least_share=0.25)
+    True
+    >>> is_confirmed(MeanLoss(0.45, 0.01, 7), calm, least_share=0.25)
+    False
+    """
+    if not earlier:
+        return False
+    both = [loss_rise(loss, earlier[:-1], least_share=least_share) for loss in (MeanLoss(earlier[-1], 0.0, 0), now)]
+    return all(rise is not None and rise.is_change for rise in both)

@@ -10,11 +10,15 @@ from typing import Any, Literal, TypeAlias
 from contender.formatting import figure
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Column
-from contender.training.loss_change import BATCHES_APART, LossRise, loss_rise
+from contender.training.loss_change import BATCHES_APART, LossRise, is_confirmed, loss_rise
 from contender.training.staleness import Aging, MeanLoss, ModelLosses, aging, mean_loss
 from contender.training.waiting_cost import RowsSince, WaitingCost, waiting_cost
 
 Trigger: TypeAlias = Literal["loss", "waiting", "growth", "age"]
+
+WAITS = (
+    "This batch may be broken: the next one will show whether the data has changed, and until then nothing is trained."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,8 @@ class WorthTraining:
     triggers : the reasons to train; none where it is not worth it.
     reason : in a few sentences, with the figures.
     loss : the champion's on the new rows; None where it has no finite one.
-    changed : whether the data has changed with these rows.
+    waits : whether the loss is out of line on these rows alone: they may be broken, and the next batch decides.
+    changed : whether the data has changed: with the batch before these rows, and these confirm it.
     waiting : None where the loss is unknown, or no rows are known since the data changed.
     rise : None with too few batches to compare with.
     """
@@ -66,6 +71,7 @@ class WorthTraining:
     trained_rows: int
     batches: int
     loss: MeanLoss | None
+    waits: bool
     changed: bool
     aging: Aging
     waiting: WaitingCost | None
@@ -94,6 +100,7 @@ class WorthTraining:
             "growth": self.growth,
             "batches": self.batches,
             "loss": asdict(self.loss) if self.loss else None,
+            "waits": self.waits,
             "changed": self.changed,
             "aging": asdict(self.aging),
             "waiting": self.waiting.to_dict() if self.waiting else None,
@@ -123,7 +130,8 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
     found, known = aging(new.models, new.blocks), isfinite(loss.value)
     rise = loss_rise(loss, new.earlier_losses, least_share=policy.retrain_loss_rise) if known else None
     watched = policy.retrain_loss_rise > 0.0 and new.unchanged_batches > BATCHES_APART
-    changed = rise is not None and rise.is_change and watched
+    changed = watched and known and is_confirmed(loss, new.earlier_losses, least_share=policy.retrain_loss_rise)
+    waits = watched and rise is not None and rise.is_change and not changed
     rows = replace(new.rows, known=0) if changed else new.rows
     waiting = None
     if known and rows.known > 0:
@@ -143,12 +151,15 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
         trained_rows=new.trained_rows,
         batches=new.batches,
         loss=loss if known else None,
+        waits=waits,
         changed=changed,
         aging=found,
         waiting=waiting,
         rise=rise,
         not_asked=new.not_asked,
     )
+    if waits and rise is not None:
+        return replace(worth, reason=f"{_rise_sentence(rise, loss_name)} {WAITS}")
     reasons = dict(_reasons(policy, worth))
     return replace(worth, triggers=tuple(reasons), reason=" ".join((*reasons.values(), _costs(worth))))
 
