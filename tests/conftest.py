@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import os
+
+# Tests share the processors, where threads that wait for each other keep them busy: a small matrix then takes eighty
+# times as long. numpy reads these when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
-from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.mlflow_server import MlflowServer
 from localcloud.side_environments import tool
+from tests.aws_in_process import empty_aws
 from tests.e2e.clouds import cloud_of
 
 settings.register_profile(
@@ -31,15 +40,28 @@ settings.load_profile("contender")
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]
 
-KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
-"""boto3 reads the services' descriptions once and not for each test, which is most of what a test would take."""
-
-
 TOGETHER = ("stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
 MLFLOW = "test_mlflow"
 """How files begin whose tests share an MLflow server."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
+    """Examples in docstrings are the project's: no test has any, and to look for them takes as long as the tests."""
+    found = yield
+    return [collector for collector in found if not isinstance(collector, DoctestModule)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays until the end: the garbage collector need not look through it again and again."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -100,7 +122,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws(no_account: None) -> Iterator[None]:
     """AWS in this process, empty."""
-    with mock_aws(config=KEEP_SESSION):
+    with empty_aws():
         yield
 
 
