@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.mlflow_server import MlflowServer
-from localcloud.side_environments import tool
 from tests.aws_in_process import empty_aws
 from tests.e2e.clouds import cloud_of
+from tests.mlflow_command import MlflowCommand, mlflow_command
 
 settings.register_profile(
     "contender",
@@ -99,14 +99,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server with a database and a folder of its own; its environment is made when it is not there.
+def opened_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowCommand]:
+    """The command that opens the server of all tests: a start takes seconds."""
+    with mlflow_command(tmp_path_factory.mktemp("mlflow")) as running:
+        yield running
 
-    Whoever writes to it does so under titles of their own.
-    """
-    found = MlflowServer(tmp_path_factory.mktemp("mlflow"), tool("mlflow", PROJECT))
-    with found.open():
-        yield found
+
+@pytest.fixture(scope="session")
+def mlflow_server(opened_mlflow: MlflowCommand) -> MlflowServer:
+    """A server with a database and a folder of its own. Whoever writes to it does so under titles of their own."""
+    return opened_mlflow.server
 
 
 @pytest.fixture(autouse=True)
