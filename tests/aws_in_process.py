@@ -11,7 +11,6 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from io import BytesIO
 from threading import Lock, RLock
 from typing import Any
@@ -29,22 +28,26 @@ KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
 make_client: Callable[..., Any] = boto3.Session.client
 addresses: Any = BaseBackend.urls
 listed: dict[type[BaseBackend], Any] = {}
-
-
-@cache
-def kept_client(session: boto3.Session, service: str, of_resource: bool, _variables: tuple[Any, ...]) -> Any:
-    return make_client(session, service, config=Config(user_agent_extra="Resource") if of_resource else None)
+clients: dict[tuple[boto3.Session, str, str], Any] = {}
+OF_A_RESOURCE = {"user_agent_extra": "Resource"}
+"""The settings of the client that boto3 makes for a resource."""
 
 
 def client_of(session: boto3.Session, service_name: str, *options: Any, **more: Any) -> Any:
-    """The client of before, unless settings or environment are others: it keeps nothing of what it was used for."""
-    given = {name: value for name, value in more.items() if value is not None and (name, value) != ("use_ssl", True)}
-    config = given.pop("config", None)
-    of_resource = vars(config or Config()).get("_user_provided_options") == {"user_agent_extra": "Resource"}
-    if options or given or (config and not of_resource):
+    """The client of before, where settings and environment are the same: it keeps nothing of what it was used for.
+
+    Clients of ours with settings of their own are made anew, since tests listen in on them.
+    """
+    given = {name: value for name, value in more.items() if value is not None}
+    settings = vars(given.pop("config", None) or Config())["_user_provided_options"]
+    of_moto = "parameter_validation" in settings  # its Step Functions makes one for each task
+    if options or (settings and settings != OF_A_RESOURCE and not of_moto):
         return make_client(session, service_name, *options, **more)
-    variables = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return kept_client(session, service_name, of_resource, variables)
+    variables = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    key = (session, service_name, repr([variables, sorted(given.items()), sorted(settings.items())]))
+    if key not in clients:
+        clients[key] = make_client(session, service_name, **more)
+    return clients[key]
 
 
 def addresses_of(backend: BaseBackend) -> Any:
