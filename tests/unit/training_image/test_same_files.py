@@ -20,17 +20,11 @@ from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
+from contender.training.pinned_kernels import CPU_INFO, KERNELS, X86_64_V3, instructions, with_pinned_kernels
 from training_image.evidence.files import evidence_files
 from training_image.fit.fit import train
 from training_image.manifest import build_manifest
-from training_image.task.pinned_kernels import (
-    CPU_INFO,
-    KERNELS,
-    X86_64_V3,
-    instructions,
-    machine_kernels,
-    with_pinned_kernels,
-)
+from training_image.task.machine_kernels import machine_kernels
 from training_image.train import files_of
 
 ROOT = Path(__file__).resolve().parents[3]
