@@ -222,7 +222,7 @@ def main() -> None:
     control.detach()
     become(start, loaded, dict(enumerate(streams)))
     if start.forks:
-        subprocess.Popen = forking_popen(loaded)  # type: ignore[misc]
+        subprocess.Popen = forking_popen(loaded)  # type: ignore[misc, assignment]
     run(start.arguments, start.directory)
 
 
