@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,9 +82,9 @@ def fork_apart() -> int:
     The process between ends at once. What it leaves becomes a child of the one that asked, which is a subreaper.
     """
     reading, writing = os.pipe()
-    between = os.fork()
+    between = fork()
     if between == 0:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             return 0
         os.write(writing, str(pid).encode())
@@ -92,6 +93,12 @@ def fork_apart() -> int:
     os.waitpid(between, 0)
     with os.fdopen(reading, "rb") as answer:
         return int(answer.read())
+
+
+def fork() -> int:
+    """`os.fork` without the warning of Python 3.12: the threads here are native, and their libraries know forks."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        return os.fork()
 
 
 def become(start: Start, loaded: Loaded, streams: Mapping[int, int], kept: Collection[int] = ()) -> None:
@@ -174,7 +181,7 @@ def fork_here(start: Start, loaded: Loaded, kept: Collection[int]) -> ForkedProc
     """Fork a child of this process, without input and with its output."""
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    pid = fork()
     if pid:
         return ForkedProcess(pid)
     become(start, loaded, {0: os.open(os.devnull, os.O_RDONLY)}, kept)
