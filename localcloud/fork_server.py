@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 from localcloud.forking import LONGEST_MESSAGE, ForkedProcess, can_fork, read_at_start
 
 STREAMS = 3
+COERCED = "LC_CTYPE"
 ORDINARY_POPEN = subprocess.Popen
 
 
@@ -120,6 +121,8 @@ def become(start: Start, loaded: Loaded, streams: Mapping[int, int], kept: Colle
     os.chdir(start.directory)
     os.environ.clear()
     os.environ.update(start.environment)
+    if COERCED in loaded.environment:  # the interpreter sets it where no locale is named (PEP 538)
+        os.environ.setdefault(COERCED, loaded.environment[COERCED])
     time.tzset()
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)) and number != signal.SIGINT:

@@ -19,7 +19,7 @@ from localcloud.processes import record_of, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every start is an ordinary one")
 
-ENVIRONMENT = {"PATH": "/bin", "LANG": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/bin"}
 SECONDS = 20.0
 
 WHAT_IT_FINDS = """
@@ -118,8 +118,8 @@ def test_it_finds_what_an_ordinary_start_gives(server: ForkServer, command: list
     assert (found.code, found.errors) == (expected.code, expected.errors)
 
 
-def test_unbuffered_streams_are_so_in_a_forked_process_as_well(tmp_path: Path) -> None:
-    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": "1"}
+def test_unbuffered_streams_and_a_locale_are_so_in_a_forked_process_as_well(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"}
     server = ForkServer(["decimal"], environment)
     program = write(tmp_path, WHAT_IT_FINDS)
     expected = json.loads(ordinary([program], tmp_path, environment).output)
