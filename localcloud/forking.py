@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LONGEST_MESSAGE = 1 << 17
-LOAD_SECONDS = 60.0
+LOAD_SECONDS = 120.0
 SET_CHILD_SUBREAPER = 36
 """Of Linux's prctl(2): orphans among the descendants become children of this process."""
 
