@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from localcloud.errors import EmulatorError
+from localcloud.preloaded import of_functions
 from localcloud.processes import (
     RECORD_SUFFIX,
     ProcessRecord,
@@ -78,7 +79,7 @@ def start(workspace: Workspace, port: int) -> ProcessRecord:
     """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned."""
     workspace.temporary.mkdir(parents=True, exist_ok=True)
     return start_detached(
-        [sys.executable, "-P", str(Path(__file__).with_name("ministack_server.py"))],
+        [sys.executable, "-P", str(Path(__file__).with_name("ministack_server.py")), *of_functions(workspace.root)],
         environment=environment(workspace, port, os.environ),
         # Not the project's root: functions must import what is in their zip, and nothing that lies around.
         directory=workspace.temporary,

@@ -1,27 +1,36 @@
-"""Starts the emulator with what AWS does in the place of two of its ECS functions, and without idle functions.
+"""Starts the emulator with what AWS does in the place of two of its ECS functions, and with functions that cost less.
 
 MiniStack acknowledges how a container agent says that a task has ended (SubmitTaskStateChange) and forgets it, so that
 no exit code but 0 can be reported; and a state that waits for a task succeeds however the task ended. With these two, a
 failed training reaches the state machine as it does on AWS: `States.TaskFailed`, with the task as its cause.
 
 It also keeps one process of each function for ever; 207 of them, in two clouds, took 14 GB. Here those that are idle
-end, as on AWS.
+end, as on AWS. And each of its processes imports its packages anew; here it is forked from one that has loaded them
+(`localcloud/forking.py`), the modules that are given as arguments.
 
-The release is pinned; where another one has no such functions, this fails at its start. Nothing of ours is imported:
+The release is pinned; where another one has no such functions, this fails at its start. Of ours only that is imported:
 the process must not have modules that a function could take for its own.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Mapping
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import ecs, stepfunctions
+
+from localcloud.forking import ForkedProcess, ForkServer
+from localcloud.preloaded import VARIABLES
 
 POLL_SECONDS = 0.1
 REAP_SECONDS = 1.0
@@ -96,6 +105,37 @@ def keep_ending_idle_functions() -> None:
         end_idle_functions(lambda_runtime._LOCAL_WORKER_TTL, time.time())
 
 
+class FunctionStarts:
+    """Starts function processes as `subprocess.Popen` does, by a fork where that makes no difference."""
+
+    def __init__(self, fork_server: ForkServer) -> None:
+        self._fork_server = fork_server
+
+    def __call__(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str] | ForkedProcess:
+        """A function's process, with pipes as its standard streams."""
+        # A layer's packages would come before those that are loaded; a program in another language asks for no text.
+        if options.get("text") and "_LAMBDA_LAYERS_DIRS" not in options["env"]:
+            process = self._fork(command, Path(options["cwd"]), options["env"])
+            if process is not None:
+                return process
+        return subprocess.Popen(command, **options)
+
+    def _fork(self, command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> ForkedProcess | None:
+        (stdin, to_child), (from_child, stdout), (errors_from_child, stderr) = os.pipe(), os.pipe(), os.pipe()
+        streams = (stdin, stdout, stderr)
+        try:
+            pid = self._fork_server.start(command, directory=directory, environment=environment, streams=streams)
+        finally:
+            for descriptor in streams:
+                os.close(descriptor)
+        ours = (os.fdopen(to_child, "w", buffering=1), os.fdopen(from_child), os.fdopen(errors_from_child))
+        if pid is None:
+            for file in ours:
+                file.close()
+            return None
+        return ForkedProcess(pid, *ours)
+
+
 _acknowledge = ecs._ACTION_MAP[SUBMIT]
 
 
@@ -106,6 +146,8 @@ def main() -> None:
         (ecs, "_describe_tasks"),
         (stepfunctions, "_poll_ecs_tasks"),
         (lambda_runtime, "kill_workers"),
+        (lambda_runtime.Worker, "_spawn"),
+        (lambda_runtime.subprocess, "Popen"),
     )
     for module, name in needed:
         if not callable(getattr(module, name, None)):
@@ -113,6 +155,9 @@ def main() -> None:
             raise SystemExit(f"this release of ministack has no {lacking}; install what requirements.txt pins")
     ecs._ACTION_MAP[SUBMIT] = submit_task_state_change
     stepfunctions._poll_ecs_tasks = poll_tasks
+    modules, sys.argv[1:] = sys.argv[1:], []
+    start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
+    lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
     threading.Thread(target=keep_ending_idle_functions, daemon=True).start()
     app.main()
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import os
+
+# Tests share the processors, where threads that wait for each other keep them busy: a small matrix then takes eighty
+# times as long. numpy reads these when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
-from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.mlflow_server import MlflowServer
-from localcloud.side_environments import tool
+from tests.aws_in_process import empty_aws
 from tests.e2e.clouds import cloud_of
+from tests.mlflow_command import MlflowCommand, mlflow_command
 
 settings.register_profile(
     "contender",
@@ -31,15 +40,28 @@ settings.load_profile("contender")
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]
 
-KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
-"""boto3 reads the services' descriptions once and not for each test, which is most of what a test would take."""
-
-
 TOGETHER = ("stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
 MLFLOW = "test_mlflow"
 """How files begin whose tests share an MLflow server."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
+    """Examples in docstrings are the project's: no test has any, and to look for them takes as long as the tests."""
+    found = yield
+    return [collector for collector in found if not isinstance(collector, DoctestModule)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays until the end: the garbage collector need not look through it again and again."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,14 +99,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server with a database and a folder of its own; its environment is made when it is not there.
+def opened_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowCommand]:
+    """The command that opens the server of all tests: a start takes seconds."""
+    with mlflow_command(tmp_path_factory.mktemp("mlflow")) as running:
+        yield running
 
-    Whoever writes to it does so under titles of their own.
-    """
-    found = MlflowServer(tmp_path_factory.mktemp("mlflow"), tool("mlflow", PROJECT))
-    with found.open():
-        yield found
+
+@pytest.fixture(scope="session")
+def mlflow_server(opened_mlflow: MlflowCommand) -> MlflowServer:
+    """A server with a database and a folder of its own. Whoever writes to it does so under titles of their own."""
+    return opened_mlflow.server
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +124,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws(no_account: None) -> Iterator[None]:
     """AWS in this process, empty."""
-    with mock_aws(config=KEEP_SESSION):
+    with empty_aws():
         yield
 
 

@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from contender.training.pinned_kernels import with_pinned_kernels
 from contender.workflow.run_folder import RunFolder
-from training_image.task.pinned_kernels import with_pinned_kernels
 from training_image.task.supervisor import Supervisor, leave_reason
 
 COMMAND = (sys.executable, "-m", "training_image.train")

@@ -15,7 +15,7 @@ from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
 from training_image.fit.fit import TrainedModel
 from training_image.fit.fitted import Fitted
-from training_image.task.pinned_kernels import machine_kernels
+from training_image.task.machine_kernels import machine_kernels
 
 FORMAT = 1
 PACKAGES = (

@@ -11,11 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.cli.main import run
+from tests.aws_in_process import empty_aws
 from tests.conftest import create_bucket, create_runs_table
 
 
@@ -65,9 +65,8 @@ def contender(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 @pytest.fixture
 def ledger(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoLedger]:
     """An environment in AWS, with the names that commands read off its stacks."""
-    config: Any = {"core": {"reset_boto3_session": False}, "stepfunctions": {"execute_state_machine": True}}
     monkeypatch.setenv("CONTENDER_ENV", "dev")
-    with mock_aws(config=config):
+    with empty_aws(stepfunctions={"execute_state_machine": True}):
         create_runs_table()
         create_bucket("data-bucket")
         names = {"RunsTableName": "runs", "DataBucketName": "data-bucket", "ModelBucketName": "models"}

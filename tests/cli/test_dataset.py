@@ -130,15 +130,13 @@ def test_in_a_project_that_has_dvc_already_the_commands_that_are_shown_are_enoug
 ) -> None:
     out, home = tmp_path / "out", tmp_path / "home"
     out.mkdir()
-    dvc(out, home, "init", "--no-scm")
-    dvc(out, home, "remote", "add", "-d", "mine", str(tmp_path / "mine"))
+    dvc(out, home, ["init", "--no-scm"], ["remote", "add", "-d", "mine", str(tmp_path / "mine")])
     shown = contender("dataset", "export", "aa11", "-p", "sales", "--out", str(out), "--env", "dev").out
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     first, *_, last = (line.strip() for line in shown.splitlines() if line.startswith("  dvc "))
     of_the_local_cloud = Destination(bench, None).remote.commands()
-    for command in (*of_the_local_cloud, last):
-        dvc(out, home, *command.split()[1:])
+    dvc(out, home, *(command.split()[1:] for command in (*of_the_local_cloud, last)))
 
     assert (first, last) == (of_the_local_cloud[0], "dvc pull -r contender sales-aa11.parquet.dvc")
 

@@ -13,15 +13,21 @@ from tests.cli.conftest import Contender
 from tests.unit.training_image.test_train import PIPELINE_FILE, World
 
 
-@pytest.fixture
-def deployed(project: Path, buckets: dict[str, str]) -> World:
-    """The pipeline `trial` deployed as `dev`, with a version of its first data, and one that was changed since."""
-    (project / "pipelines" / "trial.toml").write_text(PIPELINE_FILE)
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A version of the first data, and one of other settings."""
     world = World()
     world.add_dataset(0)
     world.run(hour=6)
     world.start("run-2", PIPELINE_FILE.replace("max_iter = 5", "max_iter = 6"))
     world.run(hour=7)
+    return world
+
+
+@pytest.fixture
+def deployed(world: World, project: Path, buckets: dict[str, str]) -> World:
+    """The pipeline `trial` deployed as `dev`, with these versions, of which the second was changed since."""
+    (project / "pipelines" / "trial.toml").write_text(PIPELINE_FILE)
     s3 = boto3.client("s3")
     for objects, bucket in ((world.data, "DataBucketName"), (world.models, "ModelBucketName")):
         for key in objects.keys(""):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.workflow.run_folder import BATCHES, RunFolder
+from tests.aws_in_process import Held
 from tests.conftest import REGION, create_bucket, create_runs_table, create_table
 
 PIPELINE = "shop"
@@ -48,8 +50,13 @@ min_blocks = 2
 n_resamples = 100
 """
 MACHINE = f"arn:aws:states:{REGION}:{DEFAULT_ACCOUNT_ID}:stateMachine:contender-test-shop-continuous-training"
+TOPIC = f"arn:aws:sns:{REGION}:{DEFAULT_ACCOUNT_ID}:alerts"
+QUEUES = {"PREDICTION_LOG_URL": "log", "FEEDBACK_URL": "feedback", "ASYNC_URL": "async.fifo"}
+"""By the variable that has a queue's address."""
 _starts = count()
 """A logger writes to the standard output that it found first, and is found again by its service's name."""
+PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
+STRICT = PROVEN.replace("min_rows = 20", "min_rows = 100")
 STARTED_AT = "2026-01-01T00:00:00.000Z"
 
 
@@ -70,7 +77,6 @@ class Context:
 class Cloud:
     """The buckets and the table of one environment, and the functions of one pipeline."""
 
-    topic: str
     modules: dict[str, ModuleType] = field(default_factory=dict)
 
     @property
@@ -130,18 +136,55 @@ class Cloud:
         return self.folder(run_id).read(BATCHES)["batches"]
 
 
-@pytest.fixture
-def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+@cache
+def held_after(*steps: Callable[[], object]) -> Held:
+    *before, last = steps
+    if before:
+        after(*before)
+    last()
+    return Held()
+
+
+def after(*steps: Callable[[], object]) -> None:
+    """AWS as it is when these were done to an empty one: they are done once for all tests that begin with them."""
+    held_after(*steps).put_back()
+
+
+def shop_without_data() -> None:
     for bucket in ("data", "models", "assets"):
         create_bucket(bucket)
     create_runs_table()
-    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=PIPELINE_FILE.encode())
+    set_pipeline(PIPELINE_FILE)
     boto3.client("stepfunctions").create_state_machine(
         name=MACHINE.rpartition(":")[2],
         definition=json.dumps({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}),
         roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/any",
     )
-    topic = boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
+    assert boto3.client("sns").create_topic(Name="alerts")["TopicArn"] == TOPIC
+
+
+def prediction_store() -> None:
+    create_table("predictions")
+    for name in QUEUES.values():
+        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        boto3.client("sqs").create_queue(QueueName=name, Attributes=attributes)
+
+
+def first_champion() -> None:
+    cloud = Cloud()
+    follow(cloud, cloud.upload("january.csv", orders()), "record")
+
+
+def undecided_challenger() -> None:
+    set_pipeline(STRICT)
+    cloud, turned = Cloud(), orders(480, first_day=25, seed=25, flip=True)
+    second = follow(cloud, cloud.upload("february.csv", turned), "record", run_id="run-2")
+    assert second["comparison"]["verdict"] == second["record"]["verdict"] == "inconclusive"
+
+
+@pytest.fixture
+def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    after(shop_without_data)
     for name, value in {
         "PIPELINE": PIPELINE,
         "DATA_BUCKET": "data",
@@ -149,14 +192,14 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "RUNS_TABLE": "runs",
         "TRAINING_CODE": "0" * 64,
         "PIPELINE_FILE": "s3://assets/pipeline.toml",
-        "ALERTS_TOPIC_ARN": topic,
+        "ALERTS_TOPIC_ARN": TOPIC,
         "ROLLOUT_POLICY": "{}",
         "POWERTOOLS_METRICS_NAMESPACE": "Contender",
         "POWERTOOLS_SERVICE_NAME": f"function-{next(_starts)}",
         "POWERTOOLS_TRACE_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    yield Cloud(topic)
+    yield Cloud()
     for name in [name for name in sys.modules if name.startswith("lambdas.")]:
         del sys.modules[name]
 
@@ -173,16 +216,37 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def kept(cloud: Cloud, endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     """A cloud with the queues and the table of predictions, where the serving function finds them."""
-    sqs = boto3.client("sqs")
-    create_table("predictions")
-    queues = {"PREDICTION_LOG_URL": "log", "FEEDBACK_URL": "feedback", "ASYNC_URL": "async.fifo"}
-    for variable, name in queues.items():
-        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        monkeypatch.setenv(variable, sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+    after(shop_without_data, prediction_store)
+    for variable, name in QUEUES.items():
+        monkeypatch.setenv(variable, boto3.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
     monkeypatch.setenv("PREDICTIONS_TABLE", "predictions")
     monkeypatch.setenv("SERVING_POLICY", ServingPolicy().to_json())
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return cloud
+
+
+@pytest.fixture
+def serving(kept: Cloud) -> Cloud:
+    """With a model that serves."""
+    from tests.handlers.serving import first_model
+
+    after(shop_without_data, prediction_store, first_model)
+    return kept
+
+
+@pytest.fixture
+def crowned(cloud: Cloud) -> Cloud:
+    """A shop with a champion, trained on 24 days of orders."""
+    after(shop_without_data, first_champion)
+    return cloud
+
+
+@pytest.fixture
+def undecided(cloud: Cloud) -> Cloud:
+    """And whose customers turned around: the challenger of run 2, which saw it, could not be told from the champion on
+    30 rows, where 100 are asked for."""
+    after(shop_without_data, first_champion, undecided_challenger)
     return cloud
 
 
@@ -209,6 +273,10 @@ def orders(rows: int = 240, *, first_day: int = 1, seed: int = 0, flip: bool = F
         at = (begin + timedelta(hours=2.4 * row)).isoformat()
         lines.append(f"{first_day}-{row},{at},{amount:.3f},{carrier},{late}")
     return "\n".join(lines).encode()
+
+
+def set_pipeline(text: str) -> None:
+    boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=text.encode())
 
 
 def train(cloud: Cloud, run_id: str = "run-1") -> bool:

@@ -71,6 +71,10 @@ def crown(cloud: Cloud, version: str = "v1", slope: float = 0.01, **manifest: An
     models.crown(cloud.models, publish(cloud, version, slope, **manifest))
 
 
+def first_model() -> None:
+    crown(Cloud())
+
+
 def event(
     method: str,
     path: str,

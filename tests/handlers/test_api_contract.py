@@ -20,12 +20,12 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import boto3
 import numpy as np
 import pytest
-from moto import mock_aws
 from onnx import TensorProto, helper, numpy_helper
 
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.registry.versions import MODEL, ModelRegistry
-from tests.conftest import KEEP_SESSION, REGION, create_bucket, create_table
+from tests.aws_in_process import empty_aws
+from tests.conftest import REGION, create_bucket, create_table
 from tests.handlers.conftest import Cloud, Context
 from tests.handlers.serving import MANIFEST
 from tests.models import crown
@@ -131,7 +131,7 @@ def gateway(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "POWERTOOLS_SERVICE_NAME": f"contract-{time.monotonic_ns()}",
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
-    with pytest.MonkeyPatch.context() as patch, mock_aws(config=KEEP_SESSION):
+    with pytest.MonkeyPatch.context() as patch, empty_aws():
         for name, value in variables.items():
             patch.setenv(name, value)
         create_bucket("models")
@@ -141,7 +141,7 @@ def gateway(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             patch.setenv(variable, sqs.create_queue(QueueName=name)["QueueUrl"])
         fifo = sqs.create_queue(QueueName="async.fifo", Attributes={"FifoQueue": "true"})
         patch.setenv("ASYNC_URL", fifo["QueueUrl"])
-        cloud = Cloud("")
+        cloud = Cloud()
         crown(cloud.models, ModelRegistry(cloud.models, "shop").write(MANIFEST, {MODEL: graph()}))
         yield Gateway(cloud.function("serve").handler)
 

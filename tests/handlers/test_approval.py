@@ -11,7 +11,7 @@ import pytest
 
 from contender.errors import InvalidInputError
 from contender.workflow.run_folder import COMPARISON
-from tests.handlers.conftest import STARTED_AT, Cloud, Context
+from tests.handlers.conftest import STARTED_AT, TOPIC, Cloud, Context
 
 COMPARED = {
     "verdict": "inconclusive",
@@ -30,7 +30,7 @@ def mailbox(cloud: Cloud) -> Any:
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    boto3.client("sns").subscribe(TopicArn=cloud.topic, Protocol="sqs", Endpoint=arn)
+    boto3.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=arn)
 
     def read() -> list[dict[str, Any]]:
         answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)

@@ -13,13 +13,6 @@ from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders
 SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}
 
 
-@pytest.fixture
-def crowned(cloud: Cloud) -> Cloud:
-    """A shop with a champion, trained on 24 days of orders."""
-    follow(cloud, cloud.upload("january.csv", orders()), "record")
-    return cloud
-
-
 def test_without_data_there_is_nothing_to_train_on(cloud: Cloud) -> None:
     drift = follow(cloud, SCHEDULE, "detect_drift")["drift"]
     assert (drift["retrain"], drift["reason"]) == (False, "There is no data yet; upload a file.")

@@ -12,7 +12,7 @@ from contender.errors import IntegrityError, TrainingFailedError
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import MODEL
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
-from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
+from tests.handlers.conftest import PIPELINE_FILE, PROVEN, Cloud, follow, orders, train
 from tests.handlers.serving import call, event
 
 
@@ -57,9 +57,6 @@ def test_the_champion_that_the_loop_made_answers_over_http(kept: Cloud) -> None:
     assert answer["statusCode"] == 200
     assert body["model_version"] == state["comparison"]["challenger"]
     assert [row["prediction"] for row in body["predictions"]] == ["true", "false"]
-
-
-PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
 
 
 def test_a_challenger_pays_for_those_that_were_judged_since_the_last_promotion(cloud: Cloud) -> None:

@@ -9,8 +9,8 @@ import pytest
 from contender.errors import IntegrityError, NotFoundError
 from contender.storage import sha256
 from tests.handlers.batches import Job, csv, job, put
-from tests.handlers.conftest import STARTED_AT, Cloud
-from tests.handlers.serving import crown
+from tests.handlers.conftest import STARTED_AT, Cloud, after, shop_without_data
+from tests.handlers.serving import crown, first_model
 
 BROKEN = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "The threshold was exceeded"}
 BAD = csv(5) + b"\nlots,o5,B\n7,o6\nmore,o7,A\n"
@@ -18,7 +18,7 @@ BAD = csv(5) + b"\nlots,o5,B\n7,o6\nmore,o7,A\n"
 
 @pytest.fixture
 def crowned(cloud: Cloud) -> Cloud:
-    crown(cloud)
+    after(shop_without_data, first_model)
     return cloud
 
 

@@ -12,32 +12,9 @@ from contender.registry.pointer import read_pointer
 from contender.registry.swaps import roll_back
 from contender.storage import sha256
 from contender.workflow.run_folder import COMPARISON, TRAINING
-from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, train
+from tests.handlers.conftest import PIPELINE_FILE, PROVEN, Cloud, follow, orders, set_pipeline, train
 
 MANUAL = {"trigger": "manual", "pipeline": "shop"}
-PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
-STRICT = PROVEN.replace("min_rows = 20", "min_rows = 100")
-
-
-@pytest.fixture
-def crowned(cloud: Cloud) -> Cloud:
-    """A shop with a champion, trained on 24 days of orders."""
-    follow(cloud, cloud.upload("january.csv", orders()), "record")
-    return cloud
-
-
-@pytest.fixture
-def undecided(crowned: Cloud) -> Cloud:
-    """And with a challenger of run 2, which could not be told from it on 30 rows, where 100 are asked for."""
-    set_pipeline(crowned, STRICT)
-    turned = orders(480, first_day=25, seed=25, flip=True)
-    second = follow(crowned, crowned.upload("february.csv", turned), "record", run_id="run-2")
-    assert second["record"]["verdict"] == "inconclusive"
-    return crowned
-
-
-def set_pipeline(cloud: Cloud, text: str) -> None:
-    cloud.data.client.put_object(Bucket="assets", Key="pipeline.toml", Body=text.encode())
 
 
 def drift_of(cloud: Cloud, trigger: str, *, run_id: str = "run-9") -> dict[str, Any]:
@@ -74,20 +51,19 @@ def claim() -> dict[str, Any]:
 
 
 def test_other_settings_are_worth_a_training(crowned: Cloud) -> None:
-    set_pipeline(crowned, PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
+    set_pipeline(PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
     assert drift_of(crowned, "code-change")["retrain"] is True
 
 
 def test_other_code_is_worth_a_training(crowned: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAINING_CODE", "1" * 64)
-    crowned.modules.pop("detect_drift")  # deployed anew
     assert drift_of(crowned, "code-change")["retrain"] is True
 
 
 def test_a_schedule_finds_a_change_whose_own_event_was_lost_and_finds_it_once(crowned: Cloud) -> None:
     assert drift_of(crowned, "schedule", run_id="run-8")["retrain"] is False
     crowned.ledger.release_lease("shop", "run-8")
-    set_pipeline(crowned, PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
+    set_pipeline(PIPELINE_FILE.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
     state = follow(crowned, MANUAL | {"trigger": "schedule"}, "record", run_id="run-9")
     assert state["drift"]["retrain"] is True
     assert state["drift"]["reason"] == (
@@ -126,7 +102,7 @@ def test_a_challenger_is_not_judged_twice_on_the_same_rows(undecided: Cloud, tri
 
 
 def test_a_challenger_is_judged_again_by_another_policy_without_being_trained_again(undecided: Cloud) -> None:
-    set_pipeline(undecided, PROVEN)  # 30 rows are enough again
+    set_pipeline(PROVEN)  # 30 rows are enough again
     state = follow(undecided, MANUAL, "record", run_id="run-9")
     training = undecided.folder("run-9").read(TRAINING)
     assert (training["reused"], training["model_version"]) == (True, challenger(undecided))

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.handlers.conftest import Cloud
+from tests.handlers.conftest import TOPIC, Cloud
 
 
 def state(verdict: str, reason: str = "because") -> dict[str, Any]:
@@ -22,7 +22,7 @@ def mailbox(cloud: Cloud) -> Any:
     arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
-    boto3.client("sns").subscribe(TopicArn=cloud.topic, Protocol="sqs", Endpoint=arn)
+    boto3.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=arn)
 
     def read() -> list[dict[str, Any]]:
         answer = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
@@ -49,6 +49,6 @@ def test_a_run_that_kept_everything_as_it_was_wakes_nobody(cloud: Cloud, mailbox
 
 def test_a_topic_that_is_gone_is_an_error_that_step_functions_sees(cloud: Cloud) -> None:
     client = boto3.client("sns")
-    client.delete_topic(TopicArn=cloud.topic)
+    client.delete_topic(TopicArn=TOPIC)
     with pytest.raises(client.exceptions.NotFoundException):
         cloud.call("notify", state("failed"))

@@ -17,15 +17,15 @@ from contender.adapters.aws.batch_source import SourceReader
 from contender.predictions.batch_folder import PLAN, UNDER_WAY_SECONDS
 from contender.predictions.batch_plan import MAX_PARTS
 from tests.handlers.batches import Job, csv, job, parquet, put
-from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud
-from tests.handlers.serving import crown
+from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, after, shop_without_data
+from tests.handlers.serving import crown, first_model
 
 SCHEDULE = {"trigger": "schedule", "pipeline": PIPELINE}
 
 
 @pytest.fixture
 def crowned(cloud: Cloud) -> Cloud:
-    crown(cloud)
+    after(shop_without_data, first_model)
     return cloud
 
 

@@ -15,14 +15,14 @@ from contender.predictions.ids import parse_prediction_id
 from contender.registry.versions import MODEL
 from contender.storage import sha256
 from tests.handlers.batches import Job, csv, job, parquet, put
-from tests.handlers.conftest import PIPELINE, Cloud
-from tests.handlers.serving import crown, graph
+from tests.handlers.conftest import PIPELINE, Cloud, after, shop_without_data
+from tests.handlers.serving import crown, first_model, graph
 
 
 @pytest.fixture
 def crowned(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("ROW_ID", "order")
-    crown(cloud)
+    after(shop_without_data, first_model)
     return cloud
 
 

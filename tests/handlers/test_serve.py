@@ -36,12 +36,6 @@ from tests.handlers.serving import (
 Metrics = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.fixture
-def serving(kept: Cloud) -> Cloud:
-    crown(kept, "v1", 0.01)
-    return kept
-
-
 def records() -> list[Record]:
     """What was sent to the log."""
     found = taken("log")

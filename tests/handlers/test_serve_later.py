@@ -23,12 +23,6 @@ from tests.handlers.serving import ROW, ask, call, crown, event, look_again, pre
 POLICY = ServingPolicy()
 
 
-@pytest.fixture
-def serving(kept: Cloud) -> Cloud:
-    crown(kept, "v1", 0.01)
-    return kept
-
-
 def later(cloud: Cloud, key: str = "order-17", **more: Any) -> tuple[int, Any]:
     return ask(cloud, "POST", "/v1/predict-async", {"rows": [ROW], "key": key, **more})
 

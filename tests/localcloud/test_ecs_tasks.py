@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localcloud.ecs_agent import surroundings
 from localcloud.ecs_tasks import (
     Exit,
     LogTarget,
+    ProcessRunner,
     ProcessTask,
     TaskPlan,
     log_events,
@@ -128,3 +131,47 @@ def test_a_task_that_is_asked_to_stop_ends_while_nobody_waits_for_it(tmp_path: P
     assert wait_until(lambda: "up" in task.log.unread(ended=False)[0], seconds=20)
     task.ask_to_stop()
     assert wait_until(lambda: task.exit == Exit(143), seconds=20)
+
+
+WAITS_FOR_THE_TRAINING = """
+import os, subprocess, sys
+from contender.training.pinned_kernels import with_pinned_kernels
+command = [sys.executable, "-m", "training_image.train"]
+reading, writing = os.pipe()
+pinned = with_pinned_kernels(os.environ)
+training = subprocess.Popen(command, env=pinned, pass_fds=[writing], stdin=subprocess.DEVNULL)
+print("ended with", training.wait(), "loaded" if "numpy" in sys.modules else "not loaded")
+"""
+TRAINS = """
+import os, sys
+loaded = "numpy" in sys.modules
+import numpy
+from threadpoolctl import threadpool_info
+kernels = [(one["architecture"], one["num_threads"]) for one in threadpool_info() if one["user_api"] == "blas"]
+print(kernels, os.environ["RUN"], os.getsid(0) == os.getppid(), "loaded" if loaded else "not loaded")
+sys.exit(4)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every start is an ordinary one")
+def test_a_training_whose_packages_are_loaded_has_the_kernels_and_ends_as_after_an_ordinary_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "training_image").mkdir()
+    for name, source in {"__init__": "", "__main__": WAITS_FOR_THE_TRAINING, "train": TRAINS}.items():
+        (tmp_path / "training_image" / f"{name}.py").write_text(source)
+    (tmp_path / "training_image" / "Dockerfile").write_text('ENTRYPOINT ["python", "-m", "training_image"]')
+    said = []
+    for how in ("ordinary", "forked"):
+        if how == "forked":
+            (tmp_path / "training_image" / "requirements.in").write_text("numpy==2.0\n")
+        (tmp_path / how).mkdir()
+        around = {"PATH": os.environ["PATH"], **surroundings("http://127.0.0.1:1")}
+        runner = ProcessRunner(root=tmp_path, folder=tmp_path / how, surroundings=around)
+        environment = {"containerDefinitions": [{**CONTAINER, "environment": [{"name": "RUN", "value": "r1"}]}]}
+        task = runner.start(TASK, environment)
+        assert wait_until(lambda task=task: task.exit == Exit(0), seconds=60)  # type: ignore[misc]
+        said.append(task.log.unread(ended=True)[0][1:])
+        runner.close()
+    assert said[0][1] == "ended with 4 not loaded"
+    assert said[1] == [line.replace("not loaded", "loaded") for line in said[0]]

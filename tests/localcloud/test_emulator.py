@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import http.server
-import json
 import os
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pytest
 
 from localcloud import emulator
-from localcloud.connection import client
 from localcloud.errors import EmulatorError
 from localcloud.processes import group_members, is_alive, wait_until
 from localcloud.state import Workspace
+from tests.localcloud.functions import Functions
 
 CODE = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
 
@@ -92,7 +89,7 @@ def test_stopping_leaves_no_process_of_it_running(tmp_path: Path, killed: bool) 
     port = emulator.free_port()
     record = emulator.start(workspace, port)
     emulator.wait_until_healthy(workspace, record, port)
-    answer = invoke_new_function(port)
+    answer = call_new_function(port)
     assert answer["AWS_ENDPOINT_URL"] == emulator.endpoint(port)
     assert len(group_members(record.pid)) == 2  # the emulator, and one worker
 
@@ -116,10 +113,9 @@ def test_a_function_that_nobody_calls_ends_and_starts_again_when_it_is_called(
     record = emulator.start(workspace, port)
     try:
         emulator.wait_until_healthy(workspace, record, port)
-        invoke_new_function(port)
+        call_new_function(port)
         assert wait_until(lambda: len(group_members(record.pid)) == 1, seconds=20)  # the emulator alone
-        functions: Any = client("lambda", emulator.endpoint(port))
-        assert "AWS_ENDPOINT_URL" in json.loads(functions.invoke(FunctionName="one")["Payload"].read())
+        assert "AWS_ENDPOINT_URL" in Functions(port).call("one")
     finally:
         emulator.stop(record)
 
@@ -152,23 +148,8 @@ def listening(pid: int) -> set[tuple[str, int]]:
     return found
 
 
-def invoke_new_function(port: int) -> dict[str, str]:
-    functions: Any = client("lambda", emulator.endpoint(port))
-    archive = BytesIO()
-    with ZipFile(archive, "w") as content:
-        content.writestr("function.py", CODE)
-    functions.create_function(
-        FunctionName="one",
-        Runtime="python3.13",
-        Role="arn:aws:iam::000000000000:role/one",
-        Handler="function.handler",
-        Code={"ZipFile": archive.getvalue()},
-    )
-
-    def is_active() -> bool:
-        configuration = functions.get_function(FunctionName="one")["Configuration"]
-        return bool(configuration["State"] == "Active")
-
-    assert wait_until(is_active, seconds=20)
-    answer: dict[str, str] = json.loads(functions.invoke(FunctionName="one")["Payload"].read())
+def call_new_function(port: int) -> dict[str, str]:
+    functions = Functions(port)
+    functions.create("one", CODE)
+    answer: dict[str, str] = functions.call("one")
     return answer

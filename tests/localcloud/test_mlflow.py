@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +17,11 @@ from contender.tracking.mirror import Draw, Mirror, Mirrored
 from localcloud.errors import MlflowServerError
 from localcloud.mlflow_server import MlflowServer
 from localcloud.processes import group_members
-from localcloud.side_environments import TOOLS, tool
 from tests.mlflow_api import aliases, ask, files, named, runs
+from tests.mlflow_command import MlflowCommand
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 
 
@@ -189,22 +183,16 @@ def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch
         MlflowTracker("http://127.0.0.1:9").runs("shop")  # port 9 discards, where anything listens at all
 
 
-def test_the_command_opens_mlflow_and_ctrl_c_ends_it_with_all_that_it_started(tmp_path: Path) -> None:
-    (tmp_path / "cdk.json").write_text("{}")
-    (tmp_path / "pipelines").mkdir()
-    (tmp_path / ".contender").mkdir()
-    tool("mlflow", ROOT).python()
-    tmp_path.joinpath(*TOOLS).symlink_to(ROOT.joinpath(*TOOLS))
-    command = [sys.executable, "-m", "contender.cli.main", "mlflow"]
-    variables = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=variables) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().removeprefix("MLflow is at ").partition("/#")[0]
-        assert urllib.request.urlopen(f"{address}/health", timeout=10).read() == b"OK"
-        record = json.loads((tmp_path / ".contender" / "mlflow" / "server.process.json").read_text())
-        assert len(group_members(record["pid"])) > 1  # it has a worker
-        process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
-    assert (process.returncode, rest.splitlines()[-1]) == (0, "MLflow is closed")
+def test_the_command_opens_mlflow_and_ctrl_c_ends_it_with_all_that_it_started(opened_mlflow: MlflowCommand) -> None:
+    """The last test of those that look at a server: afterwards there is none."""
+    server = opened_mlflow.server
+    assert opened_mlflow.address == server.address()
+    assert urllib.request.urlopen(f"{opened_mlflow.address}/health", timeout=10).read() == b"OK"
+    record = json.loads((server.folder / "server.process.json").read_text())
+    assert len(group_members(record["pid"])) > 1  # it has a worker
+
+    code, printed = opened_mlflow.press_ctrl_c()
+
+    assert (code, printed[-1]) == (0, "MLflow is closed")
     assert not group_members(record["pid"])
-    assert MlflowServer(tmp_path).address() is None
+    assert server.address() is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
+from tests.aws_in_process import empty_aws
 from tests.statemachines.definition import CONTINUOUS_TRAINING
 from tests.statemachines.engine import Engine
 
@@ -15,7 +15,7 @@ from tests.statemachines.engine import Engine
 def deployed(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The machine that the test's module names as `MACHINE`."""
     config = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
-    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws(config=config):
+    with pytest.MonkeyPatch.context() as monkeypatch, empty_aws(**config):
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         engine = Engine()
         engine.deploy(monkeypatch, getattr(request.module, "MACHINE", CONTINUOUS_TRAINING))

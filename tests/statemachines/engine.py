@@ -17,6 +17,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +30,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceSfn,
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from tests.conftest import REGION, create_runs_table
@@ -87,6 +89,8 @@ class Engine:
             self.answers[name] = deque(several)  # type: ignore[arg-type]
 
     def deploy(self, monkeypatch: pytest.MonkeyPatch, machine: str = asl.CONTINUOUS_TRAINING) -> None:
+        read = cache(AmazonStateLanguageParser.parse)  # which moto does for each execution, and takes most of it
+        monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(read))
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self.waits.append))
         monkeypatch.setattr(
             WaitFunction, "_wait_interval", lambda _, env, wait_seconds: self.waits.append(wait_seconds)

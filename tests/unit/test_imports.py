@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import cache
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cold_starts import ROOT, handler, modules_after, packages
 
 SERVING_LOADS_NO = {"scipy", "sklearn", "pandas", "pyarrow"}
 LOOP_LOADS_NO = SERVING_LOADS_NO | {"numpy", "onnxruntime"}
@@ -38,49 +34,21 @@ FORBIDDEN = {
     "predict_queued": SERVING_LOADS_NO | DATA_LOADS_NO | {"boto3", "pydantic"},
 }
 
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "PIPELINE": "shop",
-    "DATA_BUCKET": "data",
-    "MODEL_BUCKET": "models",
-    "RUNS_TABLE": "runs",
-    "TRAINING_CODE": "c0de",
-    "PIPELINE_FILE": "s3://assets/pipeline.toml",
-    "ROLLOUT_POLICY": "{}",
-    "ALARM": "champion-fails",
-    "TASK": "binary",
-    "PREDICTIONS_TABLE": "predictions",
-    "MAX_RECEIVES": "4",
-    "PREDICTION_LOG_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/log",
-    "FEEDBACK_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/feedback",
-    "ASYNC_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/async.fifo",
-    "SERVING_POLICY": "{}",
-    "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "SERVE_FUNCTION_NAME": "contender-test-shop-serve",
-    "MAX_MODEL_MIB": "200.0",
-    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
-    "POWERTOOLS_METRICS_NAMESPACE": "Contender",
-    "POWERTOOLS_SERVICE_NAME": "function",
-    "POWERTOOLS_TRACE_DISABLED": "true",
-}
+COMMON = ("aws_lambda_powertools", "boto3", "numpy", "onnxruntime", "scipy.stats", "pandas", "pyarrow.parquet")
+"""What takes longest to load. Functions that may load it share one process with it, each in a fork of its own."""
 
 
-def loaded_by(module: str) -> set[str]:
-    """The top-level packages in a fresh interpreter after this import."""
-    return {name.split(".")[0] for name in modules_after(module)}
+@cache
+def after_starts(forbidden: frozenset[str]) -> dict[str, set[str]]:
+    """The modules of each function that must not load these, after its start."""
+    functions = [name for name, packages in FORBIDDEN.items() if packages == forbidden]
+    common = [name for name in COMMON if name.split(".")[0] not in forbidden]
+    found = modules_after([[handler(name)] for name in functions], common)
+    return dict(zip(functions, found, strict=True))
 
 
-def modules_after(module: str, **variables: str) -> set[str]:
-    """All modules in a fresh interpreter after this import, with these variables beside all functions' own."""
-    program = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= ENVIRONMENT | variables
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))  # a function may log while it starts
+def after_start(name: str) -> set[str]:
+    return after_starts(frozenset(FORBIDDEN[name]))[name]
 
 
 def test_every_function_is_looked_at() -> None:
@@ -89,26 +57,25 @@ def test_every_function_is_looked_at() -> None:
 
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_function_loads_nothing_that_it_does_not_need(name: str) -> None:
-    assert loaded_by(f"lambdas.{name}.handler") & FORBIDDEN[name] == set()
+    assert packages(after_start(name)) & FORBIDDEN[name] == set()
 
 
 def test_serving_speaks_to_aws_without_its_sdk_also_where_it_is_traced() -> None:
     """Powertools loads `botocore` itself, a file of a few lines. The X-Ray SDK would load sessions: Lambda traces the
     function without it."""
-    modules = modules_after("lambdas.serve.handler", POWERTOOLS_TRACE_DISABLED="")
+    (modules,) = modules_after([[handler("serve")]], POWERTOOLS_TRACE_DISABLED="")
     assert modules & {"boto3", "botocore.session", "botocore.credentials", "aws_xray_sdk"} == set()
 
 
 def test_serving_loads_its_documents_when_somebody_asks_for_them() -> None:
     """They take 11 ms of a start of 200."""
-    modules = modules_after("lambdas.serve.handler")
-    assert (
-        modules & {"contender.serving.openapi", "contender.serving.openapi_schemas", "lambdas.serve.documents"} == set()
-    )
+    documents = {"contender.serving.openapi", "contender.serving.openapi_schemas", "lambdas.serve.documents"}
+    assert after_start("serve") & documents == set()
 
 
 def test_the_core_loads_nothing_of_aws() -> None:
     core = [path.relative_to(ROOT) for path in (ROOT / "contender").rglob("*.py") if path.stem != "__init__"]
     inner = [path for path in core if path.parts[1] not in ("adapters", "cli")]
-    modules = ", ".join(".".join(path.with_suffix("").parts) for path in inner)
-    assert loaded_by(modules) & {"boto3", "botocore", "pandas", "pyarrow", "onnxruntime", "sklearn", "aws_cdk"} == set()
+    (modules,) = modules_after([[".".join(path.with_suffix("").parts) for path in inner]])
+    of_aws_and_adapters = {"boto3", "botocore", "pandas", "pyarrow", "onnxruntime", "sklearn", "aws_cdk"}
+    assert packages(modules) & of_aws_and_adapters == set()

@@ -18,7 +18,7 @@ from typing import Any
 from contender import errors
 from contender.errors import ContenderError, NotFoundError, TrainingFailedError
 from contender.ports import ReadObjects, StoredObject
-from training_image.task.pinned_kernels import with_pinned_kernels
+from contender.training.pinned_kernels import with_pinned_kernels
 
 COMMAND = (sys.executable, "-P", "-m", "training_image.reproduce")
 LAST_WORDS = 300

@@ -20,17 +20,11 @@ from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
+from contender.training.pinned_kernels import CPU_INFO, KERNELS, X86_64_V3, instructions, with_pinned_kernels
 from training_image.evidence.files import evidence_files
 from training_image.fit.fit import train
 from training_image.manifest import build_manifest
-from training_image.task.pinned_kernels import (
-    CPU_INFO,
-    KERNELS,
-    X86_64_V3,
-    instructions,
-    machine_kernels,
-    with_pinned_kernels,
-)
+from training_image.task.machine_kernels import machine_kernels
 from training_image.train import files_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -134,7 +128,8 @@ def answer(process: subprocess.Popen[str]) -> tuple[dict[str, str], dict[str, st
 @pytest.fixture(scope="module")
 def trained() -> Iterator[dict[str, tuple[dict[str, str], dict[str, str]]]]:
     """By machine: digests of all files, and the kernels that made them."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    set_here = {"PYTHONHASHSEED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    clean = {name: value for name, value in os.environ.items() if name not in set_here}
     environments = {name: with_pinned_kernels({**clean, **variables}) for name, variables in MACHINES.items()}
     processes = {name: started(environment) for name, environment in environments.items()}
     processes["another kernel"] = started(with_pinned_kernels(clean) | {"OPENBLAS_CORETYPE": "Prescott"})

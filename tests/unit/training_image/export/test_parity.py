@@ -37,6 +37,7 @@ def flights_to_test() -> Any:
     return with_gaps(split()[1], seed=1)
 
 
+@cache
 def trained_on(task: str, estimator: str) -> Trained:
     rows = training_rows()
     return train(rows, _target(rows, task), task=task, estimator=estimator, parameters=SMALL.get(estimator))

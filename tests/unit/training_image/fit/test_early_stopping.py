@@ -40,6 +40,7 @@ def config_of(estimator: str, task: str, *, most: int = 300, patience: int = 5, 
 
 def rows(task: str, *, seed: int, weighed: bool = False) -> Rows:
     matrix, target = rows_of(task, seed=seed)
+    matrix = matrix.round(1)  # of few values, since scikit-learn looks at all of them one by one where they are weighed
     weights = np.linspace(0.5, 1.5, len(target)) if weighed else None
     return Rows(matrix, target, weights)
 

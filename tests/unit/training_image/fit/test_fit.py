@@ -39,7 +39,7 @@ def history(task: str = "binary", *, seed: int = 1) -> tuple[Table, NDArray[Any]
     rows = DAYS * ROWS_A_DAY
     order = random.permutation(rows).astype(float)
     blocks = np.array([f"day-{int(time // ROWS_A_DAY):02d}" for time in order], dtype=object)
-    a, b = random.normal(size=(2, rows))
+    a, b = random.normal(size=(2, rows)).round(1)  # of few values, since scikit-learn looks at all of them one by one
     kind = random.choice(np.array(["u", "v", "w"], dtype=object), rows)
     signal = a + (kind == "u") + random.normal(size=rows) / 2
     target: NDArray[Any] = {

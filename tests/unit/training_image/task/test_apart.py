@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from contender.errors import NotFoundError, TrainingFailedError
+from contender.training.pinned_kernels import KERNELS, X86_64_V3, instructions
 from contender.training.reproduction import compare
 from tests.unit.training_image.training_world import CODE, World
 from training_image.task.apart import train_apart
-from training_image.task.pinned_kernels import KERNELS, X86_64_V3, instructions
 
 
 @pytest.fixture(scope="module")

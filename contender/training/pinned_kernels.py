@@ -48,8 +48,8 @@ def with_pinned_kernels(
 ) -> dict[str, str]:
     """The environment of a process that trains: the machine's, with the kernels that every training has.
 
-    A processor that lacks what they need keeps its own choice; the manifest says what ran (`machine_kernels`), and
-    `contender reproduce` names it as the reason of a difference.
+    A processor that lacks what they need keeps its own choice; the manifest says what ran, and `contender reproduce`
+    names it as the reason of a difference.
 
     Parameters
     ----------
@@ -82,21 +82,3 @@ def processor_level(known: frozenset[str] | None) -> str:
     if known is None or "sse2" not in known:
         return ""
     return "x86-64-v4" if known >= X86_64_V4 else "x86-64-v3" if known >= X86_64_V3 else "x86-64"
-
-
-def machine_kernels() -> dict[str, str]:
-    """What this process computes with: OpenBLAS's kernel, numpy's instruction set, the C library (its exp and log), and
-    the processor's level, by which ONNX Runtime chooses: it cannot be told."""
-    # Imported where they are used: who only starts a training needs none of them.
-    from numpy.lib.introspect import opt_func_info  # noqa: PLC0415
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    loaded = [each for each in threadpool_info() if each["user_api"] == "blas"]
-    blas = {str(each.get("architecture", each["internal_api"])) for each in loaded}
-    (simd,) = {found["current"] for found in opt_func_info(func_name="^exp$", signature="float64")["exp"].values()}
-    return {
-        "blas": ", ".join(sorted(blas)),
-        "simd": str(simd),
-        "libc": " ".join(platform.libc_ver()).strip(),
-        "level": processor_level(instructions()),
-    }

@@ -1,0 +1,132 @@
+"""AWS in this process, as moto plays it, for what speaks to it through boto3.
+
+Most of a test on moto would be clients that are made again, addresses that are listed again, and the same first
+files: clients and addresses are kept, and what AWS holds can be put back as it was.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from threading import Lock, RLock
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.config import Config
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.model_instances import reset_model_data
+from moto.core.models import MockAWS, botocore_stubber
+
+KEEP_SESSION: Any = {"core": {"reset_boto3_session": False}}
+"""boto3 reads the services' descriptions once and not for each test."""
+
+make_client: Callable[..., Any] = boto3.Session.client
+addresses: Any = BaseBackend.urls
+listed: dict[type[BaseBackend], Any] = {}
+clients: dict[tuple[boto3.Session, str, str], Any] = {}
+OF_A_RESOURCE = {"user_agent_extra": "Resource"}
+"""The settings of the client that boto3 makes for a resource."""
+
+
+def client_of(session: boto3.Session, service_name: str, *options: Any, **more: Any) -> Any:
+    """The client of before, where settings and environment are the same: it keeps nothing of what it was used for.
+
+    Clients of ours with settings of their own are made anew, since tests listen in on them.
+    """
+    given = {name: value for name, value in more.items() if value is not None}
+    settings = vars(given.pop("config", None) or Config())["_user_provided_options"]
+    of_moto = "parameter_validation" in settings  # its Step Functions makes one for each task
+    if options or (settings and settings != OF_A_RESOURCE and not of_moto):
+        return make_client(session, service_name, *options, **more)
+    variables = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    key = (session, service_name, repr([variables, sorted(given.items()), sorted(settings.items())]))
+    if key not in clients:
+        clients[key] = make_client(session, service_name, **more)
+    return clients[key]
+
+
+def addresses_of(backend: BaseBackend) -> Any:
+    """The patterns of a service's addresses, which are the same for all its regions."""
+    if type(backend) not in listed:
+        listed[type(backend)] = addresses.fget(backend)
+    return listed[type(backend)]
+
+
+class BotoMock(MockAWS):
+    """moto, without answers to `requests`: for these it lists thousands of patterns at each start."""
+
+    def _enable_patching(self, reset: bool = True) -> None:
+        if reset:
+            self.reset()
+        botocore_stubber.enabled = True
+
+    def _disable_patching(self, remove_data: bool) -> None:
+        botocore_stubber.enabled = False
+        if remove_data:
+            self.reset()
+            reset_model_data()
+
+
+@contextmanager
+def empty_aws(**services: Mapping[str, Any]) -> Iterator[None]:
+    """AWS with nothing in it, with moto's settings of these services."""
+    with (
+        BotoMock(config={**KEEP_SESSION, **services}),
+        patch.object(boto3.Session, "client", client_of),
+        patch.object(BaseBackend, "urls", property(addresses_of)),
+    ):
+        yield
+
+
+class Held:
+    """What AWS holds now, to be put back as often as it is wanted."""
+
+    def __init__(self) -> None:
+        self._services = [(service, dict(service), dict(vars(service))) for service in BackendDict._instances]
+        self._backends = [backend for service, _, _ in self._services for _, _, backend in service.iter_backends()]
+        written = BytesIO()
+        content = [vars(backend) for backend in self._backends], [more for _, _, more in self._services]
+        Writer(written, self._backends).dump(content)
+        self._content = written.getvalue()
+
+    def put_back(self) -> None:
+        """AWS holds this, and nothing that came since."""
+        BackendDict.reset()
+        of_backends, of_services = Reader(BytesIO(self._content), self._backends).load()
+        for (service, accounts, _), more in zip(self._services, of_services, strict=True):
+            service.update(accounts)
+            vars(service).update(more)
+            BackendDict._instances.append(service)
+        for backend, content in zip(self._backends, of_backends, strict=True):
+            vars(backend).clear()
+            vars(backend).update(content)
+
+
+class Writer(pickle.Pickler):
+    """Writes all but the backends themselves, which refer to each other, and locks, which are open."""
+
+    def __init__(self, file: BytesIO, backends: list[BaseBackend]) -> None:
+        super().__init__(file)
+        self.dispatch_table = {
+            **copyreg.dispatch_table,
+            type(Lock()): lambda _: (Lock, ()),
+            type(RLock()): lambda _: (RLock, ()),
+        }
+        self._numbers = {id(backend): number for number, backend in enumerate(backends)}
+
+    def persistent_id(self, found: object) -> int | None:
+        return self._numbers.get(id(found))
+
+
+class Reader(pickle.Unpickler):
+    def __init__(self, file: BytesIO, backends: list[BaseBackend]) -> None:
+        super().__init__(file)
+        self._backends = backends
+
+    def persistent_load(self, number: int) -> BaseBackend:
+        return self._backends[number]
