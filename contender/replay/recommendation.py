@@ -66,8 +66,8 @@ def recommendation(found: TradeOff, *, keep: float = KEEP) -> Recommendation:
     if never.loss <= always.loss:
         return Recommendation(
             best.name,
-            f"Recommended: {_called(best)}; retraining does not pay on this history: {found.loss} "
-            f"{figure(always.loss)} with always retraining vs. {figure(never.loss)} without.",
+            f"Recommended: {_called(best)}; always retraining gains nothing on this history: {found.loss} "
+            f"{figure(always.loss)} vs. {figure(never.loss)} without.",
         )
     sentence = f"Recommended: {_called(best)}, which {figures_of(best, always)}"
     rival = found.calendar_with(best.retrains) if best.kind == "policy" else found.one("policy")
@@ -86,9 +86,9 @@ def _called(point: Point) -> str:
 
 def figures_of(point: Point, always: Point) -> str:
     """What a point keeps, with how many of always' retrains, what these cost, and what it saves."""
-    kept = f"keeps {share(point.kept)} of the gain" if point.kept is not None else "no gain"
+    kept = f"keeps {share(point.kept)} of the gain with" if point.kept is not None else "makes"
     saved = "" if point.saved_usd is None else f", saves {dollars(point.saved_usd)}"
-    return f"{kept} with {point.retrains} of {always.retrains} retrains ({dollars(point.training_usd)}){saved}"
+    return f"{kept} {point.retrains} of {always.retrains} retrains ({dollars(point.training_usd)}){saved}"
 
 
 def share(kept: float) -> str:

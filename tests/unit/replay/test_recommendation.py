@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from contender.replay.prequential import Difference
-from contender.replay.recommendation import best_point, recommendation
+from contender.replay.recommendation import best_point, figures_of, recommendation
 from contender.replay.trade_off import Point, TradeOff
 
 NEVER = Point("never", "never", 0, 0.5, 0.0, 0.0)
@@ -78,9 +78,23 @@ def test_where_retraining_gains_nothing_the_fewest_retrains_are_recommended() ->
     found = recommendation(TradeOff("log loss", 100, Difference(-0.1, None, None), points))
     assert found.name == "never"
     assert found.sentence == (
-        "Recommended: never retraining; retraining does not pay on this history: log loss 0.6 with always retraining "
-        "vs. 0.5 without."
+        "Recommended: never retraining; always retraining gains nothing on this history: log loss 0.6 vs. 0.5 without."
     )
+
+
+def test_a_policy_that_saves_where_always_retraining_gains_nothing_is_recommended_by_its_price() -> None:
+    points = (
+        replace(policy(4, 0.0), kept=None, loss=0.45, saved_usd=12.0),
+        replace(NEVER, kept=None, saved_usd=0.0),
+        replace(ALWAYS, loss=0.6, kept=None, saved_usd=-9.0),
+    )
+    found = recommendation(TradeOff("log loss", 100, Difference(-0.1, None, None), points, 1.0))
+    assert found.name == "contender"
+    assert "always retraining gains nothing" in found.sentence
+
+
+def test_figures_are_told_without_a_share_where_there_is_no_gain() -> None:
+    assert figures_of(replace(policy(4, 0.0), kept=None), ALWAYS) == "makes 4 of 10 retrains ($0.040)"
 
 
 def test_where_nothing_keeps_enough_the_one_that_keeps_most_is_best() -> None:
