@@ -22,7 +22,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.mlflow_server import MlflowServer
 from tests.aws_in_process import empty_aws
-from tests.e2e.clouds import cloud_of
 from tests.mlflow_command import MlflowCommand, mlflow_command
 
 settings.register_profile(
@@ -40,7 +39,7 @@ settings.load_profile("contender")
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]
 
-TOGETHER = ("stacks", "localcloud")
+TOGETHER = ("e2e", "stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
 MLFLOW = "test_mlflow"
@@ -87,8 +86,6 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])
-        if file.parent.name == "e2e":
-            return cloud_of(file)
         if file.name.startswith(MLFLOW):
             return MLFLOW
         return file.parent.name if file.parent.name in TOGETHER else str(file)

@@ -29,7 +29,7 @@ class ContainerLoop(LocalLoop):
 
     def up(self) -> None:
         cloud.up(self.root, on_event=self.said.append, containers=True)
-        self._pipelines.clear()
+        self.forget_addresses()
 
     def containers(self, part: str = "", *, run_id: str = "") -> list[dict[str, Any]]:
         """This project's containers as the engine describes them: of a part, of a run."""

@@ -1,14 +1,14 @@
-"""How the second cloud grows while it runs: what several files of tests need deployed, by one `contender up`."""
+"""How the cloud grows while it runs: what several files of tests need deployed, by one `contender up`."""
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.e2e import shop
+from tests.e2e.early import once
 from tests.e2e.loop import LocalLoop
 from tests.e2e.own_data import CASES, write
 from tests.e2e.readme import own_data_commands
@@ -34,8 +34,11 @@ class Growth:
     commands: tuple[list[str], ...]
 
 
-def grow(loop: LocalLoop, folder: Path) -> Growth:
+@once
+def grow(loop: LocalLoop) -> Growth:
     """New pipelines of files, and another seed for one that is there, deployed to the running cloud."""
+    folder = loop.root / "own data"
+    folder.mkdir()
     first = loop.pipeline(RESEEDED).run("first", shop.visits(0))
     asked = json.loads(loop.contender("retrain", "--pipeline", RESEEDED, "--json"))
 

@@ -13,22 +13,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from contender.cli.clouds import LOCAL, Workbench, connect
-from contender.cli.execution_view import wait_for_execution
+from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
+from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.registry.pointer import Pointer, read_pointer
-from contender.workflow.run_folder import RunFolder
+from contender.workflow.run_folder import VALIDATION, RunFolder
 from localcloud import cloud, mail, synth
+from localcloud.connection import CloudConnection
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = (*synth.INPUTS, "localcloud", "demo_data")
-POLL_SECONDS = 0.2
+POLL_SECONDS = (0.05, 0.5)
+"""The first pause, and the longest: to look costs time that what is waited for needs."""
+
 START_SECONDS = 60.0
 RUN_SECONDS = 240.0
 
@@ -37,12 +39,12 @@ Found = TypeVar("Found")
 
 def eventually(find: Callable[[], Found | None], *, what: str, seconds: float = RUN_SECONDS) -> Found:
     """What `find` answers, as soon as it is neither None nor False."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    since, (shortest, longest) = time.monotonic(), POLL_SECONDS
+    while (waited := time.monotonic() - since) < seconds:
         found = find()
         if found:
             return found
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(longest, shortest + waited / 10))
     raise AssertionError(f"within {seconds:.0f} s there was no {what}")
 
 
@@ -63,7 +65,10 @@ class LocalLoop:
     root: Path
     _pipelines: dict[str, LivePipeline] = field(default_factory=dict)
     _mails: list[mail.Mail] = field(default_factory=list)
+    _made: dict[Callable[[LocalLoop], Any], Future[Any]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)
+    _cloud: Cloud | None = None
+    _inbox: KeptClients | None = None
     _commands: Commands | None = None
 
     def write_pipeline(self, name: str, text: str) -> None:
@@ -75,7 +80,13 @@ class LocalLoop:
             self.contender(*command)
         else:
             cloud.up(self.root, on_event=lambda message: None)
-        self._pipelines.clear()  # addresses may have changed
+        self.forget_addresses()
+
+    def forget_addresses(self) -> None:
+        """A deployment may have changed them."""
+        with self._lock:
+            self._cloud = None
+            self._pipelines.clear()
 
     def down(self) -> None:
         if self._commands is not None:
@@ -85,14 +96,29 @@ class LocalLoop:
     def pipeline(self, name: str) -> LivePipeline:
         with self._lock:
             if name not in self._pipelines:
+                self._cloud = self._cloud or connect(LOCAL, self.root)
                 config = load_pipeline(self.root / "pipelines" / f"{name}.toml")
-                self._pipelines[name] = LivePipeline(Workbench(connect(LOCAL, self.root), LOCAL, name), config)
+                self._pipelines[name] = LivePipeline.of(Workbench(self._cloud, LOCAL, name), config)
             return self._pipelines[name]
+
+    def once(self, work: Callable[[LocalLoop], Found]) -> Found:
+        """What `work` makes of this cloud. Whoever asks first does it, in the own thread; others wait for it."""
+        with self._lock:
+            is_first = work not in self._made
+            made = self._made.setdefault(work, Future())
+        if is_first:
+            try:
+                made.set_result(work(self))
+            except BaseException as error:  # whatever it was, each that asks is to see it
+                made.set_exception(error)
+        found: Found = made.result()
+        return found
 
     def mails(self, run_id: str) -> list[mail.Mail]:
         """What would have been mailed about a run."""
         with self._lock:
-            self._mails += mail.drain_inbox(cloud.connect(self.root))
+            self._inbox = self._inbox or KeptClients(cloud.connect(self.root))
+            self._mails += mail.drain_inbox(self._inbox)
             return [found for found in self._mails if run_id in found.body]
 
     def contender(self, *arguments: str, code: int = 0, text: str = "") -> str:
@@ -102,6 +128,19 @@ class LocalLoop:
         ended, out, err = self._commands.run(arguments, text)
         assert ended == code, f"contender {' '.join(arguments)} ended with {ended}: {err}"
         return out if code == 0 else err
+
+
+@dataclass
+class KeptClients:
+    """A connection's clients, each made once: to make one takes longer than to ask it."""
+
+    connection: CloudConnection
+    _made: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self._made:
+            self._made[service] = self.connection.client(service)
+        return self._made[service]
 
 
 class Commands:
@@ -157,18 +196,20 @@ class LivePipeline:
 
     bench: Workbench
     config: PipelineConfig
+    s3: Any
+    step_functions: Any
+    _inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _validated: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bench: Workbench, config: PipelineConfig) -> LivePipeline:
+        """With all clients that it needs: several threads at once cannot make any."""
+        _ = bench.data, bench.models, bench.ledger, bench.api_url
+        return cls(bench, config, bench.cloud.client("s3"), bench.cloud.client("stepfunctions"))
 
     @property
     def name(self) -> str:
         return self.config.name
-
-    @cached_property
-    def s3(self) -> Any:
-        return self.bench.cloud.client("s3")
-
-    @cached_property
-    def step_functions(self) -> Any:
-        return self.bench.cloud.client("stepfunctions")
 
     def upload(self, name: str, body: bytes) -> str:
         """Put a file where S3 tells EventBridge of it; returns its key."""
@@ -181,7 +222,6 @@ class LivePipeline:
 
     def upload_at_once(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Upload many files concurrently; answers their keys."""
-        _ = self.s3, self.bench.data  # made once, before the threads
         with ThreadPoolExecutor(len(files)) as pool:
             keys = pool.map(self.upload, files, files.values())
             return dict(zip(files, keys, strict=True))
@@ -194,18 +234,26 @@ class LivePipeline:
             self.end_of(self.execution_of(key))
             return key
 
-        _ = self.s3, self.bench.data, self.step_functions, self.bench.state_machine_arn
         with ThreadPoolExecutor(lanes) as pool:
             return dict(zip(files, pool.map(follow, files), strict=True))
 
     def execution_of(self, key: str) -> str:
         """The execution that EventBridge started for an upload."""
-        return wait_for_execution(
-            self.step_functions,
-            self.bench.state_machine_arn,
-            is_mine=lambda content: content.get("key") == key,
-            seconds=START_SECONDS,
-        )
+        return self.started(self.bench.state_machine_arn, lambda content: content.get("key") == key)
+
+    def started(self, machine: str, is_mine: Callable[[dict[str, Any]], bool]) -> str:
+        """The execution of a state machine that was started with such an input, as soon as there is one."""
+
+        def found() -> str | None:
+            listed = self.step_functions.list_executions(stateMachineArn=machine, maxResults=100)["executions"]
+            for arn in (str(execution["executionArn"]) for execution in listed):
+                if arn not in self._inputs:
+                    self._inputs[arn] = json.loads(self.input_of(arn))
+                if is_mine(self._inputs[arn]):
+                    return arn
+            return None
+
+        return eventually(found, what=f"execution of {machine}", seconds=START_SECONDS)
 
     def input_of(self, execution: str) -> str:
         return str(self.step_functions.describe_execution(executionArn=execution)["input"])
@@ -245,11 +293,18 @@ class LivePipeline:
 
     def files(self) -> dict[str, dict[str, Any]]:
         """What became of each upload, by its key; the run that said so is added."""
-        return {
-            found["key"]: {**found, "run_id": record["run_id"]}
-            for record in reversed(self.records())
-            for found in self.reports(record["run_id"]).get("validation", {}).get("files", ())
-        }
+        runs = [str(record["run_id"]) for record in reversed(self.records())]
+        return {found["key"]: {**found, "run_id": run_id} for run_id in runs for found in self._files_of(run_id)}
+
+    def _files_of(self, run_id: str) -> list[dict[str, Any]]:
+        """What became of the uploads that a run took. Of a run that has a record no more becomes."""
+        if run_id not in self._validated:
+            try:
+                report = RunFolder(self.bench.data, self.name, run_id).read(VALIDATION)
+            except NotFoundError:
+                report = {}
+            self._validated[run_id] = list(report.get("files", ()))
+        return self._validated[run_id]
 
     def settle(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Wait until every upload has been dealt with and nothing runs; answers what became of each."""

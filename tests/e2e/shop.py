@@ -90,6 +90,17 @@ min_blocks = 3
 """
 
 
+PIPELINES = {
+    **{name: pipeline_file(name) for name in ("shop-live", "shop-input", "shop-burst", "shop-abort", "shop-skew")},
+    **{name: pipeline_file(name) for name in ("shop-batch", "shop-log", "shop-code")},
+    "shop-canary": pipeline_file("shop-canary") + CANARY,
+    "shop-asks": pipeline_file("shop-asks") + ASKS,
+    "shop-nightly": pipeline_file("shop-nightly") + NIGHTLY,
+    "shop-broken": pipeline_file("shop-broken", parameters="{ trees = 7 }"),
+}
+"""Each is for one story; `shop-broken` names a parameter that is none."""
+
+
 def visits(day: int, *, rows: int = ROWS, shift: float = 0.0, turned: bool = False) -> pd.DataFrame:
     """Visits from a day of 2024 on. `shift` moves the amounts; `turned` makes large ones buy less instead of more."""
     random = np.random.default_rng([day, rows])

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, csv
 from tests.e2e.shop import visits
 
@@ -76,6 +77,7 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
+@early
 def aftermath(loop: LocalLoop) -> Aftermath:
     pipeline = loop.pipeline("shop-input")
     good = pipeline.run("good", visits(0))

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.aws.batch_source import find_source
-from contender.cli.execution_view import wait_for_execution
 from contender.predictions.batch_folder import JobFolder, in_prefix
 from contender.storage import sha256
 from tests.e2e import shop
-from tests.e2e.loop import START_SECONDS, LivePipeline, LocalLoop, csv, eventually
+from tests.e2e.early import early, once
+from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -44,11 +44,8 @@ class Batches:
         return key
 
     def started_by(self, key: str, *, trigger: str = "upload") -> str:
-        return wait_for_execution(
-            self.live.step_functions,
-            self.machine,
-            is_mine=lambda content: (content.get("key"), content["trigger"]) == (key, trigger),
-            seconds=START_SECONDS,
+        return self.live.started(
+            self.machine, lambda content: (content.get("key"), content["trigger"]) == (key, trigger)
         )
 
     def start(self, content: Mapping[str, Any]) -> str:
@@ -102,20 +99,38 @@ def mails_about(loop: LocalLoop, key: str) -> list[Any]:
     return loop.mails(key)
 
 
-@pytest.fixture(scope="module")
-def too_early(loop: LocalLoop) -> tuple[str, str, JobFolder]:
-    """A file that comes before there is a champion: its key, and how its job ended."""
-    batches = Batches(loop, loop.pipeline("shop-batch"))
-    key = batches.upload("early.csv", csv(visits(20)))
-    return key, batches.live.end_of(batches.started_by(key)), batches.folder(key)
+@dataclass(frozen=True)
+class Beginning:
+    """A file that came before there was a champion: its key and how its job ended. Now the shop has one."""
+
+    batches: Batches
+    key: str
+    status: str
+
+    @property
+    def folder(self) -> JobFolder:
+        return self.batches.folder(self.key)
 
 
-@pytest.fixture(scope="module")
-def batches(loop: LocalLoop, too_early: object) -> Batches:
-    """The shop with a champion."""
+@once
+def begin(loop: LocalLoop) -> Beginning:
     live = loop.pipeline("shop-batch")
+    batches = Batches(loop, live)
+    key = batches.upload("early.csv", csv(visits(20)))
+    status = live.end_of(batches.started_by(key))
     assert live.run("first", shop.visits(0))["verdict"] == "promoted"
-    return Batches(loop, live)
+    return Beginning(batches, key, status)
+
+
+@pytest.fixture(scope="module")
+def beginning(loop: LocalLoop) -> Beginning:
+    return begin(loop)
+
+
+@pytest.fixture(scope="module")
+def batches(beginning: Beginning) -> Batches:
+    """The shop with a champion."""
+    return beginning.batches
 
 
 def visits(rows: int = ROWS) -> pd.DataFrame:
@@ -123,23 +138,17 @@ def visits(rows: int = ROWS) -> pd.DataFrame:
     return shop.visits(40, rows=rows, shift=0.3).drop(columns="bought")
 
 
-def test_before_the_first_champion_the_job_fails_and_says_so(
-    loop: LocalLoop, too_early: tuple[str, str, JobFolder]
-) -> None:
-    key, status, folder = too_early
-    assert status == "FAILED"
-    assert "has no champion yet" in json.loads(folder.find("_job/failure.json") or b"")["reason"]
-    (told,) = eventually(lambda: mails_about(loop, key), what="mail about the early file")
+def test_before_the_first_champion_the_job_fails_and_says_so(loop: LocalLoop, beginning: Beginning) -> None:
+    assert beginning.status == "FAILED"
+    assert "has no champion yet" in json.loads(beginning.folder.find("_job/failure.json") or b"")["reason"]
+    (told,) = eventually(lambda: mails_about(loop, beginning.key), what="mail about the early file")
     assert told.subject == "[contender] shop-batch: a batch prediction failed"
     assert "shop-batch has no champion yet; upload data to train the first one" in told.body
 
 
-def test_once_there_is_a_champion_the_same_job_can_be_started_again(
-    batches: Batches, too_early: tuple[str, str, JobFolder]
-) -> None:
-    key, _, folder = too_early
-    batches.finish(batches.start({"key": key}), folder)
-    assert manifest(folder)["predicted"] == 20
+def test_once_there_is_a_champion_the_same_job_can_be_started_again(batches: Batches, beginning: Beginning) -> None:
+    batches.finish(batches.start({"key": beginning.key}), beginning.folder)
+    assert manifest(beginning.folder)["predicted"] == 20
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +214,9 @@ def test_the_same_event_again_does_nothing_new(batches: Batches, mixed: tuple[st
     assert len(mails_about(batches.loop, key)) == 1
 
 
-def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(batches: Batches) -> None:
+@early
+def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(loop: LocalLoop) -> None:
+    batches = begin(loop).batches
     key = batches.upload("stopped.csv", csv(visits()))
     folder = batches.folder(key)
     batches.finish(batches.started_by(key), folder)

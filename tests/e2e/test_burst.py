@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from contender.data.datasets import DatasetStore
+from localcloud.processes import RECORD_SUFFIX
 from localcloud.state import Workspace
+from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
 from tests.e2e.shop import visits
 
@@ -25,13 +27,19 @@ def datasets(pipeline: LivePipeline) -> dict[str, str]:
     return {manifest.version: manifest.source_key for manifest in store.manifests()}
 
 
-def training_process(loop: LocalLoop) -> int | None:
-    """The id of the training task's process, once there is one."""
-    for path in Workspace(loop.root).tasks.glob("*.process.json"):
-        return int(json.loads(path.read_text())["pid"])
+def training_process(loop: LocalLoop, pipeline: LivePipeline, execution: str) -> int | None:
+    """The id of the process that trains for an execution, while there is one."""
+    ecs, named = pipeline.bench.cloud.client("ecs"), {"name": "RUN_ID", "value": execution.rpartition(":")[2]}
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    for record in Workspace(loop.root).tasks.glob(f"*{RECORD_SUFFIX}"):
+        described = ecs.describe_tasks(cluster=cluster, tasks=[record.name.removesuffix(RECORD_SUFFIX)])["tasks"]
+        given = [one for task in described for one in task["overrides"]["containerOverrides"]]
+        if any(named in one["environment"] for one in given) and record.exists():
+            return int(json.loads(record.read_text())["pid"])
     return None
 
 
+@early
 def test_thirty_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-burst")
     # Day 0 comes twice: same rows, another name.
@@ -54,6 +62,7 @@ def test_thirty_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop)
     assert not pipeline.is_leased()
 
 
+@early
 def test_a_parameter_that_is_none_fails_the_run_with_its_name(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-broken")
     failed = pipeline.run("first", visits(0))
@@ -72,12 +81,13 @@ def promoted(pipeline: LivePipeline) -> dict[str, Any]:
     return run
 
 
+@early
 def test_a_killed_training_task_fails_the_run_and_the_same_rows_uploaded_again_succeed(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-abort")
     champion = promoted(pipeline)["champion_after"]
     changed = visits(20, shift=3.0, turned=True)
     execution = pipeline.execution_of(pipeline.upload_frame("killed", changed))
-    os.kill(eventually(lambda: training_process(loop), what="training process"), signal.SIGKILL)
+    os.kill(eventually(lambda: training_process(loop, pipeline, execution), what="training process"), signal.SIGKILL)
 
     failed = pipeline.record_of(execution)
 
@@ -99,7 +109,7 @@ def test_an_aborted_run_does_not_block_the_next_one_which_takes_its_upload_as_we
     before = pipeline.champion()
     aborted = pipeline.upload_frame("aborted", visits(60, shift=-5.0))
     execution = pipeline.execution_of(aborted)
-    eventually(lambda: training_process(loop), what="training process")
+    eventually(lambda: training_process(loop, pipeline, execution), what="training process")
     pipeline.step_functions.stop_execution(executionArn=execution, cause="a person changed their mind")
     assert pipeline.end_of(execution) == "ABORTED"
     assert pipeline.is_leased()
@@ -112,4 +122,4 @@ def test_an_aborted_run_does_not_block_the_next_one_which_takes_its_upload_as_we
     assert {found["status"] for found in files.values()} == {"accepted"}
     assert len({found["run_id"] for found in files.values()}) == 1
     assert not pipeline.is_leased()
-    eventually(lambda: training_process(loop) is None, what="end of the aborted task's process")
+    eventually(lambda: training_process(loop, pipeline, execution) is None, what="end of the aborted task's process")

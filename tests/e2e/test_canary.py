@@ -17,6 +17,7 @@ import pytest
 from contender.errors import RolledBackError
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import promote
+from tests.e2e.early import earliest
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.emulator
 
 NAME = "shop-canary"
 VISITORS = 4
+PAUSE_SECONDS = 0.1
 TURNED = {"shift": 2.0, "turned": True}
 
 
@@ -39,7 +41,7 @@ class Visitors:
 
     def come(self, first: int) -> None:
         number = first
-        while not self._over.is_set():
+        while not self._over.wait(PAUSE_SECONDS):
             row = json.loads(self.frame.iloc[[number % len(self.frame)]].to_json(orient="records"))[0]
             number += VISITORS
             try:
@@ -62,7 +64,6 @@ class Visitors:
 @contextlib.contextmanager
 def visiting(pipeline: LivePipeline, frame: pd.DataFrame) -> Iterator[Visitors]:
     visitors = Visitors(pipeline, frame)
-    _ = pipeline.bench.api_url  # looked up once, before the threads
     threads = [threading.Thread(target=visitors.come, args=(first,), daemon=True) for first in range(VISITORS)]
     for thread in threads:
         thread.start()
@@ -72,14 +73,6 @@ def visiting(pipeline: LivePipeline, frame: pd.DataFrame) -> Iterator[Visitors]:
         visitors.stop()
         for thread in threads:
             thread.join()
-
-
-@pytest.fixture(scope="module")
-def pipeline(loop: LocalLoop) -> LivePipeline:
-    """A pipeline that bakes its champions, with its first one."""
-    found = loop.pipeline(NAME)
-    assert found.run("first", visits(0))["verdict"] == "promoted"
-    return found
 
 
 def champion(pipeline: LivePipeline) -> Pointer:
@@ -117,45 +110,66 @@ def last_look(pipeline: LivePipeline, run_id: str) -> dict[str, Any]:
     return look
 
 
+@dataclass(frozen=True)
+class Trials:
+    """Three trials, one after the other: the record of the run of each, and the pointer as it left it."""
+
+    pipeline: LivePipeline
+    better: dict[str, Any]
+    after_better: Pointer
+    worse: dict[str, Any]
+    after_worse: Pointer
+    unasked: dict[str, Any]
+    after_unasked: Pointer
+
+
 @pytest.fixture(scope="module")
-def better(pipeline: LivePipeline) -> dict[str, Any]:
-    """The record of a run whose challenger learnt of the world that has turned, where the visitors come from."""
+@earliest
+def trials(loop: LocalLoop) -> Trials:
+    """Visitors come from a world that has turned. One challenger learnt of it, the next of the world as it was.
+
+    The last one learns of the world as it was, too, and nobody comes.
+    """
+    pipeline = loop.pipeline(NAME)
+    assert pipeline.run("first", visits(0))["verdict"] == "promoted"
     execution = pipeline.execution_of(pipeline.upload_frame("turned", visits(20, **TURNED)))
-    return baked(pipeline, execution, visits(100, rows=2000, **TURNED))
+    better, after_better = baked(pipeline, execution, visits(100, rows=2000, **TURNED)), champion(pipeline)
+    execution = pipeline.execution_of(pipeline.upload_frame("as it was", visits(40)))
+    worse, after_worse = baked(pipeline, execution, visits(200, rows=2000, **TURNED)), champion(pipeline)
+    assert pipeline.run("as it was, still", visits(60))["verdict"] == "skipped"
+    unasked = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
+    return Trials(pipeline, better, after_better, worse, after_worse, unasked, champion(pipeline))
 
 
-def test_a_challenger_that_is_as_good_live_becomes_champion(pipeline: LivePipeline, better: dict[str, Any]) -> None:
+def swaps(pipeline: LivePipeline) -> list[str]:
+    """The kinds of all swaps, the first one first."""
+    return [entry["kind"] for entry in reversed(pipeline.bench.ledger.promotions(NAME))]
+
+
+def test_a_challenger_that_is_as_good_live_becomes_champion(trials: Trials) -> None:
+    better, found, pipeline = trials.better, trials.after_better, trials.pipeline
     assert (better["verdict"], better["champion_after"]) == ("promoted", better["challenger"]), better["reason"]
     assert "not shown to be worse" in better["reason"]
-    found = champion(pipeline)
     assert (found.champion, found.challenger) == (better["challenger"], None)
     look = last_look(pipeline, better["run_id"])
     assert look["verdict"] == "passed"
     assert look["challenger"]["requests"] >= pipeline.config.rollout.min_requests
-    kinds = [entry["kind"] for entry in pipeline.bench.ledger.promotions(NAME)]
-    assert kinds == ["promotion", "canary", "promotion"]
+    assert swaps(pipeline)[:3] == ["promotion", "canary", "promotion"]
 
 
-@pytest.fixture(scope="module")
-def worse(pipeline: LivePipeline, better: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run whose challenger learnt of the world as it was, while the visitors come from the new one."""
-    execution = pipeline.execution_of(pipeline.upload_frame("as it was", visits(40)))
-    return baked(pipeline, execution, visits(200, rows=2000, **TURNED))
-
-
-def test_a_challenger_that_is_worse_live_is_rolled_back_by_watch(pipeline: LivePipeline, worse: dict[str, Any]) -> None:
+def test_a_challenger_that_is_worse_live_is_rolled_back_by_watch(trials: Trials) -> None:
+    worse, found = trials.worse, trials.after_worse
     assert (worse["verdict"], worse["champion_after"]) == ("rolled_back", worse["champion_before"]), worse["reason"]
     assert "Higher loss" in worse["reason"]
-    found = champion(pipeline)
     assert (found.champion, found.challenger) == (worse["champion_before"], None)
     assert found.rolled_back == (worse["challenger"],)
-    (loss,) = [signal for signal in last_look(pipeline, worse["run_id"])["signals"] if signal["name"] == "loss"]
+    seen = last_look(trials.pipeline, worse["run_id"])["signals"]
+    (loss,) = [signal for signal in seen if signal["name"] == "loss"]
     assert (loss["status"], loss["p_value"] <= loss["level"]) == ("worse", True)
 
 
-def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(
-    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
-) -> None:
+def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(trials: Trials, loop: LocalLoop) -> None:
+    worse = trials.worse
     runs = json.loads(loop.contender("runs", "--pipeline", NAME, "--json"))
     assert [run["verdict"] for run in runs if run["run_id"] == worse["run_id"]] == ["rolled_back"]
     shown = loop.contender("show", worse["run_id"])
@@ -164,14 +178,22 @@ def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(
     (sent,) = loop.mails(worse["run_id"])
     assert sent.subject == f"[contender] {NAME}: rolled back"
     assert worse["reason"] in sent.body
-    kinds = [entry["kind"] for entry in pipeline.bench.ledger.promotions(NAME)]
-    assert kinds == ["rollback", "canary", "promotion", "canary", "promotion"]
+    assert swaps(trials.pipeline)[3:5] == ["canary", "rollback"]
     assert worse["challenger"] in loop.contender("champion", "--pipeline", NAME)
 
 
-def test_it_is_not_promoted_again_unless_a_person_says_so(
-    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
-) -> None:
+def test_a_challenger_that_nobody_asks_goes_back_and_is_not_held_to_be_worse(trials: Trials, loop: LocalLoop) -> None:
+    worse, back, found = trials.worse, trials.unasked, trials.after_unasked
+    assert (back["verdict"], back["champion_after"]) == ("rolled_back", worse["champion_after"]), back["reason"]
+    assert "Too little traffic for a verdict" in back["reason"]
+    assert (found.challenger, found.rolled_back) == (None, (worse["challenger"],))
+    assert last_look(trials.pipeline, back["run_id"])["verdict"] == "undecided"
+    (sent,) = loop.mails(back["run_id"])
+    assert "not shown to be worse" in sent.body
+
+
+def test_what_was_rolled_back_is_not_promoted_again_unless_a_person_says_so(trials: Trials, loop: LocalLoop) -> None:
+    pipeline, worse = trials.pipeline, trials.worse
     found = read_pointer(pipeline.bench.models, NAME)
     assert found is not None
     with pytest.raises(RolledBackError, match="is not promoted automatically again"):
@@ -192,17 +214,3 @@ def test_it_is_not_promoted_again_unless_a_person_says_so(
     assert "is a shadow for 50 % of the requests" in loop.contender("champion", "--pipeline", NAME)
     ended = json.loads(loop.contender("trial", "end", "--pipeline", NAME, "--bad", "--json"))
     assert (ended["challenger"], ended["rolled_back"]) == (None, [worse["challenger"]])
-
-
-def test_a_challenger_that_nobody_asks_goes_back_and_is_not_held_to_be_worse(
-    pipeline: LivePipeline, worse: dict[str, Any], loop: LocalLoop
-) -> None:
-    assert pipeline.run("as it was, still", visits(60))["verdict"] == "skipped"
-    back = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
-    assert (back["verdict"], back["champion_after"]) == ("rolled_back", worse["champion_after"]), back["reason"]
-    assert "Too little traffic for a verdict" in back["reason"]
-    found = champion(pipeline)
-    assert (found.challenger, found.rolled_back) == (None, (worse["challenger"],))
-    assert last_look(pipeline, back["run_id"])["verdict"] == "undecided"
-    (sent,) = loop.mails(back["run_id"])
-    assert "not shown to be worse" in sent.body

@@ -10,7 +10,8 @@ import pytest
 
 from contender.data.datasets import DatasetStore
 from tests.dvc import pull
-from tests.e2e.growth import RESEEDED, Growth
+from tests.e2e.early import early
+from tests.e2e.growth import RESEEDED, grow
 from tests.e2e.loop import LocalLoop, eventually
 
 pytestmark = pytest.mark.emulator
@@ -18,8 +19,10 @@ NAME = RESEEDED
 
 
 @pytest.fixture(scope="module")
-def runs(loop: LocalLoop, grown: Growth) -> dict[str, dict[str, Any]]:
+@early
+def runs(loop: LocalLoop) -> dict[str, dict[str, Any]]:
     """Records of a first file, of a request for a new model, and of the run after a deployment with another seed."""
+    grown = grow(loop)
 
     def started() -> dict[str, Any] | None:
         return next((run for run in loop.pipeline(NAME).records() if run["trigger"] == "code-change"), None)
@@ -65,5 +68,5 @@ def test_the_real_dvc_pulls_the_rows_from_the_local_cloud(
 
 
 def test_pipelines_that_were_not_changed_have_no_such_run(loop: LocalLoop, runs: dict[str, Any]) -> None:
-    for name in ("shop-swap", "flights"):
+    for name in ("shop-batch", "flights"):
         assert [run for run in loop.pipeline(name).records() if run["trigger"] == "code-change"] == []

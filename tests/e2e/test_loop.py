@@ -15,8 +15,8 @@ from contender.cli.run_view import PROMISED_KEYS
 from contender.reports.run.challenger import BASELINE_COMPARED, CHAMPION_COMPARED
 from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 from demo_data import flights, movies
-from tests.e2e.loop import LivePipeline, LocalLoop, eventually
-from tests.e2e.shop import visits
+from tests.e2e.early import early
+from tests.e2e.loop import LivePipeline, LocalLoop
 
 pytestmark = pytest.mark.emulator
 
@@ -54,6 +54,7 @@ def tell(pipeline: LivePipeline, first: pd.DataFrame, alike: pd.DataFrame, chang
 
 
 @pytest.fixture(scope="module")
+@early
 def stories(loop: LocalLoop) -> dict[str, Story]:
     """Slices of real data, so that it is quick. `alike` are other rows of the time that the first model knows; of the
     films only those from 1960 on, because its answers are known of the newest alone."""
@@ -167,26 +168,3 @@ def test_a_mail_is_sent_for_what_needs_somebody_and_for_nothing_else(story: Stor
     assert story.first["reason"] in sent.body
     assert loop.mails(story.alike["run_id"]) == []
     assert loop.mails(story.repeated["run_id"]) == []
-
-
-def test_a_rollback_moves_the_pointer_and_the_next_answer_comes_from_the_old_model(loop: LocalLoop) -> None:
-    pipeline = loop.pipeline("shop-swap")
-    first = pipeline.run("first", visits(0))["champion_after"]
-    changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
-    assert changed["verdict"] == "promoted", changed["reason"]
-    asked = json.loads(loop.contender("retrain", "--pipeline", "shop-swap", "--json"))
-    assert (asked["trigger"], asked["champion_after"]) == ("manual", changed["champion_after"]), asked["reason"]
-    assert asked["verdict"] == "skipped"  # the same code, settings and data as the champion's
-    row = pipeline.feature_row(visits(0))
-    eventually(lambda: pipeline.predict(row)["model_version"] == changed["champion_after"], what="new answer")
-
-    pointer = json.loads(loop.contender("rollback", "--pipeline", "shop-swap", "--reason", "a drill", "--json"))
-
-    assert (pointer["champion"], pointer["previous"]) == (first, changed["champion_after"])
-    found = pipeline.champion()
-    assert found is not None
-    assert found.champion == first
-    eventually(lambda: pipeline.predict(row)["model_version"] == first, what="answer of the old champion", seconds=10)
-    history = pipeline.bench.ledger.promotions("shop-swap")
-    assert [entry["kind"] for entry in history] == ["rollback", "promotion", "promotion"]
-    assert "a drill" in history[0]["reason"]

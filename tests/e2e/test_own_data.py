@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,8 @@ import pytest
 
 from contender.pipeline.config import load_pipeline
 from contender.table import as_categories
-from tests.e2e.growth import Growth
+from tests.e2e.early import early
+from tests.e2e.growth import grow
 from tests.e2e.loop import LocalLoop
 from tests.e2e.own_data import CASES, Case, write
 
@@ -31,9 +31,9 @@ class Outcome:
     second: dict[str, Any]
 
 
-def play(loop: LocalLoop, name: str, made: dict[str, Any], folder: Path) -> Outcome:
+def play(loop: LocalLoop, name: str, made: dict[str, Any]) -> Outcome:
     """Upload one half after the other, each followed to its end."""
-    case = CASES[name]
+    case, folder = CASES[name], loop.root / "own data"
     frame = case.rows()
     half = len(frame) // 2
     first = write(frame[:half], folder / f"{name} one.{case.ending}")
@@ -43,10 +43,11 @@ def play(loop: LocalLoop, name: str, made: dict[str, Any], folder: Path) -> Outc
 
 
 @pytest.fixture(scope="module")
-def outcomes(loop: LocalLoop, grown: Growth, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    folder = tmp_path_factory.mktemp("own data")
+@early
+def outcomes(loop: LocalLoop) -> dict[str, Outcome]:
+    made = grow(loop).made
     with ThreadPoolExecutor(2) as pool:
-        told = {name: pool.submit(play, loop, name, grown.made[name], folder) for name in CASES}
+        told = {name: pool.submit(play, loop, name, made[name]) for name in CASES}
         return {name: outcome.result() for name, outcome in told.items()}
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from contender.errors import ContenderError
+from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
@@ -19,11 +21,41 @@ NAME = "shop-log"
 QUEUES = ("Log", "Feedback", "Async")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Two requests, and between them a message in each queue that nobody can read. All are tried until their queues
+    give them up, at the same time.
+    """
+
+    pipeline: LivePipeline
+    rows: list[dict[str, Any]]
+    answer: dict[str, Any]
+    poisons: dict[str, str]
+    answer_after: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def shop(loop: LocalLoop) -> LivePipeline:
+@early
+def asked(loop: LocalLoop) -> Asked:
     pipeline = loop.pipeline(NAME)
     assert pipeline.run("first", visits(0))["verdict"] == "promoted"
-    return pipeline
+    first, second, third = (pipeline.feature_row(visits(0), number) for number in (0, 1, 5))
+    answer = pipeline.predict(first, second)
+    sqs = pipeline.bench.cloud.client("sqs")
+    sent = {queue: f"no message of ours: {queue}" for queue in QUEUES}
+    for queue, poison in sent.items():
+        ordered = {"MessageGroupId": "poison", "MessageDeduplicationId": poison} if queue == "Async" else {}
+        sqs.send_message(QueueUrl=url_of(pipeline, f"{queue}Queue"), MessageBody=poison, **ordered)
+    return Asked(pipeline, [first, second], answer, sent, pipeline.predict(third))
+
+
+@pytest.fixture(scope="module")
+def shop(asked: Asked) -> LivePipeline:
+    return asked.pipeline
+
+
+def url_of(shop: LivePipeline, queue: str) -> str:
+    return shop.bench._output(f"{NAME}-predictions", f"{queue}Url")
 
 
 def kept_rows(shop: LivePipeline, folder: str) -> list[dict[str, Any]]:
@@ -55,9 +87,8 @@ def found(shop: LivePipeline, prediction_id: str) -> dict[str, Any] | None:
     return answer
 
 
-def test_a_prediction_is_kept_and_the_truth_joins_it(shop: LivePipeline, loop: LocalLoop) -> None:
-    rows = [shop.feature_row(visits(0), number) for number in range(2)]
-    answer = shop.predict(*rows)
+def test_a_prediction_is_kept_and_the_truth_joins_it(asked: Asked, loop: LocalLoop) -> None:
+    shop, rows, answer = asked.pipeline, asked.rows, asked.answer
     first, second = (one["prediction_id"] for one in answer["predictions"])
 
     kept = kept_by_id(shop, "predictions", first, second)
@@ -75,9 +106,11 @@ def test_a_prediction_is_kept_and_the_truth_joins_it(shop: LivePipeline, loop: L
     assert (labelled["label"], labelled["correct"]) == (label, True)
     eventually(lambda: found(shop, first)["predictions"][0]["label"], what="label by the prediction's id")
 
+    after = asked.answer_after["predictions"][0]["prediction_id"]
+    eventually(lambda: found(shop, after), what="the other request's prediction")
     (live,) = json.loads(loop.contender("live", "--pipeline", NAME, "--json"))
     assert (live["version"], live["variant"]) == (answer["model_version"], "champion")
-    assert (live["requests"], live["rows"], live["errors"]) == (1, 2, 0)
+    assert (live["requests"], live["rows"], live["errors"]) == (2, 3, 0)
     assert (live["labels"], live["accuracy"]) == (1, 1.0)
     assert live["p95_ms"] > 0
 
@@ -102,31 +135,14 @@ def test_an_asynchronous_request_is_answered_once_for_its_key(shop: LivePipeline
     assert kept_by_id(shop, "predictions", f"{request_id}-0")[f"{request_id}-0"]["source"] == "async"
 
 
-def url_of(shop: LivePipeline, queue: str) -> str:
-    return shop.bench._output(f"{NAME}-predictions", f"{queue}Url")
-
-
-@pytest.fixture(scope="module")
-def poisons(shop: LivePipeline) -> dict[str, str]:
-    """A message in each queue that nobody can read. Each is tried until its queue gives it up, all at the same time."""
-    sqs = shop.bench.cloud.client("sqs")
-    sent = {queue: f"no message of ours: {queue}" for queue in QUEUES}
-    for queue, poison in sent.items():
-        ordered = {"MessageGroupId": "poison", "MessageDeduplicationId": poison} if queue == "Async" else {}
-        sqs.send_message(QueueUrl=url_of(shop, f"{queue}Queue"), MessageBody=poison, **ordered)
-    return sent
-
-
 @pytest.mark.parametrize("queue", QUEUES)
-def test_a_poisoned_message_ends_among_the_dead_letters_and_what_follows_is_handled(
-    shop: LivePipeline, poisons: dict[str, str], queue: str
-) -> None:
-    sqs, dead = shop.bench.cloud.client("sqs"), url_of(shop, f"{queue}DeadLetters")
-    answer = shop.predict(shop.feature_row(visits(0), 5))
-    eventually(lambda: found(shop, answer["predictions"][0]["prediction_id"]), what="prediction after the poison")
+def test_a_poisoned_message_ends_among_the_dead_letters_and_what_follows_is_handled(asked: Asked, queue: str) -> None:
+    sqs, dead = asked.pipeline.bench.cloud.client("sqs"), url_of(asked.pipeline, f"{queue}DeadLetters")
+    after = asked.answer_after["predictions"][0]["prediction_id"]
+    eventually(lambda: found(asked.pipeline, after), what="prediction after the poison")
 
     def letter() -> str | None:
         received = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=1).get("Messages")
         return received[0]["Body"] if received else None
 
-    assert eventually(letter, what="dead letter") == poisons[queue]
+    assert eventually(letter, what="dead letter") == asked.poisons[queue]

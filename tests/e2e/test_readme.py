@@ -11,18 +11,20 @@ import pytest
 
 from contender.cli.main import run
 from demo_data import flights
-from tests.e2e.growth import Growth
+from tests.e2e.early import early
+from tests.e2e.growth import grow
 from tests.e2e.loop import PROJECT, LocalLoop
 from tests.e2e.readme import COMMANDS, README, contender_commands, own_data_commands
 
 
 @pytest.mark.emulator
-def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: LocalLoop, grown: Growth) -> None:
+@early
+def test_a_file_of_ones_own_becomes_a_pipeline_by_the_three_commands(loop: LocalLoop) -> None:
     init, up, upload = own_data_commands()
-    assert grown.commands == (init, up)
+    assert grow(loop).commands == (init, up)
 
     loop.contender(*upload)
-    assert loop.pipeline("customers").champion is not None
+    assert loop.pipeline("customers").champion() is not None
 
 
 @pytest.mark.emulator

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture(scope="module")
+@early
 def skewed(loop: LocalLoop) -> tuple[LivePipeline, dict[str, Any], dict[str, Any]]:
     """A pipeline whose serving function, and nothing else, takes large amounts for smaller ones (`shop.plant_skew`).
 
@@ -67,6 +69,7 @@ def asked(pipeline: LivePipeline, name: str, frame: pd.DataFrame) -> str:
     return execution
 
 
+@early
 def test_a_person_is_asked_and_a_yes_promotes_and_a_no_does_not(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-asks")
     execution = asked(pipeline, "first", visits(0))

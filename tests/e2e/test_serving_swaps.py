@@ -12,6 +12,7 @@ import pytest
 
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from tests.e2e.clients import Answer, Road, asking, landing
+from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
@@ -33,13 +34,17 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
+@early
 def live(loop: LocalLoop) -> Shop:
     pipeline = loop.pipeline(NAME)
     row = pipeline.feature_row(visits(0))
-    _ = pipeline.bench.api_url  # looked up once, before the threads
     old = pipeline.run("first", visits(0))["champion_after"]
+    execution = pipeline.execution_of(pipeline.upload_frame("changed", visits(20, shift=2.0, turned=True)))
+    assert pipeline.predict(row)["model_version"] == old  # serving is warm before the challenger is there
+    run_id = execution.rpartition(":")[2]
+    eventually(lambda: "training" in pipeline.reports(run_id), what="trained challenger")
     with asking(pipeline.bench, row) as clients, landing(pipeline.bench) as swaps:
-        changed = pipeline.run("changed", visits(20, shift=2.0, turned=True))
+        changed = pipeline.record_of(execution)
         new = changed["champion_after"]
         assert changed["verdict"] == "promoted", changed["reason"]
         eventually(lambda: clients.have_begun_after(swaps.at.get(new)), what="answer after the bound")
@@ -69,14 +74,24 @@ def test_a_promotion_fails_no_request_and_is_followed_within_the_stated_bound(li
     check(live.during_promotion, live.old, live.new, swapped_at=swapped_at, landed=live.landed)
 
 
+def test_who_asks_for_the_model_that_serves_gets_no_training(live: Shop, loop: LocalLoop) -> None:
+    asked = json.loads(loop.contender("retrain", "--pipeline", NAME, "--json"))
+    assert (asked["trigger"], asked["champion_after"]) == ("manual", live.new), asked["reason"]
+    assert asked["verdict"] == "skipped"  # the same code, settings and data as the champion's
+
+
 def test_a_rollback_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop, loop: LocalLoop) -> None:
     with asking(live.pipeline.bench, live.row) as clients, landing(live.pipeline.bench) as swaps:
         eventually(lambda: clients.has_seen(live.new), what="answer before the rollback")
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "a drill", "--json"))
         eventually(lambda: clients.have_begun_after(swaps.at.get(live.old)), what="answer after the rollback")
         answers = clients.stop()
-    assert pointer["champion"] == live.old
+    assert (pointer["champion"], pointer["previous"]) == (live.old, live.new)
+    assert champion(live.pipeline).champion == live.old
     check(answers, live.new, live.old, swapped_at=pointer["swapped_at"], landed=swaps.at[live.old])
+    history = live.pipeline.bench.ledger.promotions(NAME)
+    assert [entry["kind"] for entry in history] == ["rollback", "promotion", "promotion"]
+    assert "a drill" in history[0]["reason"]
 
 
 @pytest.fixture
