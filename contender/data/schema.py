@@ -220,6 +220,8 @@ def order_and_blocks(
 
 
 _PERIOD_UNITS = {"hour": "h", "day": "D", "month": "M"}
+DAYS_OF_PERIOD = {"hour": 1.0 / 24.0, "day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
+"""How long a block of time is."""
 
 
 def period_labels(epoch_seconds: NDArray[np.float64], period: str) -> Column:

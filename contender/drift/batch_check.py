@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.data.schema import DAYS_OF_PERIOD
 from contender.drift.detect import DriftReport, detect_drift
 from contender.drift.histograms import histograms
 from contender.drift.joint.detect import JointDrift, detect_joint
@@ -35,7 +36,6 @@ MAX_BLOCKS = 180
 """A table with more blocks has neighbouring blocks joined: half a year of days."""
 LEAST_PROBABILITY = 1e-3
 """Limits a row's log loss to 6.9, so that one row that was predicted impossible does not dominate a day's mean."""
-DAYS_OF_PERIOD = {"hour": 1.0 / 24.0, "day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contender.data.datasets import DatasetManifest
+from contender.training.new_rows import newest_sequence
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,13 @@ def dataset_window(
     champion, newest : the manifests of the model version that serves, and of the one trained last.
     of_run : the names of the dataset versions that the run made of its uploads.
     """
-    trained_through = _newest_sequence(champion, manifests)
+    trained_through = newest_sequence(champion, manifests)
     if of_run:
         current = [found for found in manifests if found.version in of_run]
     else:
         current = [found for found in manifests if found.sequence > trained_through]
     if not current:
         return DatasetWindow(())
-    until, answered_through = min(found.sequence for found in current), _newest_sequence(newest, manifests)
+    until, answered_through = min(found.sequence for found in current), newest_sequence(newest, manifests)
     earlier = [found for found in manifests if trained_through < found.sequence < until]
     return DatasetWindow(current, earlier, sum(found.sequence <= answered_through for found in earlier))
-
-
-def _newest_sequence(model: Mapping[str, Any], manifests: Sequence[DatasetManifest]) -> int:
-    """The number of the newest dataset version that a model was trained on."""
-    return max((found.sequence for found in manifests if found.version in model["datasets"]), default=0)

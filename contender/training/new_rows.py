@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from contender.data.datasets import DatasetManifest
+from contender.data.schema import DAYS_OF_PERIOD
 from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import Pointer
 from contender.table import Column
@@ -18,7 +19,6 @@ from contender.training.waiting_cost import RowsSince
 
 MOST_EARLIER = 3
 """Earlier champions that are asked: each is loaded and predicts the new rows."""
-DAYS_OF_PERIOD = {"hour": 1.0 / 24.0, "day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
 PERIOD_LABEL = re.compile(r"^\d{4}-\d\d(-\d\d(T\d\d)?)?$")
 """A block that is a period of time, as `contender.data.schema.period_labels` names it."""
 

@@ -111,6 +111,8 @@ def _why_skipped(run: RunEvidence) -> str:
         return "a model of the same code, settings and data exists already"
     if found.get("verdict") == "too few rows":
         return "too few rows to test for drift"
+    if decision_of(run).get("waits"):
+        return "the champion's loss on this batch is out of line, and the next batch decides"
     if not found or found["drifted"]:
         return "nothing to do"
     rate = waiting_rate(decision_of(run))

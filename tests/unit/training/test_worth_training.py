@@ -17,6 +17,8 @@ from contender.training.worth_training import NewRows, WorthTraining, worth_trai
 
 DAYS = np.repeat([f"2026-01-0{day}" for day in range(1, 8)], 20).astype(object)
 CALM = [0.3] * 8
+JUMPED = [*CALM, 0.52]
+"""The batch before was out of line as well."""
 OFF = {"retrain_wait": 0.0, "retrain_loss_rise": 0.0}
 
 
@@ -60,7 +62,7 @@ def test_a_price_of_the_users_own_replaces_the_schedule() -> None:
 
 
 def test_a_loss_far_above_the_last_batches_is_a_change_after_which_the_rows_count_anew() -> None:
-    found = decide(1600, 100, models=[champion(0.5)])
+    found = decide(1600, 100, models=[champion(0.5)], earlier_losses=JUMPED)
     assert (found.changed, found.triggers, found.rows.known, found.waiting) == (True, ("loss",), 0, None)
     assert found.reason == (
         "The champion's log loss is 67 % higher than usual (0.5007, median 0.3; a change counts from 0.375 on). "
@@ -69,8 +71,9 @@ def test_a_loss_far_above_the_last_batches_is_a_change_after_which_the_rows_coun
 
 
 def test_right_after_a_change_a_high_loss_is_no_further_one() -> None:
-    assert not decide(100, 0, models=[champion(0.5)], unchanged_batches=3).changed
-    assert decide(100, 0, models=[champion(0.5)], unchanged_batches=4).changed
+    jumped = {"models": [champion(0.5)], "earlier_losses": JUMPED}
+    assert not decide(100, 0, unchanged_batches=3, **jumped).changed
+    assert decide(100, 0, unchanged_batches=4, **jumped).changed
 
 
 def test_without_rows_that_were_known_since_the_change_the_next_ones_are_worth_a_training() -> None:
@@ -102,7 +105,8 @@ def test_growth_and_age_are_reasons_of_their_own(policy: dict[str, Any], since: 
 
 
 def test_several_reasons_are_all_said() -> None:
-    found = decide(1600, 1600, policy={"retrain_growth": 2.0, "retrain_batches": 9}, models=[champion(0.5)])
+    policy = {"retrain_growth": 2.0, "retrain_batches": 9}
+    found = decide(1600, 1600, policy=policy, models=[champion(0.5)], earlier_losses=JUMPED)
     assert found.triggers == ("loss", "growth", "age")
 
 

@@ -79,6 +79,14 @@ def test_the_headline_of_a_skipped_run_says_what_waiting_costs() -> None:
     assert headline(evidence(found)).endswith(" log loss a week.")
 
 
+def test_the_headline_of_a_batch_that_may_be_broken_says_that_the_next_one_decides() -> None:
+    found = decision(earlier_losses=[0.1] * 8)
+    assert headline(evidence(found)) == (
+        "Skipped: the champion's loss on this batch is out of line, and the next batch decides."
+    )
+    assert "This batch may be broken" in training_decision(evidence(found))
+
+
 def test_the_mail_about_a_run_that_trained_says_why() -> None:
     drift = Drift(True, False, "", training="Waiting costs more than a training.")
     state = RunState(
