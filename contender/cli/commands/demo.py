@@ -49,10 +49,10 @@ class Month:
 
 STORY = (
     Month(6, "csv", "There is no model yet: the first one only has to beat a naive baseline."),
-    Month(7, "csv", "Does July differ enough from June to train a new model?"),
+    Month(7, "csv", "July: a month of new flights. Is a new model worth the cost of a training?"),
     Month(8, "parquet", "The same question for August, this time as a Parquet file."),
-    Month(9, "csv", "September: the holidays are over and flights leave on time. Has the data drifted?"),
-    Month(10, "csv", "October looks like September. Is another model needed?"),
+    Month(9, "csv", "September: the holidays are over and flights leave on time. Does the newer model win?"),
+    Month(10, "csv", "October: the longer the history, the longer the next training can wait."),
 )
 NEXT_MONTH = 11
 MALFORMED_ROWS = 5000
@@ -74,8 +74,8 @@ def demo() -> None:
     started = time.monotonic()
     console.print(
         "Will a flight from New York arrive more than 15 minutes late? Real flights of 2013 arrive in S3, month by "
-        "month. Contender validates each file, tests for drift, retrains when the data has drifted, and promotes a "
-        "challenger only if it beats the champion on flights that neither was trained on."
+        "month. Contender validates each file, tests for drift, trains when waiting costs more than a training, and "
+        "compares challenger and champion on flights that neither was trained on."
     )
     start_cloud()
     bench = workbench(PIPELINE, LOCAL)
@@ -109,8 +109,8 @@ def write_month(month: Month, folder: Path) -> Path:
 
 
 def ask_for_another(bench: Workbench) -> None:
-    """Train a challenger although no data has drifted."""
-    _heading("a retrain by hand", "Somebody wants a new model. It still has to beat the champion to be promoted.")
+    """Train a challenger although waiting costs less."""
+    _heading("a retrain by hand", "Somebody wants a new model. It is compared with the champion like any other.")
     _tell(follow_execution(bench, start_by_hand(bench), quiet=False))
 
 
