@@ -11,6 +11,7 @@ from contender.comparison.judgements import Judgement, Judgements
 from contender.drift.batch_check import reference_of
 from contender.drift.profiles.profile_store import Observations
 from contender.registry.candidate import Candidate
+from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE
 from contender.steps.detect_drift import detect_drift
 from contender.training.fingerprint import fingerprint, version_suffix
@@ -22,7 +23,7 @@ from tests.unit.steps.loop_world import CODE, FakeModel, LoopWorld, orders
 CHAMPION = "v1"
 
 
-def detect(world: LoopWorld, run_id: str = "run-2", **sections: Any) -> Drift:
+def detect(world: LoopWorld, run_id: str = "run-2", *, check: Check | None = None, **sections: Any) -> Drift:
     return detect_drift(
         world.state(run_id, **sections),
         world.data,
@@ -31,6 +32,7 @@ def detect(world: LoopWorld, run_id: str = "run-2", **sections: Any) -> Drift:
         load_model=world.load_model,
         read_rows=world.read_rows,
         emit=world.emit,
+        check_signature=check,
     )
 
 

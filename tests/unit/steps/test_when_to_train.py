@@ -11,10 +11,10 @@ from contender.drift.batch_check import reference_of
 from contender.errors import IntegrityError
 from contender.registry.candidate import Candidate
 from contender.registry.versions import MODEL, REFERENCE
-from contender.steps.detect_drift import detect_drift
 from contender.workflow.messages import Drift
 from contender.workflow.run_folder import DRIFT
-from tests.unit.steps.loop_world import CODE, FakeModel, LoopWorld, orders
+from tests.unit.steps.loop_world import FakeModel, LoopWorld, orders
+from tests.unit.steps.test_detect_drift import detect, uploaded
 
 FIRST_DAYS, BATCH_DAYS = 60, 6
 TEN = [f"{number:016d}" for number in range(1, 11)]
@@ -45,17 +45,7 @@ def arrive(world: LoopWorld, first_day: int, *, run_id: str, check: Any = None, 
     table = orders(range(first_day, first_day + BATCH_DAYS))
     table.columns["paid"] = table["paid"] + paid
     version = world.add_dataset(table, run_id=run_id)
-    found = {"validation": {"status": "accepted", "reason": "", "dataset_versions": [version]}}
-    return detect_drift(
-        world.state(run_id, **found),
-        world.data,
-        world.models,
-        training_code=CODE,
-        load_model=world.load_model,
-        read_rows=world.read_rows,
-        emit=world.emit,
-        check_signature=check,
-    )
+    return detect(world, run_id, check=check, **uploaded(version))
 
 
 def training(world: LoopWorld, run_id: str) -> dict[str, Any]:
