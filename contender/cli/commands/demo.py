@@ -48,7 +48,7 @@ class Month:
 
 
 STORY = (
-    Month(6, "csv", "There is no model yet: the first one only has to beat a naive baseline."),
+    Month(6, "csv", "There is no model yet: the first one serves unless it is worse than no model at all."),
     Month(7, "csv", "July: a month of new flights. Is a new model worth the cost of a training?"),
     Month(8, "parquet", "The same question for August, this time as a Parquet file."),
     Month(9, "csv", "September: the holidays are over and flights leave on time. Does the newer model win?"),
