@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,11 +94,15 @@ class Effort:
     trials : by the rows of a batch, where a contestant is fast enough.
     seconds : of the processor, for each rule and size; whoever is slower makes fewer trials (the tables say how
         many).
+    days : of the sixty after January and February, and of those that have a window of days before them; None for all.
+    one_in : of so many flights one is taken.
     ours_only : whether the peers are left out.
     """
 
     trials: Mapping[int, int]
     seconds: float
+    days: int | None = None
+    one_in: int = 1
     ours_only: bool = False
 
     def seconds_of(self, contestant: Contestant) -> float:
@@ -107,7 +111,7 @@ class Effort:
 
 
 EFFORTS: dict[Size, Effort] = {
-    "smoke": Effort({5_000: 1}, 0.05, ours_only=True),
+    "smoke": Effort({5_000: 1}, 0.05, days=5, one_in=10, ours_only=True),
     "quick": Effort({500: 60, 5_000: 60, 50_000: 12}, 4.0),
     "full": Effort({500: 200, 5_000: 200, 50_000: 60}, 12.0),
 }
@@ -116,7 +120,7 @@ EFFORTS: dict[Size, Effort] = {
 def measure(*, size: Size, report: Report) -> Part:
     """Independent batches of three sizes, and real days."""
     effort = EFFORTS[size]
-    frame = flight_frame()
+    frame = flight_frame().iloc[:: effort.one_in].reset_index(drop=True)
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), frame, effort, report)
         iid = {rows: stage.independent(rows, trials) for rows, trials in effort.trials.items()}
@@ -142,10 +146,19 @@ class Stage:
         return self._run(f"{size:,} rows", groups, (ROWS, CLASSIFIER, *PEERS), chunk_rows=size, day="")
 
     def days(self) -> Experiment:
-        return self._run("60 days", [next_days(self.frame)], (ROWS, DAYS, *PEERS), chunk_rows=0, day=DAY, patience=3.0)
+        return self._run(
+            "60 days",
+            [next_days(self.frame, days=self.effort.days or 60)],
+            (ROWS, DAYS, *PEERS),
+            chunk_rows=0,
+            day=DAY,
+            patience=3.0,
+        )
 
     def rolling(self) -> Experiment:
-        return self._run("rolling", list(rolling_days(self.frame)), (ROLLING,), chunk_rows=0, day=DAY)
+        return self._run(
+            "rolling", list(islice(rolling_days(self.frame), self.effort.days)), (ROLLING,), chunk_rows=0, day=DAY
+        )
 
     def _run(
         self,

@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.parts import Figure, Part, Report, Size, command
 from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
-from contender.pipeline.config import load_pipeline, overridden
+from contender.pipeline.config import PipelineConfig, load_pipeline, overridden
 from contender.replay.arms import arms_of
 from contender.replay.history import cut_history
 from contender.replay.recommendation import share
@@ -37,11 +37,13 @@ LARGEST_SHARE = 0.5
 SMOKE_WEEKS, SMOKE_MONTHS = 10, 3
 SMOKE_ONE_IN = 20
 """Of so many flights a smoke run takes one."""
+SMOKE_TREES = "training.parameters.max_iter=5"
 
 
-def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, start: int, schedule: int, report: Report) -> Replay:
+def replayed(
+    config: PipelineConfig, rows: pd.DataFrame, *, every: str, start: int, schedule: int, report: Report
+) -> Replay:
     """A pipeline's own policy and the one that asks for proof over a history, with the real training."""
-    config = load_pipeline(pipeline)
     started = time.monotonic()
     found = replay_of(
         simulate(
@@ -60,15 +62,17 @@ def replayed(pipeline: Path, rows: pd.DataFrame, *, every: str, start: int, sche
 def measure(*, size: Size, report: Report) -> Part:
     """Replay the histories; the figures are of the flights by week."""
     rows, rides = flights.flights(), bikeshare.bikeshare()
+    trees = [SMOKE_TREES] if size == "smoke" else []
+    on_flights, on_rides = (overridden(load_pipeline(path), trees) for path in (FLIGHTS, BIKES))
     if size == "smoke":
         rows = _first(rows, "scheduled_at", days=7 * SMOKE_WEEKS).iloc[::SMOKE_ONE_IN]
         rides = _first(rides, "hour_at", days=30 * SMOKE_MONTHS)
-    weeks = replayed(FLIGHTS, rows, every="week", start=8, schedule=4, report=report)
+    weeks = replayed(on_flights, rows, every="week", start=8, schedule=4, report=report)
     told = [_about(), _section("Flights by week, from the ninth on", weeks)]
     if size == "full":
-        months = replayed(FLIGHTS, rows, every="month", start=1, schedule=3, report=report)
+        months = replayed(on_flights, rows, every="month", start=1, schedule=3, report=report)
         told.append(_section("Flights by month", months))
-    bikes = replayed(BIKES, rides, every="month", start=1, schedule=3, report=report)
+    bikes = replayed(on_rides, rides, every="month", start=1, schedule=3, report=report)
     told.append(_section("Bike rides by month", bikes))
     figures = _figures("flights by week", weeks)
     return Part("(d) Replay of real histories", command("replays", size), "\n\n".join(told), figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.tables import markdown_table, seconds
 from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
-from contender.pipeline.config import PipelineConfig, load_pipeline
+from contender.pipeline.config import PipelineConfig, load_pipeline, overridden
 from contender.pipeline.training_policy import SearchPolicy
 from contender.replay.history import HistoryBatch, cut_history
 from contender.replay.prequential import Difference, mean_difference, score
@@ -39,7 +39,7 @@ SPACE = {
 class Case:
     """A history of months: the first so many train, those after them say how good the models are."""
 
-    pipeline: Path
+    config: PipelineConfig
     rows: pd.DataFrame
     months: int
     scored: int
@@ -62,16 +62,22 @@ class Compared:
 TRIALS: dict[Size, int] = {"smoke": 1, "quick": 12, "full": 24}
 SMOKE_ONE_IN = 30
 """Of so many flights a smoke run takes one."""
+SMOKE_TREES = 5
+"""As many has each model of a smoke run."""
 
 
 def measure(*, size: Size, report: Report) -> Part:
     """Search with the pipelines' own budgets for a benchmark: 12 trials, or 24 in full."""
-    rows = flights.flights().iloc[:: SMOKE_ONE_IN if size == "smoke" else 1]
+    smoke = size == "smoke"
+    trees = [f"training.parameters.max_iter={SMOKE_TREES}"] if smoke else []
+    space = {name: bounds for name, bounds in SPACE.items() if not (smoke and name == "max_iter")}
+    on_flights, on_rides = (overridden(load_pipeline(path), trees) for path in (FLIGHTS, BIKES))
+    rows = flights.flights().iloc[:: SMOKE_ONE_IN if smoke else 1]
     found = [
-        compared(case, trials=TRIALS[size], report=report)
+        compared(case, trials=TRIALS[size], space=space, report=report)
         for case in (
-            Case(FLIGHTS, rows, months=3 if size == "full" else 2, scored=3 if size == "full" else 1),
-            Case(BIKES, bikeshare.bikeshare(), months=2 if size == "smoke" else 6, scored=3),
+            Case(on_flights, rows, months=3 if size == "full" else 2, scored=3 if size == "full" else 1),
+            Case(on_rides, bikeshare.bikeshare(), months=2 if smoke else 6, scored=3),
         )
     ]
     figures = [
@@ -81,14 +87,14 @@ def measure(*, size: Size, report: Report) -> Part:
     return Part("(f) What a search is worth", command("searches", size), _text(found), figures)
 
 
-def compared(case: Case, *, trials: int, report: Report) -> Compared:
+def compared(case: Case, *, trials: int, space: Mapping[str, Any], report: Report) -> Compared:
     """Train with and without a search on the first months, and score both on those that follow."""
-    config = load_pipeline(case.pipeline)
+    config = case.config
     metric = metric_for(config.task, config.promotion.metric)
     batches = cut_history(parse_frame(case.rows, config), config, "month").batches
     known = Table.concatenate([batch.table for batch in batches[: case.months] if batch.table is not None])
     after = batches[case.months : case.months + case.scored]
-    searching = replace(config, search=SearchPolicy(trials=trials, seconds=5000.0, usd=10.0, space=SPACE))
+    searching = replace(config, search=SearchPolicy(trials=trials, seconds=5000.0, usd=10.0, space=space))
     train = real_training(time.perf_counter)
     report(f"{config.name}: {len(known)} rows")
     own, searched = train(config, known), train(searching, known)

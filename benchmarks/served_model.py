@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Trained:
         return to_onnx(self.pipeline, len(self.encodings))
 
 
+@cache
 def split(days: int = 31) -> tuple[Frame, Frame]:
     """The flights of the year before its last days, and of those."""
     rows = flights()

@@ -49,7 +49,9 @@ class Sizes:
 
     Attributes
     ----------
-    test_rows : of December that are compared with scikit-learn's answers; None for all.
+    warm_up : starts before the clock counts.
+    trees : of each model that is compared with scikit-learn's answers; None for the estimator's own.
+    test_rows : of December that are compared so; None for all.
     ours_only : whether the servers that need an environment of their own are left out.
     """
 
@@ -59,12 +61,25 @@ class Sizes:
     rounds: int
     single_calls: int
     batch_calls: int
+    warm_up: int = 1
+    trees: int | None = None
     test_rows: int | None = None
     ours_only: bool = False
 
 
 SIZES: dict[Size, Sizes] = {
-    "smoke": Sizes(1_000, 500, starts=1, rounds=1, single_calls=3, batch_calls=1, test_rows=1_000, ours_only=True),
+    "smoke": Sizes(
+        1_000,
+        500,
+        starts=1,
+        rounds=1,
+        single_calls=3,
+        batch_calls=1,
+        warm_up=0,
+        trees=5,
+        test_rows=1_000,
+        ours_only=True,
+    ),
     "quick": Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2),
     "full": Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3),
 }
@@ -147,7 +162,7 @@ def _time_starts(
     report: Report,
 ) -> None:
     """From the start of the process to its first answer; once before the clock counts, to have files in memory."""
-    for number in range(sizes.starts + 1):
+    for number in range(1 - sizes.warm_up, sizes.starts + 1):
         report(f"starts, {number} of {sizes.starts}")
         for name, start in contestants.items():
             if found[name].failed:
@@ -155,7 +170,7 @@ def _time_starts(
             with _told(name, found[name], report):
                 with start() as server:
                     seconds = server.first(rows[:1])
-                if number:
+                if number > 0:
                     found[name].starts.append(seconds)
 
 
@@ -214,8 +229,7 @@ def _differences(sizes: Sizes, report: Report) -> Iterator[tuple[tuple[str, str]
         target = _target(past, task)
         for estimator in ESTIMATORS:
             report(f"{estimator}, {task}")
-            parameters = {"n_estimators": 40} if estimator == "random_forest" else {}
-            trained = train(past, target, task=task, estimator=estimator, parameters=parameters)
+            trained = train(past, target, task=task, estimator=estimator, parameters=_trees(estimator, sizes))
             found = score_onnx(trained.onnx(), encode(as_table(test), trained.encodings))
             if task == "regression":
                 expected = trained.whole.predict(as_frame(test)).reshape(-1, 1)
@@ -223,6 +237,14 @@ def _differences(sizes: Sizes, report: Report) -> Iterator[tuple[tuple[str, str]
             else:
                 expected, scale = trained.whole.predict_proba(as_frame(test)), 1.0
             yield (estimator, task), float(np.abs(found - expected).max()) / scale
+
+
+def _trees(estimator: str, sizes: Sizes) -> dict[str, int]:
+    """The parameter that says how many trees there are, where it is not to be the estimator's own number."""
+    if sizes.trees is None:
+        return {"n_estimators": 40} if estimator == "random_forest" else {}
+    name = {"hist_gradient_boosting": "max_iter", "lightgbm": "n_estimators", "random_forest": "n_estimators"}
+    return {name[estimator]: sizes.trees} if estimator in name else {}
 
 
 def _target(rows: pd.DataFrame, task: str) -> Any:

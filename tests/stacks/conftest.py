@@ -1,4 +1,4 @@
-"""Synthesises each environment once a session; the tests only read the templates."""
+"""Synthesises each environment once a session, and one with more settings; the tests only read the templates."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sy
         return known[name]
 
     return of
+
+
+SETTINGS = """
+[serving]
+auth = "api_key"
+provisioned = 3
+requests_per_second = 1
+burst = 5
+batch_schedule = "cron(0 3 * * ? *)"
+"""
+
+
+@pytest.fixture(scope="session")
+def with_settings(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """An account where callers send a key, some instances are kept warm, and files wait for a schedule."""
+    return synthesise("dev", tmp_path_factory.mktemp("with_settings"), more_settings=SETTINGS)
 
 
 @pytest.fixture(params=["dev", "prod"])

@@ -5,21 +5,13 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from contender.predictions.batch_folder import UNDER_WAY_SECONDS
 from stacks.batch import batch_function_specs
-from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat, synthesise
+from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
 
 BATCH = f"{PIPELINE}-batch"
 SPECS = batch_function_specs(PIPELINE)
 DEFINITION = (PROJECT_ROOT / "statemachines/batch_prediction.asl.json").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    settings = '\n[serving]\nbatch_schedule = "cron(0 3 * * ? *)"\n'
-    return synthesise("local", tmp_path_factory.mktemp("scheduled"), more_settings=settings)
 
 
 def test_the_definition_goes_to_the_machine_with_every_substitution_bound(anywhere: Synthesised) -> None:
@@ -102,11 +94,11 @@ def test_a_file_that_arrives_starts_a_job_and_what_is_not_delivered_is_kept(anyw
     assert anywhere.resources(BATCH, "AWS::Scheduler::Schedule") == []
 
 
-def test_with_a_schedule_files_wait_for_it(scheduled: Synthesised) -> None:
-    schedule = scheduled.only(BATCH, "AWS::Scheduler::Schedule")
+def test_with_a_schedule_files_wait_for_it(with_settings: Synthesised) -> None:
+    schedule = with_settings.only(BATCH, "AWS::Scheduler::Schedule")
     assert schedule["ScheduleExpression"] == "cron(0 3 * * ? *)"
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "schedule", "pipeline": PIPELINE}
-    assert scheduled.resources(BATCH, "AWS::Events::Rule") == []
+    assert with_settings.resources(BATCH, "AWS::Events::Rule") == []
 
 
 def test_alarms_say_what_to_do(anywhere: Synthesised) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.serving.openapi import document
 from stacks.serving import ROUTES
-from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by, synthesise
+from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by
 
 SERVING = f"{PIPELINE}-serving"
 
@@ -84,55 +82,40 @@ def test_no_instance_is_kept_warm_unless_the_pipeline_file_says_so(anywhere: Syn
     assert anywhere.resources(SERVING, "AWS::Lambda::Alias") == []
 
 
-SETTINGS = """
-[serving]
-auth = "api_key"
-provisioned = 3
-requests_per_second = 1
-burst = 5
-"""
-
-
-@pytest.fixture(scope="module")
-def by_key(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """An account where callers send a key and some instances are kept warm."""
-    return synthesise("dev", tmp_path_factory.mktemp("by_key"), more_settings=SETTINGS)
-
-
-def test_with_an_api_key_every_route_asks_the_authorizer(by_key: Synthesised) -> None:
-    routes = [route["Properties"] for route in by_key.resources(SERVING, "AWS::ApiGatewayV2::Route")]
-    (authorizer,) = by_key.resources(SERVING, "AWS::ApiGatewayV2::Authorizer")
+def test_with_an_api_key_every_route_asks_the_authorizer(with_settings: Synthesised) -> None:
+    routes = [route["Properties"] for route in with_settings.resources(SERVING, "AWS::ApiGatewayV2::Route")]
+    (authorizer,) = with_settings.resources(SERVING, "AWS::ApiGatewayV2::Authorizer")
     assert {route["AuthorizationType"] for route in routes} == {"CUSTOM"}
     assert {route["AuthorizerId"]["Ref"] for route in routes} == {authorizer["LogicalId"]}
     settings = authorizer["Properties"]
     assert settings["IdentitySource"] == ["$request.header.x-api-key"]
     assert (settings["AuthorizerResultTtlInSeconds"], settings["EnableSimpleResponses"]) == (300, True)
-    assert "ApiKeySecretName" in by_key.templates[SERVING]["Outputs"]
+    assert "ApiKeySecretName" in with_settings.templates[SERVING]["Outputs"]
 
 
-def test_only_the_authorizer_may_read_the_key(by_key: Synthesised) -> None:
+def test_only_the_authorizer_may_read_the_key(with_settings: Synthesised) -> None:
     readers = {
         (policy["LogicalId"], resource)
-        for policy in by_key.resources(SERVING, "AWS::IAM::Policy")
+        for policy in with_settings.resources(SERVING, "AWS::IAM::Policy")
         for action, resource in allowed_by(policy["Properties"])
         if action == "secretsmanager:GetSecretValue"
     }
-    (secret,) = by_key.resources(SERVING, "AWS::SecretsManager::Secret")
+    (secret,) = with_settings.resources(SERVING, "AWS::SecretsManager::Secret")
     ((reader, resource),) = readers
     assert reader.startswith("ApiKeyAuthorize")
     assert resource == f"<{secret['LogicalId']}>"
     assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] == 40
 
 
-def test_warm_instances_answer_the_api_behind_an_alias(by_key: Synthesised) -> None:
-    alias = by_key.only(SERVING, "AWS::Lambda::Alias")
+def test_warm_instances_answer_the_api_behind_an_alias(with_settings: Synthesised) -> None:
+    alias = with_settings.only(SERVING, "AWS::Lambda::Alias")
     assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 3}
-    (logical_id,) = (one["LogicalId"] for one in by_key.resources(SERVING, "AWS::Lambda::Alias"))
-    assert by_key.only(SERVING, "AWS::ApiGatewayV2::Integration")["IntegrationUri"] == {"Ref": logical_id}
+    (logical_id,) = (one["LogicalId"] for one in with_settings.resources(SERVING, "AWS::Lambda::Alias"))
+    assert with_settings.only(SERVING, "AWS::ApiGatewayV2::Integration")["IntegrationUri"] == {"Ref": logical_id}
 
 
-def test_limits_are_those_of_the_pipeline_file(by_key: Synthesised) -> None:
-    stage = by_key.only(SERVING, "AWS::ApiGatewayV2::Stage")
+def test_limits_are_those_of_the_pipeline_file(with_settings: Synthesised) -> None:
+    stage = with_settings.only(SERVING, "AWS::ApiGatewayV2::Stage")
     settings = stage["DefaultRouteSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (1, 5)
     assert stage["RouteSettings"]["GET /docs"] == {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 5}
