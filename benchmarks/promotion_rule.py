@@ -28,27 +28,38 @@ HARMED = 0.1
 MOST_BELOW = 2.0
 """Margins that a champion may be below the best champion of the past year."""
 POLICY = PromotionPolicy(n_resamples=100)
-SCALES = np.linspace(0.6, 2.2, 33)
+HOLDOUTS = 100
+SCALES = np.linspace(0.6, 2.2, 17)
 """How strong a model's noise is: the stronger, the worse it is."""
 
 
 @cache
 def qualities(world: World) -> Floats:
-    """(scales,) the metric of models of each strength of noise, on two hundred holdouts; smaller is better."""
+    """(scales,) the metric of models of each strength of noise, on many holdouts; smaller is better."""
     sign = -1.0 if world.metric.greater_is_better else 1.0
     found = np.zeros(len(SCALES))
-    for seed in range(200):
+    for seed in range(HOLDOUTS):
         random = np.random.default_rng(10_000 + seed)
         signal, truth = world.rows(random)
         noise = world.noise(random)
         found += [sign * (world.metric.score(truth, world.predictions(signal, s * noise)) or 0.0) for s in SCALES]
-    return np.maximum.accumulate(found / 200.0)
+    return np.maximum.accumulate(found / HOLDOUTS)
 
 
 def margin_of(world: World) -> float:
     """The margin in the metric's units, for a champion of strength 1."""
     at_one = float(np.interp(1.0, SCALES, qualities(world)))
     return MARGIN * (abs(at_one) if world.metric.relative_effect else 1.0)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Pipelines a line, challengers of each, kinds of rows, and challengers that are truly better."""
+
+    pipelines: int
+    challengers: int
+    worlds: int
+    better: int
 
 
 @dataclass
@@ -122,27 +133,27 @@ KINDS = (
 )
 
 
-def sequences(world: World, kind: Kind, count: int, *, guarded: bool) -> list[Pipeline]:
+def sequences(world: World, kind: Kind, effort: Effort, *, guarded: bool) -> list[Pipeline]:
     """So many pipelines, each after its challengers."""
     found = []
-    for seed in range(count):
+    for seed in range(effort.pipelines):
         random = np.random.default_rng([seed, round(100 * kind.high), int(guarded)])
         pipeline = Pipeline(world, guarded)
-        for number in range(CHALLENGERS):
+        for number in range(effort.challengers):
             pipeline.judge(kind.draw(random), random, number)
         found.append(pipeline)
     return found
 
 
-def harm_part(count: int, report: Report) -> tuple[str, list[Figure]]:
+def harm_part(effort: Effort, report: Report) -> tuple[str, list[Figure]]:
     """The share of harmful promotions, and how far champions fall below the best one."""
     lines, figures = [], []
     harmed, promoted = 0, 0
     for kind in KINDS:
         below, of = 0, 0
-        for world in WORLDS:
+        for world in WORLDS[: effort.worlds]:
             report(f"{kind.name}: {world.metric.name}, {'day effects' if world.day_effects else 'iid rows'}")
-            ours, free = (sequences(world, kind, count, guarded=guarded) for guarded in (True, False))
+            ours, free = (sequences(world, kind, effort, guarded=guarded) for guarded in (True, False))
             lines.append(
                 [kind.name, world.metric.name, "day effects" if world.day_effects else "iid", *_cells(ours, free)]
             )
@@ -163,7 +174,7 @@ def harm_part(count: int, report: Report) -> tuple[str, list[Figure]]:
         "without the guard",
     ]
     return (
-        f"{count} pipelines a line, {CHALLENGERS} challengers each, judged on {DAYS} days of {ROWS_A_DAY} rows of "
+        f"{effort.pipelines} pipelines a line, {effort.challengers} challengers each, judged on {DAYS} days of {ROWS_A_DAY} rows of "
         f"their own under the rule `{POLICY.rule}`; the margin is {MARGIN:g}. A promotion is harmful if the challenger "
         "is worse than the champion by more than the margin. *Below the best*: the farthest that a champion was "
         f"below the best champion before it.\n\n{table(head, lines)}"
@@ -193,7 +204,7 @@ def power_part(repetitions: int, report: Report) -> tuple[str, list[Figure]]:
             batch = promoted_in(number, seed)
             if batch is not None:
                 wins[batch:] += 1
-        chances = wins / repetitions
+        chances: list[float] = (wins / repetitions).tolist()
         lines.append([str(number), *(f"{chance:.0%}" for chance in chances)])
         figures.append(
             Figure(
@@ -251,14 +262,17 @@ def binormal(random: np.random.Generator, days: int, rows: int, aucs: Sequence[f
     return truth, found
 
 
-EFFORTS: dict[Size, tuple[int, int]] = {"smoke": (1, 2), "quick": (4, 60), "full": (40, 400)}
-"""Pipelines a line, and challengers that are better."""
+EFFORTS: dict[Size, Effort] = {
+    "smoke": Effort(1, 2, 1, 2),
+    "quick": Effort(4, CHALLENGERS, len(WORLDS), 60),
+    "full": Effort(40, CHALLENGERS, len(WORLDS), 400),
+}
 
 
 def measure(*, size: Size, report: Report) -> Part:
     """Simulate; the full size takes an hour, the quick one five minutes."""
-    pipelines, better = EFFORTS[size]
-    parts = (harm_part(pipelines, report), power_part(better, report))
+    effort = EFFORTS[size]
+    parts = (harm_part(effort, report), power_part(effort.better, report))
     return Part(
         title="(d) What the default rule promises",
         command=command("promotion_rule", size),

@@ -87,8 +87,8 @@ def first_model_sentence(verdict: Verdict, figures: str, *, provisional: bool) -
 
     Examples
     --------
-    >>> first_model_sentence("wins", "AUC 0.55 vs. the naive baseline's 0.5", provisional=True)[:60]
-    "The challenger wins provisionally: AUC 0.55 vs. the naive ba"
+    >>> first_model_sentence("wins", "AUC 0.55 vs. the naive baseline's 0.5", provisional=True)[:61]
+    "The challenger wins provisionally: AUC 0.55 vs. the naive bas"
     """
     if verdict == "loses":
         return f"The challenger loses: {figures}. It is shown to be worse than the naive baseline."

@@ -169,7 +169,7 @@ def test_a_challenger_that_was_stopped_or_rejected_waits_for_no_more_rows(
     state = cloud.claimed(cloud.upload("a.csv", orders())) | ACCEPTED | {"comparison": COMPARED} | sections
     cloud.call("record", state)
     assert [each.verdict for each in judgements.read("v2")] == ["inconclusive", verdict]
-    assert is_due(last_of(judgements.read("v2")), newer_rows=1000) is waits
+    assert is_due(last_of(judgements.read("v2")), newer_rows=1000, proof=True) is waits
 
 
 def report_of(cloud: Cloud, run_id: str = "run-1") -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from contender.comparison.guards.status import Status
 from contender.formatting import figure
 from contender.stats.metrics import Floats, Metric
-from contender.stats.resampling import Holdout
+from contender.stats.resampling import Holdout, Interval
 
 LEVEL = 0.1
 
@@ -31,9 +31,12 @@ class BestChampion:
 
 
 def no_worse_than_best_champion(
-    holdout: Holdout, metric: Metric, challenger: Floats, past: Mapping[str, Floats], *, margin: float
+    holdout: Holdout, metric: Metric, champion: Floats, challenger: Floats, past: Mapping[str, Floats], *, margin: float
 ) -> BestChampion:
     """Whether the challenger is *not shown* to be behind the best of the earlier champions by more than the margin.
+
+    Where the world has turned back to what an earlier champion knew, that one is ahead of the champion and of every
+    challenger. So a challenger that is shown to be better than the champion passes: small losses are never shown to be.
 
     The level is 10 %: a test that errs more often stops more good challengers, one that errs less often lets small
     losses add up for longer. On rows of which one block is all there is, nothing is shown.
@@ -53,11 +56,14 @@ def no_worse_than_best_champion(
     if isinstance(interval, str):
         return BestChampion("not judged", interval, margin, version, best, mine, sign * (mine - best))
     behind = interval.p_below(-margin) <= LEVEL
+    step = holdout.improvement(metric, champion, challenger, level=LEVEL)
+    better = isinstance(step, Interval) and step.p_above(0.0) <= LEVEL
     claim = "is shown to be behind" if behind else "is not shown to be behind"
     return BestChampion(
-        "failed" if behind else "passed",
+        "failed" if behind and not better else "passed",
         f"The challenger {claim} the best earlier champion, {version}, by more than {figure(margin)}: "
-        f"{metric.title} {figure(mine)} vs. {figure(best)}.",
+        f"{metric.title} {figure(mine)} vs. {figure(best)}."
+        + (" But it is shown to be better than the champion." if behind and better else ""),
         margin,
         version,
         best,
