@@ -10,8 +10,8 @@ from contender.training.staleness import MeanLoss
 
 REMEMBERED = 8
 """Batches whose losses the newest one is compared with."""
-LEAST_REMEMBERED = 3
-"""With fewer, nothing is out of line."""
+LEAST_REMEMBERED = 5
+"""With fewer, nothing is out of line: three losses tell neither a level nor a usual deviation."""
 SPREADS = 5.0
 """How many of their usual deviations, or of its own standard errors, a loss must be above the others."""
 BATCHES_APART = 3
@@ -55,10 +55,10 @@ def loss_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) ->
 
     Examples
     --------
-    >>> found = loss_rise(MeanLoss(0.45, 0.01, 7), [0.30, 0.31, 0.29, 0.30], least_share=0.25)
+    >>> found = loss_rise(MeanLoss(0.45, 0.01, 7), [0.30, 0.31, 0.29, 0.30, 0.30], least_share=0.25)
     >>> round(found.needed, 3), found.is_change, round(found.share, 2)
     (0.375, True, 0.5)
-    >>> loss_rise(MeanLoss(0.45, 0.04, 7), [0.30, 0.31, 0.29, 0.30], least_share=0.25).is_change  # 3.75 standard errors
+    >>> loss_rise(MeanLoss(0.45, 0.04, 7), [0.30, 0.31, 0.29, 0.30, 0.30], least_share=0.25).is_change  # 3.75 standard errors
     False
     """
     known = list(earlier[-REMEMBERED:])
@@ -77,7 +77,7 @@ def is_confirmed(now: MeanLoss, earlier: Sequence[float], *, least_share: float)
 
     Examples
     --------
-    >>> calm = [0.30, 0.31, 0.29, 0.30]
+    >>> calm = [0.30, 0.31, 0.29, 0.30, 0.30]
     >>> is_confirmed(MeanLoss(0.45, 0.01, 7), [*calm, 0.46], least_share=0.25)
     True
     >>> is_confirmed(MeanLoss(0.45, 0.01, 7), calm, least_share=0.25)

@@ -46,9 +46,9 @@ def test_a_batch_that_is_skipped_says_what_waiting_costs() -> None:
 
 
 def test_a_jump_of_the_loss_starts_a_training_when_the_next_batch_confirms_it() -> None:
-    levels = [0.0] * 5 + [9.0] * 4
-    assert trained(levels, retrain_loss_rise=0.25)[:2] == [0, 6]
-    assert trained([0.0] * 9, retrain_loss_rise=0.25) == [0]
+    levels = [0.0] * 6 + [9.0] * 4
+    assert trained(levels, retrain_loss_rise=0.25)[:2] == [0, 7]
+    assert trained([0.0] * 10, retrain_loss_rise=0.25) == [0]
 
 
 def test_policies_that_differ_in_when_they_train_share_their_trainings() -> None:

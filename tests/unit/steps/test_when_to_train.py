@@ -108,16 +108,16 @@ def test_one_that_is_damaged_unsigned_or_knows_the_rows_is_left_out_and_the_reas
 
 
 def test_a_jump_of_the_loss_waits_and_if_the_next_batch_confirms_it_the_rows_count_anew(world: LoopWorld) -> None:
-    for number, day in enumerate(range(60, 84, 6)):
+    for number, day in enumerate(range(60, 96, 6)):
         arrive(world, day, run_id=f"calm-{number}")
-    assert training(world, "calm-3")["rise"]["usual"] == pytest.approx(0.8, abs=0.1)
-    jumped = arrive(world, 84, run_id="jump", paid=5.0)
+    assert training(world, "calm-5")["rise"]["usual"] == pytest.approx(0.8, abs=0.1)
+    jumped = arrive(world, 96, run_id="jump", paid=5.0)
     assert (jumped.retrain, training(world, "jump")["waits"]) == (False, True)
     assert jumped.training.startswith("The champion's absolute error is 5")
     assert training(world, "jump")["unchanged_since"] == 0
-    confirmed = arrive(world, 90, run_id="confirmed", paid=5.0)
+    confirmed = arrive(world, 102, run_id="confirmed", paid=5.0)
     assert (confirmed.retrain, training(world, "confirmed")["triggers"][0]) == (True, "loss")
-    assert training(world, "confirmed")["unchanged_since"] == 15
-    arrive(world, 96, run_id="after", paid=5.0)
+    assert training(world, "confirmed")["unchanged_since"] == 17
+    arrive(world, 108, run_id="after", paid=5.0)
     after = training(world, "after")
-    assert (after["changed"], after["unchanged_since"], after["rows"]["known"]) == (False, 15, 0)
+    assert (after["changed"], after["unchanged_since"], after["rows"]["known"]) == (False, 17, 0)

@@ -12,7 +12,7 @@ from contender.training.staleness import ModelLosses
 from contender.training.waiting_cost import RowsSince
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
 
-CALM = [0.30, 0.31, 0.29, 0.30]
+CALM = [0.30, 0.31, 0.29, 0.30, 0.30]
 LONG_AGO = 400
 """Rows since the newest training: more than the schedule waits for."""
 

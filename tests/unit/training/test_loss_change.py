@@ -31,8 +31,9 @@ def test_five_usual_deviations_or_standard_errors_are_needed_too() -> None:
     assert rise(0.4, error=0.01)
 
 
-def test_with_fewer_than_three_batches_nothing_is_out_of_line() -> None:
-    assert loss_rise(MeanLoss(9.0, 0.0, 1), [0.3, 0.3], least_share=0.25) is None
+def test_with_fewer_than_five_batches_nothing_is_out_of_line() -> None:
+    assert loss_rise(MeanLoss(9.0, 0.0, 1), [0.3] * 4, least_share=0.25) is None
+    assert rise(9.0, error=0.0, earlier=[0.3] * 5)
 
 
 def test_only_the_last_eight_batches_count() -> None:
@@ -44,7 +45,7 @@ def test_one_broken_batch_among_the_last_ones_hides_nothing() -> None:
     assert rise(0.4, earlier=[*CALM[:-1], 6.9])
 
 
-@given(st.lists(st.floats(0.01, 10.0), min_size=3, max_size=12), st.floats(0.0, 100.0), st.floats(0.001, 1000.0))
+@given(st.lists(st.floats(0.01, 10.0), min_size=5, max_size=12), st.floats(0.0, 100.0), st.floats(0.001, 1000.0))
 def test_the_unit_of_the_loss_makes_no_difference(earlier: list[float], now: float, unit: float) -> None:
     found = loss_rise(MeanLoss(now, 0.0, 3), earlier, least_share=0.25)
     scaled = loss_rise(MeanLoss(now * unit, 0.0, 3), [loss * unit for loss in earlier], least_share=0.25)
@@ -55,7 +56,7 @@ def test_the_unit_of_the_loss_makes_no_difference(earlier: list[float], now: flo
 
 
 def test_losses_of_zero_are_no_error() -> None:
-    found = loss_rise(MeanLoss(0.1, 0.0, 1), [0.0] * 4, least_share=0.25)
+    found = loss_rise(MeanLoss(0.1, 0.0, 1), [0.0] * 5, least_share=0.25)
     assert found is not None
     assert found.is_change
     assert found.share == 0.0
