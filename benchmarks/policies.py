@@ -259,7 +259,7 @@ def _detector_table(found: Sequence[Measured]) -> Iterator[str]:
         header = ("detector (river)", "streams", "retrains of always'", "kept", "on the worst stream", "default there")
         yield (
             "Drift detectors that watch the champion's losses, with their own settings. A detection retrains, and what "
-            "comes of it serves unjudged.\n\n" + markdown_table(header, lines)
+            "comes of it serves without comparison.\n\n" + markdown_table(header, lines)
         )
 
 

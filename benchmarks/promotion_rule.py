@@ -174,10 +174,10 @@ def harm_part(effort: Effort, report: Report) -> tuple[str, list[Figure]]:
         "without the guard",
     ]
     return (
-        f"{effort.pipelines} pipelines a line, {effort.challengers} challengers each, judged on {DAYS} days of {ROWS_A_DAY} rows of "
-        f"their own under the rule `{POLICY.rule}`; the margin is {MARGIN:g}. A promotion is harmful if the challenger "
-        "is worse than the champion by more than the margin. *Below the best*: the farthest that a champion was "
-        f"below the best champion before it.\n\n{table(head, lines)}"
+        f"{effort.pipelines} pipelines a line, {effort.challengers} challengers each, judged on {DAYS} days of "
+        f"{ROWS_A_DAY} rows of their own under the rule `{POLICY.rule}`; the margin is {MARGIN:g}. A promotion is "
+        "harmful if the challenger is worse than the champion by more than the margin. *Below the best*: the farthest "
+        f"that a champion was below the best champion before it.\n\n{table(head, lines)}"
     ), figures
 
 

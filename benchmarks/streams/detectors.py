@@ -19,7 +19,7 @@ PEER = PEERS / "river_detectors"
 
 
 def detector_times(models: Models) -> Mapping[str, tuple[int, ...]]:
-    """By detector the batches of the loss matrix after which it retrains; each retrain serves unjudged.
+    """By detector the batches of the loss matrix after which it retrains; each retrain serves without comparison.
 
     Raises
     ------

@@ -87,8 +87,8 @@ def first_model_sentence(verdict: Verdict, figures: str, *, provisional: bool) -
 
     Examples
     --------
-    >>> first_model_sentence("wins", "AUC 0.55 vs. the naive baseline's 0.5", provisional=True)[:61]
-    "The challenger wins provisionally: AUC 0.55 vs. the naive bas"
+    >>> first_model_sentence("wins", "AUC 0.55 vs. 0.5", provisional=True)[:52]
+    'The challenger wins provisionally: AUC 0.55 vs. 0.5.'
     """
     if verdict == "loses":
         return f"The challenger loses: {figures}. It is shown to be worse than the naive baseline."

@@ -58,8 +58,7 @@ def loss_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) ->
     >>> found = loss_rise(MeanLoss(0.45, 0.01, 7), [0.30, 0.31, 0.29, 0.30, 0.30], least_share=0.25)
     >>> round(found.needed, 3), found.is_change, round(found.share, 2)
     (0.375, True, 0.5)
-    >>> noisy = MeanLoss(0.45, 0.04, 7)  # 3.75 standard errors above
-    >>> loss_rise(noisy, [0.30, 0.31, 0.29, 0.30, 0.30], least_share=0.25).is_change
+    >>> loss_rise(MeanLoss(0.45, 0.04, 7), [0.30, 0.31, 0.29, 0.30, 0.30], least_share=0.25).is_change  # 3.75 errors
     False
     """
     known = list(earlier[-REMEMBERED:])

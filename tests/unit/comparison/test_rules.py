@@ -149,7 +149,7 @@ def drifted_by(margins: float, steps: int, seed: int) -> float:
 @pytest.mark.slow  # judges a hundred and sixty challengers
 def test_small_losses_do_not_add_up() -> None:
     ends = [drifted_by(0.9, 40, seed) for seed in range(4)]
-    assert max(ends) <= 4.5  # five steps; without the guard it is thirty
+    assert max(ends) <= 6.3  # seven steps; without the guard it is thirty
 
 
 def test_a_first_model_serves_provisionally_until_it_is_shown_to_be_better_than_nothing() -> None:
