@@ -137,4 +137,4 @@ def _row(found: Replay, arm: ArmResult) -> str:
 def _row_of(point: Point) -> str:
     """A calendar, or hindsight."""
     kept = "–" if point.kept is None else share(point.kept)
-    return f"| {point.name} | {point.retrains} | {kept} | without comparison | | | |"
+    return f"| {point.name} | {point.retrains} | {kept} | without comparison | – | – | – |"
