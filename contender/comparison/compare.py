@@ -122,7 +122,9 @@ def compare(
     guards = Guards(
         enough_data(len(truth), holdout.blocks, policy),
         beats_baseline(holdout, metric, challenger, baseline, policy),
-        no_worse_than_best_champion(holdout, metric, champion, challenger, earlier_champions, margin=margin),
+        no_worse_than_best_champion(
+            holdout, metric, challenger, earlier_champions, improvement=duel.improvement, margin=margin
+        ),
         slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=policy.slice_margin * unit),
         calibrated(holdout, champion, challenger, policy),
         overfit_gap(metric, holdout.score(metric, challenger), challenger_facts, policy),

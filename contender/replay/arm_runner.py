@@ -42,7 +42,6 @@ class ArmRunner:
     serving: ArmModel | None = None
     waiting: ArmModel | None = None
     newest: ArmModel | None = None
-    predecessors: list[ArmModel] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     unchanged_since: int = 0
     earlier: list[Profile] = field(default_factory=list)
@@ -50,8 +49,7 @@ class ArmRunner:
     drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
-    served: list[str] = field(default_factory=list)
-    champions: dict[str, Trained] = field(default_factory=dict)
+    served: list[ArmModel] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, BatchScore] = field(default_factory=dict)
 
@@ -169,7 +167,7 @@ class ArmRunner:
                     staleness(row_count(model.window), sum(arrived[model.arrived :])),
                     moment.losses(config, model.trained),
                 )
-                for model in (serving, *far_apart(self.predecessors))
+                for model in (serving, *far_apart(self.served[:-1][-MOST_PREDECESSORS:]))
             ],
             blocks=moment.table[BLOCK],
             earlier_losses=self.losses,
@@ -206,11 +204,10 @@ class ArmRunner:
 
     def _past_champions(self, challenger: Mapping[str, Any]) -> Sequence[Candidate]:
         """The best of the earlier champions."""
-        current = self.served[-1:]
-        without = (*current, str(challenger["version"]))
+        served = {str(model.trained.candidate.manifest["version"]): model.trained for model in self.served}
+        without = (*list(served)[-1:], str(challenger["version"]))
         return [
-            _opponent(challenger, self.champions[version])
-            for version in past_champions(self.served, self.looks, without=without)
+            _opponent(challenger, served[name]) for name in past_champions(list(served), self.looks, without=without)
         ]
 
     def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
@@ -246,12 +243,8 @@ class ArmRunner:
 
     def _serve(self, model: ArmModel, moment: Moment) -> None:
         """Let a model serve, with the batches since its training on its own profile grid."""
-        if self.serving is not None:
-            self.predecessors = [*self.predecessors, self.serving][-MOST_PREDECESSORS:]
         self.serving, self.answered = model, 0
-        version = str(model.trained.candidate.manifest["version"])
-        self.served.append(version)
-        self.champions[version] = model.trained
+        self.served.append(model)
         grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
         self.earlier = [
             observe(self.arm.config, grid, batch.table, candidate)

@@ -80,10 +80,11 @@ def _check_new_data(
         nothing = "No new data since the champion was trained."
         return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
     tables = {found.version: run.rows(found) for found in window.current}
-    check = _check_window(run, champion, window, tables)
+    table = Table.concatenate(list(tables.values()))
+    check = _check_window(run, champion, window, tables, table)
     report = check.report
     when = WhenToTrain(run, manifests, window.current, pointer, champion, newest, check_signature)
-    worth, kept = when.decide(Table.concatenate(list(tables.values())))
+    worth, kept = when.decide(table)
     found = {"champion": champion.version, "since_order": check.drift_began(window.starts), TRAINING: kept}
     run.folder.write(DRIFT, check.to_dict() | found)
     emit("FeaturesDrifted", len(report.drifted_features))
@@ -111,9 +112,14 @@ def _check_new_data(
 
 
 def _check_window(
-    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, tables: Mapping[str, Table]
+    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, tables: Mapping[str, Table], table: Table
 ) -> BatchCheck:
-    """Check the window's rows, with all that was observed between the champion's training and them."""
+    """Check the window's rows, with all that was observed between the champion's training and them.
+
+    Parameters
+    ----------
+    tables, table : the window's rows, by dataset version and together.
+    """
     reference = Reference.from_bytes(run.registry.file(champion, REFERENCE))
     model = run.candidate(champion)
     observations = Observations(run.data, run.pipeline, champion.version)
@@ -121,15 +127,15 @@ def _check_window(
     def observed(found: DatasetManifest) -> Profile:
         profile = observations.read(found.version)
         if profile is None or profile.grid != reference.profile.grid:
-            table = tables.get(found.version) or run.rows(found)
-            profile = observe(run.config, reference.profile.grid, table, model)
+            rows = tables.get(found.version) or run.rows(found)
+            profile = observe(run.config, reference.profile.grid, rows, model)
             observations.write(found.version, profile)
         return profile
 
     return check_batch(
         run.config,
         reference,
-        Table.concatenate(list(tables.values())),
+        table,
         model,
         reduce(Profile.merge, map(observed, window.current)),
         earlier=list(map(observed, window.earlier)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.alpha_spending import NOTHING_EARLIER, earlier_comparisons
 from contender.comparison.evaluate import (
     answers_of_all,
     datasets_with_unseen_rows,
@@ -99,13 +99,15 @@ def _compare(
     if champion is not None:
         theirs = _timed(run, champion, rows, clock, judged=judged_stands_in(challenger.manifest, champion.manifest))
     answered = answers_of_all(run.config, rows, mine, theirs, past)
-    earlier = earlier_comparisons(
-        [run.registry.read(version).manifest for version in run.registry.versions()],
-        theirs.manifest if theirs is not None else None,
-        challenger.manifest,
-        judgements=looks,
-        run_id=run.run_id,
-    )
+    earlier = NOTHING_EARLIER
+    if run.config.promotion.asks_for_proof:  # no other rule pays for earlier comparisons
+        earlier = earlier_comparisons(
+            [run.registry.read(version).manifest for version in run.registry.versions()],
+            theirs.manifest if theirs is not None else None,
+            challenger.manifest,
+            judgements=looks,
+            run_id=run.run_id,
+        )
     found = judge(
         run.config,
         rows,

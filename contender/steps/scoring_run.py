@@ -60,8 +60,15 @@ class ScoringRun(LoopRun):
         return self.read_rows(self.datasets.part(dataset))
 
     def candidate(self, version: ModelVersion) -> Candidate:
-        """A model version as it is served."""
-        return Candidate(version.manifest, self.load_model(self.registry, version).predict)
+        """A model version as it is served; each is loaded once in a run."""
+        if version.version not in self._served:
+            self._served[version.version] = Candidate(version.manifest, self.load_model(self.registry, version).predict)
+        return self._served[version.version]
+
+    @cached_property
+    def _served(self) -> dict[str, Candidate]:
+        """The versions that were loaded already."""
+        return {}
 
     def judged(self, version: ModelVersion) -> Candidate:
         """A model version as it is judged: by the model that has not seen the holdout."""

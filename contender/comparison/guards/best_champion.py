@@ -31,7 +31,13 @@ class BestChampion:
 
 
 def no_worse_than_best_champion(
-    holdout: Holdout, metric: Metric, champion: Floats, challenger: Floats, past: Mapping[str, Floats], *, margin: float
+    holdout: Holdout,
+    metric: Metric,
+    challenger: Floats,
+    past: Mapping[str, Floats],
+    *,
+    improvement: Interval | str,
+    margin: float,
 ) -> BestChampion:
     """Whether the challenger is *not shown* to be behind the best of the earlier champions by more than the margin.
 
@@ -44,6 +50,7 @@ def no_worse_than_best_champion(
     Parameters
     ----------
     past : the predictions of earlier champions on these rows, by version.
+    improvement : the challenger's on the champion, at any level; or why there is none.
     margin : in the metric's units.
     """
     mine = holdout.score(metric, challenger)
@@ -56,8 +63,7 @@ def no_worse_than_best_champion(
     if isinstance(interval, str):
         return BestChampion("not judged", interval, margin, version, best, mine, sign * (mine - best))
     behind = interval.p_below(-margin) <= LEVEL
-    step = holdout.improvement(metric, champion, challenger, level=LEVEL)
-    better = isinstance(step, Interval) and step.p_above(0.0) <= LEVEL
+    better = isinstance(improvement, Interval) and improvement.p_above(0.0) <= LEVEL
     claim = "is shown to be behind" if behind else "is not shown to be behind"
     return BestChampion(
         "failed" if behind and not better else "passed",
