@@ -167,7 +167,7 @@ class Loop:
             loss_name="loss",
         )
         if worth.changed:
-            self.unchanged_since = place - 1
+            self.unchanged_since = place + 1 - worth.changed_batches
         if worth.loss is not None:
             self.losses.append(worth.loss.value)
         return worth

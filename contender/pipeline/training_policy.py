@@ -106,7 +106,8 @@ class TrainingPolicy:
     retrain_loss_rise: float = key(
         "A batch is out of line when the champion's loss on it is higher than the median of the last eight by this "
         "share, and by five of their usual deviations. It may be broken, and starts no training; if the next one is "
-        "out of line too, the data has changed, and a model is trained. 0: the loss starts and stops nothing.",
+        "out of line too, the data has changed, and a model is trained. With fewer than five before, a batch trains at "
+        "once if its loss is higher than that of any other by this share. 0: the loss starts and stops nothing.",
         0.25,
         minimum=0.0,
     )

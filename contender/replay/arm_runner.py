@@ -175,7 +175,7 @@ class ArmRunner:
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
         if worth.changed:
-            self.unchanged_since = len(arrived) - 2
+            self.unchanged_since = len(arrived) - worth.changed_batches
         if worth.loss is not None:
             self.losses.append(worth.loss.value)
         return worth

@@ -77,7 +77,8 @@ class WhenToTrain:
             not_asked=not_asked,
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
-        return worth, worth.to_dict() | {UNCHANGED_SINCE: self._previous_sequence if worth.changed else unchanged_since}
+        changed_with = {0: unchanged_since, 1: first, 2: self._previous_sequence}[worth.changed_batches]
+        return worth, worth.to_dict() | {UNCHANGED_SINCE: changed_with}
 
     @property
     def _first_sequence(self) -> int:

@@ -11,7 +11,7 @@ from contender.training.staleness import MeanLoss
 REMEMBERED = 8
 """Batches whose losses the newest one is compared with."""
 LEAST_REMEMBERED = 5
-"""With fewer, nothing is out of line: three losses tell neither a level nor a usual deviation."""
+"""With fewer, no batch is out of line: three losses tell neither a level nor a usual deviation."""
 SPREADS = 5.0
 """How many of their usual deviations, or of its own standard errors, a loss must be above the others."""
 BATCHES_APART = 3
@@ -26,13 +26,15 @@ class LossRise:
 
     Attributes
     ----------
-    usual : their median.
+    usual : their median; of fewer than five the highest.
     needed : from which loss on the data counts as changed.
+    batches : how many it is compared with.
     """
 
     now: float
     usual: float
     needed: float
+    batches: int
 
     @property
     def share(self) -> float:
@@ -67,7 +69,27 @@ def loss_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) ->
     usual = median(known)
     deviation = NORMAL * median(abs(loss - usual) for loss in known)
     needed = usual + max(SPREADS * deviation, SPREADS * now.error, least_share * abs(usual))
-    return LossRise(now.value, usual, needed)
+    return LossRise(now.value, usual, needed, len(known))
+
+
+def early_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -> LossRise | None:
+    """How the loss compares with the highest of the few batches before; None where there are none, or enough of them.
+
+    Whether a batch may be broken cannot be told yet. That the champion does worse on it than on any other can, and the
+    first models age fastest.
+
+    Examples
+    --------
+    >>> early_rise(MeanLoss(47.6, 0.9, 7), [20.9, 22.5], least_share=0.25).is_change
+    True
+    >>> early_rise(MeanLoss(47.6, 0.9, 7), [20.9, 22.5, 39.0], least_share=0.25).is_change
+    False
+    """
+    if not 0 < len(earlier) < LEAST_REMEMBERED:
+        return None
+    highest = max(earlier)
+    needed = highest + max(SPREADS * now.error, least_share * abs(highest))
+    return LossRise(now.value, highest, needed, len(earlier))
 
 
 def is_confirmed(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -> bool:

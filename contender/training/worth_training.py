@@ -10,7 +10,14 @@ from typing import Any, Literal, TypeAlias
 from contender.formatting import figure
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Column
-from contender.training.loss_change import BATCHES_APART, LossRise, is_confirmed, loss_rise
+from contender.training.loss_change import (
+    BATCHES_APART,
+    LEAST_REMEMBERED,
+    LossRise,
+    early_rise,
+    is_confirmed,
+    loss_rise,
+)
 from contender.training.staleness import Aging, MeanLoss, ModelLosses, aging, mean_loss
 from contender.training.waiting_cost import RowsSince, WaitingCost, waiting_cost
 
@@ -59,9 +66,10 @@ class WorthTraining:
     reason : in a few sentences, with the figures.
     loss : the champion's on the new rows; None where it has no finite one.
     waits : whether the loss is out of line on these rows alone: they may be broken, and the next batch decides.
-    changed : whether the data has changed: with the batch before these rows, and these confirm it.
+    changed_batches : how many of the newest batches are of changed data: two where these rows confirm the batch before;
+        one where there are too few before to compare with, and the loss is higher than on any of them.
     waiting : None where the loss is unknown, or no rows are known since the data changed.
-    rise : None with too few batches to compare with.
+    rise : None with no batch to compare with.
     """
 
     triggers: tuple[Trigger, ...]
@@ -72,7 +80,7 @@ class WorthTraining:
     batches: int
     loss: MeanLoss | None
     waits: bool
-    changed: bool
+    changed_batches: int
     aging: Aging
     waiting: WaitingCost | None
     rise: LossRise | None
@@ -82,6 +90,11 @@ class WorthTraining:
     def train(self) -> bool:
         """Whether to."""
         return bool(self.triggers)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the data has changed."""
+        return self.changed_batches > 0
 
     @property
     def growth(self) -> float:
@@ -128,11 +141,8 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
     """
     loss = mean_loss(new.models[0].losses, new.blocks)
     found, known = aging(new.models, new.blocks), isfinite(loss.value)
-    rise = loss_rise(loss, new.earlier_losses, least_share=policy.retrain_loss_rise) if known else None
-    watched = policy.retrain_loss_rise > 0.0 and new.unchanged_batches > BATCHES_APART
-    changed = watched and known and is_confirmed(loss, new.earlier_losses, least_share=policy.retrain_loss_rise)
-    waits = watched and rise is not None and rise.is_change and not changed
-    rows = replace(new.rows, known=0) if changed else new.rows
+    rise, changed_batches, waits = _change(policy, new, loss) if known else (None, 0, False)
+    rows = replace(new.rows, known=0) if changed_batches else new.rows
     waiting = None
     if known and rows.known > 0:
         waiting = waiting_cost(
@@ -152,7 +162,7 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
         batches=new.batches,
         loss=loss if known else None,
         waits=waits,
-        changed=changed,
+        changed_batches=changed_batches,
         aging=found,
         waiting=waiting,
         rise=rise,
@@ -162,6 +172,20 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
         return replace(worth, reason=f"{_rise_sentence(rise, loss_name)} {WAITS}")
     reasons = dict(_reasons(policy, worth))
     return replace(worth, triggers=tuple(reasons), reason=" ".join((*reasons.values(), _costs(worth))))
+
+
+def _change(policy: TrainingPolicy, new: NewRows, loss: MeanLoss) -> tuple[LossRise | None, int, bool]:
+    """How the loss compares, how many batches are of changed data, and whether to wait for the next one."""
+    least = policy.retrain_loss_rise
+    early = early_rise(loss, new.earlier_losses, least_share=least)
+    if early is not None:
+        return early, int(least > 0.0 and early.is_change), False
+    rise = loss_rise(loss, new.earlier_losses, least_share=least)
+    if least == 0.0 or new.unchanged_batches <= BATCHES_APART or rise is None:
+        return rise, 0, False
+    if is_confirmed(loss, new.earlier_losses, least_share=least):
+        return rise, 2, False
+    return rise, 0, rise.is_change
 
 
 def _reasons(policy: TrainingPolicy, worth: WorthTraining) -> Iterator[tuple[Trigger, str]]:
@@ -189,11 +213,15 @@ def _growth_sentence(worth: WorthTraining) -> str:
 
 def _rise_sentence(rise: LossRise, loss_name: str) -> str:
     """
-    >>> _rise_sentence(LossRise(0.45, 0.3, 0.375), "log loss")
+    >>> _rise_sentence(LossRise(0.45, 0.3, 0.375, 8), "log loss")
     "The champion's log loss is 50 % higher than usual (0.45, median 0.3; a change counts from 0.375 on)."
+    >>> _rise_sentence(LossRise(47.6, 22.5, 28.1, 2), "error")
+    "The champion's error is 112 % higher than on any batch before (47.6, highest 22.5; a change counts from 28.1 on)."
     """
-    figures = f"{figure(rise.now)}, median {figure(rise.usual)}; a change counts from {figure(rise.needed)} on"
-    return f"The champion's {loss_name} is {100.0 * rise.share:.0f} % higher than usual ({figures})."
+    few = rise.batches < LEAST_REMEMBERED
+    than, usual = ("on any batch before", "highest") if few else ("usual", "median")
+    figures = f"{figure(rise.now)}, {usual} {figure(rise.usual)}; a change counts from {figure(rise.needed)} on"
+    return f"The champion's {loss_name} is {100.0 * rise.share:.0f} % higher than {than} ({figures})."
 
 
 def _age_sentence(batches: int, limit: int) -> str:

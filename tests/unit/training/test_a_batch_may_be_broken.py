@@ -55,9 +55,29 @@ def test_one_batch_out_of_line_starts_no_training_whatever_else_says_so(policy: 
 def test_a_second_batch_out_of_line_is_a_change_and_trains() -> None:
     found = decided(0.58, [*CALM, 0.60])
 
-    assert found.changed
+    assert found.changed_batches == 2
     assert "loss" in found.triggers
     assert not found.waits
+
+
+@pytest.mark.parametrize("earlier", [[0.30], CALM[:4]])
+def test_while_too_little_is_known_a_loss_above_all_others_trains_at_once(earlier: list[float]) -> None:
+    found = decided(0.60, earlier)
+
+    assert (found.changed_batches, found.triggers, found.waits) == (1, ("loss",), False)
+    assert found.rows.known == 0
+    assert found.reason.startswith("The champion's log loss is ")
+    assert "higher than on any batch before (0.6, highest 0.3" in found.reason
+
+
+def test_while_too_little_is_known_a_loss_of_the_usual_height_changes_nothing() -> None:
+    found = decided(0.33, CALM[:3])
+
+    assert (found.changed_batches, found.triggers) == (0, ("waiting",))
+
+
+def test_whoever_does_not_watch_the_loss_is_not_hurried_either() -> None:
+    assert decided(0.60, CALM[:2], policy=TrainingPolicy(retrain_loss_rise=0.0)).triggers == ("waiting",)
 
 
 def test_a_batch_back_in_line_is_as_any_other() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.training.loss_change import REMEMBERED, loss_rise
+from contender.training.loss_change import REMEMBERED, LossRise, early_rise, loss_rise
 from contender.training.staleness import MeanLoss
 
 CALM = [0.30, 0.31, 0.29, 0.30, 0.305, 0.295, 0.30, 0.31]
@@ -34,6 +34,25 @@ def test_five_usual_deviations_or_standard_errors_are_needed_too() -> None:
 def test_with_fewer_than_five_batches_nothing_is_out_of_line() -> None:
     assert loss_rise(MeanLoss(9.0, 0.0, 1), [0.3] * 4, least_share=0.25) is None
     assert rise(9.0, error=0.0, earlier=[0.3] * 5)
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "change"),
+    [(0.38, [0.3], True), (0.37, [0.3], False), (0.45, [0.3, 0.4], False), (0.6, [0.1, 0.2, 0.3, 0.4], True)],
+)
+def test_of_few_batches_the_highest_counts(now: float, earlier: list[float], change: bool) -> None:
+    found = early_rise(MeanLoss(now, 0.001, 7), earlier, least_share=0.25)
+    assert found is not None
+    assert (found.is_change, found.usual, found.batches) == (change, max(earlier), len(earlier))
+
+
+def test_of_few_batches_five_standard_errors_are_needed_too() -> None:
+    assert early_rise(MeanLoss(0.6, 0.1, 7), [0.3, 0.2], least_share=0.25) == LossRise(0.6, 0.3, 0.8, 2)
+
+
+@pytest.mark.parametrize("earlier", [[], [0.3] * 5])
+def test_without_a_batch_or_with_enough_of_them_the_highest_says_nothing(earlier: list[float]) -> None:
+    assert early_rise(MeanLoss(9.0, 0.0, 1), earlier, least_share=0.25) is None
 
 
 def test_only_the_last_eight_batches_count() -> None:
