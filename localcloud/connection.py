@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,12 +17,22 @@ from localcloud.emulator import endpoint
 from localcloud.state import CREDENTIALS, REGION
 
 
+_making = Lock()
+"""A session makes one client at a time; clients may be used by several threads."""
+
+
 def client(service: str, endpoint_url: str) -> Any:
     """A client of one service, for a server on this machine: few attempts, none of the user's settings."""
-    session = boto3.Session(**CREDENTIALS, region_name=REGION)
     attempts = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=5, read_timeout=120, retries=attempts, proxies={})
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    with _making:
+        return _session().client(service, endpoint_url=endpoint_url, config=config)
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all clients: each session reads the descriptions of the services anew, which takes longest."""
+    return boto3.Session(**CREDENTIALS, region_name=REGION)
 
 
 @dataclass(frozen=True)

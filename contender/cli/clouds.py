@@ -37,12 +37,22 @@ class Cloud:
     callable_url: Callable[[str], str]
 
     def client(self, service: str) -> Any:
-        """A boto3 client with the environment's credentials and endpoint."""
-        return self.session.client(service, endpoint_url=self.endpoint_url)
+        """A boto3 client with the environment's credentials and endpoint, the same one each time."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)
+        return self._clients[service]
 
     def table(self, name: str) -> Any:
         """A boto3 DynamoDB table resource."""
-        return self.session.resource("dynamodb", endpoint_url=self.endpoint_url).Table(name)
+        return self._tables.Table(name)
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
+    @cached_property
+    def _tables(self) -> Any:
+        return self.session.resource("dynamodb", endpoint_url=self.endpoint_url)
 
 
 def connect(environment: str, root: Path) -> Cloud:

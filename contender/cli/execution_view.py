@@ -68,7 +68,9 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
     with Live(console=nothing_to_see if quiet else console, refresh_per_second=8) as live:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
-            live.update(_shown(list(states_of(step_functions, execution_arn)), execution_arn.rpartition(":")[2][:8]))
+            if not quiet and (console.is_terminal or status != "RUNNING"):  # a pipe gets the last picture alone
+                states = list(states_of(step_functions, execution_arn))
+                live.update(_shown(states, execution_arn.rpartition(":")[2][:8]))
             if status != "RUNNING":
                 break
             time.sleep(POLL_SECONDS)

@@ -39,6 +39,7 @@ from contender.cli.commands import (
     url,
 )
 from contender.cli.console import errors
+from contender.cli.options import cloud_of
 from contender.errors import ContenderError
 
 INTERRUPTED = 130
@@ -87,6 +88,7 @@ for command in (
 
 def run() -> None:
     """Run a command; an expected error is one line on standard error and exit code 1, never a traceback."""
+    cloud_of.cache_clear()  # where several commands run in one process, each reaches what there is then
     try:
         app()
     except (ContenderError, ClientError, BotoCoreError) as error:

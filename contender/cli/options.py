@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import contender
-from contender.cli.clouds import LOCAL, Workbench, connect
+from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
 from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 
@@ -43,7 +44,13 @@ def workbench(pipeline: str, environment: str) -> Workbench:
     """
     pipeline_config(pipeline)
     root = project_root()
-    return Workbench(connect(environment, root), environment, pipeline, stack_prefix(root))
+    return Workbench(cloud_of(environment, root), environment, pipeline, stack_prefix(root))
+
+
+@cache
+def cloud_of(environment: str, root: Path) -> Cloud:
+    """An environment of a project, reached once: a command may work with all pipelines of it."""
+    return connect(environment, root)
 
 
 def stack_prefix(root: Path) -> str:

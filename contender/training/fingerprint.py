@@ -10,12 +10,16 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 TRAINING_FOLDER = "training_image"
 LIBRARY = "contender"
 REQUIREMENTS = "training_image/requirements.txt"
+
+HOLD_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of a syntax tree's nodes that are lists of statements, or of nodes that have such fields."""
 
 WHEN_TO_TRAIN = ("retrain_wait", "error_price_usd", "retrain_loss_rise", "retrain_growth", "retrain_batches")
 """Keys of `[training]` that decide whether a model is trained."""
@@ -67,19 +71,38 @@ def _code_files(root: Path) -> Iterator[Path]:
 
 def _imported(root: Path, path: Path) -> Iterator[Path]:
     """The library's modules that a file imports, wherever in it; what a package does when it is imported, too."""
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+    try:
+        names = _imported_names(path.read_bytes())
+    except SyntaxError as error:
+        error.filename = str(path)
+        raise
+    for name in names:
+        parts = name.split(".")
+        packages = [root.joinpath(*parts[:length], "__init__.py") for length in range(1, len(parts) + 1)]
+        module = root.joinpath(*parts).with_suffix(".py")
+        yield from (found for found in (*packages, module) if found.is_file())
+
+
+@cache
+def _imported_names(source: bytes) -> tuple[str, ...]:
+    """What of the library a module's source imports: modules, and what may be modules."""
+    names: list[str] = []
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == LIBRARY:
-                packages = [root.joinpath(*parts[:length], "__init__.py") for length in range(1, len(parts) + 1)]
-                module = root.joinpath(*parts).with_suffix(".py")
-                yield from (found for found in (*packages, module) if found.is_file())
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in names if name.partition(".")[0] == LIBRARY)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A file's statements, at whatever depth: no expression holds one, and most of a tree is expressions."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        for field in HOLD_STATEMENTS:
+            waiting += getattr(found, field, ())
 
 
 def recipe_sha256(code: str, settings: Mapping[str, Any]) -> str:

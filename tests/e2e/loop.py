@@ -24,7 +24,6 @@ from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.registry.pointer import Pointer, read_pointer
 from contender.workflow.run_folder import VALIDATION, RunFolder
 from localcloud import cloud, mail, synth
-from localcloud.connection import CloudConnection
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = (*synth.INPUTS, "localcloud", "demo_data")
@@ -68,7 +67,6 @@ class LocalLoop:
     _made: dict[Callable[[LocalLoop], Any], Future[Any]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)
     _cloud: Cloud | None = None
-    _inbox: KeptClients | None = None
     _commands: Commands | None = None
 
     def write_pipeline(self, name: str, text: str) -> None:
@@ -117,8 +115,7 @@ class LocalLoop:
     def mails(self, run_id: str) -> list[mail.Mail]:
         """What would have been mailed about a run."""
         with self._lock:
-            self._inbox = self._inbox or KeptClients(cloud.connect(self.root))
-            self._mails += mail.drain_inbox(self._inbox)
+            self._mails += mail.drain_inbox(cloud.connect(self.root))
             return [found for found in self._mails if run_id in found.body]
 
     def contender(self, *arguments: str, code: int = 0, text: str = "") -> str:
@@ -128,19 +125,6 @@ class LocalLoop:
         ended, out, err = self._commands.run(arguments, text)
         assert ended == code, f"contender {' '.join(arguments)} ended with {ended}: {err}"
         return out if code == 0 else err
-
-
-@dataclass
-class KeptClients:
-    """A connection's clients, each made once: to make one takes longer than to ask it."""
-
-    connection: CloudConnection
-    _made: dict[str, Any] = field(default_factory=dict)
-
-    def client(self, service: str) -> Any:
-        if service not in self._made:
-            self._made[service] = self.connection.client(service)
-        return self._made[service]
 
 
 class Commands:
