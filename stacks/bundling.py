@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jsii
@@ -164,11 +165,17 @@ class PythonBundle:
         return True
 
 
+@cache
+def _hash_of_this_app(project_root: Path, requirements: Path | None) -> str:
+    """The hash for all stacks of the app: it reads every source file, and each stack would do so."""
+    return content_hash(project_root, requirements)
+
+
 def bundled_code(*, project_root: Path, requirements: Path | None) -> lambda_.Code:
     """The code of a zip function: our packages, and the wheels of a requirements file when one is given."""
     return lambda_.Code.from_asset(
         str(project_root / PACKAGES[0]),
-        asset_hash=content_hash(project_root, requirements),
+        asset_hash=_hash_of_this_app(project_root, requirements),
         asset_hash_type=AssetHashType.CUSTOM,
         bundling=BundlingOptions(
             image=DockerImage.from_registry("never-used"),

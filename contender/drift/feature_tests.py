@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from math import sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 
@@ -83,7 +83,13 @@ def measure(grid: Grid, aspect: Aspect, before: Counts, after: Counts, policy: D
 
 
 def _relative_rise(before: float, after: float) -> float:
-    return (after - before) / before if before > 0.0 else after - before
+    return _relative_to(before, after - before)
+
+
+def _relative_to(start: float, change: float) -> float:
+    """The change as a share of where it started; itself where that is nothing, or too small to divide by."""
+    share = change / start if start > 0.0 else inf
+    return share if isfinite(share) else change
 
 
 def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level: float) -> tuple[Outcome, float]:
@@ -102,7 +108,7 @@ def row_test(grid: Grid, aspect: Aspect, before: Counts, after: Counts, *, level
         )
         error = sqrt(sum(deviations))
         visible = visible_mean_rise(error, level)
-        return mean_rise_test(end - start, error), visible / start if start > 0.0 else visible
+        return mean_rise_test(end - start, error), _relative_to(start, visible)
     distance = ks_distance(before, after)
     outcome = Outcome("ks", ks_p_value(distance, before.present, after.present))
     return outcome, visible_ks_distance(before.present, after.present, level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor, isfinite, log10
+from math import floor, inf, isfinite, log10
 
 from contender.drift.joint.detect import JointDrift
 from contender.drift.profiles.counts import Counts
@@ -66,7 +66,8 @@ def loss_direction(before: float, after: float) -> str:
     first, second = _figures(abs(after - before) / 10.0, before, after)
     if after == before:
         return f"did not change ({first})"
-    change = f" by {_percent(abs(after / before - 1.0))}" if before > 0.0 else ""
+    ratio = after / before if before > 0.0 else inf  # also where the first is too small to divide by
+    change = f" by {_percent(abs(ratio - 1.0))}" if isfinite(ratio) else ""
     return f"{'rose' if after > before else 'fell'}{change} (mean {first} to {second})"
 
 

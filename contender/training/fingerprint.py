@@ -49,50 +49,48 @@ def code_sha256(root: Path) -> str:
         When one of the files is no Python.
     """
     digest = hashlib.sha256()
-    for path in sorted(_code_files(root)):
-        name, body = path.relative_to(root).as_posix(), path.read_bytes()
+    for name, body in sorted(_code_files(root)):
         digest.update(f"{name}\0{len(body)}\0".encode())
         digest.update(body)
     return digest.hexdigest()
 
 
-def _code_files(root: Path) -> Iterator[Path]:
-    """The files that the digest of the code is over, in no order."""
+def _code_files(root: Path) -> Iterator[tuple[str, bytes]]:
+    """The files that the digest of the code is over, by name, in no order."""
     if (root / REQUIREMENTS).is_file():
-        yield root / REQUIREMENTS
-    waiting = set((root / TRAINING_FOLDER).rglob("*.py"))
-    seen: set[Path] = set()
+        yield REQUIREMENTS, (root / REQUIREMENTS).read_bytes()
+    there = {
+        path.relative_to(root).as_posix()
+        for folder in (LIBRARY, TRAINING_FOLDER)
+        for path in (root / folder).rglob("*.py")
+    }
+    waiting = {name for name in there if name.startswith(f"{TRAINING_FOLDER}/")}
+    seen: set[str] = set()
     while waiting:
-        path = waiting.pop()
-        seen.add(path)
-        yield path
-        waiting |= set(_imported(root, path)) - seen
-
-
-def _imported(root: Path, path: Path) -> Iterator[Path]:
-    """The library's modules that a file imports, wherever in it; what a package does when it is imported, too."""
-    try:
-        names = _imported_names(path.read_bytes())
-    except SyntaxError as error:
-        error.filename = str(path)
-        raise
-    for name in names:
-        parts = name.split(".")
-        packages = [root.joinpath(*parts[:length], "__init__.py") for length in range(1, len(parts) + 1)]
-        module = root.joinpath(*parts).with_suffix(".py")
-        yield from (found for found in (*packages, module) if found.is_file())
+        name = waiting.pop()
+        seen.add(name)
+        body = (root / name).read_bytes()
+        yield name, body
+        try:
+            waiting |= (_imported(body) & there) - seen
+        except SyntaxError as error:
+            error.filename = name
+            raise
 
 
 @cache
-def _imported_names(source: bytes) -> tuple[str, ...]:
-    """What of the library a module's source imports: modules, and what may be modules."""
+def _imported(source: bytes) -> frozenset[str]:
+    """Where the library's modules may be that a source imports, wherever in it; what a package does when it is
+    imported, too."""
     names: list[str] = []
     for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in names if name.partition(".")[0] == LIBRARY)
+    ours = [name.split(".") for name in names if name.partition(".")[0] == LIBRARY]
+    packages = {"/".join((*parts[:length], "__init__.py")) for parts in ours for length in range(1, len(parts) + 1)}
+    return frozenset(packages | {"/".join(parts) + ".py" for parts in ours})
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

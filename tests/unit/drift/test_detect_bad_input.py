@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contender.drift.detect import DriftReport, detect_drift
@@ -219,6 +219,7 @@ FLOATS = st.floats(allow_nan=True, allow_infinity=True)
     st.integers(1, 12),
     st.sampled_from(["auto", "blocks", "rows"]),
 )
+@example([(0.0, 5e-324, "a")], [(0.0, 1.0, "a")], 1, "auto")
 def test_any_numbers_at_all_get_a_verdict(
     before: list[tuple[float, float, str | None]], after: list[tuple[float, float, str | None]], days: int, null: str
 ) -> None:
