@@ -16,7 +16,6 @@ from contender.errors import NotFoundError
 from localcloud.emulator import endpoint
 from localcloud.state import CREDENTIALS, REGION
 
-
 _making = Lock()
 """A session makes one client at a time; clients may be used by several threads."""
 

@@ -7,7 +7,6 @@ import json
 import boto3
 import pytest
 
-from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.cli import execution_view
 from contender.cli.clouds import LOCAL, Cloud, Workbench
 from contender.cli.fresh_start import begin_afresh
