@@ -6,7 +6,7 @@ failed training reaches the state machine as it does on AWS: `States.TaskFailed`
 
 It also keeps one process of each function for ever; 207 of them, in two clouds, took 14 GB. Here those that are idle
 end, as on AWS. And each of its processes imports its packages anew; here it is forked from one that has loaded them
-(`localcloud/forking.py`), the modules that are given as arguments.
+(`localcloud/forking.py`), the modules that are given as arguments. It unpacks a zip for each process as well; here once.
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only that is imported:
 the process must not have modules that a function could take for its own.
@@ -14,16 +14,20 @@ the process must not have modules that a function could take for its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ministack import app
 from ministack.core import lambda_runtime
@@ -37,6 +41,9 @@ REAP_SECONDS = 1.0
 # How the reason of a task begins whose container never ran: an image that is not there, a program that is not.
 NOT_STARTED = ("Cannot", "ResourceInitializationError")
 SUBMIT = "SubmitTaskStateChange"
+CODE_FOLDER = "code"
+MOST_CODES = 50
+"""Contents of zips that are kept unpacked. A process of an older one has long been idle, and has ended."""
 
 
 def stop_code(reason: str) -> str:
@@ -105,6 +112,34 @@ def keep_ending_idle_functions() -> None:
         end_idle_functions(lambda_runtime._LOCAL_WORKER_TTL, time.time())
 
 
+class UnpackedOnce(zipfile.ZipFile):
+    """A function's zip: processes with the same code share one folder, since on AWS none can write into it.
+
+    A zip has four hundred files, and a process of its own for each concurrent call.
+    """
+
+    folders: ClassVar[dict[str, str]] = {}
+    unpacking: ClassVar[threading.Lock] = threading.Lock()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        """Put the folder of all that have this content in the place of the empty one; a layer has its own."""
+        if Path(path).name != CODE_FOLDER or members is not None:
+            super().extractall(path, members, pwd)
+            return
+        content = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        with self.unpacking:
+            if content not in self.folders:
+                folder = tempfile.mkdtemp(prefix="ministack-code-")
+                super().extractall(folder)
+                self.folders[content] = folder
+                while len(self.folders) > MOST_CODES:
+                    shutil.rmtree(self.folders.pop(next(iter(self.folders))), ignore_errors=True)
+            else:
+                self.folders[content] = self.folders.pop(content)  # the last to go
+        Path(path).rmdir()
+        Path(path).symlink_to(self.folders[content])
+
+
 class FunctionStarts:
     """Starts function processes as `subprocess.Popen` does, by a fork where that makes no difference."""
 
@@ -148,6 +183,7 @@ def main() -> None:
         (lambda_runtime, "kill_workers"),
         (lambda_runtime.Worker, "_spawn"),
         (lambda_runtime.subprocess, "Popen"),
+        (lambda_runtime.zipfile, "ZipFile"),
     )
     for module, name in needed:
         if not callable(getattr(module, name, None)):
@@ -158,6 +194,7 @@ def main() -> None:
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
+    lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     threading.Thread(target=keep_ending_idle_functions, daemon=True).start()
     app.main()
 

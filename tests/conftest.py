@@ -22,6 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.mlflow_server import MlflowServer
 from tests.aws_in_process import empty_aws
+from tests.descriptions import read_once
 from tests.mlflow_command import MlflowCommand, mlflow_command
 
 settings.register_profile(
@@ -35,6 +36,7 @@ FAST, FAST_EXAMPLES, FAST_STEPS = "fast", 5, 8
 """The profile of `make test-fast`, and the most that a property is tried in it."""
 settings.register_profile(FAST, settings.get_profile("contender"), max_examples=FAST_EXAMPLES)
 settings.load_profile("contender")
+read_once()
 
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]

@@ -5,18 +5,31 @@ Standard input has a request a line; standard output answers each with a line, i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import runpy
 import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+import boto3
+
 from contender.cli.main import run
+from localcloud.state import CREDENTIALS, REGION
+
+DESCRIPTIONS = Path(__file__).resolve().parents[1] / "descriptions.py"
+SERVICES = ("s3", "dynamodb", "stepfunctions")
+"""What nearly every command asks."""
 
 
 def main() -> None:
+    runpy.run_path(str(DESCRIPTIONS))["read_once"]()  # commands find the project's copy, which has no tests
+    for service in SERVICES:
+        boto3.Session(**CREDENTIALS, region_name=REGION).client(service)
+    gc.freeze()  # what is there stays in pages that all commands share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     for line in sys.stdin:
         if os.fork() == 0:

@@ -50,6 +50,15 @@ def handler(event, context):
     return os.getpid()
 """
 
+TELLS_WHERE_IT_LIES = """
+import os
+def handler(event, context):
+    if event == "exit":
+        os._exit(3)
+    import late
+    return [os.path.realpath(os.path.dirname(__file__)), late.name]
+"""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -100,6 +109,19 @@ def test_a_function_that_brings_a_package_of_its_own_gets_that_one(running: Runn
     found = running.functions.call("own")
     assert not found["loaded"]
     assert "ministack-lambda-own" in found["boto3"]
+
+
+def test_processes_of_the_same_code_share_a_folder_that_outlives_each_of_them(running: Running) -> None:
+    for name, late in (("one", "same"), ("two", "same"), ("three", "other")):
+        running.functions.create(name, TELLS_WHERE_IT_LIES, late=f"name = {late!r}")
+    first = running.functions.call("one")
+    with pytest.raises(FunctionFailedError, match="died"):
+        running.functions.call("one", "exit")
+    assert running.functions.call("two") == running.functions.call("one") == first
+    assert first[1] == "same"
+    other = running.functions.call("three")
+    assert other[1] == "other"
+    assert other[0] != first[0]
 
 
 def test_a_function_that_ends_its_process_fails_and_works_in_the_next_call(running: Running) -> None:
