@@ -6,7 +6,8 @@ failed training reaches the state machine as it does on AWS: `States.TaskFailed`
 
 It also keeps one process of each function for ever; 207 of them, in two clouds, took 14 GB. Here those that are idle
 end, as on AWS. And each of its processes imports its packages anew; here it is forked from one that has loaded them
-(`localcloud/forking.py`), the modules that are given as arguments. It unpacks a zip for each process as well; here once.
+(`localcloud/forking.py`), the modules that are given as arguments. It unpacks a zip for each
+process as well; here once.
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only that is imported:
 the process must not have modules that a function could take for its own.
