@@ -28,6 +28,7 @@ from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.readers import read_parquet
+from contender.data.dataset_fate import left_out
 from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
@@ -48,7 +49,7 @@ from contender.table import BLOCK, ORDER, Table
 from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
 from contender.training.reuse import not_trained_again, version_of
 from contender.training.settings import settings_of
-from contender.training.window import datasets_to_train_on, last_drift
+from contender.training.window import datasets_to_train_on, last_drift, without
 from contender.workflow.run_folder import TRAINING, RunFolder
 from training_image.evidence.explanation import against_champion, champion_explanation
 from training_image.evidence.files import evidence_files
@@ -132,7 +133,8 @@ class TrainingTask:
         store = DatasetStore(self.data, self.pipeline)
         registry = ModelRegistry(self.models, self.pipeline)
         since_order = last_drift(folder, registry)
-        datasets = newest_datasets(store.manifests(), config, since_order)
+        out = left_out(store.fates(), checked=config.training.checks_batches)
+        datasets = newest_datasets(without(store.manifests(), out), config, since_order)
         finished = self._finished(registry, datasets[-1].version)
         if finished is not None:
             progress(f"{finished.version} was trained by an earlier attempt of this run")
@@ -155,7 +157,12 @@ class TrainingTask:
             created_at=self.now(),
             code=self.code,
             image=self.image,
-            window={"policy": config.training.window, "since_order": since_order, "datasets": len(datasets)},
+            window={
+                "policy": config.training.window,
+                "since_order": since_order,
+                "datasets": len(datasets),
+                **({"left_out": {version: found.reason for version, found in out.items()}} if out else {}),
+            },
             resources=measured(config, progress, resumed=checkpoint.resumed, container_mib=self.container_mib()),
         )
         explanation = against_champion(model.explanation, champion_explanation(self.models, self.pipeline))
@@ -266,6 +273,7 @@ def summary(
         "holdout_blocks": len(manifest["holdout"]["blocks"]),
         "refitted_rows": manifest["trained_rows"] if manifest.get("judged") else None,
         "datasets": [found.version for found in datasets],
+        "left_out": (manifest.get("window") or {}).get("left_out", {}),
         "metrics": manifest["metrics"],
         "search": manifest.get("search"),
         "overfit": manifest.get("overfit"),

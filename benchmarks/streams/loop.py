@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.streams.models import BatchId, Models, place_of
-from benchmarks.streams.signs import Seen
 from contender.comparison.baseline import naive_predictions
 from contender.comparison.compare import compare
 from contender.table import BLOCK
+from contender.training.arriving_batches import ArrivingBatches
 from contender.training.cost import ASSUMED_SECONDS, fargate_usd
 from contender.training.loss_change import loss_rise
 from contender.training.new_rows import far_apart
 from contender.training.staleness import ModelLosses, mean_loss, staleness
-from contender.training.suspect_batch import Fate, Suspicion, fate, suspicion
 from contender.training.waiting_cost import RowsSince
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
 
@@ -54,14 +53,15 @@ class Outcome:
     loss : the mean over all rows after the first model's.
     retrained, promoted : the places of the batches with which it trained, and with which another model came to serve.
     broken_promoted : broken batches that were in the newest data of a model that was promoted with them.
-    set_aside, left_out : places of the batches that looked broken, and of those that no model was trained on.
+    set_aside : the sign of each batch that looked broken, by its place.
+    left_out : places of the batches that no model was trained on.
     """
 
     loss: float = 0.0
     retrained: list[int] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)
     broken_promoted: list[int] = field(default_factory=list)
-    set_aside: list[int] = field(default_factory=list)
+    set_aside: dict[int, str] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
 
 
@@ -71,15 +71,14 @@ class Loop:
 
     Attributes
     ----------
-    seen : what batches look like here, where one that looks broken is set aside until the next one has come; None where
-        none is.
+    arriving : sets a batch aside that looks broken, until the next one has come; None where none is.
     window : the batches to train on.
     losses : of the batches since the start, each of the model that served then.
     unchanged_since : the place of the first batch since the data last changed.
     """
 
     models: Models
-    seen: Seen | None
+    arriving: ArrivingBatches | None
     champion: Model
     newest: Model
     window: list[BatchId]
@@ -87,45 +86,34 @@ class Loop:
     predecessors: list[Model] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     unchanged_since: int = 0
-    suspect: tuple[BatchId, Suspicion, float] | None = None
+    suspect_loss: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
 
     def take(self, place: int) -> None:
         """A batch arrives."""
         batch = self.models.arrived(place)
-        if self.seen is not None:
-            if self._is_set_aside(self.seen, batch):
-                return
-            self.seen.accept(self.models.table(batch))
+        if self.arriving is not None and self._is_set_aside(self.arriving, batch):
+            return
         self.window.append(batch)
         if self._worth(batch).train:
             self._train(batch)
         elif self.waiting is not None:
             self._judge(self.waiting, batch)
 
-    def _is_set_aside(self, seen: Seen, batch: BatchId) -> bool:
+    def _is_set_aside(self, arriving: ArrivingBatches, batch: BatchId) -> bool:
         """Whether the batch looks broken; decides about the one before it too, where that did."""
-        found = suspicion(seen.signs(self.models.table(batch), loss_rose=self._rises(batch)))
-        before, self.suspect = self.suspect, None
-        if before is not None and self._decided(seen, *before, found) == "confirmed":
-            return False
-        if found is None:
-            return False
-        self.suspect = (batch, found, float(self.models.losses(self.champion.served, batch).mean()))
-        self.outcome.set_aside.append(place_of(batch))
-        return True
-
-    def _decided(self, seen: Seen, suspect: BatchId, why: Suspicion, loss: float, following: Suspicion | None) -> Fate:
-        """What becomes of a batch that looked broken, now that the next one is here."""
-        found = fate(why, following)
-        if found == "left out":
-            self.outcome.left_out.append(place_of(suspect))
-            return found
-        self.window.append(suspect)
-        seen.accept(self.models.table(suspect))
-        if found == "confirmed":
-            self.unchanged_since, self.losses = place_of(suspect), [loss]
-        return found
+        decided = arriving.arrive(batch, self.models.summary(batch), loss_rose=self._rises(batch))
+        for name, found in decided.items():
+            if found.fate == "set aside":
+                self.outcome.set_aside[place_of(name)] = found.suspicion.sign
+            elif found.fate == "left out":
+                self.outcome.left_out.append(place_of(name))
+            else:
+                self.window.append(name)
+            if found.fate == "confirmed":
+                self.unchanged_since, self.losses = place_of(name), [self.suspect_loss]
+        self.suspect_loss = float(self.models.losses(self.champion.served, batch).mean())
+        return batch in decided
 
     def _rises(self, batch: BatchId) -> bool:
         """Whether the champion's loss is out of line."""
@@ -138,7 +126,9 @@ class Loop:
         """Whether to train, as DetectDrift decides it."""
         models, place = self.models, place_of(batch)
         config = models.stream.config
-        rows = [len(models.table(models.arrived(each))) for each in range(place + 1)]
+        rows = [self._rows([models.arrived(each)]) for each in range(place + 1)]
+        for each in self.outcome.left_out:
+            rows[each] = 0
         asked = (self.champion, *far_apart(self.predecessors))
         worth = worth_training(
             config.training,
@@ -217,8 +207,12 @@ def run(models: Models, *, checks_batches: bool) -> Outcome:
     stream = models.stream
     first = tuple(models.arrived(place) for place in range(stream.start))
     model = Model(first, first, stream.start)
-    seen = Seen(stream.config, [models.table(each) for each in first]) if checks_batches else None
-    loop = Loop(models, seen, champion=model, newest=model, window=list(first))
+    arriving = None
+    if checks_batches:
+        arriving = ArrivingBatches()
+        for each in first:
+            arriving.take(each, models.summary(each))
+    loop = Loop(models, arriving, champion=model, newest=model, window=list(first))
     total = 0.0
     for place in range(stream.start, len(stream.batches)):
         total += float(models.losses(loop.champion.served, str(place)).sum())

@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.streams.stream import Stream
 from contender.data.encoding import encode, fit_encoding
+from contender.data.row_summary import RowSummary
+from contender.data.summarise import summarise
 from contender.drift.batch_check import losses
 from contender.registry.candidate import Answers
 from contender.replay.loss_matrix import LossMatrix
@@ -47,6 +49,7 @@ class Models:
     folder: Path | None = None
     trainings: int = 0
     _known: dict[tuple[BatchId, ...], dict[BatchId, NDArray[np.float32]]] = field(default_factory=dict)
+    _summaries: dict[BatchId, RowSummary] = field(default_factory=dict)
     _losses: dict[tuple[tuple[BatchId, ...], BatchId], Floats] = field(default_factory=dict)
 
     def arrived(self, place: int) -> BatchId:
@@ -56,6 +59,13 @@ class Models:
     def table(self, batch: BatchId) -> Table:
         """A batch's rows."""
         return self.broken[place_of(batch)] if batch.endswith("!") else self.stream.batches[place_of(batch)]
+
+    def summary(self, batch: BatchId) -> RowSummary:
+        """What its manifest would say of its rows."""
+        if batch not in self._summaries:
+            config = self.stream.config
+            self._summaries[batch] = summarise(self.table(batch), (*config.features, config.target))
+        return self._summaries[batch]
 
     def truth(self, batch: BatchId) -> Floats:
         """(n,) class indices, or the target itself of a regression."""

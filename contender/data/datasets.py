@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from contender.data.dataset_fate import DatasetFate
+from contender.data.row_summary import RowSummary
 from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects, ReadObjects
 from contender.storage import sha256, write_once
 
 
+MANIFEST, FATE = "manifest.json", "fate.json"
+
+
 @dataclass(frozen=True)
 class DatasetManifest:
-    """What a dataset version is. `sequence` counts a pipeline's versions; `order_*` bound its rows in time."""
+    """What a dataset version is. `sequence` counts a pipeline's versions; `order_*` bound its rows in time.
+
+    `summary` is what later batches are compared with; None in versions from before there was one.
+    """
 
     pipeline: str
     version: str
@@ -28,6 +37,11 @@ class DatasetManifest:
     order_from: float
     order_to: float
     columns: tuple[str, ...]
+    summary: RowSummary | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"summary": self.summary.to_dict() if self.summary else None}
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,9 @@ class DatasetReader:
 
     def manifest(self, version: str) -> DatasetManifest:
         """Raises NotFoundError when there is no such version."""
-        content = json.loads(self.objects.get(self.key(version, "manifest.json")).body)
-        return DatasetManifest(**{**content, "columns": tuple(content["columns"])})
+        content = json.loads(self.objects.get(self.key(version, MANIFEST)).body)
+        summary = RowSummary.from_dict(content["summary"]) if content.get("summary") else None
+        return DatasetManifest(**{**content, "columns": tuple(content["columns"]), "summary": summary})
 
     def part(self, manifest: DatasetManifest) -> bytes:
         """The rows of a version as Parquet, checked against its manifest.
@@ -76,21 +91,32 @@ class DatasetStore(DatasetReader):
 
     def exists(self, version: str) -> bool:
         """Whether the version is complete: its manifest is written last."""
-        return bool(self.objects.keys(self.key(version, "manifest.json")))
+        return bool(self.objects.keys(self.key(version, MANIFEST)))
 
     def keys(self, version: str) -> Sequence[str]:
-        """Where a version's files are."""
-        return self.objects.keys(self.key(version, ""))
+        """Where the files of a version are that never change."""
+        return [key for key in self.objects.keys(self.key(version, "")) if not key.endswith(f"/{FATE}")]
 
     def write(self, manifest: DatasetManifest, part: bytes) -> None:
         """Write the rows, then the manifest that makes them count."""
         write_once(self.objects, self.key(manifest.version, manifest.part), part)
-        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
-        write_once(self.objects, self.key(manifest.version, "manifest.json"), body)
+        body = json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()
+        write_once(self.objects, self.key(manifest.version, MANIFEST), body)
 
     def manifests(self) -> Sequence[DatasetManifest]:
         """All versions in the order in which they arrived."""
+        return sorted(map(self.manifest, self._with(MANIFEST)), key=lambda found: found.sequence)
+
+    def fates(self) -> Mapping[str, DatasetFate]:
+        """What was decided about the versions that looked broken, or that a person decided about."""
+        found = {version: self.objects.get(self.key(version, FATE)).body for version in self._with(FATE)}
+        return {version: DatasetFate(**json.loads(body)) for version, body in found.items()}
+
+    def decide(self, version: str, fate: DatasetFate) -> None:
+        """Write down what becomes of a version; a later decision replaces it."""
+        self.objects.put(self.key(version, FATE), json.dumps(asdict(fate), indent=2).encode())
+
+    def _with(self, name: str) -> Sequence[str]:
+        """The versions that have a file of this name."""
         prefix = f"datasets/{self.pipeline}/"
-        keys = self.objects.keys(prefix)
-        versions = [key[len(prefix) :].split("/")[0] for key in keys if key.endswith("/manifest.json")]
-        return sorted((self.manifest(version) for version in versions), key=lambda found: found.sequence)
+        return [key[len(prefix) :].split("/")[0] for key in self.objects.keys(prefix) if key.endswith(f"/{name}")]

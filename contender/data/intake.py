@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.schema import Checked, ParsedBatch, check_rows, order_and_blocks
+from contender.data.summarise import summarise
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch, Objects
@@ -105,6 +106,7 @@ class Intake:
             order_from=float(order.min()),
             order_to=float(order.max()),
             columns=tuple(rows.columns),
+            summary=summarise(rows, (*self.config.features, self.config.target)),
         )
         reason = f"{accepted:,} rows accepted"
         quarantine_key = None

@@ -111,6 +111,13 @@ class TrainingPolicy:
         0.25,
         minimum=0.0,
     )
+    suspect_batches: str = key(
+        "What happens to a batch that looks broken (few rows; rows that were there before; a column out of its range; "
+        "a loss out of line): `wait`, no model is trained or judged on it until the next batch has arrived, and then "
+        "only if that one does not show it to be broken; `train`, nothing. See docs/training.md.",
+        "wait",
+        choices=("wait", "train"),
+    )
     retrain_growth: float = key(
         "Retrain when there are this many times as many rows as the newest model had. 0: not because of growth.",
         0.0,
@@ -141,6 +148,11 @@ class TrainingPolicy:
         "steps of 1024.",
         4096,
     )
+
+    @property
+    def checks_batches(self) -> bool:
+        """Whether batches that look broken are set aside."""
+        return self.suspect_batches == "wait"
 
     def __post_init__(self) -> None:
         check_keys(self)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.registry.versions import MODEL
 from contender.table import Table
@@ -52,6 +53,22 @@ class Candidate:
     def classes(self) -> tuple[str, ...]:
         """The class of each column of its predictions; empty for a regression."""
         return tuple(self.manifest["classes"] or ())
+
+    def repeating(self, predictions: NDArray[np.float64]) -> Candidate:
+        """The same model where it was asked about some rows already: it repeats what it said of them, in their order.
+
+        Raises
+        ------
+        InvalidInputError
+            When it is asked about other rows.
+        """
+
+        def predict(table: Table) -> NDArray[np.float64]:
+            if len(table) != len(predictions):
+                raise InvalidInputError(f"{len(predictions)} rows were predicted, but {len(table)} are asked for")
+            return predictions
+
+        return replace(self, predict=predict)
 
     @property
     def facts(self) -> ModelFacts:

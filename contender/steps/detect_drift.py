@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -10,23 +10,29 @@ from contender.comparison.judgements import Judgement, due_version, last_of
 from contender.data.datasets import DatasetManifest
 from contender.drift.batch_check import BatchCheck, Reference, check_batch, observe
 from contender.drift.dataset_window import DatasetWindow, dataset_window
+from contender.drift.model_loss import row_losses
 from contender.drift.profiles.profile import Profile
 from contender.drift.profiles.profile_store import Observations
 from contender.errors import NotFoundError, PipelineFileError
 from contender.pipeline.config import parse_pipeline
 from contender.ports import Objects
+from contender.registry.candidate import Candidate
 from contender.registry.pointer import Pointer
 from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE, ModelVersion
+from contender.steps.answered_rows import AnsweredRows
+from contender.steps.check_arrivals import BATCHES, check_arrivals
+from contender.steps.earlier_decisions import TRAINING, EarlierDecisions
 from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
-from contender.steps.when_to_train import TRAINING, WhenToTrain
+from contender.steps.when_to_train import WhenToTrain
 from contender.table import Table
 from contender.training.fingerprint import fingerprint
 from contender.training.retraining import why_requested
 from contender.training.reuse import LastLook, version_of, why_not_again
 from contender.training.settings import settings_of
-from contender.training.window import datasets_to_train_on, last_drift
+from contender.training.window import datasets_to_train_on, last_drift, without
+from contender.training.worth_training import WorthTraining
 from contender.workflow.messages import Drift, RunState
 from contender.workflow.run_folder import COMPARISON, DRIFT, RunFolder
 
@@ -74,61 +80,76 @@ def _check_new_data(
     """Compare the new data with what the champion was trained on, and what waiting costs with what a training does."""
     champion, newest = run.champion(pointer), run.newest_model()
     of_run = state.validation.dataset_versions if state.validation is not None else ()
-    window = dataset_window(manifests, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
+    rows, earlier = AnsweredRows(run, run.candidate(champion)), EarlierDecisions(run)
+    arrivals = check_arrivals(run, manifests, of_run, rows, earlier, now=state.started_at)
+    window = dataset_window(arrivals.shown, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
     requested = why_requested(state.request.trigger, run.config, newest.manifest, code=training_code)
     if not window.current:
         nothing = "No new data since the champion was trained."
         return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
-    tables = {found.version: run.rows(found) for found in window.current}
-    table = Table.concatenate(list(tables.values()))
-    check = _check_window(run, champion, window, tables, table)
+    table, asked = rows.of_all(window.current)
+    check = _check_window(run, champion, window, rows, table, asked)
     report = check.report
-    when = WhenToTrain(run, manifests, window.current, pointer, champion, newest, check_signature)
-    worth, kept = when.decide(table)
-    found = {"champion": champion.version, "since_order": check.drift_began(window.starts), TRAINING: kept}
+    before = earlier.of(arrivals.usable, before=min(found.sequence for found in window.current))
+    when = WhenToTrain(
+        run, arrivals.shown, window.current, pointer, champion, newest, check_signature, before, arrivals.changed_since
+    )
+    worth, kept = when.decide(table, row_losses(run.config, table, asked))
+    found = {
+        "champion": champion.version,
+        "since_order": None if arrivals.suspicious else check.drift_began(window.starts),
+        TRAINING: kept,
+        BATCHES: arrivals.to_dict(),
+    }
     run.folder.write(DRIFT, check.to_dict() | found)
-    emit("FeaturesDrifted", len(report.drifted_features))
-    if report.evidence is not None:
-        emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
-    if worth.waiting is not None and worth.waiting.price_usd is not None:
-        emit("WaitingCostUsd", worth.waiting.usd)
-        emit("TrainingCostUsd", worth.waiting.training_usd)
+    _emit_figures(emit, check, worth)
     judgements = run.judgements.read(newest.version)
     sentences = (report.reason, worth.reason) if report.drifted and not worth.train else (worth.reason, report.reason)
+    waits = worth.waits or bool(arrivals.suspicious)
     return Drift(
-        retrain=((report.drifted or worth.train) and not worth.waits) or bool(requested),
+        retrain=((report.drifted or worth.train) and not waits) or bool(requested),
         drifted=report.drifted,
-        reason=" ".join(sentences),
+        reason=" ".join(filter(None, (arrivals.reason, *sentences))),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.
         waiting=""
         if requested
         else due_version(
-            newest.version, champion.version, judgements, manifests, proof=run.config.promotion.asks_for_proof
+            newest.version, champion.version, judgements, arrivals.usable, proof=run.config.promotion.asks_for_proof
         ),
         training=worth.reason,
+        set_aside=tuple(arrivals.suspicious),
     )
 
 
+def _emit_figures(emit: Emit, check: BatchCheck, worth: WorthTraining) -> None:
+    """Metrics of the pipeline."""
+    report = check.report
+    emit("FeaturesDrifted", len(report.drifted_features))
+    if report.evidence is not None:
+        emit("DriftEvidence", report.evidence.level / report.evidence.threshold)
+    if worth.waiting is not None and worth.waiting.price_usd is not None:
+        emit("WaitingCostUsd", worth.waiting.usd)
+        emit("TrainingCostUsd", worth.waiting.training_usd)
+
+
 def _check_window(
-    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, tables: Mapping[str, Table], table: Table
+    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, rows: AnsweredRows, table: Table, asked: Candidate
 ) -> BatchCheck:
     """Check the window's rows, with all that was observed between the champion's training and them.
 
     Parameters
     ----------
-    tables, table : the window's rows, by dataset version and together.
+    table, asked : the window's rows together, and the champion as it answered about them.
     """
     reference = Reference.from_bytes(run.registry.file(champion, REFERENCE))
-    model = run.candidate(champion)
     observations = Observations(run.data, run.pipeline, champion.version)
 
     def observed(found: DatasetManifest) -> Profile:
         profile = observations.read(found.version)
         if profile is None or profile.grid != reference.profile.grid:
-            rows = tables.get(found.version) or run.rows(found)
-            profile = observe(run.config, reference.profile.grid, rows, model)
+            profile = observe(run.config, reference.profile.grid, *rows.of(found))
             observations.write(found.version, profile)
         return profile
 
@@ -136,7 +157,7 @@ def _check_window(
         run.config,
         reference,
         table,
-        model,
+        asked,
         reduce(Profile.merge, map(observed, window.current)),
         earlier=list(map(observed, window.earlier)),
         answered=window.answered,
@@ -151,7 +172,7 @@ def _made_before(
     The training task finds such a model too, but it takes a minute to start, and the comparison spends a share of the
     false promotion rate.
     """
-    chosen = datasets_to_train_on(manifests, run.config.training, last_drift(run.folder, run.registry))
+    chosen = datasets_to_train_on(without(manifests, run.left_out()), run.config.training, last_drift(run.folder, run.registry))
     versions = [found.version for found in chosen]
     wanted = fingerprint(training_code, settings_of(run.config), versions)
     found = version_of(run.registry, wanted, dataset=versions[-1], code=training_code)

@@ -31,6 +31,7 @@ from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.table import Table
 from contender.training.reuse import not_trained_again
+from contender.training.window import without
 from contender.workflow.messages import Comparison, RunState
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING, RunFolder
 
@@ -176,7 +177,8 @@ def _champion_itself(champion: ModelVersion, run_id: str) -> Comparison:
 def _unseen(run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | None) -> Table:
     """The rows that neither model has seen, from the dataset versions of the challenger and those that came after."""
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
-    chosen = datasets_with_unseen_rows(challenger.manifest, own, run.datasets.manifests())
+    arrived = without(run.datasets.manifests(), run.left_out())
+    chosen = datasets_with_unseen_rows(challenger.manifest, own, arrived)
     table = Table.concatenate([run.rows(found) for found in chosen])
     before = opponent(challenger.manifest, champion.manifest if champion else None)
     return table.select_rows(unseen_rows(table, challenger.manifest, before))

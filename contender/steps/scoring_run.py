@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from contender.data.dataset_fate import DatasetFate, left_out
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.registry.candidate import Candidate, Predict
@@ -50,6 +51,10 @@ class ScoringRun(LoopRun):
     def datasets(self) -> DatasetStore:
         """The dataset versions of the pipeline."""
         return DatasetStore(self.data, self.pipeline)
+
+    def left_out(self) -> Mapping[str, DatasetFate]:
+        """The dataset versions that no model is trained or judged on, as it is now."""
+        return left_out(self.datasets.fates(), checked=self.config.training.checks_batches)
 
     def newest_model(self) -> ModelVersion:
         """The version that was trained last; there is one as soon as there is a champion."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contender.data.datasets import DatasetManifest
-from contender.drift.model_loss import loss_name, row_losses
-from contender.errors import InvalidInputError, NotFoundError
+from contender.drift.model_loss import Floats, loss_name, row_losses
+from contender.errors import InvalidInputError
 from contender.registry.pointer import Pointer
 from contender.registry.signatures import Check
 from contender.registry.versions import ModelVersion
+from contender.steps.earlier_decisions import UNCHANGED_SINCE, Decisions
 from contender.steps.scoring_run import ScoringRun
 from contender.table import BLOCK, Table
-from contender.training.loss_change import REMEMBERED
 from contender.training.new_rows import (
     earlier_champions,
     far_apart,
@@ -27,11 +27,6 @@ from contender.training.new_rows import (
 )
 from contender.training.staleness import ModelLosses
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
-from contender.workflow.run_folder import DRIFT, RunFolder
-
-TRAINING, UNCHANGED_SINCE = "training", "unchanged_since"
-"""The decision in a run's drift.json, and in it the number of the first dataset version since the data changed."""
-
 
 @dataclass(frozen=True)
 class WhenToTrain:
@@ -39,8 +34,10 @@ class WhenToTrain:
 
     Attributes
     ----------
-    manifests : all dataset versions of the pipeline.
+    manifests : the dataset versions that models are trained on, and those that arrived.
     current : those that arrived.
+    earlier : what the runs of the batches before decided.
+    changed_since : the number of the dataset version with which the data has changed, as its batch and this one show.
     check_signature : refuses a version that training did not sign; None where nothing is signed.
     """
 
@@ -51,28 +48,31 @@ class WhenToTrain:
     champion: ModelVersion
     newest: ModelVersion
     check_signature: Check | None
+    earlier: Decisions
+    changed_since: int | None = None
 
-    def decide(self, table: Table) -> tuple[WorthTraining, Mapping[str, Any]]:
+    def decide(self, table: Table, losses: Floats) -> tuple[WorthTraining, Mapping[str, Any]]:
         """Whether to train now, and what drift.json keeps of it, for later runs too.
 
         Parameters
         ----------
-        table : the rows that arrived.
+        table, losses : the rows that arrived, and the champion's loss on each.
         """
         config, newest, first = self.run.config, self.newest.manifest, self._first_sequence
-        decisions = list(self._earlier_decisions())
-        unchanged_since = max((int(found.get(UNCHANGED_SINCE, 0)) for found in decisions), default=0)
-        models, not_asked = self._models(table)
+        unchanged_since = max(self.earlier.unchanged_since, self.changed_since or 0)
+        models, not_asked = self._models(table, losses)
         new = NewRows(
             rows=rows_since(
                 newest, self.manifests, unchanged_since=unchanged_since, week=rows_a_week(config, table[BLOCK])
             ),
             trained_rows=trained_rows(newest, self.manifests),
             batches=sum(found.sequence > newest_sequence(newest, self.manifests) for found in self.manifests),
-            unchanged_batches=sum(unchanged_since <= found.sequence < first for found in self.manifests),
+            unchanged_batches=sum(
+                self.earlier.unchanged_since <= found.sequence < first for found in self.manifests
+            ),
             models=models,
             blocks=table[BLOCK],
-            earlier_losses=[found["loss"]["value"] for found in reversed(decisions) if found.get("loss")],
+            earlier_losses=self.earlier.losses,
             training_usd=training_usd(config, newest),
             not_asked=not_asked,
         )
@@ -90,12 +90,13 @@ class WhenToTrain:
         before = [found.sequence for found in self.manifests if found.sequence < self._first_sequence]
         return max(before, default=self._first_sequence)
 
-    def _models(self, table: Table) -> tuple[list[ModelLosses], dict[str, str]]:
+    def _models(self, table: Table, losses: Floats) -> tuple[list[ModelLosses], dict[str, str]]:
         """The champion and earlier champions with their losses; and why others have none."""
-        models, not_asked = [self._losses(self.champion, table)], {}
+        models, not_asked = [self._with_losses(self.champion, losses)], {}
         for name in far_apart(earlier_champions(self.pointer)):
             try:
-                models.append(self._losses(self._earlier(name), table))
+                model = self._earlier(name)
+                models.append(self._with_losses(model, row_losses(self.run.config, table, self.run.candidate(model))))
             except Exception as error:  # whatever is wrong with an earlier champion, the run goes on without it
                 not_asked[name] = str(error) or type(error).__name__
         return models, not_asked
@@ -109,17 +110,5 @@ class WhenToTrain:
             self.check_signature(self.run.registry, model)
         return model
 
-    def _losses(self, model: ModelVersion, table: Table) -> ModelLosses:
-        losses = row_losses(self.run.config, table, self.run.candidate(model))
+    def _with_losses(self, model: ModelVersion, losses: Floats) -> ModelLosses:
         return ModelLosses(model.version, staleness_of(model.manifest, self.manifests), losses)
-
-    def _earlier_decisions(self) -> Iterator[Mapping[str, Any]]:
-        """What the runs of the batches before decided, the newest first; runs without a decision are left out."""
-        before = [found.run_id for found in reversed(self.manifests) if found.sequence < self._first_sequence]
-        for run_id in list(dict.fromkeys(before))[:REMEMBERED]:
-            try:
-                found = RunFolder(self.run.data, self.run.pipeline, run_id).read(DRIFT).get(TRAINING)
-            except NotFoundError:
-                continue
-            if found:
-                yield found

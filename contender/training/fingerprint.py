@@ -21,8 +21,11 @@ REQUIREMENTS = "training_image/requirements.txt"
 HOLD_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Fields of a syntax tree's nodes that are lists of statements, or of nodes that have such fields."""
 
-WHEN_TO_TRAIN = ("retrain_wait", "error_price_usd", "retrain_loss_rise", "retrain_growth", "retrain_batches")
-"""Keys of `[training]` that decide whether a model is trained."""
+WHEN_TO_TRAIN = (
+    "retrain_wait", "error_price_usd", "retrain_loss_rise", "retrain_growth", "retrain_batches", "suspect_batches",
+)  # fmt: skip
+"""Keys of `[training]` that decide whether a model is trained. The last one leaves out dataset versions too: as with a
+window, once these are named, why makes no difference."""
 
 WITHOUT_INFLUENCE = ("cpu", "memory_mib", "time_limit_seconds", *WHEN_TO_TRAIN)
 """Keys of `[training]` that decide whether and where a model is trained, and not which."""

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal, TypeAlias
 
+from contender.data.dataset_fate import Fate
+
 Sign: TypeAlias = Literal["short", "repeated", "range", "loss"]
 
 FEW_ROWS = 1.0 / 3.0
 """Fewer rows than this share of a usual batch are suspicious."""
+LEAST_BATCHES = 3
+"""From so many batches on, their usual number of rows is known: the first upload is often years of history."""
 MANY_REPEATED = 0.5
 """More rows than this share that were there before, and twice as many as usual, are suspicious."""
 MANY_OUTSIDE = 0.5
@@ -31,6 +35,7 @@ class BatchSigns:
     rows, usual_rows : of it, and of the batches before.
     repeated, usual_repeated : the share of rows, features and target, that were there before: of it, and of the batches
         before.
+    repeated_from : the batch that most of these were in.
     outside, usual_outside : of each numeric column the share of values outside of the range of all batches before: of
         it, and of the batches before. A date is always outside.
     loss_rose : whether the champion's loss is out of line with the batches before.
@@ -43,6 +48,7 @@ class BatchSigns:
     outside: Mapping[str, float]
     usual_outside: Mapping[str, Sequence[float]]
     loss_rose: bool
+    repeated_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,23 +64,26 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
 
     Examples
     --------
-    >>> usual = BatchSigns(500, [480, 510], 0.0, [0.0], {"amount": 0.01}, {}, loss_rose=False)
+    >>> usual = BatchSigns(500, [480, 510, 495], 0.0, [0.0], {"amount": 0.01}, {}, loss_rose=False)
     >>> suspicion(usual) is None
     True
-    >>> suspicion(BatchSigns(90, [480, 510], 0.0, [0.0], {}, {}, loss_rose=False)).reason
+    >>> suspicion(BatchSigns(90, [480, 510, 495], 0.0, [0.0], {}, {}, loss_rose=False)).reason
     'It has 90 rows, where 495 are usual.'
-    >>> suspicion(BatchSigns(500, [480, 510], 0.98, [0.01], {}, {}, loss_rose=False)).reason
+    >>> suspicion(BatchSigns(500, [480, 510, 495], 0.98, [0.01], {}, {}, loss_rose=False)).reason
     '98 % of its rows were there before.'
-    >>> suspicion(BatchSigns(500, [480, 510], 0.0, [0.0], {"amount": 1.0}, {}, loss_rose=False)).reason
+    >>> suspicion(BatchSigns(500, [480, 510, 495], 0.0, [0.0], {"amount": 1.0}, {}, loss_rose=False)).reason
     '100 % of amount is outside of everything seen before.'
     """
-    usual = median(signs.usual_rows) if signs.usual_rows else 0
+    usual = median(signs.usual_rows) if len(signs.usual_rows) >= LEAST_BATCHES else 0
     if signs.rows < FEW_ROWS * usual:
         return Suspicion("short", f"It has {signs.rows:,} rows, where {usual:,.0f} are usual.")
     if _is_unusual(signs.repeated, signs.usual_repeated, least=MANY_REPEATED):
-        return Suspicion("repeated", f"{100.0 * signs.repeated:.0f} % of its rows were there before.")
+        where = f"in {signs.repeated_from} already" if signs.repeated_from else "there before"
+        return Suspicion("repeated", f"{100.0 * signs.repeated:.0f} % of its rows were {where}.")
     for name, outside in signs.outside.items():
-        if _is_unusual(outside, signs.usual_outside.get(name, ()), least=MANY_OUTSIDE):
+        usual_outside = signs.usual_outside.get(name, ())
+        known = len(usual_outside) >= LEAST_BATCHES - 1  # the first batch has nothing to be outside of
+        if known and _is_unusual(outside, usual_outside, least=MANY_OUTSIDE):
             return Suspicion("range", f"{100.0 * outside:.0f} % of {name} is outside of everything seen before.")
     if signs.loss_rose:
         return Suspicion("loss", "The champion's loss is out of line with the batches before.")
@@ -84,9 +93,6 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
 def _is_unusual(share: float, usual: Sequence[float], *, least: float) -> bool:
     """Whether a share is large, and twice as large as usual."""
     return share > max(least, 2.0 * median(usual) if usual else 0.0)
-
-
-Fate: TypeAlias = Literal["confirmed", "kept", "left out"]
 
 
 def fate(suspect: Suspicion, following: Suspicion | None) -> Fate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from contender.data.datasets import DatasetManifest
@@ -43,6 +43,11 @@ def training_window(
         return versions
     at_least = len(versions) - max(policy.window_batches, 1)
     return [version for place, version in enumerate(versions) if place >= at_least or order_to(version) >= since_order]
+
+
+def without(manifests: Sequence[DatasetManifest], out: Collection[str]) -> Sequence[DatasetManifest]:
+    """The dataset versions that are not among those that are out."""
+    return [found for found in manifests if found.version not in out]
 
 
 def datasets_to_train_on(

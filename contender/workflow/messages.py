@@ -103,7 +103,7 @@ class Drift(Message):
     """Whether to retrain, and why.
 
     `waiting` is a waiting challenger that is due to be compared again; or empty. `training` says what waiting costs and
-    what a training does.
+    what a training does. `set_aside` are dataset versions that look broken and wait for the next batch.
     """
 
     retrain: bool
@@ -113,6 +113,7 @@ class Drift(Message):
     rows: int = 0
     waiting: str = ""
     training: str = ""
+    set_aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from benchmarks.streams.calendars import evenly, every, with_as_many
 from benchmarks.streams.generated import CIRCLES, GENERATORS, circles, friedman, generated, hyperplane, sea, steps
 from benchmarks.streams.loop import run, served_calendar
 from benchmarks.streams.models import Models, through
-from benchmarks.streams.signs import Seen
 from benchmarks.streams.stream import Stream
-from contender.training.suspect_batch import suspicion
+from contender.data.row_summary import RowSummary
+from contender.data.summarise import summarise
+from contender.table import Table
+from contender.training.arriving_batches import ArrivingBatches
 
 
 def small(name: str, *, batches: int = 12, rows: int = 120, seed: int = 0) -> Stream:
@@ -105,13 +108,30 @@ def test_a_fault_is_what_its_name_says(kind: str) -> None:
         assert any(np.array_equal(bad["x0"], older["x0"]) for older in stream.batches[:7])
 
 
-@pytest.mark.parametrize("kind", ["changed unit", "stale file", "truncated"])
-def test_what_is_wrong_with_the_rows_themselves_is_seen(kind: str) -> None:
-    stream = generated("sea, none", batches=12, rows=400)
-    seen = Seen(stream.config, stream.batches[:8])
+def batches_after(stream: Stream, batches: Sequence[Table]) -> ArrivingBatches:
+    """What is known of these batches when the next one arrives."""
+    arriving = ArrivingBatches()
+    for place, batch in enumerate(batches):
+        arriving.take(str(place), summary_of(stream, batch))
+    return arriving
 
-    assert suspicion(seen.signs(stream.batches[8], loss_rose=False)) is None
-    assert suspicion(seen.signs(FAULTS[kind](stream, 8, np.random.default_rng(0)), loss_rose=False)) is not None
+
+def summary_of(stream: Stream, batch: Table) -> RowSummary:
+    return summarise(batch, stream.config.columns)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [("changed unit", "range"), ("stale file", "repeated"), ("truncated", "short")]
+)
+def test_what_is_wrong_with_the_rows_themselves_is_seen(kind: str, sign: str) -> None:
+    stream = generated("sea, none", batches=12, rows=400)
+    broken = FAULTS[kind](stream, 8, np.random.default_rng(0))
+
+    usual = batches_after(stream, stream.batches[:8]).arrive("8", summary_of(stream, stream.batches[8]), loss_rose=False)
+    seen = batches_after(stream, stream.batches[:8]).arrive("8", summary_of(stream, broken), loss_rose=False)
+
+    assert usual == {}
+    assert (seen["8"].fate, seen["8"].suspicion.sign) == ("set aside", sign)
 
 
 def test_what_repeats_by_nature_is_not_seen_as_a_stale_file() -> None:
@@ -120,12 +140,10 @@ def test_what_repeats_by_nature_is_not_seen_as_a_stale_file() -> None:
         type(batch)({**batch.columns, **{name: np.round(batch[name] / 5.0) for name in stream.config.features}})
         for batch in stream.batches
     ]
-    seen = Seen(stream.config, coarse[:4])
+    arriving, summary = batches_after(stream, coarse[:4]), summary_of(stream, coarse[4])
 
-    found = seen.signs(coarse[4], loss_rose=False)
-
-    assert found.repeated > 0.9
-    assert suspicion(found) is None
+    assert arriving.earlier.signs(summary, loss_rose=False).repeated > 0.9
+    assert arriving.arrive("4", summary, loss_rose=False) == {}
 
 
 def test_calendars_never_retrain_with_the_last_batch() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.summarise import summarise
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.registry.versions import JUDGED, MODEL, ModelReader, ModelRegistry, ModelVersion, judged_file
 from contender.storage import sha256
@@ -128,6 +129,7 @@ class LoopWorld:
             order_from=float(table[ORDER].min()),
             order_to=float(table[ORDER].max()),
             columns=tuple(table.columns),
+            summary=summarise(table, ("amount", "paid")),
         )
         store.write(manifest, part)
         return manifest.version

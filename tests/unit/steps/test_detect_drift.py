@@ -36,8 +36,8 @@ def detect(world: LoopWorld, run_id: str = "run-2", *, check: Check | None = Non
     )
 
 
-def uploaded(version: str) -> dict[str, Any]:
-    return {"validation": {"status": "accepted", "reason": "", "dataset_versions": [version]}}
+def uploaded(*versions: str) -> dict[str, Any]:
+    return {"validation": {"status": "accepted", "reason": "", "dataset_versions": list(versions)}}
 
 
 @pytest.fixture

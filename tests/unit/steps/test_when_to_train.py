@@ -22,6 +22,10 @@ TEN = [f"{number:016d}" for number in range(1, 11)]
 
 @pytest.fixture
 def world() -> LoopWorld:
+    return shop_of_ten_batches()
+
+
+def shop_of_ten_batches() -> LoopWorld:
     """A shop whose champion was trained on ten batches of six days, with the default reasons to train."""
     world = LoopWorld(training="")
     datasets = [

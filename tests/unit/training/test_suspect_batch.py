@@ -42,7 +42,12 @@ def test_rows_that_were_there_before_are_suspicious_where_rows_do_not_repeat_by_
 def test_a_column_outside_of_all_that_was_seen_is_suspicious_where_it_is_not_always_so() -> None:
     assert sign_of(outside={"amount": 0.9, "day": 1.0}) == "range"
     assert sign_of(outside={"amount": 0.5, "day": 1.0}) is None
-    assert sign_of(outside={"unknown": 0.9}) == "range"
+
+
+def test_with_two_batches_before_nothing_is_out_of_range_and_no_number_of_rows_is_usual() -> None:
+    """A date, a counter and a changed unit look alike then, and the first upload is often years of history."""
+    assert sign_of(outside={"unknown": 0.9}, usual_outside={"unknown": [0.0]}) is None
+    assert sign_of(rows=5, usual_rows=[480, 100_000]) is None
 
 
 def test_a_loss_out_of_line_is_suspicious() -> None:

@@ -1,0 +1,50 @@
+"""What a manifest says of a dataset version's rows, so that later batches are compared with them without reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+HASH_BITS = 48
+SKETCH_ROWS = 256
+"""Hashes that are kept: a share of rows is known to about 3 points (a standard error of √(p(1-p)/256))."""
+_HEX = HASH_BITS // 4
+
+
+@dataclass(frozen=True)
+class RowSummary:
+    """A few figures of a table.
+
+    Attributes
+    ----------
+    rows : how many there are.
+    sketch : the smallest hashes of its distinct rows, in ascending order; all of them where there are few. Equal rows
+        have equal hashes, so that the sketches of two tables tell how many rows they share.
+    quantiles : of each numeric column that has a value: the smallest, the deciles and the largest.
+    """
+
+    rows: int
+    sketch: tuple[int, ...] = ()
+    quantiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def sketch_is_cut(self) -> bool:
+        """Whether there may be more distinct rows than it has hashes."""
+        return len(self.sketch) >= SKETCH_ROWS
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; the hashes one after the other in hexadecimal digits."""
+        hashes = "".join(f"{value:0{_HEX}x}" for value in self.sketch)
+        return {"rows": self.rows, "sketch": hashes, "quantiles": {name: list(at) for name, at in self.quantiles.items()}}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """
+        >>> summary = RowSummary(3, (1, 255), {"amount": (0.5, 2.0)})
+        >>> RowSummary.from_dict(summary.to_dict()) == summary
+        True
+        """
+        digits = content["sketch"]
+        hashes = tuple(int(digits[start : start + _HEX], 16) for start in range(0, len(digits), _HEX))
+        return cls(content["rows"], hashes, {name: tuple(at) for name, at in content["quantiles"].items()})
