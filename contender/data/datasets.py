@@ -13,7 +13,6 @@ from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects, ReadObjects
 from contender.storage import sha256, write_once
 
-
 MANIFEST, FATE = "manifest.json", "fate.json"
 
 

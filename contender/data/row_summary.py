@@ -1,4 +1,4 @@
-"""What a manifest says of a dataset version's rows, so that later batches are compared with them without reading them."""
+"""What a manifest says of a dataset version's rows, so that later ones are compared with them without reading them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ class RowSummary:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; the hashes one after the other in hexadecimal digits."""
         hashes = "".join(f"{value:0{_HEX}x}" for value in self.sketch)
-        return {"rows": self.rows, "sketch": hashes, "quantiles": {name: list(at) for name, at in self.quantiles.items()}}
+        return {
+            "rows": self.rows,
+            "sketch": hashes,
+            "quantiles": {name: list(at) for name, at in self.quantiles.items()},
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:

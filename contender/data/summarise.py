@@ -53,7 +53,9 @@ def _column_hashes(values: Column) -> Hashes:
         plain = np.where(np.isnan(values), np.nan, values + 0.0)  # one not-a-number and one zero
         return _scrambled(plain.astype(np.float64).view(np.uint64))
     named = Categories.of(values)
-    of_level = [int.from_bytes(hashlib.blake2b(level.encode(), digest_size=8).digest(), "big") for level in named.levels]
+    of_level = [
+        int.from_bytes(hashlib.blake2b(level.encode(), digest_size=8).digest(), "big") for level in named.levels
+    ]
     known = np.array([*of_level, 1], dtype=np.uint64)  # the code of a missing value is -1: the last
     return known[named.codes]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from contender.comparison.alpha_spending import earlier_comparisons
 from contender.comparison.evaluate import judge, judgement_of, unseen_rows
@@ -18,14 +21,17 @@ from contender.drift.sequential_evidence import threshold_days
 from contender.errors import ContenderError
 from contender.registry.candidate import Candidate
 from contender.replay.arms import Arm, Trained
+from contender.replay.batch_fates import BatchFates
 from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
 from contender.replay.prequential import BatchScore
 from contender.replay.report import DriftSeen, Judged, Step, Verdict
 from contender.stats.metrics import Metric
 from contender.table import BLOCK, ORDER
+from contender.training.arriving_batches import Decided
 from contender.training.cost import fargate_usd
+from contender.training.loss_change import BATCHES_APART, loss_rise
 from contender.training.new_rows import far_apart, rows_a_week
-from contender.training.staleness import ModelLosses, staleness
+from contender.training.staleness import ModelLosses, mean_loss, staleness
 from contender.training.waiting_cost import RowsSince
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
 
@@ -42,16 +48,20 @@ class ArmRunner:
     serving: ArmModel | None = None
     waiting: ArmModel | None = None
     newest: ArmModel | None = None
-    losses: list[float] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
     unchanged_since: int = 0
-    earlier: list[Profile] = field(default_factory=list)
-    answered: int = 0
+    profiles: dict[str, Profile] = field(default_factory=dict)
     drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
     looks: list[Judgement] = field(default_factory=list)
     served: list[ArmModel] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, BatchScore] = field(default_factory=dict)
+
+    @cached_property
+    def fates(self) -> BatchFates:
+        """Which batches looked broken."""
+        return BatchFates(self.arm.config.training.checks_batches)
 
     def stand_by(self, position: int, verdict: Verdict, reason: str) -> None:
         """Record a batch that cannot be used."""
@@ -77,11 +87,17 @@ class ArmRunner:
         """DetectDrift, JudgeWaiting, and a training if one is wanted."""
         config = self.arm.config
         if self.serving is None:
+            self.fates.take(moment.batch.name, moment.summary(config))
             return self._train(moment, None)
+        decided = self._decide_fates(moment, self.serving)
+        set_aside = decided.get(moment.batch.name)
         current = moment.profile(config, self.serving.trained)
         drift = self._check(moment, self.serving)
         worth = self._worth(moment, self.serving)
-        self.earlier.append(current)
+        self.profiles[moment.batch.name] = current
+        if set_aside is not None:
+            reason = f"Looks broken, waits for the next batch: {set_aside.suspicion.reason}"
+            return Step(moment.position, "skipped", reason, drift=replace(drift, began=None))
         wanted = (drift.drifted or worth.train) and not worth.waits
         waited, again = self.waiting, self._judge_waiting(moment, drift)
         if again is not None and (again.verdict == "promoted" or not wanted):
@@ -93,15 +109,38 @@ class ArmRunner:
             return step
         return replace(step, reason=f"{superseded(waited.named, again.judged.verdict)} {step.reason}")
 
+    def _decide_fates(self, moment: Moment, serving: ArmModel) -> Mapping[str, Decided]:
+        """Whether the batch looks broken, and what becomes of the one before it, as DetectDrift decides it."""
+        config, name = self.arm.config, moment.batch.name
+        decided = self.fates.arrive(name, moment.summary(config), loss_rose=self._loss_rose(moment, serving))
+        confirmed = [each for each, found in decided.items() if found.fate == "confirmed"]
+        names = [batch.name for batch in moment.arrived]
+        self.unchanged_since = max((names.index(each) for each in confirmed), default=self.unchanged_since)
+        return decided
+
+    def _loss_rose(self, moment: Moment, serving: ArmModel) -> bool:
+        """Whether the champion's loss is out of line with the batches before."""
+        least = self.arm.config.training.retrain_loss_rise
+        before = self.fates.usable(moment.arrived[self.unchanged_since : -1])
+        if not least or len(before) <= BATCHES_APART:
+            return False
+        loss = mean_loss(moment.losses(self.arm.config, serving.trained), moment.table[BLOCK])
+        rise = loss_rise(loss, self._usual_losses(), least_share=least)
+        return rise is not None and rise.is_change
+
+    def _usual_losses(self) -> list[float]:
+        """Of the batches that models are trained on, the loss of the model that served then."""
+        return [loss for name, loss in self.losses.items() if name not in self.fates.out]
+
     def _train(self, moment: Moment, drift: DriftSeen | None) -> Step:
         """Train, EvaluateChallenger, Promote."""
         began = self.drift_began if drift is None or drift.began is None else drift.began
         try:
-            challenger = moment.training(self.arm.config, began)
+            challenger = moment.training(self.arm.config, began, without=self.fates.out)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
         self.drift_began = began
-        self.answered, self.newest = len(self.earlier), challenger
+        self.newest = challenger
         self.challengers.append(challenger.trained.candidate.manifest)
         step = self._decide(moment, challenger, drift)
         return replace(step, trained=True, seconds=challenger.trained.seconds)
@@ -113,7 +152,7 @@ class ArmRunner:
         last = self._last_look(self.waiting)
         newer = sum(
             int((batch.table[ORDER] > last.through_order).sum())
-            for batch in moment.since(self.waiting)
+            for batch in self.fates.usable(moment.since(self.waiting))
             if last is not None and batch.table is not None
         )
         proof = self.arm.config.promotion.asks_for_proof
@@ -135,8 +174,11 @@ class ArmRunner:
 
     def _check(self, moment: Moment, model: ArmModel) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
-        config = self.arm.config
-        check = moment.check(config, model, earlier=self.earlier, answered=self.answered)
+        config, newest = self.arm.config, self.newest or model
+        since = self.fates.usable(moment.since(model)[:-1])
+        answered = len(since) - len(self.fates.usable(moment.since(newest)[:-1]))
+        earlier = {batch.name: self.profiles[batch.name] for batch in since}
+        check = moment.check(config, model, earlier=earlier, answered=answered)
         report, over_time = check.report, check.report.evidence
         return DriftSeen(
             report.drifted,
@@ -144,23 +186,24 @@ class ArmRunner:
             report.drifted_features,
             level=over_time.level if over_time else 0.0,
             threshold=over_time.threshold if over_time else threshold_days(config.drift.false_retrains_per_year),
-            began=check.drift_began([order_from(batch) for batch in moment.since(model)]),
+            began=check.drift_began([order_from(batch) for batch in (*since, moment.batch)]),
         )
 
     def _worth(self, moment: Moment, serving: ArmModel) -> WorthTraining:
         """Whether a training is worth its cost, as DetectDrift decides it."""
         config, newest = self.arm.config, self.newest or serving
-        arrived = [row_count([batch]) for batch in moment.arrived]
+        arrived = [row_count(self.fates.usable([batch])) for batch in moment.arrived]
+        unchanged = self.fates.usable(moment.arrived[self.unchanged_since : -1])
         new = NewRows(
             rows=RowsSince(
                 known=sum(arrived[self.unchanged_since : newest.arrived]),
                 since=sum(arrived[newest.arrived :]),
-                batch=sum(arrived) / len(arrived),
+                batch=sum(arrived) / max(np.count_nonzero(arrived), 1),
                 week=rows_a_week(config, moment.table[BLOCK]),
             ),
             trained_rows=row_count(newest.window),
-            batches=len(moment.since(newest)),
-            unchanged_batches=len(arrived) - 1 - self.unchanged_since,
+            batches=len(self.fates.usable(moment.since(newest))),
+            unchanged_batches=len(unchanged),
             models=[
                 ModelLosses(
                     model.made,
@@ -170,14 +213,14 @@ class ArmRunner:
                 for model in (serving, *far_apart(self.served[:-1][-MOST_PREDECESSORS:]))
             ],
             blocks=moment.table[BLOCK],
-            earlier_losses=self.losses,
+            earlier_losses=self._usual_losses(),
             training_usd=fargate_usd(config, newest.trained.seconds),
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
         if worth.changed:
             self.unchanged_since = len(arrived) - worth.changed_batches
         if worth.loss is not None:
-            self.losses.append(worth.loss.value)
+            self.losses[moment.batch.name] = worth.loss.value
         return worth
 
     def _judge(self, moment: Moment, challenger: ArmModel) -> Judged:
@@ -185,7 +228,7 @@ class ArmRunner:
         config, manifest = self.arm.config, challenger.trained.candidate.manifest
         champion = _opponent(manifest, self.serving.trained) if self.serving else None
         before = champion.manifest if champion else None
-        table = rows_of([*challenger.window, *moment.since(challenger)])
+        table = rows_of([*challenger.window, *self.fates.usable(moment.since(challenger))])
         unseen = table.select_rows(unseen_rows(table, manifest, before))
         found = judge(
             config,
@@ -243,14 +286,14 @@ class ArmRunner:
 
     def _serve(self, model: ArmModel, moment: Moment) -> None:
         """Let a model serve, with the batches since its training on its own profile grid."""
-        self.serving, self.answered = model, 0
+        self.serving = model
         self.served.append(model)
         grid, candidate = model.trained.reference.profile.grid, model.trained.candidate
-        self.earlier = [
-            observe(self.arm.config, grid, batch.table, candidate)
+        self.profiles = {
+            batch.name: observe(self.arm.config, grid, batch.table, candidate)
             for batch in moment.since(model)
             if batch.table is not None
-        ]
+        }
 
 
 def _opponent(challenger: Mapping[str, Any], model: Trained) -> Candidate:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from contender.data.row_summary import RowSummary
+from contender.data.summarise import summarise
 from contender.drift.batch_check import BatchCheck, check_batch, observe
 from contender.drift.model_loss import Floats, row_losses
 from contender.drift.profiles.profile import Profile
@@ -69,6 +71,7 @@ class Moment:
     _scores: dict[int, BatchScore] = field(default_factory=dict)
     _profiles: dict[int, Profile] = field(default_factory=dict)
     _checks: dict[tuple[object, ...], BatchCheck] = field(default_factory=dict)
+    _summaries: dict[tuple[str, ...], RowSummary] = field(default_factory=dict)
     _losses: dict[int, Floats] = field(default_factory=dict)
 
     @property
@@ -84,15 +87,31 @@ class Moment:
             raise InvalidInputError(f"batch {self.batch.name} is in quarantine")
         return self.batch.table
 
-    def window(self, config: PipelineConfig, since: float | None) -> Sequence[HistoryBatch]:
-        """The batches that the loop would train on today, with the last drift's beginning by the order of its rows."""
-        return training_window(self.arrived, config.training, since, order_to=order_to)
+    def window(
+        self, config: PipelineConfig, since: float | None, without: Collection[str] = ()
+    ) -> Sequence[HistoryBatch]:
+        """The batches that the loop would train on today.
+
+        Parameters
+        ----------
+        since : where the last drift began, by the order of its rows.
+        without : the names of batches that are left out.
+        """
+        arrived = [batch for batch in self.arrived if batch.name not in without]
+        return training_window(arrived, config.training, since, order_to=order_to)
+
+    def summary(self, config: PipelineConfig) -> RowSummary:
+        """What a manifest would say of today's rows."""
+        columns = (*config.features, config.target)
+        if columns not in self._summaries:
+            self._summaries[columns] = summarise(self.table, columns)
+        return self._summaries[columns]
 
     def since(self, model: ArmModel) -> Sequence[HistoryBatch]:
         """The batches that came after a model's training, today's too."""
         return self.arrived[model.arrived :]
 
-    def training(self, config: PipelineConfig, since: float | None) -> ArmModel:
+    def training(self, config: PipelineConfig, since: float | None, *, without: Collection[str] = ()) -> ArmModel:
         """The model that a training today gives, on the `window` of these.
 
         Raises
@@ -101,8 +120,8 @@ class Moment:
             When none comes of it, each time it is asked for.
         """
         needed = training_part(config)
-        window = self.window(config, since)
-        key = json.dumps([len(window), window[0].name, asdict(needed)], sort_keys=True, default=str)
+        window = self.window(config, since, without)
+        key = json.dumps([[batch.name for batch in window], asdict(needed)], sort_keys=True, default=str)
         if key not in self.trainings:
             columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
             try:
@@ -141,17 +160,23 @@ class Moment:
         return self._profiles[id(model)]
 
     def check(
-        self, config: PipelineConfig, model: ArmModel, *, earlier: Sequence[Profile], answered: int
+        self, config: PipelineConfig, model: ArmModel, *, earlier: Mapping[str, Profile], answered: int
     ) -> BatchCheck:
         """The drift check of today's rows against a model.
 
         Parameters
         ----------
-        earlier : the profiles of the batches since its training. They follow from the model, so that arms that serve
-            the same one share its check.
+        earlier : the profiles of the batches since its training, by their names. They follow from the model, so that
+            arms that serve the same one share its check.
         answered : how many of these a training has taken in.
         """
-        key = (id(model.trained), answered, config.training.seed, json.dumps(asdict(config.drift), sort_keys=True))
+        key = (
+            id(model.trained),
+            answered,
+            tuple(earlier),
+            config.training.seed,
+            json.dumps(asdict(config.drift), sort_keys=True),
+        )
         if key not in self._checks:
             trained = model.trained
             self._checks[key] = check_batch(
@@ -160,7 +185,7 @@ class Moment:
                 self.table,
                 trained.candidate,
                 self.profile(config, trained),
-                earlier=earlier,
+                earlier=list(earlier.values()),
                 answered=answered,
             )
         return self._checks[key]

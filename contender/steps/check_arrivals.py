@@ -59,7 +59,9 @@ class Arrivals:
         """Those that a drift check is about: what is set aside is shown where nothing else has arrived."""
         names = {found.version for found in self.arrived}
         nothing_else = names <= set(self.out)
-        return [each for each in self.manifests if each.version not in self.out or (nothing_else and each.version in names)]
+        return [
+            each for each in self.manifests if each.version not in self.out or (nothing_else and each.version in names)
+        ]
 
     @property
     def suspicious(self) -> Mapping[str, DatasetFate]:

@@ -172,7 +172,9 @@ def _made_before(
     The training task finds such a model too, but it takes a minute to start, and the comparison spends a share of the
     false promotion rate.
     """
-    chosen = datasets_to_train_on(without(manifests, run.left_out()), run.config.training, last_drift(run.folder, run.registry))
+    chosen = datasets_to_train_on(
+        without(manifests, run.left_out()), run.config.training, last_drift(run.folder, run.registry)
+    )
     versions = [found.version for found in chosen]
     wanted = fingerprint(training_code, settings_of(run.config), versions)
     found = version_of(run.registry, wanted, dataset=versions[-1], code=training_code)

@@ -28,6 +28,7 @@ from contender.training.new_rows import (
 from contender.training.staleness import ModelLosses
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
 
+
 @dataclass(frozen=True)
 class WhenToTrain:
     """The rows that arrived, and the models that are asked about them.
@@ -67,9 +68,7 @@ class WhenToTrain:
             ),
             trained_rows=trained_rows(newest, self.manifests),
             batches=sum(found.sequence > newest_sequence(newest, self.manifests) for found in self.manifests),
-            unchanged_batches=sum(
-                self.earlier.unchanged_since <= found.sequence < first for found in self.manifests
-            ),
+            unchanged_batches=sum(self.earlier.unchanged_since <= found.sequence < first for found in self.manifests),
             models=models,
             blocks=table[BLOCK],
             earlier_losses=self.earlier.losses,

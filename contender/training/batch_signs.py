@@ -11,7 +11,7 @@ from contender.data.row_summary import RowSummary
 from contender.training.suspect_batch import BatchSigns
 
 LEAST_COMPARABLE = 32
-"""Hashes of a batch below the largest one that every earlier sketch keeps; with fewer, only those count that were found."""
+"""Hashes of a batch that every earlier sketch would have. With fewer, each counts, and those found are too few."""
 
 
 @dataclass

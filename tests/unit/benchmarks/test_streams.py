@@ -127,7 +127,9 @@ def test_what_is_wrong_with_the_rows_themselves_is_seen(kind: str, sign: str) ->
     stream = generated("sea, none", batches=12, rows=400)
     broken = FAULTS[kind](stream, 8, np.random.default_rng(0))
 
-    usual = batches_after(stream, stream.batches[:8]).arrive("8", summary_of(stream, stream.batches[8]), loss_rose=False)
+    usual = batches_after(stream, stream.batches[:8]).arrive(
+        "8", summary_of(stream, stream.batches[8]), loss_rose=False
+    )
     seen = batches_after(stream, stream.batches[:8]).arrive("8", summary_of(stream, broken), loss_rose=False)
 
     assert usual == {}

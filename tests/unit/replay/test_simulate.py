@@ -37,8 +37,9 @@ PROMOTION = PromotionPolicy(min_rows=20, min_blocks=2, n_resamples=100)
 
 
 def training(**changes: Any) -> TrainingPolicy:
-    """Nothing but drift is a reason to train, unless the changes say so."""
-    return TrainingPolicy(**{"holdout_blocks": 3, "retrain_wait": 0.0, "retrain_loss_rise": 0.0} | changes)
+    """Nothing but drift is a reason to train, and none to wait, unless the changes say so."""
+    only_drift = {"retrain_wait": 0.0, "retrain_loss_rise": 0.0, "suspect_batches": "train"}
+    return TrainingPolicy(**{"holdout_blocks": 3} | only_drift | changes)
 
 
 def config_of(**changes: Any) -> PipelineConfig:
@@ -293,6 +294,38 @@ def test_a_challenger_that_could_not_be_told_is_judged_again_with_the_next_batch
     )
     assert "Second comparison since the last promotion" in ours.steps[4].reason
     assert (ours.steps[5].model, ours.replacements) == ("batch-03", 1)
+
+
+CAREFUL = config_of(drift=CONFIG.drift, training=training(retrain_wait=0.1, suspect_batches="wait"))
+
+
+def rows_asked(train: Levels) -> list[list[int]]:
+    """The batches of each training."""
+    return [sorted({int(row) // ROWS for row in rows}) for _, rows in train.asked]
+
+
+def test_a_batch_that_looks_broken_is_left_out_where_the_next_one_is_as_before() -> None:
+    train = Levels(later=2)
+    ours = run(past(0.0, 0.0, 0.0, 9.0, 0.0, 0.0), train, CAREFUL).arms[0]
+
+    assert (ours.steps[3].verdict, ours.steps[3].trained) == ("skipped", False)
+    assert (
+        ours.steps[3].reason
+        == "Looks broken, waits for the next batch: 100 % of a is outside of everything seen before."
+    )
+    assert ours.steps[4].trained
+    used = [rows for rows in rows_asked(train) if 4 in rows]
+    assert [0, 1, 2, 4] in used  # the policy's own
+    assert [0, 1, 2, 3, 4] in used  # always retraining takes what comes
+
+
+def test_where_the_next_batch_is_like_it_the_data_has_changed_and_both_are_trained_on() -> None:
+    train = Levels(later=2)
+    ours = run(past(0.0, 0.0, 0.0, 9.0, 9.0, 9.0), train, CAREFUL).arms[0]
+
+    assert [step.trained for step in ours.steps[3:5]] == [False, True]
+    assert [0, 1, 2, 3, 4] in rows_asked(train)
+    assert [0, 1, 2, 4] not in rows_asked(train)
 
 
 def test_a_model_that_waited_serves_with_the_batches_since_its_training_behind_it() -> None:

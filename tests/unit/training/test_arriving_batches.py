@@ -33,7 +33,9 @@ def after(batches: int = USUAL) -> ArrivingBatches:
     return arriving
 
 
-def fates(arriving: ArrivingBatches, *tables: Table, loss_rose: tuple[bool, ...] = ()) -> list[dict[str, tuple[str, str]]]:
+def fates(
+    arriving: ArrivingBatches, *tables: Table, loss_rose: tuple[bool, ...] = ()
+) -> list[dict[str, tuple[str, str]]]:
     """What is decided when these arrive one after the other, named a, b, c."""
     found = []
     for place, table in enumerate(tables):
@@ -98,7 +100,11 @@ def test_a_unit_that_stays_is_the_new_one() -> None:
 def test_a_loss_out_of_line_twice_is_a_change_of_the_data() -> None:
     tables = visits(20), visits(21), visits(22)
 
-    assert fates(after(), *tables, loss_rose=(True, True)) == [{"a": ("set aside", "loss")}, {"a": ("confirmed", "loss")}, {}]
+    assert fates(after(), *tables, loss_rose=(True, True)) == [
+        {"a": ("set aside", "loss")},
+        {"a": ("confirmed", "loss")},
+        {},
+    ]
     assert fates(after(), *tables, loss_rose=(True,)) == [{"a": ("set aside", "loss")}, {"a": ("left out", "loss")}, {}]
 
 
