@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from contender.data.datasets import FATE
 from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
@@ -61,7 +62,10 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="detect_drift",
             description="Tests new data for drift from the champion's training data",
             access=Access(
-                read_data=(datasets, judgements), write_data=(profiles, runs), read_models=(models,), verifies=True
+                read_data=(datasets, judgements),
+                write_data=(profiles, runs, f"datasets/{pipeline}/*/{FATE}"),
+                read_models=(models,),
+                verifies=True,
             ),
             memory_mib=3008,
             timeout_minutes=10,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from contender.formatting import difference
 from contender.pipeline.promotion_policy import GUARDS
 from contender.ports import ApprovalRequest
 from contender.registry.learned_rows import told_by
+from contender.reports.run.left_out import batches_of, fate_in_words
 
 PROMISED_KEYS = (
     "run_id",
@@ -73,6 +75,8 @@ def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:
     fields = {}
     if found.get("training"):
         fields["training"] = found["training"]["reason"]
+    for each in batches_of(found).values():
+        fields[PurePosixPath(each["source"]).name] = f"{fate_in_words(each)}: {each['reason']}"
     evidence = found.get("evidence")
     if evidence:
         began = f"; strongest: {evidence['strongest']}, since {evidence['since']}" if evidence["since"] else ""

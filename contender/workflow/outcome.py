@@ -159,6 +159,11 @@ NEXT_STEPS = {
     "failed": "Fix the cause, then start another run: contender retrain --pipeline {pipeline}. No upload is lost. "
     "Details: contender show {run_id}, and the execution in the Step Functions console.",
 }
+_LOOK_AT_THE_FILE = (
+    "Look at the file. If it is right: contender dataset keep {version} --pipeline {pipeline}. If it is wrong, upload "
+    "the right one and leave this one out: contender dataset leave-out {version} --pipeline {pipeline}. Without an "
+    "answer the next batch decides."
+)
 UPLOAD_AGAIN = "Fix what made those runs fail (contender runs --pipeline {pipeline}), then upload the file again."
 _FIRST = "Nothing to do."  # there is none before it to go back to
 _NOT_ROLLED_BACK = (
@@ -173,7 +178,7 @@ _WAS_ROLLED_BACK = (
     "This version was rolled back before, so its promotion needs approval. To promote it, set "
     'rollout.approval = "always" and start a run: contender retrain --pipeline {pipeline}. Otherwise nothing to do.'
 )
-_KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed"})
+_KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed", "skipped"})
 """Verdicts that leave the champion as it was."""
 
 
@@ -186,7 +191,10 @@ def next_step(state: RunState, verdict: Verdict) -> str:
     >>> next_step(RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z"), "quarantined")
     'Correct the file as the reason says and upload it again.'
     """
-    return _next_step(state, verdict).format(pipeline=state.request.pipeline, run_id=state.run_id)
+    waiting = state.drift.set_aside[-1:] if state.drift is not None else ()
+    return _next_step(state, verdict).format(
+        pipeline=state.request.pipeline, run_id=state.run_id, version="".join(waiting)
+    )
 
 
 def _next_step(state: RunState, verdict: Verdict) -> str:
@@ -200,6 +208,8 @@ def _next_step(state: RunState, verdict: Verdict) -> str:
         return _NOT_HELD_AGAINST_IT
     if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
         return _WAS_ROLLED_BACK
+    if _waits_for_the_next_batch(state, verdict):
+        return _LOOK_AT_THE_FILE
     return NEXT_STEPS.get(verdict, "")
 
 
@@ -224,16 +234,24 @@ def compose_mail(state: RunState) -> Mail | None:
             ("The champion keeps serving. " if stays else "") + next_step(state, record.verdict),
         )
     )
-    return Mail(f"[contender] {pipeline}: {record.verdict.replace('_', ' ')}"[:100], body)
+    said = "a batch looks broken" if _waits_for_the_next_batch(state, record.verdict) else record.verdict
+    return Mail(f"[contender] {pipeline}: {said.replace('_', ' ')}"[:100], body)
 
 
 def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
     if _gave_up(state) or state.approval is not None or state.approval_timeout is not None:
         return True
+    if _waits_for_the_next_batch(state, verdict):
+        return True
     if verdict == "retained":
         return state.watch is not None or (state.promotion is not None and state.promotion.status == "refused")
     waits_on = verdict == "inconclusive" and state.drift is not None and not state.drift.retrain
     return verdict in WORTH_A_MAIL and not waits_on
+
+
+def _waits_for_the_next_batch(state: RunState, verdict: Verdict) -> bool:
+    """Whether nothing was trained because a batch of the run looks broken."""
+    return verdict == "skipped" and state.drift is not None and bool(state.drift.set_aside)
 
 
 def _gave_up(state: RunState) -> bool:

@@ -1,16 +1,19 @@
-"""The data that models are made of: `dataset list` shows its versions, `dataset export` hands them to DVC."""
+"""The data that models are made of: `dataset list` shows its versions, `dataset export` hands them to DVC, and `dataset
+keep` and `dataset leave-out` decide which ones models are trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from contender.adapters.files.atomic import write_whole
+from contender.cli.caller import caller_of
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import (
@@ -20,6 +23,7 @@ from contender.cli.options import (
     PipelineOption,
     workbench,
 )
+from contender.data.dataset_fate import DatasetFate, Fate
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.errors import InvalidInputError, NotFoundError
 from contender.registry.versions import ModelRegistry
@@ -28,7 +32,8 @@ from localcloud.state import CREDENTIALS
 
 datasets = typer.Typer(
     no_args_is_help=True,
-    help="List the dataset versions of a pipeline, or export them to DVC.\n\nExample: contender dataset list --help",
+    help="List the dataset versions of a pipeline, leave one out of training, or export them to DVC.\n\n"
+    "Example: contender dataset list --help",
 )
 
 
@@ -36,20 +41,22 @@ def add_to(app: typer.Typer) -> None:
     """Add the group `contender dataset` with its commands to the app."""
     datasets.command("list")(list_versions)
     datasets.command("export")(export)
+    datasets.command("keep")(keep)
+    datasets.command("leave-out")(leave_out)
     app.add_typer(datasets, name="dataset")
 
 
 def list_versions(
     pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
 ) -> None:
-    """List a pipeline's dataset versions, newest first: time of arrival, rows, source file.
+    """List a pipeline's dataset versions, newest first: time of arrival, rows, source file, and what looked broken.
 
     Example: contender dataset list --pipeline flights
     """
-    bench = workbench(pipeline, environment)
-    manifests = DatasetStore(bench.data, pipeline).manifests()[::-1]
+    store = DatasetStore(workbench(pipeline, environment).data, pipeline)
+    manifests, fates = store.manifests()[::-1], store.fates()
     if as_json:
-        print_json([asdict(found) for found in manifests])
+        print_json([_as_json(found, fates.get(found.version)) for found in manifests])
         return
     if not manifests:
         console.print(f"no data yet; upload some with: contender upload FILE --pipeline {pipeline}", markup=False)
@@ -61,10 +68,83 @@ def list_versions(
             f"{found.rows:,}",
             found.run_id[:8],
             Text(found.source_key),
+            *([Text(_in_words(fates.get(found.version)))] if fates else []),
         )
         for found in manifests
     ]
-    print_table(("version", "arrived", "rows", "run", "file"), rows)
+    print_table(("version", "arrived", "rows", "run", "file", *(["looked broken"] if fates else [])), rows)
+
+
+def _as_json(found: DatasetManifest, fate: DatasetFate | None) -> dict[str, Any]:
+    """Without the summary, which is for later batches."""
+    content = found.to_dict() | {"fate": asdict(fate) if fate else None}
+    del content["summary"]
+    return content
+
+
+def _in_words(fate: DatasetFate | None) -> str:
+    if fate is None:
+        return ""
+    by = f" by {fate.by}" if fate.by else ""
+    return f"{fate.fate}{by}: {fate.reason}" if fate.reason else f"{fate.fate}{by}"
+
+
+VersionArgument = Annotated[str, typer.Argument(help="A dataset version, or its first characters.")]
+ReasonOption = Annotated[str, typer.Option(help="Reason; shown in lists, reports and model cards.")]
+
+
+def keep(
+    version: VersionArgument,
+    pipeline: PipelineOption,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on a dataset version, although it looks broken. No later run decides otherwise.
+
+    Example: contender dataset keep 8f14e45f --pipeline flights --reason "a holiday week"
+    """
+    _decide(version, pipeline, environment, "kept", reason, as_json=as_json)
+
+
+def leave_out(
+    version: VersionArgument,
+    pipeline: PipelineOption,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Leave a dataset version out: no model is trained or judged on it from now on. Its rows stay stored.
+
+    Example: contender dataset leave-out 8f14e45f --pipeline flights --reason "amounts in cents"
+    """
+    _decide(version, pipeline, environment, "left out", reason, as_json=as_json)
+
+
+def _decide(version: str, pipeline: str, environment: str, fate: Fate, reason: str, *, as_json: bool) -> None:
+    """Write a person's decision down.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such dataset version, or more than one.
+    """
+    bench = workbench(pipeline, environment)
+    store = DatasetStore(bench.data, pipeline)
+    names = [found.version for found in store.manifests() if version and found.version.startswith(version)]
+    if len(names) != 1:
+        raise NotFoundError(
+            f"{len(names)} dataset versions of {pipeline} start with {version!r}; see contender dataset list "
+            f"--pipeline {pipeline}"
+        )
+    before = store.fates().get(names[0])
+    sign = before.sign if before else ""
+    decided = DatasetFate(fate, sign, reason, "", caller_of(bench), datetime.now(UTC).isoformat(timespec="seconds"))
+    store.decide(names[0], decided)
+    if as_json:
+        print_json({"version": names[0]} | asdict(decided))
+        return
+    console.print(f"{names[0]} is {fate}. Train a model now: contender retrain --pipeline {pipeline}", markup=False)
 
 
 def export(

@@ -31,6 +31,7 @@ def data(manifest: Content, evidence: Content) -> str:
         pages.fields(
             {
                 "Dataset versions": escape(f"{len(datasets)}{selected}") if datasets else "",
+                "Left out": "<br>".join(escape(f"{name}: {why}") for name, why in window.get("left_out", {}).items()),
                 "Training": escape(_span(as_judged(manifest).get("trained_rows"), blocks.get("training"))),
                 "of which validation": f"{split['validation_rows']:,} rows" if split.get("validation_rows") else "",
                 "Gap": f"{split['gap_rows']:,} rows between training and holdout, not used{before}"

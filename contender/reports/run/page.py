@@ -15,6 +15,7 @@ from contender.reports.run import charts as run_charts
 from contender.reports.run.challenger import compared, rolled_out, trained
 from contender.reports.run.cost import costs, unknown_cost
 from contender.reports.run.evidence import RunEvidence
+from contender.reports.run.left_out import TITLE, left_out
 from contender.reports.run.summary import TONES, TRIGGERS, headline, next_step, serving_change, stages
 from contender.reports.run.training_decision import training_decision
 
@@ -33,6 +34,7 @@ def page(run: RunEvidence) -> str:
     parts: tuple[tuple[str, Callable[[RunEvidence], str]], ...] = (
         ("Data received", _data_received),
         ("Training decision", training_decision),
+        (TITLE, left_out),
         ("Drift", _drift),
         ("Champion vs. challenger", compared),
         ("Training", trained),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from contender.formatting import duration, figure
 from contender.reports.line_chart import told_apart
 from contender.reports.run.evidence import RunEvidence
+from contender.reports.run.left_out import waiting_batch
 from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
 from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN
@@ -64,6 +65,8 @@ def headline(run: RunEvidence) -> str:
         return f"Run failed {where_it_failed(run)}; {_serving(run)}."
     if verdict == "retained":
         return f"Champion kept{_why_kept(run)}."
+    if verdict == "skipped" and (broken := waiting_batch(run.report("drift"))):
+        return f"Not trained: the batch looks broken. {broken['reason']} The next batch decides."
     if verdict == "skipped":
         return f"Skipped: {_why_skipped(run)}."
     return {
@@ -215,6 +218,8 @@ def _data(run: RunEvidence) -> Stage:
         return Stage("Data", "calm", "duplicate")
     if status == "quarantined":
         return Stage("Data", "bad", "quarantined")
+    if waiting_batch(run.report("drift")):
+        return Stage("Data", "unsure", "looks broken")
     refused = found["rejected_rows"]
     said = f"{found['rows']:,} rows" + (f", {refused:,} rejected" if refused else "")
     return Stage("Data", "unsure" if found["quarantined_files"] else "good", said)
