@@ -12,6 +12,7 @@ import pytest
 
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.commands.dataset import Destination, export_version, write_config
+from contender.data.dataset_fate import DatasetFate, left_out
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.errors import InvalidInputError
 from contender.storage import sha256
@@ -188,3 +189,39 @@ def test_without_data_the_list_says_how_to_begin(bench: Workbench, contender: Co
     for key in bench.data.keys("datasets/"):
         bench.data.client.delete_object(Bucket=bench.data.bucket, Key=key)
     assert "contender upload FILE --pipeline sales" in contender("dataset", "list", "-p", "sales", "--env", "dev").out
+
+
+def test_a_person_decides_about_a_version_and_the_list_says_who_and_why(bench: Workbench, contender: Contender) -> None:
+    options = ("-p", "sales", "--env", "dev")
+    out = contender("dataset", "leave-out", "bb", *options, "--reason", "amounts in cents")
+    kept = json.loads(contender("dataset", "keep", "aa11", *options, "--json").out)
+    shown = contender("dataset", "list", *options).out
+    listed = json.loads(contender("dataset", "list", *options, "--json").out)
+
+    assert "bb33 is left out. Train a model now: contender retrain --pipeline sales" in out.out
+    assert (kept["version"], kept["fate"], kept["run_id"]) == ("aa11", "kept", "")
+    assert "bb33 is left out by " in shown
+    assert "amounts in cents" in shown
+    assert [(one["version"], one["fate"] and one["fate"]["fate"]) for one in listed] == [
+        ("bb33", "left out"),
+        ("aa22", None),
+        ("aa11", "kept"),
+    ]
+    assert list(left_out(DatasetStore(bench.data, "sales").fates(), checked=False)) == ["bb33"]
+    assert all("summary" not in one for one in listed)
+
+
+@pytest.mark.parametrize("version", ["aa", "zz", ""])
+def test_a_version_that_is_not_clear_is_not_decided_about(bench: Workbench, contender: Contender, version: str) -> None:
+    ended = contender("dataset", "keep", version, "-p", "sales", "--env", "dev")
+
+    assert ended.code == 1
+    assert "contender dataset list --pipeline sales" in ended.err
+    assert not DatasetStore(bench.data, "sales").fates()
+
+
+def test_what_is_decided_about_a_version_is_none_of_its_files_that_never_change(bench: Workbench) -> None:
+    store = DatasetStore(bench.data, "sales")
+    store.decide("aa11", DatasetFate("left out", "", "", "", "Ada", "2026-01-01"))
+
+    assert [key.split("/")[-1] for key in store.keys("aa11")] == ["manifest.json", "part-0.parquet"]

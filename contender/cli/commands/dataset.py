@@ -68,11 +68,13 @@ def list_versions(
             f"{found.rows:,}",
             found.run_id[:8],
             Text(found.source_key),
-            *([Text(_in_words(fates.get(found.version)))] if fates else []),
         )
         for found in manifests
     ]
-    print_table(("version", "arrived", "rows", "run", "file", *(["looked broken"] if fates else [])), rows)
+    print_table(("version", "arrived", "rows", "run", "file"), rows)
+    for found in manifests:
+        if found.version in fates:
+            console.print(f"{found.version} is {_in_words(fates[found.version])}", markup=False)
 
 
 def _as_json(found: DatasetManifest, fate: DatasetFate | None) -> dict[str, Any]:
@@ -82,9 +84,11 @@ def _as_json(found: DatasetManifest, fate: DatasetFate | None) -> dict[str, Any]
     return content
 
 
-def _in_words(fate: DatasetFate | None) -> str:
-    if fate is None:
-        return ""
+def _in_words(fate: DatasetFate) -> str:
+    """
+    >>> _in_words(DatasetFate("left out", "", "amounts in cents", "", "Ada", ""))
+    'left out by Ada: amounts in cents'
+    """
     by = f" by {fate.by}" if fate.by else ""
     return f"{fate.fate}{by}: {fate.reason}" if fate.reason else f"{fate.fate}{by}"
 
