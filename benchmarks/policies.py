@@ -24,12 +24,13 @@ from benchmarks.streams.models import Models
 from benchmarks.streams.packaged import PACKAGED
 from benchmarks.streams.stream import Stream
 from benchmarks.tables import markdown_table
+from contender.pipeline.training_policy import TrainingPolicy
 from contender.replay.hindsight import best_times
 from contender.replay.loss_matrix import LossMatrix
 from contender.training.fingerprint import code_sha256
 
 PROJECT = Path(__file__).resolve().parents[1]
-CHECKED = False
+CHECKED = TrainingPolicy().checks_batches
 """Whether the pipeline, as it ships, sets a batch aside that looks broken."""
 SURE_GAIN = 2.0
 """Standard errors that always' gain must be above 0, so that shares of it mean something."""
@@ -212,12 +213,13 @@ def _broken_figures(found: Sequence[Broken]) -> list[Figure]:
 
 
 def _about() -> str:
-    name = "with a check of each batch before it is trained on" if not CHECKED else "without the check of batches"
+    name = "without the check of each batch" if CHECKED else "with a check of each batch before it is trained on"
     return (
         "Kept: the share of the gain from never to always retraining, in log loss or absolute error. The calendar is "
         "the better of two with as many retrains as the default: every so many batches, and evenly spread. Hindsight: "
-        f"the best times for as many retrains, known only afterwards. *Other* is the default {name}: one that looks "
-        "broken is not trained on until the next one has come. Above 100 %: always retraining is not the best."
+        "the best times for as many retrains, known only afterwards. *Other* is the default "
+        f"{name}: a batch that looks broken is not trained on until the next one has come. Above 100 %: always "
+        "retraining is not the best."
     )
 
 
@@ -283,7 +285,22 @@ def _broken_table(found: Sequence[Broken]) -> str:
         f"**One batch in ten is broken** ({batches} in {len(found)} streams: labels flipped, a unit changed, an older "
         "file again, a column shuffled, the first fifth of the rows only). Users' requests are not broken."
     )
-    return f"{told}\n\n{markdown_table(header, lines)}"
+    return f"{told}\n\n{markdown_table(header, lines)}\n\n{_promoted_anyway(found)}"
+
+
+def _promoted_anyway(found: Sequence[Broken]) -> str:
+    """The broken batches that the default lets through, and how it knew the others."""
+    through = [
+        f"{each.clean.stream.name} ({each.kinds[place]})" for each in found for place in each.default.broken_promoted
+    ]
+    signs = [each.default.set_aside.get(place, "none") for each in found for place in each.kinds]
+    counted = ", ".join(f"{sign} {signs.count(sign)}" for sign in dict.fromkeys(signs))
+    alarms = sum(len(each.clean.default.set_aside) for each in found)
+    rows = sum(each.clean.stream.most_retrains for each in found)
+    return (
+        f"Signs by which the default knew the broken ones: {counted}. Promoted by the default: "
+        f"{', '.join(through) or 'none'}. Without broken batches it sets aside {alarms} of {rows}."
+    )
 
 
 def _broken_row(name: str, rows: Sequence[tuple[float, float, int, Broken]]) -> list[str]:

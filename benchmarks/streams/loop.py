@@ -19,7 +19,7 @@ from contender.comparison.compare import compare
 from contender.table import BLOCK
 from contender.training.arriving_batches import ArrivingBatches
 from contender.training.cost import ASSUMED_SECONDS, fargate_usd
-from contender.training.loss_change import loss_rise
+from contender.training.loss_change import is_out_of_line
 from contender.training.new_rows import far_apart
 from contender.training.staleness import ModelLosses, mean_loss, staleness
 from contender.training.waiting_cost import RowsSince
@@ -75,6 +75,8 @@ class Loop:
     window : the batches to train on.
     losses : of the batches since the start, each of the model that served then.
     unchanged_since : the place of the first batch since the data last changed.
+    changed_since : the same, as a batch that was set aside and the one after it show.
+    suspect_loss : of the batch before, of the model that served then.
     """
 
     models: Models
@@ -86,6 +88,7 @@ class Loop:
     predecessors: list[Model] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     unchanged_since: int = 0
+    changed_since: int = 0
     suspect_loss: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -110,8 +113,9 @@ class Loop:
                 self.outcome.left_out.append(place_of(name))
             else:
                 self.window.append(name)
+                self.losses.append(self.suspect_loss)
             if found.fate == "confirmed":
-                self.unchanged_since, self.losses = place_of(name), [self.suspect_loss]
+                self.changed_since = place_of(name)
         self.suspect_loss = float(self.models.losses(self.champion.served, batch).mean())
         return batch in decided
 
@@ -119,8 +123,11 @@ class Loop:
         """Whether the champion's loss is out of line."""
         loss = mean_loss(self.models.losses(self.champion.served, batch), self.models.table(batch)[BLOCK])
         least = self.models.stream.config.training.retrain_loss_rise
-        rise = loss_rise(loss, self.losses, least_share=least)
-        return rise is not None and rise.is_change
+        return is_out_of_line(loss, self.losses, least_share=least, unchanged=self._unchanged_batches(batch))
+
+    def _unchanged_batches(self, batch: BatchId) -> int:
+        """Batches that models are trained on, between the last change and this one."""
+        return sum(self.unchanged_since <= place_of(each) < place_of(batch) for each in self.window)
 
     def _worth(self, batch: BatchId) -> WorthTraining:
         """Whether to train, as DetectDrift decides it."""
@@ -134,14 +141,14 @@ class Loop:
             config.training,
             NewRows(
                 rows=RowsSince(
-                    known=sum(rows[self.unchanged_since : self.newest.arrived]),
+                    known=sum(rows[max(self.unchanged_since, self.changed_since) : self.newest.arrived]),
                     since=sum(rows[self.newest.arrived :]),
-                    batch=sum(rows) / len(rows),
+                    batch=sum(rows) / len(self.window),
                     week=None,
                 ),
                 trained_rows=self._rows(self.newest.served),
                 batches=place + 1 - self.newest.arrived,
-                unchanged_batches=place - self.unchanged_since,
+                unchanged_batches=self._unchanged_batches(batch),
                 models=[
                     ModelLosses(
                         str(model.arrived),
@@ -156,6 +163,7 @@ class Loop:
             ),
             loss_name="loss",
         )
+        self.unchanged_since = max(self.unchanged_since, self.changed_since)
         if worth.changed:
             self.unchanged_since = place + 1 - worth.changed_batches
         if worth.loss is not None:

@@ -29,7 +29,7 @@ from contender.stats.metrics import Metric
 from contender.table import BLOCK, ORDER
 from contender.training.arriving_batches import Decided
 from contender.training.cost import fargate_usd
-from contender.training.loss_change import BATCHES_APART, loss_rise
+from contender.training.loss_change import is_out_of_line
 from contender.training.new_rows import far_apart, rows_a_week
 from contender.training.staleness import ModelLosses, mean_loss, staleness
 from contender.training.waiting_cost import RowsSince
@@ -120,13 +120,10 @@ class ArmRunner:
 
     def _loss_rose(self, moment: Moment, serving: ArmModel) -> bool:
         """Whether the champion's loss is out of line with the batches before."""
-        least = self.arm.config.training.retrain_loss_rise
-        before = self.fates.usable(moment.arrived[self.unchanged_since : -1])
-        if not least or len(before) <= BATCHES_APART:
-            return False
-        loss = mean_loss(moment.losses(self.arm.config, serving.trained), moment.table[BLOCK])
-        rise = loss_rise(loss, self._usual_losses(), least_share=least)
-        return rise is not None and rise.is_change
+        config, before = self.arm.config, self.fates.usable(moment.arrived[self.unchanged_since : -1])
+        loss = mean_loss(moment.losses(config, serving.trained), moment.table[BLOCK])
+        least = config.training.retrain_loss_rise
+        return is_out_of_line(loss, self._usual_losses(), least_share=least, unchanged=len(before))
 
     def _usual_losses(self) -> list[float]:
         """Of the batches that models are trained on, the loss of the model that served then."""

@@ -15,7 +15,7 @@ from contender.steps.earlier_decisions import Decisions, EarlierDecisions
 from contender.steps.scoring_run import ScoringRun
 from contender.table import BLOCK
 from contender.training.arriving_batches import arriving_batches, name_of
-from contender.training.loss_change import BATCHES_APART, loss_rise
+from contender.training.loss_change import is_out_of_line
 from contender.training.staleness import mean_loss
 from contender.training.window import without
 
@@ -126,7 +126,7 @@ def check_arrivals(
         known = earlier.of(usual, before=first)
         unchanged = sum(known.unchanged_since <= found.sequence < first for found in usual)
         for found in new:
-            rose = unchanged > BATCHES_APART and _loss_rose(run, rows, found, known)
+            rose = _loss_rose(run, rows, found, known, unchanged=unchanged)
             for version, each in batches.arrive(found.version, _summary(found), loss_rose=rose).items():
                 sign, why = each.suspicion.sign, each.suspicion.reason
                 decided[version] = DatasetFate(each.fate, sign, why, run.run_id, "", now)
@@ -140,14 +140,14 @@ def check_arrivals(
     return Arrivals(manifests, arrived, fates, list(decided), out)
 
 
-def _loss_rose(run: ScoringRun, rows: AnsweredRows, dataset: DatasetManifest, known: Decisions) -> bool:
+def _loss_rose(
+    run: ScoringRun, rows: AnsweredRows, dataset: DatasetManifest, known: Decisions, *, unchanged: int
+) -> bool:
     """Whether the champion's loss is out of line with the batches before."""
-    least = run.config.training.retrain_loss_rise
-    if not least:
-        return False
     table, champion = rows.of(dataset)
-    rise = loss_rise(mean_loss(row_losses(run.config, table, champion), table[BLOCK]), known.losses, least_share=least)
-    return rise is not None and rise.is_change
+    loss = mean_loss(row_losses(run.config, table, champion), table[BLOCK])
+    least = run.config.training.retrain_loss_rise
+    return is_out_of_line(loss, known.losses, least_share=least, unchanged=unchanged)
 
 
 def _summary(found: DatasetManifest) -> RowSummary:

@@ -92,6 +92,26 @@ def early_rise(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -
     return LossRise(now.value, highest, needed, len(earlier))
 
 
+def is_out_of_line(now: MeanLoss, earlier: Sequence[float], *, least_share: float, unchanged: int) -> bool:
+    """Whether a batch looks broken by its loss.
+
+    Parameters
+    ----------
+    earlier, least_share : as for `loss_rise`; a share of 0 watches no loss.
+    unchanged : batches before it since the data last changed.
+
+    Examples
+    --------
+    >>> now, calm = MeanLoss(0.45, 0.01, 7), [0.30, 0.31, 0.29, 0.30, 0.30]
+    >>> [is_out_of_line(now, calm, least_share=0.25, unchanged=batches) for batches in (3, 4)]
+    [False, True]
+    """
+    if least_share <= 0.0 or unchanged <= BATCHES_APART:
+        return False
+    rise = loss_rise(now, earlier, least_share=least_share)
+    return rise is not None and rise.is_change
+
+
 def is_confirmed(now: MeanLoss, earlier: Sequence[float], *, least_share: float) -> bool:
     """Whether the batch before was out of line too, both beside the batches before the two.
 
