@@ -54,7 +54,7 @@ def add_to(module: Path, code: str) -> None:
     module.write_text(module.read_text(encoding="utf-8") + code, encoding="utf-8")
 
 
-ONLY_AFTER_DRIFT = "retrain_wait = 0.0\nretrain_loss_rise = 0.0"
+ONLY_AFTER_DRIFT = 'retrain_wait = 0.0\nretrain_loss_rise = 0.0\nsuspect_batches = "train"'
 """Keys of `[training]` with which nothing but drift, or a request, is a reason to train."""
 
 
