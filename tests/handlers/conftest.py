@@ -43,6 +43,7 @@ estimator = "linear"
 holdout_blocks = 3
 retrain_wait = 0.0
 retrain_loss_rise = 0.0
+suspect_batches = "train"
 
 [promotion]
 min_rows = 20

@@ -8,7 +8,7 @@ import pytest
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.workflow.run_folder import DRIFT
-from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders
+from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, set_pipeline
 
 SCHEDULE = {"trigger": "schedule", "pipeline": "shop"}
 
@@ -49,6 +49,22 @@ def test_where_a_drift_began_is_kept_by_the_order_of_its_rows(crowned: Cloud) ->
     follow(crowned, crowned.upload("march.csv", body.encode()), "detect_drift", run_id="run-3")
     newest = max(DatasetStore(crowned.data, "shop").manifests(), key=lambda manifest: manifest.sequence)
     assert crowned.folder("run-3").read(DRIFT)["since_order"] == newest.order_from
+
+
+def test_the_rows_of_january_again_with_other_dates_are_left_out_when_the_next_file_is_as_usual(crowned: Cloud) -> None:
+    set_pipeline(PIPELINE_FILE.replace('suspect_batches = "train"', ""))
+    found = {}
+    for run_id, name, day, seed in (("run-2", "february.csv", 25, 0), ("run-3", "march.csv", 49, 1)):
+        request = crowned.upload(name, orders(first_day=day, seed=seed))
+        found[run_id] = follow(crowned, request, "detect_drift", run_id=run_id)["drift"]
+        crowned.ledger.release_lease("shop", run_id)
+    fates = DatasetStore(crowned.data, "shop").fates()
+
+    assert "february.csv looks broken" in found["run-2"]["reason"]
+    assert "100 % of its rows were in january.csv already." in found["run-2"]["reason"]
+    assert [each.fate for each in fates.values()] == ["left out"]
+    assert found["run-2"]["set_aside"] == list(fates)
+    assert found["run-3"]["reason"].startswith("february.csv is left out of training: ")
 
 
 def test_a_person_who_asks_gets_a_training_without_drift(crowned: Cloud) -> None:

@@ -212,5 +212,5 @@ def test_a_stale_file_is_not_trained_on_where_batches_are_checked() -> None:
 
     found = run(Models(stream, tables), checks_batches=True)
 
-    assert (found.set_aside, found.left_out) == ([6], [6])
+    assert (found.set_aside, found.left_out) == ({6: "repeated"}, [6])
     assert 6 not in found.retrained

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
+from contender.data.dataset_fate import DatasetFate, Fate
+from contender.data.datasets import DatasetStore
 from contender.errors import TrainingFailedError
 from contender.steps.evaluate_challenger import evaluate_challenger
 from contender.workflow.messages import Comparison
@@ -51,6 +53,15 @@ def test_a_better_challenger_wins_on_the_rows_that_neither_has_seen(world: LoopW
     (kept,) = Judgements(world.data, "shop").read()
     assert (kept.version, kept.run_id, kept.verdict, kept.rows) == ("v2", "run-2", "wins", 5 * ROWS_A_DAY)
     assert world.emitted["Improvement"] == comparison.difference
+
+
+@pytest.mark.parametrize(("fate", "rows"), [("kept", 10 * ROWS_A_DAY), ("set aside", 5 * ROWS_A_DAY)])
+def test_nobody_is_judged_on_a_batch_that_is_set_aside(world: LoopWorld, fate: Fate, rows: int) -> None:
+    newer = world.add_dataset_of_days(range(40, 45))
+    DatasetStore(world.data, "shop").decide(newer, DatasetFate(fate, "loss", "out of line", "run-3", "", ""))
+    evaluate(world)
+
+    assert world.folder("run-2").read(COMPARISON)["rows"] == rows
 
 
 def refitted(off: float, judged_off: float | None, *, champion: tuple[float, float | None], days: range) -> LoopWorld:

@@ -13,6 +13,7 @@ import pytest
 
 from contender.adapters.files.readers import write_parquet
 from contender.adapters.serving.onnx_model import load_model
+from contender.data.dataset_fate import DatasetFate
 from contender.drift.batch_check import Reference
 from contender.errors import NotFoundError, TrainingFailedError
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, JUDGED, MODEL, PIPELINE, REFERENCE
@@ -148,6 +149,22 @@ def test_only_the_newest_datasets_are_read_when_the_pipeline_says_so(world: Worl
     world.start("run-1", PIPELINE_FILE.replace("[training]", "[training]\nwindow_batches = 2"))
 
     assert world.run()["datasets"] == newest
+
+
+def test_what_looks_broken_is_left_out_and_the_manifest_says_what_and_why(world: World) -> None:
+    versions = [world.add_dataset(sequence) for sequence in range(3)]
+    store = world.store
+    store.decide(versions[0], DatasetFate("kept", "short", "It has 9 rows.", "run-0", "", ""))
+    store.decide(versions[1], DatasetFate("left out", "range", "100 % of amount is outside.", "run-0", "", ""))
+    world.start("run-1", PIPELINE_FILE)
+    report = world.run(hour=6)
+    manifest = world.registry.read(report["model_version"]).manifest
+
+    assert report["datasets"] == manifest["datasets"] == [versions[0], versions[2]]
+    assert report["left_out"] == manifest["window"]["left_out"] == {versions[1]: "100 % of amount is outside."}
+
+    world.start("run-2", PIPELINE_FILE.replace("[training]", '[training]\nsuspect_batches = "train"'))
+    assert world.run(hour=7)["datasets"] == versions
 
 
 SINCE_DRIFT = PIPELINE_FILE.replace("[training]", '[training]\nwindow = "since_drift"')
