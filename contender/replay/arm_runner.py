@@ -50,6 +50,7 @@ class ArmRunner:
     newest: ArmModel | None = None
     losses: dict[str, float] = field(default_factory=dict)
     unchanged_since: int = 0
+    changed_since: int = 0
     profiles: dict[str, Profile] = field(default_factory=dict)
     drift_began: float | None = None
     challengers: list[Mapping[str, Any]] = field(default_factory=list)
@@ -115,7 +116,7 @@ class ArmRunner:
         decided = self.fates.arrive(name, moment.summary(config), loss_rose=self._loss_rose(moment, serving))
         confirmed = [each for each, found in decided.items() if found.fate == "confirmed"]
         names = [batch.name for batch in moment.arrived]
-        self.unchanged_since = max((names.index(each) for each in confirmed), default=self.unchanged_since)
+        self.changed_since = max((names.index(each) for each in confirmed), default=self.changed_since)
         return decided
 
     def _loss_rose(self, moment: Moment, serving: ArmModel) -> bool:
@@ -193,7 +194,7 @@ class ArmRunner:
         unchanged = self.fates.usable(moment.arrived[self.unchanged_since : -1])
         new = NewRows(
             rows=RowsSince(
-                known=sum(arrived[self.unchanged_since : newest.arrived]),
+                known=sum(arrived[max(self.unchanged_since, self.changed_since) : newest.arrived]),
                 since=sum(arrived[newest.arrived :]),
                 batch=sum(arrived) / max(np.count_nonzero(arrived), 1),
                 week=rows_a_week(config, moment.table[BLOCK]),
@@ -214,6 +215,7 @@ class ArmRunner:
             training_usd=fargate_usd(config, newest.trained.seconds),
         )
         worth = worth_training(config.training, new, loss_name=loss_name(config))
+        self.unchanged_since = max(self.unchanged_since, self.changed_since)
         if worth.changed:
             self.unchanged_since = len(arrived) - worth.changed_batches
         if worth.loss is not None:
