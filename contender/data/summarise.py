@@ -57,7 +57,8 @@ def _column_hashes(values: Column) -> Hashes:
         int.from_bytes(hashlib.blake2b(level.encode(), digest_size=8).digest(), "big") for level in named.levels
     ]
     known = np.array([*of_level, 1], dtype=np.uint64)  # the code of a missing value is -1: the last
-    return known[named.codes]
+    hashes: Hashes = known[named.codes]
+    return hashes
 
 
 def _scrambled(values: Hashes) -> Hashes:

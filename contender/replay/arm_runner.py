@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from contender.comparison.alpha_spending import earlier_comparisons
 from contender.comparison.evaluate import judge, judgement_of, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
@@ -196,7 +194,7 @@ class ArmRunner:
             rows=RowsSince(
                 known=sum(arrived[max(self.unchanged_since, self.changed_since) : newest.arrived]),
                 since=sum(arrived[newest.arrived :]),
-                batch=sum(arrived) / max(np.count_nonzero(arrived), 1),
+                batch=sum(arrived) / max(sum(map(bool, arrived)), 1),
                 week=rows_a_week(config, moment.table[BLOCK]),
             ),
             trained_rows=row_count(newest.window),
