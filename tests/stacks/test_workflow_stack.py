@@ -126,7 +126,7 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     run, model = f"/runs/{PIPELINE}/*", f"/models/{PIPELINE}"
     assert writes(anywhere, "Claim") == {run}
     assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", f"/datasets/{PIPELINE}/*"}
-    assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*"}
+    assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*", f"/datasets/{PIPELINE}/*/fate.json"}
     assert writes(anywhere, "EvaluateChallenger") == {run, f"/judgements/{PIPELINE}/*"}
     assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
     assert writes(anywhere, "RollBack") == {f"{model}/champion.json"}
