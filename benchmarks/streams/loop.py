@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 
 from benchmarks.streams.models import BatchId, Models, place_of
 from contender.comparison.baseline import naive_predictions
-from contender.comparison.compare import compare
-from contender.table import BLOCK
+from contender.comparison.compare import compare, evidence_on
+from contender.comparison.judgements import Judgement
+from contender.comparison.kept_evidence import PairedBlocks, Remembered
+from contender.comparison.past_champions import past_champions
+from contender.registry.swaps import REMEMBERED_SWAPS
+from contender.table import BLOCK, ORDER, Column
 from contender.training.arriving_batches import ArrivingBatches
 from contender.training.cost import ASSUMED_SECONDS, fargate_usd
 from contender.training.loss_change import is_out_of_line
@@ -26,7 +30,6 @@ from contender.training.waiting_cost import RowsSince
 from contender.training.worth_training import NewRows, WorthTraining, worth_training
 
 Floats = NDArray[np.float64]
-REMEMBERED_CHAMPIONS = 4
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Model:
     judged: tuple[BatchId, ...]
     arrived: int
 
+    @property
+    def name(self) -> str:
+        """Its version."""
+        return str(self.arrived)
+
 
 @dataclass
 class Outcome:
@@ -52,6 +60,7 @@ class Outcome:
     ----------
     loss : the mean over all rows after the first model's.
     retrained, promoted : the places of the batches with which it trained, and with which another model came to serve.
+    restored : the places of the batches with which an earlier champion came to serve again.
     broken_promoted : broken batches that were in the newest data of a model that was promoted with them.
     set_aside : the sign of each batch that looked broken, by its place.
     left_out : places of the batches that no model was trained on.
@@ -60,6 +69,7 @@ class Outcome:
     loss: float = 0.0
     retrained: list[int] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)
+    restored: list[int] = field(default_factory=list)
     broken_promoted: list[int] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
@@ -73,6 +83,8 @@ class Loop:
     ----------
     arriving : sets a batch aside that looks broken, until the next one has come; None where none is.
     window : the batches to train on.
+    served : every model that served, by its version.
+    best, evidence : what comparisons found about champions, and leave to the next one.
     losses : of the batches since the start, each of the model that served then.
     unchanged_since : the place of the first batch since the data last changed.
     changed_since : the same, as a batch that was set aside and the one after it show.
@@ -86,6 +98,9 @@ class Loop:
     window: list[BatchId]
     waiting: Model | None = None
     predecessors: list[Model] = field(default_factory=list)
+    served: dict[str, Model] = field(default_factory=dict)
+    best: str = ""
+    evidence: list[PairedBlocks] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     unchanged_since: int = 0
     changed_since: int = 0
@@ -182,32 +197,75 @@ class Loop:
     def _judge(self, challenger: Model, batch: BatchId) -> None:
         """Compare on the rows that neither model has seen, and serve what wins."""
         models, config = self.models, self.models.stream.config
+        past = self._past(challenger)
+        remembered = Remembered(challenger.name, self.champion.name, self.best, tuple(self.evidence))
+        if past:
+            remembered = remembered.with_more(self._about_champions(past, remembered))
+            self.evidence = list(remembered.evidence)
         unseen = [each for each in self.window if place_of(each) >= challenger.arrived - 1]
-        truth = np.concatenate([models.truth(each) for each in unseen])
-
-        def said(trained_on: Sequence[BatchId]) -> Floats:
-            return np.concatenate([models.predictions(trained_on, each) for each in unseen])
-
+        truth = self._truth(unseen)
         classes = models.stream.classes
-        learned = np.concatenate([models.truth(each) for each in challenger.judged])
+        learned = self._truth(challenger.judged)
         found = compare(
             truth,
-            said(self.champion.served),
-            said(challenger.judged),
-            blocks=np.concatenate([models.table(each)[BLOCK] for each in unseen]),
+            self._said(self.champion.served, unseen),
+            self._said(challenger.judged, unseen),
+            blocks=self._column(BLOCK, unseen),
             baseline_predictions=naive_predictions(learned, rows=len(truth), classes=len(classes) if classes else 1),
-            past_champions={str(past.arrived): said(past.served) for past in self.predecessors[-REMEMBERED_CHAMPIONS:]},
+            past_champions={name: self._said(self.served[name].served, unseen) for name in past},
+            order=self._column(ORDER, unseen),
+            remembered=remembered,
             policy=config.promotion,
             seed=config.training.seed,
         )
+        self.best = found.best_champion.best
+        self.evidence += found.evidence
+        if found.restored is not None:
+            self.outcome.restored.append(place_of(batch))
+            self._serve(self.served[found.restored])
+            return
         self.waiting = challenger if found.verdict == "inconclusive" else None
         if found.verdict != "wins":
             return
-        self.predecessors.append(self.champion)
-        self.champion = challenger
+        self._serve(challenger)
         self.outcome.promoted.append(place_of(batch))
         if challenger.served[-1].endswith("!") and challenger.served[-1] == batch:
             self.outcome.broken_promoted.append(place_of(batch))
+
+    def _about_champions(self, past: Sequence[str], remembered: Remembered) -> Sequence[PairedBlocks]:
+        """What the batches that no champion has seen say of them."""
+        champions = [self.champion, *(self.served[name] for name in past)]
+        since = [each for each in self.window if place_of(each) >= max(model.arrived for model in champions)]
+        if not since:
+            return ()
+        return evidence_on(
+            self._truth(since),
+            {model.name: self._said(model.served, since) for model in champions},
+            blocks=self._column(BLOCK, since),
+            order=self._column(ORDER, since),
+            remembered=remembered,
+            policy=self.models.stream.config.promotion,
+        )
+
+    def _truth(self, batches: Sequence[BatchId]) -> Floats:
+        return np.concatenate([self.models.truth(each) for each in batches])
+
+    def _column(self, name: str, batches: Sequence[BatchId]) -> Column:
+        return np.concatenate([self.models.table(each)[name] for each in batches])
+
+    def _said(self, trained_on: Sequence[BatchId], batches: Sequence[BatchId]) -> Floats:
+        return np.concatenate([self.models.predictions(trained_on, each) for each in batches])
+
+    def _past(self, challenger: Model) -> Sequence[str]:
+        """The earlier champions that are asked, by the product's own choice."""
+        swaps = [each.name for each in (*self.predecessors, self.champion)][-REMEMBERED_SWAPS - 1 :]
+        last = Judgement("", "", "", 0, 0.0, best_champion=self.best)
+        return past_champions(swaps, [last], without=(self.champion.name, challenger.name))
+
+    def _serve(self, model: Model) -> None:
+        self.predecessors.append(self.champion)
+        self.champion = model
+        self.served[model.name] = model
 
 
 def run(models: Models, *, checks_batches: bool) -> Outcome:
@@ -220,7 +278,7 @@ def run(models: Models, *, checks_batches: bool) -> Outcome:
         arriving = ArrivingBatches()
         for each in first:
             arriving.take(each, models.summary(each))
-    loop = Loop(models, arriving, champion=model, newest=model, window=list(first))
+    loop = Loop(models, arriving, champion=model, newest=model, window=list(first), served={model.name: model})
     total = 0.0
     for place in range(stream.start, len(stream.batches)):
         total += float(models.losses(loop.champion.served, str(place)).sum())

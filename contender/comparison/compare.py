@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier, spend
 from contender.comparison.duel import Duel, concluded
 from contender.comparison.guards.baseline import beats_baseline
-from contender.comparison.guards.best_champion import BestChampion, no_worse_than_best_champion
+from contender.comparison.guards.best_champion import BestChampion, Standings, no_worse_than_best_champion
 from contender.comparison.guards.calibration import Calibrated, calibrated
 from contender.comparison.guards.enough_data import enough_data
 from contender.comparison.guards.outcome import Guards
@@ -18,6 +19,13 @@ from contender.comparison.guards.overfitting import overfit_gap
 from contender.comparison.guards.refit import refit_agrees
 from contender.comparison.guards.resources import latency, model_size
 from contender.comparison.guards.slices import SlicesNoWorse, slices_no_worse
+from contender.comparison.kept_evidence import (
+    NOTHING_REMEMBERED,
+    PairedBlocks,
+    Remembered,
+    champions_standing,
+    new_evidence,
+)
 from contender.comparison.outcome import Comparison
 from contender.errors import InvalidInputError
 from contender.pipeline.promotion_policy import PromotionPolicy
@@ -37,6 +45,8 @@ def compare(
     slices: Mapping[str, ArrayLike] | None = None,
     baseline_predictions: ArrayLike | None = None,
     past_champions: Mapping[str, ArrayLike] | None = None,
+    order: ArrayLike | None = None,
+    remembered: Remembered = NOTHING_REMEMBERED,
     policy: PromotionPolicy | None = None,
     metric: Metric | None = None,
     positive: int = 1,
@@ -64,6 +74,8 @@ def compare(
     blocks : (n,) labels of rows that are not independent (a day, a user). None: every row is its own block.
     past_champions : the predictions (n, k) of the best earlier champions, by version; the challenger must not be
         behind the best of them by more than the margin.
+    order : (n,) times of the rows, so that none counts twice as evidence about a pair of versions. None: all are new.
+    remembered : the versions' names, and what earlier comparisons found about them.
     slices : column name to (n,) labels; the challenger must not be worse within any level.
     policy : thresholds; `policy.metric` names the metric unless `metric` gives a user's own.
     positive : for two classes, the index of the positive one.
@@ -107,6 +119,9 @@ def compare(
         version: _like(champion, y, predictions, f"past_champions[{version!r}]", positive)
         for version, predictions in (past_champions or {}).items()
     }
+    answers = {remembered.challenger: challenger, remembered.champion: champion, **earlier_champions}
+    times = np.arange(len(truth), dtype=np.float64) if order is None else np.asarray(order, dtype=np.float64)
+    evidence = new_evidence(holdout, metric, answers, times, remembered)
     duel = Duel(
         holdout,
         metric,
@@ -123,7 +138,20 @@ def compare(
         enough_data(len(truth), holdout.blocks, policy),
         beats_baseline(holdout, metric, challenger, baseline, policy),
         no_worse_than_best_champion(
-            holdout, metric, challenger, earlier_champions, improvement=duel.improvement, margin=margin
+            holdout,
+            metric,
+            challenger,
+            earlier_champions,
+            improvement=duel.improvement,
+            margin=margin,
+            standings=None
+            if policy.asks_for_proof
+            else Standings(
+                remembered.champion,
+                remembered.best,
+                champions_standing(remembered, evidence, earlier_champions, metric.name),
+                holdout.score(metric, champion),
+            ),
         ),
         slices_no_worse(holdout, metric, champion, challenger, slices or {}, policy, margin=policy.slice_margin * unit),
         calibrated(holdout, champion, challenger, policy),
@@ -132,7 +160,7 @@ def compare(
         model_size(challenger_facts, champion_facts, policy),
         latency(challenger_facts, champion_facts, policy),
     )
-    return concluded(duel, guards, baseline)
+    return replace(concluded(duel, guards, baseline), evidence=evidence)
 
 
 def first_champion(
@@ -193,6 +221,29 @@ def first_champion(
         latency(challenger_facts, None, policy),
     )
     return concluded(duel, guards, baseline)
+
+
+def evidence_on(
+    y: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    *,
+    blocks: ArrayLike | None,
+    order: ArrayLike,
+    remembered: Remembered,
+    policy: PromotionPolicy,
+    metric: Metric | None = None,
+    positive: int = 1,
+) -> tuple[PairedBlocks, ...]:
+    """What rows add about the champion and earlier ones that all of them have not seen, whoever the challenger is.
+
+    Arguments as for `compare`; `predictions` by version.
+    """
+    first = next(iter(predictions.values()))
+    truth, like = prepared(y, first, positive=positive)
+    answers = {name: _like(like, y, each, name, positive) for name, each in predictions.items()}
+    holdout = Holdout(truth, resample(blocks, len(truth), n_resamples=1, seed=0))
+    decisive = _decisive(_metric(like, policy, metric), holdout, like, policy)
+    return new_evidence(holdout, decisive, answers, np.asarray(order, dtype=np.float64), remembered)
 
 
 def _metric(predictions: Floats, policy: PromotionPolicy, metric: Metric | None) -> Metric:

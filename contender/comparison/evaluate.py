@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.comparison.alpha_spending import NOTHING_EARLIER, Earlier
-from contender.comparison.compare import compare, first_champion
-from contender.comparison.judgements import Judgement
+from contender.comparison.compare import compare, evidence_on, first_champion
+from contender.comparison.judgements import Judgement, last_of
+from contender.comparison.kept_evidence import NOTHING_REMEMBERED, PairedBlocks, Remembered
 from contender.comparison.outcome import Comparison
 from contender.data.datasets import DatasetManifest
 from contender.pipeline.config import PipelineConfig
@@ -67,19 +69,31 @@ def unseen_rows(table: Table, challenger: Mapping[str, Any], champion: Mapping[s
     return held
 
 
-def datasets_with_unseen_rows(
-    challenger: Mapping[str, Any], own: Sequence[DatasetManifest], arrived: Sequence[DatasetManifest]
+def rows_since(table: Table, champions: Iterable[Mapping[str, Any]]) -> NDArray[np.bool_]:
+    """The rows that are newer than all that any of these was trained on.
+
+    Parameters
+    ----------
+    champions : manifests, of the champion and of earlier ones.
+    """
+    since: NDArray[np.bool_] = table[ORDER] > max(float(each["trained_through"]) for each in champions)
+    return since
+
+
+def datasets_with_newer_rows(
+    own: Sequence[DatasetManifest], arrived: Sequence[DatasetManifest], order: float
 ) -> Sequence[DatasetManifest]:
-    """The dataset versions that may have such rows: the challenger's own, and those that came after them.
+    """The dataset versions that may have rows from this order on: the challenger's own, and those that came after them.
 
     Parameters
     ----------
     own : those that the challenger was trained on.
     arrived : all of the pipeline's.
+    order : of the first row that its holdout may have, or of the last one that the champion has seen.
     """
     newest = max(found.sequence for found in own)
     later = [found for found in arrived if found.sequence > newest]
-    return [found for found in (*own, *later) if found.order_to >= challenger["holdout"]["from_order"]]
+    return [found for found in (*own, *later) if found.order_to >= order]
 
 
 def judgement_of(challenger: Mapping[str, Any], run_id: str, found: Comparison, rows: Table) -> Judgement:
@@ -90,8 +104,36 @@ def judgement_of(challenger: Mapping[str, Any], run_id: str, found: Comparison, 
     challenger : its manifest.
     """
     through = float(rows[ORDER].max()) if len(rows) else challenger["holdout"]["through_order"]
-    best = found.best_champion.version or ""
-    return Judgement(challenger["version"], run_id, found.verdict, len(rows), through, best)
+    return Judgement(
+        challenger["version"], run_id, found.verdict, len(rows), through, found.best_champion.best, found.evidence
+    )
+
+
+def remembered(
+    challenger: Mapping[str, Any],
+    champion: Mapping[str, Any] | None,
+    judgements: Iterable[Judgement],
+    *,
+    run_id: str = "",
+) -> Remembered:
+    """What earlier comparisons leave to one of these two.
+
+    Parameters
+    ----------
+    challenger, champion : manifests.
+    judgements : those of all of the pipeline's versions.
+    run_id : the run's own judgement is left out: a repeated step makes it again.
+    """
+    if champion is None:
+        return NOTHING_REMEMBERED
+    before = [look for look in judgements if look.run_id != run_id]
+    last = last_of(before)
+    return Remembered(
+        challenger["version"],
+        champion["version"],
+        last.best_champion if last is not None else "",
+        tuple(each for look in before for each in look.evidence),
+    )
 
 
 def answers_of_all(
@@ -133,6 +175,8 @@ def judge(
     past: Sequence[Candidate] = (),
     answered: Answers | None = None,
     earlier: Earlier = NOTHING_EARLIER,
+    known: Remembered = NOTHING_REMEMBERED,
+    since: Table | None = None,
     metric: Metric | None = None,
     seed: int,
 ) -> Comparison:
@@ -147,6 +191,8 @@ def judge(
     answered : the models' answers, by `answers_of_all`, where they are at hand already.
     earlier : what was compared before and has to be paid for, by
         `contender.comparison.alpha_spending.earlier_comparisons`.
+    known : by `remembered`.
+    since : rows that no champion was trained on, by `rows_since`: what they say of champions is kept too.
     metric : the user's own that the policy names by its import path, from `contender.adapters.user_code.metric`.
     """
     answered = answered or answers_of_all(config, table, challenger, champion, past)
@@ -167,7 +213,10 @@ def judge(
             challenger_facts=challenger.facts,
             seed=seed,
         )
-    return compare(
+    more: tuple[PairedBlocks, ...] = ()
+    if past and since is not None and not config.promotion.asks_for_proof:
+        more = _about_champions(config, since, (champion, *past), known, metric)
+    found = compare(
         truth,
         answered.predictions[1],
         challenger_answers,
@@ -178,6 +227,8 @@ def judge(
             str(each.manifest["version"]): predictions
             for each, predictions in zip(past, answered.predictions[2:], strict=True)
         },
+        order=table[ORDER],
+        remembered=known.with_more(more),
         policy=config.promotion,
         metric=metric,
         positive=positive,
@@ -185,4 +236,24 @@ def judge(
         champion_facts=champion.facts,
         challenger_facts=challenger.facts,
         seed=seed,
+    )
+    return replace(found, evidence=(*more, *found.evidence))
+
+
+def _about_champions(
+    config: PipelineConfig, since: Table, champions: Sequence[Candidate], known: Remembered, metric: Metric | None
+) -> tuple[PairedBlocks, ...]:
+    """What rows that none of them has seen say of the champion, the first of them, and of the others."""
+    if not len(since):
+        return ()
+    asked = answers(config, since, list(champions))
+    return evidence_on(
+        asked.truth,
+        {str(each.manifest["version"]): said for each, said in zip(champions, asked.predictions, strict=True)},
+        blocks=since[BLOCK],
+        order=since[ORDER],
+        remembered=known,
+        policy=config.promotion,
+        metric=metric,
+        positive=asked.positive,
     )

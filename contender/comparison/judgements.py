@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from contender.comparison.kept_evidence import PairedBlocks
 from contender.data.datasets import DatasetManifest
 from contender.ports import Objects
 
@@ -19,7 +20,8 @@ The other rules look with every new row."""
 class Judgement:
     """One look at a challenger: in which run, on how many rows, and the largest order (time) among them.
 
-    `best_champion` is the earlier champion that did best on these rows; empty where there was none.
+    `best_champion` is the best champion of the past year by all that was seen; empty where there was none.
+    `evidence` is what these rows added about pairs of versions.
     """
 
     version: str
@@ -28,6 +30,14 @@ class Judgement:
     rows: int
     through_order: float
     best_champion: str = ""
+    evidence: tuple[PairedBlocks, ...] = ()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Judgement:
+        """As it was written."""
+        content = json.loads(body)
+        content["evidence"] = tuple(PairedBlocks(**each) for each in content.get("evidence", ()))
+        return cls(**content)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Judgements:
     def read(self, version: str = "") -> tuple[Judgement, ...]:
         """Those of one version, or of all."""
         prefix = f"judgements/{self.pipeline}/" + (f"{version}/" if version else "")
-        return tuple(Judgement(**json.loads(self.objects.get(key).body)) for key in sorted(self.objects.keys(prefix)))
+        return tuple(Judgement.from_json(self.objects.get(key).body) for key in sorted(self.objects.keys(prefix)))
 
 
 def last_of(judgements: Iterable[Judgement]) -> Judgement | None:

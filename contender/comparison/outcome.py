@@ -14,6 +14,7 @@ from contender.comparison.guards.overfitting import OverfitGap
 from contender.comparison.guards.refit import RefitAgrees
 from contender.comparison.guards.resources import Latency, ModelSize
 from contender.comparison.guards.slices import SlicesNoWorse
+from contender.comparison.kept_evidence import PairedBlocks
 from contender.comparison.rules import Verdict
 from contender.stats.anytime_valid import AlwaysValid
 
@@ -41,6 +42,7 @@ class Comparison:
     rows_needed, blocks_needed : under `proven`, of an inconclusive comparison, see
         `contender.comparison.sample_size.rows_needed`.
     enough_data, … : the evidence of each guard.
+    evidence : what these rows add to what is known about challenger, champion and earlier champions, by pair.
     """
 
     verdict: Verdict
@@ -76,6 +78,12 @@ class Comparison:
     refit_agrees: RefitAgrees
     model_size: ModelSize
     latency: Latency
+    evidence: tuple[PairedBlocks, ...] = ()
+
+    @property
+    def restored(self) -> str | None:
+        """The earlier champion that is to serve again, because the champion is shown to be behind it."""
+        return self.best_champion.restored if self.enough_data.status == "passed" else None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -56,7 +56,7 @@ class PromotionPolicy:
     margin: float = key(
         "The loss of quality that counts as harm, in the metric's units; for log_loss, brier, mae and rmse a fraction "
         "of the champion's. A challenger that is shown to be farther behind the best champion of the past year is not "
-        "promoted.",
+        "promoted, and a champion that is shown to be gives its place back to the earlier one.",
         0.01,
         minimum=0.0,
         maximum=1.0,

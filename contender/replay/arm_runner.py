@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from contender.comparison.alpha_spending import earlier_comparisons
-from contender.comparison.evaluate import judge, judgement_of, unseen_rows
+from contender.comparison.evaluate import judge, judgement_of, remembered, rows_since, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
 from contender.comparison.opponent import judged_stands_in
 from contender.comparison.past_champions import past_champions
@@ -162,11 +162,13 @@ class ArmRunner:
         if judged.verdict == "wins":
             verdict = "promoted" if self.serving else "first"
             self._serve(challenger, moment)
+        elif judged.restored:
+            verdict = "promoted"
+            self._serve(next(model for model in self.served if model.trained.version == judged.restored), moment)
         return Step(moment.position, verdict, judged.reason, drift=drift, judged=judged)
 
     def _last_look(self, challenger: ArmModel) -> Judgement | None:
-        version = challenger.trained.candidate.manifest["version"]
-        return last_of(look for look in self.looks if look.version == version)
+        return last_of(look for look in self.looks if look.version == challenger.trained.version)
 
     def _check(self, moment: Moment, model: ArmModel) -> DriftSeen:
         """DetectDrift, with the batches since the champion was trained."""
@@ -227,28 +229,33 @@ class ArmRunner:
         before = champion.manifest if champion else None
         table = rows_of([*challenger.window, *self.fates.usable(moment.since(challenger))])
         unseen = table.select_rows(unseen_rows(table, manifest, before))
+        past = self._past_champions(manifest)
+        champions = [each.manifest for each in (champion, *past) if each is not None]
         found = judge(
             config,
             unseen,
             challenger.trained.judged,
             champion,
-            past=self._past_champions(manifest),
+            past=past,
             earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
+            known=remembered(manifest, before, self.looks),
+            since=table.select_rows(rows_since(table, champions)) if past else None,
             metric=self.arm.metric,
             seed=config.training.seed,
         )
         last = self._last_look(challenger)
         reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
         self.looks.append(judgement_of(manifest, moment.batch.name, found, unseen))
-        return Judged(found.verdict, reason, found.difference, found.low, found.high, found.min_effect)
+        return Judged(
+            found.verdict, reason, found.difference, found.low, found.high, found.min_effect, found.restored or ""
+        )
 
     def _past_champions(self, challenger: Mapping[str, Any]) -> Sequence[Candidate]:
         """The best of the earlier champions."""
-        served = {str(model.trained.candidate.manifest["version"]): model.trained for model in self.served}
-        without = (*list(served)[-1:], str(challenger["version"]))
-        return [
-            _opponent(challenger, served[name]) for name in past_champions(list(served), self.looks, without=without)
-        ]
+        served = {model.trained.version: model.trained for model in self.served}
+        order = [model.trained.version for model in self.served]
+        without = (*order[-1:], str(challenger["version"]))
+        return [_opponent(challenger, served[name]) for name in past_champions(order, self.looks, without=without)]
 
     def _begin(self, moment: Moment, first: ArmModel | None) -> Step:
         """An arm without comparisons starts with the first champion of the pipeline's own policy."""

@@ -31,6 +31,11 @@ class Trained:
         """The model that has not seen the holdout."""
         return self.refitted_after or self.candidate
 
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        return str(self.candidate.manifest["version"])
+
 
 Train = Callable[[PipelineConfig, Table], Trained]
 """Trains on rows with `_order` and `_block`. Raises a ContenderError when it fails."""

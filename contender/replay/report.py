@@ -36,7 +36,7 @@ class DriftSeen:
 
 @dataclass(frozen=True)
 class Judged:
-    """The comparison of a challenger with the champion."""
+    """The comparison of a challenger with the champion; `restored` is an earlier champion that serves again."""
 
     verdict: str
     reason: str
@@ -44,6 +44,7 @@ class Judged:
     low: float | None
     high: float | None
     min_effect: float
+    restored: str = ""
 
 
 @dataclass(frozen=True)

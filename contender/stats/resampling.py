@@ -121,12 +121,16 @@ class Sample:
         """The same replicates, seen by a subset of the rows."""
         return Sample(self.block[rows], self.group[rows], self.counts)
 
-    def with_each_left_out(self) -> Floats:
-        """The replicates, and under them those in which each group of these rows is left out once."""
+    def each_left_out(self) -> Floats:
+        """(units, groups) replicates in which each group of these rows is left out once."""
         present = np.flatnonzero(np.bincount(self.group, minlength=self.counts.shape[1]))
         left_out = np.ones((len(present), self.counts.shape[1]))
         left_out[np.arange(len(present)), present] = 0.0
-        return np.vstack((self.counts, left_out))
+        return left_out
+
+    def with_each_left_out(self) -> Floats:
+        """The replicates, and under them those in which each group of these rows is left out once."""
+        return np.vstack((self.counts, self.each_left_out()))
 
 
 def resample(blocks: ArrayLike | None, rows: int, *, n_resamples: int, seed: int) -> Sample:
@@ -173,6 +177,21 @@ class Holdout:
     def score(self, metric: Metric, predictions: Floats) -> float | None:
         """The metric of predictions (rows, k), every row counted once; None where it is undefined."""
         return metric.rows(self.truth, predictions, np.ones(len(self.truth)))
+
+    def block_values(self, metric: Metric, predictions: Floats) -> Floats:
+        """(units,) what each block says of the metric: its jackknife pseudo-value; not finite where undefined.
+
+        Their mean is the metric, up to the jackknife's correction of its bias. Of one block it is the metric itself.
+        """
+        whole = self.score(metric, predictions)
+        if whole is None:
+            return np.full(self.sample.units, np.nan)
+        units = self.sample.units
+        if units < 2:
+            return np.full(units, whole)
+        left_out = metric.score_groups(self.truth, predictions, self.sample.group, self.sample.each_left_out())
+        values: Floats = units * whole - (units - 1) * left_out
+        return values
 
     def improvement(self, metric: Metric, opponent: Floats, challenger: Floats, *, level: float) -> Interval | str:
         """The challenger's paired improvement, or a sentence that says why it is undefined."""

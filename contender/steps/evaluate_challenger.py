@@ -8,9 +8,11 @@ from dataclasses import replace
 from contender.comparison.alpha_spending import NOTHING_EARLIER, earlier_comparisons
 from contender.comparison.evaluate import (
     answers_of_all,
-    datasets_with_unseen_rows,
+    datasets_with_newer_rows,
     judge,
     judgement_of,
+    remembered,
+    rows_since,
     side_by_side,
     time_per_row,
     unseen_rows,
@@ -60,14 +62,14 @@ def evaluate_challenger(
     champion = run.champion(current.pointer) if current is not None else None
     if champion is not None and challenger.version == champion.version:
         return _champion_itself(challenger, run.run_id)
-    rows, looks = _unseen(run, challenger, champion), run.judgements.read()
+    looks = run.judgements.read()
     past = _past(run, current.pointer, challenger, looks) if current is not None else []
-    found = _compare(run, challenger, champion, past, rows, looks, metric=import_metric(run.config), clock=clock)
+    rows, since = _rows(run, challenger, champion, past)
+    found = _compare(run, challenger, champion, past, (rows, since), looks, import_metric(run.config), clock=clock)
     run.judgements.write(judgement_of(challenger.manifest, run.run_id, found, rows))
     if found.difference is not None:
         emit("Improvement", found.difference)
-    rollout = run.config.rollout
-    return Comparison(
+    said = Comparison(
         verdict=found.verdict,
         reason=f"{_said_before(state, run.folder, challenger, looks, len(rows))} {found.reason}".strip(),
         challenger=challenger.version,
@@ -79,8 +81,29 @@ def evaluate_challenger(
         low=found.low,
         high=found.high,
         provisional=found.provisional,
-        needs_approval=asks_a_person(found.verdict, rollout, drift=state.drift, waited=bool(state.to_judge_again)),
+    )
+    if found.restored is not None:
+        said = _instead(said, run.registry.read(found.restored), found)
+    rollout = run.config.rollout
+    return replace(
+        said,
+        needs_approval=asks_a_person(said.verdict, rollout, drift=state.drift, waited=bool(state.to_judge_again)),
         approval_seconds=rollout.approval_seconds,
+    )
+
+
+def _instead(said: Comparison, earlier: ModelVersion, found: Compared) -> Comparison:
+    """The same with an earlier champion in the challenger's place: it is the one that takes the champion's."""
+    standing = found.best_champion.standing
+    return replace(
+        said,
+        verdict="wins",
+        challenger=earlier.version,
+        challenger_manifest_sha256=earlier.manifest_sha256,
+        difference=-standing.mean if standing is not None else None,
+        low=None,
+        high=None,
+        judged=said.challenger,
     )
 
 
@@ -89,13 +112,14 @@ def _compare(
     challenger: ModelVersion,
     champion: ModelVersion | None,
     past: Sequence[Candidate],
-    rows: Table,
+    tables: tuple[Table, Table],
     looks: Sequence[Judgement],
-    *,
     metric: Metric | None,
+    *,
     clock: Callable[[], float],
 ) -> Compared:
-    """Ask the models about the rows, and write down the comparison and the curves."""
+    """Ask the models about the rows, by `_rows`, and write down the comparison and the curves."""
+    rows, since = tables
     mine, theirs = _timed(run, challenger, rows, clock, judged=True), None
     if champion is not None:
         theirs = _timed(run, champion, rows, clock, judged=judged_stands_in(challenger.manifest, champion.manifest))
@@ -117,6 +141,8 @@ def _compare(
         past=past,
         answered=answered,
         earlier=earlier,
+        since=since,
+        known=remembered(mine.manifest, theirs.manifest if theirs else None, looks, run_id=run.run_id),
         metric=metric,
         seed=run.config.training.seed,
     )
@@ -147,7 +173,7 @@ def _past(
 def _challenger_version(state: RunState, folder: RunFolder) -> str:
     """The one that waits, or the run's own; after a lost race the same one again."""
     if state.promotion is not None:
-        return state.promotion.version
+        return (state.comparison.judged if state.comparison else "") or state.promotion.version
     return state.to_judge_again or _trained_version(state, folder)
 
 
@@ -174,14 +200,22 @@ def _champion_itself(champion: ModelVersion, run_id: str) -> Comparison:
     return Comparison("loses", reason, champion.version, champion.manifest_sha256, champion=champion.version)
 
 
-def _unseen(run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | None) -> Table:
-    """The rows that neither model has seen, from the dataset versions of the challenger and those that came after."""
+def _rows(
+    run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | None, past: Sequence[Candidate]
+) -> tuple[Table, Table]:
+    """The rows that neither model has seen, and those that no champion has, from the dataset versions of the challenger
+    and those that came after."""
+    before = opponent(challenger.manifest, champion.manifest if champion else None)
+    champions = [*([before] if before is not None else []), *(each.manifest for each in past)]
+    first = challenger.manifest["holdout"]["from_order"]
+    if past:
+        first = min(first, max(float(each["trained_through"]) for each in champions))
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
     arrived = without(run.datasets.manifests(), run.left_out())
-    chosen = datasets_with_unseen_rows(challenger.manifest, own, arrived)
+    chosen = datasets_with_newer_rows(own, arrived, first)
     table = Table.concatenate([run.rows(found) for found in chosen])
-    before = opponent(challenger.manifest, champion.manifest if champion else None)
-    return table.select_rows(unseen_rows(table, challenger.manifest, before))
+    rows = table.select_rows(unseen_rows(table, challenger.manifest, before))
+    return rows, table.select_rows(rows_since(table, champions)) if past else rows
 
 
 def _timed(

@@ -121,7 +121,8 @@ class Comparison(Message):
     """The comparison's verdict. `champion_etag` is the pointer it was made against; None: there was none.
 
     `provisional`: a first champion that is not shown to be better than the naive baseline. `needs_approval`: a person
-    decides, within `approval_seconds`.
+    decides, within `approval_seconds`. `judged`: the challenger that was compared, where `challenger` is an earlier
+    champion that is to serve again; else empty.
     """
 
     verdict: Literal["wins", "loses", "inconclusive"]
@@ -137,6 +138,7 @@ class Comparison(Message):
     provisional: bool = False
     needs_approval: bool = False
     approval_seconds: int = 0
+    judged: str = ""
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,9 @@ class Guards:
     latency: Latency
 
     def first_to_stop(self, *, proof: bool) -> tuple[str, Guard] | None:
-        """The first guard that stops a win, with its key: one that failed; where the policy asks for proof, else one
-        that is undecided."""
+        """The first guard that stops a win, with its key: one that failed, else one that is undecided where that stops
+        it: every one where the policy asks for proof, and otherwise that of the best champion."""
         found: list[tuple[str, Guard]] = [(name, getattr(self, name)) for name in GUARDS]
-        for status in ("failed", "undecided") if proof else ("failed",):
-            for name, guard in found:
-                if guard.status == status:
-                    return name, guard
-        return None
+        stops = [each for each in found if each[1].status == "failed"]
+        stops += [each for each in found if each[1].status == "undecided" and (proof or each[0] == "best_champion")]
+        return stops[0] if stops else None

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.replay.moment import training_part
 from contender.replay.report import Step
-from tests.unit.replay.test_simulate import CALM, Levels, config_of, past, run
+from tests.unit.replay.test_simulate import CALM, PROMOTION, Levels, config_of, past, run
 
 NO_DRIFT = DriftPolicy(min_rows=10**6)
 """Every batch has too few rows for the drift check."""
+NO_HARM = replace(PROMOTION, margin=1.0)
+"""No loss counts as harm, so that no challenger waits until more is known about the champion and is promoted then."""
 
 
 def steps(levels: list[float], **training: float) -> list[Step]:
     """What the pipeline's own policy did with these batches."""
     policy = TrainingPolicy(**{"holdout_blocks": 3, "retrain_wait": 0.0, "retrain_loss_rise": 0.0} | training)
-    return list(run(past(*levels), Levels(), config_of(training=policy, drift=NO_DRIFT)).arms[0].steps)
+    return list(
+        run(past(*levels), Levels(), config_of(training=policy, drift=NO_DRIFT, promotion=NO_HARM)).arms[0].steps
+    )
 
 
 def trained(levels: list[float], **training: float) -> list[int]:

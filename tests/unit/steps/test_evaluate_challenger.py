@@ -121,6 +121,60 @@ def test_a_challenger_that_waited_says_so(world: LoopWorld) -> None:
     assert reason.startswith("v2 waited for more rows and was judged again on 100 rows (last time 60).")
 
 
+def three_champions(*, newest: float, challenger: float) -> LoopWorld:
+    """A first champion that is right, its successor, and a challenger, which are off by so much."""
+    world = LoopWorld()
+    made = {"created_at": "2026-01-01T00:00:00+00:00"}
+    first = world.add_dataset_of_days(range(30))
+    world.crown(world.add_model("v1", [first], **made))
+    second = world.add_dataset_of_days(range(30, 40))
+    world.crown(world.add_model("v2", [first, second], off=newest, **made))
+    third = world.add_dataset_of_days(range(40, 50))
+    world.add_model("v3", [first, second, third], off=challenger, run_id="run-2", **made)
+    world.folder("run-2").write(TRAINING, {"status": "trained", "model_version": "v3"})
+    return world
+
+
+def test_an_earlier_champion_that_is_shown_to_be_ahead_of_the_champion_takes_its_place_again() -> None:
+    world = three_champions(newest=1.0, challenger=1.0)
+    comparison = evaluate(world)
+    assert (comparison.verdict, comparison.challenger, comparison.judged) == ("wins", "v1", "v3")
+    assert comparison.challenger_manifest_sha256 == world.registry.read("v1").manifest_sha256
+    assert "So v1 serves again." in comparison.reason
+    assert (comparison.difference or 0.0) > 0.0
+    (kept,) = Judgements(world.data, "shop").read()
+    assert (kept.version, kept.verdict, kept.best_champion) == ("v3", "loses", "v1")
+    assert {(each.version, each.other) for each in kept.evidence} == {("v3", "v2"), ("v3", "v1"), ("v2", "v1")}
+
+
+def test_after_a_lost_race_the_challenger_is_judged_again_and_not_who_was_to_take_its_place() -> None:
+    world = three_champions(newest=1.0, challenger=1.0)
+    lost = {"status": "lost_race", "reason": "", "version": "v1"}
+    again = evaluate(world, comparison=evaluate(world).to_dict(), promotion=lost)
+    assert (again.challenger, again.judged) == ("v1", "v3")
+
+
+def test_champions_are_compared_on_every_row_since_and_the_challenger_on_those_that_it_has_not_seen() -> None:
+    world = three_champions(newest=0.1, challenger=0.0)
+    evaluate(world)
+    (kept,) = Judgements(world.data, "shop").read()
+    days = {(each.version, each.other): each.blocks for each in kept.evidence}
+    assert days == {("v2", "v1"): 15, ("v3", "v2"): 5, ("v3", "v1"): 5}
+
+
+def test_a_repeated_step_does_not_count_its_rows_twice_and_a_later_run_only_newer_ones() -> None:
+    world = three_champions(newest=0.1, challenger=0.0)
+    evaluate(world)
+    (first,) = Judgements(world.data, "shop").read()
+    evaluate(world)
+    assert Judgements(world.data, "shop").read() == (first,)
+    world.add_dataset_of_days(range(50, 53))
+    drift = {"retrain": False, "drifted": False, "reason": "", "waiting": "v3"}
+    evaluate(world, "run-3", drift=drift)
+    _, second = Judgements(world.data, "shop").read()
+    assert {each.blocks for each in second.evidence} == {3}
+
+
 def test_a_version_that_is_the_champion_by_now_is_not_compared_with_itself(world: LoopWorld) -> None:
     world.folder("run-2").write(TRAINING, {"status": "trained", "model_version": "v1"})
     comparison = evaluate(world)
