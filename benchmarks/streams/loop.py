@@ -151,6 +151,7 @@ class Loop:
         rows = [self._rows([models.arrived(each)]) for each in range(place + 1)]
         for each in self.outcome.left_out:
             rows[each] = 0
+        a_batch = sum(rows) / len(self.window)
         asked = (self.champion, *far_apart(self.predecessors))
         worth = worth_training(
             config.training,
@@ -158,7 +159,7 @@ class Loop:
                 rows=RowsSince(
                     known=sum(rows[max(self.unchanged_since, self.changed_since) : self.newest.arrived]),
                     since=sum(rows[self.newest.arrived :]),
-                    batch=sum(rows) / len(self.window),
+                    batch=a_batch,
                     week=None,
                 ),
                 trained_rows=self._rows(self.newest.served),
@@ -167,7 +168,7 @@ class Loop:
                 models=[
                     ModelLosses(
                         str(model.arrived),
-                        staleness(self._rows(model.served), sum(rows[model.arrived :])),
+                        staleness(self._rows(model.served), sum(rows[model.arrived :]), a_batch),
                         models.losses(model.served, batch),
                     )
                     for model in asked

@@ -91,9 +91,9 @@ class TrainingPolicy:
     )
     retrain_wait: float = key(
         "How long to wait with the next training: this many times the square root of the number of batches before the "
-        "newest one, counted since the data last changed. 0.6: the 3rd batch after 16, the 5th after 50. Without "
-        "effect if `error_price_usd` is set. 0: no schedule.",
-        0.6,
+        "newest one, since the data last changed; n batches count as n / (1 + n / 20). 0.7: the 2nd batch after 3 to "
+        "13, the 3rd after 14 to 225, then the 4th. Without effect if `error_price_usd` is set. 0: no schedule.",
+        0.7,
         minimum=0.0,
         maximum=1000.0,
     )

@@ -192,11 +192,12 @@ class ArmRunner:
         config, newest = self.arm.config, self.newest or serving
         arrived = [row_count(self.fates.usable([batch])) for batch in moment.arrived]
         unchanged = self.fates.usable(moment.arrived[self.unchanged_since : -1])
+        a_batch = sum(arrived) / max(sum(map(bool, arrived)), 1)
         new = NewRows(
             rows=RowsSince(
                 known=sum(arrived[max(self.unchanged_since, self.changed_since) : newest.arrived]),
                 since=sum(arrived[newest.arrived :]),
-                batch=sum(arrived) / max(sum(map(bool, arrived)), 1),
+                batch=a_batch,
                 week=rows_a_week(config, moment.table[BLOCK]),
             ),
             trained_rows=row_count(newest.window),
@@ -205,7 +206,7 @@ class ArmRunner:
             models=[
                 ModelLosses(
                     model.made,
-                    staleness(row_count(model.window), sum(arrived[model.arrived :])),
+                    staleness(row_count(model.window), sum(arrived[model.arrived :]), a_batch),
                     moment.losses(config, model.trained),
                 )
                 for model in (serving, *far_apart(self.served[:-1][-MOST_PREDECESSORS:]))

@@ -18,7 +18,7 @@ Changes = Mapping[str, Any]
 """Keys of the pipeline file (`section.key`) with their new values."""
 
 WHEN: Sequence[Changes] = (
-    *({"training.retrain_wait": wait, "training.retrain_batches": 0} for wait in (0.3, 0.6, 0.9, 1.4)),
+    *({"training.retrain_wait": wait, "training.retrain_batches": 0} for wait in (0.35, 0.7, 1.0, 1.4)),
     *({"training.retrain_wait": 0.0, "training.retrain_batches": each} for each in (1, 2, 4)),
 )
 WHAT: Sequence[Changes] = tuple({"promotion.rule": rule} for rule in ("not-worse", "ahead"))

@@ -41,7 +41,7 @@ def staleness_of(model: Mapping[str, Any], manifests: Sequence[DatasetManifest])
     """
     through = newest_sequence(model, manifests)
     since = sum(found.rows for found in manifests if found.sequence > through)
-    return staleness(trained_rows(model, manifests), since)
+    return staleness(trained_rows(model, manifests), since, rows_a_batch(manifests))
 
 
 def rows_since(
@@ -59,9 +59,14 @@ def rows_since(
     return RowsSince(
         known=sum(found.rows for found in manifests if unchanged_since <= found.sequence <= through),
         since=sum(found.rows for found in manifests if found.sequence > through),
-        batch=sum(found.rows for found in manifests) / max(len(manifests), 1),
+        batch=rows_a_batch(manifests),
         week=week,
     )
+
+
+def rows_a_batch(manifests: Sequence[DatasetManifest]) -> float:
+    """How many rows a dataset version has, on average."""
+    return sum(found.rows for found in manifests) / max(len(manifests), 1)
 
 
 def newest_sequence(model: Mapping[str, Any], manifests: Sequence[DatasetManifest]) -> int:

@@ -2,7 +2,9 @@
 
 A model's *staleness* is log(1 + rows since / rows trained on): the logarithm by which its data has grown since its
 training. Learning curves are close to power laws [1]_, whose logarithm falls by the same amount for each e-fold of
-rows, so the loss of a stale model exceeds a fresh one's by about `slope` x staleness, as a share of the loss. Models
+rows, so the loss of a stale model exceeds a fresh one's by about `slope` x staleness, as a share of the loss. By that
+alone, models of a long history would age ever more slowly. But the world changes too, and old rows are worth less than
+new ones: of the batches before, at most `MEMORY` count. Models
 that served one after another have different staleness, and all of them can answer today's rows: no training is needed
 to see the slope.
 
@@ -44,15 +46,34 @@ LEAST_BLOCKS = 2
 """With fewer blocks it is unknown how sure their differences are."""
 
 
-def staleness(rows: int, since: int) -> float:
-    """Of a model that was trained on so many rows, so many rows ago.
+MEMORY = 20.0
+"""At most so many batches count, however long the history; docs/decisions/0028 has how it was found."""
+
+
+def counted(rows: int, batch: float) -> float:
+    """As many rows as these are worth: n batches count as n / (1 + n / 20).
+
+    Parameters
+    ----------
+    batch : rows of a batch, on average.
 
     Examples
     --------
-    >>> round(staleness(1000, 500), 3), staleness(1000, 0)
+    >>> [counted(100 * batches, 100.0) for batches in (0, 5, 20, 180)]
+    [0.0, 400.0, 1000.0, 1800.0]
+    """
+    return rows / (1.0 + rows / (MEMORY * batch)) if batch > 0.0 else float(rows)
+
+
+def staleness(rows: int, since: float, batch: float) -> float:
+    """Of a model that was trained on so many rows, so many rows ago, where a batch has so many.
+
+    Examples
+    --------
+    >>> round(staleness(2000, 500, 100.0), 3), staleness(2000, 0, 100.0)
     (0.405, 0.0)
     """
-    return log1p(max(since, 0) / max(rows, 1))
+    return log1p(max(since, 0.0) / max(counted(rows, batch), 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +131,11 @@ def aging(models: Sequence[ModelLosses], blocks: Column) -> Aging:
     Examples
     --------
     >>> days = np.array(["mon", "mon", "tue"], dtype=object)
-    >>> champion = ModelLosses("v2", staleness(1000, 100), np.array([1.00, 1.02, 0.98]))
-    >>> before = ModelLosses("v1", staleness(500, 600), np.array([1.10, 1.11, 1.09]))
+    >>> champion = ModelLosses("v2", staleness(2000, 100, 100.0), np.array([1.00, 1.02, 0.98]))
+    >>> before = ModelLosses("v1", staleness(1500, 600, 100.0), np.array([1.10, 1.11, 1.09]))
     >>> found = aging([champion, before], days)
     >>> round(found.measured, 3), round(found.slope, 3), found.models, found.blocks
-    (0.144, 0.102, 2, 2)
+    (0.23, 0.109, 2, 2)
     >>> aging([champion], days).slope == USUAL_SLOPE
     True
     """

@@ -1,6 +1,6 @@
 """What waiting with the next training costs, in loss and in US dollars.
 
-After s rows more than the n that were known at its training, a model has a staleness of log(1 + s/n), and a new one
+After s rows more than the n that count of those at its training, a model has a staleness of log(1 + s/n), and a new one
 would have a smaller loss by slope x loss x staleness a row. Waiting has then cost about slope x loss x s^2/(2n) in all
 (by the first term of the logarithm). A training is worth its cost as soon as the price of that reaches it: where the
 loss grows linearly this is the schedule with the least total cost (the economic order quantity [1]_), and as long as
@@ -9,7 +9,7 @@ Comparing what the *next* batch alone would cost waits too long, because a new m
 CARA [3]_ decides by the same two costs.
 
 With a fixed price, s grows with the square root of n. Without one, `retrain_wait` times the square root of the batches
-before is the schedule, and the price is the one at which this is the best schedule.
+that count is the schedule, and the price is the one at which this is the best schedule.
 
 References
 ----------
@@ -24,10 +24,10 @@ References
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import log1p, sqrt
+from math import sqrt
 from typing import Any
 
-from contender.training.staleness import Aging
+from contender.training.staleness import Aging, counted, staleness
 
 ROUNDING = 1e-9
 """Relative; a schedule is due on the batch that it names, whatever the last bits say."""
@@ -46,9 +46,9 @@ class RowsSince:
 
     Examples
     --------
-    >>> rows = RowsSince(known=1600, since=240, batch=100.0, week=None)
-    >>> rows.wait(0.6), round(rows.lost_by(0.6), 9), rows.lost  # 0.6 times the square root of 16 batches
-    (2.4, 18.0, 18.0)
+    >>> rows = RowsSince(known=8000, since=280, batch=100.0, week=None)
+    >>> rows.wait(0.7), round(rows.lost_by(0.7), 9), rows.lost  # 80 batches count as 16: 0.7 times the root of that
+    (2.8, 24.5, 24.5)
     """
 
     known: int
@@ -57,26 +57,31 @@ class RowsSince:
     week: float | None
 
     @property
+    def counted(self) -> float:
+        """As many rows as the known ones are worth."""
+        return max(counted(self.known, self.batch), 1.0)
+
+    @property
     def staleness(self) -> float:
         """Of a model of the known rows."""
-        return log1p(self.since / max(self.known, 1))
+        return staleness(self.known, self.since, self.batch)
 
     def further(self, rows: float) -> float:
         """What so many more rows add to the staleness."""
-        return log1p(rows / max(self.known + self.since, 1))
+        return staleness(self.known, self.since + rows, self.batch) - self.staleness
 
     @property
     def lost(self) -> float:
         """The staleness at each row since the training, added up."""
-        return self.since**2 / (2.0 * max(self.known, 1))
+        return self.since**2 / (2.0 * self.counted)
 
     def lost_by(self, wait: float) -> float:
-        """The same when `wait` times the square root of the batches before has passed."""
+        """The same when `wait` times the square root of the batches that count has passed."""
         return wait**2 * self.batch / 2.0
 
     def wait(self, wait: float) -> float:
-        """How many batches `wait` times the square root of the batches before is."""
-        return wait * sqrt(self.known / self.batch) if self.batch > 0.0 else 0.0
+        """How many batches `wait` times the square root of the batches that count is."""
+        return wait * sqrt(counted(self.known, self.batch) / self.batch) if self.batch > 0.0 else 0.0
 
     def is_due(self, wait: float) -> bool:
         """Whether so much time has passed; never where `wait` is 0 or nothing has arrived."""
@@ -133,10 +138,10 @@ def waiting_cost(
     Examples
     --------
     >>> rows = RowsSince(known=1600, since=240, batch=100.0, week=100.0)
-    >>> found = waiting_cost(rows, Aging(), loss=0.3, price_usd=0.0, wait=0.6, training_usd=0.005)
+    >>> found = waiting_cost(rows, Aging(), loss=0.3, price_usd=0.0, wait=0.7, training_usd=0.005)
     >>> round(found.excess, 5), round(found.excess_a_week, 5), round(found.price_usd, 5), found.exceeds_training
-    (0.0021, 0.00079, 0.01852, True)
-    >>> waiting_cost(rows, Aging(), loss=0.3, price_usd=0.01, wait=0.6, training_usd=0.005).exceeds_training
+    (0.00359, 0.00127, 0.01361, True)
+    >>> waiting_cost(rows, Aging(), loss=0.3, price_usd=0.01, wait=0.7, training_usd=0.005).exceeds_training
     False
     """
     lost = aging.slope * loss

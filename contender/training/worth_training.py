@@ -137,7 +137,7 @@ def worth_training(policy: TrainingPolicy, new: NewRows, *, loss_name: str) -> W
     >>> champion = ModelLosses("v1", 0.1, np.array([0.30, 0.31, 0.29, 0.30]))
     >>> new = NewRows(RowsSince(1600, 100, 100.0, 100.0), 1600, 1, 16, [champion], days, [], 0.005)
     >>> print(worth_training(TrainingPolicy(), new, loss_name="log loss").reason)
-    Waiting costs about 0.00086 log loss a week, $0.0009 since the newest training; a training costs $0.0050.
+    Waiting costs about 0.0014 log loss a week, $0.0011 since the newest training; a training costs $0.0050.
     """
     loss = mean_loss(new.models[0].losses, new.blocks)
     found, known = aging(new.models, new.blocks), isfinite(loss.value)

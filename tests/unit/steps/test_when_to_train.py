@@ -57,8 +57,8 @@ def training(world: LoopWorld, run_id: str) -> dict[str, Any]:
     return found
 
 
-def test_it_waits_for_0_6_times_the_square_root_of_the_batches_before(world: LoopWorld) -> None:
-    """The root of ten is 3.2: the second batch after the training is the one."""
+def test_it_waits_for_0_7_times_the_square_root_of_the_batches_before(world: LoopWorld) -> None:
+    """Ten batches count as 6.7, whose root is 2.6: the second batch after the training is the one."""
     first = arrive(world, 60, run_id="run-a")
     assert (first.retrain, first.drifted) == (False, False)
     assert first.reason.startswith(first.training)

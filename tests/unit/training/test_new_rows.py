@@ -55,8 +55,9 @@ def test_rows_are_counted_before_and_since_the_newest_training_in_the_order_of_a
 
 
 def test_staleness_is_by_what_a_model_was_trained_on_also_with_a_sliding_window() -> None:
-    assert staleness_of({"datasets": ["d1", "d2", "d3"]}, ARRIVED) == pytest.approx(np.log(2.0))
-    assert staleness_of({"datasets": ["d3"]}, ARRIVED) == pytest.approx(np.log(4.0))
+    three, one = 3 / (1 + 3 / 20), 1 / (1 + 1 / 20)  # batches that count
+    assert staleness_of({"datasets": ["d1", "d2", "d3"]}, ARRIVED) == pytest.approx(np.log(1.0 + 3.0 / three))
+    assert staleness_of({"datasets": ["d3"]}, ARRIVED) == pytest.approx(np.log(1.0 + 3.0 / one))
     assert staleness_of({"datasets": ["d6"]}, ARRIVED) == 0.0
 
 

@@ -15,6 +15,7 @@ from contender.training.staleness import (
     Aging,
     ModelLosses,
     aging,
+    counted,
     mean_loss,
     staleness,
 )
@@ -126,6 +127,18 @@ def test_a_mean_of_nothing_is_no_number() -> None:
     assert np.isnan(mean_loss(np.array([np.nan, np.inf]), np.array(["a", "b"], dtype=object)).value)
 
 
-@given(rows=st.integers(0, 10**9), since=st.integers(0, 10**9), more=st.integers(1, 10**9))
-def test_staleness_grows_with_what_arrives(rows: int, since: int, more: int) -> None:
-    assert 0.0 <= staleness(rows, since) <= staleness(rows, since + more)
+@given(rows=st.integers(0, 10**9), since=st.integers(0, 10**9), more=st.integers(1, 10**9), batch=st.floats(0.0, 1e9))
+def test_staleness_grows_with_what_arrives(rows: int, since: int, more: int, batch: float) -> None:
+    assert 0.0 <= staleness(rows, since, batch) <= staleness(rows, since + more, batch)
+
+
+@given(rows=st.integers(0, 10**9), more=st.integers(1, 10**9), batch=st.floats(0.1, 1e6))
+def test_more_history_counts_for_more_but_never_for_more_than_twenty_batches(
+    rows: int, more: int, batch: float
+) -> None:
+    assert 0.0 <= counted(rows, batch) <= counted(rows + more, batch) <= 20.0 * batch * (1.0 + 1e-9)
+    assert counted(rows, batch) <= rows
+
+
+def test_where_the_size_of_a_batch_is_unknown_all_rows_count() -> None:
+    assert counted(500, 0.0) == 500.0

@@ -46,14 +46,14 @@ def test_it_is_not_worth_it_before_its_time_and_both_costs_are_said() -> None:
     found = decide(1600, 200)
     assert (found.train, found.triggers) == (False, ())
     assert found.reason == (
-        "Waiting costs about 0.0011 log loss a week, $0.0035 since the newest training; a training costs $0.0050."
+        "Waiting costs about 0.0018 log loss a week, $0.0046 since the newest training; a training costs $0.0050."
     )
 
 
 def test_it_is_when_waiting_has_cost_as_much() -> None:
     found = decide(1600, 300)
     assert found.triggers == ("waiting",)
-    assert found.reason.startswith("Waiting costs more than a training. Waiting costs about 0.0011 log loss a week")
+    assert found.reason.startswith("Waiting costs more than a training. Waiting costs about 0.0017 log loss a week")
 
 
 def test_a_price_of_the_users_own_replaces_the_schedule() -> None:
@@ -143,7 +143,7 @@ def test_a_champion_without_a_finite_loss_is_decided_by_the_schedule(losses: Any
 
 def test_without_time_the_cost_is_that_of_a_batch() -> None:
     found = decide(rows=RowsSince(1600, 100, 100.0, None))
-    assert found.reason.startswith("Waiting costs about 0.00086 log loss a batch")
+    assert found.reason.startswith("Waiting costs about 0.0014 log loss a batch")
 
 
 def test_which_models_were_not_asked_is_kept() -> None:
