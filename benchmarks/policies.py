@@ -1,4 +1,4 @@
-"""The default policy beside calendars, hindsight and drift detectors, on many streams, clean and with broken batches.
+"""The default policy beside calendars, hindsight, drift detectors and published rules, on many streams, clean and with broken batches.
 
 *Kept* is the share of the gain from never to always retraining: in log loss for classes, in absolute error for a
 regression. Calendars, *always* and hindsight serve what they train without comparison.
@@ -22,6 +22,7 @@ from benchmarks.streams.generated import GENERATORS, generated
 from benchmarks.streams.loop import Outcome, run, served_calendar
 from benchmarks.streams.models import Models
 from benchmarks.streams.packaged import PACKAGED
+from benchmarks.streams.published import published_times
 from benchmarks.streams.stream import Stream
 from benchmarks.tables import markdown_table
 from contender.pipeline.training_policy import TrainingPolicy
@@ -53,14 +54,14 @@ class Measured:
     Attributes
     ----------
     default, other : the pipeline's policy as it ships, and with the check of batches the other way round.
-    detectors : the batches of the matrix after which a drift detector retrains, by its name.
+    others : the batches of the matrix after which a drift detector or a published rule retrains, by its name.
     """
 
     stream: Stream
     matrix: LossMatrix
     default: Outcome
     other: Outcome
-    detectors: Mapping[str, Times]
+    others: Mapping[str, Times]
 
     @cached_property
     def never(self) -> float:
@@ -140,7 +141,7 @@ def measure(*, size: Size, report: Report) -> Part:
             with_broken.append(_broken(clean, folder))
         report(f"{name}: kept {clean.kept(clean.default.loss):.1f} %, calendar {clean.calendar:.1f} %")
     sure = [each for each in found if each.is_sure] or found
-    text = [_about(), _clean_table(found), _sums(sure), *_detector_table(sure), _broken_table(with_broken)]
+    text = [_about(), _clean_table(found), _sums(sure), *_others_table(sure), _broken_table(with_broken)]
     title = "(g) The default policy against calendars"
     return Part(title, command("policies", size), "\n\n".join(text), [*_figures(sure), *_broken_figures(with_broken)])
 
@@ -162,7 +163,10 @@ def _small(name: str) -> Stream:
 def _measured(stream: Stream, folder: Path | None) -> Measured:
     models = Models(stream, folder=folder / _file_name(stream) if folder else None)
     outcomes = [run(models, checks_batches=checked) for checked in (CHECKED, not CHECKED)]
-    return Measured(stream, models.matrix(), *outcomes, detector_times(models) if folder else {})
+    matrix = models.matrix()
+    return Measured(
+        stream, matrix, *outcomes, {**(detector_times(models) if folder else {}), **published_times(matrix)}
+    )
 
 
 def _broken(clean: Measured, folder: Path | None) -> Broken:
@@ -246,22 +250,25 @@ def _sums(found: Sequence[Measured]) -> str:
     return f"Mean of {len(found)} streams: default {kept.mean():.1f} %, calendar {calendar.mean():.1f} %.{lost}"
 
 
-def _detector_table(found: Sequence[Measured]) -> Iterator[str]:
-    """River's detectors as policies; nothing where none was asked."""
-    names = dict.fromkeys(name for each in found for name in each.detectors)
+def _others_table(found: Sequence[Measured]) -> Iterator[str]:
+    """Detectors and published rules as policies."""
+    names = dict.fromkeys(name for each in found for name in each.others)
     lines = []
     for name in names:
-        watched = [each for each in found if name in each.detectors]
-        kept = np.array([each.kept(each.loss(each.detectors[name])) for each in watched])
-        shares = [len(each.detectors[name]) / each.stream.most_retrains for each in watched]
+        watched = [each for each in found if name in each.others]
+        kept = np.array([each.kept(each.loss(each.others[name])) for each in watched])
+        shares = [len(each.others[name]) / each.stream.most_retrains for each in watched]
         ours = np.mean([each.kept(each.default.loss) for each in watched])
         share = f"{100.0 * float(np.mean(shares)):.0f} %"
         lines.append([name, str(len(watched)), share, f"{kept.mean():.1f} %", f"{kept.min():.1f} %", f"{ours:.1f} %"])
     if lines:
-        header = ("detector (river)", "streams", "retrains of always'", "kept", "on the worst stream", "default there")
+        header = ("rule", "streams", "retrains of always'", "kept", "on the worst stream", "default there")
         yield (
-            "Drift detectors that watch the champion's losses, with their own settings. A detection retrains, and what "
-            "comes of it serves without comparison.\n\n" + markdown_table(header, lines)
+            "Other rules of when to retrain; what comes of it serves without comparison. ADWIN, DDM and KSWIN are river's "
+            "drift detectors on the champion's losses, with their own settings: a detection retrains. CARA (Mahadevan & "
+            "Mathioudakis 2024) and UPF (Regol et al. 2025) are small implementations of what the papers describe "
+            "(`benchmarks/streams/published.py`); both retrain with every batch of the first fifth, on which they are "
+            "tuned to retrain with half of the batches.\n\n" + markdown_table(header, lines)
         )
 
 
