@@ -1,4 +1,4 @@
-"""The default policy beside calendars, hindsight, drift detectors and published rules, on many streams, clean and with broken batches.
+"""The default policy beside calendars, hindsight and other rules, on many streams, clean and with broken batches.
 
 *Kept* is the share of the gain from never to always retraining: in log loss for classes, in absolute error for a
 regression. Calendars, *always* and hindsight serve what they train without comparison.
@@ -164,9 +164,8 @@ def _measured(stream: Stream, folder: Path | None) -> Measured:
     models = Models(stream, folder=folder / _file_name(stream) if folder else None)
     outcomes = [run(models, checks_batches=checked) for checked in (CHECKED, not CHECKED)]
     matrix = models.matrix()
-    return Measured(
-        stream, matrix, *outcomes, {**(detector_times(models) if folder else {}), **published_times(matrix)}
-    )
+    others = {**(detector_times(models) if folder else {}), **published_times(matrix)}
+    return Measured(stream, matrix, *outcomes, others)
 
 
 def _broken(clean: Measured, folder: Path | None) -> Broken:
@@ -264,9 +263,9 @@ def _others_table(found: Sequence[Measured]) -> Iterator[str]:
     if lines:
         header = ("rule", "streams", "retrains of always'", "kept", "on the worst stream", "default there")
         yield (
-            "Other rules of when to retrain; what comes of it serves without comparison. ADWIN, DDM and KSWIN are river's "
-            "drift detectors on the champion's losses, with their own settings: a detection retrains. CARA (Mahadevan & "
-            "Mathioudakis 2024) and UPF (Regol et al. 2025) are small implementations of what the papers describe "
+            "Other rules of when to retrain; what comes of it serves without comparison. ADWIN, DDM and KSWIN are "
+            "drift detectors of river on the champion's losses, with their own settings: a detection retrains. CARA "
+            "(Mahadevan & Mathioudakis 2024) and UPF (Regol et al. 2025) are written from the papers' descriptions "
             "(`benchmarks/streams/published.py`); both retrain with every batch of the first fifth, on which they are "
             "tuned to retrain with half of the batches.\n\n" + markdown_table(header, lines)
         )
