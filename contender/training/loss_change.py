@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
 from contender.training.staleness import MeanLoss
 
@@ -40,6 +41,15 @@ class LossRise:
     def share(self) -> float:
         """By which share of the usual loss it is higher."""
         return self.now / self.usual - 1.0 if self.usual > 0.0 else 0.0
+
+    @property
+    def usual_is(self) -> str:
+        """Which of the losses before is the usual one."""
+        return "highest" if self.batches < LEAST_REMEMBERED else "median"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"share": self.share, "usual_is": self.usual_is}
 
     @property
     def is_change(self) -> bool:

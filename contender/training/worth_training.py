@@ -12,7 +12,6 @@ from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Column
 from contender.training.loss_change import (
     BATCHES_APART,
-    LEAST_REMEMBERED,
     LossRise,
     early_rise,
     is_confirmed,
@@ -117,7 +116,7 @@ class WorthTraining:
             "changed": self.changed,
             "aging": asdict(self.aging),
             "waiting": self.waiting.to_dict() if self.waiting else None,
-            "rise": asdict(self.rise) | {"share": self.rise.share} if self.rise else None,
+            "rise": self.rise.to_dict() if self.rise else None,
             "not_asked": dict(self.not_asked),
         }
 
@@ -218,9 +217,8 @@ def _rise_sentence(rise: LossRise, loss_name: str) -> str:
     >>> _rise_sentence(LossRise(47.6, 22.5, 28.1, 2), "error")
     "The champion's error is 112 % higher than on any batch before (47.6, highest 22.5; a change counts from 28.1 on)."
     """
-    few = rise.batches < LEAST_REMEMBERED
-    than, usual = ("on any batch before", "highest") if few else ("usual", "median")
-    figures = f"{figure(rise.now)}, {usual} {figure(rise.usual)}; a change counts from {figure(rise.needed)} on"
+    than = "on any batch before" if rise.usual_is == "highest" else "usual"
+    figures = f"{figure(rise.now)}, {rise.usual_is} {figure(rise.usual)}; a change counts from {figure(rise.needed)} on"
     return f"The champion's {loss_name} is {100.0 * rise.share:.0f} % higher than {than} ({figures})."
 
 

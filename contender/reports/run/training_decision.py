@@ -56,7 +56,8 @@ def _figures(found: Mapping[str, Any]) -> dict[str, str]:
         figures["Cost of a training"] = f"${waiting['training_usd']:.4f}"
         figures["Price of an error"] = f"${waiting['price_usd']:.3g} for one {found['loss_name']} on one row{derived}"
     if rise:
-        usual = f"median of the last batches {rise['usual']:.4g}; a change counts from {rise['needed']:.4g} on"
+        usual = f"{rise['usual_is']} of the last batches {rise['usual']:.4g}"
+        usual += f"; a change counts from {rise['needed']:.4g} on"
         figures["Champion's loss"] = f"{rise['now']:.4g} ({usual})"
     for name, why in found["not_asked"].items():
         figures[f"Without {name}"] = why

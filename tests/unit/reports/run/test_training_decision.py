@@ -46,13 +46,18 @@ def test_the_section_has_both_costs_and_how_sure_they_are() -> None:
         "150 rows in 2 batches",
         "2 models in 3 blocks show",
         "standard error",
-        "<dt>Cost of waiting so far</dt><dd>$0.0019</dd>",
+        "<dt>Cost of waiting so far</dt><dd>$0.0025</dd>",
         "<dt>Cost of a training</dt><dd>$0.0049</dd>",
         "for one log loss on one row; derived, see training.error_price_usd",
         "median of the last batches 0.3; a change counts from 0.375 on",
         "<dt>Without v0</dt><dd>v0 is &lt;not&gt; signed</dd>",
     ):
         assert expected in shown, expected
+
+
+def test_of_few_batches_the_highest_is_named() -> None:
+    shown = training_decision(evidence(decision(earlier_losses=[0.28, 0.29])))
+    assert "(highest of the last batches 0.29; a change counts from 0.3625 on)" in shown
 
 
 def test_with_one_champion_it_says_that_the_usual_slope_stands_for_what_is_not_known() -> None:
