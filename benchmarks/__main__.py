@@ -22,6 +22,7 @@ PARTS = (
     "unlabelled",
     "promotions",
     "promotion_rule",
+    "watch",
     "replays",
     "searches",
     "serving",

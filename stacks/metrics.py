@@ -15,4 +15,5 @@ LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIV
     "LiveLoss",
     "LivePredictedClass",
 )
-VARIANTS = ("champion", "challenger")
+VARIANTS = ("champion", "challenger", "champion-shadow", "challenger-shadow")
+"""A shadow prediction is one for the log, of the model that did not answer."""

@@ -49,7 +49,7 @@ class RolloutPolicy:
     max_slow_increase: float = key(
         "Allowed increase of the share of slow requests over the champion's.", 0.05, minimum=0.0, maximum=1.0
     )
-    min_labels: int = key("Labels that each side needs before losses are compared.", 50, minimum=2)
+    min_labels: int = key("Labelled rows that both models predicted before their losses are compared.", 50, minimum=2)
     max_loss_increase: float = key(
         "Allowed increase of the mean loss over the champion's (log loss; for a regression the squared error, as a "
         "fraction of the champion's).",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contender.predictions.live_metrics import LiveCounts, Outputs, count_record, count_shadow
 from contender.predictions.live_samples import LiveSample
-from contender.predictions.record import CHALLENGER, Record
+from contender.predictions.record import Record
 from contender.predictions.table_entries import Entry, LiveMinute
 from contender.predictions.table_items import expiry, minute_of, rows_item
 
@@ -37,13 +37,13 @@ class CountedRecord:
         """The record's live metrics; a request's time counts with its first part."""
         shadow = self.record.shadow
         for (version, variant), counts in self.counts.items():
-            is_shadow = shadow is not None and (version, variant) == (shadow.version, CHALLENGER)
+            is_shadow = shadow is not None and (version, variant) == (shadow.version, shadow.live_variant)
             latency = shadow.latency_ms if shadow is not None and is_shadow else self.record.latency_ms
             yield LiveSample(version, variant, self.record.at, counts, [latency] if counts.requests else [])
 
 
 def counted(record: Record, outputs_of: Callable[[str], Outputs]) -> CountedRecord:
-    """Count a record's predictions, and those of the challenger in its shadow. `outputs_of` knows the versions.
+    """Count a record's predictions, and those of the model that did not answer. `outputs_of` knows the versions.
 
     Raises
     ------
@@ -52,7 +52,6 @@ def counted(record: Record, outputs_of: Callable[[str], Outputs]) -> CountedReco
     """
     counts = {(record.version, record.variant): count_record(record, outputs_of(record.version))}
     if record.shadow is not None:
-        shadow = count_shadow(record, outputs_of(record.shadow.version))
-        key = (record.shadow.version, CHALLENGER)
-        counts[key] = counts[key] + shadow if key in counts else shadow
+        key = (record.shadow.version, record.shadow.live_variant)
+        counts[key] = count_shadow(record, outputs_of(record.shadow.version))
     return CountedRecord(record, counts)

@@ -6,6 +6,7 @@ changes the live counts as if it had been right at once. What cannot be joined i
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,9 @@ from typing import Any
 from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import PredictionId, parse_prediction_id
-from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, score
+from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, pair_change, score
 from contender.predictions.log_messages import is_kept
-from contender.predictions.record import Record
+from contender.predictions.record import CHALLENGER, Record
 from contender.predictions.table_entries import Entry, LiveMinute
 from contender.predictions.table_items import expiry, label_key, minute_of
 from contender.table import as_category
@@ -144,12 +145,16 @@ def why_unknown(found: PredictionId, given: Given, policy: ServingPolicy) -> str
 
 @dataclass(frozen=True)
 class Side:
-    """A prediction of the row, by the version that answered or the one in the shadow, and how good it was."""
+    """A prediction of the row, by the version that answered or the one that did not, and how good it was.
+
+    `before` is the score by the label that was known so far.
+    """
 
     version: str
     variant: str
     change: LiveCounts
     score: Score
+    before: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,11 @@ class Joined:
     sides: tuple[Side, ...]
     replaces: str | None
     is_new: bool = True
+
+    @property
+    def shadow_loss(self) -> float | None:
+        """The loss of the model that did not answer; None where it predicted nothing, or does not know the class."""
+        return self.sides[1].score.loss if len(self.sides) > 1 else None
 
     def to_item(self, keep_days: int) -> dict[str, Any]:
         """The label's item; its values are text, as numbers would need a client's own type."""
@@ -229,7 +239,9 @@ def join(
         shadowed = record.shadow.predictions[found.row - record.first_row]
         if shadow_outputs.is_regression or label in shadow_outputs.classes:
             known = before if shadow_outputs.is_regression or before in shadow_outputs.classes else None
-            sides.append(_side(record.shadow.version, "challenger", shadowed, known, label, shadow_outputs))
+            shadow = record.shadow
+            sides.append(_side(shadow.version, shadow.live_variant, shadowed, known, label, shadow_outputs))
+            sides = _paired(sides, shadow_is_challenger=shadow.variant == CHALLENGER)
     replaces = None if stored is None else str(stored["token"])
     return Joined(given, found, label, record, tuple(sides), replaces, is_new=before != label)
 
@@ -239,7 +251,19 @@ def _side(
 ) -> Side:
     after = score(prediction, label, outputs)
     known = None if before is None else score(prediction, before, outputs)
-    return Side(version, variant, label_change(known, after), after)
+    return Side(version, variant, label_change(known, after), after, known)
+
+
+def _paired(sides: Sequence[Side], *, shadow_is_challenger: bool) -> list[Side]:
+    """The two predictions of one row, with the pair among what the challenger's counts change by."""
+    answer, shadow = sides
+    champion, challenger = (answer, shadow) if shadow_is_challenger else (shadow, answer)
+    known = None
+    if champion.before is not None and challenger.before is not None:
+        known = (champion.before, challenger.before)
+    pair = pair_change(known, (champion.score, challenger.score))
+    paired = dataclasses.replace(challenger, change=challenger.change + pair)
+    return [answer, paired] if shadow_is_challenger else [paired, shadow]
 
 
 def newest(labels: Sequence[Given]) -> list[Given]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -27,9 +27,20 @@ LEAST_PROBABILITY = 1e-15
 LARGEST_LOSS = 1e60
 """A loss above this counts as this: its square still fits a number of DynamoDB."""
 
+PAIR_SUMS = (
+    "pair_difference_sum",
+    "pair_difference_square_sum",
+    "pair_champion_sum",
+    "pair_champion_square_sum",
+    "pair_product_sum",
+)
+"""Sums over rows that both models predicted, kept with the challenger's counts; see `LiveCounts`."""
+
 _GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GROWTH = math.log(_GROWTH)
-_SCALARS = ("requests", "errors", "rows", "labels", "correct", "loss_sum", "loss_square_sum")
+_COUNTS = ("requests", "errors", "rows", "labels", "correct", "pairs")
+_SUMS = ("loss_sum", "loss_square_sum", *PAIR_SUMS)
+_SCALARS = (*_COUNTS, *_SUMS)
 _HISTOGRAMS = {"latency": "latencies", "class": "classes", "probability": "probabilities", "value": "values"}
 
 Buckets = Mapping[int, int]
@@ -91,6 +102,10 @@ class LiveCounts:
     probabilities : rows by bin of their probability (see `Outputs.probability`), 0 to 19.
     values : rows by bucket of a regression's value.
     labels, correct, loss_sum, loss_square_sum : over the rows whose truth has come: log loss or squared error.
+    pairs : of those, the rows that the champion predicted as well; counted for a challenger only.
+    pair_difference_sum, pair_difference_square_sum : over the pairs, of the challenger's loss minus the champion's.
+    pair_champion_sum, pair_champion_square_sum, pair_product_sum : of the champion's loss, and of it times the
+        difference.
     """
 
     requests: int = 0
@@ -100,6 +115,12 @@ class LiveCounts:
     correct: int = 0
     loss_sum: float = 0.0
     loss_square_sum: float = 0.0
+    pairs: int = 0
+    pair_difference_sum: float = 0.0
+    pair_difference_square_sum: float = 0.0
+    pair_champion_sum: float = 0.0
+    pair_champion_square_sum: float = 0.0
+    pair_product_sum: float = 0.0
     latencies: Buckets = field(default_factory=dict)
     classes: Mapping[str, int] = field(default_factory=dict)
     probabilities: Buckets = field(default_factory=dict)
@@ -124,7 +145,7 @@ class LiveCounts:
         """Read what `to_numbers` wrote and a table has added up; other names are ignored."""
         scalars: dict[str, Any] = {}
         tables: dict[str, Any] = {name: {} for name in _HISTOGRAMS.values()}
-        kinds = {one.name: float if one.name.startswith("loss") else int for one in fields(cls) if one.name in _SCALARS}
+        kinds: dict[str, type] = {**dict.fromkeys(_COUNTS, int), **dict.fromkeys(_SUMS, float)}
         for name, number in numbers.items():
             prefix, is_bucket, bucket = name.partition("#")
             if name in kinds:
@@ -197,7 +218,7 @@ def count_record(record: Record, outputs: Outputs) -> LiveCounts:
 
 
 def count_shadow(record: Record, outputs: Outputs) -> LiveCounts:
-    """What it adds to the counts of the challenger that saw the request without answering it; raises as above."""
+    """What it adds to the counts of the model that predicted the rows without answering; raises as above."""
     if record.shadow is None:
         return NOTHING
     failed = record.shadow.error is not None
@@ -263,6 +284,21 @@ def label_change(before: Score | None, after: Score) -> LiveCounts:
         loss_sum=after.loss - old.loss,
         loss_square_sum=after.loss**2 - old.loss**2,
     )
+
+
+def pair_change(before: tuple[Score, Score] | None, after: tuple[Score, Score]) -> LiveCounts:
+    """What a label, or its correction, adds to the pairs: two scores of one row, the champion's first."""
+    sums = zip(PAIR_SUMS, _pair_sums(before), _pair_sums(after), strict=True)
+    changes: dict[str, Any] = {name: new - old for name, old, new in sums}
+    return LiveCounts(pairs=int(before is None), **changes)
+
+
+def _pair_sums(pair: tuple[Score, Score] | None) -> tuple[float, ...]:
+    if pair is None:
+        return (0.0,) * len(PAIR_SUMS)
+    theirs = pair[0].loss
+    difference = pair[1].loss - theirs
+    return difference, difference * difference, theirs, theirs * theirs, difference * theirs
 
 
 def _limited(loss: float) -> float:

@@ -18,6 +18,9 @@ from contender.predictions.ids import parse_prediction_id
 FORMAT = 1
 CHAMPION, CHALLENGER = "champion", "challenger"
 VARIANTS = (CHAMPION, CHALLENGER)
+SHADOW_OF = {CHAMPION: "champion-shadow", CHALLENGER: "challenger-shadow"}
+"""What live metrics call the predictions of a variant that did not answer."""
+LIVE_VARIANTS = (*VARIANTS, *SHADOW_OF.values())
 SYNC, ASYNC = "sync", "async"
 SOURCES = (SYNC, ASYNC)
 
@@ -30,12 +33,21 @@ Prediction = Sequence[float]
 
 @dataclass(frozen=True)
 class Shadow:
-    """What a challenger that did not answer would have said. `latency_ms` is its own time, beside the answer's."""
+    """What the model that did not answer predicts for the same rows: in a canary either of the two.
+
+    `latency_ms` is its own time, after the answer. `error`: why it has no prediction; the answer is as it is.
+    """
 
     version: str
     predictions: Sequence[Prediction] = ()
     latency_ms: float = 0.0
     error: str | None = None
+    variant: str = CHALLENGER
+
+    @property
+    def live_variant(self) -> str:
+        """What live metrics call it."""
+        return SHADOW_OF[self.variant]
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ def log_record(
     if error is not None:
         rows, predictions, error = (), (), error[:MAX_ERROR_CHARACTERS]
     if shadow is not None and shadow.error is not None:
-        shadow = Shadow(shadow.version, (), shadow.latency_ms, shadow.error[:MAX_ERROR_CHARACTERS])
+        shadow = dataclasses.replace(shadow, predictions=(), error=shadow.error[:MAX_ERROR_CHARACTERS])
     return Record(
         pipeline, request_id, at, source, variant, version, latency_ms, rows, predictions, error, shadow
     )  # fmt: skip
@@ -166,7 +178,12 @@ def _check_fields(content: Any, kind: type, where: str) -> None:
 
 
 def _check_record(record: Record) -> None:
-    for name, value, allowed in (("source", record.source, SOURCES), ("variant", record.variant, VARIANTS)):
+    other = CHALLENGER if record.shadow is None else record.shadow.variant
+    for name, value, allowed in (
+        ("source", record.source, SOURCES),
+        ("variant", record.variant, VARIANTS),
+        ("shadow.variant", other, VARIANTS),
+    ):
         if value not in allowed:
             raise InvalidInputError(f"{name} must be {' or '.join(allowed)}, but got {value[:60]!r}")
     if parse_prediction_id(record.request_id).row is not None:

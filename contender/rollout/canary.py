@@ -2,8 +2,9 @@
 
 The guarantee: a challenger that is no worse is rolled back by these signals with a probability of at most
 `false_rollback_rate`, over all looks and all signals together. It follows from the union bound: each signal has a third
-of the rate, each look a part of that third (`level_of_look`), and each look at each signal is a valid test by itself.
-Looks may depend on each other in any way, and only the counts since the beginning are needed.
+of the rate. Errors and slow responses have a part of their third at each look (`level_of_look`), and each look is a
+valid test by itself. Losses are compared in pairs, on rows that both models predicted, by a test that is valid at all
+looks at once (`contender.rollout.paired_losses`), so that it has the whole third at each of them.
 
 The assumptions: requests (with `key`: callers) are assigned to either side at random, and one request's result does
 not depend on another's. A burst of errors on both sides does no harm; one caller with much of the traffic under one key
@@ -12,14 +13,16 @@ may. A serving alarm is no such test: it rolls the challenger back and has its o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, sqrt
+from types import MappingProxyType
 from typing import Literal
 
 from contender.errors import InvalidInputError
 from contender.formatting import figure, percent
 from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.rollout.paired_losses import HoldoutSpread, PairedLosses, all_pairs, paired_p_value
 from contender.stats.tails import binomial_tail, binomial_upper_limit, student_tail
 
 WatchVerdict = Literal["continue", "passed", "worse", "undecided"]
@@ -44,11 +47,12 @@ class Side:
 
     Attributes
     ----------
-    requests : all of them, those that failed included.
+    requests : those that it had to answer, those that failed included.
     errors : those that failed (5xx).
     slow : those that took longer than `max_latency_ms`.
-    labels : rows whose labels have arrived.
+    labels : rows that it answered and whose labels have arrived.
     loss_sum, loss_square_sum : over those rows.
+    shadow_requests, shadow_errors : those that it predicted while the other answered, and those that failed.
     """
 
     requests: int = 0
@@ -57,11 +61,19 @@ class Side:
     labels: int = 0
     loss_sum: float = 0.0
     loss_square_sum: float = 0.0
+    shadow_requests: int = 0
+    shadow_errors: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("requests", "errors", "slow", "labels", "loss_square_sum"):
+        for name in ("requests", "errors", "slow", "labels", "loss_square_sum", "shadow_requests", "shadow_errors"):
             if getattr(self, name) < 0:
                 raise InvalidInputError(f"{name} must be at least 0, but got {getattr(self, name)}")
+
+    def bad_of(self, signal: Literal["errors", "slow"]) -> tuple[int, int]:
+        """How many requests were bad, of how many. Predictions beside the other's answer count as to errors only."""
+        if signal == "slow":
+            return self.slow, self.requests
+        return self.errors + self.shadow_errors, self.requests + self.shadow_requests
 
     @property
     def mean_loss(self) -> float | None:
@@ -100,6 +112,7 @@ class Signal:
     bound : the allowed increase over the champion's.
     p_value : of an increase within the bound; None where it was not judged.
     level : the challenger is worse when the p-value is at most this.
+    pairs : rows that both models predicted, where the losses of those were compared.
     """
 
     name: str
@@ -110,6 +123,7 @@ class Signal:
     champion: float | None = None
     challenger: float | None = None
     p_value: float | None = None
+    pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,8 @@ def watch(
     *,
     look: int,
     seconds: float,
+    pairs: Mapping[str, PairedLosses] = MappingProxyType({}),
+    spread: HoldoutSpread | None = None,
     alarms: Alarms = NO_ALARMS,
     relative_loss: bool = False,
 ) -> WatchReport:
@@ -147,6 +163,9 @@ def watch(
     ----------
     look : its number, from 1; each has its own part of the false rollback rate.
     seconds : since the trial began.
+    pairs : by minute (ISO, UTC), the losses of rows that both predicted. Without any, as in a canary of versions that
+        know different classes, losses of the rows that each has answered are compared.
+    spread : how losses of the two vary on the rows on which they were compared before.
     relative_loss : whether `max_loss_increase` is a fraction of the champion's loss.
 
     Examples
@@ -162,7 +181,9 @@ loss not judged.'
     signals = (
         _share("errors", champion, challenger, policy.max_error_rate_increase, level),
         _share("slow", champion, challenger, policy.max_slow_increase, level),
-        _loss(champion, challenger, policy, level, relative=relative_loss),
+        _paired_loss(pairs, spread, policy, relative=relative_loss)
+        if pairs
+        else _unpaired_loss(champion, challenger, policy, level, relative=relative_loss),
     )
     verdict, reason = _verdict(challenger, signals, alarms, policy, seconds)
     return WatchReport(verdict, reason, look, seconds, champion, challenger, signals, alarms)
@@ -241,28 +262,44 @@ def _share(name: Literal["errors", "slow"], champion: Side, challenger: Side, bo
     .. [1] Berger & Boos (1994), "P values maximized over a confidence set for the nuisance parameter", JASA 89,
        1012-1016.
     """
-    if not champion.requests or not challenger.requests:
-        side = "champion" if challenger.requests else "challenger"
+    (bad, asked), (before, asked_before) = challenger.bad_of(name), champion.bad_of(name)
+    if not asked or not asked_before:
+        side = "champion" if asked else "challenger"
         return Signal(name, "not judged", f"The {side} has answered no requests.", bound, level)
-    bad, before = getattr(challenger, name), getattr(champion, name)
     risk = LIMIT_SHARE * level
-    highest = binomial_upper_limit(before, champion.requests, risk) + bound
-    p_value = min(1.0, binomial_tail(bad, challenger.requests, highest) + risk)
-    mine, theirs = bad / challenger.requests, before / champion.requests
+    highest = binomial_upper_limit(before, asked_before, risk) + bound
+    p_value = min(1.0, binomial_tail(bad, asked, highest) + risk)
+    mine, theirs = bad / asked, before / asked_before
     status = _status(p_value, level)
     reason = (
-        f"{_CLAIMS[name]}: {percent(mine)} of {challenger.requests:,} requests vs. {percent(theirs)} of "
-        f"{champion.requests:,}; allowed increase {percent(bound)} ({_p_in_words(p_value, level)})."
+        f"{_CLAIMS[name]}: {percent(mine)} of {asked:,} requests vs. {percent(theirs)} of {asked_before:,}; "
+        f"allowed increase {percent(bound)} ({_p_in_words(p_value, level)})."
     )
     if status == "fine":
         reason = f"{percent(mine)} vs. {percent(theirs)}; allowed increase {percent(bound)}."
     return Signal(name, status, reason, bound, level, theirs, mine, p_value)
 
 
-def _loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float, *, relative: bool) -> Signal:
-    """Whether the challenger's mean loss exceeds the champion's by more than the bound, by Welch's test [1]_.
+def _paired_loss(
+    minutes: Mapping[str, PairedLosses], spread: HoldoutSpread | None, policy: RolloutPolicy, *, relative: bool
+) -> Signal:
+    """Whether the challenger's mean loss exceeds the champion's on the same rows by more than the bound."""
+    bound, least, level = policy.max_loss_increase, policy.min_labels, policy.false_rollback_rate / SIGNALS
+    pairs = all_pairs(minutes)
+    if pairs.rows < least:
+        reason = f"{pairs.rows:,} labelled rows that both predicted; the minimum is {least:,}."
+        return Signal("loss", "not judged", reason, bound, level, pairs=pairs.rows)
+    mine, theirs = pairs.challenger_mean, pairs.champion_mean
+    known = spread and spread.of_excess(bound, relative=relative, level=level)
+    p_value = paired_p_value(minutes, bound, relative=relative, spread=known)
+    status = _status(p_value, level)
+    found = f"{figure(mine)} vs. the champion's {figure(theirs)} on the same {pairs.rows:,} labelled rows"
+    reason = _loss_in_words(found, status, policy, relative=relative, p_value=p_value, level=level)
+    return Signal("loss", status, reason, bound, level, theirs, mine, p_value, pairs.rows)
 
-    In a shadow trial both score the same rows, so their losses are correlated: the test is then conservative.
+
+def _unpaired_loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float, *, relative: bool) -> Signal:
+    """The same for the rows that each of them has answered, by Welch's test [1]_.
 
     References
     ----------
@@ -285,13 +322,19 @@ def _loss(champion: Side, challenger: Side, policy: RolloutPolicy, level: float,
         p_value = student_tail(excess / sqrt(ours + other), degrees)
     else:
         p_value = 0.0 if excess > 0.0 else 1.0
-    allowed = f"{percent(bound)} of it" if relative else figure(bound)
     status = _status(p_value, level)
-    found = f"{figure(mine)} on {challenger.labels:,} labels vs. {figure(theirs)} on {champion.labels:,}"
-    reason = f"{found}; allowed increase {allowed}"
-    if status != "fine":
-        reason = f"Higher loss: {reason} ({_p_in_words(p_value, level)})"
-    return Signal("loss", status, f"{reason}.", bound, level, theirs, mine, p_value)
+    labels = f"{figure(mine)} on {challenger.labels:,} labels vs. {figure(theirs)} on {champion.labels:,}"
+    found = f"{labels} (other rows: none was predicted by both)"
+    reason = _loss_in_words(found, status, policy, relative=relative, p_value=p_value, level=level)
+    return Signal("loss", status, reason, bound, level, theirs, mine, p_value)
+
+
+def _loss_in_words(
+    found: str, status: SignalStatus, policy: RolloutPolicy, *, relative: bool, p_value: float, level: float
+) -> str:
+    bound = policy.max_loss_increase
+    reason = f"{found}; allowed increase {f'{percent(bound)} of it' if relative else figure(bound)}"
+    return f"{reason}." if status == "fine" else f"Higher loss: {reason} ({_p_in_words(p_value, level)})."
 
 
 def _status(p_value: float, level: float) -> SignalStatus:

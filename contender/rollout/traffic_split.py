@@ -30,9 +30,12 @@ def choose_variant(pointer: Pointer, key: str, now: float) -> Variant:
 
 
 def is_shadowed(pointer: Pointer, key: str, now: float) -> bool:
-    """Whether the challenger predicts a request as a shadow: the same draw, in mode shadow."""
+    """Whether the model that does not answer a request predicts it as well, for the log.
+
+    During a canary always, so that both are judged on the same rows; in mode shadow the challenger has its share.
+    """
     trial = pointer.challenger
-    return trial is not None and trial.mode == "shadow" and trial.is_on(now) and is_drawn(trial, key)
+    return trial is not None and trial.is_on(now) and (trial.mode == "canary" or is_drawn(trial, key))
 
 
 def is_drawn(trial: Trial, key: str) -> bool:

@@ -46,9 +46,11 @@ class Serving(Generic[Model_co]):
         """Who answers a request with this key at this time (epoch seconds); see `contender.rollout.traffic_split`."""
         return "champion" if self.challenger is None else choose_variant(self.pointer, key, now)
 
-    def is_shadowed(self, key: str, now: float) -> bool:
-        """Whether the challenger sees this request without answering it."""
-        return self.challenger is not None and is_shadowed(self.pointer, key, now)
+    def shadow_of(self, answered: str, key: str, now: float) -> tuple[Variant, Model_co] | None:
+        """The model that predicts this request without answering it; None where the one that answers is alone."""
+        if self.challenger is None or not is_shadowed(self.pointer, key, now):
+            return None
+        return ("champion", self.model) if answered == "challenger" else ("challenger", self.challenger)
 
 
 @dataclass

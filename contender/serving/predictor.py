@@ -13,6 +13,7 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import RANDOM_BYTES, new_request_id
 from contender.predictions.log_messages import messages_of
 from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record
+from contender.rollout.traffic_split import Variant
 from contender.serving.answering import CALLERS_FAULTS, Answered, Answerer
 from contender.serving.pointer_follower import Serving
 from contender.serving.requests import PredictRequest
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # serving starts without loading the ports
 
 class Predictor:
     """Answers prediction requests with the champion or a canary, and sends each to the log when its answer is out.
+
+    While a trial is on, the log also gets what the other model predicts for the same rows (`Record.shadow`). It is
+    asked after the answer, and a failure of its own is in the record and nowhere else.
 
     Parameters
     ----------
@@ -76,12 +80,13 @@ class Predictor:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
             answered = self._by_champion(serving.model, quick or body, request_id, started)
+        shadow = serving.shadow_of(answered.variant, key, now)
         if challenger is not None and failure is not None and _is_challengers_fault(failure):
             self._count_failure(challenger, CHALLENGER, failure, started)
+            shadow = None  # it has failed on this request: once is enough
         latency = self._milliseconds(started)
         self._measure("Predictions", "Count", len(answered.asked.rows))
         self._measure("PredictLatency", "Milliseconds", latency)
-        shadow = serving.challenger if serving.is_shadowed(key, now) else None
         self._after(partial(self._keep, answered, request_id, now, latency, shadow))
         return answered.text
 
@@ -115,9 +120,14 @@ class Predictor:
         self._after(partial(self._send, record))
 
     def _keep(
-        self, answered: Answered, request_id: str, at: float, latency_ms: float, challenger: ServedModel | None
+        self,
+        answered: Answered,
+        request_id: str,
+        at: float,
+        latency_ms: float,
+        shadow: tuple[Variant, ServedModel] | None,
     ) -> None:
-        """Send a prediction to the log, with what a challenger in the shadow says to the same rows."""
+        """Send a prediction to the log, with what the model that did not answer says to the same rows."""
         record = log_record(
             pipeline=self._pipeline,
             request_id=request_id,
@@ -128,22 +138,22 @@ class Predictor:
             latency_ms=latency_ms,
             rows=answered.asked.rows,
             predictions=answered.predictions.tolist(),
-            shadow=None if challenger is None else self._shadow(challenger, answered),
+            shadow=None if shadow is None else self._shadow(*shadow, answered),
         )
         self._send(record)
 
-    def _shadow(self, challenger: ServedModel, answered: Answered) -> Shadow:
+    def _shadow(self, variant: Variant, model: ServedModel, answered: Answered) -> Shadow:
         started = self._timer()
         predictions: list[list[float]] = []
         failure = None
         try:
-            found = challenger.predict_encoded(challenger.reader.read(answered.asked.rows))
+            found = model.predict_encoded(model.reader.read(answered.asked.rows))
             if not np.isfinite(found).all():
                 raise NoAnswerError("it has no finite prediction")
             predictions = found.tolist()
         except Exception as error:
             failure = f"{type(error).__name__}: {error}"
-        return Shadow(challenger.version, predictions, self._milliseconds(started), failure)
+        return Shadow(model.version, predictions, self._milliseconds(started), failure, variant)
 
     def _send(self, record: Record) -> None:
         """A log that is away never fails an answer: what is lost is reported."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, lgamma, log, log1p, sqrt
+from math import erfc, exp, inf, lgamma, log, log1p, sqrt
 
 _TINY = 1e-300
 _BISECTIONS = 60
@@ -60,6 +60,64 @@ def student_tail(value: float, degrees: float) -> float:
         return 0.0
     beyond = 0.5 * _beta_share(degrees / 2.0, 0.5, degrees / (degrees + value * value))
     return beyond if value >= 0.0 else 1.0 - beyond
+
+
+def student_quantile(level: float, degrees: float) -> float:
+    """The value that Student's t exceeds with a chance of `level`, below 1/2.
+
+    Examples
+    --------
+    >>> round(student_quantile(0.025, 6), 3)
+    2.447
+    """
+    low, high = 0.0, 2.0
+    while student_tail(high, degrees) > level:
+        low, high = high, 2.0 * high
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if student_tail(middle, degrees) > level else (low, middle)
+    return high
+
+
+def f_tail(value: float, numerator: float, denominator: float) -> float:
+    """The chance that the F distribution with these degrees of freedom exceeds a value of at least 0.
+
+    Examples
+    --------
+    >>> round(f_tail(2.1, 6, 5000), 3)
+    0.05
+    """
+    return _beta_share(denominator / 2.0, numerator / 2.0, denominator / (denominator + numerator * value))
+
+
+def always_valid_p_value(total: float, variance: float, *, effect_variance: float) -> float:
+    """The p-value of a sum's mean above 0, one-sided and valid at all looks at once.
+
+    It is one over the likelihood ratio of a positive normal effect to none, for a sum with this variance so far [1]_:
+    the chance that it is ever at most `level` is at most `level` while the mean is 0 or less.
+
+    Parameters
+    ----------
+    effect_variance : of the sum's mean, before anything is known of it.
+
+    References
+    ----------
+    .. [1] Robbins (1970), "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical
+       Statistics 41(5), 1397-1409.
+
+    Examples
+    --------
+    >>> [round(always_valid_p_value(z * 10.0, 100.0, effect_variance=900.0), 4) for z in (-1.0, 2.0, 4.0)]
+    [1.0, 0.2685, 0.0012]
+    """
+    if total <= 0.0:
+        return 1.0
+    if variance <= 0.0:
+        return 0.0
+    wider = variance + effect_variance
+    log_ratio = 0.5 * (log(variance / wider) + total * total * (1.0 / variance - 1.0 / wider))
+    twice_positive = erfc(-total * sqrt(effect_variance / variance / wider / 2.0))
+    return min(1.0, exp(-log_ratio) / twice_positive)
 
 
 def _beta_share(a: float, b: float, x: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from contender.comparison.alpha_spending import NOTHING_EARLIER, earlier_comparisons
 from contender.comparison.evaluate import (
@@ -20,6 +20,7 @@ from contender.comparison.evaluate import (
 from contender.comparison.judgements import Judgement, judged_again, last_of, superseded
 from contender.comparison.opponent import judged_stands_in, opponent
 from contender.comparison.outcome import Comparison as Compared
+from contender.comparison.paired_spread import paired_spread
 from contender.comparison.past_champions import is_of_the_past_year, past_champions
 from contender.errors import ContenderError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
@@ -31,7 +32,7 @@ from contender.rollout.approval import asks_a_person
 from contender.stats.metrics import Metric
 from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
-from contender.table import Table
+from contender.table import BLOCK, Table
 from contender.training.reuse import not_trained_again
 from contender.training.window import without
 from contender.workflow.messages import Comparison, RunState
@@ -147,7 +148,10 @@ def _compare(
         seed=run.config.training.seed,
     )
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
-    run.folder.write(COMPARISON, found.to_dict() | versions)
+    spread = paired_spread(answered, rows[BLOCK]) if theirs is not None else None
+    run.folder.write(
+        COMPARISON, found.to_dict() | versions | {"paired_spread": None if spread is None else asdict(spread)}
+    )
     run.folder.write(CURVES, side_by_side(answered) | versions)
     return found
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from contender.errors import InvalidInputError, NotFoundError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import Objects
-from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.record import CHALLENGER, CHAMPION
+from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, total
+from contender.predictions.record import CHALLENGER, CHAMPION, SHADOW_OF
 from contender.registry.pointer import Pointer, Trial
 from contender.rollout.canary import Alarms, Side, watch
+from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosses
 from contender.steps.loop_run import LoopRun
 from contender.workflow.messages import RunState, Watch
-from contender.workflow.run_folder import WATCH, RunFolder
+from contender.workflow.run_folder import COMPARISON, WATCH, RunFolder
+
+Minutes = Sequence[tuple[str, LiveCounts]]
+"""Counts by minute (ISO, UTC)."""
 
 
 class LiveMetrics(Protocol):
-    """What was answered, by version."""
+    """What was predicted, by version."""
 
-    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
-        """The counts of predictions made from `since` to `until`, in epoch seconds."""
+    def live_minutes(
+        self, pipeline: str, version: str, variant: str, since: float, until: float
+    ) -> list[tuple[str, LiveCounts]]:
+        """By minute, the counts of predictions made from `since` to `until`, in epoch seconds."""
 
 
 def watch_canary(
@@ -53,18 +59,29 @@ def watch_canary(
     if len(kept) >= look:  # a repeated call: what was seen once is not tested twice
         return Watch(kept[look - 1]["verdict"], kept[look - 1]["reason"], look, trial.since)
     since = datetime.fromisoformat(trial.since)
-    champion, challenger = _sides(live_metrics, found.pointer, trial, policy.max_latency_ms, now)
+    seen = _seen(live_metrics, found.pointer, trial, now)
     report = watch(
-        champion,
-        challenger,
+        seen[CHAMPION].side(policy.max_latency_ms),
+        seen[CHALLENGER].side(policy.max_latency_ms),
         policy,
         look=look,
         seconds=(now - since).total_seconds(),
+        pairs=seen[CHALLENGER].pairs(),
+        spread=_spread_on_holdout(run.folder),
         alarms=alarms_since(since),
         relative_loss=relative_loss,
     )
     _write_down(run.folder, found.pointer, trial, policy, [*kept, asdict(report) | {"at": now.isoformat()}])
     return Watch(report.verdict, report.reason, look, trial.since)
+
+
+def _spread_on_holdout(folder: RunFolder) -> HoldoutSpread | None:
+    """How the losses of the two vary, by the run's comparison; None where it does not say."""
+    try:
+        found = folder.read(COMPARISON).get("paired_spread")
+    except NotFoundError:
+        return None
+    return None if found is None else HoldoutSpread.from_dict(found)
 
 
 def _looks_before(folder: RunFolder, trial: Trial) -> list[dict[str, Any]]:
@@ -76,28 +93,49 @@ def _looks_before(folder: RunFolder, trial: Trial) -> list[dict[str, Any]]:
     return list(content["looks"]) if content["since"] == trial.since else []
 
 
-def _sides(
-    live_metrics: LiveMetrics, pointer: Pointer, trial: Trial, max_latency_ms: float, now: datetime
-) -> tuple[Side, Side]:
-    """What the champion and the challenger answered since the trial began."""
+@dataclass(frozen=True)
+class _Seen:
+    """What one version has predicted since the trial began, by minute: as answers, and beside the other's."""
+
+    answers: Minutes
+    shadows: Minutes
+
+    def side(self, max_latency_ms: float) -> Side:
+        answers, shadows = (total(counts for _, counts in minutes) for minutes in (self.answers, self.shadows))
+        return Side(
+            answers.requests,
+            answers.errors,
+            answers.slower_than(max_latency_ms),
+            answers.labels,
+            answers.loss_sum,
+            max(0.0, answers.loss_square_sum),  # labels that were corrected leave a rounding error
+            shadows.requests,
+            shadows.errors,
+        )
+
+    def pairs(self) -> dict[str, PairedLosses]:
+        """By minute, the labelled rows that both versions predicted."""
+        found: dict[str, PairedLosses] = {}
+        for minute, counts in (*self.answers, *self.shadows):
+            if counts.pairs:
+                sums = (getattr(counts, name) for name in PAIR_SUMS)
+                found[minute] = found.get(minute, NO_PAIRS) + PairedLosses(counts.pairs, *sums)
+        return found
+
+
+def _seen(live_metrics: LiveMetrics, pointer: Pointer, trial: Trial, now: datetime) -> dict[str, _Seen]:
+    """What the champion and the challenger have predicted since the trial began."""
     since, until = datetime.fromisoformat(trial.since).timestamp(), now.timestamp()
-    pairs = ((pointer.champion, CHAMPION), (trial.version, CHALLENGER))
-    champion, challenger = (
-        _side(live_metrics.live(pointer.pipeline, version, variant, since, until), max_latency_ms)
-        for version, variant in pairs
-    )
-    return champion, challenger
-
-
-def _side(counts: LiveCounts, max_latency_ms: float) -> Side:
-    return Side(
-        counts.requests,
-        counts.errors,
-        counts.slower_than(max_latency_ms),
-        counts.labels,
-        counts.loss_sum,
-        max(0.0, counts.loss_square_sum),  # labels that were corrected leave a rounding error
-    )
+    versions = {CHAMPION: pointer.champion, CHALLENGER: trial.version}
+    return {
+        variant: _Seen(
+            *(
+                live_metrics.live_minutes(pointer.pipeline, version, each, since, until)
+                for each in (variant, SHADOW_OF[variant])
+            )
+        )
+        for variant, version in versions.items()
+    }
 
 
 def _write_down(

@@ -166,7 +166,11 @@ def test_a_label_finds_its_row_in_a_later_part_of_a_large_request(log: Cloud) ->
 def test_a_shadow_is_judged_by_the_same_label(log: Cloud) -> None:
     deliver(log, "keep_predictions", *messages(record(6, 80, shadow=Shadow("v2", [[0.9, 0.1]], 7.0))))
     deliver(log, "keep_feedback", feedback((f"{request_id(6)}-0", "true")))
-    assert (live("v2", "challenger").labels, live("v2", "challenger").correct) == (1, 0)
+    shadow = live("v2", "challenger-shadow")
+    assert (shadow.labels, shadow.correct, shadow.pairs) == (1, 0, 1)
+    assert shadow.pair_difference_sum == pytest.approx(shadow.loss_sum - live().loss_sum)
+    (row,) = rows_in(log, FILES)
+    assert (row["loss"], row["shadow_loss"]) == (pytest.approx(live().loss_sum), pytest.approx(shadow.loss_sum))
 
 
 def test_a_label_written_meanwhile_by_somebody_else_is_looked_at_again(

@@ -44,8 +44,11 @@ def test_a_prediction_is_kept_in_a_file_of_its_day_with_typed_columns(log: Cloud
         "prediction": "true",
         "probability": 0.8,
         "probabilities": json.dumps({"false": 1 - 0.8, "true": 0.8}, separators=(",", ":")),
+        "shadow_variant": None,
         "shadow_version": None,
         "shadow_prediction": None,
+        "shadow_probability": None,
+        "shadow_probabilities": None,
         "feature_amount": 80.0,
         "feature_carrier": "A",
     }
@@ -125,13 +128,14 @@ def test_what_no_column_can_hold_fails_alone_when_it_comes_again(log: Cloud) -> 
     assert live().requests == 1
 
 
-def test_a_shadow_is_kept_beside_the_answer_and_counted_as_the_challenger(log: Cloud) -> None:
+def test_a_shadow_is_kept_beside_the_answer_and_counted_apart(log: Cloud) -> None:
     deliver(log, "keep_predictions", *messages(record(0, 80, shadow=Shadow("v2", [[0.9, 0.1]], 7.0))))
     (row,) = rows_in(log, FILES)
     assert (row["prediction"], row["shadow_version"], row["shadow_prediction"]) == ("true", "v2", "false")
-    assert live("v2", "challenger").classes == {"false": 1}
-    assert live("v2", "challenger").slower_than(5.0) == 1
-    assert live("v2", "champion").requests == 0
+    assert (row["shadow_variant"], row["shadow_probability"]) == ("challenger", 0.1)
+    assert live("v2", "challenger-shadow").classes == {"false": 1}
+    assert live("v2", "challenger-shadow").slower_than(5.0) == 1
+    assert live("v2", "challenger").requests == 0
 
 
 def test_variants_are_counted_apart(log: Cloud) -> None:

@@ -45,6 +45,7 @@ def feedback_parquet(joined: Sequence[Joined], manifest: Mapping[str, Any], poli
         "observed_at": _moments(one.given.observed_at for one in joined),
         "received_at": _moments(one.given.received_at for one in joined),
         "loss": pa.array([one.sides[0].score.loss for one in joined], pa.float64()),
+        "shadow_loss": pa.array([one.shadow_loss for one in joined], pa.float64()),
     }
     if not is_regression:
         columns["correct"] = pa.array([bool(one.sides[0].score.correct) for one in joined], pa.bool_())
@@ -56,7 +57,7 @@ def _columns(
 ) -> dict[str, pa.Array]:
     outputs = Outputs.of(manifest)
     answers = [record.predictions[number - record.first_row] for record, number in rows]
-    shadows = [_shadow_of(record, number) for record, number in rows]
+    shadows = [_shadow_of(record, number, outputs) for record, number in rows]
     records = [record for record, _ in rows]
     numbers = outputs.is_regression
     columns = {
@@ -74,10 +75,15 @@ def _columns(
             [None if numbers else _finite(outputs.probability(answer)) for answer in answers], pa.float64()
         ),
         "probabilities": pa.array([None if numbers else _by_class(answer, outputs) for answer in answers], pa.string()),
-        "shadow_version": pa.array(
-            [record.shadow.version if record.shadow else None for record in records], pa.string()
-        ),
+        "shadow_variant": pa.array([record.shadow and record.shadow.variant for record in records], pa.string()),
+        "shadow_version": pa.array([record.shadow and record.shadow.version for record in records], pa.string()),
         "shadow_prediction": _said(shadows, outputs),
+        "shadow_probability": pa.array(
+            [None if numbers or each is None else _finite(outputs.probability(each)) for each in shadows], pa.float64()
+        ),
+        "shadow_probabilities": pa.array(
+            [None if numbers or each is None else _by_class(each, outputs) for each in shadows], pa.string()
+        ),
     }
     inputs = [record.rows[number - record.first_row] or {} for record, number in rows]
     for feature in manifest["features"]:
@@ -89,19 +95,19 @@ def _columns(
     return columns
 
 
-def _shadow_of(record: Record, number: int) -> Prediction | None:
+def _shadow_of(record: Record, number: int, outputs: Outputs) -> Prediction | None:
+    """The prediction of the model that did not answer; one of another shape than the answer's says nothing here."""
     if record.shadow is None or not record.shadow.predictions:
         return None
-    return record.shadow.predictions[number - record.first_row]
+    found = record.shadow.predictions[number - record.first_row]
+    return found if len(found) == (1 if outputs.is_regression else len(outputs.classes)) else None
 
 
 def _said(predictions: Sequence[Prediction | None], outputs: Outputs) -> pa.Array:
-    """What was answered: a class or a number. A shadow of another shape than the version that answered says nothing."""
-    expected = 1 if outputs.is_regression else len(outputs.classes)
-    fitting = [one if one is not None and len(one) == expected else None for one in predictions]
+    """What was predicted: a class or a number."""
     if outputs.is_regression:
-        return pa.array([None if one is None else one[0] for one in fitting], pa.float64())
-    return pa.array([None if one is None else outputs.predicted(one) for one in fitting], pa.string())
+        return pa.array([None if one is None else one[0] for one in predictions], pa.float64())
+    return pa.array([None if one is None else outputs.predicted(one) for one in predictions], pa.string())
 
 
 def _by_class(prediction: Prediction, outputs: Outputs) -> str:

@@ -14,7 +14,7 @@ from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
 from contender.predictions.live_metrics import NOTHING, LiveCounts
-from contender.predictions.record import VARIANTS
+from contender.predictions.record import LIVE_VARIANTS
 from contender.registry.pointer import Pointer, require_pointer
 
 SHOWN_CLASSES = 4
@@ -70,7 +70,7 @@ def counted(bench: Workbench, versions: Iterable[str], since: float, until: floa
     all_of_them = [
         (version, variant, table.live(bench.pipeline, version, variant, since, until))
         for version in versions
-        for variant in VARIANTS
+        for variant in LIVE_VARIANTS
     ]
     return [one for one in all_of_them if one[2] != NOTHING]
 

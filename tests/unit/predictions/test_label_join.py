@@ -14,7 +14,7 @@ from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id, request_id_of_key
 from contender.predictions.label_join import Given, check_label, join, newest, read_id, read_message, why_unknown
-from contender.predictions.live_metrics import LiveCounts, Outputs, total
+from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, Outputs, total
 from contender.predictions.record import Record, Shadow, log_record
 
 BINARY = Outputs("binary", ("no", "yes"), "yes")
@@ -104,7 +104,7 @@ def fold(labels: list[Given], outputs: Outputs, kept: Record) -> tuple[LiveCount
     stored: Mapping[str, Any] | None = None
     counts: list[LiveCounts] = []
     for one in labels:
-        joined = join(one, read_id(one), kept, stored, outputs, None)
+        joined = join(one, read_id(one), kept, stored, outputs, outputs)
         if joined is not None:
             stored = joined.to_item(30)
             counts += [side.change for side in joined.sides]
@@ -154,7 +154,30 @@ def test_a_label_judges_the_shadow_as_well() -> None:
     assert joined is not None
     answer, shadow = joined.sides
     assert (answer.version, answer.variant, answer.score.correct) == ("v1", "champion", 1)
-    assert (shadow.version, shadow.variant, shadow.score.correct) == ("v2", "challenger", 0)
+    assert (shadow.version, shadow.variant, shadow.score.correct) == ("v2", "challenger-shadow", 0)
+
+
+@pytest.mark.parametrize("variant", ["champion", "challenger"])
+def test_two_predictions_of_a_row_are_a_pair_among_the_challengers_counts(variant: str) -> None:
+    other = {"champion": "challenger", "challenger": "champion"}[variant]
+    shadow = Shadow("v2" if other == "challenger" else "v1", [[0.9, 0.1]], 1.0, None, other)
+    kept = record(variant=variant, version="v1" if variant == "champion" else "v2", shadow=shadow)
+    found = join(given("yes"), read_id(given("yes")), kept, None, BINARY, BINARY)
+    assert found is not None
+    sides = {side.version: side for side in found.sides}
+    champion, challenger = sides["v1"], sides["v2"]
+    assert (champion.change.pairs, challenger.change.pairs) == (0, 1)
+    assert challenger.change.pair_difference_sum == challenger.score.loss - champion.score.loss
+    assert challenger.change.pair_champion_sum == champion.score.loss
+
+
+def test_a_corrected_label_leaves_the_pair_as_if_it_had_been_right_at_once() -> None:
+    kept = record(shadow=Shadow("v2", [[0.9, 0.1]], 1.0))
+    corrected, _ = fold([given("no", at=1.0), given("yes", at=2.0)], BINARY, kept)
+    at_once, _ = fold([given("yes", at=1.0)], BINARY, kept)
+    assert corrected.pairs == at_once.pairs == 1
+    for name in PAIR_SUMS:
+        assert getattr(corrected, name) == pytest.approx(getattr(at_once, name))
 
 
 def test_a_shadow_that_does_not_know_the_class_is_not_judged() -> None:

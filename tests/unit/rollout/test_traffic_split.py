@@ -58,8 +58,12 @@ def test_without_a_trial_or_in_its_shadow_the_champion_answers(key: str) -> None
     assert choose_variant(replace(POINTER, challenger=None), key, 0.0) == "champion"
     assert choose_variant(shadow, key, 0.0) == "champion"
     assert is_shadowed(shadow, key, 0.0)
-    assert not is_shadowed(POINTER, key, 0.0)
     assert not is_shadowed(replace(POINTER, challenger=None), key, 0.0)
+
+
+@given(keys, weights)
+def test_in_a_canary_every_request_is_predicted_by_both(key: str, weight: float) -> None:
+    assert is_shadowed(replace(POINTER, challenger=replace(TRIAL, weight=weight)), key, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,8 @@ def test_a_challenger_on_trial_is_loaded_beside_the_champion(world: World) -> No
     assert serving.trial is not None
     assert (serving.model, serving.challenger, serving.trial.version) == (b"v1", b"v2", "v2")
     assert {serving.variant(f"key {n}", world.now) for n in range(50)} == {"champion", "challenger"}
-    assert not serving.is_shadowed("key", world.now)
+    assert serving.shadow_of("champion", "key", world.now) == ("challenger", b"v2")
+    assert serving.shadow_of("challenger", "key", world.now) == ("champion", b"v1")
 
 
 def test_a_shadow_answers_nothing_and_sees_its_share(world: World) -> None:
@@ -315,7 +316,8 @@ def test_a_shadow_answers_nothing_and_sees_its_share(world: World) -> None:
     world.try_out("v2", mode="shadow", weight=0.5)
     serving = world.follower.current()
     assert {serving.variant(f"key {n}", world.now) for n in range(50)} == {"champion"}
-    assert {serving.is_shadowed(f"key {n}", world.now) for n in range(50)} == {True, False}
+    found = {serving.shadow_of("champion", f"key {n}", world.now) for n in range(50)}
+    assert found == {None, ("challenger", b"v2")}
 
 
 def test_a_challenger_that_becomes_champion_is_not_loaded_again(world: World) -> None:

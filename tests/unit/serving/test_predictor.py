@@ -27,6 +27,7 @@ class Requests:
     champion: AmountModel = field(default_factory=AmountModel)
     challenger: AmountModel | None = None
     mode: Mode = "canary"
+    weight: float = 1.0
     log: MemoryQueue = field(default_factory=MemoryQueue)
     measured: dict[str, float] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Requests:
             timer=lambda: 0.0,
             random=bytes,
         )
-        trial = None if self.challenger is None else Trial(self.challenger.version, "0" * 64, 1.0, self.mode)
+        trial = None if self.challenger is None else Trial(self.challenger.version, "0" * 64, self.weight, self.mode)
         pointer = Pointer("shop", "v1", "0" * 64, "run", 1, "swap", "", "", challenger=trial)
         text = json.dumps({"rows": [{"amount": amount}], **more})
         answer = predictor.answer_request(text, Serving(pointer, "e", self.champion, trial, self.challenger), 0.0)
@@ -83,7 +84,32 @@ def test_a_canary_answers_in_the_champions_place() -> None:
     requests = Requests(challenger=AmountModel("v2"))
     assert requests.ask()["model_version"] == "v2"
     (record,) = requests.records()
-    assert (record.version, record.variant, record.shadow) == ("v2", "challenger", None)
+    assert (record.version, record.variant) == ("v2", "challenger")
+
+
+@pytest.mark.parametrize(("weight", "answers", "shadow"), [(1.0, "v2", "v1"), (1e-9, "v1", "v2")])
+def test_in_a_canary_the_other_model_predicts_the_same_rows_once_the_answer_is_out(
+    weight: float, answers: str, shadow: str
+) -> None:
+    requests = Requests(challenger=AmountModel("v2"), weight=weight)
+    assert requests.ask()["model_version"] == answers
+    (record,) = requests.records()
+    assert record.shadow is not None
+    assert (record.shadow.version, record.shadow.predictions) == (shadow, [[0.25, 0.75]])
+    assert {record.variant, record.shadow.variant} == {"champion", "challenger"}
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-9])
+def test_a_failure_of_the_other_model_leaves_the_answer_as_it_is_and_is_in_the_record(weight: float) -> None:
+    alone = Requests().ask()
+    models = {"champion": AmountModel(), "challenger": AmountModel("v2")}
+    other = "champion" if weight == 1.0 else "challenger"
+    models[other].failures.append(RuntimeError("no memory"))
+    requests = Requests(**models, weight=weight)
+    assert requests.ask()["predictions"] == alone["predictions"]
+    (record,) = requests.records()
+    assert record.shadow is not None
+    assert (record.error, record.shadow.variant, record.shadow.error) == (None, other, "RuntimeError: no memory")
 
 
 def test_when_a_canary_fails_the_champion_answers_and_the_failure_is_counted() -> None:
@@ -92,6 +118,7 @@ def test_when_a_canary_fails_the_champion_answers_and_the_failure_is_counted() -
     failure, record = requests.records()
     assert (failure.version, failure.variant, failure.error) == ("v2", "challenger", "RuntimeError: no memory")
     assert (record.version, record.error) == ("v1", None)
+    assert record.shadow is None  # it is not asked twice
     assert failure.request_id == record.request_id  # both ids are made of the same chance here
 
 

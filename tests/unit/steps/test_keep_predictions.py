@@ -73,9 +73,9 @@ def test_a_message_that_is_no_record_is_named_in_the_log() -> None:
     assert log.said.said[0][1]["message_id"] == "m"
 
 
-def test_a_shadow_is_counted_as_the_challenger_with_its_own_time() -> None:
+def test_a_shadow_is_counted_apart_with_its_own_time() -> None:
     log = MemoryPredictionLog()
     shadow = Shadow("v2", [[0.5, 0.5], [0.1, 0.9]], 7.0)
     keep_predictions(delivered(record(shadow=shadow)), log.open(), write_ids)
     told = {(sample.version, sample.variant): sample.latencies for sample in log.emitted}
-    assert told == {("v1", "champion"): [1.5], ("v2", "challenger"): [7.0]}
+    assert told == {("v1", "champion"): [1.5], ("v2", "challenger-shadow"): [7.0]}

@@ -10,7 +10,7 @@ import pytest
 
 from contender.errors import InvalidInputError
 from contender.pipeline.rollout_policy import RolloutPolicy
-from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, Score, pair_change, total
 from contender.registry.pointer import require_pointer
 from contender.registry.swaps import roll_back
 from contender.rollout.canary import NO_ALARMS, Alarms
@@ -26,15 +26,22 @@ POLICY = RolloutPolicy(canary_weight=0.2, bake_seconds=900, min_requests=100, mi
 
 @dataclass
 class FakeLiveMetrics:
-    """What each version answered; and since when that was asked."""
+    """What each version answered, or predicted beside the other's answer; and since when that was asked."""
 
     counts: dict[str, LiveCounts]
+    shadows: dict[str, list[tuple[str, LiveCounts]]] = field(default_factory=dict)
     since: list[float] = field(default_factory=list)
 
-    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
-        assert (pipeline, variant) == ("shop", {"v1": "champion", "v2": "challenger"}[version])
+    def live_minutes(
+        self, pipeline: str, version: str, variant: str, since: float, until: float
+    ) -> list[tuple[str, LiveCounts]]:
+        name = {"v1": "champion", "v2": "challenger"}[version]
+        assert pipeline == "shop"
         self.since.append(since)
-        return self.counts[version]
+        if variant == f"{name}-shadow":
+            return self.shadows.get(version, [])
+        assert variant == name
+        return [("2026-01-01T11:55Z", self.counts[version])]
 
 
 @pytest.fixture
@@ -48,12 +55,27 @@ def world() -> LoopWorld:
     return world
 
 
+def pair_sums(differences: list[float], champion: list[float]) -> dict[str, Any]:
+    """The pairs in the counts of a challenger, as labels leave them."""
+    mine = [Score(loss + more, 0) for loss, more in zip(champion, differences, strict=True)]
+    pairs = total(pair_change(None, (Score(loss, 0), each)) for loss, each in zip(champion, mine, strict=True))
+    return {name: getattr(pairs, name) for name in ("pairs", *PAIR_SUMS)}
+
+
 def look(
-    world: LoopWorld, *, errors: int = 0, alarms: Alarms = NO_ALARMS, run_id: str = "run", **sections: Any
+    world: LoopWorld,
+    *,
+    errors: int = 0,
+    shadows: dict[str, list[tuple[str, LiveCounts]]] | None = None,
+    alarms: Alarms = NO_ALARMS,
+    run_id: str = "run",
+    **sections: Any,
 ) -> Watch:
     canary = {"status": "canary", "reason": "", "version": "v2"}
     comparison = {"verdict": "wins", "reason": "", "challenger": "v2", "challenger_manifest_sha256": ""}
-    live = FakeLiveMetrics({"v1": LiveCounts(requests=800), "v2": LiveCounts(requests=200, errors=errors)})
+    live = FakeLiveMetrics(
+        {"v1": LiveCounts(requests=800), "v2": LiveCounts(requests=200, errors=errors)}, shadows or {}
+    )
     return watch_canary(
         world.state(run_id, **({"promotion": canary, "comparison": comparison} | sections)),
         world.data,
@@ -77,6 +99,25 @@ def test_a_look_is_written_down_with_what_it_saw(world: LoopWorld) -> None:
 
 def test_a_challenger_that_fails_is_worse(world: LoopWorld) -> None:
     assert look(world, errors=60).verdict == "worse"
+
+
+def test_failures_beside_the_champions_answers_count_as_the_challengers(world: LoopWorld) -> None:
+    said = look(world, shadows={"v2": [("2026-01-01T11:55Z", LiveCounts(requests=800, errors=100))]})
+    assert said.verdict == "worse"
+    assert "10 % of 1,000 requests" in said.reason
+
+
+def test_losses_are_compared_on_rows_that_both_predicted(world: LoopWorld) -> None:
+    pairs = [
+        (f"2026-01-01T11:5{minute}Z", LiveCounts(labels=62, **pair_sums([0.03] * 31 + [0.05] * 31, [0.28] * 62)))
+        for minute in range(10)
+    ]
+    said = look(world, shadows={"v2": pairs})
+    assert said.verdict == "worse"
+    assert said.reason.startswith("Higher loss: 0.32 vs. the champion's 0.28 on the same 620 labelled rows")
+    (seen,) = world.folder("run").read(WATCH)["looks"]
+    (loss,) = [signal for signal in seen["signals"] if signal["name"] == "loss"]
+    assert (loss["pairs"], loss["champion"], loss["challenger"]) == (620, pytest.approx(0.28), pytest.approx(0.32))
 
 
 def test_a_repeated_call_tests_nothing_twice(world: LoopWorld) -> None:
