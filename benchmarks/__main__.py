@@ -25,6 +25,7 @@ PARTS = (
     "watch",
     "replays",
     "searches",
+    "first_champions",
     "serving",
 )
 """Modules of this package, in the order of the evidence."""

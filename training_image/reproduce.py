@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ def train_again(
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and the files that the training of a version gives here and now; nothing is written.
 
-    A search is not repeated: how far it got is a matter of seconds, and what it chose is in the manifest.
+    A search is not repeated, nor is the choice of an estimator: how far they got is a matter of seconds, and what they
+    chose is in the manifest.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def train_again(
     datasets = [store.manifest(version) for version in manifest["datasets"]]
     report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
     table = read_datasets(store, datasets, config)
-    model = train(config, table, table[ORDER], table[BLOCK], report=report)
+    model = train(config, table, table[ORDER], table[BLOCK], report=report, checkpoint=ChosenBefore(manifest))
     made = build_manifest(
         config,
         model,
@@ -67,6 +68,19 @@ def train_again(
     )
     explanation = against_champion(model.explanation, None)  # which champion there was is not the version's
     return made, files_of(model) | evidence_files(made, model.evidence, explanation)
+
+
+@dataclass(frozen=True)
+class ChosenBefore:
+    """Stands for a checkpoint with the estimator that the version's training chose."""
+
+    manifest: Mapping[str, Any]
+
+    def load(self) -> dict[str, Any] | None:
+        return {"choice": self.manifest.get("choice")}
+
+    def save(self, content: Mapping[str, Any]) -> None:
+        pass
 
 
 def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:

@@ -275,6 +275,7 @@ def summary(
         "datasets": [found.version for found in datasets],
         "left_out": (manifest.get("window") or {}).get("left_out", {}),
         "metrics": manifest["metrics"],
+        "choice": manifest.get("choice"),
         "search": manifest.get("search"),
         "overfit": manifest.get("overfit"),
         "resources": manifest.get("resources"),

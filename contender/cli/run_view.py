@@ -14,6 +14,7 @@ from contender.cli.rollout_view import print_approval, print_rehearsal
 from contender.formatting import difference
 from contender.pipeline.promotion_policy import GUARDS
 from contender.ports import ApprovalRequest
+from contender.registry.chosen_estimator import CANDIDATE_COLUMNS, candidate_rows, why_chosen
 from contender.registry.learned_rows import told_by
 from contender.reports.run.left_out import batches_of, fate_in_words
 
@@ -54,9 +55,13 @@ class RunView:
                 ("feature", "effect size", "minimum", "p", "change"), [_drift_row(found) for found in drift["features"]]
             )
             print_fields(_drift_fields(drift))
-        if trained := told_by(reports.get("training", {})):
+        training = reports.get("training", {})
+        if trained := told_by(training):
             console.print("\n[bold]Training[/bold]")
-            print_fields({"rows": trained})
+            choice = training.get("choice")
+            print_fields({"rows": trained} | ({"estimator": why_chosen(choice)} if choice else {}))
+            if choice and choice["candidates"]:
+                print_table(CANDIDATE_COLUMNS, candidate_rows(choice))
         comparison = reports.get("comparison", {})
         if comparison:
             console.print("\n[bold]Comparison[/bold]")

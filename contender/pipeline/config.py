@@ -23,7 +23,7 @@ from contender.pipeline.keys import key
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.pipeline.serving_policy import ServingPolicy
-from contender.pipeline.training_policy import IMPORT_PATTERN, SearchPolicy, TrainingPolicy
+from contender.pipeline.training_policy import AUTO, IMPORT_PATTERN, SearchPolicy, TrainingPolicy
 from contender.stats.metrics import is_own_metric, metric_names
 from contender.table import BLOCK, ORDER
 
@@ -183,6 +183,11 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
     yield from _metric_problems(config)
     yield from _class_problems(config)
+    if config.search.trials and config.training.estimator == AUTO:
+        yield (
+            'search.trials must be 0 with training.estimator = "auto": a search space belongs to one estimator; name '
+            "it, for example the one that auto chose (contender card)"
+        )
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
     for address in config.notify.emails:
@@ -205,6 +210,8 @@ def _class_problems(config: PipelineConfig) -> Iterator[str]:
         chosen = getattr(config.training, name)
         if config.task == "regression" and chosen != "none":
             yield f"training.{name} must be 'none' for a regression, which has no classes, but got {chosen!r}"
+    if config.task == "multiclass" and config.training.calibration == "prior":
+        yield "training.calibration = 'prior' is for a binary task; set 'sigmoid' or 'none'"
 
 
 def load_pipelines(directory: Path) -> tuple[PipelineConfig, ...]:

@@ -13,6 +13,8 @@ from contender.pipeline.fargate_sizes import CPU_UNITS, size_problem
 from contender.pipeline.keys import check_keys, key
 
 ESTIMATORS = ("hist_gradient_boosting", "lightgbm", "random_forest", "linear")
+AUTO = "auto"
+"""The estimator that means: let some of them compete on the newest rows before the holdout, and train the best."""
 IMPORT_PATTERN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 STEPPED = ("hist_gradient_boosting", "lightgbm")
 """Estimators that grow tree by tree, so that it can be seen when another one no longer helps."""
@@ -34,9 +36,17 @@ class TrainingPolicy:
     """
 
     estimator: str = key(
-        f"Which estimator to train: {', '.join(f'`{name}`' for name in ESTIMATORS)} (logistic or ridge regression), or "
-        "a function of your own as `package.module:name` (docs/training.md).",
+        f"Which estimator to train: {', '.join(f'`{name}`' for name in ESTIMATORS)} (logistic or ridge regression), "
+        "`auto` (the best of linear, hist_gradient_boosting and lightgbm on the newest rows before the holdout; what "
+        "`contender init` writes), or a function of your own as `package.module:name` (docs/training.md).",
         "hist_gradient_boosting",
+    )
+    auto_seconds: float = key(
+        '`estimator = "auto"`: time budget of the competition, in seconds. A candidate whose turn has not come by then '
+        "is left out.",
+        60.0,
+        minimum=1.0,
+        maximum=5000.0,
     )
     parameters: dict[str, Any] = key("Parameters of the estimator.", {})
     holdout_blocks: int = key(
@@ -73,7 +83,7 @@ class TrainingPolicy:
     )
     class_weight: str = key(
         "`balanced` gives all classes the same total weight; probabilities then differ from the data's frequencies, "
-        "unless `calibration` corrects them.",
+        'unless `calibration` corrects them. With `estimator = "auto"` a rare class makes `balanced` a candidate too.',
         "none",
         choices=("none", "balanced"),
     )
@@ -85,9 +95,10 @@ class TrainingPolicy:
     )
     calibration: str = key(
         "`sigmoid` calibrates probabilities on the validation rows (Platt scaling; temperature scaling for more than "
-        "two classes).",
+        'two classes). `prior`, for `class_weight = "balanced"` and two classes, takes back what the weights added to '
+        "the log odds, without validation rows.",
         "none",
-        choices=("none", "sigmoid"),
+        choices=("none", "sigmoid", "prior"),
     )
     retrain_wait: float = key(
         "How long to wait with the next training: this many times the square root of the number of batches before the "
@@ -164,9 +175,17 @@ def _training_problems(policy: TrainingPolicy) -> Iterator[str]:
     name = policy.estimator
     if is_own_estimator(name) and not IMPORT_PATTERN.match(name):
         yield f"estimator must be package.module:name to be your own, but got {name!r}"
-    if not is_own_estimator(name) and name not in ESTIMATORS:
-        yield f"estimator must be one of {', '.join(ESTIMATORS)}, or your own as package.module:name, but got {name!r}"
-    if policy.early_stopping_rounds and not is_own_estimator(name) and name not in STEPPED:
+    if not is_own_estimator(name) and name not in (*ESTIMATORS, AUTO):
+        listed = f"{', '.join(ESTIMATORS)}, {AUTO}, or your own as package.module:name"
+        yield f"estimator must be one of {listed}, but got {name!r}"
+    if name == AUTO and policy.parameters:
+        yield (
+            f'estimator must be named where parameters are set ({sorted(policy.parameters)[0]}), but is "auto": each '
+            "estimator has parameters of its own"
+        )
+    if policy.calibration == "prior" and policy.class_weight != "balanced":
+        yield 'calibration = "prior" corrects class weights; set class_weight = "balanced", or calibration = "none"'
+    if policy.early_stopping_rounds and not is_own_estimator(name) and name not in (*STEPPED, AUTO):
         yield f"early_stopping_rounds needs an estimator that grows tree by tree ({' or '.join(STEPPED)}), not {name}"
     if policy.early_stopping_rounds and is_own_estimator(name):
         yield "early_stopping_rounds must be 0 for an estimator of your own; stop early in your own code"

@@ -158,6 +158,9 @@ def _fit(manifest: Content) -> Iterator[Point]:
     if manifest.get("judged"):
         rows["refit_rows"] = manifest["trained_rows"]
     yield from (Point(f"rows/{name.removesuffix('_rows')}", count) for name, count in rows.items())
+    for candidate in (manifest.get("choice") or {}).get("candidates", ()):
+        balanced = "" if candidate["class_weight"] == "none" else f"_{candidate['class_weight']}"
+        yield Point(f"candidates/{candidate['estimator']}{balanced}", candidate["score"])
     calibration = manifest.get("calibration") or {}
     for name in ("log_loss_before", "log_loss_after"):
         yield Point(f"calibration/{name}", calibration.get(name, math.nan))

@@ -158,12 +158,16 @@ def version_suffix(dataset_version: str, code: str) -> str:
 
 
 def _effective(settings: Mapping[str, Any], *, without: Sequence[str]) -> dict[str, Any]:
-    """The settings that shape a model. A search that tries nothing has none, and then no metric decides anything."""
+    """The settings that shape a model. Where nothing is searched or chosen, no budget and no metric decides."""
     training = {name: value for name, value in settings.get("training", {}).items() if name not in without}
     content = {**settings, "training": training}
-    if not (settings.get("search") or {}).get("trials"):
-        content.pop("promotion", None)
+    searches, chooses = bool((settings.get("search") or {}).get("trials")), training.get("estimator") == "auto"
+    if not searches:
         content["search"] = {}
+    if not chooses:
+        training.pop("auto_seconds", None)
+    if not searches and not chooses:
+        content.pop("promotion", None)
     return content
 
 

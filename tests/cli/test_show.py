@@ -27,6 +27,7 @@ from contender.rollout.golden_requests import Golden
 from contender.rollout.rehearsal import rehearse
 from contender.workflow.run_folder import RunFolder
 from tests.cli.conftest import Contender
+from tests.unit.reports.card.samples import CHOICE
 
 RECORD = {"verdict": "retained", "reason": "no better", "run_id": "r1"}
 
@@ -65,6 +66,16 @@ def test_show_tells_in_one_line_what_was_judged_and_what_serves(capsys: pytest.C
     line = "rows trained on 23,470 rows, judged on 1,840 newer rows in 7 blocks"
     assert shown.count(line) == 2
     assert shown.count(f"{line}, then refitted on all 25,310 rows") == 1
+
+
+def test_show_tells_why_an_estimator_was_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    training = {"status": "trained", "train_rows": 900, "holdout_rows": 100, "holdout_blocks": 7}
+    RunView(RECORD).print_whole({"training": training | {"choice": CHOICE}})
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "estimator lightgbm is the best of 2 candidates. A linear model would have done." in shown
+    assert "linear auc 0.861 0.2 s" in shown
+    assert "lightgbm, balanced classes auc 0.865 0.5 s chosen" in shown
+    assert "hist_gradient_boosting – – left out: the 60 s were used up" in shown
 
 
 def test_show_tells_a_rehearsal_and_what_a_person_answered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.stats.metrics import METRICS
-from training_image.estimators.catalogue import fit_estimator
+from training_image.estimators.catalogue import build_estimator, fit_estimator
 from training_image.export.export import check_finite, for_all_classes, pipeline_predictions
 from training_image.fit.early_stopping import find_rounds, with_rounds
 from training_image.onnx_parts.calibration import (
@@ -56,21 +56,29 @@ class Decided:
 
 
 def decide(
-    config: PipelineConfig, training: Rows, validation: Rows, *, classes: int, report: Callable[[str], None]
+    config: PipelineConfig,
+    training: Rows,
+    validation: Rows,
+    *,
+    classes: int,
+    report: Callable[[str], None],
+    log_odds: float | None = None,
 ) -> Decided:
     """Decide what the pipeline file leaves open, with a model of the training rows alone.
 
     Parameters
     ----------
     classes : how many there are among all rows that the served model learns from; 0 for a regression.
+    log_odds : of class 1 in these rows, which `calibration = "prior"` gives back to a model of balanced classes.
 
     Raises
     ------
     TrainingFailedError
         When the training rows have one class only, the validation rows none of theirs, or the estimator refuses them.
     """
+    prior = _prior(config, log_odds or 0.0) if config.training.calibration == "prior" else {}
     if not len(validation):
-        return Decided(config)
+        return Decided(config, **prior)
     if classes and len(np.unique(training.target)) < 2:
         raise TrainingFailedError(
             f"the {len(training)} training rows before the validation rows are all of one class: nothing can be "
@@ -90,7 +98,10 @@ def decide(
     check_finite(pipeline, validation.matrix, answers)
     parameters: tuple[float, ...] = ()
     section, smoothing = None, smoothing_of(pipeline)
-    if config.training.calibration != "none":
+    if prior:
+        parameters, section = prior["parameters"], prior["calibration"]
+        answers = calibrated(log_scores(pipeline, validation.matrix, smoothing), parameters)
+    elif config.training.calibration != "none":
         parameters, section, answers = _calibration(pipeline, answers, validation, smoothing, report)
     return Decided(
         config,
@@ -101,6 +112,13 @@ def decide(
         smoothing=smoothing,
         validation=answers,
     )
+
+
+def _prior(config: PipelineConfig, log_odds: float) -> dict[str, Any]:
+    """Calibration that takes back the weights of balanced classes; nothing is fitted."""
+    parameters = (1.0, log_odds)
+    section = {"method": "prior", "parameters": list(parameters)}
+    return {"parameters": parameters, "calibration": section, "smoothing": smoothing_of(build_estimator(config))}
 
 
 def _calibration(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,24 @@ from contender.comparison.baseline import naive_predictions
 from contender.data.encoding import FeatureEncoding, encode
 from contender.drift.batch_check import Reference, reference_of
 from contender.drift.profiles.profile import Profile
+from contender.errors import ParityError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
+from contender.pipeline.training_policy import AUTO
 from contender.registry.candidate import Candidate
 from contender.table import BLOCK, ORDER, Table
 from training_image.estimators.user_estimator import named_if_own
 from training_image.evidence.overfit import Scored, overfit
 from training_image.export.export import to_skops
 from training_image.export.golden_requests import golden_file, typical_row
+from training_image.fit.choose import choose, next_best
 from training_image.fit.decide import Decided, decide
 from training_image.fit.describe import Answered, describe
 from training_image.fit.fitted import Fitted, estimated, exported
 from training_image.fit.refit import refit
 from training_image.onnx_parts.calibration import Calibrated
-from training_image.rows.prepare import Prepared, prepare
+from training_image.rows.prepare import Prepared, learnable, prepare
 from training_image.rows.splits import folds
+from training_image.rows.weights import odds_shift
 from training_image.search.search import Found, search, with_parameters
 from training_image.task.checkpoint import NO_CHECKPOINT, Checkpoint
 from training_image.task.progress import Progress, Report, progress_of, silent
@@ -58,9 +62,9 @@ class TrainedModel:
     metrics, metrics_training : by name, on the holdout and on the training rows; None where a metric is undefined.
     baseline : the constant prediction that ignores the features, and has not seen the holdout.
     typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
-    parameters : all of the estimator's, defaults too.
+    estimator : its name in a pipeline file; parameters : all of the estimator's, defaults too.
     split : how many rows were for what; the manifest's section of that name, like those that follow.
-    search, stopping, calibration : what was decided before, None where nothing was.
+    choice, search, stopping, calibration : what was decided before, None where nothing was.
     overfit : of each metric the value on training, validation and holdout rows with its 95 % interval.
     evidence, explanation : the content of evidence.json and explanation.json.
     """
@@ -77,8 +81,10 @@ class TrainedModel:
     baseline: tuple[float, ...]
     typical: dict[str, Any]
     golden: bytes
+    estimator: str
     parameters: dict[str, Any]
     split: dict[str, int]
+    choice: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
     stopping: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
@@ -131,7 +137,7 @@ def train(
     order : (n,) what sorts the rows in time.
     blocks : (n,) labels of rows that are not independent of each other (a day, a user).
     report : told one line a step; a `Progress` also measures the steps, and gives a search its clock.
-    checkpoint : what an earlier attempt had finished of a search.
+    checkpoint : what an earlier attempt had finished of a search, or had chosen.
     described : whether evidence and explanation are wanted; they take about as long as the training.
 
     Raises
@@ -144,16 +150,24 @@ def train(
     """
     progress = progress_of(report)
     prepared = prepare(config, table, order, blocks, report=progress)
+    asked, choice = config, None
+    if config.training.estimator == AUTO:
+        with progress.phase("search"):
+            choice = choose(config, prepared, progress, checkpoint)
     found = _search(config, prepared, progress, checkpoint) if config.search.trials else None
     if found is not None:
         config = with_parameters(config, found.parameters)
-    with progress.phase("fitting"), named_if_own(config.training.estimator):
-        decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=progress)
-        rows = prepared.rows
-        progress(f"training {config.training.estimator} on {len(rows)} rows, holdout of {len(prepared.holdout)}")
-        trained = estimated(decided, prepared.learned)
-    with progress.phase("export"), named_if_own(config.training.estimator):
-        judged = exported(decided, prepared.learned, trained, prepared.holdout_matrix, progress)
+    while True:
+        if choice is not None:
+            config = choice.applied(asked)
+            prepared = replace(prepared, learned=learnable(config, prepared.training, prepared.classes))
+        try:
+            decided, judged = _judged(config, prepared, progress)
+            break
+        except (TrainingFailedError, ParityError) as error:
+            if choice is None:
+                raise
+            choice = next_best(choice, error, progress, checkpoint)
     with progress.phase("evidence"):
         answered = _answered(prepared, judged, decided)
         figures = overfit(
@@ -181,11 +195,13 @@ def train(
         holdout=_holdout(prepared.holdout),
         metrics=figures.metrics,
         metrics_training=figures.metrics_training,
-        baseline=tuple(naive_predictions(rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
+        baseline=tuple(naive_predictions(prepared.rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
         typical=typical,
         golden=golden_file(prepared.holdout, served.encodings, typical, served.pipeline),
+        estimator=config.training.estimator,
         parameters=_plain(judged.trained[-1].get_params(deep=False)),
         split=prepared.split,
+        choice=choice.to_dict() if choice else None,
         search=found.summary if found else None,
         stopping=decided.stopping,
         calibration=decided.calibration,
@@ -193,6 +209,24 @@ def train(
         evidence=evidence,
         explanation=explanation,
     )
+
+
+def _judged(config: PipelineConfig, prepared: Prepared, progress: Progress) -> tuple[Decided, Fitted]:
+    """What is decided on the validation rows, and the judged model, exported."""
+    with progress.phase("fitting"), named_if_own(config.training.estimator):
+        rows = prepared.rows
+        decided = decide(
+            config,
+            prepared.deciding,
+            prepared.validation,
+            classes=prepared.columns,
+            report=progress,
+            log_odds=_log_odds(config, prepared),
+        )
+        progress(f"training {config.training.estimator} on {len(rows)} rows, holdout of {len(prepared.holdout)}")
+        trained = estimated(decided, prepared.learned)
+    with progress.phase("export"), named_if_own(config.training.estimator):
+        return decided, exported(decided, prepared.learned, trained, prepared.holdout_matrix, progress)
 
 
 def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, checkpoint: Checkpoint) -> Found:
@@ -209,6 +243,13 @@ def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, chec
             progress=progress,
             checkpoint=checkpoint,
         )
+
+
+def _log_odds(config: PipelineConfig, prepared: Prepared) -> float | None:
+    """Of class 1 in the rows that the judged model learns from, where a calibration wants to know."""
+    if config.training.calibration != "prior":
+        return None
+    return odds_shift(prepared.rows.target, prepared.learned.weights_by_age(config.training))
 
 
 def _answered(prepared: Prepared, judged: Fitted, decided: Decided) -> Answered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from contender.data.encoding import FeatureEncoding, encode, fit_encoding
 from contender.pipeline.config import PipelineConfig
+from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import BLOCK, ORDER, Table
 from training_image.rows.splits import Split, split
 from training_image.rows.take import Rows
@@ -44,6 +45,11 @@ class Learnable:
     def through(self) -> float:
         """The largest order (time) among them."""
         return float(self.table[ORDER].max())
+
+    def weights_by_age(self, policy: TrainingPolicy) -> NDArray[np.float64] | None:
+        """(n,) the rows' weights without those of their classes; None where all count alike."""
+        unbalanced = replace(policy, class_weight="none", calibration="none")
+        return sample_weights(self.table[ORDER], self.table[BLOCK], self.rows.target, unbalanced)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +143,7 @@ def prepare(
     classes = classes_of(training[config.target], config)
     positive = positive_of(classes, config)
     truth = indices(holdout[config.target], classes)
-    said = check_holdout(truth, classes, config)
+    said = check_holdout(truth, classes)
     if said:
         report(said)
     learned = learnable(config, training, classes)

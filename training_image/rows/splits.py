@@ -54,7 +54,7 @@ class Split:
 
 def needs_validation(policy: TrainingPolicy) -> bool:
     """Whether training has anything to decide: when to stop, or how to calibrate."""
-    return policy.early_stopping_rounds > 0 or policy.calibration != "none"
+    return policy.early_stopping_rounds > 0 or policy.calibration == "sigmoid"
 
 
 def split(order: NDArray[np.float64], blocks: NDArray[np.object_], policy: TrainingPolicy) -> Split:

@@ -68,11 +68,11 @@ def indices(target: NDArray[Any], classes: Classes) -> NDArray[Any]:
     return np.array([positions.get(label, -1) for label in target.tolist()], dtype=np.int64)
 
 
-def check_holdout(truth: NDArray[Any], classes: Classes, config: PipelineConfig) -> str:
+def check_holdout(truth: NDArray[Any], classes: Classes) -> str:
     """What is to be said of the holdout's target, before a minute of training is spent on it; often nothing.
 
-    A metric that is undefined on these rows is None and does no harm. Only where the metric that decides is undefined,
-    or no row is left to judge by, can nothing come of the model.
+    A metric that is undefined on these rows, as the AUC is on rows of one class, is None and does no harm: a comparison
+    falls back to one that is defined. Only where no row is left to judge by can nothing come of the model.
 
     Parameters
     ----------
@@ -85,17 +85,12 @@ def check_holdout(truth: NDArray[Any], classes: Classes, config: PipelineConfig)
     """
     if classes is None:
         return ""
-    known, advice = truth[truth >= 0], "hold out more blocks (training.holdout_blocks), or upload more labels"
+    known = truth[truth >= 0]
     if not len(known):
         raise TrainingFailedError(
             f"none of the {len(truth)} rows of the holdout has a class of the training rows "
-            f"({', '.join(classes[:5])}): nothing can be compared; {advice}"
-        )
-    by_ranks = config.task == "binary" and config.promotion.metric in ("", "auc")
-    if by_ranks and len(np.unique(known)) == 1:
-        raise TrainingFailedError(
-            f"target {config.target} is {classes[int(known[0])]!r} in all {len(known)} rows of the holdout: the AUC, "
-            f'which decides about challengers, is undefined there; {advice}, or set promotion.metric = "log_loss"'
+            f"({', '.join(classes[:5])}): nothing can be compared; "
+            "hold out more blocks (training.holdout_blocks), or upload more labels"
         )
     if len(known) < len(truth):
         left_out = f"{len(truth) - len(known)} of {len(truth)} rows"

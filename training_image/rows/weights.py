@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,32 @@ def sample_weights(
             half_lives = (count - 1 - rank) / policy.half_life_blocks
         weights = np.exp2(-np.minimum(half_lives, MOST_HALF_LIVES))
     if policy.class_weight == "balanced":
-        classes, codes = np.unique(target, return_inverse=True)
-        weights = weights / np.bincount(codes, weights, len(classes))[codes]
+        weights = balanced(target, weights)
     scaled: NDArray[np.float64] = weights / weights.mean()
     return scaled
+
+
+def balanced(target: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """(n,) the weights times what gives all classes the same total weight; None stands for ones."""
+    own = np.ones(len(target)) if weights is None else weights
+    classes, codes = np.unique(target, return_inverse=True)
+    equal: NDArray[np.float64] = own / np.bincount(codes, own, len(classes))[codes]
+    return equal
+
+
+def odds_shift(target: NDArray[np.int64], weights: NDArray[np.float64] | None) -> float:
+    """What takes back the effect of balanced classes: the log odds of class 1 in the rows, each with its own weight.
+
+    A model of balanced classes answers with the odds at even shares of both [1]_.
+
+    References
+    ----------
+    .. [1] King & Zeng (2001), "Logistic regression in rare events data", Political Analysis 9(2), 137-163.
+
+    Examples
+    --------
+    >>> round(odds_shift(np.array([0, 0, 0, 1]), None), 4)  # one of four: log(1/3)
+    -1.0986
+    """
+    totals = np.bincount(target, weights, 2)
+    return float(np.log(totals[1] / totals[0]))

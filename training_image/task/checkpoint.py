@@ -1,4 +1,4 @@
-"""The checkpoint of a search: what an interrupted attempt leaves to the next one.
+"""The checkpoint of a training, which an interrupted attempt leaves to the next one: its search, or its estimator.
 
 Only what is finished is kept, after each piece of it, so that an attempt may be killed without a warning.
 """

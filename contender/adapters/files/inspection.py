@@ -221,7 +221,7 @@ def _text(
     lines += [
         "",
         "[training]",
-        f"estimator = {_quoted('linear' if rows < 1000 else 'hist_gradient_boosting')}",
+        'estimator = "auto"  # the best of three on the newest rows before the holdout',
         f"holdout_blocks = {holdout_blocks}  # about a fifth of this file, its newest rows",
     ]
     if rows < 2000:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from html import escape
 
 from contender.formatting import duration, figure, percent
+from contender.registry.chosen_estimator import why_chosen
 from contender.registry.versions import as_judged
 from contender.reports import html as pages
 from contender.reports import small_charts
+from contender.reports.candidates import candidates
 from contender.reports.card.limits import plain
 from contender.reports.card.words import Content, code, metric_title, settings
 from contender.stats.metrics import METRICS
@@ -58,17 +60,19 @@ def training(manifest: Content, evidence: Content) -> str:
     """Estimator, parameters, search, calibration and cost."""
     configured = (manifest.get("settings") or {}).get("training", {})
     estimator = manifest.get("estimator") or {}
-    search, stopping = manifest.get("search"), manifest.get("stopping")
+    search, stopping, choice = manifest.get("search"), manifest.get("stopping"), manifest.get("choice")
     weights = []
     if configured.get("half_life_blocks"):
         weights.append(f"half-life {figure(configured['half_life_blocks'])} blocks")
-    if configured.get("class_weight", "none") != "none":
-        weights.append(f"{configured['class_weight']} classes")
+    class_weight = (choice or configured).get("class_weight", "none")
+    if class_weight != "none":
+        weights.append(f"{class_weight} classes")
     resources = manifest.get("resources") or {}
     seconds = (resources.get("seconds") or {}).get("total")
     fields = pages.fields(
         {
             "Estimator": code(estimator.get("name")),
+            "Why this estimator": escape(why_chosen(choice)) if choice else "",
             "Fixed parameters": settings(configured.get("parameters") or {}),
             "Tuned parameters": settings((search or {}).get("best") or {}),
             "Hyperparameter search": escape(_search(search)) if search else "",
@@ -85,6 +89,7 @@ def training(manifest: Content, evidence: Content) -> str:
         "Training",
         "",
         fields
+        + candidates(choice or {})
         + _learning(evidence)
         + pages.details("All parameters of the estimator", pages.table(["parameter", "value"], parameters))
         + pages.details("Best trials of the search", _trials(evidence.get("search") or [], evidence.get("metric", ""))),
@@ -102,6 +107,8 @@ def _search(search: Content) -> str:
 def _calibration(calibration: Content | None) -> str:
     if not calibration:
         return ""
+    if calibration["method"] == "prior":
+        return f"prior: {figure(calibration['parameters'][1])} added to the log odds, for the weights of the classes"
     return (
         f"{calibration['method']}, fitted to {calibration['rows']:,} rows: log loss "
         f"{figure(calibration['log_loss_before'])} → {figure(calibration['log_loss_after'])} on them"

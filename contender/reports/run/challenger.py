@@ -8,8 +8,10 @@ from typing import Any
 
 from contender.formatting import difference, duration, figure
 from contender.pipeline.promotion_policy import GUARDS
+from contender.registry.chosen_estimator import why_chosen
 from contender.registry.learned_rows import told_by
 from contender.reports import html as pages
+from contender.reports.candidates import candidates
 from contender.reports.curve_charts import curve_figures
 from contender.reports.html import details, fields, panels, section, signed, table
 from contender.reports.interval_chart import intervals
@@ -169,6 +171,7 @@ def trained(run: RunEvidence) -> str:
         why = " for the reason above" if reason in str(run.record["reason"]) else f": {reason}"
         return section("Training", "", f"<p>{escape(pages.sentence(f'Training failed{after}{why}'))}</p>")
     resources, search = found.get("resources") or {}, found.get("search") or {}
+    choice = found.get("choice") or {}
     memory = resources.get("peak_memory_mib")
     return section(
         "Training",
@@ -176,6 +179,7 @@ def trained(run: RunEvidence) -> str:
         fields(
             {
                 "Rows": escape(told_by(found)),
+                "Estimator": escape(why_chosen(choice)) if choice else "",
                 "Duration": escape(duration(found["seconds"])),
                 "Peak memory": f"{memory:,.0f} MiB" if memory else "",
                 "Reused": "a model of the same code, settings and data existed already" if found.get("reused") else "",
@@ -183,6 +187,7 @@ def trained(run: RunEvidence) -> str:
                 "Hyperparameter search": escape(_search_in_words(search)),
             }
         )
+        + candidates(choice)
         + _overfit(run, found.get("overfit") or {}),
     )
 

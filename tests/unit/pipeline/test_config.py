@@ -190,6 +190,22 @@ class TestABadFile:
                 "training.cpu must be one of 256, 512, 1024, 2048, 4096, 8192, 16384",
             ),
             (
+                MINIMAL + '[training]\nestimator = "auto"\nparameters = { max_iter = 5 }',
+                'training: estimator must be named where parameters are set (max_iter), but is "auto"',
+            ),
+            (
+                MINIMAL + '[training]\nestimator = "auto"\n[search]\ntrials = 3\nspace = { C = [1, 2] }',
+                'search.trials must be 0 with training.estimator = "auto": a search space belongs to one estimator',
+            ),
+            (
+                MINIMAL + '[training]\ncalibration = "prior"',
+                'training: calibration = "prior" corrects class weights; set class_weight = "balanced"',
+            ),
+            (
+                minimal(task='"multiclass"') + '\n[training]\nclass_weight = "balanced"\ncalibration = "prior"',
+                "training.calibration = 'prior' is for a binary task",
+            ),
+            (
                 MINIMAL + "[training]\nmemory_mib = 5000",
                 "training: memory_mib must be 4096 or 5120 with cpu 1024, the nearest that Fargate has, but got 5000",
             ),

@@ -19,6 +19,7 @@ from contender.tracking.tracker import Known, TrackedRun, TrackedVersion
 from contender.workflow.run_folder import TRAINING
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
+from tests.unit.reports.card.samples import CHOICE
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 
@@ -267,3 +268,8 @@ def test_only_finite_numbers_are_figures(comparison: dict[str, Any]) -> None:
     assert all(math.isfinite(point.value) for point in found)
     finite = {name for name, value in comparison.items() if isinstance(value, float) and math.isfinite(value)}
     assert {point.name.removeprefix("comparison/") for point in found} == finite
+
+
+def test_the_candidates_for_an_estimator_are_told_with_their_scores() -> None:
+    found = {point.name: point.value for point in points(RunFiles("r1", manifest={"choice": CHOICE}))}
+    assert found == {"candidates/linear": 0.861, "candidates/lightgbm_balanced": 0.865}

@@ -109,6 +109,7 @@ def test_a_change_of_what_shapes_the_model_changes_both_digests(assignment: str)
         "search.seconds=60",  # of a search that tries nothing
         "promotion.min_effect=0.2",
         "promotion.metric=rmse",  # no search goes by it
+        "training.auto_seconds=5",  # of a competition that does not take place
         "drift.alpha=0.01",
         'schedule.expression="rate(1 day)"',
         'description="for people"',
@@ -118,6 +119,15 @@ def test_a_change_of_anything_else_changes_neither(assignment: str) -> None:
     before, after = settings_of(CONFIG), settings_of(overridden(CONFIG, [assignment]))
     assert recipe_sha256("c", before) == recipe_sha256("c", after)
     assert fingerprint("c", before, ["d"]) == fingerprint("c", after, ["d"])
+
+
+@pytest.mark.parametrize(
+    "assignment", ["promotion.metric=rmse", "training.auto_seconds=5", "training.estimator=linear"]
+)
+def test_an_estimator_is_chosen_by_the_metric_within_a_budget(assignment: str) -> None:
+    chosen = overridden(CONFIG, ["training.parameters={}", "training.estimator=auto"])
+    before, after = settings_of(chosen), settings_of(overridden(chosen, [assignment]))
+    assert fingerprint("c", before, ["d"]) != fingerprint("c", after, ["d"])
 
 
 def test_another_window_is_another_recipe_but_makes_the_same_of_the_same_data() -> None:

@@ -13,6 +13,7 @@ from contender.rollout.golden_requests import GOLDEN
 from contender.training.cost import fargate_usd
 from contender.workflow.run_folder import CHECKPOINT
 from tests.unit.training_image.training_world import PIPELINE_FILE, World, rows_of
+from training_image.reproduce import train_again
 
 SEARCHING = (
     PIPELINE_FILE
@@ -24,6 +25,9 @@ learning_rate = { low = 0.01, high = 0.5, log = true }
 max_leaf_nodes = [4, 8, 16]
 """
 )
+
+
+CHOOSING = PIPELINE_FILE.replace("parameters = { max_iter = 5 }", 'estimator = "auto"')
 
 
 class Reclaimed(BaseException):
@@ -179,3 +183,23 @@ def test_each_line_has_the_seconds_so_far(world: World) -> None:
 
     assert world.lines[0] == "[    0.0 s] reading 2 dataset versions, 600 rows"
     assert "[    1.0 s] trial 0 (the pipeline's own parameters): auc " in world.lines[1]
+
+
+def test_the_next_attempt_and_a_reproduction_keep_the_estimator_that_was_chosen(world: World) -> None:
+    """Two trainings with a competition, the second without it: that is what is tested."""
+    world.start("run-1", CHOOSING)
+    reclaim_at(world, "on the holdout")
+    world.lines.clear()
+    report = world.run()
+    assert not any(line.startswith("candidate ") for line in world.lines)
+
+    version = world.registry.read(report["model_version"])
+    choice = version.manifest["choice"]
+    assert report["choice"] == choice
+    assert [each["estimator"] for each in choice["candidates"]] == ["linear", "hist_gradient_boosting", "lightgbm"]
+    assert version.manifest["estimator"]["name"] == choice["estimator"]
+    assert version.manifest["settings"]["training"]["estimator"] == "auto"
+
+    again, files = train_again(version.manifest, world.data, code=world.code)
+    assert again["choice"] == choice
+    assert files[MODEL] == world.registry.file(version, MODEL)

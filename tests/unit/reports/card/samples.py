@@ -9,6 +9,21 @@ from contender.stats.curves import curves
 SLICE = {"column": "origin", "metric": "auc", "declared": True}
 
 
+CHOICE = {
+    "estimator": "lightgbm", "class_weight": "balanced", "metric": "auc", "rows": 630,
+    "candidates": [
+        {"estimator": "linear", "class_weight": "none", "score": 0.861, "state": "complete", "seconds": 0.2,
+         "reason": ""},
+        {"estimator": "hist_gradient_boosting", "class_weight": "none", "score": None, "state": "left out",
+         "seconds": 0.0, "reason": "the 60 s were used up"},
+        {"estimator": "lightgbm", "class_weight": "balanced", "score": 0.865, "state": "complete", "seconds": 0.5,
+         "reason": ""},
+    ],
+    "reason": "lightgbm is the best of 2 candidates.", "note": "A linear model would have done.",
+}  # fmt: skip
+"""Of a version whose pipeline names no estimator."""
+
+
 def manifest_of(**changes: Any) -> dict[str, Any]:
     return {
         "pipeline": "flights",

@@ -10,7 +10,7 @@ import pytest
 from contender.reports.card.page import card
 from contender.stats.curves import curves
 from contender.stats.metrics import METRICS
-from tests.unit.reports.card.samples import evidence_of, explanation_of, manifest_of
+from tests.unit.reports.card.samples import CHOICE, evidence_of, explanation_of, manifest_of
 
 AUC = METRICS["auc"].title
 VOID = {"meta", "br", "circle", "path", "rect", "line"}
@@ -150,3 +150,14 @@ def test_of_many_features_the_first_are_named_and_the_rest_unfold() -> None:
     folded = page.index("<summary>36 more</summary>")
     assert page.index("<li>mean_23</li>") < folded < page.index("<li>mean_24</li>")
     assert "more</summary>" not in card(manifest_of(), evidence_of(), explanation_of())
+
+
+def test_a_chosen_estimator_is_told_with_its_rivals() -> None:
+    prior = {"method": "prior", "parameters": [1.0, -5.1]}
+    text = Reader(card(manifest_of(choice=CHOICE, calibration=prior), evidence_of(), explanation_of())).text
+
+    assert "Why this estimator lightgbm is the best of 2 candidates. A linear model would have done." in text
+    assert "linear auc 0.861 0.2 s hist_gradient_boosting – – left out: the 60 s were used up" in text
+    assert "lightgbm, balanced classes auc 0.865 0.5 s chosen" in text
+    assert "Sample weights balanced classes" in text
+    assert "prior: -5.1 added to the log odds, for the weights of the classes" in text

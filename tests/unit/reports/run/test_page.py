@@ -22,6 +22,7 @@ from contender.workflow.run_folder import RunFolder
 from tests.fakes import MemoryObjects
 from tests.html import Reader, stands_alone
 from tests.ran import ENDINGS, HOSTILE, NEW, OLD, comparison, drift, failed, nowhere, promoted, record, retained
+from tests.unit.reports.card.samples import CHOICE
 
 COMPARED, _ = comparison(skill=0.7)
 METRIC = COMPARED["metric_title"]
@@ -346,6 +347,15 @@ def test_what_a_person_answered_is_the_headline(verdict: str, answer: str, said:
 def test_a_record_with_hardly_anything_is_enough() -> None:
     least = {"run_id": "8b2e41c7", "pipeline": "shop", "verdict": "running", "reason": "It has left no record."}
     assert "It has left no record." in report(RunEvidence(least)).text
+
+
+def test_the_candidates_for_the_estimator_are_a_table() -> None:
+    run = promoted()
+    training = {**run.reports["training"], "choice": CHOICE}
+    text = report(replace(run, reports={**run.reports, "training": training})).text
+    assert "lightgbm is the best of 2 candidates. A linear model would have done." in text
+    for cells in (("linear", "auc 0.861", "0.2 s"), ("lightgbm, balanced classes", "auc 0.865", "0.5 s", "chosen")):
+        assert re.search(r"\s*".join(map(re.escape, cells)), text)
 
 
 def test_reports_from_before_a_figure_was_kept_are_shown_without_it() -> None:

