@@ -27,7 +27,7 @@ from contender.table import BLOCK, ORDER, Column, Table
 
 Floats: TypeAlias = NDArray[np.float64]
 
-FORMAT, VERSION = "contender-reference", 2
+FORMAT, VERSION = "contender-reference", 3
 SAMPLE_ROWS = 4_000
 """Rows of training that the domain classifier learns from."""
 CURRENT_ROWS = 10_000

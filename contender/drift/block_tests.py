@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from contender.drift.beyond_range import beyond_range
 from contender.drift.block_ranks import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
 from contender.drift.blocks import Units
 from contender.drift.profiles.cell_lookup import Floats, Integers
@@ -43,13 +44,17 @@ class Plan:
 class GroupRanks:
     """The ranks of new units, over the columns with values in the same units.
 
-    `place` has each new unit's number among those that have values, or -1.
+    Attributes
+    ----------
+    place : (new units,) each new unit's number among those that have values, or -1.
+    ends : by numeric column, (units with values, 2) the smallest and the largest value of each.
     """
 
     plans: tuple[Plan, ...]
     columns: tuple[BlockColumn, ...]
     ranks: BlockRanks
     place: Integers
+    ends: Mapping[str, Floats]
 
     def streams(self) -> dict[str, list[Surprise | None]]:
         """The streams of p-values to bet on: a column is far from the others, or higher, or lower, day after day."""
@@ -70,6 +75,29 @@ class GroupRanks:
         if plan.aspect == "values" and isinstance(plan.grid, NumericGrid):
             aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
         return aspects
+
+    def beyond(self) -> dict[str, Floats]:
+        """What bets on values outside the range of all known ones have become, by stream, (new units, starts)."""
+        wealth = {}
+        for plan in self.plans:
+            if plan.aspect == "values" and plan.grid.name in self.ends and plan.grid.role != "loss":
+                smallest, largest = self.ends[plan.grid.name].T
+                known = len(largest) - len(self.ranks.units)
+                wealth[f"{plan.name} above its range"] = self._by_look(beyond_range(largest, known=known))
+                wealth[f"{plan.name} below its range"] = self._by_look(beyond_range(-smallest, known=known))
+        return wealth
+
+    def _by_look(self, wealth: Floats) -> Floats:
+        """(new units, new units) the same for all new units, where nothing is won or lost at those without values."""
+        passed = np.cumsum(self.place >= 0)
+        start = passed - (self.place >= 0)
+        spread: Floats = np.pad(wealth, 1, constant_values=1.0)[passed][:, start + 1]
+        return np.where(passed[:, None] > start, spread, 1.0)
+
+    def plan_of(self, stream: str) -> Plan | None:
+        """What a stream of evidence is about; None where it is not of this group."""
+        owners = [plan for plan in self.plans if stream == plan.name or stream.startswith(f"{plan.name} ")]
+        return max(owners, key=lambda plan: len(plan.name), default=None)
 
     def exchanged(self, units: slice) -> Exchanged:
         """How unusual these units are together, among all up to the newest."""
@@ -97,7 +125,8 @@ def rank_groups(units: Units, plans: Sequence[Plan], policy: DriftPolicy) -> dic
         if known >= MIN_GROUP_BLOCKS:
             columns = tuple(_block_column(plan, units.counts[plan.grid.name][has_values], policy) for plan in members)
             place = np.where(has_values, np.cumsum(has_values) - 1 - known, -1)[units.known :]
-            ranked[group] = GroupRanks(members, columns, rank_blocks(columns, known=known), place)
+            ends = {name: units.ends[name][has_values] for plan in members if (name := plan.grid.name) in units.ends}
+            ranked[group] = GroupRanks(members, columns, rank_blocks(columns, known=known), place, ends)
     return ranked
 
 

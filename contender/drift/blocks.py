@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contender.drift.profiles.cell_lookup import Integers
+from contender.drift.profiles.cell_lookup import Floats, Integers
 from contender.drift.profiles.profile import Profile
 
 SMALLEST_SHARE = 0.25
@@ -23,11 +23,13 @@ class Units:
     labels : (units,) each named by its first block.
     batch : (units,) which batch each came with; -1 for the reference's.
     counts : by column, (units, block cells + 1): the last is rows without a value.
+    ends : by numeric column, (units, 2): the smallest and the largest value; NaN where there is none.
     """
 
     labels: tuple[str, ...]
     batch: Integers
     counts: dict[str, Integers]
+    ends: dict[str, Floats]
 
     @property
     def known(self) -> int:
@@ -51,10 +53,15 @@ def in_units(reference: Profile, batches: Sequence[Profile], columns: Sequence[s
         name: np.add.reduceat(np.concatenate([_counts(p, reference, name) for p in profiles]), starts)[complete]
         for name in columns
     }
+    ends = {
+        name: _joined_ends(np.concatenate([_ends(p, name) for p in profiles]), starts)[complete]
+        for name in columns
+        if name in reference.blocks.ends
+    }
     last = np.append(starts[1:], len(rows)) - 1
     kept = starts[complete]
     # A unit belongs to the batch that completed it.
-    return Units(tuple(labels[start] for start in kept), batch[last[complete]], counts)
+    return Units(tuple(labels[start] for start in kept), batch[last[complete]], counts, ends)
 
 
 def _rows(profile: Profile) -> Integers:
@@ -72,6 +79,15 @@ def _counts(profile: Profile, reference: Profile, name: str) -> Integers:
     absent = np.zeros((len(profile.blocks), reference.blocks.counts[name].shape[1]), dtype=np.int64)
     absent[:, -1] = _rows(profile)
     return absent
+
+
+def _ends(profile: Profile, name: str) -> Floats:
+    found = profile.blocks.ends.get(name)
+    return np.full((len(profile.blocks), 2), np.nan) if found is None else found
+
+
+def _joined_ends(ends: Floats, starts: Integers) -> Floats:
+    return np.stack([np.fmin.reduceat(ends[:, 0], starts), np.fmax.reduceat(ends[:, 1], starts)], axis=1)
 
 
 def _starts(labels: Sequence[str], rows: Integers, batch: Integers) -> Integers:

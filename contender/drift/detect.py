@@ -203,7 +203,8 @@ class _Check:
         if not ranked or new == 0:
             return self.report("too few rows", self.measured(), 1.0, None)
         streams = {name: stream for ranks in ranked.values() for name, stream in ranks.streams().items()}
-        evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold)
+        wealth = {name: table for ranks in ranked.values() for name, table in ranks.beyond().items()}
+        evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold, wealth=wealth)
         labels, batch = units.labels[units.known :], units.batch[units.known :].tolist()
         alarm = self._open_alarm(evidence, batch)
         # What has lasted is judged over its whole time, what has not by what came last.
@@ -215,6 +216,10 @@ class _Check:
         for plan, measured in zip(plans, self.measured(window), strict=True):
             ranks = ranked.get(plan.group)
             found.append(ranks.judged(measured, plan, exchanged[plan.group], groups=len(ranked)) if ranks else measured)
+            if ranks and alarm is not None and ranks.plan_of(evidence.strongest[alarm]) == plan:
+                found[-1] = _proven(
+                    found[-1], self.days_per_block * evidence.looks_until(alarm) / evidence.levels[alarm]
+                )
         p_value = 1.0
         if features := ranked.get("features"):
             p_value = (exchanged["features"] if lasted == newest else features.exchanged(newest)).p_value
@@ -292,6 +297,14 @@ class _Check:
             not_checked=self.not_checked,
         )
         return replace(report, reason=reason_of(report))
+
+
+def _proven(test: FeatureDrift, p_value: float) -> FeatureDrift:
+    """The test of the column with most of the evidence over time, which is a test of all columns: to have reached its
+    level within so many days has a chance of days / level at most (Ville's inequality)."""
+    if p_value >= test.adjusted_p_value:
+        return test
+    return replace(test, test="evidence over time", p_value=min(p_value, test.p_value), adjusted_p_value=p_value)
 
 
 def _smallest(tests: Sequence[tuple[Outcome, float]]) -> float:

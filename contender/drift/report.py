@@ -21,8 +21,8 @@ class FeatureDrift:
     Attributes
     ----------
     feature, role, aspect : what was tested: its values, or its share of missing values.
-    test : "block exchange"; or where rows are independent "ks", "chi2" (with "+unseen" where an exact test of unseen
-        levels joined it), "fisher", or for a loss "welch".
+    test : "block exchange", or "evidence over time" where that is stronger; or where rows are independent "ks", "chi2"
+        (with "+unseen" where an exact test of unseen levels joined it), "fisher", or for a loss "welch".
     reference_rows, current_rows : rows that took part.
     effect, distance : the effect's name and size: "ks distance", "total variation", "missing rate difference", or for
         a loss "relative rise", negative where it fell.
@@ -71,7 +71,8 @@ class EvidenceOverTime:
     level : in days: chance alone takes at least this long, on average, to produce as much.
     threshold : the level that starts a retrain, from `false_retrains_per_year`.
     since : the block or batch with which the change seems to have begun; empty without any evidence.
-    strongest : the stream with most of the evidence: a feature with its direction, "loss up", or "joint".
+    strongest : the stream with most of the evidence: a feature with its direction ("up", "above its range"), "loss up",
+        or "joint".
     path : each block or batch since the champion was trained with the level after it.
     since_batch : the number of the batch with `since`, counted from 0 after training; None without any evidence.
     """

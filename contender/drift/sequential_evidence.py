@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf, log
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -57,6 +58,10 @@ class Evidence:
     strongest: tuple[str, ...]
     alarms: tuple[int, ...]
 
+    def looks_until(self, alarm: int) -> int:
+        """How many looks the evidence of an alarm comes from: those after the alarm before."""
+        return alarm - max((earlier for earlier in self.alarms if earlier < alarm), default=-1)
+
 
 def threshold_days(false_retrains_per_year: float) -> float:
     """The evidence threshold that keeps the false retrain budget.
@@ -73,7 +78,13 @@ def threshold_days(false_retrains_per_year: float) -> float:
     return DAYS_PER_YEAR / false_retrains_per_year
 
 
-def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]], *, threshold: float) -> Evidence:
+def weigh(
+    days: Sequence[float],
+    streams: Mapping[str, Sequence[Surprise | None]],
+    *,
+    threshold: float,
+    wealth: Mapping[str, Floats] = MappingProxyType({}),
+) -> Evidence:
     """Sum up the bets of gamblers who start at every look and bet on "something changed just now".
 
     Under "nothing has changed" no bet has a positive expectation, so the wealth of all who have started is on average
@@ -81,10 +92,10 @@ def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]
     Shiryaev-Roberts e-detector [1]_, of conformal test martingales [2]_ where the p-values are ranks. That holds
     however many looks there are and however uneven they are in time.
 
-    A gambler's stake is spread evenly over the streams and over several bets on each: that the units since the change
-    are the most extreme of all (after k units of B + k, that each is among the k largest: together these win
+    A gambler's stake is spread evenly over the streams of p-values, and on each over several bets: that the units since
+    the change are the most extreme of all (after k units of B + k, that each is among the k largest: together these win
     C(B + k, k) to 1), the same with two exceptions allowed, and that p-values are small in general (density
-    κ p^(κ - 1)).
+    κ p^(κ - 1)). Where there are bets that are settled elsewhere, half of the stake is spread evenly over those.
 
     Parameters
     ----------
@@ -92,6 +103,8 @@ def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]
     streams : by name, (looks,) how unusual each unit was in that respect; None where nothing is known, and no bet won
         or lost.
     threshold : days between two false alarms, on average.
+    wealth : by name, streams of bets that are settled elsewhere: (looks, starts) what one unit of money has become
+        after each look, by the look at which the bet began; on average no more than it was (`beyond_range`).
 
     References
     ----------
@@ -108,25 +121,31 @@ def weigh(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]
     >>> weigh([1.0] * 3, {"features": new_world}, threshold=1460.0).alarms
     (2,)
     """
-    _check(days, streams)
-    names = list(streams)
+    _check(days, streams, wealth)
+    names = [*streams, *wealth]
+    halves = 2.0 if streams and wealth else 1.0
+    share, settled_share = (1.0 / (halves * max(1, len(parts))) for parts in (streams, wealth))
+    settled = np.stack([*wealth.values()]) if wealth else np.empty((0, len(days), len(days)))
     levels, since, strongest, alarms = [], [], [], []
-    purses = np.zeros((len(names), len(days), BETS))  # what each kind of bet has made of its share, by start
-    played = np.zeros((len(names), len(days)))
+    purses = np.zeros((len(streams), len(days), BETS))  # what each kind of bet has made of its share, by start
+    played = np.zeros((len(streams), len(days)))
+    stakes = np.array(days, dtype=np.float64)
     first = 0
     for look, passed in enumerate(days):
-        purses[:, look] = passed / (len(names) * BETS)
-        for number, name in enumerate(names):
-            surprise = streams[name][look]
+        purses[:, look] = passed * share / BETS
+        for number, stream in enumerate(streams.values()):
+            surprise = stream[look]
             if surprise is not None:
                 played[number, first : look + 1] += 1.0
                 gains = _gains(surprise, played[number, first : look + 1])
                 # What is more than any threshold needs no exact figure, and must not become infinite.
                 purses[number, first : look + 1] = np.minimum(purses[number, first : look + 1] * gains, MOST)
-        wealth = purses[:, first : look + 1].sum(axis=2)
-        levels.append(float(wealth.sum()))
-        since.append(first + int(wealth.sum(axis=0).argmax()))
-        strongest.append(names[int(wealth.sum(axis=1).argmax())])
+        running = slice(first, look + 1)
+        ranges = settled[:, look, running] * stakes[running] * settled_share
+        total = np.concatenate((purses[:, running].sum(axis=2), ranges))
+        levels.append(float(total.sum()))
+        since.append(first + int(total.sum(axis=0).argmax()))
+        strongest.append(names[int(total.sum(axis=1).argmax())])
         if levels[-1] >= threshold:
             alarms.append(look)
             first = look + 1
@@ -198,12 +217,19 @@ def e_value(p_value: float) -> float:
     return (1.0 - small + small * log(small)) / (small * log(small) ** 2)
 
 
-def _check(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]]) -> None:
-    if not streams:
+def _check(
+    days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]], wealth: Mapping[str, Floats]
+) -> None:
+    if not streams and not wealth:
         raise InvalidInputError("streams must name at least one stream of p-values, but got none")
     wrong_days = next((passed for passed in days if not 0.0 <= passed < inf), None)
     if wrong_days is not None:
         raise InvalidInputError(f"days must be at least 0 and finite, but got {wrong_days}")
+    for name, table in wealth.items():
+        if table.shape != (len(days), len(days)):
+            raise InvalidInputError(
+                f"wealth[{name!r}] must have shape ({len(days)}, {len(days)}), looks by starts, but got {table.shape}"
+            )
     for name, stream in streams.items():
         if len(stream) != len(days):
             raise InvalidInputError(f"streams[{name!r}] must have {len(days)} looks like days, but got {len(stream)}")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from contender.drift.profiles.cell_lookup import Integers
+from contender.drift.profiles.cell_lookup import Floats, Integers
 from contender.drift.profiles.columns import (
     LABEL,
     LOSS,
     PREDICTION,
+    Numbers,
     Role,
     Values,
     categorical_values,
@@ -127,6 +129,7 @@ def count_profile(
     numbered = None if blocks is None else _NumberedBlocks.of(blocks, len(table))
     counts: dict[str, Counts] = {}
     by_block: dict[str, Integers] = {}
+    ends: dict[str, Floats] = {}
     for column in grid.columns:
         if column.role == "feature":
             values: Values = column.values_of(table)
@@ -137,7 +140,10 @@ def count_profile(
         counts[column.name] = column.count_values(values)
         if numbered is not None and numbered.labels:
             by_block[column.name] = numbered.count_cells(column, values)
-    return Profile(grid, len(table), counts, Blocks(numbered.labels, by_block) if by_block and numbered else Blocks())
+            if not isinstance(values, Categories):
+                ends[column.name] = numbered.ends(values)
+    blocks = Blocks(numbered.labels, by_block, ends) if by_block and numbered else Blocks()
+    return Profile(grid, len(table), counts, blocks)
 
 
 @dataclass(frozen=True)
@@ -162,3 +168,19 @@ class _NumberedBlocks:
         # A missing value's code is the largest of all, above the cells.
         places = np.minimum(grid.codes(values), width - 1) + self.of_row * width
         return np.bincount(places, minlength=len(self.labels) * width).reshape(-1, width)
+
+    @cached_property
+    def _by_block(self) -> tuple[Integers, Integers]:
+        """The rows in the order of their blocks, and where each block begins."""
+        order = np.argsort(self.of_row, kind="stable")
+        return order, np.searchsorted(self.of_row[order], np.arange(len(self.labels)))
+
+    def ends(self, values: Numbers) -> Floats:
+        """(blocks, 2) the smallest and the largest finite value; NaN where there is none."""
+        order, starts = self._by_block
+        numbers = values[order].astype(np.float64)
+        finite = np.isfinite(numbers)
+        smallest = np.minimum.reduceat(np.where(finite, numbers, np.inf), starts)
+        largest = np.maximum.reduceat(np.where(finite, numbers, -np.inf), starts)
+        ends = np.stack([smallest, largest], axis=1)
+        return np.where(np.isinf(ends), np.nan, ends)

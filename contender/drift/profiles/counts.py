@@ -110,10 +110,12 @@ class Blocks:
     ----------
     labels : the blocks in the order in which they came.
     counts : by column, (blocks, block cells + 1): how often each cell was hit; the last is rows without a value.
+    ends : by numeric column, (blocks, 2): each block's smallest and largest finite value; NaN where it has none.
     """
 
     labels: tuple[str, ...] = ()
     counts: Mapping[str, Integers] = field(default_factory=dict)
+    ends: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -128,17 +130,31 @@ class Blocks:
             for side, part in ((self, counts), (other, other.counts[name])):
                 both[[place[label] for label in side.labels]] += part
             merged[name] = both
-        return Blocks(labels, merged)
+        ends = {}
+        for name, values in self.ends.items():
+            wider = np.full((len(labels), 2), np.nan)
+            for side, part in ((self, values), (other, other.ends[name])):
+                places = [place[label] for label in side.labels]
+                wider[places, 0] = np.fmin(wider[places, 0], part[:, 0])
+                wider[places, 1] = np.fmax(wider[places, 1], part[:, 1])
+            ends[name] = wider
+        return Blocks(labels, merged, ends)
 
     def to_dict(self) -> dict[str, Any]:
-        """Labels and counts as JSON values."""
-        return {"labels": list(self.labels), "counts": {name: c.tolist() for name, c in self.counts.items()}}
+        """Labels, counts and ends as JSON values."""
+        ends = {name: np.where(np.isnan(values), None, values).tolist() for name, values in self.ends.items()}
+        return {
+            "labels": list(self.labels),
+            "counts": {name: c.tolist() for name, c in self.counts.items()},
+            "ends": ends,
+        }
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Blocks:
         """The inverse of `to_dict`."""
         counts = {name: np.array(rows, dtype=np.int64) for name, rows in content["counts"].items()}
-        return Blocks(tuple(content["labels"]), counts)
+        ends = {name: np.array(rows, dtype=np.float64).reshape(-1, 2) for name, rows in content["ends"].items()}
+        return Blocks(tuple(content["labels"]), counts, ends)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Blocks) and self.to_dict() == other.to_dict()

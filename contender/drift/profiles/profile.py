@@ -11,7 +11,7 @@ from contender.drift.profiles.grid import ProfileGrid
 from contender.drift.profiles.packing import packed, unpacked
 from contender.errors import InvalidInputError
 
-FORMAT, VERSION = "contender-profile", 3
+FORMAT, VERSION = "contender-profile", 4
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,22 @@ def test_a_column_that_a_batch_lacks_is_counted_as_rows_without_a_value() -> Non
     assert units.counts["(loss)"][2].tolist() == [*[0] * (units.counts["(loss)"].shape[1] - 1), 40]
 
 
+def test_a_unit_has_the_smallest_and_the_largest_value_of_its_blocks() -> None:
+    def numbers(values: list[float], labels: list[str]) -> Profile:
+        return count_profile(GRID, Table({"x": np.array(values)}), blocks=np.array(labels, dtype=object))
+
+    reference = numbers([1.0, 2.0, 3.0, np.nan, np.nan, np.nan, 5.0, np.inf, 4.0], list("aaabbbccc"))
+    # A day in two uploads, one of them with the day's largest value, then one row that waits for more.
+    batches = [numbers([7.0, 2.0], ["d", "d"]), numbers([-3.0, 9.0], ["d", "d"]), numbers([0.0] * 3, ["e"] * 3)]
+    units = in_units(reference, batches, ["x"])
+    assert units.labels == ("a", "b", "c", "d", "e")
+    expected = [[1.0, 3.0], [np.nan, np.nan], [4.0, 5.0], [-3.0, 9.0], [0.0, 0.0]]
+    np.testing.assert_array_equal(units.ends["x"], expected)
+    # A batch without the column goes beyond nothing.
+    lacking = in_units(profile_of([40, 40]), [profile_of([40], day=2, loss=False)], ["(loss)"])
+    np.testing.assert_array_equal(lacking.ends["(loss)"][-1], [np.nan, np.nan])
+
+
 @given(SIZES, st.lists(SIZES, min_size=1, max_size=4))
 def test_no_row_is_lost_but_those_that_wait(known: list[int], batches: list[list[int]]) -> None:
     reference, later = profile_of(known), [profile_of(sizes, day=100 * i + 100) for i, sizes in enumerate(batches)]

@@ -117,6 +117,27 @@ def test_how_a_batch_is_cut_into_uploads_makes_no_difference_to_the_evidence() -
     assert at_once.verdict == in_parts.verdict == cut_within.verdict
 
 
+def test_values_beyond_all_known_ones_are_found_where_days_hardly_differ_from_usual_ones() -> None:
+    random = np.random.default_rng(21)
+
+    def days(number: int, rise: float = 0.0) -> dict[str, np.ndarray]:
+        """Means differ by far more than the rise; a fifth of the days reach a bound, as humidity does."""
+        level = np.repeat(random.uniform(20.0, 90.0, number), 100)
+        return {"x0": np.minimum(level + random.normal(0.0, 8.0, len(level)), 100.0) + rise}
+
+    reference = fitted(days(120), days=120)
+    policy = DriftPolicy(min_effect_numeric=0.02)
+    moved = detect_drift(reference, counted(reference, days(30, rise=8.0), days=30), policy)
+    assert moved.verdict == "drifted"
+    assert moved.evidence is not None
+    assert moved.evidence.strongest == "x0 above its range"
+    assert "x0" in moved.drifted_features
+    assert not detect_drift(reference, counted(reference, days(30), days=30), policy).drifted
+    # Days without values win nothing and lose nothing.
+    empty = {"x0": np.where(np.repeat(np.arange(20) % 2 == 0, 100), days(20, rise=8.0)["x0"], np.nan)}
+    assert detect_drift(reference, counted(reference, empty, days=20), policy).evidence is not None
+
+
 def test_hours_count_as_hours_in_the_budget() -> None:
     random = np.random.default_rng(8)
     reference = fitted(restless(random, 30), days=30)

@@ -138,6 +138,27 @@ def test_the_report_says_when_it_began_and_in_what() -> None:
     assert weigh([1.0] * 6, {"calm": calm, "moved": moved}, threshold=bettor).alarms == (5,)
 
 
+def test_bets_settled_elsewhere_get_half_of_the_stake() -> None:
+    surprise = Surprise(1 / 40, 40)
+    alone = weigh([2.0, 1.0], {"x": [surprise, surprise]}, threshold=NEVER)
+    won = np.array([[30.0, 1.0], [90.0, 4.0]])
+    settled = weigh([2.0, 1.0], {}, threshold=NEVER, wealth={"beyond": won})
+    assert settled.levels == (60.0, 184.0)
+    idle = np.ones((2, 2))
+    both = weigh([2.0, 1.0], {"x": [surprise, surprise]}, threshold=NEVER, wealth={"beyond": won, "idle": idle})
+    halves = np.array(alone.levels) / 2.0 + np.array(settled.levels) / 4.0 + np.array([2.0, 3.0]) / 4.0
+    assert both.levels == pytest.approx(halves)
+    assert (both.strongest, both.since) == (("beyond", "x"), (0, 0))
+    # An alarm at the first look: who had begun before it takes no part any more.
+    again = weigh([2.0, 1.0], {}, threshold=50.0, wealth={"beyond": won})
+    assert (again.levels, again.alarms) == ((60.0, 4.0), (0,))
+    assert (
+        again.looks_until(0),
+        both.looks_until(1),
+        weigh([1.0], {}, threshold=0.1, wealth={"x": idle[:1, :1]}).looks_until(0),
+    ) == (1, 2, 1)
+
+
 def test_after_an_alarm_the_evidence_starts_anew() -> None:
     certain = [Surprise(1e-12)] * 4
     found = weigh([1.0] * 4, {"x": certain}, threshold=1000.0)
@@ -173,6 +194,13 @@ def test_unusable_looks_are_named(days: list[float], p_values: list[float] | Non
     streams = {} if p_values is None else {"x": [Surprise(p) for p in p_values]}
     with pytest.raises(InvalidInputError, match=words):
         weigh(days, streams, threshold=10.0)
+
+
+def test_settled_bets_must_be_known_for_every_look_and_start() -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"wealth\['x'\] must have shape \(2, 2\), looks by starts, but got \(1, 2"
+    ):
+        weigh([1.0, 1.0], {}, threshold=10.0, wealth={"x": np.ones((1, 2))})
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, nan])

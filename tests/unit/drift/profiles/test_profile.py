@@ -319,8 +319,8 @@ def test_a_changed_byte_another_format_and_another_version_are_refused() -> None
     for damaged in (b"", text.encode(), stored(text)[:-9]):
         with pytest.raises(IntegrityError, match="not a contender-profile file"):
             from_bytes(damaged)
-    with pytest.raises(InvalidInputError, match="version must be 3, but got 4"):
-        from_bytes(stored(json.dumps({**json.loads(text), "version": 4})))
+    with pytest.raises(InvalidInputError, match="version must be 4, but got 5"):
+        from_bytes(stored(json.dumps({**json.loads(text), "version": 5})))
 
 
 @pytest.mark.parametrize("blocks", [None, [1, 1, 2, 2]])
