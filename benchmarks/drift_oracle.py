@@ -16,8 +16,7 @@ from contender.drift.beyond_range import beyond_range
 
 Floats = NDArray[np.float64]
 
-SEQUENCES, LOOKS = 1_000, 60
-EARLY = 20
+LOOKS, EARLY = 60, 20
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,14 @@ class Oracle:
     frame, column : the rows, and the feature that moves.
     known : days before the first look.
     threshold : days between two false alarms.
+    sequences : how many.
     """
 
     frame: pd.DataFrame
     column: str
     known: int
     threshold: float
+    sequences: int
 
     def table(self, shifts: tuple[float, ...]) -> str:
         """The share of sequences with an alarm within 20 days and within 60."""
@@ -75,7 +76,7 @@ class Oracle:
 
     def _drawn(self, figures: Floats, days: int) -> Floats:
         random = np.random.default_rng(0)
-        return figures[random.random((SEQUENCES, len(figures))).argsort(axis=1)[:, :days]]
+        return figures[random.random((self.sequences, len(figures))).argsort(axis=1)[:, :days]]
 
     def _of_means(self, figures: Floats, add: float) -> Floats:
         """(sequences,) looks until the alarm of someone who knows both densities."""
@@ -84,7 +85,7 @@ class Oracle:
         heights = np.log(density(axis) + 1e-12)
         moved = self._drawn(figures, LOOKS) + add
         ratios = np.interp(moved - add, axis, heights) - np.interp(moved, axis, heights)
-        level, levels = np.zeros(SEQUENCES), []
+        level, levels = np.zeros(self.sequences), []
         for look in range(LOOKS):
             level = (1.0 + level) * np.exp(ratios[:, look])
             levels.append(level)
