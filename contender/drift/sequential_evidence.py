@@ -22,6 +22,8 @@ KEPT = 0.1
 SLACKS = (0, 2)
 EXPONENTS = (0.1, 0.3, 0.5, 0.7)
 BETS = len(SLACKS) + len(EXPONENTS)
+SETTLED = 0.25
+"""The share of a stake on bets that are settled elsewhere: what the others lose by it is less than a day."""
 SMALLEST_P_VALUE = 1e-100
 MOST = 1e100
 
@@ -95,7 +97,7 @@ def weigh(
     A gambler's stake is spread evenly over the streams of p-values, and on each over several bets: that the units since
     the change are the most extreme of all (after k units of B + k, that each is among the k largest: together these win
     C(B + k, k) to 1), the same with two exceptions allowed, and that p-values are small in general (density
-    κ p^(κ - 1)). Where there are bets that are settled elsewhere, half of the stake is spread evenly over those.
+    κ p^(κ - 1)). Where there are bets that are settled elsewhere, a quarter is spread evenly over those.
 
     Parameters
     ----------
@@ -123,8 +125,8 @@ def weigh(
     """
     _check(days, streams, wealth)
     names = [*streams, *wealth]
-    halves = 2.0 if streams and wealth else 1.0
-    share, settled_share = (1.0 / (halves * max(1, len(parts))) for parts in (streams, wealth))
+    rest = SETTLED if streams else 1.0
+    share, settled_share = (1.0 - SETTLED if wealth else 1.0) / max(1, len(streams)), rest / max(1, len(wealth))
     settled = np.stack([*wealth.values()]) if wealth else np.empty((0, len(days), len(days)))
     levels, since, strongest, alarms = [], [], [], []
     purses = np.zeros((len(streams), len(days), BETS))  # what each kind of bet has made of its share, by start
