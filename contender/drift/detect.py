@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
 
-from contender.drift.block_tests import Plan, rank_groups
+from contender.drift.block_tests import GroupRanks, Plan, rank_groups
 from contender.drift.blocks import in_units
 from contender.drift.feature_tests import judged, measure, row_test
 from contender.drift.joint.detect import JointDrift
@@ -185,7 +185,9 @@ class _Check:
         days = [DAYS_PER_YEAR / self.policy.batches_per_year] * len(self.batches)
         evidence = weigh(days, {"features": [Surprise(p) for p in p_values]}, threshold=self.threshold)
         labels = [f"batch {number}" for number in range(1, len(self.batches) + 1)]
-        return self.conclude(found, evidence, labels, list(range(len(self.batches))), p_values[-1])
+        batch = list(range(len(self.batches)))
+        alarm = max(self._open_alarms(evidence, batch), default=None)
+        return self.conclude(found, evidence, labels, batch, p_values[-1], alarm)
 
     def _row_tests(self, reference: Profile, batch: Profile) -> list[tuple[Outcome, float]]:
         """Each test's result, and the smallest effect that it is sure to detect."""
@@ -206,7 +208,23 @@ class _Check:
         wealth = {name: table for ranks in ranked.values() for name, table in ranks.beyond().items()}
         evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold, wealth=wealth)
         labels, batch = units.labels[units.known :], units.batch[units.known :].tolist()
-        alarm = self._open_alarm(evidence, batch)
+        open_alarms = self._open_alarms(evidence, batch)
+        # The oldest alarm about a change that is large enough says best when it began; later ones come of the same.
+        for alarm in open_alarms or [None]:
+            found, p_value = self._block_tests(plans, ranked, evidence, batch, alarm)
+            if any(test.drifted for test in judged(found, self.policy)):
+                break
+        return self.conclude(found, evidence, labels, batch, p_value, alarm)
+
+    def _block_tests(
+        self,
+        plans: Sequence[Plan],
+        ranked: Mapping[str, GroupRanks],
+        evidence: Evidence,
+        batch: Sequence[int],
+        alarm: int | None,
+    ) -> tuple[list[FeatureDrift], float]:
+        """The test of each column, and the p-value of the newest batch."""
         # What has lasted is judged over its whole time, what has not by what came last.
         newest = slice(batch.index(batch[-1]), None)
         lasted = newest if alarm is None else slice(evidence.since[alarm], None)
@@ -217,17 +235,15 @@ class _Check:
             ranks = ranked.get(plan.group)
             found.append(ranks.judged(measured, plan, exchanged[plan.group], groups=len(ranked)) if ranks else measured)
             if ranks and alarm is not None and ranks.plan_of(evidence.strongest[alarm]) == plan:
-                found[-1] = _proven(
-                    found[-1], self.days_per_block * evidence.looks_until(alarm) / evidence.levels[alarm]
-                )
-        p_value = 1.0
+                days = self.days_per_block * evidence.looks_until(alarm)
+                found[-1] = _proven(found[-1], days / evidence.levels[alarm])
         if features := ranked.get("features"):
-            p_value = (exchanged["features"] if lasted == newest else features.exchanged(newest)).p_value
-        return self.conclude(found, evidence, labels, batch, p_value)
+            return found, (exchanged["features"] if lasted == newest else features.exchanged(newest)).p_value
+        return found, 1.0
 
-    def _open_alarm(self, evidence: Evidence, batch: Sequence[int]) -> int | None:
-        """The newest alarm that has not led to a retrain."""
-        return next((look for look in reversed(evidence.alarms) if batch[look] >= self.answered), None)
+    def _open_alarms(self, evidence: Evidence, batch: Sequence[int]) -> list[int]:
+        """The alarms that have not led to a retrain, oldest first."""
+        return [look for look in evidence.alarms if batch[look] >= self.answered]
 
     def conclude(
         self,
@@ -236,9 +252,9 @@ class _Check:
         labels: Sequence[str],
         batch: Sequence[int],
         p_value: float,
+        alarm: int | None,
     ) -> DriftReport:
         """The verdict: enough evidence, and a change that reaches its minimum effect."""
-        alarm = self._open_alarm(evidence, batch)
         look = len(evidence.levels) - 1 if alarm is None else alarm
         level, strongest = evidence.levels[look], evidence.strongest[look]
         features = judged(found, self.policy)
