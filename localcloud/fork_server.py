@@ -1,7 +1,8 @@
 """The fork server's process: imports modules once, then forks a child for each request.
 
 Started by `forking.ForkServer` as `fork_server.py DESCRIPTOR MODULE… ROOM`, the descriptor being that of a socket. Only
-one thread may run here: a fork copies just the one that forks. So modules are imported and nothing is done with them.
+one thread may run here: a fork copies just the one that forks. So modules are imported and nothing is done with them,
+but that boto3's descriptions of services are read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from typing import Any, NoReturn
 from localcloud.forking import LONGEST_MESSAGE, ForkedProcess, can_fork, read_at_start
 
 STREAMS = 3
+DESCRIBED = ("s3", "dynamodb", "sns", "kms")
+"""The services that most functions and tasks ask; what boto3 reads of them is read before they are forked."""
+
 COERCED = "LC_CTYPE"
 ORDINARY_POPEN = subprocess.Popen
 
@@ -59,6 +63,8 @@ def load(names: Sequence[str]) -> Loaded:
     for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if "boto3" in sys.modules:
+        importlib.import_module("localcloud.descriptions").read_once(*DESCRIBED)
     foreign = frozenset(name for name in sys.modules if name.partition(".")[0] != "localcloud") - {"__main__"}
     return Loaded(foreign, tuple(sys.path), environment)
 

@@ -20,9 +20,9 @@ from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from localcloud.descriptions import read_once
 from localcloud.mlflow_server import MlflowServer
 from tests.aws_in_process import empty_aws
-from tests.descriptions import read_once
 from tests.mlflow_command import MlflowCommand, mlflow_command
 
 settings.register_profile(

@@ -8,27 +8,18 @@ from __future__ import annotations
 import gc
 import json
 import os
-import runpy
 import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-import boto3
-
 from contender.cli.main import run
-from localcloud.state import CREDENTIALS, REGION
-
-DESCRIPTIONS = Path(__file__).resolve().parents[1] / "descriptions.py"
-SERVICES = ("s3", "dynamodb", "stepfunctions")
-"""What nearly every command asks."""
+from localcloud.descriptions import read_once
 
 
 def main() -> None:
-    runpy.run_path(str(DESCRIPTIONS))["read_once"]()  # commands find the project's copy, which has no tests
-    for service in SERVICES:
-        boto3.Session(**CREDENTIALS, region_name=REGION).client(service)
+    read_once("s3", "dynamodb", "stepfunctions")
     gc.freeze()  # what is there stays in pages that all commands share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     for line in sys.stdin:

@@ -176,6 +176,28 @@ def test_random_numbers_are_each_process_s_own(server: ForkServer, tmp_path: Pat
     assert not set(first) & set(second)
 
 
+ASKS_S3 = """
+import json, sys
+read = []
+sys.addaudithook(lambda event, given: read.append(str(given[0])) if event == "open" else None)
+import boto3
+client = boto3.client("s3", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+described = [name for name in read if "/data/" in name and ".json" in name]
+print(json.dumps([client.meta.endpoint_url, client.meta.service_model.operation_names, bool(described)]))
+"""
+
+
+def test_its_clients_are_the_usual_ones_and_their_descriptions_were_read_before(tmp_path: Path) -> None:
+    server, program = ForkServer(["boto3"], ENVIRONMENT), write(tmp_path, ASKS_S3)
+    found = by_fork(server, [program], tmp_path)
+    server.close()
+    assert found.errors == ""
+    *by_a_fork, read_then = json.loads(found.output)
+    *by_itself, read_by_itself = json.loads(ordinary([program], tmp_path).output)
+    assert by_a_fork == by_itself
+    assert (read_then, read_by_itself) == (False, True)
+
+
 def test_a_killed_server_takes_no_process_with_it_and_is_there_again_for_the_next(tmp_path: Path) -> None:
     server = ForkServer(["decimal"], ENVIRONMENT)
     (tmp_path / "two").mkdir()

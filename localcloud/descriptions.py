@@ -1,0 +1,36 @@
+"""The descriptions of AWS's services, which boto3 reads from its files: here once for a process and all its forks.
+
+Each session reads them anew, and parses a megabyte of JSON before it asks anything: 0.1 s of CPU time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import JSONFileLoader, Loader
+
+OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
+OF_EACH = ("service-2", "endpoint-rule-set-1")
+
+_of_a_file = JSONFileLoader.load_file
+
+
+@cache
+def description(path: str) -> Any:
+    """The content of one of the files, which all sessions share, as clients of one session do."""
+    return _of_a_file(JSONFileLoader(), path)
+
+
+def read_once(*services: str) -> None:
+    """From now on sessions share what they read; what clients of these services need is read now."""
+    JSONFileLoader.load_file = lambda _loader, path: description(path)
+    loader = Loader()
+    with contextlib.suppress(DataNotFoundError):  # another release of botocore reads other files
+        for name in OF_ALL if services else ():
+            loader.load_data(name)
+        for service in services:
+            for kind in OF_EACH:
+                loader.load_service_model(service, kind)
