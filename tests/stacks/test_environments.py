@@ -7,14 +7,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stacks.environment import Environment, EnvironmentNameError, dev, environment_named, local, prod
+from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, statements
 
+environments = lazily("stacks.environment")
 # W3005 is a DependsOn that the CDK writes beside a reference which already says it: redundant and harmless.
 IGNORED_LINT = ("W3005",)
 
@@ -83,21 +83,21 @@ def test_cdk_nag_finds_nothing_that_is_not_acknowledged(on_aws: Synthesised) -> 
 
 
 def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(EnvironmentNameError, match=r"one of local, dev, prod, but got 'staging'"):
-        environment_named("staging")
+    with pytest.raises(environments.EnvironmentNameError, match=r"one of local, dev, prod, but got 'staging'"):
+        environments.environment_named("staging")
 
 
 def test_prefix_and_name_start_every_stack() -> None:
-    assert environment_named("prod", prefix="acme").stage_name == "acme-prod"
+    assert environments.environment_named("prod", prefix="acme").stage_name == "acme-prod"
 
 
-@pytest.mark.parametrize("make", [local, dev, prod])
-def test_two_zones_are_the_least_that_the_definition_names(make: Callable[[], Environment]) -> None:
-    environment = make()
+@pytest.mark.parametrize("name", ["local", "dev", "prod"])
+def test_two_zones_are_the_least_that_the_definition_names(name: str) -> None:
+    environment = getattr(environments, name)()
     assert environment.availability_zones >= 2
     assert environment.endpoint_zones <= environment.availability_zones
 
 
 def test_an_environment_cannot_be_changed_after_it_is_made() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        dev().name = "other"  # type: ignore[misc]
+        environments.dev().name = "other"

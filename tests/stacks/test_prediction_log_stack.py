@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import aws_cdk as cdk
 import pytest
 
 from contender.pipeline.config import load_pipeline
-from stacks.data import DataStack
-from stacks.environment import local as local_environment
-from stacks.prediction_log import MAX_RECEIVES, CallbackQueue, PredictionStore
-from stacks.stage import FEATURE_FLAGS
+from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, statements
 
+log_stack, data_stack = lazily("stacks.prediction_log"), lazily("stacks.data")
+environments, stages = lazily("stacks.environment"), lazily("stacks.stage")
 STORE = f"{PIPELINE}-predictions"
 SERVING = f"{PIPELINE}-serving"
 CALLBACK = "arn:aws:sqs:eu-west-1:111122223333:answers"
@@ -26,7 +24,7 @@ def test_a_message_that_cannot_be_handled_ends_in_a_queue_of_its_own(anywhere: S
     dead = anywhere.named(STORE, "AWS::SQS::Queue", f"{start}DeadLetters")
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [dead["LogicalId"], "Arn"]},
-        "maxReceiveCount": MAX_RECEIVES,
+        "maxReceiveCount": log_stack.MAX_RECEIVES,
     }
     assert dead["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
     for one in (queue, dead["Properties"]):
@@ -134,10 +132,14 @@ def test_a_pipelines_own_queue_is_told_of_answers(tmp_path: Path) -> None:
     file = tmp_path / f"{PIPELINE}.toml"
     file.write_text(f'{PIPELINE_FILE}\n[serving]\ncallback_queue_arn = "{CALLBACK}"\n', "utf-8")
     pipeline = load_pipeline(file)
-    app = cdk.App(outdir=str(tmp_path / "out"), context=FEATURE_FLAGS, analytics_reporting=False, tree_metadata=False)
-    environment = local_environment()
-    data = DataStack(app, "data", environment=environment, pipelines=(pipeline,))
-    PredictionStore(
+    import aws_cdk as cdk
+
+    app = cdk.App(
+        outdir=str(tmp_path / "out"), context=stages.FEATURE_FLAGS, analytics_reporting=False, tree_metadata=False
+    )
+    environment = environments.local()
+    data = data_stack.DataStack(app, "data", environment=environment, pipelines=(pipeline,))
+    log_stack.PredictionStore(
         app, "store", environment=environment, pipeline=pipeline, storage=data.storage, project_root=PROJECT_ROOT
     )
     template = app.synth().get_stack_by_name("store").template
@@ -154,4 +156,4 @@ def test_a_pipelines_own_queue_is_told_of_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arn", ["answers", "arn:aws:sns:eu-west-1:111122223333:answers", "arn:aws:sqs:::answers"])
 def test_what_is_no_queue_is_refused_by_the_settings_name(arn: str) -> None:
     with pytest.raises(ValueError, match=r"serving\.callback_queue_arn"):
-        CallbackQueue.of(arn)
+        log_stack.CallbackQueue.of(arn)

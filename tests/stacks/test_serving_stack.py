@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.serving.openapi import document
-from stacks.serving import ROUTES
+from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by
 
+serving_stack = lazily("stacks.serving")
 SERVING = f"{PIPELINE}-serving"
 
 
@@ -63,7 +64,7 @@ def test_the_routes_are_those_of_the_document() -> None:
         for path, methods in document(manifest, ServingPolicy())["paths"].items()
         for method in methods
     }
-    assert documented == {(path, method.value) for path, method in ROUTES.items()}
+    assert documented == {(path, method.value) for path, method in serving_stack.ROUTES.items()}
 
 
 def test_the_page_is_not_given_out_as_often_as_predictions_are(anywhere: Synthesised) -> None:

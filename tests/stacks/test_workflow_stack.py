@@ -9,7 +9,7 @@ from typing import Any
 from contender.pipeline.config import parse_pipeline
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
-from stacks.workflow import function_specs
+from tests.lazily import lazily
 from tests.stacks.synthesis import (
     EXTRA_EMAIL,
     PIPELINE,
@@ -21,6 +21,7 @@ from tests.stacks.synthesis import (
     statements,
 )
 
+workflow_stack = lazily("stacks.workflow")
 WORKFLOW = f"{PIPELINE}-workflow"
 DEFINITION = (PROJECT_ROOT / "statemachines/continuous_training.asl.json").read_text("utf-8")
 IMAGE_STATES = {"ValidateBatch", "DetectDrift", "EvaluateChallenger"}
@@ -58,13 +59,13 @@ def test_every_lambda_state_of_the_definition_runs_the_function_of_its_own_name(
     called = {name: resource for name, resource in resources.items() if resource.startswith("${")}
     assert called.pop("JudgeWaiting") == called["EvaluateChallenger"]
     assert called.pop("PromoteFully") == called["Promote"]
-    assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in function_specs(PIPELINE)}
+    assert called == {spec.state: f"${{{spec.state}FunctionArn}}" for spec in workflow_stack.function_specs(PIPELINE)}
     for state in called:
         assert bound[f"{state}FunctionArn"] == {"Fn::GetAtt": [anywhere.function(WORKFLOW, state)["LogicalId"], "Arn"]}
 
 
 def test_every_function_has_a_folder_with_a_handler() -> None:
-    for spec in function_specs(PIPELINE):
+    for spec in workflow_stack.function_specs(PIPELINE):
         assert (PROJECT_ROOT / "lambdas" / spec.folder / "handler.py").is_file()
 
 
@@ -77,7 +78,7 @@ def test_each_machine_logs_everything_and_is_traced(anywhere: Synthesised) -> No
 
 
 def test_on_aws_functions_that_need_scipy_run_from_the_image(on_aws: Synthesised) -> None:
-    for spec in function_specs(PIPELINE):
+    for spec in workflow_stack.function_specs(PIPELINE):
         properties = on_aws.function(WORKFLOW, spec.state)["Properties"]
         if spec.state in IMAGE_STATES:
             assert properties["PackageType"] == "Image"
@@ -107,7 +108,7 @@ def test_every_function_logs_to_a_group_that_forgets(anywhere: Synthesised) -> N
 
 
 def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None:
-    for spec in function_specs(PIPELINE):
+    for spec in workflow_stack.function_specs(PIPELINE):
         variables = anywhere.function(WORKFLOW, spec.state)["Properties"]["Environment"]["Variables"]
         assert variables["PIPELINE"] == PIPELINE
         assert variables["POWERTOOLS_SERVICE_NAME"] == spec.folder
@@ -148,7 +149,7 @@ def test_who_decides_about_a_waiting_challenger_reads_its_judgements(anywhere: S
 
 
 def test_only_who_asks_earlier_champions_verifies_signatures(anywhere: Synthesised) -> None:
-    for spec in function_specs(PIPELINE):
+    for spec in workflow_stack.function_specs(PIPELINE):
         allowed = anywhere.allowed(WORKFLOW, f"Functions{spec.state}Role")
         used = {action for action, _ in allowed if action in ("kms:Sign", "kms:Verify")}
         assert used == ({"kms:Verify"} if spec.state == "DetectDrift" else set())
