@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.environments import FOLDER, LAMBDA_RUNTIME, LAMBDA_SKLEARN, PEERS
 from localcloud.package_installer import install
-from stacks.bundling import EXCLUDED, PACKAGES, UNUSED, compile_bundle, prune, write_bundle
+from stacks.bundle import EXCLUDED, PACKAGES, UNUSED, compile_bundle, prune, write_bundle
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "lambdas" / "serve" / "requirements.txt"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Lazy:
+    """A module by its name: `import aws_cdk` alone starts a Node.js that takes two seconds."""
+
+    name: str
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith(("_", "pytest")):  # pytest looks at what lies in a test's module
+            raise AttributeError(attribute)
+        return getattr(import_module(self.name), attribute)
+
+
 def lazily(name: str) -> Any:
-    """The module, or what will be it: `import aws_cdk` alone starts a Node.js that takes two seconds."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.find_spec(name)
-    assert spec is not None
-    assert spec.loader is not None
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The module, or what will be it."""
+    return Lazy(name)

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from stacks.bundle import (
+    PYTHON_VERSION,
+    BundlingError,
+    compile_bundle,
+    content_hash,
+    find_interpreter,
+    install_requirements,
+    prune,
+    write_bundle,
+)
 from tests.cold_starts import handler, modules_after, packages
-from tests.lazily import lazily
 from tests.stacks.synthesis import PROJECT_ROOT
 
-bundling = lazily("stacks.bundling")
 ZIP_FUNCTIONS = {
     "claim": "lambdas/requirements.txt",
     "promote": "lambdas/requirements.txt",
@@ -57,7 +65,7 @@ def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project
     cache = project / "contender/__pycache__/config.cpython-313.pyc"
     cache.parent.mkdir()
     cache.write_bytes(b"compiled")
-    bundling.write_bundle(project, None, tmp_path / "bundle")
+    write_bundle(project, None, tmp_path / "bundle")
     written = [path.relative_to(tmp_path / "bundle") for path in (tmp_path / "bundle").rglob("*") if path.is_file()]
     compiled = {path.as_posix() for path in written if path.suffix == ".pyc"}
     files = {path.as_posix() for path in written} - compiled
@@ -70,28 +78,28 @@ def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project
 
 
 def test_an_edit_of_what_goes_in_changes_the_hash_and_of_what_stays_out_does_not(project: Path) -> None:
-    before = bundling.content_hash(project, None)
+    before = content_hash(project, None)
     (project / "contender/cli/main.py").write_text("two = 2\n", "utf-8")
-    assert bundling.content_hash(project, None) == before
+    assert content_hash(project, None) == before
     (project / "contender/pipeline/config.py").write_text("two = 2\n", "utf-8")
-    assert bundling.content_hash(project, None) != before
+    assert content_hash(project, None) != before
 
 
 def test_other_pins_are_another_bundle(project: Path, tmp_path: Path) -> None:
     pins = tmp_path / "requirements.txt"
     pins.write_text("wrapt==2.5.2\n", "utf-8")
-    before = bundling.content_hash(project, pins)
+    before = content_hash(project, pins)
     pins.write_text("wrapt==2.5.1\n", "utf-8")
-    assert bundling.content_hash(project, pins) != before
+    assert content_hash(project, pins) != before
 
 
 def test_a_pin_that_cannot_be_installed_is_refused_with_what_pip_said(tmp_path: Path) -> None:
     pins = tmp_path / "requirements.txt"
     pins.write_text("./there-is-no-such-folder\n", "utf-8")
     with pytest.raises(
-        bundling.BundlingError, match=r"could not install .*requirements\.txt for Python 3\.13.* pip said: ERROR"
+        BundlingError, match=r"could not install .*requirements\.txt for Python 3\.13.* pip said: ERROR"
     ):
-        bundling.install_requirements(pins, tmp_path / "bundle")
+        install_requirements(pins, tmp_path / "bundle")
 
 
 def test_what_no_function_loads_is_left_out(tmp_path: Path) -> None:
@@ -106,13 +114,13 @@ def test_what_no_function_loads_is_left_out(tmp_path: Path) -> None:
     for name in (*kept, *unused):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    bundling.prune(tmp_path)
+    prune(tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
 
 
 def test_a_compiled_file_is_trusted_without_a_look_at_its_source(project: Path) -> None:
     """A zip gives every file the same time, which is not the one that a compiled file would be compared with."""
-    bundling.compile_bundle(project, sys.executable)
+    compile_bundle(project, sys.executable)
     (compiled,) = (project / "lambdas").rglob("*.pyc")
     flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
     assert flags == 0b01  # named by a hash, and not checked
@@ -120,24 +128,24 @@ def test_a_compiled_file_is_trusted_without_a_look_at_its_source(project: Path) 
 
 def test_what_cannot_be_compiled_is_refused_with_the_place(project: Path) -> None:
     (project / "contender/pipeline/config.py").write_text("one = = 1\n", "utf-8")
-    with pytest.raises(bundling.BundlingError, match=r"could not be compiled with [\s\S]*config\.py"):
-        bundling.compile_bundle(project, sys.executable)
+    with pytest.raises(BundlingError, match=r"could not be compiled with [\s\S]*config\.py"):
+        compile_bundle(project, sys.executable)
 
 
 def test_a_python_of_another_version_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = tmp_path / f"python{bundling.PYTHON_VERSION}"
+    python = tmp_path / f"python{PYTHON_VERSION}"
     python.write_text("#!/bin/sh\necho 3.0\n", "utf-8")
     python.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "version_info", (3, 0, 0))
-    assert bundling.find_interpreter() is None
+    assert find_interpreter() is None
 
 
 def test_the_serving_function_is_small_enough(tmp_path: Path) -> None:
-    bundling.write_bundle(PROJECT_ROOT, PROJECT_ROOT / "lambdas/serve/requirements.txt", tmp_path)
+    write_bundle(PROJECT_ROOT, PROJECT_ROOT / "lambdas/serve/requirements.txt", tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= MAX_SERVING_BYTES
     assert list(tmp_path.glob("onnxruntime/capi/onnxruntime_pybind11_state*.so"))
-    if bundling.find_interpreter():
+    if find_interpreter():
         assert list(tmp_path.glob("lambdas/serve/__pycache__/handler.*.pyc"))
 
 
