@@ -26,7 +26,12 @@ class CannotRunError(Exception):
 
 
 def run(
-    verb: Literal["speed", "alarms"], contestant: Contestant, rule: str, task: Mapping[str, Any], *, timeout: float
+    verb: Literal["speed", "alarms", "estimates"],
+    contestant: Contestant,
+    rule: str,
+    task: Mapping[str, Any],
+    *,
+    timeout: float,
 ) -> Any:
     """What the harness measured for one rule of one contestant.
 

@@ -1,6 +1,6 @@
 """Times one contestant, or counts its alarms, in an environment that has the contestant, pandas and pyarrow.
 
-    python -P harness.py speed|alarms TASK.json
+    python -P harness.py speed|alarms|estimates TASK.json
 
 The answer goes to the file that the task names. What is measured lies in `<contestant>/check.py`: a dictionary
 RULES of ways to check, each a class:
@@ -8,6 +8,9 @@ RULES of ways to check, each a class:
     prepare(frame, columns)     static; the frame in the shape that the library likes best. Not timed.
     Rule(reference, columns)    fits on a prepared reference. Timed as the fit.
     check(batch)                an Answer. Timed as the check.
+
+Who estimates metrics without labels has an `<contestant>/estimate.py`: a dictionary ESTIMATORS of functions of
+(reference, batch, task), two frames, that return by metric [value, low, high].
 
 This file is read by every contestant's interpreter, so it imports nothing of the project.
 """
@@ -72,14 +75,27 @@ class Rule(Protocol):
 
 def rules_of(contestant: str) -> dict[str, type[Rule]]:
     """What `<contestant>/check.py` offers."""
-    path = Path(__file__).parent / contestant / "check.py"
-    spec = importlib.util.spec_from_file_location(f"check_of_{contestant}", path)
+    rules: dict[str, type[Rule]] = _module(contestant, "check").RULES
+    return rules
+
+
+def _module(contestant: str, name: str) -> Any:
+    """A file of a contestant's folder."""
+    path = Path(__file__).parent / contestant / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_of_{contestant}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    rules: dict[str, type[Rule]] = module.RULES
-    return rules
+    return module
+
+
+def estimates(task: Mapping[str, Any]) -> dict[str, list[dict[str, list[float]]]]:
+    """Of each estimator that is asked, what it expects of each batch."""
+    estimators = _module(task["contestant"], "estimate").ESTIMATORS
+    reference = pd.read_parquet(task["reference"])
+    batches = [pd.read_parquet(path) for path in task["batches"]]
+    return {name: [estimators[name](reference, batch, task) for batch in batches] for name in task["rules"]}
 
 
 def measure_speed(rule: type[Rule], task: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,8 +202,11 @@ def main() -> None:
     verb, path = sys.argv[1:]
     task = json.loads(Path(path).read_text())
     warnings.simplefilter("ignore")
-    work = {"speed": measure_speed, "alarms": count_alarms}[verb]
-    answers = {name: work(rule, task) for name, rule in _asked(task)}
+    if verb == "estimates":
+        answers: dict[str, Any] = estimates(task)
+    else:
+        work = {"speed": measure_speed, "alarms": count_alarms}[verb]
+        answers = {name: work(rule, task) for name, rule in _asked(task)}
     Path(task["answer"]).write_text(json.dumps(answers))
 
 

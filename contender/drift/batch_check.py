@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,11 @@ from contender.drift.histograms import histograms
 from contender.drift.joint.detect import JointDrift, detect_joint
 from contender.drift.joint.domain_classifier import Kind
 from contender.drift.performance.calibration import Calibration, fit_calibration
-from contender.drift.performance.estimate import EstimateCheck, EstimatedPerformance, check_estimate, estimate
+from contender.drift.performance.earlier_periods import errors_of_earlier_periods
+from contender.drift.performance.estimate import EstimatedPerformance, estimate
+from contender.drift.performance.estimate_check import EstimateCheck, check_estimate
+from contender.drift.performance.loss_tree import LossTree, fit_loss_tree
+from contender.drift.performance.past_errors import LaterErrors, PastErrors, cut_into_periods
 from contender.drift.profiles.counting import count_profile, fit_profile
 from contender.drift.profiles.grid import ProfileGrid
 from contender.drift.profiles.packing import packed, unpacked
@@ -78,12 +82,16 @@ class Reference:
     profile : features and labels of the training and holdout rows; predictions and losses of the holdout rows only,
         because a model fits its training rows too well.
     sample : some of these rows.
-    calibration : of the model's probabilities on the holdout; None for a regression.
+    calibration : of the model's probabilities on rows that it has not seen; None for a regression.
+    expected_losses : of a regression, where its errors on such rows are large; None for classes.
+    past : by metric, what estimates of it were worth in the periods of these rows.
     """
 
     profile: Profile
     sample: RowSample
     calibration: Calibration | None
+    expected_losses: LossTree | None = None
+    past: Mapping[str, PastErrors] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """As compressed JSON; the same reference gives the same bytes."""
@@ -91,6 +99,8 @@ class Reference:
             "profile": self.profile.to_dict(),
             "sample": self.sample.to_dict(),
             "calibration": self.calibration.to_dict() if self.calibration else None,
+            "expected_losses": self.expected_losses.to_dict() if self.expected_losses else None,
+            "past": {name: errors.to_dict() for name, errors in self.past.items()},
         }
         return packed(body, form=FORMAT, version=VERSION)
 
@@ -106,11 +116,14 @@ class Reference:
             When they are of a version that this code cannot read.
         """
         body = unpacked(content, form=FORMAT, version=VERSION)
-        calibration = body["calibration"]
+        # A reference from before these were kept has none: its champion still serves.
+        calibration, expected_losses, past = body["calibration"], body.get("expected_losses"), body.get("past", {})
         return Reference(
             Profile.from_dict(body["profile"]),
             RowSample.from_dict(body["sample"]),
             Calibration.from_dict(calibration) if calibration else None,
+            LossTree.from_dict(expected_losses) if expected_losses else None,
+            {name: PastErrors.from_dict(errors) for name, errors in past.items()},
         )
 
 
@@ -121,9 +134,8 @@ class BatchCheck:
     Attributes
     ----------
     report : the verdict and its evidence.
-    estimated : the champion's metrics on these rows, estimated from its probabilities alone.
+    estimated : the champion's metrics on these rows, estimated without their labels.
     realised : the same, compared with the labels; None also where the labels have a class that the model does not know.
-        Both are None for a regression.
     histograms : of the columns with the largest changes; see `contender.drift.histograms`.
     began : the order (time) of the row with which the drift began; None where it is unknown or in an earlier batch.
     """
@@ -158,7 +170,14 @@ class BatchCheck:
         }
 
 
-def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], model: Candidate) -> Reference:
+def reference_of(
+    config: PipelineConfig,
+    table: Table,
+    held: NDArray[np.bool_],
+    model: Candidate,
+    *,
+    unseen: Floats | None = None,
+) -> Reference:
     """The reference of a model that has just been trained.
 
     Parameters
@@ -166,6 +185,8 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
     table : training and holdout rows with `_order` and `_block`, in the order of time.
     held : (n,) which rows were held out.
     model : predicts as it will in production.
+    unseen : (n, k) predictions of rows before the holdout by models like it that had not seen them either; not-a-number
+        in other rows. None where there are none.
     """
     own, asked = _ask(config, table.select_rows(held), model)
     blocks = unit_labels(config, table)
@@ -179,11 +200,35 @@ def reference_of(config: PipelineConfig, table: Table, held: NDArray[np.bool_], 
         blocks=blocks,
     )
     rows = _evenly(len(table), SAMPLE_ROWS)
-    calibration = None
-    if config.task != "regression":
-        held_blocks = None if blocks is None else blocks[held]
-        calibration = fit_calibration(asked.truth, asked.predictions[0], blocks=held_blocks, positive=asked.positive)
-    return Reference(profile, sample_rows(profile.grid, table.select_rows(rows), _at(blocks, rows)), calibration)
+    sample = sample_rows(profile.grid, table.select_rows(rows), _at(blocks, rows))
+    return Reference(profile, sample, *_expectations(config, profile.grid, table, held, model, own, unseen))
+
+
+def _expectations(
+    config: PipelineConfig,
+    grid: ProfileGrid,
+    table: Table,
+    held: NDArray[np.bool_],
+    model: Candidate,
+    own: Floats,
+    unseen: Floats | None,
+) -> tuple[Calibration | None, LossTree | None, Mapping[str, PastErrors]]:
+    """What to expect of the model on new rows, by its own predictions of the holdout and others' of rows before it."""
+    made = _spread_out(own, held)
+    made = made if unseen is None else np.where(held[:, None], made, unseen)
+    known = np.isfinite(made).all(axis=1)
+    asked = answers(config, table.select_rows(known), [replace(model, predict=lambda _: made[known])])
+    blocks = unit_labels(config, table)
+    labels = np.arange(len(table)) if blocks is None else blocks.astype(str)
+    periods = cut_into_periods(labels[known], len(np.unique(labels[held])))
+    truth, predicted, positive = asked.truth, asked.predictions[0], asked.positive
+    if config.task == "regression":
+        codes = sample_rows(grid, table.select_rows(known), None).codes
+        past = errors_of_earlier_periods(truth, predicted, periods, held[known], codes=codes)
+        return None, fit_loss_tree(codes, predicted[:, 0], truth), past
+    past = errors_of_earlier_periods(truth, predicted, periods, held[known], positive=positive)
+    of_known_blocks = None if blocks is None else blocks[known]
+    return fit_calibration(truth, predicted, blocks=of_known_blocks, positive=positive), None, past
 
 
 def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Candidate) -> Profile:
@@ -209,6 +254,7 @@ def check_batch(
     *,
     earlier: Sequence[Profile] = (),
     answered: int | None = None,
+    later_errors: LaterErrors | None = None,
 ) -> BatchCheck:
     """Every check of one batch.
 
@@ -217,6 +263,7 @@ def check_batch(
     table : the batch, with `_order` and `_block`.
     current : the same as `observe` counted it.
     earlier, answered : as for `detect_drift`.
+    later_errors : how far estimates of earlier batches were off.
     """
     table = in_time_order(table)
     blocks = unit_labels(config, table)
@@ -229,14 +276,34 @@ def check_batch(
         days_per_block=DAYS_OF_PERIOD[config.block_period] if config.time and not config.block else 1.0,
         joint=_joint(config, reference, table, blocks),
     )
-    estimated = realised = None
-    if reference.calibration is not None:
-        own, asked = _ask(config, table, model)
-        estimated = estimate(reference.calibration, own, blocks=blocks, seed=config.training.seed)
-        if asked.classes == model.classes:
-            realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
+    own, asked = _ask(config, table, model)
+    estimated, realised = estimate_batch(config, reference, table, own, later_errors), None
+    if estimated is not None and asked.classes == model.classes:
+        realised = check_estimate(estimated, asked.truth, own, positive=asked.positive)
     drawn = tuple(histograms(reference.profile, current, report))
     return BatchCheck(report, estimated, realised, drawn, _began(report, table, blocks, earlier=len(earlier)))
+
+
+def estimate_batch(
+    config: PipelineConfig,
+    reference: Reference,
+    table: Table,
+    predictions: Floats,
+    later_errors: LaterErrors | None = None,
+) -> EstimatedPerformance | None:
+    """The metrics that are expected of these predictions, without the rows' labels; None of a reference from before
+    regressions were estimated."""
+    expects = reference.calibration or reference.expected_losses
+    if expects is None:
+        return None
+    return estimate(
+        expects,
+        predictions,
+        codes=None if reference.calibration else sample_rows(reference.profile.grid, table, None).codes,
+        past={name: past.with_later((later_errors or {}).get(name, ())) for name, past in reference.past.items()},
+        blocks=unit_labels(config, table),
+        seed=config.training.seed,
+    )
 
 
 def _began(report: DriftReport, table: Table, blocks: Column | None, *, earlier: int) -> float | None:

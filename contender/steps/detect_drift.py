@@ -22,7 +22,7 @@ from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE, ModelVersion
 from contender.steps.answered_rows import AnsweredRows
 from contender.steps.check_arrivals import BATCHES, check_arrivals
-from contender.steps.earlier_decisions import TRAINING, EarlierDecisions
+from contender.steps.earlier_decisions import TRAINING, Decisions, EarlierDecisions
 from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.steps.when_to_train import WhenToTrain
@@ -88,9 +88,9 @@ def _check_new_data(
         nothing = "No new data since the champion was trained."
         return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
     table, asked = rows.of_all(window.current)
-    check = _check_window(run, champion, window, rows, table, asked)
-    report = check.report
     before = earlier.of(arrivals.usable, before=min(found.sequence for found in window.current))
+    check = _check_window(run, champion, window, rows, table, asked, before)
+    report = check.report
     when = WhenToTrain(
         run, arrivals.shown, window.current, pointer, champion, newest, check_signature, before, arrivals.changed_since
     )
@@ -135,13 +135,20 @@ def _emit_figures(emit: Emit, check: BatchCheck, worth: WorthTraining) -> None:
 
 
 def _check_window(
-    run: ScoringRun, champion: ModelVersion, window: DatasetWindow, rows: AnsweredRows, table: Table, asked: Candidate
+    run: ScoringRun,
+    champion: ModelVersion,
+    window: DatasetWindow,
+    rows: AnsweredRows,
+    table: Table,
+    asked: Candidate,
+    before: Decisions,
 ) -> BatchCheck:
     """Check the window's rows, with all that was observed between the champion's training and them.
 
     Parameters
     ----------
     table, asked : the window's rows together, and the champion as it answered about them.
+    before : what the runs of the batches before found.
     """
     reference = Reference.from_bytes(run.registry.file(champion, REFERENCE))
     observations = Observations(run.data, run.pipeline, champion.version)
@@ -161,6 +168,7 @@ def _check_window(
         reduce(Profile.merge, map(observed, window.current)),
         earlier=list(map(observed, window.earlier)),
         answered=window.answered,
+        later_errors=before.estimate_errors,
     )
 
 

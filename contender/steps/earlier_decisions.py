@@ -1,4 +1,4 @@
-"""What the runs of earlier batches decided about a training, from their drift.json."""
+"""What the runs of earlier batches decided about a training, and how far their estimates were off: from drift.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contender.data.datasets import DatasetManifest
+from contender.drift.performance.past_errors import LaterErrors
 from contender.errors import NotFoundError
 from contender.steps.loop_run import LoopRun
 from contender.training.loss_change import REMEMBERED
@@ -18,9 +19,10 @@ TRAINING, UNCHANGED_SINCE = "training", "unchanged_since"
 
 @dataclass(frozen=True)
 class Decisions:
-    """Some runs' decisions, the newest first."""
+    """Some runs' decisions, the newest first, and by metric how far their estimates were off."""
 
     found: Sequence[Mapping[str, Any]]
+    estimate_errors: LaterErrors = field(default_factory=dict)
 
     @property
     def unchanged_since(self) -> int:
@@ -44,14 +46,23 @@ class EarlierDecisions:
         """Those of the newest of these dataset versions, before the one with this number. Runs without one are left
         out."""
         runs = [found.run_id for found in reversed(manifests) if found.sequence < before]
-        read = map(self._decision, list(dict.fromkeys(runs))[:REMEMBERED])
-        return Decisions([found for found in read if found])
+        reports = [found for found in map(self._report, list(dict.fromkeys(runs))[:REMEMBERED]) if found.get(TRAINING)]
+        return Decisions([found[TRAINING] for found in reports], _estimate_errors(reports))
 
-    def _decision(self, run_id: str) -> Mapping[str, Any]:
+    def _report(self, run_id: str) -> Mapping[str, Any]:
         if run_id not in self.known:
             try:
-                found = RunFolder(self.run.data, self.run.pipeline, run_id).read(DRIFT).get(TRAINING)
+                self.known[run_id] = RunFolder(self.run.data, self.run.pipeline, run_id).read(DRIFT)
             except NotFoundError:
-                found = None
-            self.known[run_id] = found or {}
+                self.known[run_id] = {}
         return self.known[run_id]
+
+
+def _estimate_errors(reports: Sequence[Mapping[str, Any]]) -> LaterErrors:
+    """By metric (rows, realised minus estimated), of whatever champion served then."""
+    errors: dict[str, list[tuple[int, float]]] = {}
+    for found in reports:
+        for check in (found.get("realised") or {}).get("metrics", ()):
+            rows = int(found["estimated"]["rows"])
+            errors.setdefault(check["name"], []).append((rows, check["realised"] - check["estimated"]))
+    return errors

@@ -26,6 +26,7 @@ from training_image.export.golden_requests import golden_file, typical_row
 from training_image.fit.choose import choose, next_best
 from training_image.fit.decide import Decided, decide
 from training_image.fit.describe import Answered, describe
+from training_image.fit.earlier_models import unseen_predictions
 from training_image.fit.fitted import Fitted, estimated, exported
 from training_image.fit.refit import refit
 from training_image.onnx_parts.calibration import Calibrated
@@ -138,7 +139,8 @@ def train(
     blocks : (n,) labels of rows that are not independent of each other (a day, a user).
     report : told one line a step; a `Progress` also measures the steps, and gives a search its clock.
     checkpoint : what an earlier attempt had finished of a search, or had chosen.
-    described : whether evidence and explanation are wanted; they take about as long as the training.
+    described : whether evidence, explanation and the estimates' earlier periods are wanted; they take about twice as
+        long as the training.
 
     Raises
     ------
@@ -179,7 +181,8 @@ def train(
         explanation: dict[str, Any] = {}
         if described:
             evidence, explanation = describe(config, prepared, answered, decided=decided, found=found, judged=judged)
-        reference = _reference(config, prepared, judged)
+        unseen = unseen_predictions(prepared, decided, progress) if described else None
+        reference = _reference(config, prepared, judged, unseen)
     served, learned, agreement = judged, prepared.training, None
     if config.training.refit:
         with progress.phase("refit"), named_if_own(config.training.estimator):
@@ -265,17 +268,26 @@ def _answered(prepared: Prepared, judged: Fitted, decided: Decided) -> Answered:
     )
 
 
-def _reference(config: PipelineConfig, prepared: Prepared, judged: Fitted) -> Reference:
+def _reference(
+    config: PipelineConfig, prepared: Prepared, judged: Fitted, unseen: NDArray[np.float64] | None
+) -> Reference:
     """What new data is checked against: the profile of the rows that what serves learned from, which without a refit
-    are those of the judged model and the holdout, and the judged model's answers on the holdout."""
+    are those of the judged model and the holdout, the judged model's answers on the holdout, and those of earlier
+    models on rows before it."""
     asked = Candidate(
         {"classes": prepared.classes, "positive": prepared.positive},
         lambda wanted: judged.predict(encode(wanted, judged.encodings)),
     )
     if config.training.refit:
-        return reference_of(config, prepared.table, prepared.parts.holdout, asked)
+        return reference_of(config, prepared.table, prepared.parts.holdout, asked, unseen=unseen)
     seen = ~prepared.parts.gap
-    return reference_of(config, prepared.table.select_rows(seen), prepared.parts.holdout[seen], asked)
+    return reference_of(
+        config,
+        prepared.table.select_rows(seen),
+        prepared.parts.holdout[seen],
+        asked,
+        unseen=None if unseen is None else unseen[seen],
+    )
 
 
 def _holdout(rows: Table) -> Holdout:

@@ -1,30 +1,35 @@
 """Estimates the champion's metrics on rows without labels.
 
 Calibrated probabilities give the expected value of each metric: of rows with probability 0.8, eight in ten are
-positive. This holds as long as the relation between features and target does. Without labels nobody can see whether it
-still does; when labels arrive, `check_estimate` compares.
+positive. A regression's errors are expected to be as large as those of similar rows were. What such estimates were
+worth in earlier periods says how far to follow them, and how wide an interval has to be. All of this holds as long as
+the relation between features and target does. Without labels nobody can see whether it still does; when labels arrive,
+`contender.drift.performance.estimate_check` compares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.drift.performance.calibration import Calibration
+from contender.drift.performance.loss_tree import Codes, LossTree
+from contender.drift.performance.past_errors import PastErrors
 from contender.errors import InvalidInputError
 from contender.stats.metrics import METRICS, Metric, metric_for, metric_names, prepared, task_of
 from contender.stats.resampling import block_numbers
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
-Verdict: TypeAlias = Literal["as estimated", "worse than estimated", "better than estimated", "not checked"]
 
 FEW_BLOCKS = 20
-"""With fewer blocks the intervals are too narrow: one easy week of flights in March missed nine later months."""
+"""With fewer blocks, and no earlier periods to compare with, the intervals are too narrow: one easy week of flights in
+March missed nine later months."""
+NO_INTERVAL = "the rows that the model was judged on are too few for an interval"
 SIMULATIONS = 60
 SIMULATED_ROWS = 5_000
 ASSUMPTION = (
@@ -40,8 +45,11 @@ class EstimatedMetric:
     ----------
     value : expected; None where it is unknown.
     low, high : interval of the value that labels of these same rows would give: their chance, what the rows of a
-        block have in common, and the size of the calibration's holdout. It does not cover concept drift.
+        block or of a period have in common, and how many rows the estimate was learned from. None where there are
+        too few periods to tell. It covers concept drift only as far as earlier periods had some.
     reason : why there is no value; empty when there is.
+    usual : what to expect if nothing changes, by the earlier periods; None where there were none.
+    trust : the share of the estimated change from `usual` that is in the value, as `PastErrors` has it.
     """
 
     name: str
@@ -50,6 +58,8 @@ class EstimatedMetric:
     high: float | None = None
     standard_error: float | None = None
     reason: str = ""
+    usual: float | None = None
+    trust: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,8 @@ class EstimatedPerformance:
     metrics : by name; empty where nothing can be estimated.
     rows : rows estimated.
     reason : in words, with what is assumed; or why nothing was estimated.
-    freedom : degrees of freedom of the intervals: the holdout's blocks less one; None without blocks (normal).
+    freedom : degrees of freedom of the intervals: the earlier periods less one; without any, the holdout's blocks less
+        one; None without blocks (normal).
     """
 
     metrics: Mapping[str, EstimatedMetric]
@@ -80,68 +91,41 @@ class EstimatedPerformance:
         return {**asdict(self), "estimated": self.estimated}
 
 
-@dataclass(frozen=True)
-class MetricCheck:
-    """One metric, estimated and realised; `outside` says whether the realised value left the interval."""
-
-    name: str
-    estimated: float
-    low: float
-    high: float
-    realised: float
-    outside: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class EstimateCheck:
-    """An estimate compared with the labels.
-
-    Attributes
-    ----------
-    verdict : of all metrics together: the one that is furthest off decides, if chance does not explain it, corrected
-        for the number of metrics; "not checked" where there is nothing to compare.
-    metrics : each that was estimated and can be computed, in the order of the estimate.
-    reason : in words.
-    """
-
-    verdict: Verdict
-    metrics: tuple[MetricCheck, ...]
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
-
 def estimate(
-    calibration: Calibration,
+    model: Calibration | LossTree,
     predictions: ArrayLike,
     *,
+    codes: Codes | None = None,
+    past: Mapping[str, PastErrors] | None = None,
     blocks: ArrayLike | None = None,
     metrics: Sequence[str | Metric] = (),
     confidence: float = 0.95,
     seed: int = 0,
 ) -> EstimatedPerformance:
-    """Expected metrics of the model that was calibrated, on rows without labels [1]_.
+    """Expected metrics of a model on rows without labels [1]_.
 
-    Each row counts as every class, weighted by its calibrated probability; the interval comes from simulated labels.
-    It holds when features moved but outcomes still follow from them; not when that relation has changed, which no
-    method can see without labels [2]_.
+    Of classes, each row counts as every class, weighted by its calibrated probability. Of a regression, each row costs
+    what similar rows cost. The interval comes from simulated labels and from the errors of such estimates in earlier
+    periods, whichever is wider. It holds when features moved but outcomes still follow from them; not when that
+    relation has changed, which no method can see without labels [2]_.
 
     Parameters
     ----------
-    predictions : (n, k) the model's own probabilities.
-    blocks : (n,) labels of rows that are not independent of each other; without them intervals are too narrow for
-        real days.
-    metrics : names, or metrics of the user's own; all of the task by default.
+    model : what was learned on rows that the model had not seen.
+    predictions : (n, k) the model's own probabilities, or (n, 1) numbers.
+    codes : (n, features) cells of the features, which a `LossTree` needs.
+    past : by metric, what its estimates were worth in earlier periods.
+    blocks : (n,) labels of rows that are not independent of each other; without them, and without `past`, intervals are
+        too narrow for real days.
+    metrics : names, or metrics of the user's own; all of the task by default. Of a regression, mean absolute error and
+        root mean squared error only.
     confidence : of each interval.
     seed : of the simulated labels.
 
     Raises
     ------
     InvalidInputError
-        When predictions have not the calibration's columns, a value is missing or infinite, the task has no such
+        When predictions have not the model's columns, a value is missing or infinite, the task has no such
         metric, or confidence is not between 0 and 1.
 
     References
@@ -162,74 +146,61 @@ def estimate(
     """
     if not 0.0 < confidence < 1.0:
         raise InvalidInputError(f"confidence must be between 0 and 1, but got {confidence}")
-    rows = np.shape(predictions)[0] if np.ndim(predictions) == 2 else 0
-    _, predicted = prepared(np.zeros(rows), predictions, positive=calibration.positive)
-    if predicted.shape[1] != calibration.classes:
-        raise InvalidInputError(
-            f"predictions must have shape (n, {calibration.classes}), as the calibration's, but got {predicted.shape}"
-        )
+    predicted = _predictions_of(model, predictions)
+    rows = len(predicted)
     labels = block_numbers(blocks, rows)
-    reason = calibration.reason or ("" if rows else "there are no rows")
+    reason = model.reason or ("" if rows else "there are no rows")
     if reason:
         return EstimatedPerformance({}, rows, confidence, f"not estimated: {reason}")
     chosen = _metrics(metrics, predicted)
-    probabilities = calibration.probabilities(predicted)
-    expected = {metric.name: _expected(metric, probabilities, predicted) for metric in chosen}
-    errors = _standard_errors(chosen, calibration, probabilities, predicted, labels, seed)
-    freedom = calibration.blocks - 1 if labels is not None and calibration.blocks else None
-    width = _quantile(0.5 + confidence / 2.0, freedom)
+    if isinstance(model, Calibration):
+        probabilities = model.probabilities(predicted)
+        expected = {metric.name: expected_score(metric, probabilities, predicted) for metric in chosen}
+        errors = _standard_errors(chosen, model, probabilities, predicted, labels, seed)
+        freedom = model.blocks - 1 if labels is not None and model.blocks else None
+        unknown = "the rows are expected to be of one class only"
+    else:
+        expected, errors, freedom = expected_errors(model, codes, predicted, chosen), {}, None
+        unknown = "it is not estimated for a regression"
+    known = {name: found for name, found in (past or {}).items() if name in expected}
+    freedom = min((found.freedom for found in known.values()), default=freedom)
+    width = quantile(0.5 + confidence / 2.0, freedom)
     found = {
-        metric.name: _with_interval(metric, expected[metric.name], errors[metric.name], width) for metric in chosen
+        metric.name: _with_interval(
+            metric, expected[metric.name], errors.get(metric.name), known.get(metric.name), rows, width, unknown
+        )
+        for metric in chosen
     }
-    return EstimatedPerformance(found, rows, confidence, _sentence(found, rows, calibration), freedom)
+    said = _sentence(found, rows, model, known)
+    return EstimatedPerformance(found, rows, confidence, said, freedom)
 
 
-def check_estimate(
-    estimated: EstimatedPerformance,
-    y: ArrayLike,
-    predictions: ArrayLike,
-    *,
-    positive: int = 1,
-    metrics: Sequence[Metric] = (),
-) -> EstimateCheck:
-    """Compare realised metrics with estimated ones, once the same rows have labels.
+def expected_errors(
+    model: LossTree, codes: Codes | None, predicted: Floats, metrics: Sequence[Metric]
+) -> dict[str, float | None]:
+    """Mean absolute error and root mean squared error, of rows that cost what similar rows cost; None of others.
 
     Parameters
     ----------
-    y, predictions : (n,) and (n, k) of the rows that were estimated.
-    metrics : the user's own among the estimated metrics.
-
-    Raises
-    ------
-    InvalidInputError
-        When these are not as many rows as were estimated, or values are not usable as metrics need them.
+    predicted : (n, 1).
     """
-    truth, predicted = prepared(y, predictions, positive=positive)
-    if len(truth) != estimated.rows:
-        raise InvalidInputError(f"y must have the {estimated.rows} rows that were estimated, but got {len(truth)}")
-    known = {**METRICS, **{metric.name: metric for metric in metrics}}
-    checks, distances = [], []
-    for name, expected in estimated.metrics.items():
-        if name not in known:
-            raise InvalidInputError(f"metrics must have the user's own metric {name!r}, which was estimated")
-        realised = known[name].score(truth, predicted)
-        if realised is None or expected.value is None or expected.low is None or expected.high is None:
-            continue
-        gain = (realised - expected.value) * (1.0 if known[name].greater_is_better else -1.0)
-        error = expected.standard_error or 0.0
-        outside = not expected.low - 1e-12 <= realised <= expected.high + 1e-12
-        checks.append(_metric_check(known[name], expected, realised, outside))
-        distances.append(gain / error if error > 0.0 else 0.0 if abs(gain) < 1e-9 else np.copysign(1e9, gain))
-    if not checks:
-        why = estimated.reason if not estimated.estimated else "no estimated metric is defined on these labels"
-        return EstimateCheck("not checked", (), why)
-    # Several metrics of the same rows: one of them leaves its own interval by chance more often than each does.
-    limit = _quantile(1.0 - (1.0 - estimated.confidence) / (2.0 * len(checks)), estimated.freedom)
-    worst = int(np.argmax(np.abs(distances)))
-    verdict: Verdict = "as estimated"
-    if abs(distances[worst]) > limit:
-        verdict = "worse than estimated" if distances[worst] < 0.0 else "better than estimated"
-    return EstimateCheck(verdict, tuple(checks), _check_reason(verdict, checks, worst))
+    if codes is None or len(codes) != len(predicted):
+        raise InvalidInputError(f"codes must have a row for each of the {len(predicted)} predictions of a regression")
+    absolute, squared = model.expected(codes, predicted[:, 0])
+    means: dict[str, float | None] = {"mae": float(absolute.mean()), "rmse": float(np.sqrt(squared.mean()))}
+    return {metric.name: means.get(metric.name) if metric is METRICS.get(metric.name) else None for metric in metrics}
+
+
+def _predictions_of(model: Calibration | LossTree, predictions: ArrayLike) -> Floats:
+    """As the model's columns have them, validated."""
+    rows = np.shape(predictions)[0] if np.ndim(predictions) == 2 else 0
+    classes, positive = (model.classes, model.positive) if isinstance(model, Calibration) else (1, 1)
+    _, predicted = prepared(np.zeros(rows), predictions, positive=positive)
+    if predicted.shape[1] != classes:
+        raise InvalidInputError(
+            f"predictions must have shape (n, {classes}), as the calibration's, but got {predicted.shape}"
+        )
+    return predicted
 
 
 def _metrics(metrics: Sequence[str | Metric], predicted: Floats) -> list[Metric]:
@@ -240,7 +211,7 @@ def _metrics(metrics: Sequence[str | Metric], predicted: Floats) -> list[Metric]
     return chosen or [METRICS[name] for name in metric_names(task)]
 
 
-def _expected(metric: Metric, probabilities: Floats, predicted: Floats) -> float | None:
+def expected_score(metric: Metric, probabilities: Floats, predicted: Floats) -> float | None:
     """The metric with every row as each class, weighted by its probability."""
     rows, classes = probabilities.shape
     truth = np.repeat(np.arange(classes, dtype=np.float64), rows)
@@ -280,7 +251,7 @@ def _standard_errors(
         by_block = 1.0 + len(np.unique(labels)) / calibration.blocks
         shifts = [_shifted(probabilities, labels, calibration.block_spread, random) for _ in range(SIMULATIONS)]
         variances += by_block * _variances(
-            [[_expected(metric, shifted, predicted) for metric in metrics] for shifted in shifts]
+            [[expected_score(metric, shifted, predicted) for metric in metrics] for shifted in shifts]
         )
     return {metric.name: float(error) for metric, error in zip(metrics, np.sqrt(variances), strict=True)}
 
@@ -307,48 +278,69 @@ def _shifted(probabilities: Floats, labels: Integers, spread: float, random: np.
     return moved
 
 
-def _quantile(probability: float, freedom: int | None) -> float:
+def quantile(probability: float, freedom: int | None) -> float:
     """Of Student's t: how far blocks differ is known from the holdout's only. Of the normal without them."""
     from scipy.special import ndtri, stdtrit  # noqa: PLC0415 scipy is loaded where it is used
 
     return float(ndtri(probability) if not freedom else stdtrit(freedom, probability))
 
 
-def _with_interval(metric: Metric, value: float | None, error: float, width: float) -> EstimatedMetric:
+def _with_interval(
+    metric: Metric,
+    value: float | None,
+    error: float | None,
+    past: PastErrors | None,
+    rows: int,
+    width: float,
+    unknown: str,
+) -> EstimatedMetric:
+    """The estimate, drawn to what is usual as far as earlier estimates were wrong, with the wider of both intervals.
+
+    Parameters
+    ----------
+    error : standard error by simulated labels; None where there are none.
+    unknown : why there is no value, if there is none.
+    """
     if value is None:
-        return EstimatedMetric(metric.name, None, reason="the rows are expected to be of one class only")
+        return EstimatedMetric(metric.name, None, reason=unknown)
+    if past is not None:
+        value = past.estimate(value)
+        error = max(error or 0.0, past.standard_error(rows))
+    usual, trust = (past.usual, past.trust) if past is not None else (None, None)
+    if error is None:
+        return EstimatedMetric(metric.name, float(value), reason=NO_INTERVAL, usual=usual, trust=trust)
     # The metrics of shares end at 1; no built-in one is negative; of a user's own nothing is known.
     ceiling = 1.0 if metric.name in METRICS and metric.greater_is_better else np.inf
     floor = 0.0 if metric.name in METRICS else -np.inf
     low, high = max(floor, value - width * error), min(ceiling, value + width * error)
-    return EstimatedMetric(metric.name, float(value), float(low), float(high), error)
+    return EstimatedMetric(metric.name, float(value), float(low), float(high), error, usual=usual, trust=trust)
 
 
-def _sentence(found: Mapping[str, EstimatedMetric], rows: int, calibration: Calibration) -> str:
-    parts = [
-        f"{METRICS[name].title if name in METRICS else name} {metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f})"
-        for name, metric in found.items()
-        if metric.value is not None
-    ]
+def _sentence(
+    found: Mapping[str, EstimatedMetric], rows: int, model: Calibration | LossTree, past: Mapping[str, PastErrors]
+) -> str:
+    """What is expected, from what, and what it assumes."""
+    parts = [_estimated(metric) for metric in found.values() if metric.value is not None]
     if not parts:
         return "not estimated: " + "; ".join(f"{name}: {metric.reason}" for name, metric in found.items())
-    few = calibration.blocks is not None and calibration.blocks < FEW_BLOCKS
-    warning = f"; calibrated on {calibration.blocks} blocks only, which may not be representative" if few else ""
-    return f"estimated on {rows:,} rows without labels: {', '.join(parts)}; {ASSUMPTION}{warning}"
+    said = f"estimated on {rows:,} rows without labels: {', '.join(parts)}; {ASSUMPTION}"
+    if past:
+        periods = max(errors.periods for errors in past.values())
+        said += f"; intervals from the errors of such estimates in {periods} earlier periods"
+        trending = [_title(name) for name, errors in past.items() if errors.trending]
+        said += f"; following a trend, as in the newest period: {', '.join(trending)}" if trending else ""
+        unchanged = [_title(name) for name, errors in past.items() if errors.trust == 0.0 and not errors.trending]
+        if unchanged:
+            said += f"; as in all of them, because estimated changes did not occur there: {', '.join(unchanged)}"
+        return said
+    few = isinstance(model, Calibration) and model.blocks is not None and model.blocks < FEW_BLOCKS
+    return said + (f"; calibrated on {model.blocks} blocks only, which may not be representative" if few else "")
 
 
-def _metric_check(metric: Metric, expected: EstimatedMetric, realised: float, outside: bool) -> MetricCheck:
-    assert expected.value is not None  # the caller has looked
-    assert expected.low is not None
-    assert expected.high is not None
-    sentence = (
-        f"estimated {metric.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}), "
-        f"realised {realised:.3f}"
-    )
-    return MetricCheck(metric.name, expected.value, expected.low, expected.high, realised, outside, sentence)
+def _estimated(metric: EstimatedMetric) -> str:
+    interval = "" if metric.low is None else f" ({metric.low:.3f} to {metric.high:.3f})"
+    return f"{_title(metric.name)} {metric.value:.3f}{interval}"
 
 
-def _check_reason(verdict: Verdict, checks: Sequence[MetricCheck], worst: int) -> str:
-    if verdict == "as estimated":
-        return f"{checks[0].sentence}: as estimated"
-    return f"{checks[worst].sentence}: the relation between features and target has changed (concept drift)"
+def _title(name: str) -> str:
+    return METRICS[name].title if name in METRICS else name

@@ -75,6 +75,8 @@ def test_a_reference_survives_its_stored_form_and_damage_is_seen() -> None:
     again = Reference.from_bytes(content)
     assert again.profile == reference.profile
     assert again.calibration == reference.calibration
+    assert again.past == reference.past
+    assert set(again.past) >= {"auc", "log_loss", "accuracy"}
     assert again.sample.codes.tolist() == reference.sample.codes.tolist()
     assert (again.sample.names, again.sample.blocks) == (reference.sample.names, reference.sample.blocks)
     assert again.to_bytes() == content
@@ -153,7 +155,7 @@ def test_without_time_or_block_column_rows_are_independent() -> None:
     assert report.drifted
 
 
-def test_a_regression_has_no_calibration_and_no_estimate() -> None:
+def test_a_regression_is_expected_to_err_as_it_did_and_checked() -> None:
     random = np.random.default_rng(4)
     config = REGRESSION
     model = Candidate({"classes": None, "positive": None}, lambda table: table["x"][:, None])
@@ -165,9 +167,14 @@ def test_a_regression_has_no_calibration_and_no_estimate() -> None:
     before, after = table(600), table(200)
     reference = reference_of(config, before, np.arange(600) >= 400, model)
     assert reference.calibration is None
-    assert Reference.from_bytes(reference.to_bytes()).calibration is None
+    again = Reference.from_bytes(reference.to_bytes())
+    assert again.calibration is None
+    assert again.expected_losses == reference.expected_losses
     found = check_batch(config, reference, after, model, observe(config, reference.profile.grid, after, model))
-    assert (found.estimated, found.realised) == (None, None)
+    assert found.estimated is not None
+    assert found.realised is not None
+    assert [found.estimated.metrics[name].value for name in ("mae", "rmse")] == pytest.approx([1.0, 1.0])
+    assert found.realised.verdict == "as estimated"
     assert found.to_dict()["joint"] is None  # one feature has nothing to go together with
     # An absolute error of 1 in each row.
     assert reference.profile.counts["(loss)"].minimum == pytest.approx(1.0)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from contender.drift.performance.calibration import Calibration, IsotonicMap, fit_calibration, isotonic
-from contender.drift.performance.estimate import check_estimate, estimate
+from contender.drift.performance.estimate import estimate
+from contender.drift.performance.estimate_check import check_estimate
 from contender.errors import InvalidInputError
 from contender.stats.metrics import METRICS, Metric
 

@@ -1,0 +1,54 @@
+"""NannyML's estimates of metrics without labels: CBPE of two classes, direct loss estimation of numbers.
+
+Each batch is one chunk. Without labels the metrics of two classes are the AUC and the accuracy: CBPE has no log loss.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
+
+import nannyml as nml
+import pandas as pd
+
+NAMES = {"roc_auc": "auc", "accuracy": "accuracy", "mae": "mae", "rmse": "rmse"}
+
+
+def cbpe(reference: pd.DataFrame, batch: pd.DataFrame, _task: Any) -> dict[str, list[float]]:
+    asked = nml.CBPE(
+        y_true="truth",
+        y_pred="predicted",
+        y_pred_proba="probability",
+        problem_type="classification_binary",
+        metrics=["roc_auc", "accuracy"],
+        chunk_number=1,
+    )
+    return _found(asked, reference, batch)
+
+
+def dle(reference: pd.DataFrame, batch: pd.DataFrame, task: Any) -> dict[str, list[float]]:
+    asked = nml.DLE(
+        feature_column_names=task["features"],
+        y_true="truth",
+        y_pred="predicted",
+        metrics=["mae", "rmse"],
+        chunk_number=1,
+    )
+    return _found(asked, reference, batch)
+
+
+def _found(asked: Any, reference: pd.DataFrame, batch: pd.DataFrame) -> dict[str, list[float]]:
+    """By metric the value, and the interval that it is drawn with: three standard errors to both sides."""
+    table = asked.fit(reference).estimate(batch.drop(columns="truth")).filter(period="analysis").to_df()
+    columns = ("value", "lower_confidence_boundary", "upper_confidence_boundary")
+    known = set(table.columns.get_level_values(0))
+    return {
+        ours: [float(table[name][column].iloc[0]) for column in columns]
+        for name, ours in NAMES.items()
+        if name in known
+    }
+
+
+ESTIMATORS = {"CBPE": cbpe, "DLE": dle}
