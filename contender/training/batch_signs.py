@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contender.data.row_summary import RowSummary
+from contender.training.loss_change import REMEMBERED
 from contender.training.suspect_batch import BatchSigns
+
+Floats = NDArray[np.float64]
 
 LEAST_COMPARABLE = 32
 """Hashes of a batch that every earlier sketch would have. With fewer, each counts, and those found are too few."""
@@ -20,19 +24,20 @@ class EarlierBatches:
 
     Attributes
     ----------
-    rows : of each batch that models are trained on.
+    rows, moved : of each batch that models are trained on: its rows, and how far its columns had moved.
     repeated, outside : what was measured of every batch when it came: usual values for the next one.
     hashes : of rows, each with the batch that it was seen in first.
     complete_to : every hash up to here is known of all batches.
-    ranges : the smallest and the largest value of each numeric column.
+    seen : (batches, quantiles) of each numeric column.
     """
 
     rows: list[int] = field(default_factory=list)
     repeated: list[float] = field(default_factory=list)
     outside: dict[str, list[float]] = field(default_factory=dict)
+    moved: dict[str, list[float]] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
     complete_to: float = np.inf
-    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    seen: dict[str, Floats] = field(default_factory=dict)
 
     def signs(self, summary: RowSummary, *, loss_rose: bool) -> BatchSigns:
         """What is known of a batch that has come."""
@@ -43,6 +48,8 @@ class EarlierBatches:
             usual_repeated=tuple(self.repeated),
             outside=self._outside(summary.quantiles),
             usual_outside={name: tuple(shares) for name, shares in self.outside.items()},
+            moved=self._moved(summary.quantiles),
+            usual_moved={name: tuple(moves[-REMEMBERED:]) for name, moves in self.moved.items()},
             repeated_from=self._source(summary.sketch),
             loss_rose=loss_rose,
         )
@@ -61,9 +68,11 @@ class EarlierBatches:
             self.hashes.setdefault(value, name)
         if summary.sketch_is_cut:
             self.complete_to = min(self.complete_to, summary.sketch[-1])
+        for column, distance in self._moved(summary.quantiles).items():
+            self.moved.setdefault(column, []).append(distance)
         for column, values in summary.quantiles.items():
-            low, high = self.ranges.get(column, (np.inf, -np.inf))
-            self.ranges[column] = (min(low, values[0]), max(high, values[-1]))
+            before = self.seen.get(column, np.empty((0, len(values))))
+            self.seen[column] = np.vstack([before, values])
 
     def _repeated_share(self, sketch: Sequence[int]) -> float:
         """The share of the rows that were there before, as far as the sketches tell."""
@@ -82,8 +91,37 @@ class EarlierBatches:
     def _outside(self, quantiles: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Of each column that was seen before, the share of its values outside of all that was seen."""
         return {
-            name: outside_of(values, *self.ranges[name]) for name, values in quantiles.items() if name in self.ranges
+            name: outside_of(values, self.seen[name][:, 0].min(), self.seen[name][:, -1].max())
+            for name, values in quantiles.items()
+            if name in self.seen
         }
+
+    def _moved(self, quantiles: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        """Of each column that was seen before, how far its deciles are from those of the nearest batch, in spreads."""
+        return {
+            name: distance_to_nearest(np.array(values), self.seen[name])
+            for name, values in quantiles.items()
+            if name in self.seen
+        }
+
+
+def distance_to_nearest(quantiles: Floats, seen: Floats) -> float:
+    """The largest difference of a decile to the nearest batch, as a share of that batch's 10 % to 90 % range; of its
+    whole range where most values are one.
+
+    Parameters
+    ----------
+    quantiles, seen : (q,) of a batch and (n, q) of others: the smallest value, deciles, the largest value.
+
+    Examples
+    --------
+    >>> distance_to_nearest(np.array([0.0, 2.0, 4.0, 6.0, 8.0]), np.array([[0.0, 1.0, 2.0, 3.0, 4.0]]))
+    1.5
+    """
+    inner, whole = seen[:, -2] - seen[:, 1], seen[:, -1] - seen[:, 0]
+    spread = np.where(inner > 0.0, inner, whole)
+    spread = np.where(spread > 0.0, spread, np.maximum(np.abs(seen[:, 0]), 1.0))
+    return float((np.abs(seen - quantiles)[:, 1:-1].max(axis=1) / spread).min())
 
 
 def outside_of(quantiles: Sequence[float], low: float, high: float) -> float:

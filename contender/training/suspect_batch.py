@@ -22,8 +22,10 @@ LEAST_BATCHES = 3
 """From so many batches on, their usual number of rows is known: the first upload is often years of history."""
 MANY_REPEATED = 0.5
 """More rows than this share that were there before, and twice as many as usual, are suspicious."""
-MANY_OUTSIDE = 0.5
-"""A larger share of one numeric column outside of all that was ever seen is suspicious."""
+MANY_OUTSIDE = 0.25
+"""A larger share of one numeric column outside of all that was ever seen is suspicious, where the column has moved."""
+FAR_MOVED = 0.5
+"""By more than this share of its spread (the 10 % to 90 % quantiles), and by more than twice as much as ever before."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class BatchSigns:
     repeated_from : the batch that most of these were in.
     outside, usual_outside : of each numeric column the share of values outside of the range of all batches before: of
         it, and of the batches before. A date is always outside.
+    moved, usual_moved : of each numeric column how far its deciles are from those of the nearest batch before, in
+        spreads: of it, and of the batches before. A trend moves by as much each time, another unit by much more.
     loss_rose : whether the champion's loss is out of line with the batches before.
     """
 
@@ -47,6 +51,8 @@ class BatchSigns:
     usual_repeated: Sequence[float]
     outside: Mapping[str, float]
     usual_outside: Mapping[str, Sequence[float]]
+    moved: Mapping[str, float]
+    usual_moved: Mapping[str, Sequence[float]]
     loss_rose: bool
     repeated_from: str = ""
 
@@ -64,15 +70,16 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
 
     Examples
     --------
-    >>> usual = BatchSigns(500, [480, 510, 495], 0.0, [0.0], {"amount": 0.01}, {}, loss_rose=False)
+    >>> from dataclasses import replace
+    >>> usual = BatchSigns(500, [480, 510, 495], 0.0, [0.0], {}, {}, {}, {}, loss_rose=False)
     >>> suspicion(usual) is None
     True
-    >>> suspicion(BatchSigns(90, [480, 510, 495], 0.0, [0.0], {}, {}, loss_rose=False)).reason
+    >>> suspicion(replace(usual, rows=90)).reason
     'It has 90 rows, where 495 are usual.'
-    >>> suspicion(BatchSigns(500, [480, 510, 495], 0.98, [0.01], {}, {}, loss_rose=False)).reason
-    '98 % of its rows were there before.'
-    >>> suspicion(BatchSigns(500, [480, 510, 495], 0.0, [0.0], {"amount": 1.0}, {}, loss_rose=False)).reason
-    '100 % of amount is outside of everything seen before.'
+    >>> suspicion(replace(usual, repeated=0.98, repeated_from="may.csv")).reason
+    '98 % of its rows were in may.csv already.'
+    >>> suspicion(replace(usual, outside={"x": 1.0}, moved={"x": 8.0}, usual_moved={"x": [0.1, 0.2]})).reason
+    '100 % of x is outside of everything seen before.'
     """
     usual = median(signs.usual_rows) if len(signs.usual_rows) >= LEAST_BATCHES else 0
     if signs.rows < FEW_ROWS * usual:
@@ -81,9 +88,10 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
         where = f"in {signs.repeated_from} already" if signs.repeated_from else "there before"
         return Suspicion("repeated", f"{100.0 * signs.repeated:.0f} % of its rows were {where}.")
     for name, outside in signs.outside.items():
-        usual_outside = signs.usual_outside.get(name, ())
-        known = len(usual_outside) >= LEAST_BATCHES - 1  # the first batch has nothing to be outside of
-        if known and _is_unusual(outside, usual_outside, least=MANY_OUTSIDE):
+        usual_outside, usual_moved = signs.usual_outside.get(name, ()), signs.usual_moved.get(name, ())
+        known = len(usual_moved) >= LEAST_BATCHES - 1  # the first batch has nothing to be outside of
+        moved = known and signs.moved[name] > max(FAR_MOVED, 2.0 * max(usual_moved))
+        if moved and _is_unusual(outside, usual_outside, least=MANY_OUTSIDE):
             return Suspicion("range", f"{100.0 * outside:.0f} % of {name} is outside of everything seen before.")
     if signs.loss_rose:
         return Suspicion("loss", "The champion's loss is out of line with the batches before.")

@@ -15,6 +15,8 @@ USUAL = BatchSigns(
     usual_repeated=[0.0, 0.0],
     outside={"amount": 0.01, "day": 1.0},
     usual_outside={"amount": [0.02, 0.0], "day": [1.0, 1.0]},
+    moved={"amount": 0.1, "day": 1.2},
+    usual_moved={"amount": [0.2, 0.1], "day": [1.2, 1.2]},
     loss_rose=False,
 )
 
@@ -39,14 +41,27 @@ def test_rows_that_were_there_before_are_suspicious_where_rows_do_not_repeat_by_
     assert sign_of(repeated=0.9, usual_repeated=[0.6, 0.7, 0.0]) is None
 
 
+def outside(amount: float, *, moved: float) -> str | None:
+    return sign_of(outside={"amount": amount, "day": 1.0}, moved={"amount": moved, "day": 1.3})
+
+
 def test_a_column_outside_of_all_that_was_seen_is_suspicious_where_it_is_not_always_so() -> None:
-    assert sign_of(outside={"amount": 0.9, "day": 1.0}) == "range"
-    assert sign_of(outside={"amount": 0.5, "day": 1.0}) is None
+    assert outside(0.9, moved=8.0) == "range"
+    assert outside(0.25, moved=8.0) is None
+
+
+def test_a_column_that_moves_by_half_its_spread_or_no_more_than_before_is_in_another_season_not_another_unit() -> None:
+    None
+):
+    assert outside(0.9, moved=0.5) is None
+    assert outside(0.9, moved=0.6) == "range"
+    assert sign_of(outside={"amount": 0.9}, moved={"amount": 1.1}, usual_moved={"amount": [0.6, 0.1]}) is None
 
 
 def test_with_two_batches_before_nothing_is_out_of_range_and_no_number_of_rows_is_usual() -> None:
     """A date, a counter and a changed unit look alike then, and the first upload is often years of history."""
-    assert sign_of(outside={"unknown": 0.9}, usual_outside={"unknown": [0.0]}) is None
+    moved = {"moved": {"amount": 8.0}, "usual_moved": {"amount": [0.1]}}
+    assert sign_of(outside={"amount": 0.9}, usual_outside={"amount": [0.0]}, **moved) is None
     assert sign_of(rows=5, usual_rows=[480, 100_000]) is None
 
 
@@ -55,7 +70,7 @@ def test_a_loss_out_of_line_is_suspicious() -> None:
 
 
 def test_the_first_batch_of_all_is_compared_with_nothing() -> None:
-    alone = BatchSigns(10, [], 0.0, [], {"amount": 0.0}, {}, loss_rose=False)
+    alone = BatchSigns(10, [], 0.0, [], {}, {}, {}, {}, loss_rose=False)
 
     assert suspicion(alone) is None
 
