@@ -51,8 +51,6 @@ def test_a_column_outside_of_all_that_was_seen_is_suspicious_where_it_is_not_alw
 
 
 def test_a_column_that_moves_by_half_its_spread_or_no_more_than_before_is_in_another_season_not_another_unit() -> None:
-    None
-):
     assert outside(0.9, moved=0.5) is None
     assert outside(0.9, moved=0.6) == "range"
     assert sign_of(outside={"amount": 0.9}, moved={"amount": 1.1}, usual_moved={"amount": [0.6, 0.1]}) is None
