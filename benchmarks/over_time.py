@@ -97,6 +97,7 @@ def measure(*, size: Size, report: Report) -> Part:
             kept = float(np.mean(np.array(highest) < 1.0))
             what = "60 days" if null == "blocks" else f"60 batches of {BATCH_ROWS:,} rows"
             figures.append(Figure(f"{what} without drift: share without a false retrain", kept, 0.95, "at least"))
+            changed = min(repetitions, 40) if null == "blocks" else max(1, repetitions // 5)
             delays = {change: list(pool.map(delay, repeat(null), range(changed), repeat(change))) for change in changes}
             lines.append([what, f"{kept:.1%}", *(_in_words(found) for found in delays.values())])
             if null == "blocks" and HARD in delays:
