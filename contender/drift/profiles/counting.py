@@ -170,17 +170,22 @@ class _NumberedBlocks:
         return np.bincount(places, minlength=len(self.labels) * width).reshape(-1, width)
 
     @cached_property
-    def _by_block(self) -> tuple[Integers, Integers]:
-        """The rows in the order of their blocks, and where each block begins."""
-        order = np.argsort(self.of_row, kind="stable")
+    def _by_block(self) -> tuple[Integers | slice, Integers]:
+        """The rows in the order of their blocks, which they mostly are in, and where each block begins."""
+        in_order = bool((np.diff(self.of_row) >= 0).all())
+        order = slice(None) if in_order else np.argsort(self.of_row, kind="stable")
         return order, np.searchsorted(self.of_row[order], np.arange(len(self.labels)))
 
     def ends(self, values: Numbers) -> Floats:
         """(blocks, 2) the smallest and the largest finite value; NaN where there is none."""
         order, starts = self._by_block
-        numbers = values[order].astype(np.float64)
-        finite = np.isfinite(numbers)
-        smallest = np.minimum.reduceat(np.where(finite, numbers, np.inf), starts)
-        largest = np.maximum.reduceat(np.where(finite, numbers, -np.inf), starts)
-        ends = np.stack([smallest, largest], axis=1)
+        numbers = values[order].astype(np.float64, copy=False)
+        found = [np.minimum.reduceat(numbers, starts), np.maximum.reduceat(numbers, starts)]
+        if not np.isfinite(found).all():
+            finite = np.isfinite(numbers)
+            found = [
+                np.minimum.reduceat(np.where(finite, numbers, np.inf), starts),
+                np.maximum.reduceat(np.where(finite, numbers, -np.inf), starts),
+            ]
+        ends = np.stack(found, axis=1)
         return np.where(np.isinf(ends), np.nan, ends)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from contender.drift.beyond_range import MISSES, beyond_range
+from contender.drift.sequential_evidence import weigh
 
 FIGURES = st.lists(st.integers(0, 6), min_size=4, max_size=6)
 
@@ -26,6 +27,16 @@ def test_what_is_won_is_the_product_of_what_each_draw_wins() -> None:
     assert beyond_range(figures, known=10)[:, 0] == pytest.approx(np.cumprod(odds))
     # Who begins with the last one knows twelve blocks, the largest of them 20.
     assert beyond_range(figures, known=10)[-1, 2] == pytest.approx((1 / (1 + MISSES)) / (1 / 13))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 200), st.lists(st.booleans(), min_size=1, max_size=60))
+def test_what_is_won_is_a_ratio_of_two_beta_binomial_chances(known: int, above: list[bool]) -> None:
+    # scipy's law of the number of such balls among so many draws from Pólya's urn, as an oracle.
+    figures = np.concatenate((np.zeros(known), np.where(above, 1.0, -1.0)))
+    hits, drawn = sum(above), len(above)
+    expected = stats.betabinom.pmf(hits, drawn, 1, MISSES) / stats.betabinom.pmf(hits, drawn, 1, known)
+    assert beyond_range(figures, known=known)[-1, 0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_bet_is_worth_its_stake_before_it_begins() -> None:
@@ -73,6 +84,19 @@ def test_a_bet_reaches_a_level_no_more_often_than_its_inverse(kind: str) -> None
     }[kind]
     reached = sum(float(beyond_range(draws(), known=20)[:, 0].max()) >= level for _ in range(trials))
     assert reached <= stats.binom.ppf(0.999, trials, 1.0 / level)
+
+
+def test_false_alarms_of_bets_from_every_look_come_no_more_often_than_once_in_the_threshold() -> None:
+    random, looks, threshold = np.random.default_rng(3), 900, 60.0
+    alarms = 0
+    for _ in range(2):
+        largest, smallest = np.sort(random.normal(size=(2, looks + 20)), axis=0)[::-1]  # as dependent as can be
+        wealth = {
+            "above": beyond_range(largest, known=20),
+            "below": beyond_range(-smallest, known=20),
+        }
+        alarms += len(weigh([1.0] * looks, {}, threshold=threshold, wealth=wealth).alarms)
+    assert 0 < alarms <= stats.poisson.ppf(0.999, 2 * looks / threshold)
 
 
 def test_blocks_that_have_moved_do_not_dilute_what_was_known_before_them() -> None:
