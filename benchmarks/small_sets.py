@@ -87,7 +87,7 @@ WITH_SIGNAL: Sequence[SmallSet] = (
     SmallSet("psych/sat.act", "ACT"),
     SmallSet("sklearn/diabetes", "target"),
 )
-"""In the order of the file; `Zelig/mid` and others are sorted by their target or by a group."""
+"""Some are sorted by their target or by a group, such as `Zelig/mid` and `sklearn/iris`."""
 
 WITHOUT_SIGNAL: Sequence[SmallSet] = (
     SmallSet("Zelig/voteincome", "vote", shuffled=True),
