@@ -23,6 +23,7 @@ from training_image.estimators.user_estimator import named_if_own
 from training_image.evidence.overfit import Scored, overfit
 from training_image.export.export import to_skops
 from training_image.export.golden_requests import golden_file, typical_row
+from training_image.fit.choice import Choice
 from training_image.fit.choose import choose, next_best
 from training_image.fit.decide import Decided, decide
 from training_image.fit.describe import Answered, describe
@@ -152,24 +153,14 @@ def train(
     """
     progress = progress_of(report)
     prepared = prepare(config, table, order, blocks, report=progress)
-    asked, choice = config, None
+    choice, found = None, None
     if config.training.estimator == AUTO:
-        with progress.phase("search"):
-            choice = choose(config, prepared, progress, checkpoint)
-    found = _search(config, prepared, progress, checkpoint) if config.search.trials else None
-    if found is not None:
-        config = with_parameters(config, found.parameters)
-    while True:
-        if choice is not None:
-            config = choice.applied(asked)
-            prepared = replace(prepared, learned=learnable(config, prepared.training, prepared.classes))
-        try:
-            decided, judged = _judged(config, prepared, progress)
-            break
-        except (TrainingFailedError, ParityError) as error:
-            if choice is None:
-                raise
-            choice = next_best(choice, error, progress, checkpoint)
+        choice, config, prepared, decided, judged = _competed(config, prepared, progress, checkpoint)
+    else:
+        if config.search.trials:
+            found = _search(config, prepared, progress, checkpoint)
+            config = with_parameters(config, found.parameters)
+        decided, judged = _judged(config, prepared, progress)
     with progress.phase("evidence"):
         answered = _answered(prepared, judged, decided)
         figures = overfit(
@@ -212,6 +203,21 @@ def train(
         evidence=evidence,
         explanation=explanation,
     )
+
+
+def _competed(
+    asked: PipelineConfig, prepared: Prepared, progress: Progress, checkpoint: Checkpoint
+) -> tuple[Choice, PipelineConfig, Prepared, Decided, Fitted]:
+    """The best candidate that can be trained on all rows and exported, and the pipeline as if it named that one."""
+    with progress.phase("search"):
+        choice = choose(asked, prepared, progress, checkpoint)
+    while True:
+        config = choice.applied(asked)
+        weighted = replace(prepared, learned=learnable(config, prepared.training, prepared.classes))
+        try:
+            return choice, config, weighted, *_judged(config, weighted, progress)
+        except (TrainingFailedError, ParityError) as error:
+            choice = next_best(choice, error, progress, checkpoint)
 
 
 def _judged(config: PipelineConfig, prepared: Prepared, progress: Progress) -> tuple[Decided, Fitted]:
