@@ -88,7 +88,7 @@ def measure(*, size: Size, report: Report) -> Part:
         Figure("rare class: AUC of auto behind a logistic regression's", gap, 0.01, "at most"),
     ]
     text = "\n\n".join([_about(), _sets_table(found), _rare_text(rare)])
-    return Part("(k) First champions on small sets", command("first_champions", size), text, figures)
+    return Part("(h) First champions on small sets", command("first_champions", size), text, figures)
 
 
 def begun(data: SmallSet) -> Begun:
