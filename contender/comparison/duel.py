@@ -65,7 +65,8 @@ class Duel:
     @cached_property
     def improvement(self) -> Interval | str:
         """The paired improvement with its interval, or why there is none."""
-        return self.holdout.improvement(self.metric, self.opponent, self.challenger, level=self.level)
+        proof = self.spending is not None
+        return self.holdout.improvement(self.metric, self.opponent, self.challenger, level=self.level, proof=proof)
 
     @property
     def interval(self) -> Interval | None:

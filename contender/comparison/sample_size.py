@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil, sqrt
 
 from contender.stats.resampling import Holdout, Interval
+from contender.stats.skewed_blocks import proof_reach
 
 DECISION_POWER = 0.8
 
@@ -22,7 +23,8 @@ def rows_needed(holdout: Holdout, interval: Interval, min_effect: float) -> tupl
         return None
     units = interval.units
     for _ in range(50):  # the t quantile depends on the answer; a fixed point is reached in a few rounds
-        away = sum(-float(stdtrit(units - 1, chance)) for chance in (interval.level, 1.0 - DECISION_POWER))
+        skewness = interval.skewness * sqrt(interval.units / units)
+        away = proof_reach(interval.level, units, skewness) - float(stdtrit(units - 1, 1.0 - DECISION_POWER))
         wanted = max(2, ceil((away * per_unit / gap) ** 2))
         if wanted == units:
             break

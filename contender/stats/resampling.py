@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import InvalidInputError
 from contender.stats.metrics import Floats, Integers, Metric
+from contender.stats.skewed_blocks import proof_reach
 
 # More blocks than this are pooled at random into so many groups: the standard error then has 399 degrees of
 # freedom (an interval 0.3 % wider than with infinitely many), and a million independent rows cost no more
@@ -62,8 +63,9 @@ def reach(level: float, units: int, skewness: float) -> float:
     most days and much worse on rare ones shows too small a standard error whenever the rare day is missing. Measured
     (benchmarks/promotions.py): with 7 blocks of skewness -1, what 50 comparisons of a sequence may spend in all, 4.9 %,
     becomes 16 % with plain t and 10.5 % so corrected; of normal blocks 3.5 %, of blocks with heavy but even tails (t
-    with 3 degrees of freedom) 2.5 %. It costs power: 0.80 becomes 0.70 with 7 normal blocks, 0.77 with 14. No method
-    is valid for every distribution [2]_.
+    with 3 degrees of freedom) 2.5 %. It costs power: 0.80 becomes 0.70 with 7 normal blocks, 0.77 with 14. What has to
+    hold for such blocks uses `contender.stats.skewed_blocks.proof_reach`. No method is valid for every distribution
+    [2]_.
 
     References
     ----------
@@ -193,8 +195,13 @@ class Holdout:
         values: Floats = units * whole - (units - 1) * left_out
         return values
 
-    def improvement(self, metric: Metric, opponent: Floats, challenger: Floats, *, level: float) -> Interval | str:
-        """The challenger's paired improvement, or a sentence that says why it is undefined."""
+    def improvement(
+        self, metric: Metric, opponent: Floats, challenger: Floats, *, level: float, proof: bool = False
+    ) -> Interval | str:
+        """The challenger's paired improvement, or a sentence that says why it is undefined.
+
+        `proof`: its ends hold for blocks that are more skewed than they look (`contender.stats.skewed_blocks`).
+        """
         units = self.sample.units
         if units < 2:
             return f"The number of blocks is {units}, but an interval needs at least two."
@@ -216,7 +223,8 @@ class Holdout:
         difference = sign * (mine - theirs)
         error = float(defined.std()) * sqrt(units / (units - 1))
         skewness = skewness_of_mean(-sign * left_out)
-        below, above = (error * reach(level, units, each) for each in (skewness, -skewness))
+        far = proof_reach if proof else reach
+        below, above = (error * far(level, units, each) for each in (skewness, -skewness))
         return Interval(difference, difference - below, difference + above, error, skewness, units, level)
 
 
