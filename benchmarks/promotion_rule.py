@@ -437,7 +437,7 @@ def binormal(random: np.random.Generator, days: int, rows: int, aucs: Sequence[f
 
 EFFORTS: dict[Size, Effort] = {
     "smoke": Effort(1, 2, 1, 1, 2),
-    "quick": Effort(2, CHALLENGERS, len(WORLDS), 40, 60),
+    "quick": Effort(1, CHALLENGERS, len(WORLDS), 60, 60),
     "full": Effort(20, CHALLENGERS, len(WORLDS), 1000, 400),
 }
 

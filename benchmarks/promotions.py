@@ -265,7 +265,7 @@ def tails_part(draws: int, report: Report) -> tuple[str, list[Figure]]:
     return (
         f"Sum of the chances of false promotion over {CHALLENGERS} fresh comparisons, and the chance in one of them, "
         "if the paired difference of a block has mean zero and this distribution: by Student's t → by the interval of "
-        "one look (Hall's correction), which the default rule and the guards use → by the interval of `proven`. Last the "
+        "one look (Hall's correction), which the default rule and the guards use → by that of `proven`. Last the "
         "power of one comparison of normal blocks, for an improvement that Student's t finds in 80 %. The default rule "
         "turns a challenger away that is shown to be worse: its error is the middle figure of one comparison, "
         f"with the blocks turned around. {draws:,} draws.\n\n{table(columns, rows)}\n\n"

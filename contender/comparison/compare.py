@@ -62,9 +62,9 @@ def compare(
     × sqrt(B / (B − 1)) [2]_, lengthened where the blocks are skewed (`contender.stats.resampling.reach`). Its level is
     95 %, and under the rule `proven` this comparison's share of the sequence's rate
     (`contender.comparison.alpha_spending.spend`); its ends are then longer, so that they hold for blocks that are more
-    skewed than they look (`contender.stats.skewed_blocks.proof_reach`). Percentile intervals are not used: with 5 to 14 blocks they promoted
-    an equal challenger in up to 4.7 % of simulated comparisons where 2.5 % were allowed. With five blocks the chosen
-    interval is 1.6 times as wide as the normal one: that is what few blocks cost.
+    skewed than they look (`contender.stats.skewed_blocks.proof_reach`). Percentile intervals are not used: with 5 to 14
+    blocks they promoted an equal challenger in up to 4.7 % of simulated comparisons where 2.5 % were allowed. With five
+    blocks the chosen interval is 1.6 times as wide as the normal one: that is what few blocks cost.
 
     Parameters
     ----------

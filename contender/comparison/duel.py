@@ -119,7 +119,7 @@ class Duel:
         if self.policy.asks_for_proof:
             return self._proven()
         if found is None:
-            return Ruling("inconclusive", wording.not_comparable(str(self.improvement)))
+            return self._without_figures()
         if self.against == "baseline":
             return self._first(found)
         if self.policy.rule == "not-worse":
@@ -128,6 +128,15 @@ class Duel:
         verdict = rules.ahead(found)
         equal = found.difference == 0.0
         return Ruling(verdict, self._said(wording.ahead_sentence(verdict, self.figures, equal=equal)))
+
+    def _without_figures(self) -> Ruling:
+        """Where a metric is undefined or infinite for one of the two only, that one loses."""
+        mine, theirs = self.scores
+        if (mine is None) == (theirs is None):
+            return Ruling("inconclusive", wording.not_comparable(str(self.improvement)))
+        whose = "challenger" if mine is None else self.against
+        sentence = wording.undefined_sentence(self.metric, self.figures, whose=whose)
+        return Ruling("loses" if mine is None else "wins", sentence)
 
     def _first(self, found: Measured) -> Ruling:
         verdict = rules.first_model(found)

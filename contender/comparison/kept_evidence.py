@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
 
 import numpy as np
 
 from contender.stats.metrics import Floats, Metric
 from contender.stats.resampling import Holdout
+
+LARGEST = 1e100
+"""A difference beyond this has no square to add up; such a model loses on any one holdout."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +174,8 @@ def new_evidence(
         values = {name: rows.block_values(metric, answers[name][newer]) for name in names}
         for version, other in asked:
             difference = sign * (values[version] - values[other])
-            if len(difference) and np.isfinite(difference).all():
+            if len(difference) and (np.abs(difference) < LARGEST).all():
                 mean = float(difference.mean())
                 squares = float(((difference - mean) ** 2).sum())
-                if isfinite(squares):
-                    found.append(PairedBlocks(version, other, metric.name, last, len(difference), mean, squares))
+                found.append(PairedBlocks(version, other, metric.name, last, len(difference), mean, squares))
     return tuple(found)

@@ -100,6 +100,12 @@ def first_model_sentence(verdict: Verdict, figures: str, *, provisional: bool) -
     return f"The challenger wins: {figures}."
 
 
+def undefined_sentence(metric: Metric, figures: str, *, whose: str) -> str:
+    """The verdict where only one of the two has a figure."""
+    verdict = "loses" if whose == "challenger" else "wins"
+    return f"The challenger {verdict}: {figures}. The {whose}'s {metric.title} is undefined or infinite on these rows."
+
+
 def instead_of(chosen: Metric, metric: Metric) -> str:
     """What decides where the chosen metric does not."""
     return f" The {chosen.title} is undefined on these rows, so the {metric.title} decides."

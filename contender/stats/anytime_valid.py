@@ -76,6 +76,8 @@ def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> Always
     squared = largest_t_squared(blocks, level)
     if squared == inf:
         return AlwaysValid(-inf, inf, level, blocks)
+    unit = float(np.abs(total).max()) or 1.0  # so that squares of the largest sums are finite
+    total = total / unit
     mean, mean_size = float(total.mean()), float(size.mean())
     centred, centred_size = total - mean, size - mean_size
     freedom = blocks - 1
@@ -90,7 +92,8 @@ def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> Always
     if square <= 0.0:
         return AlwaysValid(-inf, inf, level, blocks)
     half = sqrt(max(slope**2 - square * constant, 0.0)) / square
-    return AlwaysValid(slope / square - half, slope / square + half, level, blocks)
+    middle = slope / square
+    return AlwaysValid(unit * (middle - half), unit * (middle + half), level, blocks)
 
 
 def largest_t_squared(blocks: int, level: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,8 +177,9 @@ class Holdout:
         return replace(self, truth=self.truth[rows], sample=self.sample.of(rows))
 
     def score(self, metric: Metric, predictions: Floats) -> float | None:
-        """The metric of predictions (rows, k), every row counted once; None where it is undefined."""
-        return metric.rows(self.truth, predictions, np.ones(len(self.truth)))
+        """The metric of predictions (rows, k), every row counted once; None where it is undefined or infinite."""
+        found = metric.rows(self.truth, predictions, np.ones(len(self.truth)))
+        return found if found is not None and isfinite(found) else None
 
     def block_values(self, metric: Metric, predictions: Floats) -> Floats:
         """(units,) what each block says of the metric: its jackknife pseudo-value; not finite where undefined.
@@ -222,6 +223,8 @@ class Holdout:
         sign = 1.0 if metric.greater_is_better else -1.0
         difference = sign * (mine - theirs)
         error = float(defined.std()) * sqrt(units / (units - 1))
+        if not isfinite(error):
+            return f"The differences of the {metric.title} are too large for an interval."
         skewness = skewness_of_mean(-sign * left_out)
         far = proof_reach if proof else reach
         below, above = (error * far(level, units, each) for each in (skewness, -skewness))
@@ -230,9 +233,13 @@ class Holdout:
 
 def skewness_of_mean(values: Floats) -> float:
     """Skewness of the mean of so many independent units: the sample's, as Hall (1992) has it, over sqrt(n)."""
-    centred = values - values.mean()
+    largest = float(np.abs(values).max())
+    if largest == 0.0:
+        return 0.0
+    centred = values / largest
+    centred = centred - centred.mean()
     variance = float((centred**2).mean())
-    if variance <= (1e-12 * float(np.abs(values).max())) ** 2:
+    if variance <= 1e-24:
         return 0.0
     return float((centred**3).mean() / variance**1.5 / sqrt(len(values)))
 

@@ -175,6 +175,39 @@ def test_a_repeated_step_does_not_count_its_rows_twice_and_a_later_run_only_newe
     assert {each.blocks for each in second.evidence} == {3}
 
 
+@pytest.mark.parametrize(("later", "rows", "verdict"), [(10, 15 * ROWS_A_DAY, "loses"), (0, 5 * ROWS_A_DAY, "loses")])
+def test_a_challenger_that_is_older_than_the_champion_is_judged_on_rows_that_are_newer_than_both(
+    later: int, rows: int, verdict: str
+) -> None:
+    world = LoopWorld()
+    first, second = world.add_dataset_of_days(range(30)), world.add_dataset_of_days(range(30, 40))
+    world.add_model("v1", [first], off=5.0, run_id="run-2")
+    world.crown(world.add_model("v2", [first, second]))
+    if later:
+        world.add_dataset_of_days(range(40, 40 + later))
+    world.folder("run-2").write(TRAINING, {"status": "trained", "model_version": "v1"})
+    comparison = evaluate(world)
+    assert (comparison.verdict, comparison.challenger, comparison.champion) == (verdict, "v1", "v2")
+    assert world.folder("run-2").read(COMPARISON)["rows"] == rows
+
+
+def test_an_older_challenger_waits_where_the_champion_has_seen_every_row() -> None:
+    world = LoopWorld()
+    first, second = world.add_dataset_of_days(range(30)), world.add_dataset_of_days(range(30, 40))
+    world.add_model("v1", [first], off=5.0, run_id="run-2")
+    world.crown(world.add_model("v2", [first, second], trained_through=40.0 * ROWS_A_DAY))
+    world.folder("run-2").write(TRAINING, {"status": "trained", "model_version": "v1"})
+    comparison = evaluate(world)
+    assert comparison.verdict == "inconclusive"
+    assert comparison.reason.startswith("Not enough data")
+
+
+def test_rows_that_arrive_late_with_an_old_time_are_judged_on_by_nobody(world: LoopWorld) -> None:
+    world.add_dataset_of_days(range(10, 14))
+    evaluate(world)
+    assert world.folder("run-2").read(COMPARISON)["rows"] == 5 * ROWS_A_DAY
+
+
 def test_a_version_that_is_the_champion_by_now_is_not_compared_with_itself(world: LoopWorld) -> None:
     world.folder("run-2").write(TRAINING, {"status": "trained", "model_version": "v1"})
     comparison = evaluate(world)
