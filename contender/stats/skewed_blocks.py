@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import exp, lgamma, log, pi, sqrt
 
-DOUBT = 2.5
+DOUBT = 2.7
 """Standard errors by which blocks may be more skewed than they look: few of them rarely have a rare day among them."""
 MOST_SKEWED = 2.0
 """The skewness of exponential blocks, the most that is reckoned with: no log-concave distribution has more."""
@@ -34,7 +34,7 @@ def proof_reach(level: float, units: int, skewness: float) -> float:
     Examples
     --------
     >>> [round(proof_reach(0.025, units, 0.0), 2) for units in (7, 14, 60, 400)]
-    [5.24, 3.52, 2.25, 2.0]
+    [5.24, 3.63, 2.27, 2.0]
     """
     from scipy.special import stdtrit  # noqa: PLC0415  # slow to import, and every reader of a pipeline file would
 

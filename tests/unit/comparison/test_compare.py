@@ -73,7 +73,7 @@ def test_a_worse_challenger_loses() -> None:
     truth, champion, challenger = binary_case(2, noise=(0.3, 1.0))
     result = compare(truth, champion, challenger, blocks=days(2000))
     assert (result.verdict, result.low is not None and result.low < 0.0) == ("loses", True)
-    assert "(−0.104, 95 % CI −0.142 to −0.067) on" in result.reason
+    assert "(−0.104, 95 % CI −0.143 to −0.066) on" in result.reason
     assert result.reason.endswith(" An improvement of 0.002 is ruled out.")
 
 
