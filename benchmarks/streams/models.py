@@ -64,7 +64,7 @@ class Models:
         """What its manifest would say of its rows."""
         if batch not in self._summaries:
             config = self.stream.config
-            self._summaries[batch] = summarise(self.table(batch), (*config.features, config.target))
+            self._summaries[batch] = summarise(self.table(batch), config.features, config.target)
         return self._summaries[batch]
 
     def truth(self, batch: BatchId) -> Floats:

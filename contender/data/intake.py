@@ -106,7 +106,7 @@ class Intake:
             order_from=float(order.min()),
             order_to=float(order.max()),
             columns=tuple(rows.columns),
-            summary=summarise(rows, (*self.config.features, self.config.target)),
+            summary=summarise(rows, self.config.features, self.config.target),
         )
         reason = f"{accepted:,} rows accepted"
         quarantine_key = None

@@ -22,11 +22,14 @@ class RowSummary:
     sketch : the smallest hashes of its distinct rows, in ascending order; all of them where there are few. Equal rows
         have equal hashes, so that the sketches of two tables tell how many rows they share.
     quantiles : of each numeric column that has a value: the smallest, the deciles and the largest.
+    associations : rank correlations between numeric columns, and between these and the target or each of its classes;
+        by what they are between, as sentences call it.
     """
 
     rows: int
     sketch: tuple[int, ...] = ()
     quantiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    associations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sketch_is_cut(self) -> bool:
@@ -36,10 +39,12 @@ class RowSummary:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; the hashes one after the other in hexadecimal digits."""
         hashes = "".join(f"{value:0{_HEX}x}" for value in self.sketch)
+        quantiles = {name: list(values) for name, values in self.quantiles.items()}
         return {
             "rows": self.rows,
             "sketch": hashes,
-            "quantiles": {name: list(at) for name, at in self.quantiles.items()},
+            "quantiles": quantiles,
+            "associations": dict(self.associations),
         }
 
     @classmethod
@@ -51,4 +56,5 @@ class RowSummary:
         """
         digits = content["sketch"]
         hashes = tuple(int(digits[start : start + _HEX], 16) for start in range(0, len(digits), _HEX))
-        return cls(content["rows"], hashes, {name: tuple(at) for name, at in content["quantiles"].items()})
+        quantiles = {name: tuple(values) for name, values in content["quantiles"].items()}
+        return cls(content["rows"], hashes, quantiles, content.get("associations", {}))

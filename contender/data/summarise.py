@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.data.associations import associations
 from contender.data.row_summary import HASH_BITS, SKETCH_ROWS, RowSummary
 from contender.table import Categories, Column, Table
 
@@ -16,20 +17,19 @@ Hashes = NDArray[np.uint64]
 DECILES = np.linspace(0.0, 1.0, 11)
 
 
-def summarise(table: Table, columns: Sequence[str]) -> RowSummary:
-    """The summary of the rows, as these columns have them.
+def summarise(table: Table, features: Sequence[str], target: str) -> RowSummary:
+    """The summary of the rows.
 
-    Parameters
-    ----------
-    columns : what makes two rows the same: features and target, but not when they were seen.
+    Features and target make two rows the same, but not when they were seen.
 
     Examples
     --------
     >>> rows = Table({"amount": np.array([1.0, 3.0, 1.0]), "shop": np.array(["a", "b", "a"], dtype=object)})
-    >>> found = summarise(rows, ["amount", "shop"])
+    >>> found = summarise(rows, ["amount"], "shop")
     >>> found.rows, len(found.sketch), found.quantiles["amount"][-1]
     (3, 2, 3.0)
     """
+    columns = (*features, target)
     smallest = np.unique(row_hashes(table, columns))[:SKETCH_ROWS]
     quantiles = {}
     for name in columns:
@@ -37,7 +37,7 @@ def summarise(table: Table, columns: Sequence[str]) -> RowSummary:
         known = values[np.isfinite(values)] if values.dtype.kind == "f" else values[:0]
         if len(known):
             quantiles[name] = tuple(np.quantile(known, DECILES).tolist())
-    return RowSummary(len(table), tuple(smallest.tolist()), quantiles)
+    return RowSummary(len(table), tuple(smallest.tolist()), quantiles, associations(table, features, target))
 
 
 def row_hashes(table: Table, columns: Sequence[str]) -> Hashes:

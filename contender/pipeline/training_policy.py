@@ -124,8 +124,9 @@ class TrainingPolicy:
     )
     suspect_batches: str = key(
         "What happens to a batch that looks broken (few rows; rows that were there before; a column out of its range; "
-        "a loss out of line): `wait`, no model is trained or judged on it until the next batch has arrived, and then "
-        "only if that one does not show it to be broken; `train`, nothing. See docs/training.md.",
+        "a correlation that is gone; a loss out of line): `wait`, no model is trained or judged on it until the next "
+        "batch has arrived, and then only if that one does not show it to be broken; `train`, nothing. See "
+        "docs/training.md.",
         "wait",
         choices=("wait", "train"),
     )

@@ -104,7 +104,7 @@ class Moment:
         """What a manifest would say of today's rows."""
         columns = (*config.features, config.target)
         if columns not in self._summaries:
-            self._summaries[columns] = summarise(self.table, columns)
+            self._summaries[columns] = summarise(self.table, config.features, config.target)
         return self._summaries[columns]
 
     def since(self, model: ArmModel) -> Sequence[HistoryBatch]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from contender.data.row_summary import RowSummary
 from contender.training.loss_change import REMEMBERED
+from contender.training.lost_association import lost_association
 from contender.training.suspect_batch import BatchSigns
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,7 @@ class EarlierBatches:
     hashes : of rows, each with the batch that it was seen in first.
     complete_to : every hash up to here is known of all batches.
     seen : (batches, quantiles) of each numeric column.
+    associations : of each batch that models are trained on.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -38,6 +40,7 @@ class EarlierBatches:
     hashes: dict[int, str] = field(default_factory=dict)
     complete_to: float = np.inf
     seen: dict[str, Floats] = field(default_factory=dict)
+    associations: list[Mapping[str, float]] = field(default_factory=list)
 
     def signs(self, summary: RowSummary, *, loss_rose: bool) -> BatchSigns:
         """What is known of a batch that has come."""
@@ -51,6 +54,7 @@ class EarlierBatches:
             moved=self._moved(summary.quantiles),
             usual_moved={name: tuple(moves[-REMEMBERED:]) for name, moves in self.moved.items()},
             repeated_from=self._source(summary.sketch),
+            lost_association=lost_association(summary, self.associations[-REMEMBERED:]),
             loss_rose=loss_rose,
         )
 
@@ -68,6 +72,8 @@ class EarlierBatches:
             self.hashes.setdefault(value, name)
         if summary.sketch_is_cut:
             self.complete_to = min(self.complete_to, summary.sketch[-1])
+        if summary.associations:
+            self.associations.append(summary.associations)
         for column, distance in self._moved(summary.quantiles).items():
             self.moved.setdefault(column, []).append(distance)
         for column, values in summary.quantiles.items():

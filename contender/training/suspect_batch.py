@@ -14,7 +14,9 @@ from typing import Literal, TypeAlias
 
 from contender.data.dataset_fate import Fate
 
-Sign: TypeAlias = Literal["short", "repeated", "range", "loss"]
+Sign: TypeAlias = Literal["short", "repeated", "range", "association", "loss"]
+OF_CHANGE: frozenset[Sign] = frozenset({"range", "association", "loss"})
+"""Signs that a change of the data has, too."""
 
 FEW_ROWS = 1.0 / 3.0
 """Fewer rows than this share of a usual batch are suspicious."""
@@ -43,6 +45,7 @@ class BatchSigns:
     moved, usual_moved : of each numeric column how far its deciles are from those of the nearest batch before, in
         spreads: of it, and of the batches before. A trend moves by as much each time, another unit by much more.
     loss_rose : whether the champion's loss is out of line with the batches before.
+    lost_association : which columns went together in all batches before, and no longer do; in words.
     """
 
     rows: int
@@ -55,6 +58,7 @@ class BatchSigns:
     usual_moved: Mapping[str, Sequence[float]]
     loss_rose: bool
     repeated_from: str = ""
+    lost_association: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
         moved = known and signs.moved[name] > max(FAR_MOVED, 2.0 * max(usual_moved))
         if moved and _is_unusual(outside, usual_outside, least=MANY_OUTSIDE):
             return Suspicion("range", f"{100.0 * outside:.0f} % of {name} is outside of everything seen before.")
+    if signs.lost_association:
+        return Suspicion("association", signs.lost_association)
     if signs.loss_rose:
         return Suspicion("loss", "The champion's loss is out of line with the batches before.")
     return None
@@ -117,5 +123,5 @@ def fate(suspect: Suspicion, following: Suspicion | None) -> Fate:
     """
     if suspect.sign == "short":
         return "kept"
-    again = following is not None and following.sign == suspect.sign
-    return "confirmed" if again and suspect.sign != "repeated" else "left out"
+    again = following is not None and following.sign in OF_CHANGE
+    return "confirmed" if again and suspect.sign in OF_CHANGE else "left out"

@@ -117,7 +117,7 @@ def batches_after(stream: Stream, batches: Sequence[Table]) -> ArrivingBatches:
 
 
 def summary_of(stream: Stream, batch: Table) -> RowSummary:
-    return summarise(batch, stream.config.columns)
+    return summarise(batch, stream.config.features, stream.config.target)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class LoopWorld:
             order_from=float(table[ORDER].min()),
             order_to=float(table[ORDER].max()),
             columns=tuple(table.columns),
-            summary=summarise(table, ("amount", "paid")),
+            summary=summarise(table, ["amount"], "paid"),
         )
         store.write(manifest, part)
         return manifest.version

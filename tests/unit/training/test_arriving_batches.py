@@ -12,7 +12,7 @@ from contender.data.summarise import summarise
 from contender.table import Table
 from contender.training.arriving_batches import ArrivingBatches, arriving_batches
 
-COLUMNS = ("amount", "visits")
+COLUMNS = (["amount"], "visits")
 USUAL = 8
 
 
@@ -22,7 +22,7 @@ def visits(seed: int, *, rows: int = 400, unit: float = 1.0) -> Table:
 
 
 def summary(table: Table) -> RowSummary:
-    return summarise(table, COLUMNS)
+    return summarise(table, *COLUMNS)
 
 
 def after(batches: int = USUAL) -> ArrivingBatches:
@@ -94,6 +94,44 @@ def test_a_unit_that_stays_is_the_new_one() -> None:
         {"a": ("set aside", "range")},
         {"a": ("confirmed", "range")},
         {},
+    ]
+
+
+def buyers(seed: int) -> Table:
+    """Who visits more buys more."""
+    random = np.random.default_rng(seed)
+    often = random.poisson(3.0, 400).astype(float)
+    bought = np.where(often + random.normal(0.0, 2.0, 400) > 3.0, "yes", "no").astype(object)
+    return Table({"amount": often, "visits": bought})
+
+
+def wrong(table: Table, *, column: str) -> Table:
+    """A column in the order of other rows; of the target, nearly half of the labels are the other one."""
+    random = np.random.default_rng(9)
+    if column == "visits":
+        other = np.where(table[column] == "yes", "no", "yes").astype(object)
+        return Table({**table.columns, column: np.where(random.random(len(table)) < 0.45, other, table[column])})
+    return Table({**table.columns, column: table[column][random.permutation(len(table))]})
+
+
+@pytest.mark.parametrize("column", ["amount", "visits"])
+def test_a_shuffled_column_and_flipped_labels_are_seen_by_what_no_longer_goes_together(column: str) -> None:
+    arriving = ArrivingBatches()
+    for seed in range(4):
+        arriving.take(f"v{seed}", summary(buyers(seed)))
+
+    assert fates(arriving, wrong(buyers(20), column=column), buyers(21)) == [
+        {"a": ("set aside", "association")},
+        {"a": ("left out", "association")},
+    ]
+
+
+def test_signs_of_a_change_confirm_each_other() -> None:
+    arriving = after()
+
+    assert fates(arriving, visits(20, unit=1000.0), visits(21), loss_rose=(False, True)) == [
+        {"a": ("set aside", "range")},
+        {"a": ("confirmed", "range")},
     ]
 
 
