@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.workflow.messages import Message, RunState
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def traced(handler: Handler) -> Handler:
+    """The handler, whose calls X-Ray is told of unless that is turned off.
+
+    Where it is, Powertools would load the X-Ray SDK to turn it off: half of a start.
+    """
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED") == "true":
+        return handler
+    from aws_lambda_powertools import Tracer  # noqa: PLC0415
+
+    found: Handler = Tracer().capture_lambda_handler(handler)
+    return found
 
 
 class State(Protocol):
@@ -33,7 +46,7 @@ def step(work: Callable[[Any], Message], read: Callable[[Mapping[str, Any]], Sta
     """A Lambda handler from a function of the run's state, or of another machine's, which `read` makes of the event."""
 
     @logger.inject_lambda_context
-    @tracer.capture_lambda_handler
+    @traced
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
         state = read(event)

@@ -1,8 +1,8 @@
 """Builds a function's zip without Docker: our packages, and on AWS the wheels they need.
 
-A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again. It is compiled,
-because a function's folder is read-only on AWS, and its own for each function locally: Python would compile all of it
-at every start, which takes longer than the rest of the start.
+A bundle is named by what goes into it: one that has not changed is neither built nor uploaded again. For AWS it is
+compiled, because a function's folder is read-only there: Python would compile all of it at every start, which takes
+longer than the rest of the start. In the local cloud functions share a folder, where Python keeps what it compiles.
 """
 
 from __future__ import annotations
@@ -57,8 +57,6 @@ def content_hash(project_root: Path, requirements: Path | None) -> str:
         how = COMPILED if find_interpreter() else NOT_COMPILED
         digest.update("\0".join((PYTHON_VERSION, *PLATFORMS, *UNUSED, how)).encode())
         digest.update(requirements.read_bytes())
-    else:
-        digest.update(sys.version.encode())
     return digest.hexdigest()
 
 
@@ -127,20 +125,19 @@ def compile_bundle(target: Path, interpreter: str) -> None:
 
 
 def write_bundle(project_root: Path, requirements: Path | None, target: Path) -> None:
-    """Write a bundle's files into a folder: with wheels for Lambda, without them for this very Python."""
+    """Write a bundle's files into a folder: with wheels and compiled for Lambda, without for the local cloud."""
     for package in PACKAGES:
         ignore = shutil.ignore_patterns(*EXCLUDED)
         shutil.copytree(project_root / package, target / package, ignore=ignore, dirs_exist_ok=True)
     if requirements is None:
-        compile_bundle(target, sys.executable)
+        return
+    install_requirements(requirements, target)
+    prune(target)
+    interpreter = find_interpreter()
+    if interpreter is None:
+        sys.stderr.write(
+            f"python{PYTHON_VERSION} is not on the PATH, so the functions are deployed uncompiled and start "
+            "about 0.25 s slower; install it and deploy again\n"
+        )
     else:
-        install_requirements(requirements, target)
-        prune(target)
-        interpreter = find_interpreter()
-        if interpreter is None:
-            sys.stderr.write(
-                f"python{PYTHON_VERSION} is not on the PATH, so the functions are deployed uncompiled and start "
-                "about 0.25 s slower; install it and deploy again\n"
-            )
-        else:
-            compile_bundle(target, interpreter)
+        compile_bundle(target, interpreter)

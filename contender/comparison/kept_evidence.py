@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from math import inf, sqrt
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from contender.stats.metrics import Floats, Metric
-from contender.stats.resampling import Holdout
+if TYPE_CHECKING:  # functions that read judgements start without numpy
+    from contender.stats.metrics import Floats, Metric
+    from contender.stats.resampling import Holdout
 
 LARGEST = 1e100
 """A difference beyond this has no square to add up; such a model loses on any one holdout."""
@@ -174,7 +174,7 @@ def new_evidence(
         values = {name: rows.block_values(metric, answers[name][newer]) for name in names}
         for version, other in asked:
             difference = sign * (values[version] - values[other])
-            if len(difference) and (np.abs(difference) < LARGEST).all():
+            if len(difference) and all(abs(value) < LARGEST for value in difference):
                 mean = float(difference.mean())
                 squares = float(((difference - mean) ** 2).sum())
                 found.append(PairedBlocks(version, other, metric.name, last, len(difference), mean, squares))

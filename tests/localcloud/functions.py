@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from localcloud import emulator
 from localcloud.connection import client
@@ -28,7 +28,7 @@ class Functions:
         archive = BytesIO()
         with ZipFile(archive, "w") as content:
             for module, text in {"function": source, **modules}.items():
-                content.writestr(f"{module}.py", text)
+                content.writestr(ZipInfo(f"{module}.py"), text)  # the same bytes whenever it is made
         self._client.create_function(
             FunctionName=name,
             Runtime="python3.13",

@@ -111,7 +111,9 @@ def test_a_function_that_brings_a_package_of_its_own_gets_that_one(running: Runn
     assert "ministack-lambda-own" in found["boto3"]
 
 
-def test_processes_of_the_same_code_share_a_folder_that_outlives_each_of_them(running: Running) -> None:
+def test_processes_of_the_same_code_share_a_folder_that_outlives_each_and_keeps_what_is_compiled(
+    running: Running,
+) -> None:
     for name, late in (("one", "same"), ("two", "same"), ("three", "other")):
         running.functions.create(name, TELLS_WHERE_IT_LIES, late=f"name = {late!r}")
     first = running.functions.call("one")
@@ -119,6 +121,7 @@ def test_processes_of_the_same_code_share_a_folder_that_outlives_each_of_them(ru
         running.functions.call("one", "exit")
     assert running.functions.call("two") == running.functions.call("one") == first
     assert first[1] == "same"
+    assert [found.name.partition(".")[0] for found in Path(first[0], "__pycache__").glob("late.*.pyc")] == ["late"]
     other = running.functions.call("three")
     assert other[1] == "other"
     assert other[0] != first[0]

@@ -67,6 +67,12 @@ def test_serving_speaks_to_aws_without_its_sdk_also_where_it_is_traced() -> None
     assert modules & {"boto3", "botocore.session", "botocore.credentials", "aws_xray_sdk"} == set()
 
 
+def test_a_function_loads_the_x_ray_sdk_where_it_is_traced_and_only_there() -> None:
+    (where_it_is,) = modules_after([[handler("claim")]], POWERTOOLS_TRACE_DISABLED="false")
+    assert "aws_xray_sdk" in packages(where_it_is)
+    assert "aws_xray_sdk" not in packages(after_start("claim"))
+
+
 def test_serving_loads_its_documents_when_somebody_asks_for_them() -> None:
     """They take 11 ms of a start of 200."""
     documents = {"contender.serving.openapi", "contender.serving.openapi_schemas", "lambdas.serve.documents"}
