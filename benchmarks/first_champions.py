@@ -78,6 +78,11 @@ def measure(*, size: Size, report: Report) -> Part:
         found.append(begun(data))
         report(f"{data.name}: {_outcome(found[-1])}")
     rare = rare_class(RIVALS[:2] if smoke else RIVALS, every=300 if smoke else 20, report=report)
+    return part_of(found, rare, size)
+
+
+def part_of(found: Sequence[Begun], rare: Mapping[str, Rare], size: Size) -> Part:
+    """What was measured, as tables and figures."""
     served = sum(one.upload is not None for one in found) / len(found)
     without = [one for one in found if one.data.shuffled]
     provisional = sum(one.provisional or one.upload is None for one in without) / len(without)
@@ -190,7 +195,9 @@ def _sets_table(found: Sequence[Begun]) -> str:
 
 def _rare_text(found: Mapping[str, Rare]) -> str:
     rows = [
-        (name, f"{one.auc:.4f}" if one.auc else "–", f"{one.log_loss:.4f}", seconds(one.seconds), one.said or "–")
+        (name, f"{one.auc:.4f}", f"{one.log_loss:.4f}", seconds(one.seconds), one.said or "–")
+        if one.auc
+        else (name, "–", "–", "–", one.said)
         for name, one in found.items()
     ]
     head = ("estimator", "AUC", "log loss", "training", "")

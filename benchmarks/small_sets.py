@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn import datasets  # type: ignore[import-untyped]
+from sklearn import datasets
 
 from demo_data.packages import package_folder
 
