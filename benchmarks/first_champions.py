@@ -200,7 +200,7 @@ def _rare_text(found: Mapping[str, Rare]) -> str:
         else (name, "–", "–", "–", one.said)
         for name, one in found.items()
     ]
-    head = ("estimator", "AUC", "log loss", "training", "")
+    head = ("estimator", "AUC", "log loss", "training", "note")
     return (
         "**A rare class.** Flights of 2013, thinned to 0.6 % that are late; trained on the first three quarters of the "
         f"year, scored on the last.\n\n{markdown_table(head, rows)}"
