@@ -6,55 +6,28 @@ Beside it runs the same rule without the guard that compares with the best champ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.likeness import likeness_part
 from benchmarks.parts import Figure, Part, Report, Size, command
-from benchmarks.promotions import DAY, DAYS, ROWS_A_DAY, WORLDS, World, share, table
+from benchmarks.promotions import DAYS, ROWS_A_DAY, WORLDS, share, table
+from benchmarks.simulated_pipelines import MARGIN, POLICY, Blocks, Kind, Pipeline, Rows, sequences
 from contender.comparison.compare import compare, evidence_on
-from contender.comparison.judgements import Judgement
 from contender.comparison.kept_evidence import PairedBlocks, Remembered
-from contender.comparison.past_champions import MOST_RECENT, past_champions
-from contender.pipeline.promotion_policy import PromotionPolicy
-from contender.registry.swaps import REMEMBERED_SWAPS
+from contender.comparison.past_champions import MOST_RECENT
 
 Floats = NDArray[np.float64]
 
 CHALLENGERS = 50
-MARGIN = PromotionPolicy().margin
 HARMED = 0.1
 """Largest share of promotions that made users worse off by more than the margin."""
 MOST_BELOW = 2.0
 """Margins that a champion may be below the best champion of the past year."""
-POLICY = PromotionPolicy(n_resamples=100)
-HOLDOUTS = 100
-SCALES = np.linspace(0.6, 2.2, 17)
-"""How strong a model's noise is: the stronger, the worse it is."""
-
-
-@cache
-def qualities(world: World) -> Floats:
-    """(scales,) the metric of models of each strength of noise, on many holdouts; smaller is better."""
-    sign = -1.0 if world.metric.greater_is_better else 1.0
-    found = np.zeros(len(SCALES))
-    for seed in range(HOLDOUTS):
-        random = np.random.default_rng(10_000 + seed)
-        signal, truth = world.rows(random)
-        noise = world.noise(random)
-        found += [sign * (world.metric.score(truth, world.predictions(signal, s * noise)) or 0.0) for s in SCALES]
-    return np.maximum.accumulate(found / HOLDOUTS)
-
-
-def margin_of(world: World) -> float:
-    """The margin in the metric's units, for a champion of strength 1."""
-    at_one = float(np.interp(1.0, SCALES, qualities(world)))
-    return MARGIN * (abs(at_one) if world.metric.relative_effect else 1.0)
 
 
 @dataclass(frozen=True)
@@ -68,172 +41,6 @@ class Effort:
     better: int
 
 
-class Source(Protocol):
-    """Where holdouts come from, for models that are so many margins below the first champion."""
-
-    @property
-    def batches(self) -> int:
-        """How many come for each challenger, which is judged on the last one; champions have answered them all."""
-
-    @property
-    def policy(self) -> PromotionPolicy:
-        """The one that judges on them."""
-
-    def holdout(self, below: Sequence[float], random: np.random.Generator) -> tuple[Floats, list[Floats]]:
-        """The truth of new rows, and each model's predictions."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a world. `alike`: the share of a model's noise that it has in common with all others."""
-
-    world: World
-    alike: float
-    batches: int = 1
-
-    @property
-    def policy(self) -> PromotionPolicy:
-        return replace(POLICY, metric=self.world.metric.name)
-
-    def holdout(self, below: Sequence[float], random: np.random.Generator) -> tuple[Floats, list[Floats]]:
-        signal, truth = self.world.rows(random)
-        common = self.world.noise(random)
-
-        def predictions(each: float) -> Floats:
-            own = self.world.noise(random)
-            noise = np.sqrt(self.alike) * common + np.sqrt(1.0 - self.alike) * own
-            return self.world.predictions(signal, self._scale(each) * noise)
-
-        return truth, [predictions(each) for each in below]
-
-    def _scale(self, below: float) -> float:
-        """The strength of noise of a model so many margins below the first champion."""
-        known = qualities(self.world)
-        at_one = float(np.interp(1.0, SCALES, known))
-        return float(np.interp(at_one + below * margin_of(self.world), known, SCALES))
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Losses of normal blocks; `error` is the standard error of a comparison of two models, in margins."""
-
-    error: float
-    batches: int
-
-    @property
-    def policy(self) -> PromotionPolicy:
-        return replace(POLICY, metric="mae", min_rows=1)
-
-    def holdout(self, below: Sequence[float], random: np.random.Generator) -> tuple[Floats, list[Floats]]:
-        noise = random.normal(0.0, self.error * np.sqrt(DAYS / 2.0), (len(below), DAYS))
-        losses = 1.0 + MARGIN * (np.asarray(below)[:, None] + noise)
-        return np.zeros(DAYS), list(losses[:, :, None])
-
-
-@dataclass
-class Pipeline:
-    """A simulated pipeline: how many margins each of its models is below the first champion (negative is better).
-
-    Attributes
-    ----------
-    served : the numbers of the models that were champion, in that order.
-    lowest : how many margins a champion was at most below the best champion before it.
-    """
-
-    source: Source
-    guarded: bool
-    below: list[float] = field(default_factory=lambda: [0.0])
-    served: list[int] = field(default_factory=lambda: [0])
-    best: str = ""
-    known: dict[tuple[str, str], PairedBlocks] = field(default_factory=dict)
-    promotions: int = 0
-    harmed: int = 0
-    restored: int = 0
-    lowest: float = 0.0
-
-    def judge(self, worse_by: float, random: np.random.Generator, seed: int) -> None:
-        """Judge a challenger that is so many margins worse than the champion on rows of its own."""
-        champion, challenger = self.served[-1], len(self.below)
-        self.below.append(self.below[champion] + worse_by)
-        past = self._past(champion) if self.guarded else []
-        remembered = Remembered(str(challenger), str(champion), self.best, tuple(self.known.values()))
-        remembered = self._about_champions([champion, *past], remembered, random) if past else remembered
-        truth, answers = self.source.holdout([self.below[each] for each in (champion, challenger, *past)], random)
-        found = compare(
-            truth,
-            *answers[:2],
-            blocks=_days(truth),
-            past_champions={str(version): said for version, said in zip(past, answers[2:], strict=True)},
-            order=np.full(len(truth), len(self.below) + 0.0),
-            remembered=remembered,
-            policy=self.source.policy,
-            seed=seed,
-        )
-        self.best = found.best_champion.best
-        self._keep(found.evidence)
-        if found.restored is not None:
-            self.restored += 1
-            self._serve(int(found.restored))
-        elif found.verdict == "wins":
-            self.promotions += 1
-            self.harmed += worse_by > 1.0
-            self._serve(challenger)
-
-    def _about_champions(
-        self, champions: Sequence[int], remembered: Remembered, random: np.random.Generator
-    ) -> Remembered:
-        """With what the batches since the last comparison say of champions."""
-        for batch in range(1, self.source.batches):
-            truth, answers = self.source.holdout([self.below[each] for each in champions], random)
-            more = evidence_on(
-                truth,
-                {str(version): said for version, said in zip(champions, answers, strict=True)},
-                blocks=_days(truth),
-                order=np.full(len(truth), len(self.below) - 1.0 + batch / self.source.batches),
-                remembered=remembered,
-                policy=self.source.policy,
-            )
-            self._keep(more)
-            remembered = remembered.with_more(more)
-        return remembered
-
-    def _keep(self, evidence: Sequence[PairedBlocks]) -> None:
-        """Add it to what is known, by pair."""
-        for each in evidence if self.guarded else ():
-            pair = (each.version, each.other)
-            self.known[pair] = self.known[pair].plus(each) if pair in self.known else each
-
-    def _past(self, champion: int) -> list[int]:
-        """The earlier champions that are asked."""
-        served = [str(each) for each in self.served[-REMEMBERED_SWAPS - 1 :]]
-        last = Judgement("", "", "", 0, 0.0, best_champion=self.best)
-        return [int(each) for each in past_champions(served, [last], without=[str(champion)])]
-
-    def _serve(self, model: int) -> None:
-        self.served.append(model)
-        best = min(self.below[each] for each in self.served)
-        self.lowest = max(self.lowest, self.below[model] - best)
-
-
-def _days(truth: Floats) -> NDArray[np.int64]:
-    """Of rows of days, or of one row a day."""
-    return DAY if len(truth) == len(DAY) else np.arange(len(truth))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of challengers: how many margins each is worse than the champion that it meets."""
-
-    name: str
-    low: float
-    high: float
-    harmful: float = 0.0
-
-    def draw(self, random: np.random.Generator) -> float:
-        """One challenger; a `harmful` share of them is three margins worse."""
-        return 3.0 if random.random() < self.harmful else float(random.uniform(self.low, self.high))
-
-
 KINDS = (
     Kind("equally good", 0.0, 0.0),
     Kind("each worse by 0.9 margins", 0.9, 0.9),
@@ -243,18 +50,6 @@ KINDS = (
 ALIKE = {"independent": 0.0, "alike": 0.95}
 """How much of their noise models have in common. Real ones, trained on nearly the same rows, are alike."""
 PRECISIONS = tuple(Blocks(error, batches) for error, batches in product((0.85, 2.0, 4.0), (1, 3)))
-
-
-def sequences(source: Source, kind: Kind, pipelines: int, challengers: int, *, guarded: bool) -> list[Pipeline]:
-    """So many pipelines, each after its challengers."""
-    found = []
-    for seed in range(pipelines):
-        random = np.random.default_rng([seed, round(100 * kind.high), int(guarded)])
-        pipeline = Pipeline(source, guarded)
-        for number in range(challengers):
-            pipeline.judge(kind.draw(random), random, number)
-        found.append(pipeline)
-    return found
 
 
 def harm_part(effort: Effort, report: Report) -> tuple[str, list[Figure]]:
@@ -316,10 +111,8 @@ def blocks_part(effort: Effort, report: Report) -> tuple[str, list[Figure]]:
     head = ["challengers", "standard error, margins", "batches", *COLUMNS, f"beyond {MOST_BELOW:g} margins"]
     return (
         f"The same with {effort.sequences} sequences a line, of {DAYS} normal blocks a holdout, by the standard error "
-        "of one comparison, and by how many batches come for each challenger: champions are compared on all of them. "
-        "Real champions that follow each other have a standard error of 0.85 margins on flights by week (2,100 rows, "
-        "log loss; their rows' losses are correlated at 0.99), 0.6 to 0.8 by month (9,200 rows; 0.98), 1.3 to 2.4 on "
-        "generated streams of 450 rows, and 5 to 7 on bike rides by month and on 150 rows.\n\n" + table(head, lines)
+        "of one comparison, and by how many batches come for each challenger: champions are compared on all of them.\n\n"
+        + table(head, lines)
     ), figures
 
 
@@ -445,7 +238,12 @@ EFFORTS: dict[Size, Effort] = {
 def measure(*, size: Size, report: Report) -> Part:
     """Simulate; the full size takes an hour, the quick one five minutes."""
     effort = EFFORTS[size]
-    parts = (harm_part(effort, report), blocks_part(effort, report), power_part(effort.better, report))
+    parts = (
+        harm_part(effort, report),
+        blocks_part(effort, report),
+        (likeness_part(size, report), []),
+        power_part(effort.better, report),
+    )
     return Part(
         title="(d) What the default rule promises",
         command=command("promotion_rule", size),
