@@ -32,24 +32,9 @@ def likeness_part(size: Size, report: Report) -> str:
         found = np.array(_pairs(Models(stream)))
         correlation, error, gain = np.median(found, axis=0)
         high = np.quantile(found[:, 1], 0.9)
-        rows.append(
-            [
-                name,
-                f"{np.median(stream.rows):,.0f}",
-                f"{correlation:.3f}",
-                f"{error:.2f}",
-                f"{high:.2f}",
-                f"{gain:+.2f}",
-            ]
-        )
-    head = [
-        "stream",
-        "rows a batch",
-        "correlation",
-        "standard error, margins",
-        "its 90 % quantile",
-        "newer is better by",
-    ]
+        figures = [f"{correlation:.3f}", f"{error:.2f}", f"{high:.2f}", f"{gain:+.2f}"]
+        rows.append([name, f"{np.median(stream.rows):,.0f}", *figures])
+    head = ["stream", "rows a batch", "correlation", "standard error, margins", "in 90 %", "newer is better by"]
     return (
         f"Real models that follow each other, {APART} batches apart, on the batch after the newer one: the correlation "
         "of their rows' losses (log loss, absolute error), and the standard error of a comparison, by blocks; "

@@ -111,7 +111,7 @@ def blocks_part(effort: Effort, report: Report) -> tuple[str, list[Figure]]:
     head = ["challengers", "standard error, margins", "batches", *COLUMNS, f"beyond {MOST_BELOW:g} margins"]
     return (
         f"The same with {effort.sequences} sequences a line, of {DAYS} normal blocks a holdout, by the standard error "
-        "of one comparison, and by how many batches come for each challenger: champions are compared on all of them.\n\n"
+        "of one comparison, and by how many batches come for each challenger, which champions are compared on.\n\n"
         + table(head, lines)
     ), figures
 
