@@ -8,13 +8,12 @@ from typing import Any
 
 from contender.data.dataset_fate import DatasetFate, Fate, left_out
 from contender.data.datasets import DatasetManifest
-from contender.data.row_summary import RowSummary
 from contender.drift.model_loss import row_losses
 from contender.steps.answered_rows import AnsweredRows
 from contender.steps.earlier_decisions import Decisions, EarlierDecisions
 from contender.steps.scoring_run import ScoringRun
 from contender.table import BLOCK
-from contender.training.arriving_batches import arriving_batches, name_of
+from contender.training.arriving_batches import Decided, arriving_batches, name_of, summary_of
 from contender.training.loss_change import is_out_of_line
 from contender.training.staleness import mean_loss
 from contender.training.window import without
@@ -113,31 +112,43 @@ def check_arrivals(
     manifests : all dataset versions, in the order in which they arrived.
     of_run : the names of those that the run made of its uploads.
     """
-    policy, fates = run.config.training, dict(run.datasets.fates())
+    checked, fates = run.config.training.checks_batches, run.datasets.fates()
     arrived = [found for found in manifests if found.version in of_run]
     by_person = {version for version, found in fates.items() if found.by}
-    new = without(arrived, by_person) if policy.checks_batches else []
-    decided = {}
-    if new:
-        first = new[0].sequence
-        batches = arriving_batches(manifests, fates, before=first, run_id=run.run_id)
-        names = {found.version for found in new} | ({batches.suspect.name} if batches.suspect else set())
-        usual = without(manifests, {*left_out(fates, checked=True), *names})
-        known = earlier.of(usual, before=first)
-        unchanged = sum(known.unchanged_since <= found.sequence < first for found in usual)
-        for found in new:
-            rose = _loss_rose(run, rows, found, known, unchanged=unchanged)
-            for version, each in batches.arrive(found.version, _summary(found), loss_rose=rose).items():
-                sign, why = each.suspicion.sign, each.suspicion.reason
-                decided[version] = DatasetFate(each.fate, sign, why, run.run_id, "", now)
-    for version in [found.version for found in new if found.version in fates and found.version not in decided]:
-        usual_now = DatasetFate("kept", "", "It looks like the batches before.", run.run_id, "", now)
-        decided[version] = usual_now  # what an earlier attempt found is not so any more
+    new = without(arrived, by_person) if checked else []
+    decided = {
+        version: DatasetFate(each.fate, each.suspicion.sign, each.suspicion.reason, run.run_id, "", now)
+        for version, each in (_decide(run, manifests, new, fates, rows, earlier) if new else {}).items()
+    }
+    for version in {found.version for found in new} & set(fates) - set(decided):
+        # An earlier attempt with these rows found something that is not so any more.
+        decided[version] = DatasetFate("kept", "", "It looks like the batches before.", run.run_id, "", now)
     for version, fate in decided.items():
         run.datasets.decide(version, fate)
-    fates |= decided
-    out = left_out(fates, checked=policy.checks_batches)
-    return Arrivals(manifests, arrived, fates, list(decided), out)
+    fates = {**fates, **decided}
+    return Arrivals(manifests, arrived, fates, list(decided), left_out(fates, checked=checked))
+
+
+def _decide(
+    run: ScoringRun,
+    manifests: Sequence[DatasetManifest],
+    new: Sequence[DatasetManifest],
+    fates: Mapping[str, DatasetFate],
+    rows: AnsweredRows,
+    earlier: EarlierDecisions,
+) -> Mapping[str, Decided]:
+    """What becomes of the new dataset versions, and of the one before them that was set aside."""
+    first = new[0].sequence
+    batches = arriving_batches(manifests, fates, before=first, run_id=run.run_id)
+    undecided = {found.version for found in new} | ({batches.suspect.name} if batches.suspect else set())
+    usual = without(manifests, {*left_out(fates, checked=True), *undecided})
+    known = earlier.of(usual, before=first)
+    unchanged = sum(known.unchanged_since <= found.sequence < first for found in usual)
+    decided: dict[str, Decided] = {}
+    for found in new:
+        rose = _loss_rose(run, rows, found, known, unchanged=unchanged)
+        decided |= batches.arrive(found.version, summary_of(found), loss_rose=rose)
+    return decided
 
 
 def _loss_rose(
@@ -148,7 +159,3 @@ def _loss_rose(
     loss = mean_loss(row_losses(run.config, table, champion), table[BLOCK])
     least = run.config.training.retrain_loss_rise
     return is_out_of_line(loss, known.losses, least_share=least, unchanged=unchanged)
-
-
-def _summary(found: DatasetManifest) -> RowSummary:
-    return found.summary or RowSummary(found.rows)

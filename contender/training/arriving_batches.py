@@ -52,7 +52,7 @@ class ArrivingBatches:
 
     def skip(self, summary: RowSummary) -> None:
         """A batch that no model is trained on."""
-        self.earlier.remember(summary, self.earlier.signs(summary, loss_rose=False))
+        self.earlier.remember(summary)
 
     def arrive(self, name: str, summary: RowSummary, *, loss_rose: bool) -> Mapping[str, Decided]:
         """Decide about a new batch, and about the one before it where that was set aside; empty where nothing is odd.
@@ -63,7 +63,7 @@ class ArrivingBatches:
         """
         signs = self.earlier.signs(summary, loss_rose=loss_rose)
         found, before = suspicion(signs), self.suspect
-        self.earlier.remember(summary, signs)
+        self.earlier.remember(summary)
         self.suspect, decided = None, {}
         if before is not None:
             of_before = Decided(fate(before.suspicion, found), before.suspicion)
@@ -97,7 +97,7 @@ def arriving_batches(
     for found in manifests:
         if found.sequence >= before:
             continue
-        summary, decided = found.summary or RowSummary(found.rows), fates.get(found.version)
+        summary, decided = summary_of(found), fates.get(found.version)
         if decided is None or not (decided.is_out or decided.run_id == run_id):
             batches.take(found.version, summary)
             continue
@@ -106,6 +106,11 @@ def arriving_batches(
             sign: Sign = decided.sign  # type: ignore[assignment]
             batches.suspect = Suspect(found.version, summary, Suspicion(sign, decided.reason))
     return batches
+
+
+def summary_of(found: DatasetManifest) -> RowSummary:
+    """What its manifest says of its rows; only how many there are where it is from before there were summaries."""
+    return found.summary or RowSummary(found.rows)
 
 
 def name_of(found: DatasetManifest) -> str:

@@ -58,11 +58,11 @@ class EarlierBatches:
             loss_rose=loss_rose,
         )
 
-    def remember(self, summary: RowSummary, signs: BatchSigns) -> None:
-        """Let the signs of a batch count as usual for the next one, whatever becomes of it."""
+    def remember(self, summary: RowSummary) -> None:
+        """Let what a batch shares with those before count as usual for the next one, whatever becomes of it."""
         if self.hashes and summary.sketch:  # else it was compared with nothing
-            self.repeated.append(signs.repeated)
-        for name, share in signs.outside.items():
+            self.repeated.append(self._repeated_share(summary.sketch))
+        for name, share in self._outside(summary.quantiles).items():
             self.outside.setdefault(name, []).append(share)
 
     def accept(self, name: str, summary: RowSummary) -> None:
