@@ -127,11 +127,19 @@ def _promoted(run: RunEvidence, compared: Mapping[str, Any]) -> str:
     by = f"Approved by {run.approval.by or 'a user'} and promoted" if approved and run.approval else ""
     if not compared:
         return f"{by or 'New model promoted'}."
+    if restored := _restored(compared):
+        behind = figure(-compared["best_champion"]["standing"]["mean"])
+        return f"{by or 'Earlier champion serves again'}: {restored} is ahead of the champion by {behind}."
     scores = f"{metric_title(compared)} {figure(compared['challenger'])}"
     if compared["against"] == "baseline":
         return f"{by or 'First model promoted'}: {scores} vs. {figure(compared['baseline'])} for the baseline."
     better = "Better model promoted" if compared["verdict"] == "wins" else "New model promoted"
     return f"{by or better}: {scores} vs. {figure(compared['champion'])}."
+
+
+def _restored(compared: Mapping[str, Any]) -> str:
+    """The earlier champion that serves again, where there is one."""
+    return str((compared.get("best_champion") or {}).get("restored") or "")
 
 
 def where_it_failed(run: RunEvidence) -> str:
@@ -271,7 +279,7 @@ def _comparison(run: RunEvidence) -> Stage:
 def _serving_stage(run: RunEvidence) -> Stage:
     verdict = str(run.record["verdict"])
     if verdict == "promoted":
-        return Stage("Serving", "good", "new model")
+        return Stage("Serving", "good", "earlier model" if _restored(run.report("comparison")) else "new model")
     if verdict in ("stopped", "rolled_back"):
         return Stage("Serving", "bad", "previous model" if verdict == "rolled_back" else "unchanged")
     if verdict == "waiting":

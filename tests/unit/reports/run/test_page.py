@@ -330,6 +330,17 @@ def test_a_run_that_gave_an_upload_up_says_to_upload_it_again() -> None:
     assert "upload the file again" in next_step(RunEvidence(record("failed", "broke", given_up=["a.csv"])))
 
 
+def test_an_earlier_champion_that_serves_again_is_the_headline() -> None:
+    run = promoted()
+    standing = {"version": "v2", "other": "v1", "metric": "auc", "blocks": 40, "mean": -0.021}
+    guard = {"status": "failed", "reason": "So v1 serves again.", "restored": "v1", "standing": standing}
+    compared = run.reports["comparison"] | {"verdict": "loses", "best_champion": guard}
+    text = report(replace(run, reports={**run.reports, "comparison": compared}, approval=None)).text
+    assert "Earlier champion serves again: v1 is ahead of the champion by 0.021." in text
+    assert "earlier model" in text
+    assert "So v1 serves again." in text
+
+
 @pytest.mark.parametrize(
     ("verdict", "answer", "said"),
     [
