@@ -321,6 +321,41 @@ def test_a_canary_that_has_no_answer_is_counted_and_the_champion_answers(serving
     assert failed.request_id != answered.request_id
 
 
+def test_in_a_canary_each_row_is_logged_with_both_predictions(serving: Cloud) -> None:
+    try_out(serving, "v2", "canary", weight=0.5, digest=publish(serving, "v2", 0.05).manifest_sha256)
+    answers = [predict(serving, ROW, {"amount": 20, "carrier": None}, key=str(key))[1] for key in range(8)]
+    assert {answer["variant"] for answer in answers} == {"champion", "challenger"}
+    for record in records():
+        assert record.shadow is not None
+        assert {record.variant, record.shadow.variant} == {"champion", "challenger"}
+        assert {record.version, record.shadow.version} == {"v1", "v2"}
+        assert (len(record.predictions), len(record.shadow.predictions), record.shadow.error) == (2, 2, None)
+
+
+def test_an_exception_of_the_model_that_does_not_answer_leaves_the_answer_as_it_is(
+    serving: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = predict(serving, ROW)[1]
+    try_out(serving, "v2", "canary", weight=1e-12, digest=publish(serving, "v2", 0.05).manifest_sha256)
+    model = type(serving.function("serve").service.follower.current().model)
+    predict_encoded = model.predict_encoded
+
+    def broken(self: Any, matrix: Any) -> Any:
+        if self.version == "v2":
+            raise MemoryError("no room for another matrix")
+        return predict_encoded(self, matrix)
+
+    monkeypatch.setattr(model, "predict_encoded", broken)
+    status, after = predict(serving, ROW)
+    told = ("model_version", "variant")
+    assert (status, [after[name] for name in told]) == (200, [before[name] for name in told])
+    assert after["predictions"][0]["probabilities"] == before["predictions"][0]["probabilities"]
+    (record,) = [each for each in records() if each.request_id == after["prediction_id"]]
+    assert record.shadow is not None
+    assert (record.error, record.shadow.version, record.shadow.predictions) == (None, "v2", [])
+    assert record.shadow.error == "MemoryError: no room for another matrix"
+
+
 def test_a_request_that_is_wrong_for_the_champion_too_is_not_the_canarys_fault(serving: Cloud) -> None:
     try_out(serving, "v2", "canary", digest=publish(serving, "v2", 0.05).manifest_sha256)
     assert predict(serving, {"amount": "x", "carrier": "A"})[0] == 400

@@ -11,6 +11,7 @@ from contender.comparison.judgements import Judgement, Judgements
 from contender.data.dataset_fate import DatasetFate, Fate
 from contender.data.datasets import DatasetStore
 from contender.errors import TrainingFailedError
+from contender.rollout.paired_losses import HoldoutSpread
 from contender.steps.evaluate_challenger import evaluate_challenger
 from contender.workflow.messages import Comparison
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
@@ -49,6 +50,8 @@ def test_a_better_challenger_wins_on_the_rows_that_neither_has_seen(world: LoopW
     assert (comparison.verdict, comparison.challenger, comparison.champion) == ("wins", "v2", "v1")
     report = world.folder("run-2").read(COMPARISON)
     assert (report["rows"], report["challenger_version"]) == (5 * ROWS_A_DAY, "v2")
+    spread = HoldoutSpread.from_dict(report["paired_spread"])
+    assert (spread.rows, spread.blocks) == (5 * ROWS_A_DAY, 5)
     assert world.folder("run-2").read(CURVES)["champion_version"] == "v1"
     (kept,) = Judgements(world.data, "shop").read()
     assert (kept.version, kept.run_id, kept.verdict, kept.rows) == ("v2", "run-2", "wins", 5 * ROWS_A_DAY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, Score, pai
 from contender.registry.pointer import require_pointer
 from contender.registry.swaps import roll_back
 from contender.rollout.canary import NO_ALARMS, Alarms
+from contender.rollout.paired_losses import HoldoutSpread, Variances
 from contender.steps.watch import watch_canary
 from contender.workflow.messages import Watch
-from contender.workflow.run_folder import WATCH
+from contender.workflow.run_folder import COMPARISON, WATCH
 from tests.models import crown, try_out
 from tests.unit.steps.loop_world import LoopWorld
 
@@ -118,6 +119,19 @@ def test_losses_are_compared_on_rows_that_both_predicted(world: LoopWorld) -> No
     (seen,) = world.folder("run").read(WATCH)["looks"]
     (loss,) = [signal for signal in seen["signals"] if signal["name"] == "loss"]
     assert (loss["pairs"], loss["champion"], loss["challenger"]) == (620, pytest.approx(0.28), pytest.approx(0.32))
+
+
+def test_where_days_differ_as_much_it_is_not_held_against_a_challenger(world: LoopWorld) -> None:
+    pairs = [
+        (f"2026-01-01T11:5{minute}Z", LiveCounts(labels=62, **pair_sums([0.03] * 31 + [0.05] * 31, [0.28] * 62)))
+        for minute in range(10)
+    ]
+    rows, alike, unlike = (Variances(variance, 0.0, 0.0) for variance in (0.0001, 0.0, 0.03**2))
+    for between, verdict in ((unlike, "continue"), (alike, "worse")):
+        spread = HoldoutSpread(5_600, 7, rows, between, 1 / 800)
+        world.folder("run").write(COMPARISON, {"paired_spread": asdict(spread)})
+        world.folder("run").write(WATCH, {"since": "another trial", "looks": []})
+        assert look(world, shadows={"v2": pairs}).verdict == verdict
 
 
 def test_a_repeated_call_tests_nothing_twice(world: LoopWorld) -> None:
