@@ -47,17 +47,20 @@ ROWS_A_TRIAL = 6_000
 
 @dataclass(frozen=True)
 class Effort:
-    """Sequences of a line, rows to train on, and rounds of boosting."""
+    """Sequences of a line, holdouts that they know, rows to train on, rounds of boosting, and of how many flights one
+    is taken."""
 
     sequences: int
+    holdouts: int
     rows: int
     rounds: int
+    one_in: int = 1
 
 
 EFFORTS: dict[Size, Effort] = {
-    "smoke": Effort(20, 1_000, 10),
-    "quick": Effort(2_000, 30_000, 100),
-    "full": Effort(10_000, 30_000, 100),
+    "smoke": Effort(20, 5, 1_000, 10, one_in=20),
+    "quick": Effort(2_000, 200, 30_000, 100),
+    "full": Effort(4_000, 400, 30_000, 100),
 }
 
 
@@ -111,7 +114,7 @@ class Flights:
     """The flights as matrices, and models of them."""
 
     def __init__(self, effort: Effort) -> None:
-        frame = flights()
+        frame = flights().iloc[:: effort.one_in]
         month = frame["scheduled_at"].str[5:7].astype(int)
         frame = frame[month <= max(WATCHED)]
         self._month = month[: len(frame)].to_numpy()
@@ -184,14 +187,14 @@ class World:
         rows = order[first + places.astype(np.int64)].reshape(sequences, -1)
         return np.asarray(pair.difference[rows])
 
-    def holdouts(self, random: np.random.Generator, pair: Pair) -> list[HoldoutSpread]:
-        """What comparisons of the two on holdouts of the default length knew."""
-        counts = np.bincount(pair.day)
+    def holdouts(self, random: np.random.Generator, pair: Pair, number: int) -> list[HoldoutSpread]:
+        """What so many comparisons of the two on holdouts of the default length knew."""
+        of_day = np.split(np.argsort(pair.day, kind="stable"), np.cumsum(np.bincount(pair.day))[:-1])
         found = []
-        for _ in range(HOLDOUTS):
-            days = random.choice(len(counts), HOLDOUT_DAYS, replace=False)
-            rows = np.flatnonzero(np.isin(pair.day, days))
-            block = np.unique(pair.day[rows], return_inverse=True)[1]
+        for _ in range(number):
+            days = random.choice(len(of_day), HOLDOUT_DAYS, replace=False)
+            rows = np.concatenate([of_day[day] for day in days])
+            block = np.repeat(np.arange(HOLDOUT_DAYS), [len(of_day[day]) for day in days])
             drawn = rows if self.real_days else random.integers(0, len(pair.day), len(rows))
             spread = spread_of(pair.champion[drawn], pair.challenger[drawn], block)
             assert spread is not None
@@ -199,7 +202,7 @@ class World:
         return found
 
 
-HOLDOUTS, HOLDOUT_DAYS = 200, TrainingPolicy().holdout_blocks
+HOLDOUT_DAYS = TrainingPolicy().holdout_blocks
 INDEPENDENT = World("independent rows", real_days=False, labels_a_day=ROWS_A_TRIAL, days=1)
 WORLDS = (
     INDEPENDENT,
@@ -258,7 +261,7 @@ def power_part(pairs: Sequence[Pair], effort: Effort, report: Report) -> tuple[s
     for number, pair in enumerate(pairs):
         random = np.random.default_rng([number, 1])
         rows = INDEPENDENT.differences(random, pair, effort.sequences)
-        found = watched(rows, INDEPENDENT, INDEPENDENT.holdouts(random, pair))
+        found = watched(rows, INDEPENDENT, INDEPENDENT.holdouts(random, pair, effort.holdouts))
         shift = float(pair.difference.mean())
         mine, theirs = pair.challenger.var(), pair.champion.var()
         shadow = fixed_labels(np.sqrt(mine + theirs), shift, WELCH_LEVEL)
@@ -288,7 +291,7 @@ def false_part(pairs: Sequence[Pair], effort: Effort, report: Report) -> tuple[s
             random = np.random.default_rng([number, 2, place])
             equal = pair.without_difference(by_day=world.real_days)
             rows = world.differences(random, equal, effort.sequences)
-            shares.append(watched(rows, world, world.holdouts(random, equal)).share)
+            shares.append(watched(rows, world, world.holdouts(random, equal, effort.holdouts)).share)
         lines.append([world.name, *(f"{share:.2%}" for share in shares)])
         report(", ".join(lines[-1]))
         most = float(stats.binom.ppf(0.99, effort.sequences, RATE)) / effort.sequences
@@ -302,5 +305,14 @@ def measure(*, size: Size, report: Report) -> Part:
     pairs = pairs_of(effort)
     power, labels = power_part(pairs, effort, report)
     false, shares = false_part(pairs, effort, report)
-    text = f"{effort.sequences:,} sequences a line.\n\n{power}\n\n{false}"
+    text = (
+        f"A champion and four challengers on the flights of July to September; {effort.sequences:,} trials a line, a "
+        f"look every {LABELS_A_LOOK} labels, and a holdout of {HOLDOUT_DAYS} days for each trial, on which the two "
+        "were compared before. Labels until a challenger is rolled back, independent rows. *One paired look*: labels "
+        "for a test at a number that was fixed beforehand, the least that a comparison of means can do. *Welch*: for the "
+        "former comparison of different rows, at its best look; *times as many*: in shadow and in a canary.\n\n"
+        f"{power}\n\nChallengers that are as good in the long run and are rolled back all the same, at a promise of "
+        f"{RATE:.0%} for all signals together:\n\n{false}\n\nOn real days the four challengers above, which are worse, "
+        "differ from the champion by another amount each day; a trial of one day then needs a larger difference."
+    )
     return Part("(c) Watch: champion and challenger on the same rows", command("watch", size), text, [*labels, *shares])

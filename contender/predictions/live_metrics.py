@@ -166,6 +166,14 @@ class LiveCounts:
         return self.loss_sum / self.labels if self.labels else None
 
     @property
+    def paired_losses(self) -> tuple[float, float] | None:
+        """The mean losses of the challenger and of the champion on the pairs; None without any."""
+        if not self.pairs:
+            return None
+        theirs = self.pair_champion_sum / self.pairs
+        return theirs + self.pair_difference_sum / self.pairs, theirs
+
+    @property
     def accuracy(self) -> float | None:
         """Share of the labelled rows whose class was right; None of a regression."""
         return self.correct / self.labels if self.labels and self.classes else None

@@ -294,6 +294,8 @@ def _paired_loss(
     p_value = paired_p_value(minutes, bound, relative=relative, spread=known)
     status = _status(p_value, level)
     found = f"{figure(mine)} vs. the champion's {figure(theirs)} on the same {pairs.rows:,} labelled rows"
+    if known and known.day:
+        found += f", where one day is off by {figure(sqrt(known.day))} (standard deviation, from the holdout)"
     reason = _loss_in_words(found, status, policy, relative=relative, p_value=p_value, level=level)
     return Signal("loss", status, reason, bound, level, theirs, mine, p_value, pairs.rows)
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from contender.adapters.aws.prediction_table import PredictionTable
-from contender.cli.commands.live import counted, described, known_versions, row
+from contender.cli.commands.live import counted, described, known_versions, pairs_in_words, row
 from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.table_entries import Entry, LiveMinute
 from contender.registry.pointer import PastSwap, Pointer, Trial
@@ -86,3 +86,12 @@ def test_people_get_a_line_that_says_what_is_not_known_yet() -> None:
 @pytest.mark.parametrize("version", ["[red]v3", "v3"])
 def test_a_name_is_never_markup(version: str) -> None:
     assert str(row(version, "champion", COUNTS)[0]) == version
+
+
+def test_a_challenger_is_compared_with_the_champion_on_the_rows_that_both_predicted() -> None:
+    answers = LiveCounts(pairs=200, pair_difference_sum=6.0, pair_champion_sum=56.0)
+    beside = LiveCounts(pairs=420, pair_difference_sum=12.6, pair_champion_sum=117.6)
+    found = [("v2", "challenger", answers), ("v1", "champion", COUNTS), ("v2", "challenger-shadow", beside)]
+    assert pairs_in_words(found) == ["v2: loss 0.31 vs. the champion's 0.28 on the same 620 labelled rows"]
+    assert described("v2", "challenger", answers)["paired_losses"] == pytest.approx((0.31, 0.28))
+    assert described("v1", "champion", COUNTS)["paired_losses"] is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +13,8 @@ from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
-from contender.predictions.live_metrics import NOTHING, LiveCounts
+from contender.formatting import figure
+from contender.predictions.live_metrics import NOTHING, LiveCounts, total
 from contender.predictions.record import LIVE_VARIANTS
 from contender.registry.pointer import Pointer, require_pointer
 
@@ -49,6 +50,8 @@ def live(
     else:
         columns = ("version", "variant", "requests", "errors", "p50 / p95 ms", "labels", "predicted")
         print_table(columns, [row(version, variant, counts) for version, variant, counts in found])
+        for line in pairs_in_words(found):
+            console.print(line)
 
 
 def known_versions(pointer: Pointer) -> list[str]:
@@ -94,6 +97,8 @@ def described(version: str, variant: str, counts: LiveCounts) -> dict[str, Any]:
         "labels": counts.labels,
         "accuracy": counts.accuracy,
         "mean_loss": counts.mean_loss,
+        "pairs": counts.pairs,
+        "paired_losses": counts.paired_losses,
     }
 
 
@@ -108,6 +113,20 @@ def row(version: str, variant: str, counts: LiveCounts) -> tuple[str | Text, ...
         _labels(counts),
         Text(_predicted(counts)),
     )
+
+
+def pairs_in_words(found: Sequence[tuple[str, str, LiveCounts]]) -> list[str]:
+    """For each challenger, its loss and the champion's on the rows that both predicted."""
+    lines = []
+    for name in dict.fromkeys(version for version, _, _ in found):
+        counts = total(counts for version, _, counts in found if version == name)
+        if counts.paired_losses is not None:
+            mine, theirs = map(figure, counts.paired_losses)
+            moment = name.partition("-")[0]
+            lines.append(
+                f"{moment}: loss {mine} vs. the champion's {theirs} on the same {counts.pairs:,} labelled rows"
+            )
+    return lines
 
 
 def _milliseconds(value: float | None) -> str:
