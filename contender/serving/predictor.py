@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,20 +66,18 @@ class Predictor:
         """
         now = self._clock()
         request_id = self._new_id(now)
-        alone = serving.challenger is None  # else a key in the body decides who answers
-        reader = serving.model.quick_reader if alone else None
-        quick = reader.read(text, max_rows=self._policy.max_rows) if reader is not None else None
-        body = self._parse_json(text) if quick is None else None
+        body = self._read(serving.model, text)
         key = _key_of(body) or request_id
         challenger = serving.challenger if serving.variant(key, now) == CHALLENGER else None
         answered, failure = None, None
         if challenger is not None:
             try:
-                answered = self._answer(challenger, body, request_id, CHALLENGER)
+                own = self._read(challenger, text) if isinstance(body, PredictRequest) else body
+                answered = self._answer(challenger, own, request_id, CHALLENGER)
             except Exception as error:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
-            answered = self._by_champion(serving.model, quick or body, request_id, started)
+            answered = self._by_champion(serving.model, body, request_id, started)
         shadow = serving.shadow_of(answered.variant, key, now)
         if challenger is not None and failure is not None and _is_challengers_fault(failure):
             self._count_failure(challenger, CHALLENGER, failure, started)
@@ -89,6 +87,12 @@ class Predictor:
         self._measure("PredictLatency", "Milliseconds", latency)
         self._after(partial(self._keep, answered, request_id, now, latency, shadow))
         return answered.text
+
+    def _read(self, model: ServedModel, text: str | bytes) -> Any:
+        """A request of many rows as this model's own reader has it; else the parsed body."""
+        reader = model.quick_reader
+        quick = reader.read(text, max_rows=self._policy.max_rows) if reader is not None else None
+        return self._parse_json(text) if quick is None else quick
 
     def _answer(self, model: ServedModel, body: Any, request_id: str, variant: str) -> Answered:
         if isinstance(body, PredictRequest):
@@ -128,6 +132,7 @@ class Predictor:
         shadow: tuple[Variant, ServedModel] | None,
     ) -> None:
         """Send a prediction to the log, with what the model that did not answer says to the same rows."""
+        rows = list(answered.asked.rows)  # those of many rows are made anew whenever they are asked for
         record = log_record(
             pipeline=self._pipeline,
             request_id=request_id,
@@ -136,18 +141,18 @@ class Predictor:
             variant=answered.variant,
             version=answered.version,
             latency_ms=latency_ms,
-            rows=answered.asked.rows,
+            rows=rows,
             predictions=answered.predictions.tolist(),
-            shadow=None if shadow is None else self._shadow(*shadow, answered),
+            shadow=None if shadow is None else self._shadow(*shadow, rows),
         )
         self._send(record)
 
-    def _shadow(self, variant: Variant, model: ServedModel, answered: Answered) -> Shadow:
+    def _shadow(self, variant: Variant, model: ServedModel, rows: Sequence[Mapping[str, Any]]) -> Shadow:
         started = self._timer()
         predictions: list[list[float]] = []
         failure = None
         try:
-            found = model.predict_encoded(model.reader.read(answered.asked.rows))
+            found = model.predict_encoded(model.reader.read(rows))
             if not np.isfinite(found).all():
                 raise NoAnswerError("it has no finite prediction")
             predictions = found.tolist()
@@ -177,5 +182,7 @@ def _is_challengers_fault(error: Exception) -> bool:
 
 def _key_of(body: Any) -> str | None:
     """The caller's key, where there is one to draw a variant by; whether it is a good one is checked later."""
+    if isinstance(body, PredictRequest):
+        return body.key
     key = body.get("key") if isinstance(body, Mapping) else None
     return key if isinstance(key, str) else None
