@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.policies import _later, _laters
 from benchmarks.streams.broken import EVERY, FAULTS, KEPT_OF_TRUNCATED, broken_batches
 from benchmarks.streams.calendars import evenly, every, with_as_many
 from benchmarks.streams.generated import CIRCLES, GENERATORS, circles, friedman, generated, hyperplane, sea, steps
@@ -193,6 +194,16 @@ def test_a_calendar_on_clean_batches_has_the_loss_that_the_matrix_says() -> None
         loss, broken = served_calendar(models, [stream.start - 1 + time for time in times])
         assert loss == pytest.approx(matrix.mean_loss(times, stream.rows[stream.start - 1 :]))
         assert broken == []
+
+
+def test_a_later_beginning_leaves_out_the_first_models_and_nothing_else() -> None:
+    models = Models(small("sea, none", batches=9))
+    whole, later = models.matrix(), _later(models, 2)
+
+    assert later.stream.start == models.stream.start + 2
+    assert np.array_equal(later.matrix.losses, whole.losses[2:, 2:], equal_nan=True)
+    assert min(later.default.retrained) >= later.stream.start
+    assert [len(_laters(small("sea, none", batches=batches))) for batches in (7, 9, 17)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("checks_batches", [True, False])
