@@ -176,7 +176,8 @@ def _measured(stream: Stream, folder: Path | None) -> Measured:
     outcomes = [run(models, checks_batches=checked) for checked in (CHECKED, not CHECKED)]
     matrix = models.matrix()
     others = {**(detector_times(models) if folder else {}), **published_times(matrix)}
-    return Measured(stream, matrix, *outcomes, others, [_later(models, by) for by in _laters(stream)])
+    default, other = outcomes
+    return Measured(stream, matrix, default, other, others, [_later(models, by) for by in _laters(stream)])
 
 
 def _laters(stream: Stream) -> range:
