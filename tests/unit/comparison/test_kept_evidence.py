@@ -171,6 +171,11 @@ def test_a_challenger_that_is_clearly_better_does_not_wait_for_that() -> None:
     assert (found.verdict, found.restored) == ("wins", None)
 
 
+def test_a_challenger_that_is_clearly_better_takes_the_place_of_a_champion_that_is_behind_an_earlier_one() -> None:
+    found = Series(spread=0.001).compare({"v3": 0.9, "v2": 1.05, "v1": 1.0}, best="v1")
+    assert (found.verdict, found.restored, found.best_champion.status) == ("wins", None, "passed")
+
+
 def test_a_small_loss_that_no_comparison_shows_is_shown_by_several_and_the_earlier_champion_serves_again() -> None:
     series, alone, restored = Series(spread=0.02, seed=3), [], None
     for number in range(12):
