@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from contender.data.dataset_fate import DatasetFate, Fate, left_out
 from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.row_summary import RowSummary
 from contender.errors import IntegrityError, NotFoundError
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.storage import sha256
@@ -49,6 +52,44 @@ def test_datasets_come_in_the_order_in_which_they_arrived(store: DatasetStore) -
     for version, sequence in (("a", 3), ("b", 1), ("c", 2)):
         store.write(replace(MANIFEST, version=version, sequence=sequence), b"rows")
     assert [found.version for found in store.manifests()] == ["b", "c", "a"]
+
+
+def test_a_manifest_keeps_its_summary_and_one_from_before_there_were_summaries_has_none(store: DatasetStore) -> None:
+    summary = RowSummary(3, (7, 9), {"amount": (1.0, 2.5)}, {"amount and late": 0.25})
+    store.write(replace(MANIFEST, summary=summary), b"rows")
+    older = {name: value for name, value in MANIFEST.to_dict().items() if name != "summary"}
+    store.objects.put(store.key("d0", "manifest.json"), json.dumps(older | {"version": "d0"}).encode())
+
+    assert store.manifest("d1").summary == summary
+    assert store.manifest("d0") == replace(MANIFEST, version="d0")
+
+
+def test_the_newest_decision_about_a_version_counts_and_its_rows_stay(store: DatasetStore) -> None:
+    store.write(MANIFEST, b"rows")
+    for fate in ("set aside", "left out"):
+        store.decide("d1", DatasetFate(fate, "short", "It has 3 rows.", "run-2", "", "2026-01-02"))
+
+    assert store.fates()["d1"].fate == "left out"
+    assert [found.version for found in store.manifests()] == ["d1"]
+    assert store.part(MANIFEST) == b"rows"
+
+
+@pytest.mark.parametrize(
+    ("fate", "by", "checked", "unchecked"),
+    [
+        ("set aside", "", True, False),
+        ("left out", "", True, False),
+        ("left out", "Ada", True, True),
+        ("kept", "", False, False),
+        ("confirmed", "", False, False),
+    ],
+)
+def test_without_the_check_only_what_a_person_left_out_is_out(
+    fate: Fate, by: str, *, checked: bool, unchecked: bool
+) -> None:
+    fates = {"d1": DatasetFate(fate, "", "", "", by, "")}
+
+    assert [bool(left_out(fates, checked=on)) for on in (True, False)] == [checked, unchecked]
 
 
 def test_rows_without_a_manifest_do_not_count(store: DatasetStore) -> None:
