@@ -62,10 +62,10 @@ class Oracle:
         spread = deviation / float(mean.std())
         return (
             f"What could be found at all? The means of days of {self.column} have a standard deviation that is "
-            f"{1.0 / spread:.2f} times that of rows, so a shift of 0.3 sd is {0.3 * spread:.2f} of what days differ by. "
-            "The detectors below know beforehand which feature moves, up, and how far; who knows means also knows the "
+            f"{1.0 / spread:.2f} times that of rows, so a shift of 0.3 sd is {0.3 * spread:.2f} of theirs. "
+            "The detectors below know which feature moves, up, how far; who knows means also knows the "
             "year (its density, smoothed), so needs no reference for them. They sum up likelihood ratios "
-            "(Shiryaev-Roberts) up to the same threshold, which is close to the best there is; the test spends all that "
+            "(Shiryaev-Roberts) up to the same threshold, close to the best there is; the test spends all that "
             f"the budget allows {EARLY} days on the last of them.\n\n" + markdown_table(header, lines)
         )
 
