@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from tests.conftest import REGION, create_runs_table
@@ -147,7 +148,8 @@ class Engine:
             living[0].join(timeout=60)
         arn = self.machine.replace(":stateMachine:", ":execution:") + f":{self.run_id}"
         told = client.describe_execution(executionArn=arn)
-        events = client.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        engine = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID][REGION]
+        events = engine.get_execution_history(arn)["events"]  # to ask the API takes longer than the run
         entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
         exits = [event["stateExitedEventDetails"] for event in events if "stateExitedEventDetails" in event]
         return Outcome(told["status"], entered, json.loads(exits[-1]["output"]))
