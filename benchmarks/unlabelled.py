@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -86,49 +86,45 @@ class Estimates:
 
 
 def estimates(asked: Asked, *, peers: bool, report: Report) -> list[Estimates]:
-    """Every batch after the first model, oldest first."""
-    stream, found = asked.stream(), list[Estimates]()
+    """Every batch after the first model, oldest first.
+
+    Raises
+    ------
+    CannotRunError
+        When NannyML cannot be asked.
+    """
+    stream, found, pairs = asked.stream(), list[Estimates](), list[dict[str, tuple[str, str]]]()
     last = min(len(stream.batches), asked.first + asked.batches)
-    for made in range(asked.first, last, asked.every or last):
-        known = Table.concatenate(stream.batches[:made])
-        model = train(stream.config, known, known[ORDER], known[BLOCK])
-        batches = stream.batches[made : min(last, made + (asked.every or last))]
-        found += _of_model(stream, known, model, batches, found, peers=peers)
-        report(f"{stream.name}: {len(found)} of {last - asked.first} batches")
-    return found
+    with tempfile.TemporaryDirectory() as folder:
+        for made in range(asked.first, last, asked.every or last):
+            known = Table.concatenate(stream.batches[:made])
+            model = train(stream.config, known, known[ORDER], known[BLOCK])
+            batches = stream.batches[made : min(last, made + (asked.every or last))]
+            for batch in batches:
+                found.append(_of_batch(stream, batch, model, found))
+            if peers:
+                pairs += _written(stream, known, model, batches, Path(folder) / str(made))
+            report(f"{stream.name}: {len(found)} of {last - asked.first} batches")
+        return _with_nannyml(stream, found, pairs) if peers else found
 
 
-def _of_model(
-    stream: Stream,
-    known: Table,
-    model: TrainedModel,
-    batches: Sequence[Table],
-    before: Sequence[Estimates],
-    *,
-    peers: bool,
-) -> list[Estimates]:
-    """What is said of each batch until the next model.
+def _of_batch(stream: Stream, batch: Table, model: TrainedModel, before: Sequence[Estimates]) -> Estimates:
+    """What a model's batch was estimated as, and was.
 
     Parameters
     ----------
-    before : of the batches before the first of these.
+    before : of the batches before it.
     """
-    names, found = METRICS_OF[stream.config.task], list[Estimates]()
-    holdout = known.select_rows(np.isin(known[BLOCK], model.holdout.blocks))
-    answers = [model.served.predict(encode(batch, model.encodings)) for batch in batches]
-    unchanged = {name: (value, np.nan, np.nan) for name in names if (value := model.metrics[name]) is not None}
-    theirs = _nannyml(stream, known, holdout, model, batches, answers) if peers else {}
-    for place, (batch, predictions) in enumerate(zip(batches, answers, strict=True)):
-        truth = _truth(stream, batch, model)
-        realised = {name: METRICS[name].score(truth, predictions, positive=_positive(model)) for name in names}
-        said = {
-            CONTENDER: _ours(stream, batch, model, predictions, {}),
-            WITH_LABELS: _ours(stream, batch, model, predictions, later_errors([*before, *found])),
-            UNCHANGED: unchanged,
-        } | {name: told[place] for name, told in theirs.items()}
-        known_of = {name: value for name, value in realised.items() if value is not None}
-        found.append(Estimates(len(batch), known_of, said))
-    return found
+    names = METRICS_OF[stream.config.task]
+    predictions = model.served.predict(encode(batch, model.encodings))
+    truth = _truth(stream, batch, model)
+    realised = {name: METRICS[name].score(truth, predictions, positive=_positive(model)) for name in names}
+    said = {
+        CONTENDER: _ours(stream, batch, model, predictions, {}),
+        WITH_LABELS: _ours(stream, batch, model, predictions, later_errors(before)),
+        UNCHANGED: {name: (value, np.nan, np.nan) for name in names if (value := model.metrics[name]) is not None},
+    }
+    return Estimates(len(batch), {name: value for name, value in realised.items() if value is not None}, said)
 
 
 def _ours(
@@ -148,50 +144,52 @@ def later_errors(found: Sequence[Estimates]) -> LaterErrors:
     return errors
 
 
-def _nannyml(
-    stream: Stream,
-    known: Table,
-    holdout: Table,
-    model: TrainedModel,
-    batches: Sequence[Table],
-    answers: Sequence[Floats],
-) -> dict[str, list[Mapping[str, Interval]]]:
-    """What NannyML says of each batch, from the holdout and from all rows that Contender's estimate is learned from."""
+def _written(
+    stream: Stream, known: Table, model: TrainedModel, batches: Sequence[Table], folder: Path
+) -> list[dict[str, tuple[str, str]]]:
+    """For each batch the files of references and batch as NannyML takes them: from the holdout, and from all rows that
+    Contender's estimate is learned from."""
     config = stream.config
+    holdout = known.select_rows(np.isin(known[BLOCK], model.holdout.blocks))
     judged = model.judged.predict(encode(holdout, model.judged.encodings))
     prepared = prepare(config, known, known[ORDER], known[BLOCK], report=silent)
     decided = decide(config, prepared.deciding, prepared.validation, classes=prepared.columns, report=silent)
     unseen = unseen_predictions(prepared, decided, silent)
     earlier = np.isfinite(unseen).all(axis=1)
-    rows = {
-        OF_HOLDOUT: (holdout, judged),
-        OF_SAME_ROWS: (
-            Table.concatenate([prepared.table.select_rows(earlier), holdout]),
-            np.concatenate([unseen[earlier], judged]),
-        ),
+    both = Table.concatenate([prepared.table.select_rows(earlier), holdout])
+    folder.mkdir()
+    references = {
+        OF_HOLDOUT: _frame(stream, holdout, model, judged),
+        OF_SAME_ROWS: _frame(stream, both, model, np.concatenate([unseen[earlier], judged])),
     }
-    rule = "DLE" if config.task == "regression" else "CBPE"
-    found: dict[str, list[Mapping[str, Interval]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"{place}.parquet") for place in range(len(batches))]
-        for path, batch, predictions in zip(paths, batches, answers, strict=True):
-            _frame(stream, batch, model, predictions).to_parquet(path)
-        reference = str(Path(folder) / "reference.parquet")
-        for name, (table, predictions) in rows.items():
-            _frame(stream, table, model, predictions).to_parquet(reference)
-            task = {"reference": reference, "batches": paths, "features": list(config.features)}
-            told = run("estimates", NANNYML, rule, task, timeout=SLOWEST_SECONDS)
-            found[name] = [{metric: tuple(values) for metric, values in batch.items()} for batch in told]
-    return found
+    paths = {name: str(folder / f"reference {place}.parquet") for place, name in enumerate(references)}
+    for name, frame in references.items():
+        frame.to_parquet(paths[name])
+    pairs = []
+    for place, batch in enumerate(batches):
+        path = str(folder / f"{place}.parquet")
+        _frame(stream, batch, model, model.served.predict(encode(batch, model.encodings))).to_parquet(path)
+        pairs.append({name: (reference, path) for name, reference in paths.items()})
+    return pairs
+
+
+def _with_nannyml(
+    stream: Stream, found: Sequence[Estimates], pairs: Sequence[Mapping[str, tuple[str, str]]]
+) -> list[Estimates]:
+    """The same with what NannyML says of each batch."""
+    rule = "DLE" if stream.config.task == "regression" else "CBPE"
+    asked = [pair for of_batch in pairs for pair in of_batch.values()]
+    task = {"pairs": asked, "features": list(stream.config.features)}
+    told = iter(run("estimates", NANNYML, rule, task, timeout=SLOWEST_SECONDS))
+    said = [{name: {m: tuple(v) for m, v in next(told).items()} for name in of_batch} for of_batch in pairs]
+    return [replace(batch, said={**batch.said, **theirs}) for batch, theirs in zip(found, said, strict=True)]
 
 
 def _frame(stream: Stream, table: Table, model: TrainedModel, predictions: Floats) -> pd.DataFrame:
-    """Features, truth and predictions as NannyML takes them."""
-    config = stream.config
-    frame = pd.DataFrame({name: table[name] for name in config.features})
-    frame = frame.astype(dict.fromkeys(config.categorical, "category"))
+    """Features as the model takes them, truth and predictions."""
+    frame = pd.DataFrame(encode(table, model.encodings), columns=list(stream.config.features))
     truth = _truth(stream, table, model)
-    if config.task == "regression":
+    if stream.config.task == "regression":
         return frame.assign(truth=truth, predicted=predictions[:, 0])
     positive = predictions[:, _positive(model)]
     return frame.assign(
@@ -239,7 +237,7 @@ def scores(found: Sequence[Estimates], metric: str) -> dict[str, Score]:
         scored[name] = Score(
             error=float(np.abs(value - realised).mean()),
             covered=int(((low <= realised) & (realised <= high)).sum()),
-            half_width=float((high - low).mean() / 2.0),
+            half_width=float((high - low)[np.isfinite(low)].mean() / 2.0) if np.isfinite(low).any() else np.nan,
             batches=len(pairs),
         )
     return scored

@@ -10,7 +10,7 @@ RULES of ways to check, each a class:
     check(batch)                an Answer. Timed as the check.
 
 Who estimates metrics without labels has an `<contestant>/estimate.py`: a dictionary ESTIMATORS of functions of
-(reference, batch, task), two frames, that return by metric [value, low, high].
+(reference, task), a frame, that return a function of a batch, which gives by metric [value, low, high].
 
 This file is read by every contestant's interpreter, so it imports nothing of the project.
 """
@@ -91,11 +91,13 @@ def _module(contestant: str, name: str) -> Any:
 
 
 def estimates(task: Mapping[str, Any]) -> dict[str, list[dict[str, list[float]]]]:
-    """Of each estimator that is asked, what it expects of each batch."""
+    """Of each estimator that is asked, what it expects of each pair of a reference and a batch."""
     estimators = _module(task["contestant"], "estimate").ESTIMATORS
-    reference = pd.read_parquet(task["reference"])
-    batches = [pd.read_parquet(path) for path in task["batches"]]
-    return {name: [estimators[name](reference, batch, task) for batch in batches] for name in task["rules"]}
+    found: dict[str, list[dict[str, list[float]]]] = {}
+    for name in task["rules"]:
+        fitted = {path: estimators[name](pd.read_parquet(path), task) for path in {path for path, _ in task["pairs"]}}
+        found[name] = [fitted[reference](pd.read_parquet(batch)) for reference, batch in task["pairs"]]
+    return found
 
 
 def measure_speed(rule: type[Rule], task: Mapping[str, Any]) -> dict[str, Any]:

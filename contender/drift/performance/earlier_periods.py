@@ -68,10 +68,10 @@ def _estimated(
         model = fit_calibration(truth[others], predicted[others])
     else:
         model = fit_loss_tree(codes[others], predicted[others, 0], truth[others])
-    if model.reason:
-        return
     expected: dict[str, float | None]
-    if isinstance(model, Calibration):
+    if model.reason:  # too few rows to learn from: then no change is expected
+        expected = {metric.name: _score(metric, truth[others], predicted[others]) for metric in metrics}
+    elif isinstance(model, Calibration):
         probabilities = model.probabilities(predicted[own])
         expected = {metric.name: expected_score(metric, probabilities, predicted[own]) for metric in metrics}
     else:

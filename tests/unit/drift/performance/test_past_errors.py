@@ -186,3 +186,12 @@ def test_a_trend_is_named() -> None:
     truth, predictions, _ = weeks(np.random.default_rng(1), 1000, harder=0.0)
     found = estimate(fit_calibration(truth, predictions), predictions, past=past, metrics=["accuracy"])
     assert found.reason.endswith("following a trend, as in the newest period: accuracy")
+
+
+def test_periods_too_small_to_learn_from_still_tell_how_the_metric_varies() -> None:
+    random = np.random.default_rng(2)
+    week = np.repeat(np.arange(2), 60)
+    codes, truth = np.zeros((120, 1), dtype=np.uint8), random.normal(size=120)
+    past = errors_of_earlier_periods(truth, np.zeros((120, 1)), week, week == 1, codes=codes)
+    assert (past["mae"].trust, past["mae"].periods) == (0.0, 2)
+    assert past["mae"].variance > 0.0
