@@ -68,7 +68,6 @@ class Asked:
 FLIGHTS = "flights by month, model of March"
 STREAMS: Mapping[str, Asked] = {
     FLIGHTS: Asked(partial(flights_stream, "month", 1, one_in=1), 3, 0),
-    "flights by month, a new model each month": Asked(partial(flights_stream, "month", 1, one_in=3), 3, 1),
     "bikes by month, a new model each month": Asked(PACKAGED["bikes by month"], 3, 1),
     "sea stream, a new model every 4 batches": Asked(PACKAGED["sea stream"], 8, 4, 32),
     "trump approval, a new model every 4 batches": Asked(PACKAGED["trump approval"], 4, 4, 16),
