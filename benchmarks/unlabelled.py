@@ -26,6 +26,7 @@ from benchmarks.streams.stream import Stream
 from benchmarks.tables import markdown_table
 from contender.data.encoding import encode
 from contender.drift.batch_check import estimate_batch
+from contender.drift.performance.estimate_check import check_estimate
 from contender.drift.performance.past_errors import LaterErrors
 from contender.stats.metrics import METRICS
 from contender.table import BLOCK, ORDER, Table
@@ -57,29 +58,39 @@ class Asked:
     first : how many batches the first model learns from.
     every : after how many batches a new one is trained; 0: never.
     batches : at most so many are estimated.
+    days : whether every fifth block of each is estimated by itself too.
     """
 
     stream: Callable[[], Stream]
     first: int
     every: int
     batches: int = 9
+    days: bool = False
 
 
 FLIGHTS = "flights by month, model of March"
 STREAMS: Mapping[str, Asked] = {
-    FLIGHTS: Asked(partial(flights_stream, "month", 1, one_in=1), 3, 0),
+    FLIGHTS: Asked(partial(flights_stream, "month", 1, one_in=1), 3, 0, days=True),
     "bikes by month, a new model each month": Asked(PACKAGED["bikes by month"], 3, 1),
     "sea stream, a new model every 4 batches": Asked(PACKAGED["sea stream"], 8, 4, 32),
     "trump approval, a new model every 4 batches": Asked(PACKAGED["trump approval"], 4, 4, 16),
 }
-SMOKE: Mapping[str, Asked] = {FLIGHTS: Asked(partial(flights_stream, "month", 1, one_in=20), 3, 0, 1)}
+SMOKE: Mapping[str, Asked] = {FLIGHTS: Asked(partial(flights_stream, "month", 1, one_in=20), 3, 0, 1, days=True)}
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """One batch: its rows, its metrics by the labels, and what each estimator said of them."""
+    """One batch: its rows, its metrics by the labels, and what each estimator said of them.
+
+    Attributes
+    ----------
+    as_estimated : whether all of Contender's metrics together are, without the labels of batches before.
+    days : the same of some of its blocks, each by itself.
+    """
 
     rows: int
+    as_estimated: bool
+    days: Sequence[bool]
     realised: Mapping[str, float]
     said: Mapping[str, Mapping[str, Interval]]
 
@@ -100,14 +111,16 @@ def estimates(asked: Asked, *, peers: bool, report: Report) -> list[Estimates]:
             model = train(stream.config, known, known[ORDER], known[BLOCK])
             batches = stream.batches[made : min(last, made + (asked.every or last))]
             for batch in batches:
-                found.append(_of_batch(stream, batch, model, found))
+                found.append(_of_batch(stream, batch, model, found, days=asked.days))
             if peers:
                 pairs += _written(stream, known, model, batches, Path(folder) / str(made))
             report(f"{stream.name}: {len(found)} of {last - asked.first} batches")
         return _with_nannyml(stream, found, pairs) if peers else found
 
 
-def _of_batch(stream: Stream, batch: Table, model: TrainedModel, before: Sequence[Estimates]) -> Estimates:
+def _of_batch(
+    stream: Stream, batch: Table, model: TrainedModel, before: Sequence[Estimates], *, days: bool
+) -> Estimates:
     """What a model's batch was estimated as, and was.
 
     Parameters
@@ -123,7 +136,23 @@ def _of_batch(stream: Stream, batch: Table, model: TrainedModel, before: Sequenc
         WITH_LABELS: _ours(stream, batch, model, predictions, later_errors(before)),
         UNCHANGED: {name: (value, np.nan, np.nan) for name in names if (value := model.metrics[name]) is not None},
     }
-    return Estimates(len(batch), {name: value for name, value in realised.items() if value is not None}, said)
+    blocks = batch[BLOCK].astype(str)
+    some = np.unique(blocks)[::5] if days else ()
+    return Estimates(
+        rows=len(batch),
+        as_estimated=_as_estimated(stream, batch, model),
+        days=[_as_estimated(stream, batch.select_rows(blocks == day), model) for day in some],
+        realised={name: value for name, value in realised.items() if value is not None},
+        said=said,
+    )
+
+
+def _as_estimated(stream: Stream, rows: Table, model: TrainedModel) -> bool:
+    predictions = model.served.predict(encode(rows, model.encodings))
+    estimated = estimate_batch(stream.config, model.reference, rows, predictions)
+    assert estimated is not None
+    truth = _truth(stream, rows, model)
+    return check_estimate(estimated, truth, predictions, positive=_positive(model)).verdict == "as estimated"
 
 
 def _ours(
@@ -245,13 +274,15 @@ def scores(found: Sequence[Estimates], metric: str) -> dict[str, Score]:
 def measure(*, size: Size, report: Report) -> Part:
     """All streams at full size; else flights only, at smoke size a twentieth of them and no peer."""
     asked = SMOKE if size == "smoke" else STREAMS if size == "full" else {FLIGHTS: STREAMS[FLIGHTS]}
-    lines, figures, missing = [], [], LEFT_OUT if size == "smoke" else ""
+    lines, figures, together, missing = [], [], [], LEFT_OUT if size == "smoke" else ""
     for title, stream in asked.items():
         try:
             found = estimates(stream, peers=size != "smoke", report=report)
         except CannotRunError as error:
             missing = str(error)
             found = estimates(stream, peers=False, report=report)
+        together.append(_together(title, found))
+        figures.append(_agreed(title, found))
         for metric in found[0].said[UNCHANGED]:
             by_name = scores(found, metric)
             lines += [_line(title, metric, name, score) for name, score in by_name.items()]
@@ -261,6 +292,8 @@ def measure(*, size: Size, report: Report) -> Part:
         "(NannyML's: three standard errors to both sides) covered the realised metric, and their mean half-width. "
         "Holdouts are the pipelines' own: 7 blocks, of bikes 14.\n\n"
         + markdown_table(["stream", "metric", "estimate", "error", "covered", "half-width"], lines)
+        + "\n\nAll metrics of Contender's estimate together, without the labels of the batches before:\n\n"
+        + markdown_table(["stream", "batches as estimated", "every fifth day as estimated"], together)
         + (f"\n\nNannyML: {missing}." if missing else "")
     )
     return Part("(b) Metrics estimated without labels", command("unlabelled", size), text, figures)
@@ -271,6 +304,17 @@ def _line(title: str, metric: str, name: str, score: Score) -> list[str]:
     if np.isfinite(score.half_width):
         interval = [f"{score.covered} of {score.batches}", f"{score.half_width:.3f}"]
     return [title, METRICS[metric].title, name, f"{score.error:.3f}", *interval]
+
+
+def _together(title: str, found: Sequence[Estimates]) -> list[str]:
+    days = [day for batch in found for day in batch.days]
+    agreed = sum(batch.as_estimated for batch in found)
+    return [title, f"{agreed} of {len(found)}", f"{np.mean(days):.0%} of {len(days)}" if days else "–"]
+
+
+def _agreed(title: str, found: Sequence[Estimates]) -> Figure:
+    agreed = sum(batch.as_estimated for batch in found)
+    return Figure(f"{title}: batches as estimated", float(agreed), float(len(found) * 8 // 9), "at least")
 
 
 def _figures(title: str, metric: str, by_name: Mapping[str, Score]) -> Iterator[Figure]:
