@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
 
 LARGEST_LOG = 230.0
 """Of what a bet has won: some 1e100."""
@@ -52,7 +53,7 @@ def beyond_range(largest: Floats, *, known: int) -> Floats:
     starts = np.arange(len(before))
     begun = starts[:, None] >= starts
     hits = np.cumsum((figures[known:, None] > before) & begun, axis=0)
-    misses = np.cumsum(begun, axis=0) - hits
+    misses: Integers = np.cumsum(begun, axis=0) - hits
     blocks = known + starts
     # With fewer blocks than that, going beyond them is no more likely after a change.
     expected = np.minimum(MISSES, blocks)

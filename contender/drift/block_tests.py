@@ -90,7 +90,7 @@ class GroupRanks:
     def _by_look(self, wealth: Floats) -> Floats:
         """(new units, new units) the same for all new units, where nothing is won or lost at those without values."""
         passed = np.cumsum(self.place >= 0)
-        start = passed - (self.place >= 0)
+        start: Integers = passed - (self.place >= 0)
         spread: Floats = np.pad(wealth, 1, constant_values=1.0)[passed][:, start + 1]
         return np.where(passed[:, None] > start, spread, 1.0)
 

@@ -185,9 +185,9 @@ class _Check:
         days = [DAYS_PER_YEAR / self.policy.batches_per_year] * len(self.batches)
         evidence = weigh(days, {"features": [Surprise(p) for p in p_values]}, threshold=self.threshold)
         labels = [f"batch {number}" for number in range(1, len(self.batches) + 1)]
-        batch = list(range(len(self.batches)))
-        alarm = max(self._open_alarms(evidence, batch), default=None)
-        return self.conclude(found, evidence, labels, batch, p_values[-1], alarm)
+        places = list(range(len(self.batches)))
+        alarm = max(self._open_alarms(evidence, places), default=None)
+        return self.conclude(found, evidence, labels, places, p_values[-1], alarm)
 
     def _row_tests(self, reference: Profile, batch: Profile) -> list[tuple[Outcome, float]]:
         """Each test's result, and the smallest effect that it is sure to detect."""
@@ -208,9 +208,9 @@ class _Check:
         wealth = {name: table for ranks in ranked.values() for name, table in ranks.beyond().items()}
         evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold, wealth=wealth)
         labels, batch = units.labels[units.known :], units.batch[units.known :].tolist()
-        open_alarms = self._open_alarms(evidence, batch)
         # The oldest alarm about a change that is large enough says best when it began; later ones come of the same.
-        for alarm in open_alarms or [None]:
+        alarms: Sequence[int | None] = self._open_alarms(evidence, batch) or [None]
+        for alarm in alarms:
             found, p_value = self._block_tests(plans, ranked, evidence, batch, alarm)
             if any(test.drifted for test in judged(found, self.policy)):
                 break

@@ -142,8 +142,8 @@ def count_profile(
             by_block[column.name] = numbered.count_cells(column, values)
             if not isinstance(values, Categories):
                 ends[column.name] = numbered.ends(values)
-    blocks = Blocks(numbered.labels, by_block, ends) if by_block and numbered else Blocks()
-    return Profile(grid, len(table), counts, blocks)
+    counted = Blocks(numbered.labels, by_block, ends) if by_block and numbered else Blocks()
+    return Profile(grid, len(table), counts, counted)
 
 
 @dataclass(frozen=True)

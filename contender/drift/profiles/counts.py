@@ -133,16 +133,19 @@ class Blocks:
         ends = {}
         for name, values in self.ends.items():
             wider = np.full((len(labels), 2), np.nan)
-            for side, part in ((self, values), (other, other.ends[name])):
+            for side, pair in ((self, values), (other, other.ends[name])):
                 places = [place[label] for label in side.labels]
-                wider[places, 0] = np.fmin(wider[places, 0], part[:, 0])
-                wider[places, 1] = np.fmax(wider[places, 1], part[:, 1])
+                wider[places, 0] = np.fmin(wider[places, 0], pair[:, 0])
+                wider[places, 1] = np.fmax(wider[places, 1], pair[:, 1])
             ends[name] = wider
         return Blocks(labels, merged, ends)
 
     def to_dict(self) -> dict[str, Any]:
         """Labels, counts and ends as JSON values."""
-        ends = {name: np.where(np.isnan(values), None, values).tolist() for name, values in self.ends.items()}
+        ends = {
+            name: [[None if np.isnan(end) else end for end in pair] for pair in values.tolist()]
+            for name, values in self.ends.items()
+        }
         return {
             "labels": list(self.labels),
             "counts": {name: c.tolist() for name, c in self.counts.items()},
