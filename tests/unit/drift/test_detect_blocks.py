@@ -83,6 +83,29 @@ def test_a_retrain_answers_the_alarms_of_what_it_was_trained_on() -> None:
     assert not detect_drift(reference, calm, earlier=[moved], answered=1).drifted
 
 
+def test_a_change_is_reported_since_it_began_until_a_retrain_though_its_evidence_has_started_anew() -> None:
+    random = np.random.default_rng(23)
+    reference = fitted(restless(random, 60), days=60)
+    moved = [counted(reference, restless(random, 5, shift=3.0), days=5, first=1000 + 5 * batch) for batch in range(6)]
+    last = detect_drift(reference, moved[-1], THREE_DAYS, earlier=moved[:-1], answered=0)
+    assert last.evidence is not None
+    assert last.evidence.since == "day 1000"
+    answered = detect_drift(reference, moved[-1], THREE_DAYS, earlier=moved[:-1], answered=5)
+    assert answered.evidence is not None
+    assert answered.evidence.since != "day 1000"
+
+
+def test_a_change_too_small_to_act_on_does_not_hide_a_large_one_after_it() -> None:
+    random = np.random.default_rng(22)
+    reference, large_only = fitted(restless(random, 60), days=60), DriftPolicy(min_effect_numeric=0.8)
+    small = counted(reference, restless(random, 20, shift=1.5), days=20, first=1000)
+    large = counted(reference, restless(random, 6, shift=6.0), days=6, first=1020)
+    early = detect_drift(reference, small, large_only, answered=0)
+    assert "is beyond chance, but no feature has reached its minimum effect" in early.reason
+    late = detect_drift(reference, large, large_only, earlier=[small], answered=0)
+    assert late.drifted_features == ("x0",)
+
+
 @pytest.mark.parametrize("features", [3, 60])
 def test_a_feature_that_moved_far_is_found_among_any_number_of_others(features: int) -> None:
     random = np.random.default_rng(6)
