@@ -13,13 +13,16 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 from contender.data.dataset_fate import Fate
+from contender.training.loss_change import REMEMBERED
 
 Sign: TypeAlias = Literal["short", "repeated", "range", "association", "loss"]
 OF_CHANGE: frozenset[Sign] = frozenset({"range", "association", "loss"})
 """Signs that a change of the data has, too."""
 
 FEW_ROWS = 1.0 / 3.0
-"""Fewer rows than this share of a usual batch are suspicious."""
+"""Fewer rows than this share of a usual batch are suspicious,"""
+FEWER_THAN_LATELY = 2.0 / 3.0
+"""if they are fewer than this share of the smallest of the last eight, too: weekends are small every week."""
 LEAST_BATCHES = 3
 """From so many batches on, their usual number of rows is known: the first upload is often years of history."""
 MANY_REPEATED = 0.5
@@ -86,7 +89,8 @@ def suspicion(signs: BatchSigns) -> Suspicion | None:
     '100 % of x is outside of everything seen before.'
     """
     usual = median(signs.usual_rows) if len(signs.usual_rows) >= LEAST_BATCHES else 0
-    if signs.rows < FEW_ROWS * usual:
+    least = min(signs.usual_rows[-REMEMBERED:], default=0)
+    if signs.rows < FEW_ROWS * usual and signs.rows < FEWER_THAN_LATELY * least:
         return Suspicion("short", f"It has {signs.rows:,} rows, where {usual:,.0f} are usual.")
     if _is_unusual(signs.repeated, signs.usual_repeated, least=MANY_REPEATED):
         where = f"in {signs.repeated_from} already" if signs.repeated_from else "there before"

@@ -35,6 +35,14 @@ def test_fewer_rows_than_a_third_of_the_usual_ones_are_suspicious(rows: int, sig
     assert sign_of(rows=rows) == sign
 
 
+def test_a_weekend_is_small_every_week_and_a_truncated_file_is_smaller_still() -> None:
+    week = [500, 510, 490, 505, 495, 120, 100]
+
+    assert sign_of(rows=120, usual_rows=week[:5]) == "short"
+    assert sign_of(rows=110, usual_rows=week * 2) is None
+    assert sign_of(rows=60, usual_rows=week * 2) == "short"
+
+
 def test_rows_that_were_there_before_are_suspicious_where_rows_do_not_repeat_by_nature() -> None:
     assert sign_of(repeated=0.9) == "repeated"
     assert sign_of(repeated=0.5) is None
