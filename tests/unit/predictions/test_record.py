@@ -42,6 +42,7 @@ def message(**changes: Any) -> str:
         (message(predictions=[["1"], [2]]), "lists of numbers"),
         (message(predictions=[[], []]), "lists of numbers"),
         (message(shadow=[]), "shadow must be dict"),
+        (message(shadow={"version": "v2", "variant": "bystander"}), "shadow.variant must be champion or challenger"),
         (message(shadow={"predictions": []}), "shadow has no version"),
         (message(shadow={"version": "v2", "predictions": [[1.0]]}), "1 of the shadow"),
     ],

@@ -14,6 +14,7 @@ from scipy.stats import binom
 from contender.errors import InvalidInputError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.rollout.canary import SIGNALS, Alarms, Side, Signal, WatchReport, level_of_look, watch
+from contender.rollout.paired_losses import HoldoutSpread, PairedLosses, Variances
 
 POLICY = RolloutPolicy(bake_seconds=600, max_bake_seconds=1200, min_requests=100)
 PLANNED = 10
@@ -124,6 +125,48 @@ class TestLoss:
         assert signal(looked_at(one, zero), "loss").status == "worse"
         assert signal(looked_at(zero, one), "loss").status == "fine"
         assert signal(looked_at(one, one), "loss").status == "fine"
+
+
+class TestPairedLoss:
+    def pairs(self, difference: float, rows: int = 600) -> dict[str, PairedLosses]:
+        """Rows of one minute; the champion's loss is 0.5, and differences scatter by 0.1."""
+        square = rows * (difference**2 + 0.01)
+        sums = (rows * difference, square, rows * 0.5, rows * 0.25, rows * difference * 0.5)
+        return {"2026-01-01T00:00Z": PairedLosses(rows, *sums)}
+
+    def test_says_both_losses_on_the_same_rows(self) -> None:
+        report = looked_at(Side(400), minutes=1, pairs=self.pairs(0.03))
+        found = signal(report, "loss")
+        assert (report.verdict, found.status, found.pairs) == ("worse", "worse", 600)
+        assert report.reason.startswith("Higher loss: 0.53 vs. the champion's 0.5 on the same 600 labelled rows; ")
+        assert found.level == POLICY.false_rollback_rate / SIGNALS
+
+    def test_is_not_judged_on_few_rows(self) -> None:
+        found = signal(looked_at(Side(400), pairs=self.pairs(0.03, rows=49)), "loss")
+        assert (found.status, found.p_value) == ("not judged", None)
+        assert found.reason == "49 labelled rows that both predicted; the minimum is 50."
+
+    def test_may_be_larger_by_the_bound(self) -> None:
+        tenth = replace(POLICY, max_loss_increase=0.1)
+        assert signal(looked_at(Side(400), pairs=self.pairs(0.07), policy=tenth), "loss").status == "fine"
+        relative = looked_at(Side(400), pairs=self.pairs(0.07), policy=tenth, relative_loss=True)
+        assert signal(relative, "loss").status == "worse"
+
+    def test_says_how_far_one_day_is_off_where_days_differ(self) -> None:
+        rows, days = Variances(0.01, 0.0, 0.0), Variances(0.02**2, 0.0, 0.0)
+        spread = HoldoutSpread(5_600, 7, rows, days, 1 / 800)
+        found = signal(looked_at(Side(400), pairs=self.pairs(0.03), spread=spread), "loss")
+        assert found.status != "worse"
+        assert "where one day is off by 0.02" in found.reason
+
+    def test_without_any_says_that_rows_differ(self) -> None:
+        found = signal(looked_at(losses(np.full(60, 0.5)), losses(np.full(60, 0.5))), "loss")
+        assert "other rows: none was predicted by both" in found.reason
+
+    def test_failures_beside_the_other_models_answers_are_errors_and_no_slow_responses(self) -> None:
+        report = looked_at(Side(100, 0, 0, shadow_requests=900, shadow_errors=200))
+        assert signal(report, "errors").challenger == 0.2
+        assert signal(report, "slow").challenger == 0.0
 
 
 class TestLevels:
