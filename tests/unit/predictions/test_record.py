@@ -50,3 +50,10 @@ def message(**changes: Any) -> str:
 def test_a_message_that_is_no_record_is_refused_by_the_field(text: str, told: str) -> None:
     with pytest.raises(InvalidInputError, match=told):
         Record.from_json(text)
+
+
+def test_a_record_from_before_both_models_predicted_is_read_as_the_challengers_shadow() -> None:
+    found = Record.from_json(message(shadow={"version": "v2", "predictions": [[1.0], [2.0]]}, predictions=[[1], [2]]))
+    assert found.shadow is not None
+    assert (found.shadow.variant, found.shadow.live_variant) == ("challenger", "challenger-shadow")
+    assert Record.from_json(message(shadow=None)).shadow is None
