@@ -41,26 +41,45 @@ ENVIRONMENT = {
 
 LOAD_EACH = """
 import importlib, json, os, sys
-common, each = json.loads(sys.argv[1])
-for name in common:
-    importlib.import_module(name)
-for number, names in enumerate(each):
+
+def in_a_fork(work):
     child = os.fork()
     if not child:
-        for name in names:
-            importlib.import_module(name)
-        print(json.dumps([number, sorted(sys.modules)]), flush=True)
+        work()
+        sys.stdout.flush()
         os._exit(0)
     if os.waitpid(child, 0)[1]:
         sys.exit(1)
+
+def finish(number, names):
+    for name in names:
+        importlib.import_module(name)
+    print(json.dumps([number, sorted(sys.modules)]))
+
+def load(starts, depth):
+    for number, common, names in starts:
+        if len(common) == depth:
+            in_a_fork(lambda: finish(number, names))
+    longer = [start for start in starts if len(start[1]) > depth]
+    for name in dict.fromkeys(common[depth] for _, common, _ in longer):
+        in_a_fork(lambda: importlib.import_module(name) and load([s for s in longer if s[1][depth] == name], depth + 1))
+
+load(json.loads(sys.argv[1]), 0)
 """
+"""A process for each start, forked from those that have loaded what it has in common with others."""
 
 
-def modules_after(each: Sequence[Sequence[str]], common: Sequence[str] = (), **variables: str) -> list[set[str]]:
-    """All modules in a fresh interpreter after these imports, for each of them and the `common` ones, with these
-    variables beside all functions' own."""
+def modules_after(
+    each: Sequence[Sequence[str]], commons: Sequence[Sequence[str]] | None = None, **variables: str
+) -> list[set[str]]:
+    """All modules in a fresh interpreter after these imports, for each of them and what comes before it of `commons`,
+    with these variables beside all functions' own."""
+    starts = [
+        (number, list(common), names)
+        for number, (common, names) in enumerate(zip(commons or [()] * len(each), each, strict=True))
+    ]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | ENVIRONMENT | variables
-    command = [sys.executable, "-W", "error", "-c", LOAD_EACH, json.dumps([common, each])]
+    command = [sys.executable, "-W", "error", "-c", LOAD_EACH, json.dumps(starts)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]  # a function may log while it starts

@@ -45,7 +45,7 @@ def loaded() -> dict[str, set[str]]:
     """The packages that each function loads when it starts, less Python's own."""
     found = modules_after(
         [[handler(name)] for name in ZIP_FUNCTIONS],
-        common=("aws_lambda_powertools", "boto3"),
+        [("aws_lambda_powertools", "boto3")] * len(ZIP_FUNCTIONS),
         AWS_DEFAULT_REGION="aq-south-1",
         POWERTOOLS_TRACE_DISABLED="false",  # as on AWS
     )

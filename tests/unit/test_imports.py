@@ -34,21 +34,19 @@ FORBIDDEN = {
     "predict_queued": SERVING_LOADS_NO | DATA_LOADS_NO | {"boto3", "pydantic"},
 }
 
-COMMON = ("aws_lambda_powertools", "boto3", "numpy", "onnxruntime", "scipy.stats", "pandas", "pyarrow.parquet")
-"""What takes longest to load. Functions that may load it share one process with it, each in a fork of its own."""
+COMMON = ("aws_lambda_powertools", "boto3", "numpy", "pyarrow.parquet", "pandas", "scipy.stats", "onnxruntime")
+"""What takes longest to load. Functions that may load it are forked from one process that has, in this order."""
 
 
 @cache
-def after_starts(forbidden: frozenset[str]) -> dict[str, set[str]]:
-    """The modules of each function that must not load these, after its start."""
-    functions = [name for name, packages in FORBIDDEN.items() if packages == forbidden]
-    common = [name for name in COMMON if name.split(".")[0] not in forbidden]
-    found = modules_after([[handler(name)] for name in functions], common)
-    return dict(zip(functions, found, strict=True))
+def after_starts() -> dict[str, set[str]]:
+    """The modules of each function after its start."""
+    commons = [[name for name in COMMON if name.split(".")[0] not in forbidden] for forbidden in FORBIDDEN.values()]
+    return dict(zip(FORBIDDEN, modules_after([[handler(name)] for name in FORBIDDEN], commons), strict=True))
 
 
 def after_start(name: str) -> set[str]:
-    return after_starts(frozenset(FORBIDDEN[name]))[name]
+    return after_starts()[name]
 
 
 def test_every_function_is_looked_at() -> None:
