@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from contender.pipeline.config import PipelineConfig
 from training_image.estimators.catalogue import fit_estimator
@@ -17,6 +18,7 @@ from training_image.export.export import for_all_classes, pipeline_predictions
 from training_image.fit.decide import Decided
 from training_image.fit.fitted import Fitted
 from training_image.fit.rounds import rounds_of
+from training_image.onnx_parts.calibration import Calibrated
 from training_image.rows.prepare import Prepared
 from training_image.rows.take import Rows
 from training_image.search.search import Found
@@ -83,11 +85,14 @@ class PartFit:
     columns: int
 
     def __call__(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        some = self.rows.take(places)
-        trained = fit_estimator(self.decided.config, some.matrix, some.target, some.weights)
-        pipeline = self.decided.applied(trained)
+        pipeline = trained_on_part(self.decided, self.rows.take(places))
         on_these, on_holdout = (
             for_all_classes(pipeline, pipeline_predictions(pipeline, matrix), self.columns)
-            for matrix in (some.matrix, self.holdout)
+            for matrix in (self.rows.matrix[places], self.holdout)
         )
         return on_these, on_holdout
+
+
+def trained_on_part(decided: Decided, some: Rows) -> Pipeline | Calibrated:
+    """The same estimator trained on some of the rows, and calibrated as the judged one."""
+    return decided.applied(fit_estimator(decided.config, some.matrix, some.target, some.weights))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from contender.errors import TrainingFailedError
 from contender.table import BLOCK, ORDER
+from training_image.export.export import for_all_classes, pipeline_predictions
 from training_image.fit.decide import Decided
-from training_image.fit.describe import PartFit
+from training_image.fit.describe import trained_on_part
 from training_image.rows.prepare import Prepared
 from training_image.rows.splits import block_ranks
 from training_image.task.progress import Report
@@ -34,9 +35,12 @@ def unseen_predictions(prepared: Prepared, decided: Decided, report: Report) -> 
     found = np.full((len(rows), max(1, prepared.columns)), np.nan)
     for older, newer in _stretches(prepared, gap=decided.config.training.gap_blocks):
         try:
-            _, found[newer] = PartFit(decided, rows, rows.matrix[newer], prepared.columns)(older)
+            pipeline = trained_on_part(decided, rows.take(older))
+            answers = pipeline_predictions(pipeline, rows.matrix[newer])
         except TrainingFailedError as error:
             report(f"metrics without labels have fewer earlier periods to go by: {error}")
+            continue
+        found[newer] = for_all_classes(pipeline, answers, prepared.columns)
     everywhere = np.full((len(prepared.table), found.shape[1]), np.nan)
     everywhere[prepared.parts.judged] = found
     return everywhere
