@@ -216,7 +216,7 @@ def _expectations(
     """What to expect of the model on new rows, by its own predictions of the holdout and others' of rows before it."""
     made = _spread_out(own, held)
     made = made if unseen is None else np.where(held[:, None], made, unseen)
-    known = np.isfinite(made).all(axis=1)
+    known = np.asarray(np.isfinite(made).all(axis=1), dtype=np.bool_)
     asked = answers(config, table.select_rows(known), [replace(model, predict=lambda _: made[known])])
     blocks = unit_labels(config, table)
     labels = np.arange(len(table)) if blocks is None else blocks.astype(str)

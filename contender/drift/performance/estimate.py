@@ -333,8 +333,9 @@ def _sentence(
         if unchanged:
             said += f"; as in all of them, because estimated changes did not occur there: {', '.join(unchanged)}"
         return said
-    few = isinstance(model, Calibration) and model.blocks is not None and model.blocks < FEW_BLOCKS
-    return said + (f"; calibrated on {model.blocks} blocks only, which may not be representative" if few else "")
+    blocks = model.blocks if isinstance(model, Calibration) else None
+    few = blocks is not None and blocks < FEW_BLOCKS
+    return said + (f"; calibrated on {blocks} blocks only, which may not be representative" if few else "")
 
 
 def _estimated(metric: EstimatedMetric) -> str:

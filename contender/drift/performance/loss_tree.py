@@ -81,7 +81,10 @@ class LossTree:
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> LossTree:
         """The inverse of `to_dict`."""
-        return LossTree(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+        parts: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return LossTree(**parts)
 
 
 def fit_loss_tree(
