@@ -148,6 +148,7 @@ def test_what_serving_sends_to_a_queue_is_kept(aws: LoopbackAws) -> None:
     assert aws.received() == []
 
 
+@pytest.mark.slow  # trains with scikit-learn
 def test_the_served_model_follows_the_registrys_layout_and_answers_as_scikit_learn(tmp_path: Any) -> None:
     model = serve_files(tmp_path, rows=3000)
     aws = LoopbackAws("models", model.bucket)

@@ -18,6 +18,8 @@ from demo_data import bikeshare
 
 BIKES = Path(__file__).resolve().parents[3] / "benchmarks" / "pipelines" / "bikeshare.toml"
 
+pytestmark = pytest.mark.slow  # trains a year of models
+
 
 @pytest.fixture(scope="module")
 def year() -> Replay:
