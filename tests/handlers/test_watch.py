@@ -11,7 +11,7 @@ import pytest
 
 from contender.errors import InvalidInputError
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.record import CHALLENGER, CHAMPION
+from contender.predictions.record import CHALLENGER, CHAMPION, SHADOW_OF
 from contender.predictions.table_entries import LiveMinute
 from contender.predictions.table_items import minute_of
 from contender.registry.pointer import Trial, read_pointer
@@ -56,7 +56,7 @@ def begin(cloud: Cloud, *, minutes_ago: float) -> None:
 
 def count(variant: str, counts: LiveCounts, *, minutes_ago: float = 1.0) -> None:
     """Put live counts where keep_predictions puts them."""
-    version = {CHAMPION: "v1", CHALLENGER: "v2"}[variant]
+    version = {CHAMPION: "v1", CHALLENGER: "v2", SHADOW_OF[CHALLENGER]: "v2"}[variant]
     at = (datetime.now(UTC) - timedelta(minutes=minutes_ago)).timestamp()
     key = LiveMinute("shop", version, variant, minute_of(at), 0).key
     item = json.loads(json.dumps(key | counts.to_numbers()), parse_float=str)
@@ -105,6 +105,15 @@ def test_labels_tell_of_one_that_answers_and_is_wrong(baking: Cloud) -> None:
     count(CHALLENGER, LiveCounts(requests=200, labels=100, loss_sum=90, loss_square_sum=100))
     said = look(baking)
     assert (said["verdict"], said["reason"][:11]) == ("worse", "Higher loss")
+
+
+def test_losses_are_compared_on_the_rows_that_both_predicted(baking: Cloud) -> None:
+    sums = {"pair_difference_sum": 18.0, "pair_difference_square_sum": 6.54, "pair_champion_sum": 168.0}
+    count(CHALLENGER, LiveCounts(requests=200))
+    count(SHADOW_OF[CHALLENGER], LiveCounts(requests=800, labels=600, pairs=600, **sums))
+    said = look(baking)
+    assert said["verdict"] == "worse"
+    assert said["reason"].startswith("Higher loss: 0.31 vs. the champion's 0.28 on the same 600 labelled rows")
 
 
 def test_looks_are_counted_and_kept(baking: Cloud) -> None:
