@@ -86,6 +86,7 @@ def _ends(profile: Profile, name: str) -> Floats:
     return np.full((len(profile.blocks), 2), np.nan) if found is None else found
 
 
+@np.errstate(invalid="ignore")  # comparing missing values is meant, and vector units may flag it
 def _joined_ends(ends: Floats, starts: Integers) -> Floats:
     return np.stack([np.fmin.reduceat(ends[:, 0], starts), np.fmax.reduceat(ends[:, 1], starts)], axis=1)
 

@@ -176,6 +176,7 @@ class _NumberedBlocks:
         order = slice(None) if in_order else np.argsort(self.of_row, kind="stable")
         return order, np.searchsorted(self.of_row[order], np.arange(len(self.labels)))
 
+    @np.errstate(invalid="ignore")  # comparing missing values is meant, and vector units may flag it
     def ends(self, values: Numbers) -> Floats:
         """(blocks, 2) the smallest and the largest finite value; NaN where there is none."""
         order, starts = self._by_block

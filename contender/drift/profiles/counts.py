@@ -135,8 +135,9 @@ class Blocks:
             wider = np.full((len(labels), 2), np.nan)
             for side, pair in ((self, values), (other, other.ends[name])):
                 places = [place[label] for label in side.labels]
-                wider[places, 0] = np.fmin(wider[places, 0], pair[:, 0])
-                wider[places, 1] = np.fmax(wider[places, 1], pair[:, 1])
+                with np.errstate(invalid="ignore"):  # comparing missing values is meant, and vector units may flag it
+                    wider[places, 0] = np.fmin(wider[places, 0], pair[:, 0])
+                    wider[places, 1] = np.fmax(wider[places, 1], pair[:, 1])
             ends[name] = wider
         return Blocks(labels, merged, ends)
 
