@@ -1,11 +1,9 @@
-"""Reads uploads, CSV or Parquet, into tables; keeps what cannot be parsed."""
+"""Reads uploads into tables; keeps what cannot be parsed."""
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -13,85 +11,43 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from contender.adapters.files.reading.read_file import read_bytes
 from contender.data.schema import ParsedBatch, check_columns
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 from contender.table import Column, Table, as_categories
 
 MISSING_TEXTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"]
-"""What counts as a missing cell in a CSV file."""
+"""What counts as a missing cell."""
 
 
 def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
-    """Read an upload by its name's ending: `.parquet`, or else CSV.
+    """Read an upload; its format is known by its content.
 
     Raises
     ------
     BatchRejectedError
         When it is empty, cannot be read, or has not the columns of the contract.
     """
-    frame = read_frame(body, name)
+    content = read_bytes(body, name)
+    unknown = [column for column in content.index if column not in (*config.columns, *config.ignored)]
+    frame = _with_missing(content.frame.drop(columns=unknown))
     check_columns([str(column) for column in frame.columns], config)
     return parse_frame(frame, config)
 
 
 def read_frame(body: bytes, name: str) -> pd.DataFrame:
     """The file as it is; see `read_batch`."""
-    if not body:
-        raise BatchRejectedError("the file is empty (0 bytes)")
-    if PurePosixPath(name).suffix.lower() in (".parquet", ".pq"):
-        return _read_parquet(body)
-    return _read_csv(body)
+    return _with_missing(read_bytes(body, name).frame)
 
 
-def _read_csv(body: bytes) -> pd.DataFrame:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BatchRejectedError(f"not UTF-8 text: {error.reason} at byte {error.start}; save as UTF-8 CSV") from None
-    if "\0" in text:
-        raise BatchRejectedError("not a CSV file: it contains zero bytes; is it Parquet? then name it .parquet")
-    header = _check_shape(text)
-    try:
-        # Text first: what is a number and what is a category is the contract's business, not a guess. `index_col`
-        # keeps pandas from taking the first column as row names.
-        frame = pd.read_csv(
-            io.StringIO(text), dtype=str, keep_default_na=False, na_values=MISSING_TEXTS, index_col=False
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise BatchRejectedError(f"not a CSV file: {str(error).strip()}") from None
-    frame.columns = pd.Index(header)  # pandas renames repeated columns
-    return frame
-
-
-def _check_shape(text: str) -> list[str]:
-    """The column names, once every line is known to have as many cells: pandas fills a short line up in silence."""
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header: list[str] = []
-    try:
-        for cells in reader:
-            if not header:
-                header = [cell.strip() for cell in cells]
-            elif cells and len(cells) != len(header):
-                raise BatchRejectedError(
-                    f"line {reader.line_num} has {len(cells)} cells, but the header has {len(header)}; "
-                    "is it cut off, or is a value with a comma not in quotes?"
-                )
-    except csv.Error as error:
-        raise BatchRejectedError(f"not a CSV file: {error} in line {reader.line_num}") from None
-    if not any(header):
-        raise BatchRejectedError("the file is empty: it has no header line")
-    return header
-
-
-def _read_parquet(body: bytes) -> pd.DataFrame:
-    try:
-        content = pq.read_table(io.BytesIO(body))
-        content.validate(full=True)
-        return content.to_pandas()
-    except Exception as error:  # damaged bytes raise whatever the damaged place leads to
-        told = str(error).splitlines() or [type(error).__name__]
-        raise BatchRejectedError(f"not a Parquet file, or cut off: {told[0][:200]}") from None
+def _with_missing(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same, with every text that says so missing."""
+    columns = [
+        series.mask(series.isin(MISSING_TEXTS)) if pd.api.types.is_string_dtype(series.dtype) else series
+        for _, series in frame.items()
+    ]
+    return pd.concat(columns, axis=1) if columns else frame
 
 
 def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
