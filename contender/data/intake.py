@@ -27,7 +27,7 @@ WriteTable = Callable[[Table], bytes]
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one upload: `accepted`, `quarantined` or `duplicate`."""
+    """What became of one upload: `accepted`, `quarantined` or `duplicate`; `read_as` says what it was taken for."""
 
     key: str
     status: str
@@ -36,6 +36,7 @@ class FileReport:
     rejected_rows: int = 0
     dataset_version: str | None = None
     quarantine_key: str | None = None
+    read_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Intake:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        return self._accept(batch, parsed, checked)
+        return replace(self._accept(batch, parsed, checked), read_as=parsed.read_as)
 
     def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:
         store = DatasetStore(self.objects, self.config.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
     unknown = [column for column in content.index if column not in (*config.columns, *config.ignored)]
     frame = _with_missing(content.frame.drop(columns=unknown))
     check_columns([str(column) for column in frame.columns], config)
-    return parse_frame(frame, config)
+    return replace(parse_frame(frame, config), read_as=content.understood.sentence)
 
 
 def read_frame(body: bytes, name: str) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def looks_like_json(path: Path) -> bool:
 def read_json_lines(path: Path, folder: Path, *, packed: str = "") -> tuple[Cells, Understood]:
     """Read a JSON Lines file; a key that an object lacks is a missing cell.
 
-    Numbers stay as they are written.
+    Whole numbers keep all their digits.
 
     Raises
     ------
