@@ -28,6 +28,7 @@ from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.readers import read_parquet
+from contender.data.current_rows import RowVersions
 from contender.data.dataset_fate import left_out
 from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
@@ -248,13 +249,17 @@ def newest_datasets(
 
 
 def read_datasets(store: DatasetReader, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
-    """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256.
+    """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256. Of a
+    row that a later one of these versions corrects only the correction is read.
 
     A slice that is no feature is left out where a dataset from before it was declared lacks it.
     """
     slices = [name for name in config.slices if all(name in found.columns for found in datasets)]
     columns = list(dict.fromkeys((*config.features, config.target, *slices, ORDER, BLOCK)))
-    return Table.concatenate([read_parquet(store.part(found), columns) for found in datasets])
+    rows = RowVersions(store, datasets)
+    return Table.concatenate(
+        [read_parquet(store.part(found), columns).select_rows(rows.current(found)) for found in datasets]
+    )
 
 
 def summary(

@@ -20,7 +20,9 @@ MANIFEST, FATE = "manifest.json", "fate.json"
 class DatasetManifest:
     """What a dataset version is. `sequence` counts a pipeline's versions; `order_*` bound its rows in time.
 
-    `summary` is what later batches are compared with; None in versions from before there was one.
+    `summary` is what later batches are compared with; None in versions from before there was one. `identities` is the
+    file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
+    row of an earlier version, and `known` rows of the upload were left out.
     """
 
     pipeline: str
@@ -37,6 +39,10 @@ class DatasetManifest:
     order_to: float
     columns: tuple[str, ...]
     summary: RowSummary | None = None
+    identities: str | None = None
+    identities_sha256: str | None = None
+    corrected: int = 0
+    known: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -70,14 +76,23 @@ class DatasetReader:
         IntegrityError
             When its bytes are not those that were written.
         """
+        return self._whole(manifest.version, manifest.part, manifest.part_sha256)
+
+    def identities(self, manifest: DatasetManifest) -> bytes:
+        """What tells the rows of a version apart, for `RowIdentities`; empty where it has none. Raises as `part`."""
+        if manifest.identities is None or manifest.identities_sha256 is None:
+            return b""
+        return self._whole(manifest.version, manifest.identities, manifest.identities_sha256)
+
+    def _whole(self, version: str, name: str, digest: str) -> bytes:
         try:
-            body = self.objects.get(self.key(manifest.version, manifest.part)).body
+            body = self.objects.get(self.key(version, name)).body
         except NotFoundError:
-            raise NotFoundError(f"dataset {manifest.version} has no {manifest.part}; restore it in S3") from None
-        if sha256(body) != manifest.part_sha256:
+            raise NotFoundError(f"dataset {version} has no {name}; restore it in S3") from None
+        if sha256(body) != digest:
             raise IntegrityError(
-                f"dataset {manifest.version}: {manifest.part} has sha256 {sha256(body)}, not {manifest.part_sha256} as "
-                f"its manifest says; restore the object {self.key(manifest.version, manifest.part)} in S3"
+                f"dataset {version}: {name} has sha256 {sha256(body)}, not {digest} as "
+                f"its manifest says; restore the object {self.key(version, name)} in S3"
             )
         return body
 
@@ -96,9 +111,11 @@ class DatasetStore(DatasetReader):
         """Where the files of a version are that never change."""
         return [key for key in self.objects.keys(self.key(version, "")) if not key.endswith(f"/{FATE}")]
 
-    def write(self, manifest: DatasetManifest, part: bytes) -> None:
-        """Write the rows, then the manifest that makes them count."""
+    def write(self, manifest: DatasetManifest, part: bytes, identities: bytes = b"") -> None:
+        """Write the rows and what tells them apart, then the manifest that makes them count."""
         write_once(self.objects, self.key(manifest.version, manifest.part), part)
+        if manifest.identities is not None:
+            write_once(self.objects, self.key(manifest.version, manifest.identities), identities)
         body = json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()
         write_once(self.objects, self.key(manifest.version, MANIFEST), body)
 

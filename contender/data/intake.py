@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
 from contender.data.schema import Checked, ParsedBatch, check_rows, order_and_blocks
 from contender.data.summarise import summarise
 from contender.errors import BatchRejectedError, NotFoundError
@@ -79,24 +80,63 @@ class Intake:
         return replace(self._accept(batch, parsed, checked), read_as=parsed.read_as)
 
     def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:
-        store = DatasetStore(self.objects, self.config.name)
-        rows = parsed.table.select_rows(checked.accepted)
-        version = sha256(_content(rows, parsed, checked))[:16]
-        accepted, refused = len(rows), len(checked.rejected)
+        store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
+        whole = _name(parsed, checked.accepted)
+        if store.exists(whole):
+            return self._there_already(batch, whole, int(checked.accepted.sum()), refused)
+        manifests = store.manifests()
+        arriving = self._sort(store, [found for found in manifests if not _is_of(found, batch)], parsed, checked)
+        if arriving.ids_start_anew:
+            return self._quarantine_file(batch, _ids_start_anew(self.config))
+        if not arriving.mask.any():
+            return self._known_throughout(batch, arriving, manifests, refused)
+        version, accepted = _name(parsed, arriving.mask), int(arriving.mask.sum())
         if store.exists(version):
-            if version in self.done:
-                reason = f"duplicate: these {accepted:,} rows are already dataset {version}"
-                return FileReport(batch.key, "duplicate", reason, accepted, refused, version)
-            return FileReport(batch.key, "accepted", "processed again after a failed run", accepted, refused, version)
+            return self._there_already(batch, version, accepted, refused)
+        reason = f"{accepted:,} rows accepted" + (f" ({arriving.sorted.sentence})" if arriving.is_mixed else "")
+        quarantine_key = None
+        if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
+            reason += f", {refused} quarantined: {checked.summary()}"
+            quarantine_key = self._quarantine_rows(batch, checked)
+        sequence = 1 + max((found.sequence for found in manifests), default=0)
+        self._write(store, batch, parsed, arriving, version=version, sequence=sequence)
+        return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
 
-        sequence = 1 + max((found.sequence for found in store.manifests()), default=0)
-        order, blocks = order_and_blocks(parsed, checked.accepted, self.config, sequence=sequence)
+    def _sort(
+        self, store: DatasetStore, before: Sequence[DatasetManifest], parsed: ParsedBatch, checked: Checked
+    ) -> Arriving:
+        """Which of the valid rows enter, by what came before."""
+        if self.config.validation.known_rows == "add":
+            return Arriving(checked.accepted)
+        accepted = np.flatnonzero(checked.accepted)
+        valid = parsed.table.select_rows(checked.accepted)
+        time = parsed.time[checked.accepted] if parsed.time is not None else None
+        identities = identify(valid, target=self.config.target, row_id=self.config.row_id, time=time)
+        earlier = RowIdentities.concatenate([RowIdentities.from_bytes(store.identities(found)) for found in before])
+        found = sort_rows(identities, earlier)
+        mask = np.zeros(len(checked.accepted), dtype=np.bool_)
+        mask[accepted[found.kept]] = True
+        return Arriving(mask, found, identities.select_rows(found.kept))
+
+    def _write(
+        self,
+        store: DatasetStore,
+        batch: Batch,
+        parsed: ParsedBatch,
+        arriving: Arriving,
+        *,
+        version: str,
+        sequence: int,
+    ) -> None:
+        rows = parsed.table.select_rows(arriving.mask)
+        order, blocks = order_and_blocks(parsed, arriving.mask, self.config, sequence=sequence)
         part = self.write(Table({**rows.columns, ORDER: order, BLOCK: blocks}))
+        identities = arriving.identities.to_bytes() if arriving.identities is not None else b""
         manifest = DatasetManifest(
             pipeline=self.config.name,
             version=version,
             sequence=sequence,
-            rows=accepted,
+            rows=len(rows),
             # Named by its bytes: an attempt that died before its manifest may have left others.
             part=f"part-{sha256(part)[:16]}.parquet",
             part_sha256=sha256(part),
@@ -108,14 +148,31 @@ class Intake:
             order_to=float(order.max()),
             columns=tuple(rows.columns),
             summary=summarise(rows, self.config.features, self.config.target),
+            identities=f"rows-{sha256(identities)[:16]}.bin" if identities else None,
+            identities_sha256=sha256(identities) if identities else None,
+            corrected=int(arriving.sorted.corrected.sum()) if arriving.sorted is not None else 0,
+            known=int(arriving.sorted.known.sum()) if arriving.sorted is not None else 0,
         )
-        reason = f"{accepted:,} rows accepted"
-        quarantine_key = None
-        if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
-            reason += f", {refused} quarantined: {checked.summary()}"
-            quarantine_key = self._quarantine_rows(batch, checked)
-        store.write(manifest, part)
-        return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
+        store.write(manifest, part, identities)
+
+    def _there_already(self, batch: Batch, version: str, rows: int, refused: int) -> FileReport:
+        """The same rows as a dataset version: a duplicate, unless the run that made it failed."""
+        if version in self.done:
+            reason = f"duplicate: these {rows:,} rows are already dataset {version}"
+            return FileReport(batch.key, "duplicate", reason, rows, refused, version)
+        return FileReport(batch.key, "accepted", "processed again after a failed run", rows, refused, version)
+
+    def _known_throughout(
+        self, batch: Batch, arriving: Arriving, manifests: Sequence[DatasetManifest], refused: int
+    ) -> FileReport:
+        """A file that has nothing new: a duplicate, unless a run that took its rows failed."""
+        rows = len(arriving.sorted.known) if arriving.sorted is not None else 0
+        unfinished = [found for found in manifests if found.version not in self.done]
+        if unfinished:
+            version = unfinished[-1].version
+            return FileReport(batch.key, "accepted", "processed again after a failed run", rows, refused, version)
+        reason = f"duplicate: all {rows:,} rows are known"
+        return FileReport(batch.key, "duplicate", reason, rows, refused, manifests[-1].version)
 
     def _quarantine_file(self, batch: Batch, reason: str) -> FileReport:
         key = self._quarantine_key(batch)
@@ -138,7 +195,48 @@ class Intake:
         return f"quarantine/{self.config.name}/{self.run_id}/{batch.batch_id[:8]}-{name}"
 
 
-def _content(rows: Table, parsed: ParsedBatch, checked: Checked) -> bytes:
+@dataclass(frozen=True, eq=False)
+class Arriving:
+    """The rows of a file that enter.
+
+    Attributes
+    ----------
+    mask : over all rows of the file.
+    sorted, identities : of the valid rows and of those that enter; None where known rows are added.
+    """
+
+    mask: NDArray[np.bool_]
+    sorted: Sorted | None = None
+    identities: RowIdentities | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some rows were known."""
+        return self.sorted is not None and not bool(self.sorted.new.all())
+
+    @property
+    def ids_start_anew(self) -> bool:
+        return self.sorted is not None and self.sorted.names_something_else
+
+
+def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:
+    """Whether an earlier attempt made the version of this very upload."""
+    return (manifest.source_key, manifest.source_version_id) == (batch.key, batch.version_id)
+
+
+def _ids_start_anew(config: PipelineConfig) -> str:
+    return (
+        f"most values of {config.row_id} (row_id) were seen before in rows with other features: does it start anew in "
+        f"each file? Then remove row_id from pipelines/{config.name}.toml, or set validation.known_rows = \"add\""
+    )
+
+
+def _name(parsed: ParsedBatch, kept: NDArray[np.bool_]) -> str:
+    """The name of the dataset version that holds these rows."""
+    return sha256(_content(parsed.table.select_rows(kept), parsed, kept))[:16]
+
+
+def _content(rows: Table, parsed: ParsedBatch, kept: NDArray[np.bool_]) -> bytes:
     """What names a dataset: its columns' values in their order, whatever file format they came in."""
     pieces = []
     for name in sorted(rows.columns):
@@ -148,7 +246,7 @@ def _content(rows: Table, parsed: ParsedBatch, checked: Checked) -> bytes:
         pieces.append(name.encode() + b"\0")
         pieces.append(json.dumps(values.tolist()).encode() if text else _plain(values).tobytes())
     if parsed.time is not None:
-        pieces.append(np.ascontiguousarray(parsed.time[checked.accepted]).tobytes())
+        pieces.append(np.ascontiguousarray(parsed.time[kept]).tobytes())
     return b"\x1e".join(pieces)
 
 

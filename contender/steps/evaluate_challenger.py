@@ -22,6 +22,7 @@ from contender.comparison.opponent import judged_stands_in, opponent
 from contender.comparison.outcome import Comparison as Compared
 from contender.comparison.paired_spread import paired_spread
 from contender.comparison.past_champions import is_of_the_past_year, past_champions
+from contender.data.current_rows import RowVersions
 from contender.errors import ContenderError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
@@ -217,7 +218,11 @@ def _rows(
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
     arrived = without(run.datasets.manifests(), run.left_out())
     chosen = datasets_with_newer_rows(own, arrived, first)
-    table = Table.concatenate([run.rows(found) for found in chosen])
+    versions = RowVersions(run.datasets, arrived)
+    # A row that corrects another one is not unseen: a model may have learned the row that it corrects.
+    table = Table.concatenate(
+        [run.rows(found).select_rows(versions.current(found) & versions.first_seen(found)) for found in chosen]
+    )
     rows = table.select_rows(unseen_rows(table, challenger.manifest, before))
     return rows, table.select_rows(rows_since(table, champions)) if past else rows
 
