@@ -41,9 +41,7 @@ class RowVersions:
         """(n,) the rows that correct no row of an earlier version: a model may have learned what they correct."""
         if not manifest.corrected:
             return np.ones(manifest.rows, dtype=np.bool_)
-        earlier = [
-            self._ids(found) for found in self.scope if found.sequence < manifest.sequence and found.identities
-        ]
+        earlier = [self._ids(found) for found in self.scope if found.sequence < manifest.sequence and found.identities]
         return ~np.isin(self._ids(manifest), np.concatenate(earlier)) if earlier else np.ones(manifest.rows, np.bool_)
 
     @property
@@ -52,5 +50,3 @@ class RowVersions:
 
     def _ids(self, manifest: DatasetManifest) -> Hashes:
         return RowIdentities.from_bytes(self.datasets.identities(manifest)).ids
-
-

@@ -227,7 +227,7 @@ def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:
 def _ids_start_anew(config: PipelineConfig) -> str:
     return (
         f"most values of {config.row_id} (row_id) were seen before in rows with other features: does it start anew in "
-        f"each file? Then remove row_id from pipelines/{config.name}.toml, or set validation.known_rows = \"add\""
+        f'each file? Then remove row_id from pipelines/{config.name}.toml, or set validation.known_rows = "add"'
     )
 
 

@@ -39,7 +39,7 @@ def test_a_bad_file_goes_to_quarantine_with_its_reason(cloud: Cloud, emitted: Me
     request = cloud.upload("bad – ü.csv", b"order;amount\n1;2\n")
     validation = cloud.call("validate_batch", cloud.claimed(request))
     assert (validation["status"], validation["quarantined_files"]) == ("quarantined", 1)
-    assert "only one column was found, 'order;amount'" in validation["reason"]
+    assert "columns carrier, late, ordered_at missing; the file has order, amount" in validation["reason"]
     assert emitted()[-1]["FilesQuarantined"] == [1.0]
     key = cloud.folder().read(VALIDATION)["files"][0]["quarantine_key"]
     assert key.startswith("quarantine/shop/run-1/")

@@ -27,7 +27,9 @@ class Pipeline:
         rows = pd.DataFrame({"id": list(ids), "x": [float(ord(name)) for name in ids], "y": list(targets)})
         number = len(self.store.manifests())
         key = f"incoming/shop/{len(self.objects.keys(''))}.csv"
-        self.objects.put(key, rows[list(filter(None, ("id" * bool(self.config.row_id), "x", "y")))].to_csv(index=False).encode())
+        self.objects.put(
+            key, rows[list(filter(None, ("id" * bool(self.config.row_id), "x", "y")))].to_csv(index=False).encode()
+        )
         done = frozenset(found.version for found in self.store.manifests())
         intake = Intake(self.objects, self.config, f"run-{number}", "2026-01-01", read_batch, write_parquet, done)
         _, (report,) = intake.receive([Batch(key, key, None, 1, "2026-01-01")])
@@ -66,10 +68,17 @@ def test_a_correction_takes_the_place_of_what_it_corrects() -> None:
 
 def test_a_correction_of_a_correction_counts_alone() -> None:
     shop = Pipeline()
-    for targets in ("yn", "nn", "yn"):
-        shop.upload("ab", targets)
+    for ids, targets in (("ab", "yn"), ("ab", "nn"), ("a", "y")):
+        shop.upload(ids, targets)
     current = [shop.versions().current(found).tolist() for found in shop.store.manifests()]
     assert current == [[False, True], [False], [True]]
+
+
+def test_an_old_file_once_more_takes_no_correction_back() -> None:
+    shop = Pipeline()
+    shop.upload("ab", "yn")
+    shop.upload("a", "n")
+    assert shop.upload("ab", "yn").status == "duplicate"
 
 
 def test_what_is_corrected_later_than_a_training_looked_stays_as_it_was() -> None:

@@ -11,7 +11,8 @@ from contender.table import Table
 
 Row = tuple[str, float, str]
 ROWS = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.sampled_from([1.0, 2.0, np.nan]), st.sampled_from(["yes", "no"])), max_size=8
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from([1.0, 2.0, np.nan]), st.sampled_from(["yes", "no"])),
+    max_size=8,
 )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contender.data.row_summary import SKETCH_ROWS, RowSummary
 from contender.data.row_hashes import row_hashes
-
+from contender.data.row_summary import SKETCH_ROWS, RowSummary
 from contender.data.summarise import summarise
 from contender.table import ORDER, Table
 

@@ -168,7 +168,11 @@ REFUSED_FILES: dict[str, tuple[bytes, str, str]] = {
     "Parquet cut off in the middle": (parquet(frame())[:200], "a.parquet", "not a Parquet file, or cut off"),
     "a row with a cell too many": ((GOOD + "4,2026-01-03,1,UA,no,9\n").encode(), "a.csv", "line 5"),
     "all rows with a cell too many": (GOOD.replace("Z,", "Z,9,").encode(), "a.csv", "line 2"),
-    "a quote that never closes": (GOOD.replace("UA", '"UA').encode(), "a.csv", "line 2 opens a quote that is not closed"),
+    "a quote that never closes": (
+        GOOD.replace("UA", '"UA').encode(),
+        "a.csv",
+        "line 2 opens a quote that is not closed",
+    ),
     "two encodings": (
         GOOD.encode().replace(b"UA", "é".encode()).replace(b"AA", "é".encode("cp1252")),
         "a.csv",

@@ -104,12 +104,12 @@ def test_any_keys_and_texts_of_json_lines_are_read_back(rows: list[dict[str, str
     try:
         frame = read_bytes(body, "a.jsonl").frame
     except BatchRejectedError:
-        assert any("\0" in text or "\ud800" <= text[:1] <= "\udfff" for row in rows for pair in row.items() for text in pair)
+        assert any(
+            "\0" in text or "\ud800" <= text[:1] <= "\udfff" for row in rows for pair in row.items() for text in pair
+        )
         return
     for row, (_, found) in zip(rows, frame.iterrows(), strict=True):
         assert {key: value for key, value in found.items() if not pd.isna(value)} == row
-
-
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=6)
