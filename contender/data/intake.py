@@ -216,6 +216,7 @@ class Arriving:
 
     @property
     def ids_start_anew(self) -> bool:
+        """Whether the same ids seem to name other rows in each file."""
         return self.sorted is not None and self.sorted.names_something_else
 
 

@@ -51,10 +51,11 @@ def unpack(path: Path, packed: str, target: Path, *, most_bytes: int) -> None:
 
 
 def _chunks(file: IO[bytes], packed: str) -> Iterator[bytes]:
-    reader: IO[bytes]
     if packed == "gzip":
-        reader = gzip.open(file)  # type: ignore[assignment]
-    else:
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)  # type: ignore[assignment]
-    while chunk := reader.read(CHUNK):
-        yield chunk
+        with gzip.open(file) as reader:
+            while chunk := reader.read(CHUNK):
+                yield chunk
+        return
+    with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
