@@ -7,6 +7,7 @@ missing. There is no third kind: a boolean or an integer code that names somethi
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,8 @@ Column = NDArray[Any]
 MISSING = -1
 """The code of a missing category."""
 
-_WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0+$")
+_DECIMAL = re.compile(r"^([+-]?\d+)(?:\.0+|(\.\d*?[1-9])0*)$")
+"""A number with a decimal point; its last zeros say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,22 +163,26 @@ class Table:
 
 
 def as_category(value: object) -> str | None:
-    """How a value of any type is written as a category, the same in training and in serving.
+    r"""How a value of any type is written as a category, the same in training and in serving.
 
-    A boolean becomes ``true`` or ``false`` and a whole number loses its decimal point, as values and as text alike
-    (one file says ``1.0``, the next ``1``, a JSON request ``1``); an empty string or a not-a-number is missing.
+    A boolean becomes ``true`` or ``false`` and a number loses the zeros at its end, as values and as text alike
+    (one file says ``1.0``, the next ``1``, a JSON request ``1``; or ``2.50`` and ``2.5``). Zeros at its start stay: they
+    are of a code. Letters are written in Unicode's composed form (NFC). An empty string or a not-a-number is missing.
 
     Examples
     --------
-    >>> [as_category(value) for value in (True, "False", 3.0, "3.0", 2.5, "UA", " ", float("nan"), None)]
-    ['true', 'false', '3', '3', '2.5', 'UA', None, None, None]
+    >>> [as_category(value) for value in (True, "False", 3.0, "3.0", "2.50", "007", "e\u0301", " ", float("nan"))]
+    ['true', 'false', '3', '3', '2.5', '007', 'é', None, None]
     """
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
     text = str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
-    return _WHOLE_NUMBER.sub(r"\1", text) or None
+    if not text.isascii():
+        return unicodedata.normalize("NFC", text)
+    found = _DECIMAL.match(text)
+    return (found[1] + (found[2] or "")) if found else text or None
 
 
 def as_categories(values: Iterable[object]) -> Column:

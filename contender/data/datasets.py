@@ -22,7 +22,7 @@ class DatasetManifest:
 
     `summary` is what later batches are compared with; None in versions from before there was one. `identities` is the
     file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
-    row of an earlier version, and `known` rows of the upload were left out.
+    row of an earlier version, and `known` rows of the upload were left out. `classes` are those of the target, none for a regression.
     """
 
     pipeline: str
@@ -43,6 +43,7 @@ class DatasetManifest:
     identities_sha256: str | None = None
     corrected: int = 0
     known: int = 0
+    classes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -64,7 +65,8 @@ class DatasetReader:
         """Raises NotFoundError when there is no such version."""
         content = json.loads(self.objects.get(self.key(version, MANIFEST)).body)
         summary = RowSummary.from_dict(content["summary"]) if content.get("summary") else None
-        return DatasetManifest(**{**content, "columns": tuple(content["columns"]), "summary": summary})
+        lists = {name: tuple(content.get(name, ())) for name in ("columns", "classes")}
+        return DatasetManifest(**{**content, **lists, "summary": summary})
 
     def part(self, manifest: DatasetManifest) -> bytes:
         """The rows of a version as Parquet, checked against its manifest.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
-from contender.data.schema import Checked, ParsedBatch, check_rows, order_and_blocks
+from contender.data.schema import Checked, Expected, ParsedBatch, check_rows, order_and_blocks
 from contender.data.summarise import summarise
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.pipeline.config import PipelineConfig
@@ -21,6 +22,9 @@ from contender.ports import Batch, Objects
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
 from contender.workflow.messages import Validation
+
+A_DAY = timedelta(days=1)
+"""How far a clock may be ahead of ours, time zones included."""
 
 ReadBatch = Callable[[bytes, str, PipelineConfig], ParsedBatch]
 WriteTable = Callable[[Table], bytes]
@@ -69,22 +73,29 @@ class Intake:
         return _summary(reports), tuple(reports)
 
     def _receive_one(self, batch: Batch) -> FileReport:
+        manifests = DatasetStore(self.objects, self.config.name).manifests()
         try:
             body = self.objects.get(batch.key, version_id=batch.version_id).body
             parsed = self.read(body, batch.key, self.config)
-            checked = check_rows(parsed, self.config)
+            checked = check_rows(parsed, self.config, self._expected(manifests))
         except BatchRejectedError as error:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        return replace(self._accept(batch, parsed, checked), read_as=parsed.read_as)
+        return replace(self._accept(batch, manifests, parsed, checked), read_as=parsed.read_as)
 
-    def _accept(self, batch: Batch, parsed: ParsedBatch, checked: Checked) -> FileReport:
+    def _expected(self, manifests: Sequence[DatasetManifest]) -> Expected:
+        """What the uploads so far, and the clock, say of the next one."""
+        latest = datetime.fromisoformat(self.now).replace(tzinfo=UTC) + A_DAY
+        return Expected(known_classes(self.config, [found.classes for found in manifests]), latest.timestamp())
+
+    def _accept(
+        self, batch: Batch, manifests: Sequence[DatasetManifest], parsed: ParsedBatch, checked: Checked
+    ) -> FileReport:
         store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
         whole = _name(parsed, checked.accepted)
         if store.exists(whole):
             return self._there_already(batch, whole, int(checked.accepted.sum()), refused)
-        manifests = store.manifests()
         arriving = self._sort(store, [found for found in manifests if not _is_of(found, batch)], parsed, checked)
         if arriving.ids_start_anew:
             return self._quarantine_file(batch, _ids_start_anew(self.config))
@@ -147,6 +158,7 @@ class Intake:
             order_from=float(order.min()),
             order_to=float(order.max()),
             columns=tuple(rows.columns),
+            classes=() if self.config.task == "regression" else tuple(sorted(set(rows[self.config.target].tolist()))),
             summary=summarise(rows, self.config.features, self.config.target),
             identities=f"rows-{sha256(identities)[:16]}.bin" if identities else None,
             identities_sha256=sha256(identities) if identities else None,
@@ -218,6 +230,25 @@ class Arriving:
     def ids_start_anew(self) -> bool:
         """Whether the same ids seem to name other rows in each file."""
         return self.sorted is not None and self.sorted.names_something_else
+
+
+def known_classes(config: PipelineConfig, of_each: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The classes that rows may have; none where any may come.
+
+    Parameters
+    ----------
+    of_each : the classes of each upload so far.
+
+    Examples
+    --------
+    >>> shop = PipelineConfig(name="shop", task="binary", target="y", numeric=("x",))
+    >>> known_classes(shop, [("no",), ("no", "yes")]), known_classes(shop, [("no",)])
+    (('no', 'yes'), ())
+    """
+    known = tuple(sorted({label for classes in of_each for label in classes}))
+    if config.task == "binary":
+        return known if len(known) == 2 else ()
+    return () if config.validation.new_classes else known
 
 
 def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:

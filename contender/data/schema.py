@@ -5,6 +5,8 @@ It is checked before drift, so that a malformed file cannot pass for a changed w
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +61,23 @@ class Checked:
         return "; ".join(listed)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What is known before a file comes.
+
+    Attributes
+    ----------
+    classes : of the target, in the uploads so far; none where there were none, or where any may come.
+    latest : the largest time stamp that a row may have, in epoch seconds.
+    """
+
+    classes: tuple[str, ...] = ()
+    latest: float = math.inf
+
+
+NOTHING_EXPECTED = Expected()
+
+
 def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     """Refuse a file whose columns are not those of the contract.
 
@@ -75,6 +94,7 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     if missing:
         raise BatchRejectedError(
             f"column{'s' * (len(missing) > 1)} {_names(missing)} missing; the file has {_names(found)}"
+            + _did_you_mean(missing, [name for name in found if name not in config.columns])
         )
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
@@ -85,6 +105,13 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
             f"column{'s' * (len(extra) > 1)} {_names(extra)} not in the data contract; "
             f"add to numeric, categorical or ignored in pipelines/{config.name}.toml, or remove from the file"
         )
+
+
+def _did_you_mean(missing: Sequence[str], found: Sequence[str]) -> str:
+    """What a missing column may be called in the file; empty where nothing is like it."""
+    alike = {name: difflib.get_close_matches(name, found, n=1, cutoff=0.75) for name in missing}
+    pairs = [f"is {shown(near[0])} meant to be {shown(name)}?" for name, near in alike.items() if near]
+    return f" ({'; '.join(pairs[:3])})" if pairs else ""
 
 
 def _names(names: Iterable[str]) -> str:
@@ -102,8 +129,12 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
-def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
+def check_rows(batch: ParsedBatch, config: PipelineConfig, expected: Expected = NOTHING_EXPECTED) -> Checked:
     """Decide which rows may enter.
+
+    Parameters
+    ----------
+    expected : what is known of the pipeline's rows so far.
 
     Raises
     ------
@@ -116,7 +147,7 @@ def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
         raise BatchRejectedError("the file has a header but no rows")
     rejected: dict[int, str] = {}
     columns: dict[int, str] = {}
-    for row, column, problem in _row_faults(batch, config):
+    for row, column, problem in _row_faults(batch, config, expected):
         rejected.setdefault(row, f"{column} {problem}")
         columns.setdefault(row, column)
     accepted = np.ones(rows, dtype=np.bool_)
@@ -138,7 +169,7 @@ def check_rows(batch: ParsedBatch, config: PipelineConfig) -> Checked:
     return checked
 
 
-def _row_faults(batch: ParsedBatch, config: PipelineConfig) -> Iterable[tuple[int, str, str]]:
+def _row_faults(batch: ParsedBatch, config: PipelineConfig, expected: Expected) -> Iterable[tuple[int, str, str]]:
     """Every fault of every row: the row, the column, and what is wrong with it; a row may have several."""
     for name, cells in batch.unreadable.items():
         for row, text in cells.items():
@@ -146,11 +177,28 @@ def _row_faults(batch: ParsedBatch, config: PipelineConfig) -> Iterable[tuple[in
     if batch.time is not None:
         for row in np.flatnonzero(~np.isfinite(batch.time)).tolist():
             yield row, config.time, "is not an ISO time stamp or a number"
+        if batch.time_is_timestamp:
+            for row in np.flatnonzero(np.nan_to_num(batch.time) > expected.latest).tolist():
+                yield row, config.time, f"is {period_labels(batch.time[[row]], 'day')[0]}, which is in the future"
     for name in filter(None, (config.target, config.block)):
         for row in np.flatnonzero(is_missing(batch.table[name])).tolist():
             yield row, name, "is missing"
+    if expected.classes:
+        yield from _unknown_labels(batch.table[config.target], config.target, expected.classes)
     if config.row_id:
         yield from _repeated(batch.table[config.row_id], config.row_id)
+
+
+def _unknown_labels(target: Column, name: str, classes: tuple[str, ...]) -> Iterable[tuple[int, str, str]]:
+    unknown = set(target.tolist()) - {None, *classes}
+    if not unknown:
+        return
+    lower = {known.lower(): known for known in classes}
+    for row, value in enumerate(target.tolist()):
+        if value in unknown:
+            near = lower.get(value.lower()) or next(iter(difflib.get_close_matches(value, classes, n=1)), None)
+            meant = f"; is {near!r} meant?" if near else ""
+            yield row, name, f"is {shown(value)}, which is no class so far ({_names(classes)}){meant}"
 
 
 def _repeated(values: Column, name: str) -> Iterable[tuple[int, str, str]]:

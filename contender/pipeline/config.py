@@ -57,6 +57,11 @@ class ValidationPolicy:
         minimum=0.0,
         maximum=1.0,
     )
+    new_classes: bool = key(
+        "Whether a row may have a class that no upload had so far. Otherwise it is quarantined: it is often another "
+        "spelling. A binary target never has a third class.",
+        False,
+    )
     known_rows: KnownRows = key(
         "What becomes of rows that an earlier upload had. `once`: a row counts once; by its `row_id` if there is one, "
         "and then its newest version counts; by its content if there is none. `add`: they are added.",

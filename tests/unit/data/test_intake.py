@@ -292,3 +292,40 @@ def test_no_text_makes_two_tables_look_alike(one: list[str | None], other: list[
 def test_ten_different_files_have_ten_versions() -> None:
     versions: set[Any] = {version(csv(ROWS.assign(amount=float(number)))) for number in range(10)}
     assert len(versions) == 10
+
+
+def test_a_label_in_another_spelling_is_quarantined_with_the_known_one() -> None:
+    uploads = Uploads()
+    uploads.receive(uploads.put("a.csv", csv(ROWS)))
+    more = ROWS.assign(order=["5", "6", "7", "8"], late=["true", "flase", "true", "false"])
+    validation, (report,) = uploads.receive(uploads.put("b.csv", csv(more)))
+    assert (validation.rows, validation.rejected_rows) == (3, 1)
+    assert "late is 'flase', which is no class so far (false, true); is 'false' meant?" in report.reason
+
+
+def test_a_file_of_labels_in_other_letters_is_refused_and_the_pipeline_works_on() -> None:
+    uploads = Uploads(replace(CONFIG, categorical=("carrier",)))
+    uploads.receive(uploads.put("a.csv", csv(ROWS.assign(late=["No", "Yes", "No", "Yes"]))))
+    shouted = ROWS.assign(order=["5", "6", "7", "8"], late=["NO", "YES", "NO", "YES"])
+    validation, (report,) = uploads.receive(uploads.put("b.csv", csv(shouted)))
+    assert validation.status == "quarantined"
+    assert "late is 'NO', which is no class so far (No, Yes); is 'No' meant?" in report.reason
+    good = ROWS.assign(order=["5", "6", "7", "8"], late=["No ", "Yes", "No", "Yes"])
+    assert uploads.receive(uploads.put("c.csv", csv(good)))[0].rows == 4
+
+
+@pytest.mark.parametrize(("allowed", "rows"), [(False, 3), (True, 4)])
+def test_a_new_class_enters_only_where_the_pipeline_file_allows_it(allowed: bool, rows: int) -> None:
+    config = replace(CONFIG, task="multiclass", validation=replace(CONFIG.validation, new_classes=allowed))
+    uploads = Uploads(config)
+    uploads.receive(uploads.put("a.csv", csv(ROWS.assign(late=["a", "b", "c", "a"]))))
+    more = ROWS.assign(order=["5", "6", "7", "8"], late=["a", "d", "c", "a"])
+    assert uploads.receive(uploads.put("b.csv", csv(more)))[0].rows == rows
+
+
+def test_a_row_of_the_year_2204_is_quarantined() -> None:
+    uploads = Uploads()
+    times = pd.to_datetime(["2026-01-01", "2026-01-05", "2026-01-06T10:00", "2204-01-03"], format="ISO8601", utc=True)
+    validation, (report,) = uploads.receive(uploads.put("a.csv", csv(ROWS.assign(at=times))))
+    assert (validation.rows, validation.rejected_rows) == (2, 2)
+    assert "at is 2026-01-06, which is in the future" in report.reason

@@ -71,7 +71,7 @@ def _refuse_nested(database: duckdb.DuckDBPyConnection, names: list[str]) -> Non
         ).fetchone()
         if nested is not None:
             raise BatchRejectedError(
-                f"{name} holds a list or an object (line {nested[0]}); give its values columns of their own, or leave it out"
+                f"{name} holds a list or an object (line {nested[0]}); give its values columns of their own"
             )
 
 
