@@ -22,8 +22,8 @@ class DatasetManifest:
 
     `summary` is what later batches are compared with; None in versions from before there was one. `identities` is the
     file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
-    row of an earlier version, and `known` rows of the upload were left out. `classes` are those of the target; none for a
-    regression.
+    row of an earlier version, and `known` rows of the upload were left out. `classes` are those of the target; none for
+    a regression.
     """
 
     pipeline: str
