@@ -166,9 +166,8 @@ def as_category(value: object) -> str | None:
     r"""How a value of any type is written as a category, the same in training and in serving.
 
     A boolean becomes ``true`` or ``false`` and a number loses the zeros at its end, as values and as text alike
-    (one file says ``1.0``, the next ``1``, a JSON request ``1``; or ``2.50`` and ``2.5``). Zeros at its start stay: they
-    belong to a code. Letters are written in Unicode's composed form (NFC). An empty string or a not-a-number is
-    missing.
+    (one file says ``1.0``, the next ``1``, a JSON request ``1``; or ``2.50`` and ``2.5``). Zeros at its start belong to
+    a code and stay. Letters are written in Unicode's composed form (NFC). An empty string or a not-a-number is missing.
 
     Examples
     --------
