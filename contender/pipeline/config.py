@@ -30,8 +30,6 @@ from contender.table import BLOCK, ORDER
 Task = Literal["binary", "multiclass", "regression"]
 Section = TypeVar("Section")
 
-KnownRows = Literal["once", "add"]
-
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -62,10 +60,11 @@ class ValidationPolicy:
         "spelling. A binary target never has a third class.",
         False,
     )
-    known_rows: KnownRows = key(
+    known_rows: str = key(
         "What becomes of rows that an earlier upload had. `once`: a row counts once; by its `row_id` if there is one, "
         "and then its newest version counts; by its content if there is none. `add`: they are added.",
         "once",
+        choices=("once", "add"),
     )
 
 

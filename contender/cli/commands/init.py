@@ -22,7 +22,7 @@ from contender.pipeline.config import parse_pipeline
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with a header.")],
+    data: Annotated[Path, typer.Argument(help="A CSV, Parquet, JSON Lines or Excel file.")],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
     id: Annotated[str, typer.Option("--id", help="Column with a unique id for each row.")] = "",

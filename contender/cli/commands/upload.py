@@ -21,7 +21,7 @@ from contender.cli.uploads import send
 
 
 def upload(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the pipeline's columns.")],
+    data: Annotated[Path, typer.Argument(help="A CSV, Parquet, JSON Lines or Excel file with the pipeline's columns.")],
     pipeline: PipelineOption,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the run has ended.")] = True,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,

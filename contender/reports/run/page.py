@@ -157,7 +157,7 @@ def _data_received(run: RunEvidence) -> str:
     reports = sorted(found.get("files", ()), key=lambda each: (each["status"] == "accepted", -each["rejected_rows"]))
     rows = [
         [
-            _file(report["key"]),
+            _file(report["key"]) + (f"<br><small>{escape(report['read_as'])}</small>" if report.get("read_as") else ""),
             _verdict({"accepted": "good", "quarantined": "bad"}.get(report["status"], "calm"), report["status"]),
             f"{report['rows']:,}" if report["status"] == "accepted" else "–",
             f"{report['rejected_rows']:,}",
