@@ -21,7 +21,8 @@ from contender.replay.history import History, cut_history
 from contender.replay.simulate import Simulated, simulate
 
 HistoryArgument = Annotated[
-    Path, typer.Argument(help="A CSV, Parquet, JSON Lines or Excel file with the pipeline's columns: the whole history.")
+    Path,
+    typer.Argument(help="A CSV, Parquet, JSON Lines or Excel file with the pipeline's columns: the whole history."),
 ]
 ReplayedPipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="Name of the pipeline, or the path of a pipeline file.")
