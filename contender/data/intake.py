@@ -104,7 +104,7 @@ class Intake:
         version, accepted = _name(parsed, arriving.mask), int(arriving.mask.sum())
         if store.exists(version):
             return self._there_already(batch, version, accepted, refused)
-        reason = f"{accepted:,} rows accepted" + (f" ({arriving.sorted.sentence})" if arriving.is_mixed else "")
+        reason = f"{accepted:,} rows accepted{arriving.said}"
         quarantine_key = None
         if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
             reason += f", {refused} quarantined: {checked.summary()}"
@@ -222,9 +222,9 @@ class Arriving:
     identities: RowIdentities | None = None
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether some rows were known."""
-        return self.sorted is not None and not bool(self.sorted.new.all())
+    def said(self) -> str:
+        """How many rows were new, known and corrected; empty where all were new."""
+        return "" if self.sorted is None or self.sorted.new.all() else f" ({self.sorted.sentence})"
 
     @property
     def ids_start_anew(self) -> bool:
