@@ -54,7 +54,7 @@ def _losses(answered: Answers, predictions: Floats) -> Floats:
         return squares
     terms = METRICS["log_loss"].terms
     assert terms is not None
-    known = predictions.any(axis=0)[answered.truth.astype(np.int64)]
+    known = np.any(predictions != 0.0, axis=0)[answered.truth.astype(np.int64)]
     return np.where(known, terms(answered.truth, predictions)[:, 0], np.nan)
 
 

@@ -290,7 +290,7 @@ def _paired_loss(
         reason = f"{pairs.rows:,} labelled rows that both predicted; the minimum is {least:,}."
         return Signal("loss", "not judged", reason, bound, level, pairs=pairs.rows)
     mine, theirs = pairs.challenger_mean, pairs.champion_mean
-    known = spread and spread.of_excess(bound, relative=relative, level=level)
+    known = None if spread is None else spread.of_excess(bound, relative=relative, level=level)
     p_value = paired_p_value(minutes, bound, relative=relative, spread=known)
     status = _status(p_value, level)
     found = f"{figure(mine)} vs. the champion's {figure(theirs)} on the same {pairs.rows:,} labelled rows"
