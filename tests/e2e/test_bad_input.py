@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -42,8 +43,11 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "zero bytes.parquet": (lambda: b"", "empty"),
     "blank lines.csv": (lambda: b"\n\n \n", "empty"),
     "header only.csv": (lambda: csv(table().head(0)), "no rows"),
-    "semicolons.csv": (lambda: table().to_csv(index=False, sep=";").encode(), "comma-separated"),
-    "tabs.csv": (lambda: table().to_csv(index=False, sep="\t").encode(), "comma-separated"),
+    "cut off.csv": (lambda: csv(table())[:-9], "line 121 has . cells, but the header has"),
+    "a quote left open.csv": (
+        lambda: csv(table()).replace(b"v100-1,", b'"v100-1,', 1),
+        "opens a quote that is not closed",
+    ),
     "no amount.csv": (lambda: csv(table().drop(columns="amount")), "amount missing"),
     "no target.csv": (lambda: csv(table().drop(columns="bought")), "bought missing"),
     "one too many.csv": (lambda: csv(table(colour="red")), "colour.*not in the data contract"),
@@ -57,12 +61,15 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "same visit.csv": (lambda: csv(table(visit="v1")), "visit v1 repeats row 1"),
     "cut off.parquet": (lambda: parquet(table())[:-200], "Parquet.*cut off"),
     "not parquet.parquet": (lambda: csv(table()), "Parquet"),
-    "parquet by another name.csv": (lambda: parquet(table()), "not UTF-8|not a CSV"),
-    "latin.csv": (lambda: table(kind="bicyclé").to_csv(index=False).encode("latin-1"), "UTF-8"),
+    "gzip that is cut off.csv": (lambda: gzip.compress(csv(table()))[:-9], "cut off .gzip"),
+    "two encodings.csv": (
+        lambda: table(kind="é").to_csv(index=False).encode() + "v999,é\n".encode("latin-1"),
+        "mixed encodings",
+    ),
     "always yes.csv": (lambda: csv(table(bought="yes")), "bought is yes in all 120 rows"),
-    "three answers.csv": (lambda: csv(table(bought=["yes", "no", "maybe"] * 40)), "binary"),
+    "three answers.csv": (lambda: csv(table(bought=["yes", "no", "maybe"] * 40)), "'maybe', which is no class so far"),
     "Größe & Preis (März) – 100% +1 'ü'.csv": (lambda: csv(table().drop(columns="kind")), "kind missing"),
-    "folder/über uns/наш файл.csv": (lambda: b"what;ever\n", "missing|comma-separated"),
+    "folder/über uns/наш файл.csv": (lambda: b"what;ever\n", "missing"),
 }
 
 
@@ -134,6 +141,26 @@ def test_a_good_file_may_have_any_name(aftermath: Aftermath, name: str) -> None:
     frame = visits(40 + len(name), rows=100)
     key = aftermath.pipeline.upload(name, parquet(frame) if name.endswith("parquet") else csv(frame))
     assert aftermath.pipeline.settle([key])[key]["status"] == "accepted"
+
+
+def test_files_as_people_have_them_are_read(aftermath: Aftermath) -> None:
+    forms = {
+        "from a spreadsheet.csv": visits(70, rows=100).to_csv(index=False, sep=";").encode("cp1252"),
+        "packed": gzip.compress(visits(71, rows=100).to_csv(index=False, sep="\t").encode("utf-16")),
+        "parquet by another name.csv": parquet(visits(72, rows=100)),
+        "lines.jsonl": visits(73, rows=100).to_json(orient="records", lines=True, date_format="iso").encode(),
+    }
+    keys = {name: aftermath.pipeline.upload(name, body) for name, body in forms.items()}
+    found = aftermath.pipeline.settle(keys.values())
+    assert {name: (found[key]["status"], found[key]["rows"]) for name, key in keys.items()} == dict.fromkeys(
+        forms, ("accepted", 100)
+    )
+    assert [found[key]["read_as"] for key in keys.values()] == [
+        "CSV with semicolons, utf-8",
+        "CSV with tabs, utf-16-le, gzip",
+        "Parquet",
+        "JSON Lines, utf-8",
+    ]
 
 
 def test_the_same_rows_in_another_file_format_are_a_duplicate(aftermath: Aftermath) -> None:
