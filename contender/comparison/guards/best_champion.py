@@ -2,9 +2,9 @@
 
 Where each challenger may be a little worse than the champion that it replaces, small losses add up. An older champion
 does not move. Whoever comes must not be shown to be farther behind the best of them than the margin. While the champion
-itself is behind it by all that was seen of the two, and not shown to be within the margin, only a challenger that is
-clearly better replaces it: so losses do not add up before they are known. A champion that is shown to be farther behind
-gives its place back.
+itself is farther behind it by all that was seen of the two, and not shown to be within the margin, only a challenger
+that is clearly better replaces it: so losses do not add up before they are known. A champion that is shown to be
+farther behind gives its place back.
 """
 
 from __future__ import annotations

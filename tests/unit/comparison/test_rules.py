@@ -124,7 +124,8 @@ def test_a_challenger_that_is_ahead_of_the_champion_but_far_behind_an_earlier_on
     assert "it fails a guard (no worse than the year's best champion)" in stopped.reason
     assert "is shown to be behind the best earlier champion, v1, by more than 0.01: AUC 0." in stopped.reason
     assert judged_beside(0.5, 0.62, known=0.0).verdict == "wins"
-    assert judged_beside(0.5, 0.62).verdict == "inconclusive"
+    assert judged_beside(0.5, 0.62).verdict == "wins"
+    assert judged_beside(0.5, 0.62, known=-0.011).verdict == "inconclusive"
     assert judged_beside().best_champion.status == "not judged"
 
 
