@@ -108,7 +108,7 @@ def always_valid_p_value(total: float, variance: float, *, effect_variance: floa
     Examples
     --------
     >>> [round(always_valid_p_value(z * 10.0, 100.0, effect_variance=900.0), 4) for z in (-1.0, 2.0, 4.0)]
-    [1.0, 0.2685, 0.0012]
+    [1.0, 0.2691, 0.0012]
     """
     if total <= 0.0:
         return 1.0

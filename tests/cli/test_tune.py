@@ -16,11 +16,12 @@ name = "sales"
 task = "binary"
 target = "bought"
 time = "day"
+block_period = "hour"
 numeric = ["amount"]   # in dollars
 
 [training]
 estimator = "linear"
-holdout_blocks = 5
+holdout_blocks = 15
 
 [promotion]
 metric = "log_loss"
@@ -34,15 +35,15 @@ BETTER = "promotion.rule=ahead training.retrain_growth=1.05"
 
 @pytest.fixture
 def history(project: Path) -> Path:
-    """Twelve weeks of 20 sales a day; the amount from which on people buy rises a little every day."""
+    """Twelve weeks of 21 sales a day, seven an hour; the amount from which on people buy rises a little every day."""
     (project / "pipelines" / "sales.toml").write_text(PIPELINE)
     random = np.random.default_rng(1)
-    days = pd.date_range("2026-01-05", periods=84, freq="D").repeat(20)
+    days = pd.date_range("2026-01-05", periods=84 * 3, freq="8h").repeat(7)
     amount = random.normal(size=len(days))
     limit = np.arange(len(days)) / len(days)
     frame = pd.DataFrame(
         {
-            "day": days.strftime("%Y-%m-%d"),
+            "day": days.strftime("%Y-%m-%dT%H:00:00Z"),
             "amount": amount,
             "bought": np.where(amount + random.normal(size=len(days)) / 2 > 2 * limit, "yes", "no"),
         }
@@ -76,7 +77,7 @@ def test_yes_writes_it_and_keeps_comments_and_order(history: Path, contender: Co
     assert found["written"]
     assert found["changes"] == {"promotion.rule": "ahead", "training.retrain_growth": 1.05}
     expected = PIPELINE.replace('rule = "proven"', 'rule = "ahead"').replace(
-        "holdout_blocks = 5\n", "holdout_blocks = 5\nretrain_growth = 1.05\n"
+        "holdout_blocks = 15\n", "holdout_blocks = 15\nretrain_growth = 1.05\n"
     )
     assert (project / "pipelines" / "sales.toml").read_text() == expected
     again = contender("tune", str(history), "-p", "sales", "--every", "week", "--policy", BETTER, "--yes", "--json")

@@ -265,7 +265,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, A
 def orders(rows: int = 240, *, first_day: int = 1, seed: int = 0, flip: bool = False) -> bytes:
     """A file of orders, ten a day, of which the dear ones and those of carrier B are late."""
     random = np.random.default_rng(seed)
-    begin = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=first_day - 1)
+    begin = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=first_day - 1)
     lines = ["order,ordered_at,amount,carrier,late"]
     for row in range(rows):
         amount, carrier = random.normal(50, 10), random.choice(["A", "B"])

@@ -64,7 +64,7 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
         "features", "datasets", "trained_through", "trained_rows", "holdout", "code", "packages", "machine",
         "estimator",
         "metrics", "metrics_training", "baseline", "typical", "files", "fingerprint", "settings", "split", "window",
-        "search", "stopping", "calibration", "overfit", "resources", "judged",
+        "choice", "search", "stopping", "calibration", "overfit", "resources", "judged",
     }  # fmt: skip
     assert manifest["created_at"] == "2026-01-02T06:05:06Z"
     assert manifest["classes"] == ["no", "yes"]
