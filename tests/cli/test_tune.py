@@ -59,7 +59,7 @@ def test_a_better_policy_is_shown_with_its_diff_and_not_written_without_consent(
     ended = contender("tune", str(history), "-p", "sales", "--every", "week", "--policy", BETTER)
     assert ended.code == 0, ended.err
     for said in (
-        "Chosen on 2026-01-19 to 2026-02-23 (6 batches)",
+        "Chosen on 2026-01-12 to 2026-02-23 (7 batches)",
         "Checked on 2026-03-02 to 2026-03-23 (4 batches)",
         f"{BETTER} is better on the rest too: it keeps ",
         '-rule = "proven"   # nothing is as much better',
