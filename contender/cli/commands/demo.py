@@ -51,8 +51,8 @@ STORY = (
     Month(6, "csv", "There is no model yet: the first one serves unless it is worse than no model at all."),
     Month(7, "csv", "July: a month of new flights. Is a new model worth the cost of a training?"),
     Month(8, "parquet", "The same question for August, this time as a Parquet file."),
-    Month(9, "csv", "September: the holidays are over and flights leave on time. Does the newer model win?"),
-    Month(10, "csv", "October: the longer the history, the longer the next training can wait."),
+    Month(9, "csv", "September: the holidays are over and flights leave on time. Is that drift?"),
+    Month(10, "csv", "October: the champion is wrong more often. Chance, or drift?"),
 )
 NEXT_MONTH = 11
 MALFORMED_ROWS = 5000
@@ -110,7 +110,7 @@ def write_month(month: Month, folder: Path) -> Path:
 
 def ask_for_another(bench: Workbench) -> None:
     """Train a challenger although waiting costs less."""
-    _heading("a retrain by hand", "Somebody wants a new model. It is compared with the champion like any other.")
+    _heading("a retrain by hand", "Somebody wants a new model, though nothing has come since the last one.")
     _tell(follow_execution(bench, start_by_hand(bench), quiet=False))
 
 
