@@ -152,7 +152,12 @@ def no_worse_than_best_champion(
     if ahead is not None and p_better > BETTER_LEVEL:
         status, reason, standing = "failed", f"{reason} {_gives_its_place_back(ahead, margin)}", ahead
         restored = ahead.other
-    elif standing is not None and standing.mean < -margin and standing.p_above(-margin) > LEVEL and p_better > BETTER_LEVEL:
+    elif (
+        standing is not None
+        and standing.mean < -margin
+        and standing.p_above(-margin) > LEVEL
+        and p_better > BETTER_LEVEL
+    ):
         status, reason = "failed" if status == "failed" else "undecided", f"{reason} {_not_yet_known(standing, margin)}"
     return BestChampion(
         status,
