@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import zstandard
+import pyarrow as pa
 
 from contender.errors import BatchRejectedError
 
@@ -46,16 +46,11 @@ def unpack(path: Path, packed: str, target: Path, *, most_bytes: int) -> None:
                         f"unpacked it has more than {most_bytes >> 20:,} MiB (the limit); split it into smaller files"
                     )
                 plain.write(chunk)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BatchRejectedError(f"damaged or cut off ({packed}): {str(error).strip()}") from None
 
 
 def _chunks(file: IO[bytes], packed: str) -> Iterator[bytes]:
-    if packed == "gzip":
-        with gzip.open(file) as reader:
-            while chunk := reader.read(CHUNK):
-                yield chunk
-        return
-    with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-        while chunk := stream.read(CHUNK):
+    with gzip.open(file) if packed == "gzip" else pa.CompressedInputStream(file, "zstd") as reader:
+        while chunk := reader.read(CHUNK):
             yield chunk
