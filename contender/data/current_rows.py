@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contender.data.datasets import DatasetManifest, DatasetReader
 from contender.data.row_hashes import Hashes
-from contender.data.row_identities import RowIdentities
-
-Mask = NDArray[np.bool_]
+from contender.data.row_identities import Mask, RowIdentities
 
 
 @dataclass(frozen=True)
@@ -22,14 +19,16 @@ class RowVersions:
     Attributes
     ----------
     scope : the dataset versions that are looked at: a correction outside of them is not known.
+    known : ids that were read, by dataset version.
     """
 
     datasets: DatasetReader
     scope: Sequence[DatasetManifest]
+    known: dict[str, Hashes] = field(default_factory=dict)
 
     def current(self, manifest: DatasetManifest) -> Mask:
         """(n,) the rows that no later version of the scope corrects."""
-        later = [found for found in self._correcting if found.sequence > manifest.sequence]
+        later = [found for found in self.scope if found.corrected and found.sequence > manifest.sequence]
         kept = np.ones(manifest.rows, dtype=np.bool_)
         if later and manifest.identities is not None:
             mine = self._ids(manifest)
@@ -44,9 +43,7 @@ class RowVersions:
         earlier = [self._ids(found) for found in self.scope if found.sequence < manifest.sequence and found.identities]
         return ~np.isin(self._ids(manifest), np.concatenate(earlier)) if earlier else np.ones(manifest.rows, np.bool_)
 
-    @property
-    def _correcting(self) -> Sequence[DatasetManifest]:
-        return [found for found in self.scope if found.corrected]
-
     def _ids(self, manifest: DatasetManifest) -> Hashes:
-        return RowIdentities.from_bytes(self.datasets.identities(manifest)).ids
+        if manifest.version not in self.known:
+            self.known[manifest.version] = RowIdentities.from_bytes(self.datasets.identities(manifest)).ids
+        return self.known[manifest.version]

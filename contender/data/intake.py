@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -49,7 +49,8 @@ class Intake:
     """Receives the uploads of one run.
 
     `read` and `write` turn bytes into a table and back. `done` names the dataset versions that a run has already
-    brought to a verdict: the same rows once more are a duplicate, unless their first run failed.
+    brought to a verdict: the same rows once more are a duplicate, unless their first run failed. `known` has the rows
+    of dataset versions that were read for an upload before.
     """
 
     objects: Objects
@@ -59,6 +60,7 @@ class Intake:
     read: ReadBatch
     write: WriteTable
     done: frozenset[str]
+    known: dict[str, RowIdentities] = field(default_factory=dict)
 
     def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
@@ -101,9 +103,11 @@ class Intake:
             return self._quarantine_file(batch, _ids_start_anew(self.config))
         if not arriving.mask.any():
             return self._known_throughout(batch, arriving, manifests, refused)
-        version, accepted = _name(parsed, arriving.mask), int(arriving.mask.sum())
-        if store.exists(version):
-            return self._there_already(batch, version, accepted, refused)
+        version, accepted = whole, int(arriving.mask.sum())
+        if not np.array_equal(arriving.mask, checked.accepted):
+            version = _name(parsed, arriving.mask)
+            if store.exists(version):
+                return self._there_already(batch, version, accepted, refused)
         reason = f"{accepted:,} rows accepted{arriving.said}"
         quarantine_key = None
         if checked.rejected:  # before the dataset counts: a repeated attempt would find it and look no further
@@ -123,11 +127,17 @@ class Intake:
         valid = parsed.table.select_rows(checked.accepted)
         time = parsed.time[checked.accepted] if parsed.time is not None else None
         identities = identify(valid, target=self.config.target, row_id=self.config.row_id, time=time)
-        earlier = RowIdentities.concatenate([RowIdentities.from_bytes(store.identities(found)) for found in before])
+        earlier = RowIdentities.concatenate([self._identities(store, found) for found in before])
         found = sort_rows(identities, earlier)
         mask = np.zeros(len(checked.accepted), dtype=np.bool_)
         mask[accepted[found.kept]] = True
         return Arriving(mask, found, identities.select_rows(found.kept))
+
+    def _identities(self, store: DatasetStore, manifest: DatasetManifest) -> RowIdentities:
+        """Of a dataset version, read once in a run."""
+        if manifest.version not in self.known:
+            self.known[manifest.version] = RowIdentities.from_bytes(store.identities(manifest))
+        return self.known[manifest.version]
 
     def _write(
         self,

@@ -178,8 +178,9 @@ def _row_faults(batch: ParsedBatch, config: PipelineConfig, expected: Expected) 
         for row in np.flatnonzero(~np.isfinite(batch.time)).tolist():
             yield row, config.time, "is not an ISO time stamp or a number"
         if batch.time_is_timestamp:
-            for row in np.flatnonzero(np.nan_to_num(batch.time) > expected.latest).tolist():
-                yield row, config.time, f"is {period_labels(batch.time[[row]], 'day')[0]}, which is in the future"
+            late = np.flatnonzero(np.nan_to_num(batch.time) > expected.latest)
+            for row, day in zip(late.tolist(), period_labels(batch.time[late], "day"), strict=True):
+                yield row, config.time, f"is {day}, which is in the future"
     for name in filter(None, (config.target, config.block)):
         for row in np.flatnonzero(is_missing(batch.table[name])).tolist():
             yield row, name, "is missing"
@@ -190,15 +191,16 @@ def _row_faults(batch: ParsedBatch, config: PipelineConfig, expected: Expected) 
 
 
 def _unknown_labels(target: Column, name: str, classes: tuple[str, ...]) -> Iterable[tuple[int, str, str]]:
-    unknown = set(target.tolist()) - {None, *classes}
-    if not unknown:
-        return
     lower = {known.lower(): known for known in classes}
-    for row, value in enumerate(target.tolist()):
-        if value in unknown:
-            near = lower.get(value.lower()) or next(iter(difflib.get_close_matches(value, classes, n=1)), None)
-            meant = f"; is {near!r} meant?" if near else ""
-            yield row, name, f"is {shown(value)}, which is no class so far ({_names(classes)}){meant}"
+    problems = {}
+    for value in set(target.tolist()) - {None, *classes}:
+        near = lower.get(value.lower()) or next(iter(difflib.get_close_matches(value, classes, n=1)), None)
+        meant = f"; is {near!r} meant?" if near else ""
+        problems[value] = f"is {shown(value)}, which is no class so far ({_names(classes)}){meant}"
+    if problems:
+        for row, value in enumerate(target.tolist()):
+            if value in problems:
+                yield row, name, problems[value]
 
 
 def _repeated(values: Column, name: str) -> Iterable[tuple[int, str, str]]:

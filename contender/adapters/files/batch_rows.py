@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contender.adapters.aws.batch_source import RangedFile, SourceReader
+from contender.adapters.files.first_line import first_line
 from contender.adapters.files.readers import MISSING_TEXTS, read_categories, read_numbers, refuse_nested
 from contender.data.csv_records import Fault, Lines, cut, read_header, read_rows
 from contender.data.schema import shown
@@ -72,7 +73,7 @@ def open_parquet(reader: SourceReader) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(RangedFile(reader), buffer_size=READ_BYTES)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise BatchRejectedError(f"not a Parquet file, or cut off: {_first_line(error)}") from None
+        raise BatchRejectedError(f"not a Parquet file, or cut off: {first_line(error)}") from None
 
 
 def look_at_parquet(file: pq.ParquetFile, part_rows: int) -> Layout:
@@ -158,7 +159,7 @@ def _read_parquet_rows(reader: SourceReader, part: Part, wanted: Sequence[str]) 
             _slices(file, part, wanted), schema=pa.schema([file.schema_arrow.field(name) for name in wanted])
         ).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
-        raise BatchRejectedError(f"the Parquet file is damaged: {_first_line(error)}") from None
+        raise BatchRejectedError(f"the Parquet file is damaged: {first_line(error)}") from None
 
 
 def _slices(file: pq.ParquetFile, part: Part, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -233,10 +234,6 @@ def _read_names(series: pd.Series) -> Column:
 
 def _content(frame: pd.DataFrame, position: int) -> dict[str, str | None]:
     return {str(name): as_category(frame[name].iloc[position]) for name in frame.columns}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def write_predictions(

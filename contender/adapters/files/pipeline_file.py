@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import tomlkit
 from tomlkit.items import AbstractTable, AoT, Table
 
+from contender.adapters.files.atomic import write_whole
 from contender.errors import ConflictError, PipelineFileError
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -70,7 +70,6 @@ def replace_text(path: Path, *, before: str, after: str) -> None:
     """
     if read_text(path) != before:
         raise ConflictError(f"{path} was changed meanwhile; nothing was written")
-    with NamedTemporaryFile("wb", dir=path.parent, prefix=path.name, delete=False) as file:
-        file.write(after.encode("utf-8"))
-    Path(file.name).chmod(path.stat().st_mode)
-    Path(file.name).replace(path)
+    mode = path.stat().st_mode
+    write_whole(path, after.encode("utf-8"))
+    path.chmod(mode)

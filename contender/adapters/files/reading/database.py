@@ -25,14 +25,3 @@ def connect(folder: Path, *, memory_mb: int = MEMORY_MB) -> duckdb.DuckDBPyConne
             "autoload_known_extensions": "false",
         }
     )
-
-
-def identifier(name: str) -> str:
-    """A name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def first_line(error: Exception) -> str:
-    """What an error of the database says first, without the settings that follow."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0].strip()[:200]

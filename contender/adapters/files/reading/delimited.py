@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from contender.adapters.files.reading.database import connect, first_line
+from contender.adapters.files.first_line import first_line
+from contender.adapters.files.reading.database import connect
 from contender.adapters.files.reading.dialects import Dialect, find_dialect
 from contender.adapters.files.reading.encodings import as_utf8
 from contender.adapters.files.reading.understood import Understood
@@ -105,7 +106,7 @@ def _fault(line: int, kind: str, text: str, message: str, *, dialect: Dialect) -
         return f"line {line} opens a quote that is not closed before the cell ends; close it, or write it twice"
     if kind == "LINE SIZE OVER MAXIMUM":
         return f"line {line} has more than {MAX_ROW_BYTES >> 20} MiB"
-    return f"not a CSV file: {first_line(Exception(message))} (line {line})"
+    return f"not a CSV file: {first_line(ValueError(message))} (line {line})"
 
 
 def _cells(text: str, dialect: Dialect) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,27 +69,20 @@ class _Seen:
 
 def _look(path: Path, encoding: str) -> _Seen:
     """One pass over the bytes."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     invalid, zeros, position = None, False, 0
-    pairs = returns = feeds = 0
-    last = b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             zeros = zeros or b"\0" in chunk
-            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            returns += chunk.count(b"\r")
-            feeds += chunk.count(b"\n")
-            last = chunk[-1:]
             if invalid is None:
                 invalid = _invalid(decoder, chunk, position)
             position += len(chunk)
     if invalid is None:
         invalid = _invalid(decoder, b"", position, final=True)
-    kinds = sum(count > 0 for count in (pairs, returns - pairs, feeds - pairs))
-    return _Seen(invalid, zeros, kinds > 1)
+    return _Seen(invalid, zeros, isinstance(decoder.newlines, tuple))
 
 
-def _invalid(decoder: codecs.IncrementalDecoder, chunk: bytes, position: int, *, final: bool = False) -> str | None:
+def _invalid(decoder: io.IncrementalNewlineDecoder, chunk: bytes, position: int, *, final: bool = False) -> str | None:
     kept = len(decoder.getstate()[0])
     try:
         decoder.decode(chunk, final)
@@ -127,25 +121,9 @@ def _as_cp1252(path: Path, seen: _Seen) -> str:
 
 def _rewrite(path: Path, target: Path, encoding: str, skip: int, *, one_line_end: bool) -> bool:
     """Write the text as UTF-8; whether line ends were made one kind of several."""
-    kinds: set[str] = set()
-    with (
-        path.open("rb") as raw,
-        target.open("w", encoding="utf-8", newline="") as plain,
-    ):
+    with path.open("rb") as raw, target.open("w", encoding="utf-8", newline="") as plain:
         raw.seek(skip)
-        text = codecs.getreader(encoding)(raw)
-        held = ""
+        text = io.TextIOWrapper(raw, encoding=encoding, newline=None if one_line_end else "")
         while chunk := text.read(CHUNK):
-            chunk = held + chunk
-            held = ""
-            if one_line_end:
-                if chunk.endswith("\r"):
-                    chunk, held = chunk[:-1], "\r"
-                pairs = chunk.count("\r\n")
-                kinds |= {"pair"} if pairs else set()
-                kinds |= {"return"} if chunk.count("\r") > pairs else set()
-                kinds |= {"feed"} if chunk.count("\n") > pairs else set()
-                chunk = chunk.replace("\r\n", "\n").replace("\r", "\n")
             plain.write(chunk)
-        plain.write("\n" if held else "")
-    return len(kinds) > 1
+        return one_line_end and isinstance(text.newlines, tuple)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from contender.adapters.files.reading.database import connect, first_line, identifier
+from contender.adapters.files.first_line import first_line
+from contender.adapters.files.reading.database import connect
 from contender.adapters.files.reading.delimited import MAX_COLUMNS, MAX_ROW_BYTES, Cells
 from contender.adapters.files.reading.encodings import as_utf8
 from contender.adapters.files.reading.understood import Understood
@@ -77,5 +78,5 @@ def _refuse_nested(database: duckdb.DuckDBPyConnection, names: list[str]) -> Non
 
 def _key(name: str) -> str:
     """A key as a JSON path of one step, as SQL writes it."""
-    path = "$." + identifier(name.replace("\\", "\\\\").replace('"', '\\"')).replace('\\""', '\\"')
-    return "'" + path.replace("'", "''") + "'"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+    return f"'$.\"{escaped}\"'"

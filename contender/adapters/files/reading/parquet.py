@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from contender.adapters.files.first_line import first_line
 from contender.errors import BatchRejectedError
 
 
@@ -27,8 +28,7 @@ def read_parquet_file(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         content.validate(full=True)
         frame = content.to_pandas()
     except Exception as error:  # damaged bytes raise whatever the damaged place leads to
-        told = str(error).splitlines() or [type(error).__name__]
-        raise BatchRejectedError(f"not a Parquet file, or cut off: {told[0][:200]}") from None
+        raise BatchRejectedError(f"not a Parquet file, or cut off: {first_line(error)}") from None
     names = tuple(str(name) for name in frame.index.names if name is not None and name not in frame.columns)
     if len(names) < frame.index.nlevels or not frame.index.is_unique:
         return frame.reset_index(drop=True), ()
