@@ -23,7 +23,8 @@ from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
 from contender.comparison.evaluate import judge, unseen_rows
 from contender.comparison.outcome import Comparison
-from contender.data.schema import check_rows, order_and_blocks
+from contender.data.contract.rows import check_rows
+from contender.data.row_order import order_and_blocks
 from contender.errors import ContenderError
 from contender.pipeline.config import PipelineConfig, load_pipeline, overridden, parse_pipeline
 from contender.replay.arms import Trained

@@ -191,3 +191,10 @@ def as_categories(values: Iterable[object]) -> Column:
     column = np.empty(len(listed), dtype=object)
     column[:] = listed
     return column
+
+
+def is_missing(column: Column) -> NDArray[np.bool_]:
+    """Which cells have no value."""
+    if column.dtype == object:
+        return np.array([value is None for value in column], dtype=np.bool_)
+    return np.isnan(column)

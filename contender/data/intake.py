@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.data.contract.batch import ParsedBatch
+from contender.data.contract.rows import Checked, Expected, check_rows
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
-from contender.data.schema import Checked, Expected, ParsedBatch, check_rows, order_and_blocks
+from contender.data.row_order import order_and_blocks
 from contender.data.summarise import summarise
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.pipeline.config import PipelineConfig

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.schema import DAYS_OF_PERIOD
+from contender.data.periods import DAYS_OF_PERIOD
 from contender.drift.detect import DriftReport, detect_drift
 from contender.drift.histograms import histograms
 from contender.drift.joint.detect import JointDrift, detect_joint

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.schema import ParsedBatch, check_rows, order_and_blocks, period_labels
+from contender.data.contract.batch import ParsedBatch
+from contender.data.contract.rows import check_rows
+from contender.data.periods import period_labels
+from contender.data.row_order import order_and_blocks
 from contender.errors import BatchRejectedError, InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.table import BLOCK, ORDER, Column, Table

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from contender.data.datasets import DatasetManifest
-from contender.data.schema import DAYS_OF_PERIOD
+from contender.data.periods import DAYS_OF_PERIOD
 from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import Pointer
 from contender.table import Column
@@ -20,7 +20,7 @@ from contender.training.waiting_cost import RowsSince
 MOST_EARLIER = 3
 """Earlier champions that are asked: each is loaded and predicts the new rows."""
 PERIOD_LABEL = re.compile(r"^\d{4}-\d\d(-\d\d(T\d\d)?)?$")
-"""A block that is a period of time, as `contender.data.schema.period_labels` names it."""
+"""A block that is a period of time, as `contender.data.periods.period_labels` names it."""
 
 Model = TypeVar("Model")
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from contender.adapters.aws.batch_source import RangedFile, SourceReader
 from contender.adapters.files.first_line import first_line
 from contender.adapters.files.readers import MISSING_TEXTS, read_categories, read_numbers, refuse_nested
+from contender.data.contract.wording import shown
 from contender.data.csv_records import Fault, Lines, cut, read_header, read_rows
-from contender.data.schema import shown
 from contender.errors import BatchRejectedError
 from contender.predictions.batch_outcome import Rejected
 from contender.predictions.batch_part import PartRows

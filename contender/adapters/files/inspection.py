@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from contender.adapters.files.readers import read_categories, read_numbers, read_time
-from contender.data.schema import is_missing, period_labels
+from contender.data.periods import period_labels
 from contender.errors import InvalidInputError
+from contender.table import is_missing
 
 FEW_CLASSES = 10
 """A target of whole numbers with at most so many values is a class; with more it is an amount."""

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contender.adapters.files.reading.read_file import read_bytes
-from contender.data.schema import ParsedBatch, check_columns
+from contender.data.contract.batch import ParsedBatch
+from contender.data.contract.columns import check_columns
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 from contender.table import Column, Table, as_categories

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from contender.adapters.files.readers import read_batch
-from contender.data.schema import check_rows
+from contender.data.contract.rows import check_rows
 from contender.pipeline.config import load_pipeline
 from demo_data import flights, movies
 from demo_data.packages import package_folder

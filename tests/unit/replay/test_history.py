@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.data.schema import ParsedBatch
+from contender.data.contract.batch import ParsedBatch
 from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.replay.history import History, cut_history

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.adapters.files.readers import MISSING_TEXTS, read_batch, read_parquet, write_parquet
-from contender.data.schema import Checked, ParsedBatch, check_rows
+from contender.data.contract.batch import ParsedBatch
+from contender.data.contract.rows import Checked, check_rows
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 from contender.table import Table, as_category

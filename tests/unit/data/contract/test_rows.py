@@ -11,18 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.data.schema import (
-    ParsedBatch,
-    check_columns,
-    check_rows,
-    is_missing,
-    order_and_blocks,
-    period_labels,
-    shown,
-)
+from contender.data.contract.batch import ParsedBatch
+from contender.data.contract.columns import check_columns
+from contender.data.contract.rows import check_rows
+from contender.data.contract.wording import shown
+from contender.data.periods import period_labels
+from contender.data.row_order import order_and_blocks
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig, ValidationPolicy
-from contender.table import Table
+from contender.table import Table, is_missing
 
 CONFIG = PipelineConfig(
     name="shop",
