@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from contender.adapters.files.first_line import first_line
 from contender.adapters.files.reading.database import connect
-from contender.adapters.files.reading.delimited import MAX_COLUMNS, MAX_ROW_BYTES, Cells
 from contender.adapters.files.reading.encodings import as_utf8
+from contender.adapters.files.reading.file_rows import (
+    BATCH_ROWS,
+    MAX_ROW_BYTES,
+    check_width,
+    column,
+)
 from contender.adapters.files.reading.understood import Understood
 from contender.errors import BatchRejectedError
+
+_OBJECTS = f"read_json_objects($path, format = 'newline_delimited', maximum_object_size = {MAX_ROW_BYTES})"
+_NUMBERED = f"(SELECT json, row_number() OVER () AS line FROM {_OBJECTS})"
+
+
+@dataclass(frozen=True)
+class JsonLinesFile:
+    """A JSON Lines file; see `FileRows`. A key that an object lacks is a missing cell.
+
+    Attributes
+    ----------
+    path : of the text in UTF-8.
+    names : the keys of all objects in the order in which they come.
+    folder : for temporary files.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    understood: Understood
+    folder: Path
+    index: tuple[str, ...] = ()
+
+    def batches(self, columns: Sequence[int] | None = None, *, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """See `FileRows.batches`. Whole numbers keep all their digits."""
+        chosen = range(len(self.names)) if columns is None else columns
+        cells = ", ".join(f"json ->> {_key(self.names[position])} AS {column(position)}" for position in chosen)
+        with connect(self.folder) as database:
+            try:
+                found = database.sql(f"SELECT {cells} FROM {_OBJECTS}", params={"path": str(self.path)})
+                yield from found.to_arrow_reader(rows)
+            except (duckdb.Error, pa.ArrowException) as error:
+                raise BatchRejectedError(f"not JSON Lines: {first_line(error)}") from None
 
 
 def looks_like_json(path: Path) -> bool:
@@ -20,10 +60,8 @@ def looks_like_json(path: Path) -> bool:
         return file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
-def read_json_lines(path: Path, folder: Path, *, packed: str = "") -> tuple[Cells, Understood]:
-    """Read a JSON Lines file; a key that an object lacks is a missing cell.
-
-    Whole numbers keep all their digits.
+def open_json_lines(path: Path, folder: Path, *, packed: str = "") -> JsonLinesFile:
+    """Open a JSON Lines file.
 
     Raises
     ------
@@ -31,48 +69,42 @@ def read_json_lines(path: Path, folder: Path, *, packed: str = "") -> tuple[Cell
         When a line is no object, or a value is a list or an object.
     """
     text = as_utf8(path, folder / "utf-8.jsonl")
-    understood = Understood("JSON Lines", packed, text.encoding)
     with connect(folder) as database:
         try:
-            database.execute(
-                "CREATE TABLE lines AS SELECT json FROM read_json_objects($path, format = 'newline_delimited', "
-                f"maximum_object_size = {MAX_ROW_BYTES})",
-                {"path": str(text.path)},
-            )
-            names = _names(database)
-            _refuse_nested(database, names)
-            columns = ", ".join(f"json ->> {_key(name)} AS c{position}" for position, name in enumerate(names))
-            rows = database.sql(f"SELECT {columns} FROM lines").to_arrow_table()
+            names = _names(database, text.path)
         except duckdb.Error as error:
             raise BatchRejectedError(f"not JSON Lines: {first_line(error)}") from None
-    return Cells(tuple(names), rows), understood
+    return JsonLinesFile(text.path, names, Understood("JSON Lines", packed, text.encoding), folder)
 
 
-def _names(database: duckdb.DuckDBPyConnection) -> list[str]:
-    """The keys of all objects in the order in which they come."""
+def _names(database: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+    """The keys of all objects: those of the first in its order, then others as they come."""
+    where = {"path": str(path)}
     found = database.execute(
-        """
-        SELECT key FROM (SELECT unnest(json_keys(json)) AS key, rowid AS line FROM lines)
-        GROUP BY key ORDER BY min(line)
-        """
+        f"""
+        SELECT key FROM (SELECT unnest(json_keys(json)) AS key, line FROM {_NUMBERED}) GROUP BY key ORDER BY min(line)
+        """,
+        where,
     ).fetchall()
     if not found:
         raise BatchRejectedError("the file is empty: it has no object with a key")
-    if len(found) > MAX_COLUMNS:
-        raise BatchRejectedError(f"the objects have {len(found):,} keys; at most {MAX_COLUMNS:,} are read")
-    first = database.execute("SELECT json_keys(json) FROM lines LIMIT 1").fetchone()
+    names = [name for (name,) in found]
+    check_width(names, what="the number of keys in the objects is")
+    _refuse_nested(database, names, where)
+    first = database.execute(f"SELECT json_keys(json) FROM {_OBJECTS} LIMIT 1", where).fetchone()
     order = {name: position for position, name in enumerate(first[0] if first else [])}
-    return sorted((name for (name,) in found), key=lambda name: order.get(name, len(order)))
+    return tuple(sorted(names, key=lambda name: order.get(name, len(order))))
 
 
-def _refuse_nested(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
-    for name in names:
-        nested = database.execute(
-            f"SELECT rowid + 1 FROM lines WHERE json_type(json, {_key(name)}) IN ('ARRAY', 'OBJECT') LIMIT 1"
-        ).fetchone()
-        if nested is not None:
+def _refuse_nested(database: duckdb.DuckDBPyConnection, names: Sequence[str], where: Mapping[str, str]) -> None:
+    lines = ", ".join(
+        f"min(CASE WHEN json_type(json, {_key(name)}) IN ('ARRAY', 'OBJECT') THEN line END)" for name in names
+    )
+    nested = database.execute(f"SELECT {lines} FROM {_NUMBERED}", where).fetchone() or ()
+    for name, line in zip(names, nested, strict=True):
+        if line is not None:
             raise BatchRejectedError(
-                f"{name} holds a list or an object (line {nested[0]}); give its values columns of their own"
+                f"{name} holds a list or an object (line {line}); give its values columns of their own"
             )
 
 

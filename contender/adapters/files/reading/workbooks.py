@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
 
-from contender.adapters.files.reading.delimited import MAX_COLUMNS, Cells
+from contender.adapters.files.reading.file_rows import BATCH_ROWS, check_width, column
 from contender.adapters.files.reading.understood import Understood
 from contender.errors import BatchRejectedError
 
 Cell = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
 
 
-def read_workbook(path: Path) -> tuple[Cells, Understood]:
-    """Read a workbook.
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook; see `FileRows`. A sheet has a million rows at most, so it is in memory as a whole.
+
+    Attributes
+    ----------
+    rows : of the sheet that is read, below its header.
+    """
+
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[Cell]]
+    understood: Understood
+    index: tuple[str, ...] = ()
+
+    def batches(self, columns: Sequence[int] | None = None, *, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """See `FileRows.batches`."""
+        chosen = range(len(self.names)) if columns is None else columns
+        for start in range(0, len(self.rows), rows):
+            width = [""] * len(self.names)
+            cells = list(zip_longest(width, *self.rows[start : start + rows], fillvalue=""))
+            arrays = [pa.array([as_text(cell) for cell in cells[position][1:]], pa.string()) for position in chosen]
+            yield pa.RecordBatch.from_arrays(arrays, names=[column(position) for position in chosen])
+
+
+def open_workbook(path: Path) -> Workbook:
+    """Open a workbook.
 
     Raises
     ------
@@ -33,13 +59,10 @@ def read_workbook(path: Path) -> tuple[Cells, Understood]:
     if not filled:
         raise BatchRejectedError("no sheet of the workbook has a header and rows")
     name, rows = next(iter(filled.items()))
-    header = [as_text(cell) or "" for cell in rows[0]]
-    if len(header) > MAX_COLUMNS:
-        raise BatchRejectedError(f"the header has {len(header):,} cells; at most {MAX_COLUMNS:,} are read")
-    columns = list(zip_longest(*([as_text(cell) for cell in row] for row in rows[1:] if any(row))))
-    table = pa.table({f"c{position}": pa.array(cells, pa.string()) for position, cells in enumerate(columns)})
+    header = tuple(as_text(cell) or "" for cell in rows[0])
+    check_width(header, what="the number of cells in the header is")
     notes = (f"sheet {name!r}, the first of {len(filled)} with rows",) * (len(filled) > 1)
-    return Cells(tuple(header), table), Understood("workbook", notes=notes)
+    return Workbook(header, [row for row in rows[1:] if any(row)], Understood("workbook", notes=notes))
 
 
 def as_text(cell: Cell) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.reading.read_file import FileRows, read_bytes
+from contender.adapters.files.reading.read_file import WholeFile, read_bytes
 from contender.adapters.files.reading.unpacked import unpack
 from contender.errors import BatchRejectedError
 
@@ -30,7 +30,7 @@ def written(rows: list[list[str]], **dialect: Any) -> str:
     return buffer.getvalue()
 
 
-def cells(content: FileRows) -> list[list[str]]:
+def cells(content: WholeFile) -> list[list[str]]:
     frame = content.frame
     return [list(frame.columns), *frame.astype(object).where(frame.notna(), "").to_numpy().tolist()]
 

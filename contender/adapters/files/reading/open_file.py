@@ -1,0 +1,68 @@
+"""Opens a file of any of the formats, known by its content."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from contender.adapters.files.reading.delimited import open_delimited
+from contender.adapters.files.reading.file_rows import FileRows, OnFault, refuse
+from contender.adapters.files.reading.json_lines import looks_like_json, open_json_lines
+from contender.adapters.files.reading.parquet import open_parquet
+from contender.adapters.files.reading.unpacked import packing, unpack
+from contender.adapters.files.reading.workbooks import Workbook, open_workbook
+from contender.errors import BatchRejectedError
+
+MOST_UNPACKED = 8 << 30
+PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
+
+
+def open_file(
+    path: Path, name: str, folder: Path, *, most_bytes: int = MOST_UNPACKED, on_fault: OnFault = refuse
+) -> FileRows:
+    """Open a local file.
+
+    Parameters
+    ----------
+    name : of the file; it decides only that a damaged Parquet file is called one.
+    folder : for temporary files, as long as its rows are read.
+    most_bytes : more than this is not unpacked.
+    on_fault : is told each row that is none, in the order of the file, when its last batch has been given; by
+        default the file is refused.
+
+    Raises
+    ------
+    BatchRejectedError
+        When it cannot be read; the reason says what to do.
+    """
+    if not path.stat().st_size:
+        raise BatchRejectedError("the file is empty (0 bytes)")
+    packed = packing(path)
+    if packed:
+        plain = folder / "unpacked"
+        unpack(path, packed, plain, most_bytes=most_bytes)
+        path = plain
+    with path.open("rb") as file:
+        head = file.read(4)
+    ending = Path(name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+    if head == PARQUET or ending in (".parquet", ".pq"):
+        return open_parquet(path)
+    if head == ZIP:
+        return _open_archive(path, most_bytes)
+    if looks_like_json(path):
+        return open_json_lines(path, folder, packed=packed)
+    return open_delimited(path, folder, packed=packed, on_fault=on_fault)
+
+
+def _open_archive(path: Path, most_bytes: int) -> Workbook:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+            size = sum(found.file_size for found in archive.infolist())
+    except zipfile.BadZipFile:
+        raise BatchRejectedError("a damaged archive or workbook; upload the file that is in it") from None
+    if "xl/workbook.xml" not in members:
+        raise BatchRejectedError(f"a zip archive of {len(members)} files; unpack it and upload the files, or use gzip")
+    if size > most_bytes:
+        raise BatchRejectedError(f"the workbook holds {size >> 20:,} MiB; save it as CSV and split it")
+    return open_workbook(path)
