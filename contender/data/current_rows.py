@@ -19,11 +19,13 @@ class RowVersions:
     Attributes
     ----------
     scope : the dataset versions that are looked at: a correction outside of them is not known.
+    others : more of the pipeline's dataset versions, which a model may have learned and no longer does.
     known : ids that were read, by dataset version.
     """
 
     datasets: DatasetReader
     scope: Sequence[DatasetManifest]
+    others: Sequence[DatasetManifest] = ()
     known: dict[str, Hashes] = field(default_factory=dict)
 
     def current(self, manifest: DatasetManifest) -> Mask:
@@ -37,11 +39,12 @@ class RowVersions:
         return kept
 
     def first_seen(self, manifest: DatasetManifest) -> Mask:
-        """(n,) the rows that correct no row of an earlier version: a model may have learned what they correct."""
-        if not manifest.corrected:
+        """(n,) the rows that no earlier version has, corrected or not: a model may have learned those."""
+        every = {found.version: found for found in (*self.scope, *self.others)}.values()
+        earlier = [found for found in every if found.sequence < manifest.sequence and found.identities]
+        if not (manifest.corrected or manifest.repeated) or not earlier:
             return np.ones(manifest.rows, dtype=np.bool_)
-        earlier = [self._ids(found) for found in self.scope if found.sequence < manifest.sequence and found.identities]
-        return ~np.isin(self._ids(manifest), np.concatenate(earlier)) if earlier else np.ones(manifest.rows, np.bool_)
+        return ~np.isin(self._ids(manifest), np.concatenate([self._ids(found) for found in earlier]))
 
     def _ids(self, manifest: DatasetManifest) -> Hashes:
         if manifest.version not in self.known:

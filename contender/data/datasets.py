@@ -22,8 +22,8 @@ class DatasetManifest:
 
     `summary` is what later batches are compared with; None in versions from before there was one. `identities` is the
     file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
-    row of an earlier version, and `known` rows of the upload were left out. `classes` are those of the target; none for
-    a regression.
+    row of an earlier version, and `known` rows of the upload were left out; `repeated` were added although an earlier
+    version has them. `deleted` rows were deleted since. `classes` are those of the target; none for a regression.
     """
 
     pipeline: str
@@ -44,6 +44,8 @@ class DatasetManifest:
     identities_sha256: str | None = None
     corrected: int = 0
     known: int = 0
+    repeated: int = 0
+    deleted: int = 0
     classes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

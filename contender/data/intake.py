@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.rows import Checked, Expected, check_rows
 from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.deletion.deleted_rows import hashes_of, id_hashes, read_deletions
+from contender.data.row_hashes import Hashes
 from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
 from contender.data.row_order import order_and_blocks
 from contender.data.summarise import summarise
@@ -67,17 +69,19 @@ class Intake:
     def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
         reports: list[FileReport] = []
+        manifests = list(DatasetStore(self.objects, self.config.name).manifests() if batches else ())
+        deleted = hashes_of(read_deletions(self.objects, self.config.name) if batches and self.config.row_id else ())
         for batch in batches:
             taken = {report.dataset_version for report in reports if report.status == "accepted"}
-            report = self._receive_one(batch)
+            report = self._receive_one(batch, manifests, deleted)
             if report.status == "accepted" and report.dataset_version in taken:
                 reason = f"the same {report.rows:,} rows as another file of this run"
                 report = replace(report, status="duplicate", reason=reason)
             reports.append(report)
         return _summary(reports), tuple(reports)
 
-    def _receive_one(self, batch: Batch) -> FileReport:
-        manifests = DatasetStore(self.objects, self.config.name).manifests()
+    def _receive_one(self, batch: Batch, manifests: list[DatasetManifest], deleted: Hashes) -> FileReport:
+        """`manifests` gets the dataset version that the upload becomes."""
         try:
             body = self.objects.get(batch.key, version_id=batch.version_id).body
             parsed = self.read(body, batch.key, self.config)
@@ -86,7 +90,7 @@ class Intake:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        return replace(self._accept(batch, manifests, parsed, checked), read_as=parsed.read_as)
+        return replace(self._accept(batch, manifests, parsed, checked, deleted), read_as=parsed.read_as)
 
     def _expected(self, manifests: Sequence[DatasetManifest]) -> Expected:
         """What the uploads so far, and the clock, say of the next one."""
@@ -94,13 +98,19 @@ class Intake:
         return Expected(known_classes(self.config, [found.classes for found in manifests]), latest.timestamp())
 
     def _accept(
-        self, batch: Batch, manifests: Sequence[DatasetManifest], parsed: ParsedBatch, checked: Checked
+        self,
+        batch: Batch,
+        manifests: list[DatasetManifest],
+        parsed: ParsedBatch,
+        checked: Checked,
+        deleted: Hashes,
     ) -> FileReport:
         store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
         whole = _name(parsed, checked.accepted)
         if store.exists(whole):
             return self._there_already(batch, whole, int(checked.accepted.sum()), refused)
-        arriving = self._sort(store, [found for found in manifests if not _is_of(found, batch)], parsed, checked)
+        before = [found for found in manifests if not _is_of(found, batch)]
+        arriving = self._sort(store, before, parsed, checked.accepted, deleted)
         if arriving.ids_start_anew:
             return self._quarantine_file(batch, _ids_start_anew(self.config))
         if not arriving.mask.any():
@@ -116,24 +126,35 @@ class Intake:
             reason += f", {refused} quarantined: {checked.summary()}"
             quarantine_key = self._quarantine_rows(batch, checked)
         sequence = 1 + max((found.sequence for found in manifests), default=0)
-        self._write(store, batch, parsed, arriving, version=version, sequence=sequence)
+        manifests.append(self._write(store, batch, parsed, arriving, version=version, sequence=sequence))
         return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
 
     def _sort(
-        self, store: DatasetStore, before: Sequence[DatasetManifest], parsed: ParsedBatch, checked: Checked
+        self,
+        store: DatasetStore,
+        before: Sequence[DatasetManifest],
+        parsed: ParsedBatch,
+        accepted: NDArray[np.bool_],
+        deleted: Hashes,
     ) -> Arriving:
-        """Which of the valid rows enter, by what came before."""
-        if self.config.validation.known_rows == "add":
-            return Arriving(checked.accepted)
-        accepted = np.flatnonzero(checked.accepted)
-        valid = parsed.table.select_rows(checked.accepted)
-        time = parsed.time[checked.accepted] if parsed.time is not None else None
-        identities = identify(valid, target=self.config.target, row_id=self.config.row_id, time=time)
+        """Which of the valid rows enter, by what came before and what was deleted.
+
+        Where known rows are added, content tells rows apart: the ids of such data may start anew in each file.
+        """
+        add = self.config.validation.known_rows == "add"
+        usable = accepted.copy()
+        if len(deleted):
+            usable[accepted] = ~np.isin(id_hashes(parsed.table[self.config.row_id][accepted].tolist()), deleted)
+        valid = parsed.table.select_rows(usable)
+        time = parsed.time[usable] if parsed.time is not None else None
+        row_id = "" if add else self.config.row_id
+        identities = identify(valid, target=self.config.target, row_id=row_id, time=time)
         earlier = RowIdentities.concatenate([self._identities(store, found) for found in before])
         found = sort_rows(identities, earlier)
-        mask = np.zeros(len(checked.accepted), dtype=np.bool_)
-        mask[accepted[found.kept]] = True
-        return Arriving(mask, found, identities.select_rows(found.kept))
+        enter = np.ones(len(valid), dtype=np.bool_) if add else found.kept
+        mask = np.zeros(len(accepted), dtype=np.bool_)
+        mask[np.flatnonzero(usable)[enter]] = True
+        return Arriving(mask, found, identities.select_rows(enter), int(accepted.sum() - usable.sum()), add)
 
     def _identities(self, store: DatasetStore, manifest: DatasetManifest) -> RowIdentities:
         """Of a dataset version, read once in a run."""
@@ -150,11 +171,11 @@ class Intake:
         *,
         version: str,
         sequence: int,
-    ) -> None:
+    ) -> DatasetManifest:
         rows = parsed.table.select_rows(arriving.mask)
         order, blocks = order_and_blocks(parsed, arriving.mask, self.config, sequence=sequence)
         part = self.write(Table({**rows.columns, ORDER: order, BLOCK: blocks}))
-        identities = arriving.identities.to_bytes() if arriving.identities is not None else b""
+        identities = arriving.identities.to_bytes()
         manifest = DatasetManifest(
             pipeline=self.config.name,
             version=version,
@@ -172,12 +193,14 @@ class Intake:
             columns=tuple(rows.columns),
             classes=() if self.config.task == "regression" else tuple(sorted(set(rows[self.config.target].tolist()))),
             summary=summarise(rows, self.config.features, self.config.target),
-            identities=f"rows-{sha256(identities)[:16]}.bin" if identities else None,
-            identities_sha256=sha256(identities) if identities else None,
-            corrected=int(arriving.sorted.corrected.sum()) if arriving.sorted is not None else 0,
-            known=int(arriving.sorted.known.sum()) if arriving.sorted is not None else 0,
+            identities=f"rows-{sha256(identities)[:16]}.bin",
+            identities_sha256=sha256(identities),
+            corrected=0 if arriving.added else int(arriving.sorted.corrected.sum()),
+            known=0 if arriving.added else int(arriving.sorted.known.sum()),
+            repeated=int((~arriving.sorted.new).sum()) if arriving.added else 0,
         )
         store.write(manifest, part, identities)
+        return manifest
 
     def _there_already(self, batch: Batch, version: str, rows: int, refused: int) -> FileReport:
         """The same rows as a dataset version: a duplicate, unless the run that made it failed."""
@@ -190,12 +213,14 @@ class Intake:
         self, batch: Batch, arriving: Arriving, manifests: Sequence[DatasetManifest], refused: int
     ) -> FileReport:
         """A file that has nothing new: a duplicate, unless a run that took its rows failed."""
-        rows = len(arriving.sorted.known) if arriving.sorted is not None else 0
+        rows = len(arriving.sorted.known) + arriving.deleted
         unfinished = [found for found in manifests if found.version not in self.done]
         if unfinished:
             version = unfinished[-1].version
             return FileReport(batch.key, "accepted", "processed again after a failed run", rows, refused, version)
         reason = f"duplicate: all {rows:,} rows are known"
+        if arriving.deleted:
+            reason = f"nothing new: {len(arriving.sorted.known):,} rows known, {arriving.deleted:,} deleted earlier"
         return FileReport(batch.key, "duplicate", reason, rows, refused, manifests[-1].version)
 
     def _quarantine_file(self, batch: Batch, reason: str) -> FileReport:
@@ -226,22 +251,32 @@ class Arriving:
     Attributes
     ----------
     mask : over all rows of the file.
-    sorted, identities : of the valid rows and of those that enter; None where known rows are added.
+    sorted, identities : of the valid rows that were not deleted, and of those that enter.
+    deleted : valid rows that were deleted earlier.
+    added : whether known rows enter too.
     """
 
     mask: NDArray[np.bool_]
-    sorted: Sorted | None = None
-    identities: RowIdentities | None = None
+    sorted: Sorted
+    identities: RowIdentities
+    deleted: int = 0
+    added: bool = False
 
     @property
     def said(self) -> str:
-        """How many rows were new, known and corrected; empty where all were new."""
-        return "" if self.sorted is None or self.sorted.new.all() else f" ({self.sorted.sentence})"
+        """How many rows were new, known, corrected and deleted; empty where all were new."""
+        gone = f", {self.deleted:,} deleted earlier" if self.deleted else ""
+        if self.sorted.new.all() and not gone:
+            return ""
+        if self.added:
+            seen = int((~self.sorted.new).sum())
+            return f" ({int(self.sorted.new.sum()):,} new, {seen:,} known: no model is judged on these{gone})"
+        return f" ({self.sorted.sentence}{gone})"
 
     @property
     def ids_start_anew(self) -> bool:
         """Whether the same ids seem to name other rows in each file."""
-        return self.sorted is not None and self.sorted.names_something_else
+        return not self.added and self.sorted.names_something_else
 
 
 def known_classes(config: PipelineConfig, of_each: Sequence[Sequence[str]]) -> tuple[str, ...]:

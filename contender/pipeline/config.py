@@ -62,7 +62,8 @@ class ValidationPolicy:
     )
     known_rows: str = key(
         "What becomes of rows that an earlier upload had. `once`: a row counts once; by its `row_id` if there is one, "
-        "and then its newest version counts; by its content if there is none. `add`: they are added.",
+        "and then its newest version counts; by its content if there is none. `add`: they train models once more, and "
+        "judge none.",
         "once",
         choices=("once", "add"),
     )
@@ -122,6 +123,11 @@ class PipelineConfig:
     row_id: str = key(
         "Column with a unique id for each row; duplicates within a file are rejected. Empty: no such column.", ""
     )
+    group: str = key(
+        "Column that names whom or what a row is about (a customer, a patient, a machine), for a model that is to work "
+        "on new ones: no model is judged on rows of a group that it learned. Empty: no such column.",
+        "",
+    )
     block: str = key("Column that groups rows that are not independent (a day, a user). Empty: see `block_period`.", "")
     block_period: str = key("Without `block`: the period of a block.", "day", choices=("hour", "day", "week", "month"))
     block_rows: int = key("Without `block` and without time stamps: rows of one block.", 200, minimum=1)
@@ -154,7 +160,7 @@ class PipelineConfig:
     @property
     def text_columns(self) -> tuple[str, ...]:
         """Columns that are read as text, each once."""
-        optional = (self.row_id, self.block, self.target if self.task != "regression" else "")
+        optional = (self.row_id, self.group, self.block, self.target if self.task != "regression" else "")
         return tuple(dict.fromkeys(filter(None, (*self.categorical, *self.slices, *optional))))
 
     @property
@@ -192,6 +198,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     numeric_slices = set(config.slices) & set(config.numeric)
     if numeric_slices:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
+    yield from _group_problems(config)
     yield from _metric_problems(config)
     yield from _class_problems(config)
     if config.search.trials and config.training.estimator == AUTO:
@@ -204,6 +211,11 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     for address in config.notify.emails:
         if not MAIL_PATTERN.match(address):
             yield f"notify.emails must hold mail addresses, but got {address!r}"
+
+
+def _group_problems(config: PipelineConfig) -> Iterator[str]:
+    if config.group and config.group in (config.target, config.row_id, *config.numeric):
+        yield f"group {config.group!r} is also target, row_id or numeric; name the column that several rows share"
 
 
 def _metric_problems(config: PipelineConfig) -> Iterator[str]:

@@ -11,10 +11,10 @@ from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig, pipeline_of
 
 KEPT = (
-    "task", "target", "positive", "time", "block", "block_period", "numeric", "categorical", "slices", "training",
-    "search",
+    "task", "target", "positive", "time", "group", "block", "block_period", "numeric", "categorical", "slices",
+    "training", "search",
 )  # fmt: skip
-"""`time`, `block` and `block_period` say which rows belong together, `slices` where evidence is gathered."""
+"""`time`, `group`, `block` and `block_period` say which rows belong together, `slices` where evidence is gathered."""
 
 
 def settings_of(config: PipelineConfig) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _row_faults(batch: ParsedBatch, config: PipelineConfig, expected: Expected) 
     if expected.classes:
         yield from _unknown_labels(batch.table[config.target], config.target, expected.classes)
     if config.row_id:
-        yield from _repeated(batch.table[config.row_id], config.row_id)
+        yield from _repeated(batch.table, config)
 
 
 def _unknown_labels(target: Column, name: str, classes: tuple[str, ...]) -> Iterable[tuple[int, str, str]]:
@@ -137,15 +137,27 @@ def _unknown_labels(target: Column, name: str, classes: tuple[str, ...]) -> Iter
                 yield row, name, problems[value]
 
 
-def _repeated(values: Column, name: str) -> Iterable[tuple[int, str, str]]:
+def _repeated(table: Table, config: PipelineConfig) -> Iterable[tuple[int, str, str]]:
+    """Rows without an id or with one that an earlier row has. Which of two labels of an id is right, nobody can tell:
+    then the first row is at fault too."""
+    name, target = config.row_id, table[config.target]
+    unlabelled = is_missing(target)
     first: dict[Any, int] = {}
-    for row, value in enumerate(values):
+    told: set[int] = set()
+    for row, value in enumerate(table[name]):
         if value is None:
             yield row, name, "is missing"
-        elif value in first:
-            yield row, name, f"{listed([value])} repeats row {first[value] + 1}"
-        else:
-            first[value] = row
+            continue
+        before = first.setdefault(value, row)
+        if before == row:
+            continue
+        if target[row] == target[before] or unlabelled[row] or unlabelled[before]:
+            yield row, name, f"{listed([value])} repeats row {before + 1}"
+            continue
+        problem = f"{listed([value])} has {shown(target[before])} and {shown(target[row])} as {config.target}"
+        for one in {before, row} - told:
+            yield one, name, f"{problem} (rows {before + 1} and {row + 1}); keep the row that holds and upload it again"
+        told |= {before, row}
 
 
 def _check_features(table: Table, accepted: Mask, config: PipelineConfig) -> None:

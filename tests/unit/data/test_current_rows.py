@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ from contender.adapters.files.readers import read_batch, write_parquet
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
 from contender.data.intake import FileReport, Intake
-from contender.pipeline.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig, ValidationPolicy
 from contender.ports import Batch
 from tests.fakes import MemoryObjects
 
@@ -104,3 +106,23 @@ def test_without_an_id_the_content_names_the_row() -> None:
     shop = Pipeline(PipelineConfig(name="shop", task="binary", target="y", numeric=("x",)))
     shop.upload("aab", "yyn")
     assert shop.upload("aabb", "yynn").reason == "1 rows accepted (1 new, 3 known)"
+
+
+def test_rows_that_are_added_once_more_judge_no_model() -> None:
+    policy = ValidationPolicy(known_rows="add")
+    shop = Pipeline(replace(CONFIG, validation=policy))
+    shop.upload("abc", "ynn")
+    assert shop.upload("abcd", "yyny").reason == "4 rows accepted (2 new, 2 known: no model is judged on these)"
+    first, second = shop.store.manifests()
+    assert (second.repeated, second.corrected) == (2, 0)
+    assert shop.versions().current(first).all()
+    assert shop.versions().first_seen(second).tolist() == [False, True, False, True]
+
+
+def test_a_correction_of_a_row_in_a_version_that_is_left_out_judges_no_model_either() -> None:
+    shop = Pipeline()
+    shop.upload("ab", "yn")
+    shop.upload("ac", "nn")
+    first, second = shop.store.manifests()
+    assert RowVersions(shop.store, [second]).first_seen(second).all()
+    assert RowVersions(shop.store, [second], [first]).first_seen(second).tolist() == [False, True]

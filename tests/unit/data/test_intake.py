@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
 from contender.data.datasets import DatasetStore
+from contender.data.deletion.deleted_rows import Deletion, add_deletion, id_hashes, in_digits
 from contender.data.intake import FileReport, Intake
 from contender.pipeline.config import PipelineConfig, ValidationPolicy
 from contender.ports import Batch
@@ -134,13 +136,54 @@ def test_an_attempt_that_died_before_its_manifest_does_not_stand_in_the_way_of_t
 
 def test_bad_rows_are_left_out_and_explained() -> None:
     uploads = Uploads()
-    rows = ROWS.assign(order=["1", "2", "2", "4"])
+    rows = ROWS.assign(order=["1", "2", "2", "4"], late=["true", "false", "false", "true"])
     validation, (report,) = uploads.receive(uploads.put("a.csv", csv(rows)))
     assert (validation.rows, validation.rejected_rows, validation.quarantined_files) == (3, 1, 0)
     assert report.quarantine_key is not None
     explained = json.loads(uploads.objects.get(report.quarantine_key).body)
     assert explained["rows"] == {"3": "order 2 repeats row 2"}
     assert explained["key"] == "incoming/shop/a.csv"
+
+
+def test_an_id_with_two_labels_in_one_file_enters_with_neither_and_says_what_to_do() -> None:
+    uploads = Uploads()
+    rows = ROWS.assign(order=["1", "2", "2", "4"])
+    validation, (report,) = uploads.receive(uploads.put("a.csv", csv(rows)))
+    assert (validation.rows, validation.rejected_rows) == (2, 2)
+    assert report.quarantine_key is not None
+    explained = json.loads(uploads.objects.get(report.quarantine_key).body)
+    said = "order 2 has 'false' and 'true' as late (rows 2 and 3); keep the row that holds and upload it again"
+    assert explained["rows"] == {"2": said, "3": said}
+
+
+class CountingObjects(MemoryObjects):
+    listed: int = 0
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        self.listed += prefix == "datasets/shop/"
+        return super().keys(prefix)
+
+
+def test_a_run_lists_the_dataset_versions_once_however_many_files_it_takes() -> None:
+    uploads = Uploads()
+    uploads.objects = counting = CountingObjects()
+    batches = [
+        uploads.put(f"{day}.csv", csv(ROWS.assign(order=ROWS["order"] + f"-{day}", amount=float(day))))
+        for day in range(5)
+    ]
+    uploads.receive(*batches)
+    assert ([found.sequence for found in uploads.store.manifests()], counting.listed) == ([1, 2, 3, 4, 5], 2)
+
+
+def test_deleted_rows_that_come_again_are_left_out_and_counted() -> None:
+    uploads = Uploads()
+    deletion = Deletion("2026-01-01", "Ada", "", in_digits(id_hashes(["2", "9"])))
+    add_deletion(uploads.objects, "shop", deletion)
+    validation, _ = uploads.receive(uploads.put("a.csv", csv(ROWS)))
+    assert validation.reason == "a.csv: 3 rows accepted (3 new, 0 known, 1 deleted earlier)"
+    only = uploads.put("b.csv", csv(ROWS[1:2].assign(carrier="UA")))
+    again, _ = uploads.receive(only, done=frozenset(validation.dataset_versions))
+    assert (again.status, again.reason) == ("duplicate", "b.csv: nothing new: 0 rows known, 1 deleted earlier")
 
 
 BAD = {
