@@ -24,6 +24,7 @@ from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.pipeline.training_policy import AUTO, IMPORT_PATTERN, SearchPolicy, TrainingPolicy
+from contender.pipeline.validation_policy import ValidationPolicy
 from contender.stats.metrics import is_own_metric, metric_names
 from contender.table import BLOCK, ORDER
 
@@ -33,40 +34,6 @@ Section = TypeVar("Section")
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-
-
-@dataclass(frozen=True)
-class ValidationPolicy:
-    """What makes a batch unusable as a whole."""
-
-    max_rejected_fraction: float = key(
-        "Share of rows that may violate the data contract; above it the whole file is quarantined.",
-        0.05,
-        minimum=0.0,
-        maximum=1.0,
-    )
-    min_rows: int = key("A batch with fewer usable rows is quarantined.", 1, minimum=1)
-    constant_target_rows: int = key(
-        "A batch with at least this many rows is quarantined if its target has only one value.", 100, minimum=1
-    )
-    max_missing_fraction: float = key(
-        "The file is quarantined if a feature is missing in more than this share of the rows (1.0: only if in all).",
-        1.0,
-        minimum=0.0,
-        maximum=1.0,
-    )
-    new_classes: bool = key(
-        "Whether a row may have a class that no upload had so far. Otherwise it is quarantined: it is often another "
-        "spelling. A binary target never has a third class.",
-        False,
-    )
-    known_rows: str = key(
-        "What becomes of rows that an earlier upload had. `once`: a row counts once; by its `row_id` if there is one, "
-        "and then its newest version counts; by its content if there is none. `add`: they train models once more, and "
-        "judge none.",
-        "once",
-        choices=("once", "add"),
-    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from contender.adapters.files.readers import read_batch, write_parquet
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
 from contender.data.intake import FileReport, Intake
-from contender.pipeline.config import PipelineConfig, ValidationPolicy
+from contender.pipeline.config import PipelineConfig
+from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
 from tests.fakes import MemoryObjects
 

@@ -18,7 +18,8 @@ from contender.adapters.files.readers import read_batch, read_parquet, write_par
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.deleted_rows import Deletion, add_deletion, id_hashes, in_digits
 from contender.data.intake import FileReport, Intake
-from contender.pipeline.config import PipelineConfig, ValidationPolicy
+from contender.pipeline.config import PipelineConfig
+from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
 from contender.table import BLOCK, ORDER, as_category
 from contender.workflow.messages import Validation

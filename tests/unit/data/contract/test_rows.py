@@ -18,7 +18,8 @@ from contender.data.contract.wording import shown
 from contender.data.periods import period_labels
 from contender.data.row_order import order_and_blocks
 from contender.errors import BatchRejectedError
-from contender.pipeline.config import PipelineConfig, ValidationPolicy
+from contender.pipeline.config import PipelineConfig
+from contender.pipeline.validation_policy import ValidationPolicy
 from contender.table import Table, is_missing
 
 CONFIG = PipelineConfig(
