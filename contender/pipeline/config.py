@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from contender.errors import InvalidInputError, PipelineFileError
+from contender.pipeline.column_contract import ColumnContract, contract_problems
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.keys import key
 from contender.pipeline.promotion_policy import PromotionPolicy
@@ -108,6 +109,9 @@ class PipelineConfig:
         "Categorical columns; the challenger must not be worse than the champion in any slice (level) of them.", ()
     )
     validation: ValidationPolicy = key("When rows are rejected and files quarantined.", ValidationPolicy())
+    contract: Mapping[str, ColumnContract] = key(
+        "What the values of a column must be: a line for each column, `amount = { min = 0, max_missing = 0.1 }`.", {}
+    )
     training: TrainingPolicy = key("How a challenger is trained.", TrainingPolicy())
     search: SearchPolicy = key("Hyperparameter search before the training, and its budget.", SearchPolicy())
     drift: DriftPolicy = key("When data counts as drifted.", DriftPolicy())
@@ -123,6 +127,11 @@ class PipelineConfig:
     def features(self) -> tuple[str, ...]:
         """Numeric features, then categorical ones: the order in which a model takes them."""
         return self.numeric + self.categorical
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """Columns that are read as numbers, each once."""
+        return tuple(dict.fromkeys((*self.numeric, *((self.target,) if self.task == "regression" else ()))))
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -166,6 +175,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     if numeric_slices:
         yield f"slices must be categorical, but {sorted(numeric_slices)} are numeric"
     yield from _group_problems(config)
+    yield from contract_problems(config.contract, numbers=config.number_columns, texts=config.text_columns)
     yield from _metric_problems(config)
     yield from _class_problems(config)
     if config.search.trials and config.training.estimator == AUTO:
@@ -276,9 +286,17 @@ def _content(section: Any) -> dict[str, Any]:
     for setting in fields(section):
         value = getattr(section, setting.name)
         if not setting.metadata.get("internal") and value is not None:
-            plain = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
-            content[setting.name] = _content(value) if is_dataclass(value) else plain
+            content[setting.name] = _plain(value)
     return content
+
+
+def _plain(value: Any) -> Any:
+    """A value as TOML has it."""
+    if is_dataclass(value):
+        return _content(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def assigned(assignment: str) -> tuple[str, Any]:
@@ -333,10 +351,6 @@ def _is_required(setting: Field[Any]) -> bool:
 
 def _value(setting: Field[Any], hint: Any, value: Any, name: str) -> Any:
     """One TOML value as its field's type, within its field's bounds."""
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise PipelineFileError(f"{name} must be a table, but got {value!r}; write [{name}]")
-        return _build(hint, value, f"{name}.")
     converted = _convert(hint, value, name)
     if isinstance(converted, float) and not math.isfinite(converted):
         raise PipelineFileError(f"{name} must be a finite number, but got {value!r}")
@@ -355,6 +369,10 @@ _TYPE_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "tru
 
 
 def _convert(hint: Any, value: Any, name: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise PipelineFileError(f"{name} must be a table, but got {value!r}; write [{name}]")
+        return _build(hint, value, f"{name}.")
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         hint = next(argument for argument in arguments if argument is not type(None))

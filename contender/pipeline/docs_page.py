@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import sys
+import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any
 
@@ -49,12 +50,19 @@ def _keys(section: type[Any], name: str) -> Iterator[Key]:
             continue
         if isinstance(hint, type) and is_dataclass(hint):
             yield from _keys(hint, setting.name)
+            continue
+        of_each = typing.get_args(hint)[-1] if typing.get_origin(hint) is Mapping else None
+        if is_dataclass(of_each) and isinstance(of_each, type):
+            yield Key(name, setting.name, "table of tables", "`{}`", "", setting.metadata["doc"])
+            yield from _keys(of_each, f"{setting.name}.COLUMN")
         else:
             yield Key(name, setting.name, _type(hint), _default(setting), _bounds(setting), setting.metadata["doc"])
 
 
 def _type(hint: Any) -> str:
     arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is types.UnionType:
+        return _type(arguments[0])
     if typing.get_origin(hint) is tuple:
         return f"list of {_type(arguments[0])}"
     if typing.get_origin(hint) is dict:
@@ -70,6 +78,8 @@ def _default(setting: Field[Any]) -> str:
 
 def _shown(value: object) -> str:
     """A default as it would stand in the file."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, str):
@@ -92,6 +102,7 @@ def pipeline_file_reference() -> str:
     pages = [INTRODUCTION]
     keys = pipeline_file_keys()
     meanings = {setting.name: setting.metadata.get("doc", "") for setting in fields(PipelineConfig)}
+    meanings["contract.COLUMN"] = meanings["contract"]
     for section in dict.fromkeys(key.section for key in keys):
         title = f"\n## `[{section}]`\n\n{meanings[section]}\n" if section else "\n## Keys without a section\n"
         rows = [

@@ -27,6 +27,31 @@ class ValidationPolicy:
         minimum=0.0,
         maximum=1.0,
     )
+    max_unseen_fraction: float = key(
+        "The file is quarantined if more than this share of the rows has a value of a categorical feature that no "
+        "earlier upload had (1.0: any number of rows).",
+        1.0,
+        minimum=0.0,
+        maximum=1.0,
+    )
+    max_rows_factor: float = key(
+        "A file with more than so many times the rows of an earlier upload (the median of the last ten), or less than "
+        "the same fraction of them, is quarantined; from the fourth upload on. 0: any number of rows.",
+        0.0,
+        minimum=0.0,
+    )
+    max_age_days: float = key(
+        "A file whose newest time stamp is more than so many days before the run is quarantined. 0: any age.",
+        0.0,
+        minimum=0.0,
+    )
+    max_class_shift: float = key(
+        "A file is quarantined if the share of a class differs from that in earlier uploads by more than this "
+        "(0.1: 10 points); from the second upload on. 1.0: any difference.",
+        1.0,
+        minimum=0.0,
+        maximum=1.0,
+    )
     new_classes: bool = key(
         "Whether a row may have a class that no upload had so far. Otherwise it is quarantined: it is often another "
         "spelling. A binary target never has a third class.",
@@ -38,4 +63,9 @@ class ValidationPolicy:
         "judge none.",
         "once",
         choices=("once", "add"),
+    )
+    late_labels: bool = key(
+        "Whether a file without labels is accepted: it is checked for drift and never trained on. Upload the "
+        "rows again with their labels; they are new then. Otherwise such a file is quarantined.",
+        False,
     )
