@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -57,6 +58,12 @@ class Objects(ReadObjects, Protocol):
         Raises PreconditionFailedError (the object is not as expected), ConflictError (another write is in
         flight: try again), UnknownOutcomeError (no answer: read back to know).
         """
+
+    def get_file(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """Write the object's bytes to a local file, piece by piece. Raises as `get` does."""
+
+    def put_file(self, key: str, path: Path, *, if_none_match: bool = False) -> str:
+        """Write a local file's bytes, piece by piece, and return the new entity tag. Raises as `put` does."""
 
     def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
         """Copy within the bucket. Raises NotFoundError."""

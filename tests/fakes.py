@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -67,6 +68,12 @@ class MemoryObjects:
             if fault is Fault.LOST_AND_LANDED:
                 raise UnknownOutcomeError(f"no answer to the write of {key}")
             return etag
+
+    def get_file(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        path.write_bytes(self.get(key, version_id=version_id).body)
+
+    def put_file(self, key: str, path: Path, *, if_none_match: bool = False) -> str:
+        return self.put(key, path.read_bytes(), if_none_match=if_none_match)
 
     def copy(self, key: str, to: str, *, version_id: str | None = None) -> None:
         self.put(to, self.get(key, version_id=version_id).body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -68,6 +69,17 @@ class TestObjects:
         etag = objects.put("a/b ü+c.json", b"\x00body")
         found = objects.get("a/b ü+c.json")
         assert (found.body, found.etag) == (b"\x00body", etag)
+
+    def test_a_file_is_written_and_read_piece_by_piece(self, objects: Objects, tmp_path: Path) -> None:
+        (tmp_path / "sent").write_bytes(bytes(3 << 20))
+        etag = objects.put_file("large.bin", tmp_path / "sent", if_none_match=True)
+        objects.get_file("large.bin", tmp_path / "got")
+        assert (tmp_path / "got").read_bytes() == objects.get("large.bin").body == bytes(3 << 20)
+        assert etag == objects.get("large.bin").etag
+        with pytest.raises(PreconditionFailedError):
+            objects.put_file("large.bin", tmp_path / "sent", if_none_match=True)
+        with pytest.raises(NotFoundError, match=r"nowhere\.bin does not exist"):
+            objects.get_file("nowhere.bin", tmp_path / "got")
 
     def test_a_missing_object_is_not_found(self, objects: Objects) -> None:
         with pytest.raises(NotFoundError, match=r"nowhere\.json does not exist"):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlparse
 
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from contender.errors import (
     ConflictError,
@@ -17,6 +24,9 @@ from contender.errors import (
     UnknownOutcomeError,
 )
 from contender.ports import StoredObject
+
+PIECE = 1 << 20
+"""Bytes of a file that are in memory at once."""
 
 _MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"}
 
@@ -30,12 +40,25 @@ class S3Objects:
 
     def get(self, key: str, *, version_id: str | None = None) -> StoredObject:
         """GetObject, of the newest version or of `version_id`. Raises NotFoundError."""
+        answer = self._get(key, version_id)
+        return StoredObject(answer["Body"].read(), answer["ETag"])
+
+    def get_file(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """GetObject into a file. Raises NotFoundError, or UnknownOutcomeError where the connection breaks off."""
+        body = self._get(key, version_id)["Body"]
+        try:
+            with path.open("wb") as file:
+                for piece in body.iter_chunks(PIECE):
+                    file.write(piece)
+        except (IncompleteReadError, ResponseStreamingError, ReadTimeoutError) as error:
+            raise UnknownOutcomeError(f"s3://{self.bucket}/{key} was not read to its end: {error}") from error
+
+    def _get(self, key: str, version_id: str | None) -> Any:
         which = {"VersionId": version_id} if version_id else {}
         try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=key, **which)
+            return self.client.get_object(Bucket=self.bucket, Key=key, **which)
         except ClientError as error:
             raise self._translated(error, key) from error
-        return StoredObject(answer["Body"].read(), answer["ETag"])
 
     def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
         """GetObject with If-None-Match: None when the entity tag is still `etag`."""
@@ -50,7 +73,16 @@ class S3Objects:
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """PutObject with If-Match or If-None-Match; a write without an answer is an UnknownOutcomeError."""
-        conditions = {"IfMatch": if_match} if if_match else {"IfNoneMatch": "*"} if if_none_match else {}
+        return self._put(
+            key, body, {"IfMatch": if_match} if if_match else {"IfNoneMatch": "*"} if if_none_match else {}
+        )
+
+    def put_file(self, key: str, path: Path, *, if_none_match: bool = False) -> str:
+        """PutObject of a file of at most 5 GB; see `put`."""
+        with path.open("rb") as file:
+            return self._put(key, file, {"IfNoneMatch": "*"} if if_none_match else {})
+
+    def _put(self, key: str, body: bytes | IO[bytes], conditions: Mapping[str, str]) -> str:
         try:
             answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **conditions)
         except ClientError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contender.errors import ConflictError, IntegrityError, NotFoundError, UnknownOutcomeError
 from contender.registry.versions import MANIFEST, MODEL, ModelRegistry
-from contender.storage import sha256, write_once
+from contender.storage import sha256, write_file_once, write_once
 from tests.fakes import Fault, MemoryObjects
 
 
@@ -84,6 +85,20 @@ def test_one_fault_does_not_keep_a_file_from_being_written_once(fault: Fault) ->
     write_once(objects, "k", b"body")
     assert objects.get("k").body == b"body"
     assert len(objects.version_ids("k")) == 1
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_one_fault_does_not_keep_a_local_file_from_being_written_once(fault: Fault, tmp_path: Path) -> None:
+    objects, path = MemoryObjects(), tmp_path / "body"
+    path.write_bytes(b"body")
+    objects.faults.append(fault)
+    write_file_once(objects, "k", path)
+    write_file_once(objects, "k", path)
+    assert (objects.get("k").body, len(objects.version_ids("k"))) == (b"body", 1)
+    path.write_bytes(b"other")
+    with pytest.raises(IntegrityError, match="k exists with other content"):
+        write_file_once(objects, "k", path)
+    assert [found.name for found in tmp_path.iterdir()] == ["body"]
 
 
 @pytest.mark.parametrize("fault", [Fault.CONFLICT, Fault.LOST_AND_GONE])
