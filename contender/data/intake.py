@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.data.contract.batch import ParsedBatch
-from contender.data.contract.rows import Checked, Expected, check_rows
+from contender.data.contract.expected import columns_with_levels, expected_of
+from contender.data.contract.rows import Checked, check_rows
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import hashes_of, id_hashes, read_deletions
 from contender.data.row_hashes import Hashes
@@ -26,9 +27,6 @@ from contender.ports import Batch, Objects
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
 from contender.workflow.messages import Validation
-
-A_DAY = timedelta(days=1)
-"""How far a clock may be ahead of ours, time zones included."""
 
 ReadBatch = Callable[[bytes, str, PipelineConfig], ParsedBatch]
 WriteTable = Callable[[Table], bytes]
@@ -70,32 +68,33 @@ class Intake:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
         reports: list[FileReport] = []
         manifests = list(DatasetStore(self.objects, self.config.name).manifests() if batches else ())
+        fates = DatasetStore(self.objects, self.config.name).fates() if batches else {}
+        left_out = frozenset(version for version, found in fates.items() if found.is_out)
         deleted = hashes_of(read_deletions(self.objects, self.config.name) if batches and self.config.row_id else ())
         for batch in batches:
             taken = {report.dataset_version for report in reports if report.status == "accepted"}
-            report = self._receive_one(batch, manifests, deleted)
+            report = self._receive_one(batch, manifests, left_out, deleted)
             if report.status == "accepted" and report.dataset_version in taken:
                 reason = f"the same {report.rows:,} rows as another file of this run"
                 report = replace(report, status="duplicate", reason=reason)
             reports.append(report)
         return _summary(reports), tuple(reports)
 
-    def _receive_one(self, batch: Batch, manifests: list[DatasetManifest], deleted: Hashes) -> FileReport:
+    def _receive_one(
+        self, batch: Batch, manifests: list[DatasetManifest], left_out: frozenset[str], deleted: Hashes
+    ) -> FileReport:
         """`manifests` gets the dataset version that the upload becomes."""
         try:
             body = self.objects.get(batch.key, version_id=batch.version_id).body
             parsed = self.read(body, batch.key, self.config)
-            checked = check_rows(parsed, self.config, self._expected(manifests))
+            usable = [found for found in manifests if found.version not in left_out]
+            now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
+            checked = check_rows(parsed, self.config, expected_of(self.config, usable, now=now.timestamp()))
         except BatchRejectedError as error:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
         return replace(self._accept(batch, manifests, parsed, checked, deleted), read_as=parsed.read_as)
-
-    def _expected(self, manifests: Sequence[DatasetManifest]) -> Expected:
-        """What the uploads so far, and the clock, say of the next one."""
-        latest = datetime.fromisoformat(self.now).replace(tzinfo=UTC) + A_DAY
-        return Expected(known_classes(self.config, [found.classes for found in manifests]), latest.timestamp())
 
     def _accept(
         self,
@@ -192,7 +191,9 @@ class Intake:
             order_to=float(order.max()),
             columns=tuple(rows.columns),
             classes=() if self.config.task == "regression" else tuple(sorted(set(rows[self.config.target].tolist()))),
-            summary=summarise(rows, self.config.features, self.config.target),
+            summary=summarise(
+                rows, self.config.features, self.config.target, levels_of=columns_with_levels(self.config)
+            ),
             identities=f"rows-{sha256(identities)[:16]}.bin",
             identities_sha256=sha256(identities),
             corrected=0 if arriving.added else int(arriving.sorted.corrected.sum()),
@@ -231,8 +232,10 @@ class Intake:
 
     def _quarantine_rows(self, batch: Batch, checked: Checked) -> str:
         key = self._quarantine_key(batch) + ".rows"
-        rows = {str(row + 1): reason for row, reason in sorted(checked.rejected.items())}
-        self._explain(key, {"reason": checked.summary(), "rows": rows, **asdict(batch)})
+        places = checked.places
+        rows = {str(places.number(row)): reason for row, reason in sorted(checked.rejected.items())}
+        kinds = [found.to_dict(places) for found in checked.findings]
+        self._explain(key, {"reason": checked.summary(), "kinds": kinds, f"{places.unit}s": rows, **asdict(batch)})
         return key + ".reason.json"
 
     def _explain(self, key: str, content: Mapping[str, Any]) -> None:
@@ -277,25 +280,6 @@ class Arriving:
     def ids_start_anew(self) -> bool:
         """Whether the same ids seem to name other rows in each file."""
         return not self.added and self.sorted.names_something_else
-
-
-def known_classes(config: PipelineConfig, of_each: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The classes that rows may have; none where any may come.
-
-    Parameters
-    ----------
-    of_each : the classes of each upload so far.
-
-    Examples
-    --------
-    >>> shop = PipelineConfig(name="shop", task="binary", target="y", numeric=("x",))
-    >>> known_classes(shop, [("no",), ("no", "yes")]), known_classes(shop, [("no",)])
-    (('no', 'yes'), ())
-    """
-    known = tuple(sorted({label for classes in of_each for label in classes}))
-    if config.task == "binary":
-        return known if len(known) == 2 else ()
-    return () if config.validation.new_classes else known
 
 
 def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:

@@ -24,12 +24,16 @@ class RowSummary:
     quantiles : of each numeric column that has a value: the smallest, the deciles and the largest.
     associations : rank correlations between numeric columns, and between these and the target or each of its classes;
         by what they are between, as sentences call it.
+    labels : how many rows have each class; none for a regression.
+    levels : the values of text columns that have a limit of values not seen before; without columns of too many values.
     """
 
     rows: int
     sketch: tuple[int, ...] = ()
     quantiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     associations: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def sketch_is_cut(self) -> bool:
@@ -45,6 +49,8 @@ class RowSummary:
             "sketch": hashes,
             "quantiles": quantiles,
             "associations": dict(self.associations),
+            "labels": dict(self.labels),
+            "levels": {name: list(values) for name, values in self.levels.items()},
         }
 
     @classmethod
@@ -57,4 +63,6 @@ class RowSummary:
         digits = content["sketch"]
         hashes = tuple(int(digits[start : start + _HEX], 16) for start in range(0, len(digits), _HEX))
         quantiles = {name: tuple(values) for name, values in content["quantiles"].items()}
-        return cls(content["rows"], hashes, quantiles, content.get("associations", {}))
+        levels = {name: tuple(values) for name, values in content.get("levels", {}).items()}
+        associations, labels = content.get("associations", {}), content.get("labels", {})
+        return cls(content["rows"], hashes, quantiles, associations, labels, levels)

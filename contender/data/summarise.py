@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from contender.data.associations import associations
 from contender.data.row_hashes import row_hashes
 from contender.data.row_summary import HASH_BITS, SKETCH_ROWS, RowSummary
-from contender.table import Table
+from contender.table import Categories, Table
 
 DECILES = np.linspace(0.0, 1.0, 11)
 
 
-def summarise(table: Table, features: Sequence[str], target: str) -> RowSummary:
+MOST_LEVELS = 1000
+"""More values of a column are not kept."""
+
+
+def summarise(table: Table, features: Sequence[str], target: str, *, levels_of: Sequence[str] = ()) -> RowSummary:
     """The summary of the rows.
 
     Features and target make two rows the same, but not when they were seen.
+
+    Parameters
+    ----------
+    levels_of : text columns whose values are kept.
 
     Examples
     --------
@@ -34,4 +42,21 @@ def summarise(table: Table, features: Sequence[str], target: str) -> RowSummary:
         known = values[np.isfinite(values)] if values.dtype.kind == "f" else values[:0]
         if len(known):
             quantiles[name] = tuple(np.quantile(known, DECILES).tolist())
-    return RowSummary(len(table), tuple(smallest.tolist()), quantiles, associations(table, features, target))
+    return RowSummary(
+        len(table),
+        tuple(smallest.tolist()),
+        quantiles,
+        associations(table, features, target),
+        labels=_counts(table, target),
+        levels={name: tuple(sorted(found)) for name in levels_of if len(found := _counts(table, name)) <= MOST_LEVELS},
+    )
+
+
+def _counts(table: Table, name: str) -> Mapping[str, int]:
+    """How many rows have each value of a text column; none for a column of numbers."""
+    column = table.columns[name]
+    if not isinstance(column, Categories) and column.dtype.kind == "f":
+        return {}
+    found = table.categories(name)
+    counts = np.bincount(found.codes[found.codes >= 0], minlength=len(found.levels))
+    return {level: count for level, count in zip(found.levels, counts.tolist(), strict=True) if count}

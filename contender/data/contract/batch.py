@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.data.contract.findings import ROWS, Places
 from contender.table import Table
 
 
@@ -16,7 +17,8 @@ class ParsedBatch:
     """A file as read: typed columns and, per column, the cells that had a value which could not be read as its type.
 
     `time` is the order of the rows as float64 (epoch seconds or the number itself), NaN where it could not be
-    read; None when the pipeline has no time column. `read_as` says what the file was taken for.
+    read; None when the pipeline has no time column. `read_as` says what the file was taken for, `places` where a
+    row stands in it.
     """
 
     table: Table
@@ -24,3 +26,4 @@ class ParsedBatch:
     time: NDArray[np.float64] | None = None
     time_is_timestamp: bool = False
     read_as: str = ""
+    places: Places = ROWS

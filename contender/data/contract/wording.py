@@ -18,3 +18,8 @@ def listed(names: Iterable[str]) -> str:
     """Names as a reason repeats them, twelve at most."""
     short = [name if 0 < len(name) <= SHOWN_CHARACTERS else shown(name) for name in names]
     return ", ".join(short[:12]) + (f" and {len(short) - 12} more" if len(short) > 12 else "")
+
+
+def shown_name(name: str) -> str:
+    """A column's name as a reason repeats it."""
+    return listed([name])

@@ -112,7 +112,7 @@ def test_rows_that_break_the_contract_are_left_out_of_their_batch_with_the_reaso
     history = cut_history(parsed(JANUARY + np.arange(90) * DAY, y=target), config_of())
 
     assert [batch.left_out for batch in history.batches] == [0, 1, 0]
-    assert "1 × y (row 5: y is missing)" in history.batches[1].reason  # 31 days of January, then the fifth
+    assert "1 × y: no label (row 5; y is missing)" in history.batches[1].reason  # 31 days of January, then the fifth
 
 
 def test_unreadable_cells_are_found_in_the_batch_that_their_row_is_in() -> None:
@@ -129,7 +129,7 @@ def test_a_batch_that_would_go_to_quarantine_is_kept_in_its_place_with_its_reaso
     history = cut_history(parsed(JANUARY + np.arange(120) * DAY, y=target), config_of())
 
     assert [batch.table is None for batch in history.batches] == [False, True, False, False]
-    assert "28 of 28 rows violate the data contract" in history.batches[1].reason
+    assert "target y has no value in any row" in history.batches[1].reason
 
 
 @given(days=st.lists(st.integers(0, 200), min_size=30, max_size=150), blocks=st.integers(1, 5))
