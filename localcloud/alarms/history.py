@@ -1,0 +1,136 @@
+"""What the alarms of a template do over a stretch of time, minute by minute.
+
+CloudWatch evaluates an alarm every minute, over windows that end with that minute, whatever the period of its data
+points. (An alarm over more than a day is evaluated once an hour there; here every minute as well.)
+
+References
+----------
+Amazon CloudWatch User Guide, "Alarm evaluation",
+docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html, read in November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contender.errors import InvalidInputError
+from localcloud.alarms.composites import Mask, Suppressor, actions_at, evaluate_rule
+from localcloud.alarms.definitions import CompositeAlarm, MetricAlarm, MetricQuery
+from localcloud.alarms.metric_math import Series, evaluate
+from localcloud.alarms.missing_data import LOOKS_BACK, State, Treatment, state_of
+
+Samples = Callable[[MetricQuery], Series]
+"""(t,) what a metric got in each minute, its samples added up; not-a-number where it got none."""
+
+_COMPARISONS: Mapping[str, Callable[[Series, float], NDArray[np.bool_]]] = {
+    "GreaterThanThreshold": np.greater,
+    "GreaterThanOrEqualToThreshold": np.greater_equal,
+    "LessThanThreshold": np.less,
+    "LessThanOrEqualToThreshold": np.less_equal,
+}
+
+
+@dataclass(frozen=True)
+class AlarmHistory:
+    """What an alarm did.
+
+    Attributes
+    ----------
+    ringing : (t,) when it was in alarm.
+    acted : the minutes at which it told somebody by going into alarm; none where it tells nobody.
+    """
+
+    ringing: Mask
+    acted: Sequence[int]
+
+
+def histories(
+    metric_alarms: Sequence[MetricAlarm], composites: Sequence[CompositeAlarm], samples: Samples
+) -> Mapping[str, AlarmHistory]:
+    """What each alarm does, by its name.
+
+    Raises
+    ------
+    InvalidInputError
+        When an alarm cannot be evaluated here, or composite alarms name each other in a circle.
+    """
+    done = {each.name: AlarmHistory(*_metric(each, samples)) for each in metric_alarms}
+    left = list(composites)
+    while left:
+        ready = [each for each in left if not any(other.name in (each.rule + each.suppressor) for other in left)]
+        if not ready:
+            raise InvalidInputError(f"composite alarms name each other in a circle: {[each.name for each in left]}")
+        for each in ready:
+            done[each.name] = _composite(each, done)
+            left.remove(each)
+    return done
+
+
+def _metric(alarm: MetricAlarm, samples: Samples) -> tuple[Mask, Sequence[int]]:
+    values = evaluate(alarm.expression, {query.id: windows(samples(query), query) for query in alarm.queries})
+    (period,) = {query.period for query in alarm.queries}
+    compare = _COMPARISONS[alarm.operator]
+    breaching = np.where(np.isnan(values), np.nan, compare(np.nan_to_num(values), alarm.threshold))
+    ringing = ringing_at(
+        breaching, period=period, periods=alarm.periods, to_alarm=alarm.to_alarm, treatment=alarm.treatment
+    )
+    return ringing, actions_at(ringing) if alarm.acts else []
+
+
+def _composite(alarm: CompositeAlarm, done: Mapping[str, AlarmHistory]) -> AlarmHistory:
+    ringing = evaluate_rule(alarm.rule, {name: each.ringing for name, each in done.items()})
+    holds = None
+    if alarm.suppressor:
+        holds = Suppressor(done[alarm.suppressor].ringing, alarm.wait, alarm.extension)
+    return AlarmHistory(ringing, actions_at(ringing, holds) if alarm.acts else [])
+
+
+def windows(per_minute: Series, query: MetricQuery) -> Series:
+    """(t,) a metric's data point over the window that ends with each minute; not-a-number where nothing came in it.
+
+    Examples
+    --------
+    >>> counts = MetricQuery("n", "AWS/ApiGateway", "Count", {}, "Sum", 2)
+    >>> windows(np.array([1.0, 2.0, np.nan, np.nan]), counts)
+    array([ 1.,  3.,  2., nan])
+    """
+    there = ~np.isnan(per_minute)
+    if query.statistic == "Sum":
+        found = _running_sum(np.where(there, per_minute, 0.0), query.period)
+    elif query.statistic == "Maximum":
+        padded = np.concatenate([np.full(query.period - 1, -np.inf), np.where(there, per_minute, -np.inf)])
+        found = np.lib.stride_tricks.sliding_window_view(padded, query.period).max(axis=1)
+    else:
+        raise InvalidInputError(f"statistic of {query.id} must be Sum or Maximum, but got {query.statistic}")
+    return np.where(_running_sum(there.astype(np.float64), query.period) > 0.5, found, np.nan)
+
+
+def _running_sum(values: Series, length: int) -> Series:
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    starts = np.maximum(np.arange(len(values)) + 1 - length, 0)
+    sums: Series = total[1:] - total[starts]
+    return sums
+
+
+def ringing_at(breaching: Series, *, period: int, periods: int, to_alarm: int, treatment: Treatment) -> Mask:
+    """(t,) when an alarm is in alarm.
+
+    Parameters
+    ----------
+    breaching : (t,) 1 or 0 for the data point that ends with each minute, not-a-number for none.
+    period : of a data point, in minutes.
+    """
+    if periods == 1 and treatment == "notBreaching":
+        return np.nan_to_num(breaching) > 0
+    ringing = np.zeros(len(breaching), dtype=np.bool_)
+    state: State = "INSUFFICIENT_DATA"
+    for minute in range(len(breaching)):
+        back = range(minute, max(-1, minute - period * (periods + LOOKS_BACK)), -period)
+        points = [None if np.isnan(breaching[at]) else bool(breaching[at]) for at in reversed(back)]
+        state = state_of(points, periods=periods, to_alarm=to_alarm, treatment=treatment, before=state)
+        ringing[minute] = state == "ALARM"
+    return ringing
