@@ -27,6 +27,7 @@ PARTS = (
     "searches",
     "first_champions",
     "serving",
+    "alarms",
 )
 """Modules of this package, in the order of the evidence."""
 

@@ -55,6 +55,7 @@ def make_alarm(
     scope: Construct,
     construct_id: str,
     *,
+    name: str,
     metric: cloudwatch.MathExpression,
     description: str,
     threshold: float = 0,
@@ -65,6 +66,7 @@ def make_alarm(
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
+        alarm_name=name,
         metric=metric,
         threshold=threshold,
         comparison_operator=operator,

@@ -182,7 +182,7 @@ class BatchStack(Stack):
             project_root=project_root,
         )
         self.triggers = self._triggers(pipeline, storage)
-        self._watch(pipeline.name, alerts)
+        self._watch(f"{environment.stage_name}-{pipeline.name}-batch", pipeline.name, alerts)
         CfnOutput(self, "StateMachineArn", value=self.machine.machine.state_machine_arn)
 
     def _triggers(self, pipeline: PipelineConfig, storage: Storage) -> Triggers:
@@ -201,7 +201,7 @@ class BatchStack(Stack):
             )
         return triggers
 
-    def _watch(self, pipeline: str, alerts: sns.ITopic) -> None:
+    def _watch(self, name: str, pipeline: str, alerts: sns.ITopic) -> None:
         """Alarms for what the machine cannot tell by itself."""
         period, machine = Duration.minutes(5), self.machine.machine
         unfinished = cloudwatch.MathExpression(
@@ -213,9 +213,15 @@ class BatchStack(Stack):
             period=period,
             label="unfinished jobs",
         )
-        for construct_id, metric, description in (
-            ("UnfinishedJobs", unfinished, UNFINISHED),
-            ("UndeliveredFiles", undelivered(self.triggers.dead_letters, period), UNDELIVERED),
+        for construct_id, kind, metric, description in (
+            ("UnfinishedJobs", "unfinished-jobs", unfinished, UNFINISHED),
+            ("UndeliveredFiles", "undelivered-files", undelivered(self.triggers.dead_letters, period), UNDELIVERED),
         ):
-            said = description.format(pipeline=pipeline)
-            make_alarm(self, construct_id, metric=metric, description=said, mails=alerts)
+            make_alarm(
+                self,
+                construct_id,
+                name=f"{name}-{kind}",
+                metric=metric,
+                description=description.format(pipeline=pipeline),
+                mails=alerts,
+            )

@@ -15,40 +15,13 @@ from constructs import Construct
 
 from contender.pipeline.config import AlarmPolicy, PipelineConfig
 from stacks import metrics
-from stacks.alerts import AT_LEAST, mail, make_alarm
+from stacks.alerts import AT_LEAST, make_alarm
 from stacks.environment import Environment
 from stacks.pipeline_metrics import PipelineMetrics
-from stacks.rollback import champion_alarm_name
+from stacks.serving_alarms import ServingAlarms
 
 FAILED_RUNS_WINDOW = Duration.hours(1)
-ROLLBACK_ERRORS = 5
-"""Failed predictions in a window from which a rollback starts; fewer send a mail only, as it may be one bad request."""
-THROTTLED_SHARE = 0.5
-"""With this many throttled calls for each failed prediction, the model is not the cause."""
-HEAR_OF_THE_OTHER = Duration.minutes(1)
-"""How long a composite alarm delays its mail, in case the other one reports the same."""
 WIDTH = 24
-
-CHAMPION_FAILS = """**The champion of {pipeline} fails.** The error rate (5xx) of predictions is above {rate:.2%}, with
-{errors} or more errors in {minutes} minutes, and Lambda did not throttle.
-
-A canary, or a champion younger than {hours} hours, is rolled back automatically; a mail reports the result.
-
-1. See what serves now and what was rolled back: `contender champion --pipeline {pipeline} --env {environment}`.
-2. If errors continue, roll back one more version: `contender rollback --pipeline {pipeline} --env {environment}`.
-3. Otherwise the model is not the cause: read the log of the Serve function. A timeout needs more memory; a file that
-   failed its check is named there."""
-
-PREDICTIONS_FAIL = """**Predictions of {pipeline} fail.** The error rate (5xx) is above {rate:.2%}. Nothing was rolled
-back, because there were few requests or Lambda throttled.
-
-1. If ServeThrottled is in alarm: raise the account's concurrency, or lower `serving.requests_per_second`.
-2. `GET /v1/model` shows which version serves, and since when. If it was promoted shortly before:
-   `contender rollback --pipeline {pipeline} --env {environment}`.
-3. Otherwise read the log of the Serve function. A timeout needs more memory; a file that failed its check is named
-   there."""
-
-A_CHILD = "Sends no mail: part of {alarms}. {says}"
 
 FAILED_RUNS = """**Training runs of {pipeline} fail.** {count} or more runs failed within one hour.
 
@@ -84,105 +57,35 @@ class PipelineAlarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        name: str,
         policy: AlarmPolicy,
         pipeline: str,
         shared: PipelineMetrics,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.error_rate = make_alarm(
-            self,
-            "ServingErrorRate",
-            metric=shared.error_rate(min_requests=policy.serving_min_requests),
-            threshold=policy.serving_error_rate,
-            description=A_CHILD.format(alarms="ChampionFails and PredictionsFail", says="1. See those alarms."),
-        )
-        self.many_errors = make_alarm(
-            self,
-            "ManyServingErrors",
-            metric=shared.errors(),
-            threshold=ROLLBACK_ERRORS,
-            operator=AT_LEAST,
-            description=A_CHILD.format(alarms="ChampionFails", says="1. See that alarm."),
-        )
-        self.throttled = make_alarm(
-            self,
-            "ServeThrottled",
-            metric=shared.throttled_share(),
-            threshold=THROTTLED_SHARE,
-            operator=AT_LEAST,
-            description=A_CHILD.format(
-                alarms="ChampionFails",
-                s="s",
-                says="1. Raise the account's concurrency. The model is not the cause, so nothing is rolled back.",
-            ),
-        )
         make_alarm(
             self,
             "FailedRuns",
+            name=f"{name}-failed-runs",
             metric=shared.unsuccessful_runs(FAILED_RUNS_WINDOW),
             threshold=policy.failed_runs,
             operator=AT_LEAST,
             description=FAILED_RUNS.format(pipeline=pipeline, count=policy.failed_runs),
             mails=topic,
         )
-        for construct_id_, metric, description in (
-            ("UndeliveredTriggers", shared.undelivered, DEAD_LETTERS),
-            ("UnhandledMessages", shared.unhandled(), UNHANDLED_MESSAGES),
+        for construct_id_, kind, metric, description in (
+            ("UndeliveredTriggers", "undelivered-triggers", shared.undelivered, DEAD_LETTERS),
+            ("UnhandledMessages", "unhandled-messages", shared.unhandled(), UNHANDLED_MESSAGES),
         ):
             make_alarm(
-                self, construct_id_, metric=metric, description=description.format(pipeline=pipeline), mails=topic
+                self,
+                construct_id_,
+                name=f"{name}-{kind}",
+                metric=metric,
+                description=description.format(pipeline=pipeline),
+                mails=topic,
             )
-
-
-class ChampionAlarms(Construct):
-    """Two alarms about predictions that fail, of which one tells at a time.
-
-    `ChampionFails` is what a rollback may help against; its state change starts the rollback machine. `PredictionsFail`
-    is all else, and keeps silent while the other rings.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        environment: Environment,
-        pipeline: PipelineConfig,
-        children: PipelineAlarms,
-        topic: sns.ITopic,
-    ) -> None:
-        super().__init__(scope, construct_id)
-        rule, ringing = cloudwatch.AlarmRule, cloudwatch.AlarmState.ALARM
-        fails = rule.from_alarm(children.error_rate, ringing)
-        many = rule.from_alarm(children.many_errors, ringing)
-        throttled = rule.from_alarm(children.throttled, ringing)
-        told = {
-            "pipeline": pipeline.name,
-            "environment": environment.name,
-            "rate": pipeline.alarms.serving_error_rate,
-            "errors": ROLLBACK_ERRORS,
-            "minutes": pipeline.alarms.period_minutes,
-            "hours": pipeline.rollout.rollback_within_hours,
-        }
-        champion = cloudwatch.CompositeAlarm(
-            self,
-            "ChampionFails",
-            composite_alarm_name=champion_alarm_name(environment, pipeline),
-            alarm_rule=rule.all_of(fails, many, rule.not_(throttled)),
-            alarm_description=CHAMPION_FAILS.format(**told),
-        )
-        others = cloudwatch.CompositeAlarm(
-            self,
-            "PredictionsFail",
-            alarm_rule=fails,
-            alarm_description=PREDICTIONS_FAIL.format(**told),
-            actions_suppressor=champion,
-            actions_suppressor_wait_period=HEAR_OF_THE_OTHER,
-            actions_suppressor_extension_period=HEAR_OF_THE_OTHER,
-        )
-        for alarm in (champion, others):
-            mail(alarm, topic)
 
 
 class PipelineDashboard(Construct):
@@ -193,7 +96,7 @@ class PipelineDashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         unsuccessful = shared.unsuccessful_runs(FAILED_RUNS_WINDOW)
-        error_rate = shared.error_rate(min_requests=policy.serving_min_requests)
+        error_rate = shared.error_rate(Duration.minutes(policy.period_minutes))
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -283,14 +186,15 @@ class MonitoringStack(Stack):
             dead_letters=dead_letters,
             unhandled=unhandled,
         )
-        alarms = PipelineAlarms(
-            self, "Alarms", pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic
+        name = f"{environment.stage_name}-{pipeline.name}"
+        PipelineAlarms(
+            self, "Alarms", name=name, pipeline=pipeline.name, policy=pipeline.alarms, shared=shared, topic=topic
         )
-        ChampionAlarms(self, "Serving", environment=environment, pipeline=pipeline, children=alarms, topic=topic)
+        ServingAlarms(self, "Serving", environment=environment, pipeline=pipeline, shared=shared, topic=topic)
         PipelineDashboard(
             self,
             "Overview",
-            name=f"{environment.stage_name}-{pipeline.name}",
+            name=name,
             policy=pipeline.alarms,
             shared=shared,
         )

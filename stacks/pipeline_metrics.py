@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from contender.workflow.messages import Verdict
 from stacks import metrics
 from stacks.alerts import undelivered
+from stacks.serving import PREDICT_METHOD, PREDICT_PATH, STAGE_NAME
 
 
 class PipelineMetrics:
@@ -35,12 +36,12 @@ class PipelineMetrics:
         self.runs_started = machine.metric_started(period=period, label="started")
         self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
         self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
-        self.requests = api.metric_count(period=period, statistic="Sum", label="requests")
-        self.server_errors = api.metric_server_error(period=period, statistic="Sum", label="5xx")
-        self.client_errors = api.metric_client_error(period=period, statistic="Sum", label="4xx")
-        self.latencies = [api.metric_latency(period=period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
+        self._api, self._serve = api, serve
+        self.requests = self._predict("Count", period, label="requests")
+        self.server_errors = self._predict("5xx", period, label="5xx")
+        self.client_errors = self._predict("4xx", period, label="4xx")
+        self.latencies = [self._predict("Latency", period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
         self.serve_errors = serve.metric_errors(period=period, label="function errors")
-        self.throttles = serve.metric_throttles(period=period, label="throttled")
         self.undelivered = undelivered(dead_letters, period)
         self._unhandled = {
             name: queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum", label=name)
@@ -49,31 +50,44 @@ class PipelineMetrics:
         self._machine = machine
         self._period = period
 
-    def error_rate(self, *, min_requests: int) -> cloudwatch.MathExpression:
-        """Share of requests answered 5xx; 0 while there are too few requests to say."""
+    def error_rate(self, period: Duration, *, least_errors: int = 1) -> cloudwatch.MathExpression:
+        """Share of predictions answered 5xx; 0 where there are fewer errors than `least_errors`."""
         return cloudwatch.MathExpression(
-            expression=f"IF(requests >= {min_requests}, FILL(errors, 0) / requests, 0)",
-            using_metrics={"requests": self.requests, "errors": self.server_errors},
-            period=self._period,
+            expression=f"IF(FILL(errors, 0) >= {least_errors}, FILL(errors, 0) / requests, 0)",
+            using_metrics={
+                "requests": self._predict("Count", period, label="requests"),
+                "errors": self._predict("5xx", period, label="5xx"),
+            },
+            period=period,
             label="error rate",
         )
 
-    def errors(self) -> cloudwatch.MathExpression:
-        """Requests answered 5xx. The metric is there only when somebody asks, hence FILL."""
-        return cloudwatch.MathExpression(
-            expression="FILL(errors, 0)",
-            using_metrics={"errors": self.server_errors},
-            period=self._period,
-            label="failed predictions",
-        )
-
-    def throttled_share(self) -> cloudwatch.MathExpression:
+    def throttled_share(self, period: Duration) -> cloudwatch.MathExpression:
         """Calls that Lambda refused for each failed prediction; 0 while none fails."""
         return cloudwatch.MathExpression(
             expression="IF(FILL(errors, 0) > 0, FILL(throttles, 0) / errors, 0)",
-            using_metrics={"errors": self.server_errors, "throttles": self.throttles},
-            period=self._period,
+            using_metrics={
+                "errors": self._predict("5xx", period, label="5xx"),
+                "throttles": self._serve.metric_throttles(period=period, label="throttled"),
+            },
+            period=period,
             label="throttled share",
+        )
+
+    def _predict(self, name: str, period: Duration, *, statistic: str = "Sum", label: str) -> cloudwatch.Metric:
+        """A metric of the route that predicts: no other may speak for the model."""
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={
+                "ApiId": self._api.api_id,
+                "Stage": STAGE_NAME,
+                "Method": PREDICT_METHOD,
+                "Resource": PREDICT_PATH,
+            },
+            statistic=statistic,
+            period=period,
+            label=label,
         )
 
     def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:

@@ -25,8 +25,10 @@ from stacks.prediction_log import PredictionStore
 
 MEMORY_MIB = 1024
 TIMEOUT_SECONDS = 10
+STAGE_NAME = "$default"
+PREDICT_METHOD, PREDICT_PATH = "POST", "/v1/predict"
 ROUTES = {
-    "/v1/predict": apigateway.HttpMethod.POST,
+    PREDICT_PATH: apigateway.HttpMethod.POST,
     "/v1/predict-async": apigateway.HttpMethod.POST,
     "/v1/predictions/{id}": apigateway.HttpMethod.GET,
     "/v1/feedback": apigateway.HttpMethod.POST,
@@ -151,7 +153,7 @@ class PredictionApi(Construct):
             self,
             "Stage",
             http_api=self.api,
-            stage_name="$default",
+            stage_name=STAGE_NAME,
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=policy.requests_per_second, burst_limit=policy.burst),
         )
@@ -165,10 +167,16 @@ class PredictionApi(Construct):
             for route in self.api.add_routes(path=path, methods=[method], integration=integration):
                 stage.node.add_dependency(route)  # whose settings it names
         resource.route_settings = {
+            f"{PREDICT_METHOD} {PREDICT_PATH}": {
+                # Whatever a route's settings leave out is 0 and false there: no request at all would pass.
+                "ThrottlingRateLimit": policy.requests_per_second,
+                "ThrottlingBurstLimit": policy.burst,
+                "DetailedMetricsEnabled": True,  # the alarms about the model look at this route alone
+            },
             DOCS_ROUTE: {
                 "ThrottlingRateLimit": min(DOCS_REQUESTS_PER_SECOND, policy.requests_per_second),
                 "ThrottlingBurstLimit": min(DOCS_BURST, policy.burst),
-            }
+            },
         }
         self.url = self.api.api_endpoint
 

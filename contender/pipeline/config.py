@@ -49,11 +49,16 @@ class SchedulePolicy:
 class AlarmPolicy:
     """When on-call is mailed."""
 
-    period_minutes: int = key("Window of the alarms, in minutes.", 5, minimum=1, maximum=60)
-    serving_error_rate: float = key(
-        "Error rate (5xx) of predictions from which the serving alarm is raised.", 0.01, minimum=0.0, maximum=1.0
+    period_minutes: int = key(
+        "Window of the dashboard's graphs and of the alarms on queues, in minutes.", 5, minimum=1, maximum=60
     )
-    serving_min_requests: int = key("With fewer requests in the window no error rate is computed.", 20, minimum=1)
+    objective: float = key(
+        "Share of predictions (POST /v1/predict) that shall not fail with a 5xx. On-call is woken when errors use up 2 "
+        "% of what it allows in a month within an hour, or 5 % within six hours.",
+        0.999,
+        minimum=0.95,
+        maximum=0.99999,
+    )
     failed_runs: int = key("Failed runs in an hour from which the run alarm is raised.", 1, minimum=1)
 
 

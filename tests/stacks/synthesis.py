@@ -32,8 +32,7 @@ expression = "rate(15 hours)"
 
 [alarms]
 period_minutes = 10
-serving_error_rate = 0.02
-serving_min_requests = 30
+objective = 0.99
 failed_runs = 2
 
 [notify]

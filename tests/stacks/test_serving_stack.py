@@ -70,7 +70,7 @@ def test_the_routes_are_those_of_the_document() -> None:
 def test_the_page_is_not_given_out_as_often_as_predictions_are(anywhere: Synthesised) -> None:
     (stage,) = anywhere.resources(SERVING, "AWS::ApiGatewayV2::Stage")
     settings = stage["Properties"]["RouteSettings"]
-    assert settings == {"GET /docs": {"ThrottlingRateLimit": 2, "ThrottlingBurstLimit": 10}}
+    assert settings["GET /docs"] == {"ThrottlingRateLimit": 2, "ThrottlingBurstLimit": 10}
     docs = [
         route["LogicalId"]
         for route in anywhere.resources(SERVING, "AWS::ApiGatewayV2::Route")

@@ -168,7 +168,7 @@ class TestABadFile:
             ),
             (with_key("promotion", "confidence", "0.95"), "unknown key promotion.confidence; known keys: metric,"),
             (with_key("promotion", "min_effect", "nan"), "promotion.min_effect must be a finite number, but got nan"),
-            (with_key("alarms", "serving_error_rate", "nan"), "alarms.serving_error_rate must be a finite number"),
+            (with_key("alarms", "objective", "nan"), "alarms.objective must be a finite number"),
             (
                 with_key("promotion", "slice_margin", "inf"),
                 "promotion.slice_margin must be a finite number, but got inf",
