@@ -51,8 +51,8 @@ BURN_RATES = (BurnRate("Fast", 14.4, 60, 5, 4), BurnRate("Slow", 6.0, 360, 30, 6
 
 A_CHILD = "Sends no mail: part of {alarms}. {says}"
 
-CHAMPION_FAILS = """**The champion of {pipeline} fails.** POST /v1/predict fails more than {fast:g} times as often as the
-objective of {objective:.10g} allows over an hour, or {slow:g} times over six, and Lambda did not throttle.
+CHAMPION_FAILS = """**The champion of {pipeline} fails.** POST /v1/predict fails more than {fast:g} times as often as
+the objective of {objective:.10g} allows over an hour, or {slow:g} times over six, and Lambda did not throttle.
 
 A canary, or a champion younger than {hours} hours, is rolled back automatically; a mail reports the result.
 
@@ -62,8 +62,8 @@ A canary, or a champion younger than {hours} hours, is rolled back automatically
    failed its check is named there."""
 
 PREDICTIONS_FAIL = """**Predictions of {pipeline} fail because Lambda throttles.** POST /v1/predict fails more than
-{fast:g} times as often as the objective of {objective:.10g} allows over an hour, or {slow:g} times over six. The model is
-not the cause, and nothing is rolled back.
+{fast:g} times as often as the objective of {objective:.10g} allows over an hour, or {slow:g} times over six. The model
+is not the cause, and nothing is rolled back.
 
 1. Raise the account's concurrency, or lower `serving.requests_per_second` in pipelines/{pipeline}.toml and deploy.
 2. What serves, and since when: `contender champion --pipeline {pipeline} --env {environment}`."""
