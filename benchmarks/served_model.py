@@ -18,7 +18,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from contender.data.encoding import FeatureEncoding, encode, fit_encoding
+from contender.data.encoding import FeatureEncoding, encode
+from contender.data.fit_encoding import fit_encoding
 from contender.pipeline.config import PipelineConfig, TrainingPolicy
 from contender.registry.pointer import Pointer, pointer_key
 from contender.registry.versions import MANIFEST, MODEL

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.streams.stream import Stream
-from contender.data.encoding import encode, fit_encoding
+from contender.data.encoding import encode
+from contender.data.fit_encoding import fit_encoding
 from contender.data.row_summary import RowSummary
 from contender.data.summarise import summarise
 from contender.drift.batch_check import losses

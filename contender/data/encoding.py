@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from math import isfinite
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,37 +15,37 @@ from numpy.typing import NDArray
 from contender.errors import InvalidInputError
 from contender.table import Column, Table
 
-if TYPE_CHECKING:  # serving encodes too, and must not load what the pipeline file's policies load
-    from contender.pipeline.config import PipelineConfig
-
 Kind = Literal["numeric", "categorical"]
-
-MAX_LEVELS = 255
-"""Most levels of one feature; rarer ones count as unseen. Histogram estimators tell 255 values apart."""
 
 
 @dataclass(frozen=True)
 class FeatureEncoding:
     """How one column is written as a number.
 
-    A numeric value stays as it is. A category becomes the position of its level: level i is ``float(i)``.
-    What is missing, infinite, or no known level is not-a-number.
+    A number becomes ``(number - centre) / scale``, computed in float64: itself, unless float32 cannot tell the training
+    rows' numbers apart (`contender.data.centring`). A category becomes the position of its level: level i is
+    ``float(i)``. What is missing, infinite, or no known level is not-a-number.
 
     Raises
     ------
     InvalidInputError
-        When the kind is unknown, a numeric feature has levels, or a level stands twice.
+        When the kind is unknown, a numeric feature has levels, a categorical one a centre or scale, a level stands
+        twice, the centre is not finite, or the scale is no positive number.
 
     Examples
     --------
     >>> carrier = FeatureEncoding("carrier", "categorical", ("UA", "AA"))
     >>> carrier.encode(np.array(["AA", None, "ZZ"], dtype=object))
     array([ 1., nan, nan], dtype=float32)
+    >>> FeatureEncoding("at", "numeric", centre=1.7e12).encode(np.array([1.7e12 + 1.0, 1.7e12 + 2.0]))
+    array([1., 2.], dtype=float32)
     """
 
     name: str
     kind: Kind
     levels: tuple[str, ...] = ()
+    centre: float = 0.0
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -54,13 +54,30 @@ class FeatureEncoding:
             raise InvalidInputError(f"{self.name} is numeric and cannot have levels, but got {len(self.levels)}")
         if len(set(self.levels)) < len(self.levels):
             raise InvalidInputError(f"levels of {self.name} must differ from each other, but got {self.levels}")
+        if self.is_centred and self.kind != "numeric":
+            raise InvalidInputError(f"{self.name} is categorical and cannot have a centre or a scale")
+        if not (isfinite(self.centre) and isfinite(self.scale) and self.scale > 0.0):
+            raise InvalidInputError(
+                f"{self.name} must have a finite centre and a positive scale, but has {self.centre!r}, {self.scale!r}"
+            )
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether a number is another one for the model."""
+        return self.centre != 0.0 or self.scale != 1.0
 
     def encode(self, column: Column) -> NDArray[np.float32]:
         """The column as float32, row by row."""
         if self.kind == "numeric":
-            return narrow(np.asarray(column, dtype=np.float64))
+            values = np.asarray(column, dtype=np.float64)
+            return narrow(centred(values, self.centre, self.scale) if self.is_centred else values)
         found = map(self.positions.get, column.tolist(), repeat(np.nan))
         return np.fromiter(found, dtype=np.float32, count=len(column))
+
+    def decode(self, encoded: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Numbers in the user's unit again, as far as float32 has kept them; positions of levels stay positions."""
+        wide = encoded.astype(np.float64)
+        return wide * self.scale + self.centre if self.is_centred else wide
 
     @cached_property
     def positions(self) -> Mapping[str, float]:
@@ -69,12 +86,21 @@ class FeatureEncoding:
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as it stands in a manifest's `features`."""
-        return {"name": self.name, "kind": self.kind, "levels": list(self.levels)}
+        plain = {"name": self.name, "kind": self.kind, "levels": list(self.levels)}
+        return plain | {"centre": self.centre, "scale": self.scale} if self.is_centred else plain
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> FeatureEncoding:
-        """The inverse of `to_dict`; a numeric feature may lack `levels`."""
-        return cls(content["name"], content["kind"], tuple(content.get("levels", ())))
+        """The inverse of `to_dict`; without centre and scale a number stays as it is."""
+        levels = tuple(content.get("levels", ()))
+        return cls(content["name"], content["kind"], levels, content.get("centre", 0.0), content.get("scale", 1.0))
+
+
+def centred(values: NDArray[np.float64], centre: Any, scale: Any) -> NDArray[np.float64]:
+    """``(values - centre) / scale``, still in float64; centre and scale are numbers, or one a column."""
+    with np.errstate(over="ignore"):
+        moved: NDArray[np.float64] = (values - centre) / scale
+    return moved
 
 
 def narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -83,33 +109,6 @@ def narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
         narrowed = values.astype(np.float32)
     narrowed[np.isinf(narrowed)] = np.nan
     return narrowed
-
-
-def fit_encoding(table: Table, config: PipelineConfig) -> tuple[FeatureEncoding, ...]:
-    """An encoding of each feature, in the pipeline's order, with the levels that the training rows show.
-
-    Levels seen in fewer than `training.min_level_rows` rows are left out, so that the model learns from them
-    what an unseen level means; the most frequent come first, and equally frequent ones in alphabetical order.
-    """
-    return tuple(
-        FeatureEncoding(name, "numeric")
-        if name in config.numeric
-        else FeatureEncoding(name, "categorical", frequent_levels(table[name], config.training.min_level_rows))
-        for name in config.features
-    )
-
-
-def frequent_levels(column: Iterable[str | None], min_rows: int, limit: int = MAX_LEVELS) -> tuple[str, ...]:
-    """The levels of at least `min_rows` rows, the most frequent first, `limit` at most.
-
-    Examples
-    --------
-    >>> frequent_levels(["b", "a", "a", "b", "c", None, None], min_rows=2)
-    ('a', 'b')
-    """
-    counts = Counter(value for value in column if value is not None)
-    kept = sorted((-count, level) for level, count in counts.items() if count >= min_rows)
-    return tuple(level for _, level in kept[:limit])
 
 
 def encode(table: Table, encodings: Sequence[FeatureEncoding]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.encoding import FeatureEncoding, narrow
+from contender.data.encoding import FeatureEncoding, centred, narrow
 from contender.errors import InvalidInputError
 from contender.table import as_category
 
@@ -72,6 +72,11 @@ class RowReader:
         self._cells: tuple[tuple[str, Callable[[Any], float]], ...] = tuple(
             (encoding.name, _number if encoding.kind == "numeric" else _Level(encoding)) for encoding in encodings
         )
+        self._numeric = [place for place, encoding in enumerate(encodings) if encoding.kind == "numeric"]
+        self._centring: NDArray[np.float64] | None = None
+        """(2, features) centres and scales, where there are any."""
+        if any(encoding.is_centred for encoding in encodings):
+            self._centring = np.array([[each.centre for each in encodings], [each.scale for each in encodings]])
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> RowReader:
@@ -102,26 +107,26 @@ class RowReader:
         ]
         return self.of_columns(columns) if _NUMBERS.issuperset(map(type, chain.from_iterable(numbers))) else None
 
-    def of_columns(self, columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
-        """The matrix of whole columns, in the order of the features; None where a cell has to be looked at.
+    def of_columns(self, columns: Sequence[Sequence[Any]], *, below: float = math.inf) -> NDArray[np.float32] | None:
+        """The matrix of whole columns, in the order of the features; None where a cell has to be looked at, or a number
+        is not between -`below` and `below`.
 
         In columns of numeric features are numbers and None only.
         """
         matrix = np.empty((len(columns[0]), len(self._cells)), dtype=np.float32)
-        numeric = []
         for position, ((_, read), column) in enumerate(zip(self._cells, columns, strict=True)):
-            if not isinstance(read, _Level):
-                numeric.append(position)
-                continue
-            levels = read.column(column)
-            if levels is None:
+            if isinstance(read, _Level):
+                levels = read.column(column)
+                if levels is None:
+                    return None
+                matrix[:, position] = levels
+        if self._numeric:
+            numbers = _numbers([columns[position] for position in self._numeric])
+            if numbers is None or (np.abs(numbers) >= below).any():
                 return None
-            matrix[:, position] = levels
-        if numeric:
-            numbers = _numbers([columns[position] for position in numeric])
-            if numbers is None:
-                return None
-            matrix[:, numeric] = numbers.T
+            if self._centring is not None:
+                numbers = centred(numbers, *self._centring[:, self._numeric, None])
+            matrix[:, self._numeric] = narrow(numbers).T
         return matrix
 
     def _by_cell(self, rows: Sequence[Any]) -> NDArray[np.float32]:
@@ -134,7 +139,8 @@ class RowReader:
                     cells.append(read(row[name]))
             except InvalidInputError as error:
                 raise InvalidInputError(f"rows[{number}].{name} {error}") from None
-        return narrow(np.array(cells, dtype=np.float64).reshape(len(rows), len(self._cells)))
+        numbers = np.array(cells, dtype=np.float64).reshape(len(rows), len(self._cells))
+        return narrow(numbers if self._centring is None else centred(numbers, *self._centring))
 
     def _refuse_names(self, row: Any, number: int) -> NoReturn:
         if not isinstance(row, dict):
@@ -165,14 +171,14 @@ def _finite(value: float) -> float:
     return number
 
 
-def _numbers(columns: Sequence[Sequence[Any]]) -> NDArray[np.float32] | None:
+def _numbers(columns: Sequence[Sequence[Any]]) -> NDArray[np.float64] | None:
     """Columns of plain numbers, null where there is none; None when another value is among them."""
     try:
         numbers = np.array(columns, dtype=np.float64)
     except OverflowError:
         return None
     strange = numbers.size - np.count_nonzero(np.isfinite(numbers))
-    return narrow(numbers) if strange == 0 or strange == sum(column.count(None) for column in columns) else None
+    return numbers if strange == 0 or strange == sum(column.count(None) for column in columns) else None
 
 
 class _Level:

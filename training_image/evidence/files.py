@@ -62,7 +62,7 @@ class Inputs:
 
         `missing`: shares of rows without a value, or with a level that is not known. Of a number `low` and `high`, the
         least and the greatest, `middle` (nine in ten are within), and `outside`: the share of the holdout's values
-        beyond low or high. Of a category `levels`, how many are known.
+        beyond low or high, in the user's unit. Of a category `levels`, how many are known.
         """
         for position, encoding in enumerate(self.encodings):
             seen, new = self.training[:, position], self.holdout[:, position]
@@ -71,13 +71,13 @@ class Inputs:
             if encoding.kind == "categorical":
                 yield said | {"levels": len(encoding.levels)}
                 continue
-            known = seen[~np.isnan(seen)].astype(np.float64)
+            known, later = encoding.decode(seen[~np.isnan(seen)]), encoding.decode(new)
             if not len(known):
                 yield said | {"low": None, "high": None, "middle": None, "outside": None}
                 continue
             low, high = float(known.min()), float(known.max())
             middle = [float(end) for end in np.quantile(known, [0.05, 0.95])]
-            outside = _share((new < low) | (new > high))
+            outside = _share((later < low) | (later > high))
             yield said | {"low": low, "high": high, "middle": middle, "outside": outside}
 
 

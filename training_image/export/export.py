@@ -26,7 +26,7 @@ from training_image.estimators.catalogue import own_threads
 from training_image.export.canonical_skops import canonical_skops
 from training_image.onnx_parts.calibration import Calibrated, trained_part
 from training_image.onnx_parts.calibration_graph import append_calibration
-from training_image.onnx_parts.float32 import round_down
+from training_image.onnx_parts.float32 import round_down, upper_edge
 
 INPUT = "features"
 PROBABILITIES = "probabilities"
@@ -114,17 +114,18 @@ def _converted(pipeline: Pipeline, features: int, is_classifier: bool) -> onnx.M
 
 
 def round_thresholds(pipeline: Pipeline) -> None:
-    """Replace every tree's float64 thresholds by the next lower float32, in place; no prediction changes.
+    """Move every tree's float64 thresholds, in place, to where the converter rounds them down; no prediction changes.
 
     Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the
     nearest, which moves a threshold between two neighbouring float32 values onto the upper one, and its
-    rows to the other side.
+    rows to the other side. Histogram boosting also takes float64: there the threshold is the largest number that rounds
+    to that float32, so that the trained pipeline answers float64 rows as serving does.
     """
     model = pipeline[-1]
     for predictors in getattr(model, "_predictors", ()):
         for predictor in predictors:
             nodes = predictor.nodes
-            nodes["num_threshold"] = round_down(nodes["num_threshold"])
+            nodes["num_threshold"] = upper_edge(nodes["num_threshold"])
     for tree in _members(model):
         if hasattr(tree, "tree_"):
             tree.tree_.threshold[:] = round_down(tree.tree_.threshold)

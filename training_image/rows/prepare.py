@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.encoding import FeatureEncoding, encode, fit_encoding
+from contender.data.encoding import FeatureEncoding, encode
+from contender.data.fit_encoding import fit_encoding
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import BLOCK, ORDER, Table
@@ -133,8 +134,8 @@ def prepare(
     Raises
     ------
     TrainingFailedError
-        When there are too few blocks, the target does not fit the task or is constant, all features are constant, or
-        nothing can be judged on the holdout.
+        When there are too few blocks, the target does not fit the task or is constant, all features are constant,
+        float32 cannot tell values of one apart, or nothing can be judged on the holdout.
     """
     in_time = np.argsort(order, kind="stable")
     everything = Table({**table.select_rows(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import msgspec
-import numpy as np
 
 from contender.data.encoding import FeatureEncoding
 from contender.serving.requests import MAX_KEY, PredictRequest, RowReader
@@ -60,10 +59,9 @@ class QuickReader:
         rows, key = asked.rows, None if asked.key is msgspec.UNSET else asked.key
         if not FEW_ROWS < len(rows) <= max_rows or (key is not None and not 1 <= len(key) <= MAX_KEY):
             return None
-        matrix = self._reader.of_columns(list(zip(*map(msgspec.structs.astuple, rows), strict=True)))
-        if matrix is None or (np.abs(matrix) >= LARGEST_EXACT).any():
-            return None
-        return PredictRequest(Rows(self._names, rows), matrix, key)
+        columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
+        matrix = self._reader.of_columns(columns, below=LARGEST_EXACT)
+        return None if matrix is None else PredictRequest(Rows(self._names, rows), matrix, key)
 
 
 class Rows(Sequence[Mapping[str, Any]]):

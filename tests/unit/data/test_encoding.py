@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contender.data.encoding import MAX_LEVELS, FeatureEncoding, encode, fit_encoding, frequent_levels
+from contender.data.encoding import FeatureEncoding, encode
+from contender.data.fit_encoding import MAX_LEVELS, fit_encoding, frequent_levels
 from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy

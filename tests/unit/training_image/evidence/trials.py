@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.encoding import encode, fit_encoding
+from contender.data.encoding import encode
+from contender.data.fit_encoding import fit_encoding
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import Table
