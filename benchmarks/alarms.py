@@ -122,7 +122,8 @@ OTHERS = (
 
 def told(alarms: Alarms, requests: Series, errors: Series) -> Sequence[int]:
     """The minutes at which on-call is told of something."""
-    known = {"Count": requests, "5xx": errors, "Throttles": np.zeros(len(requests))}
+    nothing = np.zeros(len(requests))
+    known = {"Count": requests, "5xx": errors, "Throttles": nothing, "NoAnswers": nothing}
 
     def samples(query: MetricQuery) -> Series:
         values = known[query.name]

@@ -1,7 +1,10 @@
-"""Names of the metrics that `lambdas/record` and `lambdas/queues` emit; a test compares them."""
+"""Names of the metrics that functions emit; a test compares them."""
 
 NAMESPACE = "Contender"
 SERVICE = "record"
+SERVING_SERVICE = "serve"
+NO_ANSWERS = "NoAnswers"
+"""Requests that the champion had no finite prediction for."""
 RUNS_FINISHED = "RunsFinished"
 CHAMPION_AGE_HOURS = "ChampionAgeHours"
 

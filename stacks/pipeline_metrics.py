@@ -51,12 +51,15 @@ class PipelineMetrics:
         self._period = period
 
     def error_rate(self, period: Duration, *, least_errors: int = 1) -> cloudwatch.MathExpression:
-        """Share of predictions answered 5xx; 0 where there are fewer errors than `least_errors`."""
+        """Share of predictions that failed: answered 5xx, or without a finite number from the champion, which is
+        answered 4xx; 0 where there are fewer failures than `least_errors`."""
+        failures = "(FILL(errors, 0) + FILL(noAnswers, 0))"
         return cloudwatch.MathExpression(
-            expression=f"IF(FILL(errors, 0) >= {least_errors}, FILL(errors, 0) / requests, 0)",
+            expression=f"IF({failures} >= {least_errors}, {failures} / requests, 0)",
             using_metrics={
                 "requests": self._predict("Count", period, label="requests"),
                 "errors": self._predict("5xx", period, label="5xx"),
+                "noAnswers": self._no_answers(period),
             },
             period=period,
             label="error rate",
@@ -72,6 +75,17 @@ class PipelineMetrics:
             },
             period=period,
             label="throttled share",
+        )
+
+    def _no_answers(self, period: Duration) -> cloudwatch.Metric:
+        """Requests that the champion had no finite prediction for."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=metrics.NO_ANSWERS,
+            dimensions_map={"service": metrics.SERVING_SERVICE, "pipeline": self._pipeline},
+            statistic="Sum",
+            period=period,
+            label="no finite prediction",
         )
 
     def _predict(self, name: str, period: Duration, *, statistic: str = "Sum", label: str) -> cloudwatch.Metric:

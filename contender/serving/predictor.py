@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # serving starts without loading the ports
     from contender.serving.ports import Queue, Report, ServedModel
 
 
+NO_ANSWERS = "NoAnswers"
+"""The metric of requests that the champion had no finite prediction for."""
+
+
 class Predictor:
     """Answers prediction requests with the champion or a canary, and sends each to the log when its answer is out.
 
@@ -102,6 +106,10 @@ class Predictor:
     def _by_champion(self, model: ServedModel, body: Any, request_id: str, started: float) -> Answered:
         try:
             return self._answer(model, body, request_id, CHAMPION)
+        except NoAnswerError as error:
+            self._measure(NO_ANSWERS, "Count", 1)  # the alarm that rolls back counts these beside the 5xx
+            self._count_failure(model, CHAMPION, error, started)
+            raise
         except CALLERS_FAULTS:
             raise
         except Exception as error:

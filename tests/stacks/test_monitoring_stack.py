@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from contender.predictions import record
+from contender.serving import predictor
 from contender.workflow import messages
 from stacks import metrics
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
@@ -142,7 +143,8 @@ def test_a_window_rings_for_a_multiple_of_what_the_objective_allows_and_not_for_
 ) -> None:
     """14.4 and 6 times: The Site Reliability Workbook, chapter 5; the objective of this pipeline is 0.99."""
     properties = window(anywhere, start)
-    assert expression(properties) == f"IF(FILL(errors, 0) >= {least}, FILL(errors, 0) / requests, 0)"
+    failures = "(FILL(errors, 0) + FILL(noAnswers, 0))"
+    assert expression(properties) == f"IF({failures} >= {least}, {failures} / requests, 0)"
     assert properties["Threshold"] == pytest.approx(threshold)
     assert properties["ComparisonOperator"] == "GreaterThanThreshold"
     assert {m["MetricStat"]["Period"] for m in properties["Metrics"] if "MetricStat" in m} == {minutes * 60}
@@ -234,6 +236,17 @@ def test_record_emits_the_metrics_that_the_dashboard_shows(name: str) -> None:
     files = (f"lambdas/{metrics.SERVICE}/handler.py", f"contender/steps/{metrics.SERVICE}.py")
     nodes = [node for file in files for node in ast.walk(ast.parse((PROJECT_ROOT / file).read_text("utf-8")))]
     assert name in {node.value for node in nodes if isinstance(node, ast.Constant)}
+
+
+def test_serving_emits_the_metric_of_answers_that_a_model_does_not_have(anywhere: Synthesised) -> None:
+    assert predictor.NO_ANSWERS == metrics.NO_ANSWERS
+    stats = [m["MetricStat"]["Metric"] for m in window(anywhere, "FastBurn5")["Metrics"] if "MetricStat" in m]
+    (found,) = [each for each in stats if each["Namespace"] == metrics.NAMESPACE]
+    dimensions = {each["Name"]: each["Value"] for each in found["Dimensions"]}
+    assert dimensions == {"service": "serve", "pipeline": PIPELINE}  # as tests/handlers/test_serve.py sees them written
+    serve = anywhere.named(f"{PIPELINE}-serving", "AWS::Lambda::Function", "Serve")
+    variables = serve["Properties"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == metrics.SERVING_SERVICE
 
 
 def test_the_functions_behind_the_queues_emit_the_live_metrics_that_the_dashboard_shows() -> None:

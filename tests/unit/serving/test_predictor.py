@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contender.errors import InvalidInputError, NoContributionsError, UnknownOutcomeError
+from contender.errors import InvalidInputError, NoAnswerError, NoContributionsError, UnknownOutcomeError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.record import Record
 from contender.registry.pointer import Mode, Pointer, Trial
@@ -148,6 +148,16 @@ def test_a_failure_of_the_champion_is_raised_and_counted() -> None:
         requests.ask()
     (record,) = requests.records()
     assert (record.version, record.error) == ("v1", "RuntimeError: no memory")
+
+
+def test_a_champion_without_a_finite_prediction_has_failed_though_the_caller_gets_a_4xx() -> None:
+    requests = Requests(AmountModel(failures=deque([NoAnswerError("rows[0]: the model has no finite prediction")])))
+    with pytest.raises(NoAnswerError):
+        requests.ask()
+    assert requests.measured == {"NoAnswers Count": 1}
+    (record,) = requests.records()
+    assert (record.version, record.variant) == ("v1", "champion")
+    assert record.error == "NoAnswerError: rows[0]: the model has no finite prediction"
 
 
 def test_a_shadow_predicts_the_same_rows_once_the_answer_is_out() -> None:
