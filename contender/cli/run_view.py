@@ -16,6 +16,7 @@ from contender.pipeline.promotion_policy import GUARDS
 from contender.ports import ApprovalRequest
 from contender.registry.chosen_estimator import CANDIDATE_COLUMNS, candidate_rows, why_chosen
 from contender.registry.learned_rows import told_by
+from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import batches_of, fate_in_words
 
 PROMISED_KEYS = (
@@ -47,6 +48,11 @@ class RunView:
         self.print_line()
         console.print()
         print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
+        files = reports.get("validation", {}).get("files", ())
+        if any(how_read(each) for each in files):
+            console.print("\n[bold]Files[/bold]")
+            for each in files:
+                print_fields({PurePosixPath(each["key"]).name: "\n  ".join(how_read(each))})
         drift = reports.get("drift", {})
         if drift.get("features"):
             console.print("\n[bold]Drift[/bold]")

@@ -34,7 +34,10 @@ WriteTable = Callable[[Table], bytes]
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one upload: `accepted`, `quarantined` or `duplicate`; `read_as` says what it was taken for."""
+    """What became of one upload: `accepted`, `quarantined` or `duplicate`.
+
+    `read_as` says what it was taken for, `cells` how the cells of a column were read.
+    """
 
     key: str
     status: str
@@ -44,6 +47,7 @@ class FileReport:
     dataset_version: str | None = None
     quarantine_key: str | None = None
     read_as: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class Intake:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        return replace(self._accept(batch, manifests, parsed, checked, deleted), read_as=parsed.read_as)
+        accepted = self._accept(batch, manifests, parsed, checked, deleted)
+        return replace(accepted, read_as=parsed.read_as, cells=parsed.cells)
 
     def _accept(
         self,

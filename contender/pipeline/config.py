@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from contender.errors import InvalidInputError, PipelineFileError
+from contender.pipeline.cell_defaults import MISSING_TEXTS
 from contender.pipeline.column_contract import ColumnContract, contract_problems
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.keys import key
@@ -112,6 +113,19 @@ class PipelineConfig:
     )
     slices: tuple[str, ...] = key(
         "Categorical columns; the challenger must not be worse than the champion in any slice (level) of them.", ()
+    )
+    missing: tuple[str, ...] = key(
+        "Texts that count as missing, beside the empty cell. A class of the target is never missing: name it in "
+        "`positive`, or leave its text out here.",
+        MISSING_TEXTS,
+    )
+    decimal: str = key(
+        "Decimal sign of a column whose cells leave it open, as `1,234` does (1234 with a point, 1.234 with a comma).",
+        ".",
+        choices=(".", ","),
+    )
+    day_first: bool = key(
+        "Whether `02/01/2024` is the second of January, in a column whose cells leave it open.", False
     )
     validation: ValidationPolicy = key("When rows are rejected and files quarantined.", ValidationPolicy())
     contract: Mapping[str, ColumnContract] = key(

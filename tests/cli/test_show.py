@@ -47,6 +47,12 @@ def report() -> dict[str, Any]:
     return loaded
 
 
+def test_how_files_and_their_cells_were_read_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    read = {"key": "incoming/p/a.csv", "read_as": "CSV with commas, UTF-8", "cells": {"price": "decimal comma"}}
+    RunView(RECORD).print_whole({"validation": {"files": [read]}})
+    assert "a.csv  CSV with commas, UTF-8\n  price: decimal comma" in capsys.readouterr().out
+
+
 def test_show_tells_every_guards_evidence_and_the_place_in_the_sequence(capsys: pytest.CaptureFixture[str]) -> None:
     RunView(RECORD).print_whole({"comparison": report()})
     shown = " ".join(capsys.readouterr().out.split())

@@ -15,8 +15,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contender.adapters.aws.batch_source import RangedFile, SourceReader
+from contender.adapters.files.cells.categories import read_categories
+from contender.adapters.files.cells.numbers import read_numbers
+from contender.adapters.files.cells.style import CellStyle
+from contender.adapters.files.cells.texts import refuse_nested
 from contender.adapters.files.first_line import first_line
-from contender.adapters.files.readers import MISSING_TEXTS, read_categories, read_numbers, refuse_nested
 from contender.data.contract.wording import shown
 from contender.data.csv_records import Fault, Lines, cut, read_header, read_rows
 from contender.errors import BatchRejectedError
@@ -24,7 +27,7 @@ from contender.predictions.batch_outcome import Rejected
 from contender.predictions.batch_part import PartRows
 from contender.predictions.batch_plan import MAX_PARTS, PART_BYTES, JobPlan, Layout, Part, row_ranges
 from contender.predictions.ids import prediction_id
-from contender.table import Column, Table, as_category
+from contender.table import Categories, Column, Table, as_category
 
 READ_BYTES = 8 << 20
 """What is asked of S3 at once when a column of a Parquet file is read."""
@@ -32,7 +35,8 @@ READ_BYTES = 8 << 20
 MAX_QUARANTINED_CHARACTERS = 10_000
 """Of one row that could not be split into cells: with a quote left open it may be half a file."""
 
-_MISSING = frozenset(MISSING_TEXTS)
+STYLE = CellStyle()
+"""Of the cells of a file to predict."""
 
 
 def look_at(reader: SourceReader, part_rows: int) -> Layout:
@@ -137,7 +141,7 @@ def _read_plain_csv(body: bytes, plan: JobPlan, part: Part, wanted: Sequence[str
             convert_options=pa_csv.ConvertOptions(
                 include_columns=list(chosen),
                 column_types=dict.fromkeys(chosen, pa.string()),
-                null_values=MISSING_TEXTS,
+                null_values=[*STYLE.missing, ""],
                 strings_can_be_null=True,
             ),
         )
@@ -148,7 +152,7 @@ def _read_plain_csv(body: bytes, plan: JobPlan, part: Part, wanted: Sequence[str
 
 def _with_missing(cells: Sequence[str]) -> Column:
     column = np.empty(len(cells), dtype=object)
-    column[:] = [None if cell in _MISSING else cell for cell in cells]
+    column[:] = [None if cell == "" or cell in STYLE.missing else cell for cell in cells]
     return column
 
 
@@ -187,17 +191,19 @@ def _typed(
     features: Sequence[Mapping[str, Any]],
     broken: Sequence[Rejected],
 ) -> PartRows:
-    columns: dict[str, Column] = {}
+    columns: dict[str, Column | Categories] = {}
     faults: dict[int, tuple[str, str]] = {}
     for feature in features:
         name = feature["name"]
-        refuse_nested(frame[name])
+        cells = _arrow(frame[name])
+        refuse_nested(cells.type, name)
         if feature["kind"] == "numeric":
-            columns[name], unreadable = _read_numbers(frame[name])
-            for position, text in unreadable.items():
+            read = read_numbers(cells, STYLE)
+            columns[name] = read.values
+            for position, text in read.faults.items():
                 faults.setdefault(position, (name, f"{name} is {shown(text)}, which is not a number"))
         else:
-            columns[name] = read_categories(frame[name])
+            columns[name] = read_categories(cells, STYLE).categories
     rejected = [
         Rejected(int(numbers[position]), column, reason, _content(frame, position))
         for position, (column, reason) in faults.items()
@@ -212,24 +218,16 @@ def _typed(
     )
 
 
-def _read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """`read_numbers`, at once for text that is numbers throughout."""
-    if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
-        try:
-            text = pa.array(series, type=pa.string(), from_pandas=True)
-            values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            return read_numbers(series)
-        # A text that spells not-a-number or infinity is a fault, which is told from a missing value there.
-        if np.isfinite(values).sum() == len(text) - text.null_count:
-            return values, {}
-    return read_numbers(series)
+def _arrow(series: pd.Series) -> pa.Array:
+    return pa.array(series, from_pandas=True)
 
 
 def _read_names(series: pd.Series) -> Column:
     """What names the rows, as it stands in the file where that is text."""
     names: Column = series.to_numpy(dtype=object, na_value=None)
-    return names if all(isinstance(name, str) or name is None for name in names) else read_categories(series)
+    if all(isinstance(name, str) or name is None for name in names):
+        return names
+    return read_categories(_arrow(series), STYLE).categories.to_objects()
 
 
 def _content(frame: pd.DataFrame, position: int) -> dict[str, str | None]:

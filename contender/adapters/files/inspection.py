@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from contender.adapters.files.readers import read_categories, read_numbers, read_time
+from contender.adapters.files.cells import categories, numbers, times
+from contender.adapters.files.cells.style import CellStyle
+from contender.adapters.files.readers import arrow
+from contender.adapters.files.reading.read_file import read_bytes
 from contender.data.periods import period_labels
 from contender.errors import InvalidInputError
-from contender.table import is_missing
+from contender.table import Column, is_missing
 
 FEW_CLASSES = 10
 """A target of whole numbers with at most so many values is a class; with more it is an amount."""
@@ -100,6 +104,30 @@ def propose(
     )
 
 
+def read_frame(body: bytes, name: str) -> pd.DataFrame:
+    """The file as it is, without the texts that count as missing."""
+    frame = read_bytes(body, name).frame
+    columns = [
+        series.mask(series.isin([*CellStyle().missing, ""])) if pd.api.types.is_string_dtype(series.dtype) else series
+        for _, series in frame.items()
+    ]
+    return pd.concat(columns, axis=1) if columns else frame
+
+
+def _read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], Mapping[int, str]]:
+    read = numbers.read_numbers(arrow(series), CellStyle())
+    return read.values, read.faults
+
+
+def _read_categories(series: pd.Series) -> Column:
+    return categories.read_categories(arrow(series), CellStyle()).categories.to_objects()
+
+
+def _read_time(series: pd.Series) -> tuple[NDArray[np.float64], bool]:
+    read = times.read_time(arrow(series), CellStyle())
+    return read.values, read.notation.is_timestamp
+
+
 def slug(name: str) -> str:
     """A pipeline name made of any text.
 
@@ -113,14 +141,14 @@ def slug(name: str) -> str:
 
 
 def _task(target: pd.Series) -> str:
-    categories = read_categories(target)
-    distinct = len(set(categories))
+    levels = _read_categories(target)
+    distinct = len(set(levels))
     if distinct < 2:
         raise InvalidInputError(f"target {target.name!r} has {distinct} distinct value(s), so nothing can be learned")
     if distinct == 2:
         return "binary"
-    numbers, faults = read_numbers(target)
-    is_whole = not faults and bool(np.all(numbers == np.round(numbers)))
+    values, faults = _read_numbers(target)
+    is_whole = not faults and bool(np.all(values == np.round(values)))
     if not faults and not (is_whole and distinct <= FEW_CLASSES):
         return "regression"
     if distinct > MAX_LEVELS or distinct > FREE_TEXT_SHARE * len(target):
@@ -137,8 +165,8 @@ def _look(series: pd.Series, name: str) -> ColumnSight:
     strange = _strange_values(series)
     if strange:
         return ColumnSight(name, strange, len(series))
-    categories = read_categories(series)
-    distinct = len(set(categories) - {None})
+    levels = _read_categories(series)
+    distinct = len(set(levels) - {None})
     if distinct == 0:
         return ColumnSight(name, "empty", 0)
     if distinct == 1:
@@ -147,12 +175,12 @@ def _look(series: pd.Series, name: str) -> ColumnSight:
         return ColumnSight(name, "row numbers", distinct)
     if pd.api.types.is_datetime64_any_dtype(series):
         return ColumnSight(name, "time", distinct)
-    _, faults = read_numbers(series)
-    is_boolean = set(categories) <= {"true", "false", None}
+    _, faults = _read_numbers(series)
+    is_boolean = set(levels) <= {"true", "false", None}
     if not faults and not is_boolean:
         return ColumnSight(name, "numeric", distinct)
-    stamps, is_time = read_time(series)
-    present = int((~is_missing(categories)).sum())
+    stamps, is_time = _read_time(series)
+    present = int((~is_missing(levels)).sum())
     if is_time and int(np.isfinite(stamps).sum()) == present:
         return ColumnSight(name, "time", distinct)
     if distinct > MAX_LEVELS or (distinct > 20 and distinct > FREE_TEXT_SHARE * present):
@@ -207,7 +235,7 @@ def _text(
         f"target = {_quoted(draft.target)}",
     ]
     if task == "binary":
-        positive = sorted(set(read_categories(frame[draft.target])))[-1]
+        positive = sorted(set(_read_categories(frame[draft.target])))[-1]
         lines.append(f"positive = {_quoted(positive)}  # the class whose probability is predicted")
     if draft.time:
         lines.append(f"time = {_quoted(draft.time)}")
@@ -237,7 +265,7 @@ def _blocks(draft: _Draft) -> tuple[list[str], int]:
     """The lines that say what a block is, and how many blocks the file has."""
     rows = len(draft.frame)
     if draft.time:
-        seconds, is_timestamp = read_time(draft.frame[draft.time])
+        seconds, is_timestamp = _read_time(draft.frame[draft.time])
         seconds = seconds[np.isfinite(seconds)]
         if is_timestamp:
             counts = {period: len(set(period_labels(seconds, period))) for period in ("day", "hour", "week")}

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from contender.adapters.files.reading.read_file import read_bytes
+from contender.adapters.files.cells import number_notation, time_notation
+from contender.adapters.files.cells.categories import read_categories
+from contender.adapters.files.cells.class_names import keep_classes
+from contender.adapters.files.cells.numbers import read_numbers
+from contender.adapters.files.cells.style import CellStyle
+from contender.adapters.files.cells.texts import refuse_nested
+from contender.adapters.files.cells.times import read_time
+from contender.adapters.files.reading.file_rows import column
+from contender.adapters.files.reading.open_file import open_file
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.columns import check_columns
-from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
-from contender.table import Column, Table, as_categories
-
-MISSING_TEXTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"]
-"""What counts as a missing cell."""
+from contender.table import Categories, Column, Table
 
 
 def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
@@ -31,94 +36,84 @@ def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
     BatchRejectedError
         When it is empty, cannot be read, or has not the columns of the contract.
     """
-    content = read_bytes(body, name)
-    unknown = [column for column in content.index if column not in (*config.columns, *config.ignored)]
-    frame = _with_missing(content.frame.drop(columns=unknown))
-    check_columns([str(column) for column in frame.columns], config)
-    return replace(parse_frame(frame, config), read_as=content.understood.sentence)
-
-
-def read_frame(body: bytes, name: str) -> pd.DataFrame:
-    """The file as it is; see `read_batch`."""
-    return _with_missing(read_bytes(body, name).frame)
-
-
-def _with_missing(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same, with every text that says so missing."""
-    columns = [
-        series.mask(series.isin(MISSING_TEXTS)) if pd.api.types.is_string_dtype(series.dtype) else series
-        for _, series in frame.items()
-    ]
-    return pd.concat(columns, axis=1) if columns else frame
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        path.write_bytes(body)
+        file = open_file(path, name, Path(folder))
+        wanted = (*config.columns, *config.ignored)
+        check_columns([name for name in file.names if name not in file.index or name in wanted], config)
+        positions = [file.names.index(name) for name in config.columns]
+        batches = list(file.batches(positions))
+    rows = pa.Table.from_batches(batches) if batches else None
+    columns = {
+        name: rows[column(position)] if rows is not None else pa.chunked_array([pa.array([], pa.string())])
+        for name, position in zip(config.columns, positions, strict=True)
+    }
+    return replace(parse_columns(columns, config), read_as=file.understood.sentence)
 
 
 def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
+    """`parse_columns` of a data frame."""
+    return parse_columns({name: arrow(frame[name]) for name in config.columns}, config)
+
+
+def arrow(series: pd.Series) -> pa.Array:
+    """A column of pandas; objects of several types become text, as a CSV file would have them."""
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if gone else str(value) for value, gone in zip(series, series.isna(), strict=True)])
+
+
+def parse_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], config: PipelineConfig) -> ParsedBatch:
     """Type the columns of the contract and note the cells that do not fit their type.
 
     Raises
     ------
     BatchRejectedError
-        When a column holds lists, bytes or the like, as Parquet columns may.
+        When a column holds lists, bytes or the like, as Parquet columns may, or dates that cannot be told.
     """
     for name in config.columns:
-        refuse_nested(frame[name])
+        refuse_nested(columns[name].type, name)
+    style = CellStyle.of(config)
     numeric = [*config.numeric, *([config.target] if config.task == "regression" else [])]
-    columns: dict[str, Column] = {}
-    unreadable: dict[str, dict[int, str]] = {}
+    table: dict[str, Column | Categories] = {}
+    unreadable: dict[str, Mapping[int, str]] = {}
+    notes: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys(numeric):
-        columns[name], faults = read_numbers(frame[name])
-        if faults:
-            unreadable[name] = faults
+        numbers = read_numbers(columns[name], style)
+        table[name] = numbers.values
+        notes[name] = (*number_notation.said(numbers.evidence, numbers.notation), *said_missing(numbers.missing))
+        if numbers.faults:
+            unreadable[name] = numbers.faults
     for name in config.text_columns:
-        if name not in columns:
-            columns[name] = read_categories(frame[name])
-    time, is_timestamp = read_time(frame[config.time]) if config.time else (None, False)
-    return ParsedBatch(Table(columns), unreadable, time, is_timestamp)
+        if name not in table:
+            names = read_categories(columns[name], style)
+            if name == config.target:
+                names = read_categories(columns[name], keep_classes(names, config, style))
+            table[name] = names.categories.to_objects()
+            notes[name] = said_missing(names.missing)
+    if not config.time:
+        return ParsedBatch(Table(table), unreadable, cells=_spoken(notes))
+    times = read_time(columns[config.time], style, name=config.time)
+    notes[config.time] = (*time_notation.said(times.evidence, times.notation), *said_missing(times.missing))
+    return ParsedBatch(Table(table), unreadable, times.values, times.notation.is_timestamp, cells=_spoken(notes))
 
 
-def refuse_nested(series: pd.Series) -> None:
-    """Raise BatchRejectedError for a column of lists, bytes or the like. Parquet columns are of one type: the first
-    value tells."""
-    position = series.first_valid_index()
-    value = None if position is None else series.loc[position]
-    if isinstance(value, bytes | list | dict | np.ndarray | pd.Series):
-        raise BatchRejectedError(
-            f"{series.name} holds {type(value).__name__} values, which are neither text nor numbers; convert the column"
-        )
+def said_missing(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The texts that were taken for missing, most frequent first.
+
+    Examples
+    --------
+    >>> said_missing({"?": 6, "NA": 1200})
+    ("missing: 1,200 × 'NA', 6 × '?'",)
+    """
+    listed = [f"{count:,} × {text!r}" for text, count in sorted(counts.items(), key=lambda one: -one[1])]
+    return (f"missing: {', '.join(listed)}",) if listed else ()
 
 
-def read_numbers(series: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """A column as float64 with NaN for missing, and the cells that are no finite numbers."""
-    if pd.api.types.is_bool_dtype(series) or isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(object).where(series.notna()).map(str, na_action="ignore")  # as it stands in a CSV file
-    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    faulty = (np.isnan(values) & series.notna().to_numpy()) | np.isinf(values)
-    faults = {int(row): str(series.iloc[row]) for row in np.flatnonzero(faulty)}
-    return np.where(faulty, np.nan, values), faults
-
-
-def read_categories(series: pd.Series) -> Column:
-    """A column as categories; each distinct value is written out once, however many rows have it."""
-    codes, distinct = pd.factorize(series, use_na_sentinel=True)
-    levels = np.empty(len(distinct) + 1, dtype=object)
-    levels[: len(distinct)] = as_categories(distinct)
-    levels[len(distinct)] = None  # the code of a missing value is -1: the last
-    column: Column = levels[codes]
-    return column
-
-
-def read_time(series: pd.Series) -> tuple[NDArray[np.float64], bool]:
-    """What orders the rows, and whether it is time stamps (as epoch seconds) or plain numbers."""
-    numbers = pd.to_numeric(series, errors="coerce") if not _is_datetime(series) else pd.Series(np.nan, series.index)
-    if numbers.notna().sum() >= 0.5 * max(1, len(series)):
-        return numbers.to_numpy(dtype=np.float64, na_value=np.nan), False
-    stamps = pd.to_datetime(series, errors="coerce", utc=True, format=None if _is_datetime(series) else "ISO8601")
-    seconds = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[ms]").astype("int64") / 1000.0
-    return np.where(stamps.isna().to_numpy(), np.nan, seconds), True
-
-
-def _is_datetime(series: pd.Series) -> bool:
-    return bool(pd.api.types.is_datetime64_any_dtype(series))
+def _spoken(notes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {name: "; ".join(parts) for name, parts in notes.items() if parts}
 
 
 def write_parquet(table: Table) -> bytes:

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from contender.adapters.files.inspection import propose
-from contender.adapters.files.readers import read_frame
+from contender.adapters.files.inspection import propose, read_frame
 from contender.cli.console import console, print_json
 from contender.cli.options import (
     JsonOption,

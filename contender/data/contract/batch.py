@@ -18,7 +18,8 @@ class ParsedBatch:
 
     `time` is the order of the rows as float64 (epoch seconds or the number itself), NaN where it could not be
     read; None when the pipeline has no time column. `read_as` says what the file was taken for, `places` where a
-    row stands in it.
+    row stands in it, `cells` how the cells of a column were read where they do not speak for themselves: decimal sign,
+    date order, texts taken for missing.
     """
 
     table: Table
@@ -27,3 +28,4 @@ class ParsedBatch:
     time_is_timestamp: bool = False
     read_as: str = ""
     places: Places = ROWS
+    cells: Mapping[str, str] = field(default_factory=dict)

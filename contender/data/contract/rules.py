@@ -58,7 +58,7 @@ def _times(columns: TypedColumns, config: PipelineConfig, expected: Expected) ->
         ~np.isfinite(time),
         config.time,
         "no time",
-        "is not an ISO time stamp or a number",
+        "is not a date, a time stamp or a number",
         "write it as 2024-01-31 or 2024-01-31T12:00:00Z",
     )
     if columns.batch.time_is_timestamp:

@@ -15,6 +15,7 @@ from contender.reports.run import charts as run_charts
 from contender.reports.run.challenger import compared, rolled_out, trained
 from contender.reports.run.cost import costs, unknown_cost
 from contender.reports.run.evidence import RunEvidence
+from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import TITLE, left_out
 from contender.reports.run.summary import TONES, TRIGGERS, headline, next_step, serving_change, stages
 from contender.reports.run.training_decision import training_decision
@@ -157,7 +158,7 @@ def _data_received(run: RunEvidence) -> str:
     reports = sorted(found.get("files", ()), key=lambda each: (each["status"] == "accepted", -each["rejected_rows"]))
     rows = [
         [
-            _file(report["key"]) + (f"<br><small>{escape(report['read_as'])}</small>" if report.get("read_as") else ""),
+            _file(report["key"]) + "".join(f"<br><small>{escape(line)}</small>" for line in how_read(report)),
             _verdict({"accepted": "good", "quarantined": "bad"}.get(report["status"], "calm"), report["status"]),
             f"{report['rows']:,}" if report["status"] == "accepted" else "–",
             f"{report['rejected_rows']:,}",

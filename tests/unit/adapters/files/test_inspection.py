@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.inspection import propose, slug
-from contender.adapters.files.readers import read_batch, read_frame
+from contender.adapters.files.inspection import propose, read_frame, slug
+from contender.adapters.files.readers import read_batch
 from contender.data.contract.rows import check_rows
 from contender.errors import InvalidInputError
 from contender.pipeline.config import NAME_PATTERN, PipelineConfig, parse_pipeline

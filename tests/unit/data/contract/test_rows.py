@@ -106,7 +106,7 @@ class TestRows:
     def test_a_row_without_a_time_is_rejected(self) -> None:
         config = lenient(replace(CONFIG, time="ordered at"))
         checked = check_rows(batch(time=np.array([1.0, np.nan, np.inf, 2.0])), config)
-        assert checked.rejected == dict.fromkeys((1, 2), "ordered at is not an ISO time stamp or a number")
+        assert checked.rejected == dict.fromkeys((1, 2), "ordered at is not a date, a time stamp or a number")
 
     def test_the_first_fault_of_a_row_is_its_reason(self) -> None:
         late = text("yes", "no", None, "no")

@@ -1,0 +1,91 @@
+"""Reads the cells of a column as categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contender.adapters.files.cells.style import CellStyle
+from contender.adapters.files.cells.texts import Cells, decoded, is_text
+from contender.table import MISSING, Categories, as_category
+
+_NEEDS_CARE = r"^[\x00-\x20]|[\x00-\x20]$|\.|^(?i:true|false)$"
+"""What may not be a category as it stands, of ASCII texts: blanks at an end, a point, a word for a boolean."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """A column, or a batch of it, read as categories.
+
+    Attributes
+    ----------
+    missing : how often each text that counts as missing was there.
+    """
+
+    categories: Categories
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_categories(cells: Cells, style: CellStyle) -> Names:
+    """Read cells as categories, each distinct one written by `as_category`.
+
+    Examples
+    --------
+    >>> read = read_categories(pa.array(["b", "1.0", "?", "1"]), CellStyle())
+    >>> read.categories.to_objects().tolist(), read.missing
+    (['b', '1', None, '1'], {'?': 1})
+    """
+    array = decoded(cells)
+    if pa.types.is_null(array.type):
+        return Names(Categories((), np.full(len(array), MISSING, dtype=np.int32)))
+    coded = array.dictionary_encode()
+    codes = pc.fill_null(coded.indices, MISSING).to_numpy(zero_copy_only=False).astype(np.int32)
+    texts = _texts(coded.dictionary)
+    missing = np.zeros(len(texts), dtype=np.bool_)
+    counts: dict[str, int] = {}
+    if is_text(array.type):
+        missing = pc.is_in(texts, value_set=pa.array(sorted(style.missing), type=texts.type)).to_numpy(
+            zero_copy_only=False
+        )
+        sizes = np.bincount(codes[codes >= 0], minlength=len(texts)) if missing.any() else np.zeros(0, dtype=np.int64)
+        for position in np.flatnonzero(missing).tolist():
+            text = texts[position].as_py()
+            counts[text] = counts.get(text, 0) + int(sizes[position])
+    absent = missing | texts.is_null().to_numpy(zero_copy_only=False)
+    levels = texts.to_pylist()
+    number_of: dict[str, int] = {}
+    for position, level in enumerate(levels):
+        if not absent[position]:
+            number_of.setdefault(level, len(number_of))
+    renumbered = np.fromiter(
+        (MISSING if gone else number_of[level] for level, gone in zip(levels, absent.tolist(), strict=True)),
+        np.int32,
+        len(levels),
+    )
+    return Names(Categories(tuple(number_of), np.append(renumbered, np.int32(MISSING))[codes]), counts)
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    """Distinct values as `as_category` writes them, null where it says missing."""
+    if not is_text(values.type):
+        return pa.array([as_category(value) for value in _plain_values(values)], type=pa.string())
+    care = pc.or_(pc.invert(pc.string_is_ascii(values)), pc.match_substring_regex(values, _NEEDS_CARE))
+    care = pc.or_(care, pc.equal(values, ""))
+    if not pc.any(care).as_py():
+        return values
+    written = pa.array([as_category(value) for value in values.filter(care).to_pylist()], type=values.type)
+    return pc.replace_with_mask(values, care, written)
+
+
+def _plain_values(values: pa.Array) -> list[object]:
+    """As Python writes them: a 32-bit float is as short as one."""
+    if pa.types.is_floating(values.type):
+        return list(values.to_numpy(zero_copy_only=False))
+    if pa.types.is_timestamp(values.type):
+        return [None if value is None else value.as_py() for value in values.cast(pa.timestamp("us", values.type.tz))]
+    listed: list[object] = values.to_pylist()
+    return listed
