@@ -13,7 +13,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from contender.pipeline.config import AlarmPolicy, PipelineConfig
+from contender.pipeline.alarm_policy import AlarmPolicy
+from contender.pipeline.config import PipelineConfig
 from stacks import metrics
 from stacks.alerts import AT_LEAST, make_alarm
 from stacks.environment import Environment

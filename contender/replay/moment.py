@@ -14,7 +14,8 @@ from contender.drift.batch_check import BatchCheck, check_batch, observe
 from contender.drift.model_loss import Floats, row_losses
 from contender.drift.profiles.profile import Profile
 from contender.errors import ContenderError, InvalidInputError
-from contender.pipeline.config import AlarmPolicy, NotifyPolicy, PipelineConfig, SchedulePolicy
+from contender.pipeline.alarm_policy import AlarmPolicy, NotifyPolicy
+from contender.pipeline.config import PipelineConfig, SchedulePolicy
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.training_policy import TrainingPolicy
