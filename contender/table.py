@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ MISSING = -1
 
 _DECIMAL = re.compile(r"^([+-]?\d+)(?:\.0+|(\.\d*?[1-9])0*)$")
 """A number with a decimal point; its last zeros say nothing."""
+
+_EXPONENT = re.compile(r"^-?\d(?:\.\d+)?e[+-]\d{1,3}$")
+"""How programs write numbers that are large or tiny; a code like 1e5 has no sign there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,9 +169,10 @@ class Table:
 def as_category(value: object) -> str | None:
     r"""How a value of any type is written as a category, the same in training and in serving.
 
-    A boolean becomes ``true`` or ``false`` and a number loses the zeros at its end, as values and as text alike
-    (one file says ``1.0``, the next ``1``, a JSON request ``1``; or ``2.50`` and ``2.5``). Zeros at its start belong to
-    a code and stay. Letters are written in Unicode's composed form (NFC). An empty string or a not-a-number is missing.
+    A boolean becomes ``true`` or ``false``. A number is written without exponent and without the zeros at its end, as
+    value and as text alike (one file says ``1.0``, the next ``1``, a JSON request ``1``; or ``2.50`` and ``2.5``).
+    Zeros at its start belong to a code and stay. Letters are written in Unicode's composed form (NFC). An empty string
+    or a not-a-number is missing.
 
     Examples
     --------
@@ -176,13 +181,17 @@ def as_category(value: object) -> str | None:
     """
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
-    text = str(value).strip()
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
     if not text.isascii():
         return unicodedata.normalize("NFC", text)
+    if _EXPONENT.match(text):
+        number = float(text)
+        text = np.format_float_positional(number, trim="-") if np.isfinite(number) else text
     found = _DECIMAL.match(text)
-    return (found[1] + (found[2] or "")) if found else text or None
+    text = found[1] + (found[2] or "") if found else text
+    return "0" if text == "-0" else text or None
 
 
 def as_categories(values: Iterable[object]) -> Column:

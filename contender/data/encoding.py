@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
-from contender.table import Column, Table
+from contender.table import Column, Table, as_category
 
 Kind = Literal["numeric", "categorical"]
 
@@ -81,8 +81,12 @@ class FeatureEncoding:
 
     @cached_property
     def positions(self) -> Mapping[str, float]:
-        """The number that each level becomes."""
-        return {level: float(position) for position, level in enumerate(self.levels)}
+        """The number that each level becomes, also as it is written today where a manifest is older."""
+        found = {level: float(position) for position, level in enumerate(self.levels)}
+        for level, position in list(found.items()):
+            if "." in level or not level.isascii():
+                found.setdefault(as_category(level) or level, position)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as it stands in a manifest's `features`."""

@@ -36,6 +36,9 @@ MAX_CONTRIBUTION_ROWS = 100
 _FEW_ROWS = 4
 """Up to so many rows, going through them cell by cell is quicker than column by column."""
 
+LONGEST_EXACT = 2.0**63
+"""A whole number that JSON readers no longer hold exactly comes as a float from here on."""
+
 _NUMBERS = frozenset((int, float, type(None)))
 _TEXTS = frozenset((str, type(None)))
 
@@ -198,6 +201,8 @@ class _Level:
         elif value is None:
             return math.nan
         elif isinstance(value, int | float):
+            if type(value) is float and abs(_finite(value)) >= LONGEST_EXACT:
+                raise InvalidInputError(f"must be text where it has 19 digits or more, but got {_shown(value)}")
             _finite(value)
         else:
             raise InvalidInputError(f"must be text, a number, a boolean or null, but got {_shown(value)}")

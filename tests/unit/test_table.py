@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +63,23 @@ def test_tables_are_put_under_each_other() -> None:
         ("01067", "01067"),
         ("Sa\u0303o", "S\u00e3o"),
         ("1.0.0", "1.0.0"),
+        (1e16, "10000000000000000"),
+        ("1e+16", "10000000000000000"),
+        (0.00001, "0.00001"),
+        ("1e-05", "0.00001"),
+        ("1e-5", "0.00001"),
+        (-2.5e-7, "-0.00000025"),
+        ("1e5", "1e5"),
+        ("1E+05", "1E+05"),
+        ("1e+999", "1e+999"),
+        (-0.0, "0"),
+        ("-0.00", "0"),
+        ("-01", "-01"),
+        (Decimal("2.50"), "2.5"),
+        (Decimal("1E+2"), "100"),
+        (Decimal("5550001112223334401"), "5550001112223334401"),
+        (5550001112223334401, "5550001112223334401"),
+        (np.uint64(2**64 - 1), "18446744073709551615"),
         (" UA ", "UA"),
         ("", None),
         ("  ", None),
@@ -76,6 +96,13 @@ def test_a_value_is_written_as_a_category_in_one_way(value: object, written: str
 def test_a_category_is_its_own_category(value: Any) -> None:
     once = as_category(value)
     assert as_category(once) == once
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_the_same_category_as_python_pandas_arrow_and_json_write_it(value: float) -> None:
+    texts = [repr(value), str(np.float64(value)), json.dumps(value), str(pa.scalar(value).cast(pa.string()))]
+    assert {as_category(text) for text in texts} == {as_category(value)}
+    assert float(as_category(value) or "") == value
 
 
 @given(value=st.integers(-(10**15), 10**15))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig
+from contender.table import as_category
 
 Classes = Sequence[str] | None
 
@@ -48,11 +49,12 @@ def positive_of(classes: Classes, config: PipelineConfig) -> str | None:
     """
     if classes is None or config.task != "binary":
         return None
-    if config.positive and config.positive not in classes:
+    positive = as_category(config.positive)
+    if positive and positive not in classes:
         raise TrainingFailedError(
             f"positive is {config.positive!r}, but target {config.target} has the values {', '.join(classes)}"
         )
-    return config.positive or classes[-1]
+    return positive or classes[-1]
 
 
 def positive_index(classes: Classes, positive: str | None) -> int:

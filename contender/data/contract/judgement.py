@@ -13,6 +13,7 @@ from contender.data.contract.wording import listed, shown_name
 from contender.data.periods import period_labels
 from contender.pipeline.column_contract import ColumnContract
 from contender.pipeline.config import PipelineConfig
+from contender.table import as_category
 
 A_DAY = 86_400.0
 
@@ -123,7 +124,7 @@ def _target(labels: Mapping[str, int], config: PipelineConfig) -> Iterator[str]:
             f"target {config.target} has {len(values)} values ({listed(values[:5])}), "
             "but a binary task has two; is the task multiclass or regression?"
         )
-    if config.task == "binary" and config.positive and len(values) == 2 and config.positive not in values:
+    if config.task == "binary" and config.positive and len(values) == 2 and as_category(config.positive) not in values:
         yield f"target {config.target} has the values {listed(values)}, but positive is {config.positive!r}"
     if len(values) == 1 and rows >= config.validation.constant_target_rows:
         yield f"target {config.target} is {listed(values)} in all {rows} rows: nothing can be learned or compared"

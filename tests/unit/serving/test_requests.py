@@ -62,18 +62,79 @@ def test_one_feature_is_enough() -> None:
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.one_of(st.none(), FINITE, st.integers(-(2**60), 2**60))
 TEXTS = st.one_of(st.none(), st.sampled_from(["UA", "3", "3.0", " UA ", "TRUE", "", "ZZ"]), st.text(max_size=5))
-CATEGORIES = st.one_of(TEXTS, st.booleans(), st.integers(-5, 5), FINITE)
+CATEGORIES = st.one_of(TEXTS, st.booleans(), st.integers(-5, 5), st.floats(-(2.0**62), 2.0**62))
 ROWS = st.lists(
     st.fixed_dictionaries({"amount": NUMBERS, "carrier": st.one_of(TEXTS, CATEGORIES)}), min_size=1, max_size=9
 )
 
 
-@given(rows=ROWS)
-def test_requests_are_encoded_as_training_encodes_tables(rows: list[dict[str, Any]]) -> None:
-    encodings = [FeatureEncoding.from_dict(feature) for feature in MANIFEST["features"]]
+@given(rows=ROWS, centre=st.sampled_from([0.0, 1.7e12, -3.25]), scale=st.sampled_from([1.0, 2.0**-40, 2.0**300]))
+def test_requests_are_encoded_as_training_encodes_tables(
+    rows: list[dict[str, Any]], centre: float, scale: float
+) -> None:
+    encodings = [
+        FeatureEncoding("amount", "numeric", centre=centre, scale=scale),
+        FeatureEncoding.from_dict(MANIFEST["features"][1]),
+    ]
     amounts = np.array([NAN if row["amount"] is None else float(row["amount"]) for row in rows])
     table = Table({"amount": amounts, "carrier": as_categories(row["carrier"] for row in rows)})
-    np.testing.assert_array_equal(READER.read(rows), encode(table, encodings))
+    np.testing.assert_array_equal(RowReader(encodings).read(rows), encode(table, encodings))
+
+
+@pytest.mark.parametrize("copies", [1, 9], ids=["by cell", "by column"])
+def test_whole_numbers_beyond_2_53_are_read_digit_for_digit_as_categories(copies: int) -> None:
+    """2**53 + 1 is the first one that no float holds; 2**64 - 1 the last one that a JSON reader holds."""
+    ids = (2**53 + 1, 5550001112223334401, 5550001112223334402, 2**64 - 1, -(2**63))
+    reader = RowReader([FeatureEncoding("shop", "categorical", tuple(map(str, ids)))])
+
+    as_numbers = parse_json('{"rows": [' + ", ".join(f'{{"shop": {one}}}' for one in ids * copies) + "]}")
+    as_texts = {"rows": [{"shop": str(one)} for one in ids * copies]}
+
+    for body in (as_numbers, as_texts):
+        assert read_request(body, reader).matrix[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0] * copies
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30])
+def test_a_whole_number_that_json_readers_round_is_refused_as_a_category_and_taken_as_text(number: int) -> None:
+    reader = RowReader([FeatureEncoding("shop", "categorical", (str(number),))])
+
+    with pytest.raises(InvalidInputError, match=r"rows\[0\].shop must be text where it has 19 digits or more"):
+        read_request(parse_json(f'{{"rows": [{{"shop": {number}}}]}}'), reader)
+    assert reader.read([{"shop": str(number)}]).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["S\u00e3o", "Sa\u0303o", " S\u00e3o ", "2.5", "2.50", 2.5, "1e-05", 0.00001, "01067", "10000000000000000", 1e16],
+)
+def test_a_category_is_the_same_level_however_it_is_written(sent: Any) -> None:
+    reader = RowReader(
+        [FeatureEncoding("city", "categorical", ("S\u00e3o", "2.5", "0.00001", "01067", "10000000000000000"))]
+    )
+
+    assert not np.isnan(reader.read([{"city": sent}])).any()
+    assert not np.isnan(reader.read([{"city": sent}] * 9)).any()
+
+
+@pytest.mark.parametrize("sent", ["1067", 1067, "1e16", "Sao"])
+def test_another_category_is_another_level(sent: Any) -> None:
+    reader = RowReader([FeatureEncoding("city", "categorical", ("S\u00e3o", "01067", "10000000000000000"))])
+
+    assert np.isnan(reader.read([{"city": sent}])).all()
+
+
+def test_a_level_of_an_older_manifest_is_found_as_it_is_written_today() -> None:
+    reader = RowReader([FeatureEncoding("size", "categorical", ("2.50", "Sa\u0303o"))])
+
+    assert reader.read([{"size": each} for each in ("2.50", "2.5", 2.5, "S\u00e3o")]).tolist() == [[0], [0], [0], [1]]
+
+
+def test_a_table_that_holds_the_accents_of_another_keyboard_is_encoded_alike() -> None:
+    """Unicode's own examples of canonical equivalence: UAX 15, figure 3."""
+    encoding = FeatureEncoding("city", "categorical", tuple(as_categories(["\u00c5", "\u00f4", "\u1e69"]).tolist()))
+    decomposed = as_categories(["A\u030a", "o\u0302", "s\u0323\u0307"])
+
+    assert encoding.encode(decomposed).tolist() == [0.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from contender.serving.answers import answer
 from contender.serving.requests import MAX_KEY, MAX_TEXT, RowReader, read_request
 
 ENCODINGS = (
-    FeatureEncoding("amount", "numeric"),
+    FeatureEncoding("amount", "numeric", centre=1.7e12, scale=0.5),
     FeatureEncoding("for", "numeric"),
     FeatureEncoding("Träger 1", "categorical", ("UA", "3", "true", "1.0")),
 )
@@ -57,6 +57,7 @@ def test_a_whole_number_that_no_float_holds_is_kept_as_it_was_sent() -> None:
     """2**53 + 1 is the first one."""
     rows = [{"amount": 2**53 + 1, "for": 1, "Träger 1": "UA"}] * (FEW_ROWS + 1)
     assert not check(json.dumps({"rows": rows}))
+    assert not check(json.dumps({"rows": [row | {"amount": -(2**53) - 1} for row in rows]}))
     assert check(json.dumps({"rows": [row | {"amount": 2**52 + 1} for row in rows]}))
 
 
