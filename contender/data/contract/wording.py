@@ -16,7 +16,7 @@ def shown(value: object) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """Names as a reason repeats them, twelve at most."""
-    short = [name if 0 < len(name) <= SHOWN_CHARACTERS else shown(name) for name in names]
+    short = [name if 0 < len(name) <= SHOWN_CHARACTERS and name.isprintable() else shown(name) for name in names]
     return ", ".join(short[:12]) + (f" and {len(short) - 12} more" if len(short) > 12 else "")
 
 

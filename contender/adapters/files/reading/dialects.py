@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,8 +64,12 @@ def find_dialect(path: Path) -> Dialect:
     if not text.strip():
         raise BatchRejectedError("the file is empty: it has no header line")
     quote = _quote(text)
-    escape = "\\" if f"\\{quote}" in text and quote * 2 not in text.replace(f"\\{quote}", "") else quote
-    chosen = named or max(DELIMITERS, key=lambda each: _fit(text, each, quote, escape))
+    fits = {
+        (delimiter, escape): (_fit(text, delimiter, quote, escape), escape != quote)
+        for delimiter in ([named] if named else DELIMITERS)
+        for escape in _escapes(text, quote)
+    }
+    chosen, escape = max(fits, key=lambda each: fits[each])
     header = next(_records(text, chosen, quote, escape), [])
     if not any(cell.strip() for cell in header):
         raise BatchRejectedError("the file is empty: it has no header line")
@@ -81,6 +86,12 @@ def _quote(text: str) -> str:
     """Single quotes only where every cell at a line's start has them and none has double quotes."""
     lines = [line for line in text.splitlines()[:RECORDS] if line]
     return "'" if '"' not in text and lines and all(line.startswith("'") for line in lines) else '"'
+
+
+def _escapes(text: str, quote: str) -> list[str]:
+    """What may stand before a quote: the quote; and a backslash, where no cell but an empty one has a quote twice."""
+    without = re.sub(rf"(?<![^,;\t|\r\n]){quote}{quote}(?![^,;\t|\r\n])", "", text.replace(f"\\{quote}", ""))
+    return [quote, "\\"] if f"\\{quote}" in text and quote * 2 not in without else [quote]
 
 
 def _fit(text: str, delimiter: str, quote: str, escape: str) -> tuple[float, int]:

@@ -88,12 +88,23 @@ def _names(database: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
     ).fetchall()
     if not found:
         raise BatchRejectedError("the file is empty: it has no object with a key")
+    _refuse_other_values(database, where)
     names = [name for (name,) in found]
     check_width(names, what="the number of keys in the objects is")
     _refuse_nested(database, names, where)
     first = database.execute(f"SELECT json_keys(json) FROM {_OBJECTS} LIMIT 1", where).fetchone()
     order = {name: position for position, name in enumerate(first[0] if first else [])}
     return tuple(sorted(names, key=lambda name: order.get(name, len(order))))
+
+
+def _refuse_other_values(database: duckdb.DuckDBPyConnection, where: Mapping[str, str]) -> None:
+    other = f"SELECT line, json_type(json) FROM {_NUMBERED} WHERE json_type(json) <> 'OBJECT' ORDER BY line LIMIT 1"
+    found = database.execute(other, where).fetchone()
+    if found is not None:
+        line, kind = found
+        raise BatchRejectedError(
+            f"line {line} of the JSON Lines is no object but {kind.lower()}; write one object a line"
+        )
 
 
 def _refuse_nested(database: duckdb.DuckDBPyConnection, names: Sequence[str], where: Mapping[str, str]) -> None:

@@ -46,7 +46,7 @@ def open_file(
         head = file.read(4)
     ending = Path(name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
     if head == PARQUET or ending in (".parquet", ".pq"):
-        return open_parquet(path)
+        return open_parquet(path, most_bytes=most_bytes)
     if head == ZIP:
         return _open_archive(path, most_bytes)
     if looks_like_json(path):

@@ -66,17 +66,22 @@ class ParquetFile:
         return batch.column(place if names is None else names.index(self.names[position]))
 
 
-def open_parquet(path: Path) -> ParquetFile:
+def open_parquet(path: Path, *, most_bytes: int) -> ParquetFile:
     """Open a Parquet file.
+
+    Parameters
+    ----------
+    most_bytes : at 8 bytes a cell; a small file can repeat one value in very many rows.
 
     Raises
     ------
     BatchRejectedError
-        When it is no Parquet file, or damaged.
+        When it is no Parquet file, or damaged, or has more cells than `most_bytes` hold.
     """
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
+            _check_size(file.metadata.num_rows, len(schema.names), most_bytes)
             described = (schema.pandas_metadata or {}).get("index_columns", [])
             index = [each for each in described if isinstance(each, str) and each in schema.names]
             dropped = index if not _names_rows(file, index) else []
@@ -91,6 +96,14 @@ def open_parquet(path: Path) -> ParquetFile:
             path, (counted["name"], *names), (None, *stored), (counted["name"],), (counted["start"], counted["step"])
         )
     return ParquetFile(path, tuple(names), tuple(stored), tuple(name for name in index if name not in dropped))
+
+
+def _check_size(rows: int, columns: int, most_bytes: int) -> None:
+    if 8 * rows * columns > most_bytes:
+        raise BatchRejectedError(
+            f"{rows:,} rows of {columns:,} columns take more than {most_bytes >> 20:,} MiB (the limit); "
+            "split it into smaller files"
+        )
 
 
 def _names_rows(file: pq.ParquetFile, index: Sequence[str]) -> bool:

@@ -1,0 +1,57 @@
+"""A pipeline's door without a cloud: each file that comes in ends as a dataset version or in quarantine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.data.datasets import DatasetStore
+from contender.data.intake import FileReport, Intake
+from contender.pipeline.config import PipelineConfig
+from contender.ports import Batch
+from tests.fakes import MemoryObjects
+
+NOW = "2026-06-01T00:00:00"
+
+
+@dataclass
+class Door:
+    """Receives the files of one pipeline, each in a run of its own that ends with a verdict."""
+
+    config: PipelineConfig
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    done: frozenset[str] = frozenset()
+    files: int = 0
+
+    def receive(self, body: bytes, name: str = "file.csv") -> FileReport:
+        """What becomes of a file."""
+        self.files += 1
+        key = f"incoming/{self.config.name}/{self.files}/{name}"
+        self.objects.put(key, body)
+        batch = Batch(f"{self.files:032x}", key, self.objects.version_ids(key)[-1], len(body), NOW)
+        intake = Intake(
+            objects=self.objects,
+            config=self.config,
+            run_id=f"run-{self.files}",
+            now=NOW,
+            read=read_batch,
+            write=write_parquet,
+            done=self.done,
+        )
+        _, (report,) = intake.receive([batch])
+        if report.status == "accepted" and report.dataset_version:
+            self.done |= {report.dataset_version}
+        return report
+
+    @property
+    def datasets(self) -> dict[str, bytes]:
+        """Every object of every dataset version: what a refused file must not change."""
+        return {key: self.objects.get(key).body for key in self.objects.keys(f"datasets/{self.config.name}/")}
+
+    def rows(self, report: FileReport) -> pd.DataFrame:
+        """The rows of the dataset version that a file became."""
+        assert report.dataset_version is not None, report.reason
+        store = DatasetStore(self.objects, self.config.name)
+        return pd.DataFrame(dict(read_parquet(store.part(store.manifest(report.dataset_version))).columns))
