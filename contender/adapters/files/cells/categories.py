@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import Cells, decoded, is_text
@@ -56,17 +57,16 @@ def read_categories(cells: Cells, style: CellStyle) -> Names:
             text = texts[position].as_py()
             counts[text] = counts.get(text, 0) + int(sizes[position])
     absent = missing | texts.is_null().to_numpy(zero_copy_only=False)
-    levels = texts.to_pylist()
-    number_of: dict[str, int] = {}
-    for position, level in enumerate(levels):
-        if not absent[position]:
-            number_of.setdefault(level, len(number_of))
-    renumbered = np.fromiter(
-        (MISSING if gone else number_of[level] for level, gone in zip(levels, absent.tolist(), strict=True)),
-        np.int32,
-        len(levels),
-    )
-    return Names(Categories(tuple(number_of), np.append(renumbered, np.int32(MISSING))[codes]), counts)
+    levels, renumbered = _numbered(texts, absent)
+    return Names(Categories(levels, np.append(renumbered, np.int32(MISSING))[codes]), counts)
+
+
+def _numbered(texts: pa.Array, absent: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The distinct levels, and the number of each text among them."""
+    distinct = texts.filter(pa.array(~absent)).dictionary_encode()
+    renumbered = np.full(len(texts), MISSING, dtype=np.int32)
+    renumbered[~absent] = distinct.indices.to_numpy(zero_copy_only=False)
+    return tuple(distinct.dictionary.to_pylist()), renumbered
 
 
 def _texts(values: pa.Array) -> pa.Array:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from contender.adapters.files.cells.style import CellStyle, Decimal
 
@@ -25,6 +27,9 @@ _DRESSED = (
     rf"(?P<body>[0-9.,][0-9., ']*(?:[eE][+-]?[0-9]+)?) ?(?P<after>%|{_CURRENCY})?(?P<close>\)?)$"
 )
 _SPACES, _MINUS, _APOSTROPHE = r"[\x{00a0}\x{2007}\x{2009}\x{202f}]", "\u2212", "\u2019"
+
+_BARE = r"^[+-]?[0-9.,][0-9., ']*$"
+_EITHER = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _LEAD = "[1-9][0-9]{0,2}"
@@ -137,55 +142,68 @@ class Dressed:
 def undress(texts: pa.Array) -> Dressed:
     """Take each text apart: brackets or a sign, a currency before or after, a percent sign, the digits."""
     texts = texts.cast(pa.string())
-    plainer = pc.replace_substring_regex(texts, _SPACES, " ")
-    plainer = pc.replace_substring(pc.replace_substring(plainer, _MINUS, "-"), _APOSTROPHE, "'")
-    found = pc.extract_regex(plainer, _DRESSED)
+    plainer = texts
+    if not pc.all(pc.string_is_ascii(texts)).as_py():
+        plainer = pc.replace_substring_regex(texts, _SPACES, " ")
+        plainer = pc.replace_substring(pc.replace_substring(plainer, _MINUS, "-"), _APOSTROPHE, "'")
+    bare = pc.fill_null(pc.match_substring_regex(plainer, _BARE), False)
+    negative, body, unit = pc.starts_with(plainer, "-"), pc.ascii_ltrim(plainer, "+-"), pc.if_else(bare, "", "")
+    if not pc.all(bare).as_py():
+        others = _take_apart(pc.if_else(bare, pa.scalar(None, pa.string()), plainer))
+        negative, body, unit = (
+            pc.if_else(bare, one, other) for one, other in zip((negative, body, unit), others, strict=True)
+        )
+    as_point = pc.fill_null(pc.match_substring_regex(body, _POINT), False)
+    as_comma = pc.fill_null(pc.match_substring_regex(body, _COMMA), False)
+    return Dressed(negative, body, unit, as_point, as_comma)
+
+
+def _take_apart(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Whether each is negative, its digits, its unit."""
+    found = pc.extract_regex(texts, _DRESSED)
     open_, close = pc.struct_field(found, "open"), pc.struct_field(found, "close")
     before, after = pc.struct_field(found, "before"), pc.struct_field(found, "after")
     sign = pc.binary_join_element_wise(pc.struct_field(found, "sign"), pc.struct_field(found, "inner"), "")
-    bracketed = pc.equal(pc.binary_join_element_wise(open_, close, ""), "()")
-    fits = pc.and_(
-        pc.or_(bracketed, pc.equal(pc.binary_join_element_wise(open_, close, ""), "")),
-        pc.and_(
-            pc.or_(pc.equal(sign, ""), pc.and_(pc.equal(pc.binary_length(sign), 1), pc.invert(bracketed))),
-            pc.or_(pc.equal(before, ""), pc.equal(after, "")),
-        ),
-    )
+    brackets = pc.binary_join_element_wise(open_, close, "")
+    bracketed = pc.equal(brackets, "()")
+    one_sign = pc.or_(pc.equal(sign, ""), pc.and_(pc.equal(pc.binary_length(sign), 1), pc.invert(bracketed)))
+    one_unit = pc.or_(pc.equal(before, ""), pc.equal(after, ""))
+    fits = pc.and_(pc.or_(bracketed, pc.equal(brackets, "")), pc.and_(one_sign, one_unit))
     body = pc.ascii_rtrim_whitespace(pc.struct_field(found, "body"))
     body = pc.if_else(pc.fill_null(fits, False), body, pa.scalar(None, texts.type))
-    as_point = pc.fill_null(pc.match_substring_regex(body, _POINT), False)
-    as_comma = pc.fill_null(pc.match_substring_regex(body, _COMMA), False)
-    return Dressed(
-        negative=pc.or_(bracketed, pc.equal(sign, "-")),
-        body=body,
-        unit=pc.binary_join_element_wise(before, after, ""),
-        as_point=as_point,
-        as_comma=as_comma,
-    )
+    return pc.or_(bracketed, pc.equal(sign, "-")), body, pc.binary_join_element_wise(before, after, "")
 
 
-def evidence_of(dressed: Dressed, counts: pa.Array) -> NumberEvidence:
+def evidence_of(dressed: Dressed, counts: NDArray[np.int64]) -> NumberEvidence:
     """What distinct texts say, each as often as it was there."""
-    point, comma = dressed.as_point, dressed.as_comma
-    both = pc.and_(point, comma)
-    with_comma, with_point = (
-        pc.and_(both, pc.fill_null(pc.match_substring(dressed.body, mark), False)) for mark in ",."
-    )
-    readable = pc.or_(point, comma)
-    units: dict[str, int] = {}
-    for unit, count in zip(dressed.unit.filter(readable).to_pylist(), counts.filter(readable).to_pylist(), strict=True):
-        units[unit] = units.get(unit, 0) + count
+    point, comma = _mask(dressed.as_point), _mask(dressed.as_comma)
+    with_comma, with_point = (_mask(pc.fill_null(pc.match_substring(dressed.body, mark), False)) for mark in ",.")
+    readable = point | comma
+    coded = dressed.unit.filter(pa.array(readable)).dictionary_encode()
+    sizes = np.bincount(coded.indices.to_numpy(zero_copy_only=False), counts[readable], len(coded.dictionary))
     return NumberEvidence(
-        point=_sum(counts, pc.and_not(point, comma)),
-        comma=_sum(counts, pc.and_not(comma, point)),
-        either_comma=_sum(counts, with_comma),
-        either_point=_sum(counts, with_point),
-        units=units,
+        point=int(counts[point & ~comma].sum()),
+        comma=int(counts[comma & ~point].sum()),
+        either_comma=int(counts[point & comma & with_comma].sum()),
+        either_point=int(counts[point & comma & with_point].sum()),
+        units=dict(zip(coded.dictionary.to_pylist(), map(int, sizes), strict=True)),
     )
 
 
-def _sum(counts: pa.Array, rows: pa.Array) -> int:
-    return int(pc.sum(counts.filter(rows)).as_py() or 0)
+def plain_evidence(numbers: pa.Array, sample: pa.Array) -> NumberEvidence:
+    """What plain numbers say: that they have no unit, and in a sample of them what their points can mean."""
+    count = len(numbers) - numbers.null_count
+    if not count:
+        return NumberEvidence()
+    dotted = pc.sum(pc.match_substring(sample, ".")).as_py() or 0
+    either = (pc.sum(pc.match_substring_regex(sample, _EITHER)).as_py() or 0) if dotted else 0
+    times = count // max(1, len(sample))
+    return NumberEvidence(point=(dotted - either) * times, either_point=either * times, units={"": count})
+
+
+def _mask(rows: pa.Array) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = rows.to_numpy(zero_copy_only=False)
+    return mask
 
 
 def values_of(dressed: Dressed, notation: NumberNotation) -> pa.Array:

@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from contender.adapters.files.cells.number_notation import (
     PLAIN,
+    Dressed,
     NumberEvidence,
     NumberNotation,
     decide,
     evidence_of,
+    plain_evidence,
     undress,
     values_of,
 )
 from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import Cells, decoded, is_text, texts_at, without_missing
 
-SAMPLE = 500
-"""Of a batch of plain numbers so many are looked at to see what their points say."""
+SAMPLE, LOOK = 500, 20
+"""So many cells of a batch are looked at to see what points in plain numbers say, and whether most are plain."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _read_texts(texts: pa.Array, style: CellStyle, seen: NumberEvidence, notatio
         values = _cast(texts)
     if values is None:
         return _read_dressed(texts, style, seen, notation, missing)
-    evidence = seen + _plain_evidence(texts)
+    evidence = seen + plain_evidence(texts, _sample(texts, SAMPLE))
     decided = notation or decide(evidence, style)
     if decided.unit != "%" and (decided.decimal == "." or not _any(pc.match_substring(texts, "."))):
         return Numbers(values, {}, evidence, decided, missing)
@@ -103,7 +105,10 @@ def _read_texts(texts: pa.Array, style: CellStyle, seen: NumberEvidence, notatio
 
 
 def _cast(texts: pa.Array) -> NDArray[np.float64] | None:
-    """The numbers, if all cells that are not null are plain finite ones."""
+    """The numbers, if all cells that are not null are plain finite ones. Arrow is slow where a cast fails (it words a
+    reason for each cell), so a few cells are looked at first."""
+    if _any(pc.invert(pc.match_substring_regex(_sample(texts, LOOK), PLAIN))):
+        return None
     try:
         values = _floats(texts.cast(pa.float64()))
     except pa.ArrowInvalid:
@@ -118,43 +123,51 @@ def _read_dressed(
     notation: NumberNotation | None,
     missing: Mapping[str, int],
 ) -> Numbers:
+    present = texts.is_valid().to_numpy(zero_copy_only=False)
     plain = pc.fill_null(pc.match_substring_regex(texts, PLAIN), False)
     plain_texts = pc.if_else(plain, texts, pa.scalar(None, texts.type))
-    evidence = seen + _plain_evidence(plain_texts) + _dressed_evidence(texts.filter(pc.invert(plain)))
-    decided = notation or decide(evidence, style)
-    if decided.decimal == ",":  # a point may part thousands: only what has none is plain
-        plain = pc.and_(plain, pc.invert(pc.fill_null(pc.match_substring(texts, "."), False)))
-        plain_texts = pc.if_else(plain, texts, pa.scalar(None, texts.type))
     values = _floats(plain_texts.cast(pa.float64()))
+    rows = np.flatnonzero(~plain.to_numpy(zero_copy_only=False) & present)
+    odd = _Odd.of(texts, rows)
+    evidence = seen + plain_evidence(plain_texts, _sample(plain_texts, SAMPLE)) + odd.evidence
+    decided = notation or decide(evidence, style)
     if decided.unit == "%":
         values[:] = np.nan
-    odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False) & texts.is_valid().to_numpy(zero_copy_only=False))
-    if len(odd):
-        coded = texts.take(pa.array(odd)).dictionary_encode()
-        distinct = _floats(values_of(undress(coded.dictionary), decided))
-        values[odd] = distinct[coded.indices.to_numpy(zero_copy_only=False)]
+    elif decided.decimal == ",":  # a point may part thousands
+        dotted = pc.fill_null(pc.match_substring(plain_texts, "."), False).to_numpy(zero_copy_only=False)
+        if dotted.any():
+            values[dotted] = _Odd.of(texts, np.flatnonzero(dotted)).values(decided)
+    values[rows] = odd.values(decided)
     values[np.isinf(values)] = np.nan
-    faulty = np.flatnonzero(np.isnan(values) & texts.is_valid().to_numpy(zero_copy_only=False))
-    return Numbers(values, texts_at(texts, faulty), evidence, decided, missing)
+    return Numbers(values, texts_at(texts, np.flatnonzero(np.isnan(values) & present)), evidence, decided, missing)
 
 
-def _dressed_evidence(texts: pa.Array) -> NumberEvidence:
-    counted = pc.value_counts(texts.drop_null())
-    return evidence_of(undress(counted.field("values")), counted.field("counts"))
+@dataclass(frozen=True)
+class _Odd:
+    """Texts that are no plain numbers, each distinct one taken apart once."""
+
+    dressed: Dressed
+    codes: NDArray[np.int32]
+
+    @staticmethod
+    def of(texts: pa.Array, rows: NDArray[np.intp]) -> _Odd:
+        coded = texts.take(pa.array(rows)).dictionary_encode()
+        return _Odd(undress(coded.dictionary), coded.indices.to_numpy(zero_copy_only=False))
+
+    @property
+    def evidence(self) -> NumberEvidence:
+        return evidence_of(self.dressed, np.bincount(self.codes, minlength=len(self.dressed.body)))
+
+    def values(self, notation: NumberNotation) -> NDArray[np.float64]:
+        distinct = _floats(values_of(self.dressed, notation))
+        chosen: NDArray[np.float64] = distinct[self.codes]
+        return chosen
 
 
-def _plain_evidence(texts: pa.Array) -> NumberEvidence:
-    """What plain numbers say, from a sample: that they have no unit, and what their points can mean."""
-    count = len(texts) - texts.null_count
-    if count == 0:
-        return NumberEvidence()
-    step = max(1, len(texts) // SAMPLE)
-    sample = texts.take(pa.array(np.arange(0, len(texts), step))) if step > 1 else texts
-    dotted = sample.filter(pc.fill_null(pc.match_substring(sample, "."), False))
-    if len(dotted) == 0:
-        return NumberEvidence(units={"": count})
-    found = evidence_of(undress(dotted), pa.array(np.full(len(dotted), step)))
-    return NumberEvidence(found.point, 0, 0, found.either_point, {"": count})
+def _sample(texts: pa.Array, most: int) -> pa.Array:
+    """So many cells at even distances, without missing ones."""
+    step = -(-len(texts) // most)
+    return (texts.take(pa.array(np.arange(0, len(texts), step))) if step > 1 else texts).drop_null()
 
 
 @lru_cache
