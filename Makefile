@@ -63,7 +63,7 @@ check: $(INSTALLED) ## format, lint, types, import law, templates and the state 
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
-	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE '**'
+	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE -c alarm_emails=oncall@example.com '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 
 format: $(INSTALLED) ## format and fix what can be fixed

@@ -11,6 +11,8 @@ from localcloud.connection import CloudConnection
 QUEUE = "contender-local-inbox"
 TOPIC_OUTPUT = "AlertsTopicArn"
 _BATCH = 10
+_HELD = 30
+"""Seconds for which a mail that is being read is not given out again; at its end it is put back at once."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,25 @@ def drain_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
         for message in messages:
             mails.append(_read(message))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return tuple(sorted(mails, key=lambda mail: mail.time))
+
+
+def read_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
+    """All mail in the inbox, oldest first; it stays there."""
+    sqs = connection.client("sqs")
+    try:
+        url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        return ()
+    mails: list[Mail] = []
+    held: list[str] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HELD).get(
+        "Messages", []
+    ):
+        held += [message["ReceiptHandle"] for message in messages]
+        mails += map(_read, messages)
+    for handle in held:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
     return tuple(sorted(mails, key=lambda mail: mail.time))
 
 

@@ -10,6 +10,7 @@ from aws_cdk import DefaultStackSynthesizer, Stage, Tags
 from aws_cdk import Environment as Target
 from constructs import Construct
 
+from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import code_sha256
 from stacks.batch import BatchStack
@@ -78,6 +79,7 @@ class ContenderStage(Stage):
             self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
 
     def _add_pipeline(self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]) -> None:
+        check_addresses(self._environment, pipeline, alarm_emails)
         predictions = PredictionStore(
             self,
             f"{pipeline.name}-predictions",
@@ -148,3 +150,18 @@ class ContenderStage(Stage):
             "synthesizer": DefaultStackSynthesizer(generate_bootstrap_version_rule=self._environment.on_aws),
             "analytics_reporting": False,
         }
+
+
+def check_addresses(environment: Environment, pipeline: PipelineConfig, alarm_emails: Sequence[str]) -> None:
+    """Nothing is deployed on AWS whose failures nobody would hear of.
+
+    Raises
+    ------
+    PipelineFileError
+        When neither the pipeline file nor the context names an address.
+    """
+    if environment.on_aws and not any((*pipeline.notify.emails, *alarm_emails)):
+        raise PipelineFileError(
+            f"{pipeline.name}: notify.emails and the context alarm_emails are both empty, so nobody would hear of a "
+            "failure; add notify.emails to the pipeline file, or pass -c alarm_emails=you@example.com"
+        )

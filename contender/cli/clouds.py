@@ -142,6 +142,11 @@ class Workbench:
         return self._output(f"{self.pipeline}-workflow", "RollbackMachineArn")
 
     @cached_property
+    def alerts_topic_arn(self) -> str:
+        """The SNS topic that mails on-call."""
+        return self._output(f"{self.pipeline}-workflow", "AlertsTopicArn")
+
+    @cached_property
     def api_url(self) -> str:
         """The URL of the pipeline's API."""
         return self.cloud.callable_url(self._output(f"{self.pipeline}-serving", "ApiUrl"))

@@ -31,6 +31,7 @@ PROMISED = {
     "reject",
     "retrain",
     "live",
+    "mail",
     "demo",
     "replay",
     "tune",

@@ -15,7 +15,7 @@ from contender.errors import NotRunningError
 from localcloud import cloud
 from localcloud.connection import CloudConnection
 from localcloud.errors import SynthesisError
-from localcloud.mail import drain_inbox
+from localcloud.mail import drain_inbox, read_inbox
 from localcloud.processes import group_members, is_alive, record_of, wait_until
 from localcloud.state import Workspace, read_state
 
@@ -197,6 +197,7 @@ def test_what_is_published_to_an_alerts_topic_arrives_in_the_inbox_once(project:
     sns = connection.client("sns")
     sns.publish(TopicArn=topic, Subject="Promoted", Message="model 7")
     sns.publish(TopicArn=topic, Message="no subject")
+    assert [mail.subject for mail in read_inbox(connection)] == ["Promoted", ""]  # and they stay
     first, second = drain_inbox(connection)
     assert (first.topic, first.subject, first.body) == (topic, "Promoted", "model 7")
     assert (second.subject, second.body) == ("", "no subject")

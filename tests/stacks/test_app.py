@@ -31,6 +31,13 @@ def test_an_unknown_environment_ends_the_app_with_one_line(tmp_path: Path) -> No
     ]
 
 
+def test_a_pipeline_on_aws_whose_failures_nobody_would_hear_of_ends_the_app_with_one_line(tmp_path: Path) -> None:
+    result = run_app(tmp_path / "cdk.out", env="prod")
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("contender: ")]
+    assert line.endswith("add notify.emails to the pipeline file, or pass -c alarm_emails=you@example.com")
+
+
 def test_the_local_environment_synthesises_without_the_cdk_command_line(tmp_path: Path) -> None:
     result = run_app(tmp_path / "cdk.out", env="local", prefix="acme")
     assert result.returncode == 0, result.stderr

@@ -1,0 +1,104 @@
+"""`contender mail`: the mails that on-call got from the local cloud, and a test of the way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+import localcloud.cloud
+from contender.cli.console import console, print_json, print_table
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    project_root,
+    workbench,
+)
+from localcloud.mail import read_inbox
+
+TEST_SUBJECT = "[test] {environment} {pipeline}: mails arrive"
+TEST_BODY = """This is a test of the way to on-call of {pipeline} in {environment}. Nothing has happened.
+
+What else comes this way: runs worth a mail, and alarms. Every mail says what to do."""
+
+UNCONFIRMED = "not confirmed: follow the link in the mail from AWS"
+
+mails = typer.Typer(invoke_without_command=True)
+
+
+@mails.callback()
+def inbox(
+    context: typer.Context,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many mails; the newest come last.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the mails that the local cloud would have sent. They stay in the inbox.
+
+    Example: contender mail --last 3
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found = read_inbox(localcloud.cloud.connect(project_root()))[-last:]
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    if not found:
+        console.print("no mail so far; runs that promote a model or need a person send one")
+    for each in found:
+        console.print(Text(f"{each.time}  {each.subject}", style="bold"))
+        console.print(Text(f"{each.body.rstrip()}\n"))
+
+
+@mails.command("test")
+def send_test(
+    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+) -> None:
+    """Send a mail to on-call of a pipeline, and list who gets it and who has not confirmed.
+
+    Example: contender mail test --pipeline flights --env prod
+    """
+    bench = workbench(pipeline, environment)
+    sns = bench.cloud.client("sns")
+    subscriptions = _subscriptions(sns, bench.alerts_topic_arn)
+    told = {"environment": environment, "pipeline": pipeline}
+    sns.publish(
+        TopicArn=bench.alerts_topic_arn, Subject=TEST_SUBJECT.format(**told)[:100], Message=TEST_BODY.format(**told)
+    )
+    if as_json:
+        print_json({"topic": bench.alerts_topic_arn, "subscriptions": subscriptions})
+    else:
+        print_table(
+            ("address", "how", "state"),
+            [(Text(each["address"]), each["protocol"], Text(_state(each))) for each in subscriptions],
+        )
+        console.print(f"sent to {sum(each['confirmed'] for each in subscriptions)} of {len(subscriptions)}")
+    if not any(each["confirmed"] for each in subscriptions):
+        raise typer.Exit(1)
+
+
+def _state(subscription: Mapping[str, Any]) -> str:
+    return "gets mails" if subscription["confirmed"] else UNCONFIRMED
+
+
+def _subscriptions(sns: Any, topic: str) -> Sequence[dict[str, Any]]:
+    """Who gets what is published to a topic; those that nobody has confirmed have no ARN yet."""
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    return [
+        {
+            "address": each["Endpoint"],
+            "protocol": each["Protocol"],
+            "confirmed": each["SubscriptionArn"].startswith("arn:"),
+        }
+        for page in pages
+        for each in page["Subscriptions"]
+    ]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `contender mail` to the app."""
+    app.add_typer(mails, name="mail")
