@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -200,4 +199,4 @@ def _labels(columns: TypedColumns, accepted: Mask, config: PipelineConfig) -> Ma
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
-    return dict(Counter(one) + Counter(other)) if one else other
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
