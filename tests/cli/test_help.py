@@ -16,6 +16,7 @@ PROMISED = {
     "down",
     "status",
     "init",
+    "check",
     "upload",
     "runs",
     "show",

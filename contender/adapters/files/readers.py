@@ -21,6 +21,7 @@ from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import refuse_nested
 from contender.adapters.files.cells.times import read_time
 from contender.adapters.files.reading.file_rows import column
+from contender.adapters.files.reading.line_numbers import places_of
 from contender.adapters.files.reading.open_file import open_file
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.columns import check_columns
@@ -44,12 +45,13 @@ def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
         check_columns([name for name in file.names if name not in file.index or name in wanted], config)
         positions = [file.names.index(name) for name in config.columns]
         batches = list(file.batches(positions))
+        places = places_of(file, sum(batch.num_rows for batch in batches))
     rows = pa.Table.from_batches(batches) if batches else None
     columns = {
         name: rows[column(position)] if rows is not None else pa.chunked_array([pa.array([], pa.string())])
         for name, position in zip(config.columns, positions, strict=True)
     }
-    return replace(parse_columns(columns, config), read_as=file.understood.sentence)
+    return replace(parse_columns(columns, config), read_as=file.understood.sentence, places=places)
 
 
 def parse_frame(frame: pd.DataFrame, config: PipelineConfig) -> ParsedBatch:
