@@ -142,7 +142,8 @@ def test_bad_rows_are_left_out_and_explained() -> None:
     assert (validation.rows, validation.rejected_rows, validation.quarantined_files) == (3, 1, 0)
     assert report.quarantine_key is not None
     explained = json.loads(uploads.objects.get(report.quarantine_key).body)
-    assert explained["rows"] == {"3": "order 2 repeats row 2"}
+    assert explained["lines"] == {"4": "order 2 repeats line 3"}
+    assert [(kind["rule"], kind["first_lines"]) for kind in explained["kinds"]] == [("repeats an earlier row", [4])]
     assert explained["key"] == "incoming/shop/a.csv"
 
 
@@ -153,8 +154,8 @@ def test_an_id_with_two_labels_in_one_file_enters_with_neither_and_says_what_to_
     assert (validation.rows, validation.rejected_rows) == (2, 2)
     assert report.quarantine_key is not None
     explained = json.loads(uploads.objects.get(report.quarantine_key).body)
-    said = "order 2 has 'false' and 'true' as late (rows 2 and 3); keep the row that holds and upload it again"
-    assert explained["rows"] == {"2": said, "3": said}
+    said = "order 2 has 'false' and 'true' as late (lines 3 and 4); keep the row that holds and upload it again"
+    assert explained["lines"] == {"3": said, "4": said}
 
 
 class CountingObjects(MemoryObjects):
