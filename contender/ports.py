@@ -72,6 +72,13 @@ class Objects(ReadObjects, Protocol):
         """All keys under a prefix, in order."""
 
 
+class ErasableObjects(Objects, Protocol):
+    """A bucket whose objects can be removed for good."""
+
+    def erase(self, key: str) -> None:
+        """Remove an object with all its versions; one that does not exist is no error."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """A queued upload."""

@@ -25,7 +25,6 @@ ORDER = "_order"
 BLOCK = "_block"
 """Column of a dataset: rows with one value are not independent of each other."""
 
-
 Column = NDArray[Any]
 MISSING = -1
 """The code of a missing category."""

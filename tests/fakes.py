@@ -82,6 +82,10 @@ class MemoryObjects:
         with self._lock:
             return sorted(key for key in self._versions if key.startswith(prefix))
 
+    def erase(self, key: str) -> None:
+        with self._lock:
+            self._versions.pop(key, None)
+
     def version_ids(self, key: str) -> Sequence[str]:
         """The versions of an object, oldest first."""
         return [str(number) for number in range(len(self._versions.get(key, [])))]

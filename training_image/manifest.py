@@ -13,7 +13,7 @@ from typing import Any
 from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
-from training_image.fit.fit import TrainedModel
+from training_image.fit.fit import Holdout, TrainedModel
 from training_image.fit.fitted import Fitted
 from training_image.task.machine_kernels import machine_kernels
 
@@ -52,6 +52,7 @@ def build_manifest(
     created_at: datetime,
     code: str,
     image: str | None,
+    contents: Sequence[str] = (),
     window: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def build_manifest(
     Parameters
     ----------
     datasets : dataset versions, the newest last.
+    contents : what names their rows as they were read; the dataset versions where nothing was deleted from them.
     created_at : in UTC.
     code, image : the digests of the code and of the container image; None where there is no image.
     window : which dataset versions were chosen, and why: `policy`, `since_order`, `datasets`.
@@ -78,11 +80,11 @@ def build_manifest(
         "positive": model.positive,
         "features": _features(model.served),
         "datasets": list(datasets),
-        "fingerprint": fingerprint(code, settings_of(config), datasets),
+        "fingerprint": fingerprint(code, settings_of(config), contents or datasets),
         "trained_through": model.served.through,
         "trained_rows": model.served.rows,
         "judged": _judged(model.judged, model.agreement) if model.agreement else None,
-        "holdout": asdict(model.holdout) | {"blocks": list(model.holdout.blocks)},
+        "holdout": _holdout(model.holdout),
         "code": {"sha": code, "image": image},
         "packages": package_versions(),
         "machine": machine(),
@@ -101,6 +103,12 @@ def build_manifest(
         "overfit": model.overfit,
         "resources": dict(resources) if resources else None,
     }
+
+
+def _holdout(holdout: Holdout) -> dict[str, Any]:
+    left_out = holdout.left_out.to_dict()
+    told = {name: value for name, value in asdict(holdout).items() if name != "left_out"}
+    return told | {"blocks": list(holdout.blocks)} | ({"left_out": left_out} if left_out else {})
 
 
 def _features(model: Fitted) -> list[dict[str, Any]]:

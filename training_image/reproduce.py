@@ -62,6 +62,7 @@ def train_again(
         model,
         run_id=str(manifest["run_id"]),
         datasets=list(manifest["datasets"]),
+        contents=[found.content for found in datasets],
         created_at=datetime.fromisoformat(manifest["created_at"]),
         code=code,
         image=image,

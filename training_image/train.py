@@ -23,17 +23,19 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 
 from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.adapters.files.readers import read_parquet
-from contender.data.current_rows import RowVersions
+from contender.data.current_rows import RowVersions, beside_the_first
 from contender.data.dataset_fate import left_out
 from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
+from contender.registry.learned_groups import GROUPS
 from contender.registry.versions import (
     JUDGED,
     MODEL,
@@ -155,6 +157,7 @@ class TrainingTask:
             model,
             run_id=self.run_id,
             datasets=[found.version for found in datasets],
+            contents=[found.content for found in datasets],
             created_at=self.now(),
             code=self.code,
             image=self.image,
@@ -177,16 +180,15 @@ class TrainingTask:
         self, config: PipelineConfig, folder: RunFolder, datasets: Sequence[DatasetManifest], report: Report
     ) -> RunCheckpoint:
         """What an earlier attempt of this run left, if it trained from the same code, settings and data."""
-        made_of = fingerprint(self.code, settings_of(config), [found.version for found in datasets])
+        made_of = fingerprint(self.code, settings_of(config), [found.content for found in datasets])
         return RunCheckpoint(folder, f"{made_of} {self.image}", report)
 
     def _made_before(
         self, registry: ModelRegistry, config: PipelineConfig, datasets: Sequence[DatasetManifest]
     ) -> ModelVersion | None:
         """The version that this training would make again, whole, and signed where versions are."""
-        versions = [found.version for found in datasets]
-        wanted = fingerprint(self.code, settings_of(config), versions)
-        model = version_of(registry, wanted, dataset=versions[-1], code=self.code)
+        wanted = fingerprint(self.code, settings_of(config), [found.content for found in datasets])
+        model = version_of(registry, wanted, dataset=datasets[-1].version, code=self.code)
         if model is None:
             return None
         try:
@@ -218,6 +220,7 @@ def files_of(model: TrainedModel) -> dict[str, bytes]:
         PIPELINE: model.skops(),
         REFERENCE: model.reference.to_bytes(),
         GOLDEN: model.golden,
+        **({GROUPS: model.groups.to_bytes()} if model.groups is not None else {}),
     }
 
 
@@ -239,7 +242,8 @@ def newest_datasets(
         raise TrainingFailedError(f"{config.name} has no dataset yet; upload a file to incoming/{config.name}/")
     chosen = datasets_to_train_on(manifests, config.training, since_order)
     for found in chosen:
-        lacking = [name for name in (*config.features, config.target) if name not in found.columns]
+        needed = filter(None, (*config.features, config.target, config.group))
+        lacking = [name for name in needed if name not in found.columns]
         if lacking:
             raise TrainingFailedError(
                 f"dataset {found.version} ({found.source_key}) has no {', '.join(lacking)}, which the "
@@ -249,17 +253,27 @@ def newest_datasets(
 
 
 def read_datasets(store: DatasetReader, datasets: Sequence[DatasetManifest], config: PipelineConfig) -> Table:
-    """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256. Of a
-    row that a later one of these versions corrects only the correction is read.
+    """Features, target, slices, order and blocks of all rows, each file checked against its manifest's sha256.
 
-    A slice that is no feature is left out where a dataset from before it was declared lacks it.
+    Of a row that a later one of these versions corrects only the correction is read. A row that was added once more has
+    order and block of the first, so that both stand on one side of a split. A slice that is no feature is left out
+    where a dataset from before it was declared lacks it.
     """
     slices = [name for name in config.slices if all(name in found.columns for found in datasets)]
-    columns = list(dict.fromkeys((*config.features, config.target, *slices, ORDER, BLOCK)))
+    group = (config.group,) if config.group else ()
+    columns = list(dict.fromkeys((*config.features, config.target, *group, *slices, ORDER, BLOCK)))
     rows = RowVersions(store, datasets)
-    return Table.concatenate(
-        [read_parquet(store.part(found), columns).select_rows(rows.current(found)) for found in datasets]
+    current = [rows.current(found) for found in datasets]
+    table = Table.concatenate(
+        [
+            read_parquet(store.part(found), columns).select_rows(kept)
+            for found, kept in zip(datasets, current, strict=True)
+        ]
     )
+    if not any(found.repeated for found in datasets):
+        return table
+    ids = [rows.identities(found)[kept] for found, kept in zip(datasets, current, strict=True)]
+    return beside_the_first(table, np.concatenate(ids))
 
 
 def summary(
@@ -276,6 +290,7 @@ def summary(
         "train_rows": as_judged(manifest)["trained_rows"],
         "holdout_rows": manifest["holdout"]["rows"],
         "holdout_blocks": len(manifest["holdout"]["blocks"]),
+        "holdout_left_out": manifest["holdout"].get("left_out"),
         "refitted_rows": manifest["trained_rows"] if manifest.get("judged") else None,
         "datasets": [found.version for found in datasets],
         "left_out": (manifest.get("window") or {}).get("left_out", {}),

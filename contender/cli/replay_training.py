@@ -42,8 +42,10 @@ def real_training(elapsed: Callable[[], float]) -> Train:
         judged = None
         if model.agreement is not None:
             seen = as_judged(manifest)
-            judged = Candidate(seen, _predict(seen, model.judged), milliseconds)
-        return Trained(Candidate(manifest, predict, milliseconds), model.reference, seconds, judged)
+            known = model.groups.judged if model.groups is not None else None
+            judged = Candidate(seen, _predict(seen, model.judged), milliseconds, known)
+        known = model.groups.served if model.groups is not None else None
+        return Trained(Candidate(manifest, predict, milliseconds, known), model.reference, seconds, judged)
 
     return trained
 

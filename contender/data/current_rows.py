@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contender.data.datasets import DatasetManifest, DatasetReader
-from contender.data.row_hashes import Hashes
+from contender.data.row_hashes import Hashes, scrambled
 from contender.data.row_identities import Mask, RowIdentities
+from contender.table import BLOCK, ORDER, Table
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,27 @@ class RowVersions:
             return np.ones(manifest.rows, dtype=np.bool_)
         return ~np.isin(self._ids(manifest), np.concatenate([self._ids(found) for found in earlier]))
 
+    def identities(self, manifest: DatasetManifest) -> Hashes:
+        """(n,) what makes a row the same as one of another version; of a version that does not say, no two are."""
+        ids = self._ids(manifest)
+        alone = np.arange(manifest.rows, dtype=np.uint64) + np.uint64(manifest.sequence << 40)
+        return ids if len(ids) else scrambled(alone)
+
     def _ids(self, manifest: DatasetManifest) -> Hashes:
         if manifest.version not in self.known:
             self.known[manifest.version] = RowIdentities.from_bytes(self.datasets.identities(manifest)).ids
         return self.known[manifest.version]
+
+
+def beside_the_first(table: Table, identities: Hashes) -> Table:
+    """The same rows, each with order and block of the first row of the same identity.
+
+    Examples
+    --------
+    >>> rows = Table({ORDER: np.array([1.0, 2.0, 3.0]), BLOCK: np.array(["a", "b", "c"], dtype=object)})
+    >>> beside_the_first(rows, np.array([7, 8, 7], dtype=np.uint64))[BLOCK].tolist()
+    ['a', 'b', 'a']
+    """
+    _, first, of_row = np.unique(identities, return_index=True, return_inverse=True)
+    at = first[of_row]
+    return Table({**table.columns, ORDER: table[ORDER][at], BLOCK: table[BLOCK][at]})

@@ -48,6 +48,11 @@ class DatasetManifest:
     deleted: int = 0
     classes: tuple[str, ...] = ()
 
+    @property
+    def content(self) -> str:
+        """The name of its rows as they are now: that of the version, until some of them are deleted."""
+        return f"{self.version}-{self.part_sha256[:8]}" if self.deleted else self.version
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self) | {"summary": self.summary.to_dict() if self.summary else None}

@@ -15,6 +15,7 @@ from contender.drift.detect import DriftReport, detect_drift
 from contender.drift.histograms import histograms
 from contender.drift.joint.detect import JointDrift, detect_joint
 from contender.drift.joint.domain_classifier import Kind
+from contender.drift.new_groups import losses_on_new_groups
 from contender.drift.performance.calibration import Calibration, fit_calibration
 from contender.drift.performance.earlier_periods import errors_of_earlier_periods
 from contender.drift.performance.estimate import EstimatedPerformance, estimate
@@ -240,7 +241,7 @@ def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Cand
         table,
         prediction=own,
         label=table[config.target],
-        loss=losses(asked),
+        loss=losses_on_new_groups(config, table, model, losses(asked)),
         blocks=unit_labels(config, table),
     )
 

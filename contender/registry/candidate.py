@@ -42,12 +42,14 @@ class Candidate:
     """One of a version's models: the manifest as it describes it, and its predictions (rows, k).
 
     That is the model that serves, or the one that was judged in its place (`contender.registry.versions.as_judged`).
-    `milliseconds_per_row` is what `time_per_row` found of the one that serves, None where nobody measured.
+    `milliseconds_per_row` is what `time_per_row` found of the one that serves, None where nobody measured. `groups` are
+    those of the rows that it learned, None where they are not known.
     """
 
     manifest: Mapping[str, Any]
     predict: Predict
     milliseconds_per_row: float | None = None
+    groups: NDArray[np.uint64] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -20,16 +20,20 @@ def in_words(manifest: Mapping[str, Any]) -> str:
     'trained on 23,470 rows, judged on 1,840 newer rows in 2 blocks, then refitted on all 25,310 rows'
     >>> in_words({"trained_rows": 23470, "holdout": holdout})
     'trained on 23,470 rows, judged on 1,840 newer rows in 2 blocks'
+    >>> left_out = {"said": "1,240 of 3,080 rows left out: their customer is in the training rows."}
+    >>> in_words({"trained_rows": 23470, "holdout": holdout | {"left_out": left_out}}).split(" (")[1]
+    '1,240 of 3,080 rows left out: their customer is in the training rows)'
     """
     holdout = manifest.get("holdout")
     if "trained_rows" not in manifest or not holdout:
         return ""
-    return rows_in_words(
+    words = rows_in_words(
         as_judged(manifest)["trained_rows"],
         holdout["rows"],
         len(holdout["blocks"]),
         refitted=manifest["trained_rows"] if manifest.get("judged") else None,
     )
+    return f"{words}{_left_out(holdout)}"
 
 
 def told_by(training: Mapping[str, Any]) -> str:
@@ -44,7 +48,13 @@ def told_by(training: Mapping[str, Any]) -> str:
         return ""
     judged = training["holdout_rows"]
     blocks = training.get("holdout_blocks", judged)  # a report from before it was kept
-    return rows_in_words(training["train_rows"], judged, blocks, refitted=training.get("refitted_rows"))
+    words = rows_in_words(training["train_rows"], judged, blocks, refitted=training.get("refitted_rows"))
+    return f"{words}{_left_out({'left_out': training.get('holdout_left_out')})}"
+
+
+def _left_out(holdout: Mapping[str, Any]) -> str:
+    said = str((holdout.get("left_out") or {}).get("said", ""))
+    return f" ({said.removesuffix('.')})" if said else ""
 
 
 def rows_in_words(trained: int, judged: int, blocks: int, *, refitted: int | None) -> str:

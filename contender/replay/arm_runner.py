@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from contender.comparison.alpha_spending import earlier_comparisons
+from contender.comparison.compared_rows import compared_rows
 from contender.comparison.evaluate import judge, judgement_of, remembered, rows_since, unseen_rows
 from contender.comparison.judgements import Judgement, is_due, judged_again, last_of, superseded
 from contender.comparison.opponent import judged_stands_in
@@ -229,8 +230,11 @@ class ArmRunner:
         champion = _opponent(manifest, self.serving.trained) if self.serving else None
         before = champion.manifest if champion else None
         table = rows_of([*challenger.window, *self.fates.usable(moment.since(challenger))])
-        unseen = table.select_rows(unseen_rows(table, manifest, before))
         past = self._past_champions(manifest)
+        learned = {each.manifest["version"]: each.groups for each in (champion, *past) if each is not None}
+        asked = {manifest["version"]: challenger.trained.judged.groups, **learned}
+        compared = compared_rows(config, table, unseen_rows(table, manifest, before), asked)
+        unseen = compared.table
         champions = [each.manifest for each in (champion, *past) if each is not None]
         found = judge(
             config,
@@ -240,12 +244,13 @@ class ArmRunner:
             past=past,
             earlier=earlier_comparisons(self.challengers, before, manifest, judgements=self.looks),
             known=remembered(manifest, before, self.looks),
-            since=table.select_rows(rows_since(table, champions)) if past else None,
+            since=compared_rows(config, table, rows_since(table, champions), learned).table if past else None,
             metric=self.arm.metric,
             seed=config.training.seed,
         )
         last = self._last_look(challenger)
         reason = f"{judged_again(challenger.named, last, len(unseen))} {found.reason}" if last else found.reason
+        reason = f"{reason} {compared.sentence(config.promotion.min_rows)}".strip()
         self.looks.append(judgement_of(manifest, moment.batch.name, found, unseen))
         return Judged(
             found.verdict, reason, found.difference, found.low, found.high, found.min_effect, found.restored or ""

@@ -183,9 +183,8 @@ def _made_before(
     chosen = datasets_to_train_on(
         without(manifests, run.left_out()), run.config.training, last_drift(run.folder, run.registry)
     )
-    versions = [found.version for found in chosen]
-    wanted = fingerprint(training_code, settings_of(run.config), versions)
-    found = version_of(run.registry, wanted, dataset=versions[-1], code=training_code)
+    wanted = fingerprint(training_code, settings_of(run.config), [found.content for found in chosen])
+    found = version_of(run.registry, wanted, dataset=chosen[-1].version, code=training_code)
     if found is None:
         return ""
     last = last_of(run.judgements.read(found.version))

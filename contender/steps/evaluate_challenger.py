@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from contender.comparison.alpha_spending import NOTHING_EARLIER, earlier_comparisons
+from contender.comparison.compared_rows import ComparedRows, compared_rows
 from contender.comparison.evaluate import (
     answers_of_all,
     datasets_with_newer_rows,
@@ -66,14 +69,24 @@ def evaluate_challenger(
         return _champion_itself(challenger, run.run_id)
     looks = run.judgements.read()
     past = _past(run, current.pointer, challenger, looks) if current is not None else []
-    rows, since = _rows(run, challenger, champion, past)
-    found = _compare(run, challenger, champion, past, (rows, since), looks, import_metric(run.config), clock=clock)
+    compared, since = _rows(run, challenger, champion, past)
+    rows = compared.table
+    found = _compare(run, challenger, champion, past, (compared, since), looks, import_metric(run.config), clock=clock)
     run.judgements.write(judgement_of(challenger.manifest, run.run_id, found, rows))
     if found.difference is not None:
         emit("Improvement", found.difference)
     said = Comparison(
         verdict=found.verdict,
-        reason=f"{_said_before(state, run.folder, challenger, looks, len(rows))} {found.reason}".strip(),
+        reason=" ".join(
+            filter(
+                None,
+                (
+                    _said_before(state, run.folder, challenger, looks, len(rows)),
+                    found.reason,
+                    compared.sentence(run.config.promotion.min_rows),
+                ),
+            )
+        ),
         challenger=challenger.version,
         challenger_manifest_sha256=challenger.manifest_sha256,
         champion=champion.version if champion else None,
@@ -114,14 +127,14 @@ def _compare(
     challenger: ModelVersion,
     champion: ModelVersion | None,
     past: Sequence[Candidate],
-    tables: tuple[Table, Table],
+    tables: tuple[ComparedRows, Table],
     looks: Sequence[Judgement],
     metric: Metric | None,
     *,
     clock: Callable[[], float],
 ) -> Compared:
     """Ask the models about the rows, by `_rows`, and write down the comparison and the curves."""
-    rows, since = tables
+    (compared, since), rows = tables, tables[0].table
     mine, theirs = _timed(run, challenger, rows, clock, judged=True), None
     if champion is not None:
         theirs = _timed(run, champion, rows, clock, judged=judged_stands_in(challenger.manifest, champion.manifest))
@@ -151,7 +164,13 @@ def _compare(
     versions = {"challenger_version": challenger.version, "champion_version": champion.version if champion else None}
     spread = paired_spread(answered, rows[BLOCK]) if theirs is not None else None
     run.folder.write(
-        COMPARISON, found.to_dict() | versions | {"paired_spread": None if spread is None else asdict(spread)}
+        COMPARISON,
+        found.to_dict()
+        | versions
+        | {
+            "paired_spread": None if spread is None else asdict(spread),
+            "left_out": compared.left_out.to_dict(),
+        },
     )
     run.folder.write(CURVES, side_by_side(answered) | versions)
     return found
@@ -207,7 +226,7 @@ def _champion_itself(champion: ModelVersion, run_id: str) -> Comparison:
 
 def _rows(
     run: ScoringRun, challenger: ModelVersion, champion: ModelVersion | None, past: Sequence[Candidate]
-) -> tuple[Table, Table]:
+) -> tuple[ComparedRows, Table]:
     """The rows that neither model has seen, and those that no champion has, from the dataset versions of the challenger
     and those that came after."""
     before = opponent(challenger.manifest, champion.manifest if champion else None)
@@ -216,15 +235,25 @@ def _rows(
     if past:
         first = min(first, max(float(each["trained_through"]) for each in champions))
     own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
-    arrived = without(run.datasets.manifests(), run.left_out())
+    every = run.datasets.manifests()
+    arrived = without(every, run.left_out())
     chosen = datasets_with_newer_rows(own, arrived, first)
-    versions = RowVersions(run.datasets, arrived)
+    versions = RowVersions(run.datasets, arrived, every)
+    current = [versions.current(found) for found in chosen]
+    table = Table.concatenate([run.rows(found).select_rows(kept) for found, kept in zip(chosen, current, strict=True)])
     # A row that corrects another one is not unseen: a model may have learned the row that it corrects.
-    table = Table.concatenate(
-        [run.rows(found).select_rows(versions.current(found) & versions.first_seen(found)) for found in chosen]
-    )
-    rows = table.select_rows(unseen_rows(table, challenger.manifest, before))
-    return rows, table.select_rows(rows_since(table, champions)) if past else rows
+    first_seen = np.concatenate([versions.first_seen(found)[kept] for found, kept in zip(chosen, current, strict=True)])
+    learned = {each.manifest["version"]: each.groups for each in past}
+    if champion is not None:
+        stands_in = judged_stands_in(challenger.manifest, champion.manifest)
+        learned[champion.version] = run.groups(champion, judged=stands_in)
+    asked = {challenger.version: run.groups(challenger, judged=True), **learned}
+    newer = unseen_rows(table, challenger.manifest, before)
+    rows = compared_rows(run.config, table, newer, asked, first_seen=first_seen)
+    if not past:
+        return rows, rows.table
+    since = compared_rows(run.config, table, rows_since(table, champions), learned, first_seen=first_seen)
+    return rows, since.table
 
 
 def _timed(

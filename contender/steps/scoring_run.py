@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contender.data.dataset_fate import DatasetFate, left_out
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.registry.candidate import Candidate, Predict
+from contender.registry.learned_groups import GROUPS, LearnedGroups
 from contender.registry.versions import ModelReader, ModelVersion, as_judged
 from contender.steps.loop_run import LoopRun
 from contender.table import Table
@@ -67,7 +71,8 @@ class ScoringRun(LoopRun):
     def candidate(self, version: ModelVersion) -> Candidate:
         """A model version as it is served; each is loaded once in a run."""
         if version.version not in self._served:
-            self._served[version.version] = Candidate(version.manifest, self.load_model(self.registry, version).predict)
+            predict = self.load_model(self.registry, version).predict
+            self._served[version.version] = Candidate(version.manifest, predict, groups=self.groups(version))
         return self._served[version.version]
 
     @cached_property
@@ -78,4 +83,11 @@ class ScoringRun(LoopRun):
     def judged(self, version: ModelVersion) -> Candidate:
         """A model version as it is judged: by the model that has not seen the holdout."""
         model = self.load_model(self.registry, version, judged=True)
-        return Candidate(as_judged(version.manifest), model.predict)
+        return Candidate(as_judged(version.manifest), model.predict, groups=self.groups(version, judged=True))
+
+    def groups(self, version: ModelVersion, *, judged: bool = False) -> NDArray[np.uint64] | None:
+        """The groups that the model learned which serves, or the one that was judged; None where they are not known."""
+        if not self.config.group or GROUPS not in version.manifest.get("files", {}):
+            return None
+        learned = LearnedGroups.from_bytes(self.registry.file(version, GROUPS))
+        return learned.judged if judged else learned.served

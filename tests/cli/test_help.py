@@ -31,6 +31,7 @@ PROMISED = {
     "approve",
     "reject",
     "retrain",
+    "delete",
     "live",
     "mail",
     "demo",

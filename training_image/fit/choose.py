@@ -144,13 +144,13 @@ class _Competition:
         training, policy = self.prepared.training, self.config.training
         for wanted in range(FOLDS, 0, -1):
             found: Sequence[Fold] = ()
-            blocks = policy.validation_blocks
+            blocks, newest = policy.validation_blocks, 0
             try:
                 while not self._is_enough(found, ENOUGH):
                     longer = folds(training[ORDER], training[BLOCK], replace(policy, validation_blocks=blocks), wanted)
-                    if found and len(longer[-1][1]) == len(found[-1][1]):
+                    if blocks > policy.validation_blocks and len(longer[-1][1]) == newest:
                         break
-                    found, blocks = longer, 2 * blocks
+                    found, blocks, newest = self.prepared.apart(longer), 2 * blocks, len(longer[-1][1])
             except TrainingFailedError:  # too few blocks for as many stretches
                 continue
             return found if self._is_enough(found, LEAST) else ()

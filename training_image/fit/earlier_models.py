@@ -52,6 +52,7 @@ def _stretches(prepared: Prepared, *, gap: int) -> Iterator[tuple[Places, Places
     rank, count = block_ranks(training[ORDER], training[BLOCK])
     edges = np.linspace(count // 2, count, MODELS + 1).astype(np.int64).tolist()
     for start, end in pairwise(edges):
-        older, newer = np.flatnonzero(rank < start - gap), np.flatnonzero((rank >= start) & (rank < end))
+        whole = np.flatnonzero(rank < start - gap), np.flatnonzero((rank >= start) & (rank < end))
+        older, newer = prepared.apart([whole])[0]
         if len(newer) and len(np.unique(prepared.rows.target[older])) > 1:
             yield older, newer

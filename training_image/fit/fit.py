@@ -12,12 +12,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contender.comparison.baseline import naive_predictions
 from contender.data.encoding import FeatureEncoding, encode
+from contender.data.left_out_rows import LeftOutRows
+from contender.data.relatives import groups_of
 from contender.drift.batch_check import Reference, reference_of
 from contender.drift.profiles.profile import Profile
 from contender.errors import ParityError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import AUTO
 from contender.registry.candidate import Candidate
+from contender.registry.learned_groups import LearnedGroups
 from contender.table import BLOCK, ORDER, Table
 from training_image.estimators.user_estimator import named_if_own
 from training_image.evidence.overfit import Scored, overfit
@@ -47,6 +50,7 @@ class Holdout:
     through_order: float
     rows: int
     blocks: tuple[str, ...]
+    left_out: LeftOutRows
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class TrainedModel:
     baseline : the constant prediction that ignores the features, and has not seen the holdout.
     typical : the row that contributions of features are measured against; golden : what a rehearsal asks.
     estimator : its name in a pipeline file; parameters : all of the estimator's, defaults too.
+    groups : those of the rows that the models learned; None without a setting `group`.
     split : how many rows were for what; the manifest's section of that name, like those that follow.
     choice, search, stopping, calibration : what was decided before, None where nothing was.
     overfit : of each metric the value on training, validation and holdout rows with its 95 % interval.
@@ -86,6 +91,7 @@ class TrainedModel:
     estimator: str
     parameters: dict[str, Any]
     split: dict[str, int]
+    groups: LearnedGroups | None = None
     choice: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
     stopping: dict[str, Any] | None = None
@@ -186,7 +192,8 @@ def train(
         judged=judged,
         agreement=agreement,
         reference=reference,
-        holdout=_holdout(prepared.holdout),
+        holdout=_holdout(prepared.holdout, prepared.left_out),
+        groups=_groups(config, prepared.training, learned),
         metrics=figures.metrics,
         metrics_training=figures.metrics_training,
         baseline=tuple(naive_predictions(prepared.rows.target, rows=1, classes=prepared.columns or 1)[0].tolist()),
@@ -246,7 +253,7 @@ def _search(config: PipelineConfig, prepared: Prepared, progress: Progress, chec
             config,
             rows.matrix,
             rows.target,
-            folds(training[ORDER], training[BLOCK], config.training, config.search.folds),
+            prepared.apart(folds(training[ORDER], training[BLOCK], config.training, config.search.folds)),
             rows.weights,
             positive=prepared.positive_index,
             progress=progress,
@@ -286,7 +293,7 @@ def _reference(
     )
     if config.training.refit:
         return reference_of(config, prepared.table, prepared.parts.holdout, asked, unseen=unseen)
-    seen = ~prepared.parts.gap
+    seen = prepared.parts.judged | prepared.parts.holdout
     return reference_of(
         config,
         prepared.table.select_rows(seen),
@@ -296,9 +303,16 @@ def _reference(
     )
 
 
-def _holdout(rows: Table) -> Holdout:
+def _holdout(rows: Table, left_out: LeftOutRows) -> Holdout:
     order, blocks = rows[ORDER], rows[BLOCK]
-    return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())))
+    return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())), left_out)
+
+
+def _groups(config: PipelineConfig, judged: Table, served: Table) -> LearnedGroups | None:
+    """The groups of the rows that the two models learned; None where rows have none."""
+    if not config.group:
+        return None
+    return LearnedGroups(groups_of(judged, config.group), groups_of(served, config.group))
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:

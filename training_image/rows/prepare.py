@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from contender.data.encoding import FeatureEncoding, encode
 from contender.data.fit_encoding import fit_encoding
+from contender.data.left_out_rows import LeftOutRows
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.table import BLOCK, ORDER, Table
-from training_image.rows.splits import Split, split
+from training_image.rows.relatives import Relatives
+from training_image.rows.splits import Fold, Split, split
 from training_image.rows.take import Rows
 from training_image.rows.targets import (
     Classes,
@@ -59,7 +62,8 @@ class Prepared:
 
     Attributes
     ----------
-    table : all rows, with `_order` and `_block`; parts : which of them are for what.
+    table : all rows, with `_order` and `_block`; parts : which of them are for what; relatives : which belong together.
+    left_out : rows of the holdout that have relatives among the training rows.
     learned, holdout : the rows that the judged model learns from, and those that it is judged on.
     classes : the target's values in the order of the predictions' columns; None for a regression.
     positive : the class whose probability is answered; None unless the task is binary.
@@ -68,6 +72,8 @@ class Prepared:
 
     table: Table
     parts: Split
+    relatives: Relatives
+    left_out: LeftOutRows
     learned: Learnable
     holdout: Table
     classes: tuple[str, ...] | None
@@ -105,6 +111,11 @@ class Prepared:
         mask: NDArray[np.bool_] = self.parts.validation[self.parts.judged]
         return mask
 
+    def apart(self, stretches: Sequence[Fold]) -> list[Fold]:
+        """Stretches of the training rows, each without rows to score on that have relatives among the older ones."""
+        relatives = self.relatives.select_rows(self.parts.judged)
+        return [relatives.apart_in_fold(fold) for fold in stretches]
+
     @property
     def deciding(self) -> Rows:
         """What a deciding model learns from."""
@@ -139,7 +150,10 @@ def prepare(
     """
     in_time = np.argsort(order, kind="stable")
     everything = Table({**table.select_rows(in_time).columns, ORDER: order[in_time], BLOCK: blocks[in_time]})
-    parts = split(everything[ORDER], everything[BLOCK], config.training)
+    relatives = Relatives.of(config, everything)
+    parts, left_out = relatives.apart(split(everything[ORDER], everything[BLOCK], config.training))
+    if left_out.rows:
+        report(f"holdout: {left_out.sentence}")
     training, holdout = everything.select_rows(parts.judged), everything.select_rows(parts.holdout)
     classes = classes_of(training[config.target], config)
     positive = positive_of(classes, config)
@@ -152,6 +166,8 @@ def prepare(
     return Prepared(
         table=everything,
         parts=parts,
+        relatives=relatives,
+        left_out=left_out,
         learned=learned,
         holdout=holdout,
         classes=classes,

@@ -38,6 +38,8 @@ class Split:
     validation : none where there is nothing to decide.
     gap : the blocks right before the holdout, which the judged model never sees.
     holdout : the newest blocks.
+    related : rows of the holdout's blocks that the judged model never sees and that judge no model, by
+        `training_image.rows.relatives`.
     judged : what the judged model learns from.
     """
 
@@ -45,10 +47,11 @@ class Split:
     validation: Mask
     gap: Mask
     holdout: Mask
+    related: Mask
 
     @property
     def judged(self) -> Mask:
-        rows: Mask = ~(self.gap | self.holdout)
+        rows: Mask = ~(self.gap | self.holdout | self.related)
         return rows
 
 
@@ -90,6 +93,7 @@ def split(order: NDArray[np.float64], blocks: NDArray[np.object_], policy: Train
         validation=(rank >= validation_from) & (rank < judged_to),
         gap=(rank >= judged_to) & (rank < holdout_from),
         holdout=rank >= holdout_from,
+        related=np.zeros(len(order), dtype=np.bool_),
     )
 
 

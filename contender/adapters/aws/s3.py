@@ -99,6 +99,21 @@ class S3Objects:
         except ClientError as error:
             raise self._translated(error, key) from error
 
+    def erase(self, key: str) -> None:
+        """DeleteObjects of every version and delete marker of the key."""
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key)
+        for page in pages:
+            found = [
+                {"Key": key, "VersionId": item["VersionId"]}
+                for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                if item["Key"] == key
+            ]
+            if not found:
+                continue
+            failed = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": found}).get("Errors", ())
+            if failed:
+                raise ContenderError(f"s3://{self.bucket}/{key} is not erased: {failed[0]['Code']}")
+
     def keys(self, prefix: str) -> Sequence[str]:
         """All keys under the prefix, page by page."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
 from contender.data.dataset_fate import DatasetFate, Fate
 from contender.data.datasets import DatasetStore
+from contender.data.relatives import groups_of
 from contender.errors import TrainingFailedError
+from contender.registry.learned_groups import GROUPS, LearnedGroups
 from contender.rollout.paired_losses import HoldoutSpread
 from contender.steps.evaluate_challenger import evaluate_challenger
+from contender.table import Table
 from contender.workflow.messages import Comparison
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
-from tests.unit.steps.loop_world import ROWS_A_DAY, LoopWorld
+from tests.unit.steps.loop_world import ROWS_A_DAY, LoopWorld, orders
 
 TRAINED = {"status": "trained", "model_version": "v2"}
 
@@ -227,3 +231,47 @@ def test_a_training_that_left_no_model_is_an_error(world: LoopWorld, training: A
         world.folder("run-9").write(TRAINING, training)
     with pytest.raises(TrainingFailedError, match=trouble):
         evaluate(world, "run-9")
+
+
+class GroupedWorld(LoopWorld):
+    """A pipeline for new customers: customer c30 buys on day 30 alone, the regular on every day."""
+
+    @property
+    def pipeline_file(self) -> str:
+        return 'group = "customer"\n' + super().pipeline_file
+
+    def add_orders(self, days: range, regular: float) -> str:
+        rows = orders(days)
+        day = np.repeat(np.array(days), ROWS_A_DAY)
+        often = np.arange(len(rows)) % ROWS_A_DAY < regular * ROWS_A_DAY
+        customers = np.where(often, "regular", [f"c{number}" for number in day]).astype(object)
+        return self.add_dataset(Table({**rows.columns, "customer": customers}))
+
+
+def grouped(regular: float) -> GroupedWorld:
+    world = GroupedWorld()
+    first = world.add_orders(range(30), regular)
+    second = world.add_orders(range(30, 40), regular)
+    parts = list(world.tables.values())
+    learned = groups_of(parts[0], "customer")
+    groups = {GROUPS: LearnedGroups(learned, learned).to_bytes()}
+    world.crown(world.add_model("v1", [first], off=5.0, files=groups))
+    world.add_model("v2", [first, second], run_id="run-2", files=groups)
+    world.folder("run-2").write(TRAINING, TRAINED)
+    return world
+
+
+def test_rows_of_a_group_that_a_model_learned_judge_nobody_and_the_comparison_counts_them() -> None:
+    world = grouped(regular=0.25)
+    comparison = evaluate(world)
+    report = world.folder("run-2").read(COMPARISON)
+    assert (comparison.verdict, report["rows"]) == ("wins", 5 * ROWS_A_DAY * 3 // 4)
+    said = "25 of 100 rows left out: their customer is in the training rows."
+    assert comparison.reason.endswith(said)
+    assert report["left_out"] == {"of": 100, "known": 0, "related": 25, "group": "customer", "said": said}
+
+
+def test_where_all_rows_are_of_known_groups_no_model_can_be_compared_and_the_remedy_is_told() -> None:
+    comparison = evaluate(grouped(regular=1.0))
+    assert comparison.verdict == "inconclusive"
+    assert "That leaves 0, too few to compare models. Upload rows with new values of customer" in comparison.reason

@@ -1,0 +1,203 @@
+"""`contender delete`: delete rows from every dataset version, and say which models learned them and what remains."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from contender.adapters.files.parquet_rows import keep_rows
+from contender.adapters.files.readers import read_parquet
+from contender.cli.caller import caller_of
+from contender.cli.clouds import Workbench
+from contender.cli.console import console, errors, print_json, print_table
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    pipeline_config,
+    workbench,
+)
+from contender.data.deletion.delete_rows import FoundRows, PartFiles, RowDeletion, learned_by
+from contender.errors import ConflictError, InvalidInputError, NotFoundError
+from contender.registry.pointer import read_pointer
+from contender.registry.versions import ModelRegistry
+from contender.tracking.dvc import PREFIX, Tracked
+
+SHOWN = 10
+"""Ids of a list that are printed."""
+
+REMAINS: Mapping[str, str] = {
+    "incoming": "uploaded files, as they came",
+    "quarantine": "refused files and rows",
+    "batch": "batch predictions and their input",
+    "predictions": "the prediction log",
+    "feedback": "labels that were sent in",
+    "runs": "reports of runs, which may quote cells",
+}
+"""Folders of the data bucket that hold values too, and what they hold."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `contender delete` to the app."""
+    app.command()(delete)
+
+
+def delete(
+    pipeline: PipelineOption,
+    ids: Annotated[list[str] | None, typer.Argument(help="Row ids: values of the column row_id.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file with one row id a line.")] = None,
+    reason: Annotated[str, typer.Option(help="Reason; kept in the list of deletions.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete rows from every dataset version, for good. A deleted row that is uploaded again is left out.
+
+    It names the model versions that learned the rows, and what else may hold them. Models do not change: train a new
+    one with `contender retrain`.
+
+    Example: contender delete R17 R18 --pipeline flights --reason "request of 3 May"
+    """
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise InvalidInputError("deleting cannot be undone and nobody can be asked here; add --yes")
+    bench = workbench(pipeline, environment)
+    refuse_during_a_run(bench)
+    with errors.status("looking for the rows") as spinner:
+        deletion = RowDeletion(
+            bench.data,
+            pipeline_config(pipeline),
+            PartFiles(read_parquet, keep_rows),
+            lambda body: f"{PREFIX}/{Tracked.of('', body).key}",
+            spinner.update,
+        )
+        found = deletion.find([*(ids or ()), *ids_of(file)])
+        models = learned_by(found.losing, model_manifests(bench))
+    if not found.ids and not found.deleted:
+        raise NotFoundError(
+            f"{pipeline} has no row {listed(found.unknown)}; ids are values of {deletion.config.row_id}"
+        )
+    if not as_json:
+        print_found(found, models, champion_of(bench))
+    if found.ids and not yes and not typer.confirm(f"delete {found.rows:,} rows for good?"):
+        raise typer.Exit(1)
+    with errors.status("deleting") as spinner:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        deletion.delete(found, at=at, by=caller_of(bench), reason=reason, models=list(models))
+    remains = what_remains(bench)
+    if as_json:
+        print_json(in_json(found, models, remains))
+    else:
+        print_end(bench, found, models, remains)
+    running = run_in_progress(bench)
+    if running:
+        errors.print(f"run {running} started meanwhile; run the command again when it has ended", markup=False)
+
+
+def run_in_progress(bench: Workbench) -> str:
+    """The run that holds the pipeline's lease; empty where none does."""
+    lease = bench.ledger.lease(bench.pipeline)
+    return lease.owner if lease is not None and lease.expires_at >= datetime.now(UTC).timestamp() else ""
+
+
+def refuse_during_a_run(bench: Workbench) -> None:
+    """Raise ConflictError while a run is in progress: it may be reading the rows."""
+    running = run_in_progress(bench)
+    if running:
+        raise ConflictError(
+            f"run {running} is in progress and may read these rows; try again when it has ended: "
+            f"contender show {running[:8]}"
+        )
+
+
+def ids_of(file: Path | None) -> list[str]:
+    """The lines of a file of ids, without empty ones.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    """
+    if file is None:
+        return []
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFoundError(f"{file} cannot be read as a list of row ids: {error}") from None
+
+
+def model_manifests(bench: Workbench) -> Sequence[Mapping[str, Any]]:
+    """The manifests of all model versions."""
+    registry = ModelRegistry(bench.models, bench.pipeline)
+    return [registry.read(version).manifest for version in registry.versions()]
+
+
+def champion_of(bench: Workbench) -> str:
+    """The version that serves; empty before the first promotion."""
+    state = read_pointer(bench.models, bench.pipeline)
+    return state.pointer.champion if state is not None else ""
+
+
+def what_remains(bench: Workbench) -> dict[str, int]:
+    """How many objects there are in the folders that may hold the rows too."""
+    counted = {f"{folder}/{bench.pipeline}/": 0 for folder in REMAINS}
+    found = {prefix: len(bench.data.keys(prefix)) for prefix in counted}
+    return {prefix: number for prefix, number in found.items() if number}
+
+
+def listed(ids: Sequence[str]) -> str:
+    """
+    >>> listed([str(number) for number in range(12)])
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
+    """
+    more = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
+    return ", ".join(ids[:SHOWN]) + more
+
+
+def in_json(found: FoundRows, models: Mapping[str, str], remains: Mapping[str, int]) -> dict[str, Any]:
+    """The command's result for scripts."""
+    return {
+        "deleted": list(found.ids),
+        "deleted_before": list(found.deleted),
+        "unknown": list(found.unknown),
+        "datasets": {each.manifest.version: each.rows for each in found.losing},
+        "models": dict(models),
+        "remains": dict(remains),
+    }
+
+
+def print_found(found: FoundRows, models: Mapping[str, str], champion: str) -> None:
+    """What is about to be deleted."""
+    if found.unknown:
+        console.print(f"unknown: {listed(found.unknown)}", markup=False)
+    if found.deleted:
+        console.print(f"deleted before: {listed(found.deleted)}", markup=False)
+    if not found.ids:
+        return
+    rows = [
+        (each.manifest.version, f"{each.rows:,} of {each.manifest.rows:,}", each.manifest.created_at[:10])
+        for each in found.losing
+    ]
+    print_table(("dataset version", "rows", "arrived"), rows)
+    if models:
+        names = [(name, how, "champion" if name == champion else "") for name, how in models.items()]
+        print_table(("model version", "these rows", ""), names)
+
+
+def print_end(bench: Workbench, found: FoundRows, models: Mapping[str, str], remains: Mapping[str, int]) -> None:
+    """What was done, and what is left to do."""
+    console.print(f"deleted {len(found.ids):,} ids: {found.rows:,} rows in {len(found.losing):,} dataset versions")
+    if models:
+        console.print(
+            f"{len(models):,} model versions know them; train one without: contender retrain -p {bench.pipeline}",
+            markup=False,
+        )
+    if remains:
+        console.print("these folders may hold them too and were left as they are:", markup=False)
+        folders = [(prefix, f"{number:,}", REMAINS[prefix.split("/")[0]]) for prefix, number in remains.items()]
+        print_table((f"in {bench.data.bucket}", "objects", "holds"), folders)

@@ -1,0 +1,123 @@
+"""`contender delete`: rows go from every dataset version; who learned them and what remains is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.files.readers import read_parquet, write_parquet
+from contender.cli.clouds import Workbench
+from contender.cli.options import workbench
+from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.storage import sha256
+from contender.table import BLOCK, ORDER, Table
+from tests.cli.conftest import PIPELINE, Contender
+from tests.conftest import create_bucket
+
+MODEL = "20260101T000000Z-aa110000-c0de0000"
+
+
+@pytest.fixture
+def bench(project: Path, ledger: DynamoLedger) -> Workbench:
+    """The pipeline `sales` with row ids, deployed as `dev`: a dataset version of three rows, and a model of it."""
+    (project / "pipelines" / "sales.toml").write_text(PIPELINE + 'row_id = "order"\n')
+    create_bucket("models")
+    made = workbench("sales", "dev")
+    part = write_parquet(
+        Table(
+            {
+                "order": np.array(["R1", "R2", "R3"], dtype=object),
+                "amount": np.arange(3.0),
+                "bought": np.array(["yes", "no", "no"], dtype=object),
+                ORDER: np.arange(3.0),
+                BLOCK: np.array(["a", "a", "b"], dtype=object),
+            }
+        )
+    )
+    manifest = DatasetManifest(
+        pipeline="sales",
+        version="aa11",
+        sequence=1,
+        rows=3,
+        part="part-0.parquet",
+        part_sha256=sha256(part),
+        source_key="incoming/sales/1.csv",
+        source_version_id=None,
+        run_id="run-1",
+        created_at="2026-01-01T10:20:30Z",
+        order_from=0.0,
+        order_to=2.0,
+        columns=("order", "amount", "bought"),
+    )
+    DatasetStore(made.data, "sales").write(manifest, part)
+    made.data.put("incoming/sales/1.csv", b"order,amount,bought")
+    trained = {"version": MODEL, "datasets": ["aa11"], "trained_through": 1.0, "files": {}}
+    made.models.put(f"models/sales/{MODEL}/manifest.json", json.dumps(trained).encode())
+    return made
+
+
+def ids(bench: Workbench) -> list[str]:
+    store = DatasetStore(bench.data, "sales")
+    return list(read_parquet(store.part(store.manifest("aa11")))["order"])
+
+
+def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
+    bench: Workbench, contender: Contender, tmp_path: Path
+) -> None:
+    listed = tmp_path / "ids.txt"
+    listed.write_text("R2\n\nR9\n")
+    shown = contender("delete", "R1", "--file", str(listed), "-p", "sales", "--yes", "--json", "--env", "dev")
+    assert shown.code == 0, shown.err
+    assert json.loads(shown.out) == {
+        "deleted": ["R1", "R2"],
+        "deleted_before": [],
+        "unknown": ["R9"],
+        "datasets": {"aa11": 2},
+        "models": {MODEL: "learned"},
+        "remains": {"incoming/sales/": 1},
+    }
+    assert ids(bench) == ["R3"]
+    versions = bench.data.client.list_object_versions(
+        Bucket=bench.data.bucket, Prefix="datasets/sales/aa11/part-0.parquet"
+    )
+    assert not versions.get("Versions")
+
+    again = contender("delete", "R1", "-p", "sales", "--yes", "--env", "dev")
+    assert (again.code, "deleted before: R1" in again.out) == (0, True)
+
+
+def test_people_see_what_goes_and_what_remains(bench: Workbench, contender: Contender) -> None:
+    shown = contender("delete", "R3", "-p", "sales", "--yes", "--env", "dev")
+    assert shown.code == 0, shown.err
+    for words in ("aa11", "1 of 3", MODEL, "judged", "deleted 1 ids: 1 rows in 1 dataset versions", "incoming/sales/"):
+        assert words in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("R1",), "deleting cannot be undone and nobody can be asked here; add --yes"),
+        (("--yes",), "no row ids were given"),
+        (("R9", "--yes"), "sales has no row R9; ids are values of order"),
+        (("--file", "nowhere.txt", "--yes"), "nowhere.txt cannot be read as a list of row ids"),
+    ],
+)
+def test_what_cannot_be_deleted_is_refused_and_nothing_changes(
+    bench: Workbench, contender: Contender, arguments: tuple[str, ...], said: str
+) -> None:
+    shown = contender("delete", *arguments, "-p", "sales", "--env", "dev")
+    assert shown.code == 1
+    assert said in shown.err
+    assert ids(bench) == ["R1", "R2", "R3"]
+
+
+def test_while_a_run_is_in_progress_nothing_is_deleted(bench: Workbench, contender: Contender) -> None:
+    bench.ledger.acquire_lease("sales", "run-77", now=datetime.now(UTC).timestamp(), seconds=60)
+    shown = contender("delete", "R1", "-p", "sales", "--yes", "--env", "dev")
+    assert (shown.code, "run run-77 is in progress" in shown.err) == (1, True)
+    assert ids(bench) == ["R1", "R2", "R3"]
