@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline
 
 from contender.adapters.serving.onnx_model import LEADING_FEATURE, open_session, score
+from contender.data.encoding import FeatureEncoding
 from contender.errors import ParityError, TrainingFailedError
 from training_image.estimators.catalogue import own_threads
 from training_image.export.canonical_skops import canonical_skops
@@ -204,7 +205,9 @@ def with_missing_values(matrix: Matrix) -> Matrix:
     return np.concatenate([matrix, copies])
 
 
-def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) -> float:
+def check_parity(
+    pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix, encodings: Sequence[FeatureEncoding] = ()
+) -> float:
     """Compare the graph with the pipeline on real rows; the largest difference found.
 
     Parameters
@@ -212,6 +215,7 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
     pipeline : the trained pipeline.
     graph : its export, as `to_onnx` returns it.
     matrix : rows (n, features); rows with missing values are added to them.
+    encodings : how the rows were encoded, so that an error names the user's numbers.
 
     Raises
     ------
@@ -223,7 +227,7 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
     """
     rows = with_missing_values(matrix)
     expected = pipeline_predictions(pipeline, rows)
-    check_finite(pipeline, rows, expected)
+    check_finite(pipeline, rows, expected, encodings)
     try:
         found = score_onnx(graph, rows)
     except Exception as error:  # ONNX Runtime has a class of its own for each status
@@ -238,11 +242,16 @@ def check_parity(pipeline: Pipeline | Calibrated, graph: bytes, matrix: Matrix) 
     differences = np.abs(found - expected).max(axis=1, initial=0.0)
     wrong = np.flatnonzero(~(differences <= limit))  # a not-a-number is wrong as well
     if len(wrong):
-        raise ParityError(_mismatch(rows, expected, found, wrong, limit))
+        raise ParityError(_mismatch(rows, expected, found, wrong, limit, encodings))
     return float(differences.max(initial=0.0))
 
 
-def check_finite(pipeline: Pipeline | Calibrated, rows: Matrix, predictions: Predictions) -> None:
+def check_finite(
+    pipeline: Pipeline | Calibrated,
+    rows: Matrix,
+    predictions: Predictions,
+    encodings: Sequence[FeatureEncoding] = (),
+) -> None:
     """Refuse predictions that are no numbers.
 
     Raises
@@ -255,21 +264,37 @@ def check_finite(pipeline: Pipeline | Calibrated, rows: Matrix, predictions: Pre
         first = unusable[0]
         raise TrainingFailedError(
             f"{type(trained_part(pipeline)[-1]).__name__} predicts {_listed(predictions[first])} for "
-            f"{_listed(rows[first])}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot be "
-            "served; change training.parameters, or look for features with unusually large values"
+            f"{_row(rows[first], encodings)}, and no finite number for {len(unusable)} of {len(rows)} rows: it cannot "
+            "be served; change training.parameters, or look for features with unusually large values"
         )
 
 
-def _mismatch(rows: Matrix, expected: Predictions, found: Predictions, wrong: NDArray[np.int64], limit: float) -> str:
+def _mismatch(
+    rows: Matrix,
+    expected: Predictions,
+    found: Predictions,
+    wrong: NDArray[np.int64],
+    limit: float,
+    encodings: Sequence[FeatureEncoding],
+) -> str:
     worst = np.abs(found - expected)[wrong].max()
     shown = "; ".join(
-        f"row {row} {_listed(rows[row])}: trained {_listed(expected[row])}, ONNX {_listed(found[row])}"
+        f"row {row} {_row(rows[row], encodings)}: trained {_listed(expected[row])}, ONNX {_listed(found[row])}"
         for row in wrong[:LISTED_ROWS]
     )
     return (
         f"the ONNX model differs from the trained pipeline in {len(wrong)} of {len(rows)} rows, "
         f"by up to {worst:.6g} (the limit is {limit:.3g}): {shown}; {CURE}"
     )
+
+
+def _row(values: NDArray[np.float32], encodings: Sequence[FeatureEncoding]) -> str:
+    """An encoded row in the user's numbers, with all digits of those that were centred."""
+    shown = [f"{value:.6g}" for value in values]
+    for position, encoding in enumerate(encodings):
+        if encoding.is_centred:
+            shown[position] = f"{encoding.decode(values[[position]])[0]:.15g}"
+    return "[" + ", ".join(shown) + "]"
 
 
 def _listed(values: NDArray[Any]) -> str:

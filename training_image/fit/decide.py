@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from contender.data.encoding import FeatureEncoding
 from contender.errors import TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.stats.metrics import METRICS
@@ -63,6 +64,7 @@ def decide(
     classes: int,
     report: Callable[[str], None],
     log_odds: float | None = None,
+    encodings: Sequence[FeatureEncoding] = (),
 ) -> Decided:
     """Decide what the pipeline file leaves open, with a model of the training rows alone.
 
@@ -70,6 +72,7 @@ def decide(
     ----------
     classes : how many there are among all rows that the served model learns from; 0 for a regression.
     log_odds : of class 1 in these rows, which `calibration = "prior"` gives back to a model of balanced classes.
+    encodings : of the rows, so that an error names the user's numbers.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def decide(
         report(f"{stopping.rounds} of {stopping.of} rounds are best on {len(validation)} validation rows")
     pipeline = fit_estimator(config, training.matrix, training.target, training.weights)
     answers = for_all_classes(pipeline, pipeline_predictions(pipeline, validation.matrix), classes)
-    check_finite(pipeline, validation.matrix, answers)
+    check_finite(pipeline, validation.matrix, answers, encodings)
     parameters: tuple[float, ...] = ()
     section, smoothing = None, smoothing_of(pipeline)
     if prior:

@@ -238,6 +238,7 @@ def _judged(config: PipelineConfig, prepared: Prepared, progress: Progress) -> t
             classes=prepared.columns,
             report=progress,
             log_odds=_log_odds(config, prepared),
+            encodings=prepared.encodings,
         )
         progress(f"training {config.training.estimator} on {len(rows)} rows, holdout of {len(prepared.holdout)}")
         trained = estimated(decided, prepared.learned)

@@ -79,6 +79,6 @@ def exported(
     own = learned.rows.matrix
     chosen = spread(len(own) + len(others), PARITY_ROWS)
     compared = np.concatenate([own[chosen[chosen < len(own)]], others[chosen[chosen >= len(own)] - len(own)]])
-    difference = check_parity(pipeline, graph, compared)
+    difference = check_parity(pipeline, graph, compared, learned.encodings)
     report(f"the ONNX model agrees with the trained one within {difference:.1e} on {len(compared)} rows")
     return Fitted(learned.encodings, trained, pipeline, graph, len(learned.rows), learned.through)

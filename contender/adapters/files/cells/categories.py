@@ -14,8 +14,9 @@ from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import Cells, decoded, is_text
 from contender.table import MISSING, Categories, as_category
 
-_NEEDS_CARE = r"^[\x00-\x20]|[\x00-\x20]$|\.|^(?i:true|false)$"
-"""What may not be a category as it stands, of ASCII texts: blanks at an end, a point, a word for a boolean."""
+_NEEDS_CARE = r"^[\x00-\x20]|[\x00-\x20]$|\.|^(?i:true|false)$|^-?\de[+-]|^-0$"
+"""What may not be a category as it stands, of ASCII texts: blanks at an end, a point, a word for a boolean, an
+exponent, a negative zero."""
 
 
 @dataclass(frozen=True)

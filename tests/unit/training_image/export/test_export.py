@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.pipeline import Pipeline
 
 from contender.adapters.serving.onnx_model import LEADING_FEATURE, MANY_ROWS
+from contender.data.encoding import FeatureEncoding
 from contender.errors import ParityError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
@@ -169,6 +170,18 @@ def test_a_parity_error_names_the_first_five_rows_their_values_and_both_predicti
     assert message.count("; row ") + 1 == 5
     assert f"row 0 [{matrix[0, 0]:.6g}, " in message
     assert f"trained [{pipeline.predict(matrix[:1])[0]:.6g}], ONNX [" in message
+
+
+def test_a_parity_error_names_the_users_numbers() -> None:
+    matrix, target = rows_of("regression", missing=False)
+    pipeline = fit_estimator(config_of("linear", "regression"), matrix, target)
+    other = fit_estimator(config_of("linear", "regression"), matrix, -target)
+    encodings = [FeatureEncoding("a", "numeric", centre=1.7e12, scale=0.5)]
+
+    with pytest.raises(ParityError, match=r"row 0 \[1(699|700)\d{9}\.\d+, ") as raised:
+        check_parity(pipeline, to_onnx(other, 5), matrix, encodings)
+
+    assert f"row 0 [{1.7e12 + float(matrix[0, 0]) / 2.0:.15g}, {matrix[0, 1]:.6g}, " in str(raised.value)
 
 
 def test_a_graph_of_another_shape_is_refused() -> None:

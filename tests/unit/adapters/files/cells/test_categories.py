@@ -34,6 +34,7 @@ def names(cells: pa.Array, **style: Any) -> list[str | None]:
         (pa.array([decimal.Decimal("2.50"), decimal.Decimal("3.00")]), ["2.5", "3"]),
         (pa.array([True, False, None]), ["true", "false", None]),
         (pa.array(["True", " b ", "1.0", "007", "e\u0301", ""]), ["true", "b", "1", "007", "é", None]),
+        (pa.array(["1e-05", "-0", "1e5"]), ["0.00001", "0", "1e5"]),
         (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
         (pa.array(["a", "1.0"], pa.large_string()), ["a", "1"]),
         (pa.array(["a", "1.0"], pa.string_view()), ["a", "1"]),
@@ -47,7 +48,13 @@ def test_a_value_of_any_type_is_written_in_one_way(cells: pa.Array, expected: li
     assert names(cells) == expected
 
 
-@given(st.lists(st.one_of(st.none(), st.text(max_size=5), st.sampled_from(["1.0", "1", "TRUE", " x", "x\x1f", "?"]))))
+@given(
+    st.lists(
+        st.one_of(
+            st.none(), st.text(max_size=5), st.sampled_from(["1.0", "1", "TRUE", " x", "x\x1f", "?", "1e+16", "-0"])
+        )
+    )
+)
 def test_a_column_reads_as_its_cells_do_one_by_one(texts: list[str | None]) -> None:
     missing = CellStyle().missing
     expected = [None if as_category(text) in missing else as_category(text) for text in texts]
