@@ -142,6 +142,7 @@ _WHY_TRACING_NEEDS_ALL = "xray:PutTraceSegments and xray:PutTelemetryRecords tak
 
 def _powertools(folder: str, environment: Environment) -> dict[str, str]:
     variables = {
+        "ENVIRONMENT": environment.name,
         "POWERTOOLS_SERVICE_NAME": folder,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "PIPELINE": "shop",
     "DATA_BUCKET": "data",
     "MODEL_BUCKET": "models",
+    "ENVIRONMENT": "prod",
     "RUNS_TABLE": "runs",
     "TRAINING_CODE": "c0de",
     "PIPELINE_FILE": "s3://assets/pipeline.toml",

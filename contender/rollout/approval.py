@@ -11,7 +11,7 @@ from contender.pipeline.promotion_policy import GUARDS
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import ApprovalRequest
 from contender.workflow.messages import Approval, Drift, RunState
-from contender.workflow.outcome import Mail
+from contender.workflow.outcome import Mail, option
 
 APPROVED, REJECTED, NOT_ANSWERED = "approved", "rejected", "not answered"
 
@@ -56,15 +56,18 @@ def still_asks(request: ApprovalRequest, now: datetime) -> bool:
     return not request.answer and now < datetime.fromisoformat(request.until) + GRACE
 
 
-def compose_question(state: RunState, request: ApprovalRequest, reports: Mapping[str, Any]) -> Mail:
+def compose_question(
+    state: RunState, request: ApprovalRequest, reports: Mapping[str, Any], *, environment: str
+) -> Mail:
     """The mail that asks for approval, with the figures of the run's reports.
 
     Parameters
     ----------
     reports : by the name of their step, as `contender.workflow.run_folder.RunFolder.reports` reads them; those missing
         are left out.
+    environment : where the run is, for the commands in the mail.
     """
-    pipeline = state.request.pipeline
+    pipeline, where = state.request.pipeline, option(environment)
     replaces = state.comparison.champion if state.comparison else None
     body = "\n".join(
         (
@@ -77,11 +80,11 @@ def compose_question(state: RunState, request: ApprovalRequest, reports: Mapping
             "",
             "Answer with one of:",
             "",
-            f'    contender approve {request.run_id} --pipeline {pipeline} --reason "…"',
-            f'    contender reject {request.run_id} --pipeline {pipeline} --reason "…"',
+            f'    contender approve {request.run_id} --pipeline {pipeline}{where} --reason "…"',
+            f'    contender reject {request.run_id} --pipeline {pipeline}{where} --reason "…"',
             "",
             "Without an answer by then it is not promoted, and nothing changes.",
-            f"Details: contender show {request.run_id}",
+            f"Details: contender show {request.run_id}{where}",
         )
     )
     return Mail(f"[contender] {pipeline}: approval needed"[:100], body)

@@ -133,7 +133,7 @@ def _too_old(current: Pointer, within_hours: float, now: datetime) -> str:
         return ""
     return (
         f"{newest} has served for {age.total_seconds() / 3600:.0f} hours; an alarm rolls back only within "
-        f"{within_hours:g} hours of a change. Roll back by hand: contender rollback --pipeline {current.pipeline}"
+        f"{within_hours:g} hours of a change"
     )
 
 

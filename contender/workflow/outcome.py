@@ -182,7 +182,16 @@ _KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined"
 """Verdicts that leave the champion as it was."""
 
 
-def next_step(state: RunState, verdict: Verdict) -> str:
+def option(environment: str) -> str:
+    """What commands need that are typed elsewhere: a mail is read where nobody knows which environment it is from.
+
+    >>> option("prod"), option("local")
+    (' --env prod', '')
+    """
+    return "" if environment == "local" else f" --env {environment}"
+
+
+def next_step(state: RunState, verdict: Verdict, *, environment: str = "local") -> str:
     """What to do about a run that ended with `verdict`; empty for verdicts that nobody needs to hear of.
 
     Examples
@@ -192,8 +201,9 @@ def next_step(state: RunState, verdict: Verdict) -> str:
     'Correct the file as the reason says and upload it again.'
     """
     waiting = state.drift.set_aside[-1:] if state.drift is not None else ()
+    where = option(environment)
     return _next_step(state, verdict).format(
-        pipeline=state.request.pipeline, run_id=state.run_id, version="".join(waiting)
+        pipeline=f"{state.request.pipeline}{where}", run_id=f"{state.run_id}{where}", version="".join(waiting)
     )
 
 
@@ -213,8 +223,13 @@ def _next_step(state: RunState, verdict: Verdict) -> str:
     return NEXT_STEPS.get(verdict, "")
 
 
-def compose_mail(state: RunState) -> Mail | None:
-    """The mail about a finished run; None where no mail is due."""
+def compose_mail(state: RunState, *, environment: str) -> Mail | None:
+    """The mail about a finished run; None where no mail is due.
+
+    Parameters
+    ----------
+    environment : where the run was, for the commands in the mail.
+    """
     if state.record is None or not _worth_a_mail(state.record.verdict, state):
         return None
     record, pipeline = state.record, state.request.pipeline
@@ -225,13 +240,14 @@ def compose_mail(state: RunState) -> Mail | None:
             f"Run       {state.run_id} ({state.request.trigger}, started {state.started_at})",
             f"Verdict   {record.verdict.replace('_', ' ')}",
             f"Champion  {record.champion_after or 'none yet'}",
-            f"Report    contender show {state.run_id} --open",
+            f"Report    contender show {state.run_id}{option(environment)} --open",
             *([f"          {record.report} in the data bucket"] if record.report else []),
             "",
             record.reason,
             "",
             *([state.drift.training, ""] if state.drift is not None and state.drift.training else []),
-            ("The champion keeps serving. " if stays else "") + next_step(state, record.verdict),
+            ("The champion keeps serving. " if stays else "")
+            + next_step(state, record.verdict, environment=environment),
         )
     )
     said = "a batch looks broken" if _waits_for_the_next_batch(state, record.verdict) else record.verdict

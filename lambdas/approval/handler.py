@@ -26,6 +26,7 @@ from lambdas.step import step
 
 @dataclass(frozen=True)
 class Environment:
+    environment: str
     alerts_topic_arn: str
     data_bucket: str
     runs_table: str
@@ -51,7 +52,8 @@ def ask(state: RunState) -> Notification:
     )
     # The token first: who gets the mail can answer.
     ledger.put_approval(pipeline, request)
-    mail = compose_question(state, request, RunFolder(data, pipeline, state.run_id).reports())
+    reports = RunFolder(data, pipeline, state.run_id).reports()
+    mail = compose_question(state, request, reports, environment=environment.environment)
     sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)
     return Notification("sent", mail.subject)
 

@@ -16,6 +16,7 @@ from lambdas.step import step
 
 @dataclass(frozen=True)
 class Environment:
+    environment: str
     alerts_topic_arn: str
 
 
@@ -24,7 +25,7 @@ sns = boto3.client("sns")
 
 
 def notify(state: RunState) -> Notification:
-    mail = compose_mail(state)
+    mail = compose_mail(state, environment=environment.environment)
     if mail is None:
         return Notification("not_needed")
     sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)

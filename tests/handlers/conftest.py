@@ -190,6 +190,7 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "PIPELINE": PIPELINE,
         "DATA_BUCKET": "data",
         "MODEL_BUCKET": "models",
+        "ENVIRONMENT": "prod",
         "RUNS_TABLE": "runs",
         "TRAINING_CODE": "0" * 64,
         "PIPELINE_FILE": "s3://assets/pipeline.toml",

@@ -82,7 +82,7 @@ def test_a_question_is_open_until_it_is_answered_or_long_over(answer: str, now: 
 
 
 def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one() -> None:
-    mail = compose_question(STATE, ASKED, {"comparison": COMPARISON})
+    mail = compose_question(STATE, ASKED, {"comparison": COMPARISON}, environment="local")
     assert mail.subject == "[contender] shop: approval needed"
     for part in (
         "Approve   v2? It would replace v1.",
@@ -100,12 +100,12 @@ def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one(
 
 
 def test_the_mail_has_no_token_with_which_a_reader_could_answer() -> None:
-    assert "the token" not in compose_question(STATE, ASKED, {"comparison": COMPARISON}).body
+    assert "the token" not in compose_question(STATE, ASKED, {"comparison": COMPARISON}, environment="local").body
 
 
 def test_a_mail_about_a_first_challenger_without_figures_says_so_much() -> None:
     first = RunState(Request("a" * 60, "manual"), "run-1", "now")
-    mail = compose_question(first, ASKED, {"comparison": {"difference": None}})
+    mail = compose_question(first, ASKED, {"comparison": {"difference": None}}, environment="local")
     assert "It would be the first champion." in mail.body
     assert "Improvement" not in mail.body
     assert len(mail.subject) <= 100
@@ -114,6 +114,9 @@ def test_a_mail_about_a_first_challenger_without_figures_says_so_much() -> None:
 def test_many_slices_are_cut_short() -> None:
     slices = [slice_of(str(level)) for level in range(LISTED_SLICES + 3)]
     mail = compose_question(
-        STATE, ASKED, {"comparison": {"slices_no_worse": {"status": "x", "reason": "y", "slices": slices}}}
+        STATE,
+        ASKED,
+        {"comparison": {"slices_no_worse": {"status": "x", "reason": "y", "slices": slices}}},
+        environment="local",
     )
     assert "… and 3 more slices" in mail.body

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -20,9 +21,10 @@ from contender.workflow.messages import (
     Rollback,
     RunState,
     Validation,
+    Verdict,
     Watch,
 )
-from contender.workflow.outcome import compose_mail, conclude, run_record
+from contender.workflow.outcome import compose_mail, conclude, next_step, run_record
 
 CLAIM = Claim("claimed", "run-1", "shop", "upload", "now", "1 upload", 1, 1, "v1")
 DATA = Validation("accepted", "10 rows", ("d1", "d2"), 10)
@@ -185,7 +187,7 @@ def test_the_way_to_production_ends_with_one_verdict_and_its_reason(case: str) -
 @pytest.mark.parametrize("case", ROLLOUT)
 def test_whatever_ends_on_the_way_to_production_is_worth_a_mail(case: str) -> None:
     sections, verdict, reason = ROLLOUT[case]
-    mail = compose_mail(state(**sections, record=Record(verdict, reason, champion_after="v1")))  # type: ignore[arg-type]
+    mail = compose_mail(state(**sections, record=Record(verdict, reason, champion_after="v1")), environment="local")  # type: ignore[arg-type]
     assert mail is not None
     assert mail.subject == f"[contender] shop: {verdict.replace('_', ' ')}"
     assert reason in mail.body
@@ -206,7 +208,7 @@ NEXT_STEPS = {
 @pytest.mark.parametrize("case", NEXT_STEPS)
 def test_the_mail_says_what_to_do_in_each_case(case: str) -> None:
     sections, verdict, reason = ROLLOUT[case]
-    mail = compose_mail(state(**sections, record=Record(verdict, reason)))  # type: ignore[arg-type]
+    mail = compose_mail(state(**sections, record=Record(verdict, reason)), environment="local")  # type: ignore[arg-type]
     assert mail is not None
     assert NEXT_STEPS[case] in mail.body
     assert run_record(state(**sections), seconds=1, champion_after="v1")["next_step"] in mail.body
@@ -214,7 +216,7 @@ def test_the_mail_says_what_to_do_in_each_case(case: str) -> None:
 
 @pytest.mark.parametrize(("champion", "said"), [("v1", True), (None, False)])
 def test_a_mail_says_that_the_champion_keeps_serving_only_where_there_is_one(champion: str | None, said: bool) -> None:
-    mail = compose_mail(state(record=Record("failed", "the reason", champion_after=champion)))
+    mail = compose_mail(state(record=Record("failed", "the reason", champion_after=champion)), environment="local")
     assert mail is not None
     assert ("The champion keeps serving." in mail.body) == said
 
@@ -286,7 +288,7 @@ def test_a_record_keeps_how_long_a_task_ran_that_left_no_model_and_what_became_o
 
 @pytest.mark.parametrize("verdict", ["promoted", "inconclusive", "quarantined", "failed"])
 def test_a_run_worth_a_mail_says_what_happened_and_what_to_do(verdict: Any) -> None:
-    mail = compose_mail(state(record=Record(verdict, "the reason", champion_after="v2")))
+    mail = compose_mail(state(record=Record(verdict, "the reason", champion_after="v2")), environment="local")
     assert mail is not None
     assert mail.subject == f"[contender] shop: {verdict}"
     for part in ("shop", "run-1", verdict, "v2", "the reason"):
@@ -296,7 +298,7 @@ def test_a_run_worth_a_mail_says_what_happened_and_what_to_do(verdict: Any) -> N
 
 @pytest.mark.parametrize("key", ["runs/shop/run-1/report.html", ""])
 def test_a_mail_says_how_to_read_the_runs_report_and_where_it_lies_if_there_is_one(key: str) -> None:
-    mail = compose_mail(state(record=Record("failed", "the reason", report=key)))
+    mail = compose_mail(state(record=Record("failed", "the reason", report=key)), environment="local")
     assert mail is not None
     assert "contender show run-1 --open" in mail.body
     assert ("report.html in the data bucket" in mail.body) == bool(key)
@@ -304,23 +306,23 @@ def test_a_mail_says_how_to_read_the_runs_report_and_where_it_lies_if_there_is_o
 
 @pytest.mark.parametrize("verdict", ["retained", "skipped", "duplicate"])
 def test_a_run_that_changed_nothing_is_worth_no_mail(verdict: Any) -> None:
-    assert compose_mail(state(record=Record(verdict, "r"))) is None
+    assert compose_mail(state(record=Record(verdict, "r")), environment="local") is None
 
 
 def test_a_challenger_that_has_to_wait_on_is_worth_a_mail_only_when_the_run_trained_one() -> None:
     record = Record("inconclusive", "r")
-    assert compose_mail(state(drift=WAITS, record=record)) is None
-    assert compose_mail(state(drift=replace(WAITS, retrain=True), record=record)) is not None
-    assert compose_mail(state(drift=WAITS, record=Record("promoted", "r"))) is not None
+    assert compose_mail(state(drift=WAITS, record=record), environment="local") is None
+    assert compose_mail(state(drift=replace(WAITS, retrain=True), record=record), environment="local") is not None
+    assert compose_mail(state(drift=WAITS, record=Record("promoted", "r")), environment="local") is not None
 
 
 def test_a_run_without_a_record_is_worth_no_mail() -> None:
-    assert compose_mail(state()) is None
+    assert compose_mail(state(), environment="local") is None
 
 
 def test_a_subject_fits_into_what_sns_takes() -> None:
     request = Request("a" * 30, "upload")
-    mail = compose_mail(RunState(request, "run-1", "now", record=Record("inconclusive", "r")))
+    mail = compose_mail(RunState(request, "run-1", "now", record=Record("inconclusive", "r")), environment="local")
     assert mail is not None
     assert len(mail.subject) <= 100
     assert mail.subject.isascii()
@@ -332,7 +334,18 @@ def test_an_upload_that_was_given_up_stands_in_the_record_and_is_mailed_whatever
     record = run_record(state(**sections), seconds=1.0, champion_after="v1")
     assert (record["verdict"], record["given_up"]) == ("skipped", ["incoming/shop/poison.csv"])
     assert "No drift. Removed from the queue" in record["reason"]
-    mail = compose_mail(state(**sections, record=Record("skipped", record["reason"])))
+    mail = compose_mail(state(**sections, record=Record("skipped", record["reason"])), environment="local")
     assert mail is not None
     assert "poison.csv" in mail.body
     assert "upload the file again" in mail.body
+
+
+@pytest.mark.parametrize("verdict", sorted(get_args(Verdict)))
+def test_every_command_in_a_mail_of_an_environment_on_aws_names_it(verdict: Verdict) -> None:
+    """A mail is read where `--env` means local."""
+    said = next_step(state(), verdict, environment="prod")
+    mail = compose_mail(state(record=Record(verdict, "the reason")), environment="prod")
+    for text in filter(None, (said, mail.body if mail else "")):
+        commands = re.findall(r"contender [a-z-]+ .*?(?:[.](?: |$)|$)", text, re.MULTILINE)
+        assert all("--env prod" in command for command in commands), commands
+    assert "--env" not in next_step(state(), verdict)

@@ -85,7 +85,7 @@ def state(**changes: Any) -> RunState:
 
 
 def test_one_mail_says_what_to_do_and_what_happens_without_an_answer() -> None:
-    mail = compose_mail(state())
+    mail = compose_mail(state(), environment="local")
 
     assert mail is not None
     assert mail.subject == "[contender] flights: a batch looks broken"
@@ -100,5 +100,5 @@ def test_one_mail_says_what_to_do_and_what_happens_without_an_answer() -> None:
 def test_a_run_that_skipped_for_another_reason_sends_none() -> None:
     other = state(drift=Drift(False, False, "No drift."))
 
-    assert compose_mail(other) is None
+    assert compose_mail(other, environment="local") is None
     assert next_step(other, "skipped") == ""

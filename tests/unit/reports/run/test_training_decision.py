@@ -97,7 +97,7 @@ def test_the_mail_about_a_run_that_trained_says_why() -> None:
     state = RunState(
         Request("flights"), "r1", "2026-01-01T00:00:00Z", drift=drift, record=Record("promoted", "It is better.")
     )
-    mail = compose_mail(state)
+    mail = compose_mail(state, environment="local")
     assert mail is not None
     assert "It is better.\n\nWaiting costs more than a training.\n\n" in mail.body
 
