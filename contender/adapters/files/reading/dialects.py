@@ -83,9 +83,9 @@ def _without_blank_lines(text: str) -> tuple[str, int]:
 
 
 def _quote(text: str) -> str:
-    """Single quotes only where every cell at a line's start has them and none has double quotes."""
-    lines = [line for line in text.splitlines()[:RECORDS] if line]
-    return "'" if '"' not in text and lines and all(line.startswith("'") for line in lines) else '"'
+    """Single quotes only where the header has them around it and the file has no double ones."""
+    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    return "'" if '"' not in text and len(header) > 1 and header.startswith("'") and header.endswith("'") else '"'
 
 
 def _escapes(text: str, quote: str) -> list[str]:

@@ -113,23 +113,6 @@ def test_any_keys_and_texts_of_json_lines_are_read_back(rows: list[dict[str, str
         assert {key: value for key, value in found.items() if not pd.isna(value)} == row
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=6)
-
-
-@given(
-    rows=st.integers(1, 4).flatmap(
-        lambda width: st.lists(st.lists(TEXTS, min_size=width, max_size=width), min_size=1, max_size=5)
-    ),
-    dialect=st.sampled_from(list(DIALECTS.values())),
-    encoding=st.sampled_from(list(ENCODINGS.values())),
-)
-@settings(max_examples=60)
-def test_frames_come_back_through_every_dialect(rows: list[list[str]], dialect: dict[str, Any], encoding: str) -> None:
-    header = [f"column {position}" for position in range(len(rows[0]))]
-    content = read_bytes(written([header, *rows], **{"quoting": csv.QUOTE_ALL, **dialect}).encode(encoding), "a.csv")
-    assert cells(content) == [header, *rows]
-
-
 def test_a_small_file_that_holds_a_very_large_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(bytes(8 << 20)))
