@@ -73,13 +73,14 @@ class RowReader:
     def __init__(self, encodings: Sequence[FeatureEncoding]) -> None:
         self._names = frozenset(encoding.name for encoding in encodings)
         self._cells: tuple[tuple[str, Callable[[Any], float]], ...] = tuple(
-            (encoding.name, _number if encoding.kind == "numeric" else _Level(encoding)) for encoding in encodings
+            (encoding.name, _reader_of(encoding)) for encoding in encodings
         )
         self._numeric = [place for place, encoding in enumerate(encodings) if encoding.kind == "numeric"]
+        numbers = [encodings[place] for place in self._numeric]
         self._centring: NDArray[np.float64] | None = None
-        """(2, features) centres and scales, where there are any."""
-        if any(encoding.is_centred for encoding in encodings):
-            self._centring = np.array([[each.centre for each in encodings], [each.scale for each in encodings]])
+        """(2, numeric features, 1) centres and scales, where there are any."""
+        if any(each.is_centred for each in numbers):
+            self._centring = np.array([[[each.centre] for each in numbers], [[each.scale] for each in numbers]])
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> RowReader:
@@ -128,7 +129,7 @@ class RowReader:
             if numbers is None or (np.abs(numbers) >= below).any():
                 return None
             if self._centring is not None:
-                numbers = centred(numbers, *self._centring[:, self._numeric, None])
+                numbers = centred(numbers, *self._centring)
             matrix[:, self._numeric] = narrow(numbers).T
         return matrix
 
@@ -142,8 +143,7 @@ class RowReader:
                     cells.append(read(row[name]))
             except InvalidInputError as error:
                 raise InvalidInputError(f"rows[{number}].{name} {error}") from None
-        numbers = np.array(cells, dtype=np.float64).reshape(len(rows), len(self._cells))
-        return narrow(numbers if self._centring is None else centred(numbers, *self._centring))
+        return narrow(np.array(cells, dtype=np.float64).reshape(len(rows), len(self._cells)))
 
     def _refuse_names(self, row: Any, number: int) -> NoReturn:
         if not isinstance(row, dict):
@@ -154,6 +154,15 @@ class RowReader:
         unknown = next(name for name in row if name not in self._names)
         known = ", ".join(name for name, _ in self._cells)
         raise InvalidInputError(f"rows[{number}].{_shown(unknown)} is not a feature; known: {_cut(known, 200)}")
+
+
+def _reader_of(encoding: FeatureEncoding) -> Callable[[Any], float]:
+    """What reads a cell of this feature as the number that the model takes."""
+    if encoding.kind == "categorical":
+        return _Level(encoding)
+    centre, scale = encoding.centre, encoding.scale
+    # One number at a time, as for the few rows that this is for, is much quicker than an array of them.
+    return (lambda value: (_number(value) - centre) / scale) if encoding.is_centred else _number
 
 
 def _number(value: Any) -> float:
