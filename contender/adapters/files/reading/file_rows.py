@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -32,20 +32,6 @@ class RowFault:
     line: int
     reason: str
     text: str = ""
-
-
-OnFault = Callable[[RowFault], None]
-
-
-def refuse(fault: RowFault) -> NoReturn:
-    """Refuse the file for its first such row: what is cut off or not in quotes is seldom one row.
-
-    Raises
-    ------
-    BatchRejectedError
-        Always.
-    """
-    raise BatchRejectedError(fault.reason)
 
 
 class FileRows(Protocol):
@@ -77,7 +63,7 @@ class FileRows(Protocol):
         Raises
         ------
         BatchRejectedError
-            When the file is damaged, or a row is none and the file was opened to be refused for that.
+            When the file is damaged, or a row is none.
         """
 
 

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from contender.adapters.files.reading.delimited import open_delimited
-from contender.adapters.files.reading.file_rows import FileRows, OnFault, refuse
+from contender.adapters.files.reading.file_rows import FileRows
 from contender.adapters.files.reading.json_lines import looks_like_json, open_json_lines
 from contender.adapters.files.reading.parquet import open_parquet
 from contender.adapters.files.reading.unpacked import packing, unpack
@@ -17,9 +17,7 @@ MOST_UNPACKED = 8 << 30
 PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
 
 
-def open_file(
-    path: Path, name: str, folder: Path, *, most_bytes: int = MOST_UNPACKED, on_fault: OnFault = refuse
-) -> FileRows:
+def open_file(path: Path, name: str, folder: Path, *, most_bytes: int = MOST_UNPACKED) -> FileRows:
     """Open a local file.
 
     Parameters
@@ -27,8 +25,6 @@ def open_file(
     name : of the file; it decides only that a damaged Parquet file is called one.
     folder : for temporary files, as long as its rows are read.
     most_bytes : more than this is not unpacked.
-    on_fault : is told each row that is none, in the order of the file, when its last batch has been given; by
-        default the file is refused.
 
     Raises
     ------
@@ -51,7 +47,7 @@ def open_file(
         return _open_archive(path, most_bytes)
     if looks_like_json(path):
         return open_json_lines(path, folder, packed=packed)
-    return open_delimited(path, folder, packed=packed, on_fault=on_fault)
+    return open_delimited(path, folder, packed=packed)
 
 
 def _open_archive(path: Path, most_bytes: int) -> Workbook:

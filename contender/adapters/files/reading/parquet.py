@@ -23,12 +23,14 @@ class ParquetFile:
 
     Attributes
     ----------
+    rows : how many it has.
     names : of the columns.
     stored : where each is among the columns of the file; None for an index that the file only describes.
     counted : an index that is not stored but counts up: its first number and its step.
     """
 
     path: Path
+    rows: int
     names: tuple[str, ...]
     stored: tuple[int | None, ...]
     index: tuple[str, ...] = ()
@@ -80,8 +82,8 @@ def open_parquet(path: Path, *, most_bytes: int) -> ParquetFile:
     """
     try:
         with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            _check_size(file.metadata.num_rows, len(schema.names), most_bytes)
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            _check_size(rows, len(schema.names), most_bytes)
             described = (schema.pandas_metadata or {}).get("index_columns", [])
             index = [each for each in described if isinstance(each, str) and each in schema.names]
             dropped = index if not _names_rows(file, index) else []
@@ -93,9 +95,14 @@ def open_parquet(path: Path, *, most_bytes: int) -> ParquetFile:
     counted = _counted(described, names)
     if counted is not None:
         return ParquetFile(
-            path, (counted["name"], *names), (None, *stored), (counted["name"],), (counted["start"], counted["step"])
+            path,
+            rows,
+            (counted["name"], *names),
+            (None, *stored),
+            (counted["name"],),
+            (counted["start"], counted["step"]),
         )
-    return ParquetFile(path, tuple(names), tuple(stored), tuple(name for name in index if name not in dropped))
+    return ParquetFile(path, rows, tuple(names), tuple(stored), tuple(name for name in index if name not in dropped))
 
 
 def _check_size(rows: int, columns: int, most_bytes: int) -> None:

@@ -8,9 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from contender.adapters.files.reading.file_rows import RowFault
 from contender.adapters.files.reading.open_file import open_file
-from contender.errors import BatchRejectedError
 
 
 def test_rows_come_in_batches_that_are_no_larger_than_asked_for(tmp_path: Path) -> None:
@@ -28,17 +26,6 @@ def test_only_the_columns_that_are_asked_for_are_read_in_the_order_asked_for(tmp
     assert file.names == ("a", "b", "c")
     (batch,) = file.batches([2, 0])
     assert batch.to_pydict() == {"c2": [None, "9007199254740993"], "c0": ["1", None]}
-
-
-def test_rows_that_are_none_are_told_with_their_lines_when_somebody_asks(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("a,b\n1,2\n3\n4,5\n6,7,8\n")
-    found: list[RowFault] = []
-    batches = list(open_file(path, path.name, tmp_path, on_fault=found.append).batches())
-    assert [row for batch in batches for row in batch.column(0).to_pylist()] == ["1", "4"]
-    assert [(fault.line, fault.text.strip()) for fault in found] == [(3, "3"), (5, "6,7,8")]
-    with pytest.raises(BatchRejectedError, match="line 3 has 1 cells, but the header has 2"):
-        list(open_file(path, path.name, tmp_path).batches())
 
 
 def test_parquet_keeps_its_types_and_whole_numbers_beside_a_null(tmp_path: Path) -> None:
