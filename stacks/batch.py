@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -45,6 +46,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             description="Plans a batch job: the model version and the parts of a file; or lists the waiting files",
             access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
             memory_mib=2048,
+            disk_mib=10_240,
             timeout_minutes=15,
             needs_scipy=True,
         ),
@@ -52,7 +54,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="PredictPart",
             folder="predict_part",
             description="Predicts one part of a file; rows that cannot be predicted are rejected",
-            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,), verifies=True),
+            access=Access(write_data=(jobs,), read_models=(models,), verifies=True),
             memory_mib=3008,
             timeout_minutes=15,
             needs_scipy=True,
@@ -160,6 +162,7 @@ class BatchStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
         named = {"ROW_ID": pipeline.row_id} if pipeline.row_id else {}
+        style = {"missing": pipeline.missing, "decimal": pipeline.decimal, "day_first": pipeline.day_first}
         self.functions = LoopFunctions(
             self,
             "Functions",
@@ -168,7 +171,10 @@ class BatchStack(Stack):
             storage=storage,
             project_root=project_root,
             specs=batch_function_specs(pipeline.name),
-            variables={"PlanBatch": named, "PredictPart": {"SIGNING_KEY_ID": storage.signing_key.key_arn}},
+            variables={
+                "PlanBatch": {**named, "CELL_STYLE": json.dumps(style)},
+                "PredictPart": {"SIGNING_KEY_ID": storage.signing_key.key_arn},
+            },
         )
         self.machine = BatchMachine(
             self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -106,6 +106,7 @@ class LoopFunction(Construct):
         storage: Storage,
         description: str,
         name: str | None = None,
+        disk_mib: int = 512,
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -122,6 +123,7 @@ class LoopFunction(Construct):
             architecture=lambda_.Architecture.X86_64,
             description=description,
             memory_size=memory_mib,
+            ephemeral_storage_size=Size.mebibytes(disk_mib),
             timeout=timeout,
             role=self.role,
             log_group=self.log_group,

@@ -17,13 +17,14 @@ from stacks.functions import CodeSource, LoopFunction
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSpec:
-    """A state's function: its folder, size and access."""
+    """A state's function: its folder, size and access; `disk_mib` is for temporary files."""
 
     state: str
     folder: str
     description: str
     access: Access
     memory_mib: int = 512
+    disk_mib: int = 512
     timeout_minutes: int = 2
     needs_scipy: bool = False
 
@@ -64,6 +65,7 @@ class LoopFunctions(Construct):
                 folder=spec.folder,
                 code=source.image() if spec.needs_scipy else source.zip(),
                 memory_mib=spec.memory_mib,
+                disk_mib=spec.disk_mib,
                 timeout=Duration.minutes(spec.timeout_minutes),
                 variables={**shared, **variables.get(spec.state, {})},
                 access=spec.access,

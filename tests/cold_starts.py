@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "DATA_BUCKET": "data",
     "MODEL_BUCKET": "models",
     "ENVIRONMENT": "prod",
+    "CELL_STYLE": '{"missing": [], "decimal": ".", "day_first": false}',
     "RUNS_TABLE": "runs",
     "TRAINING_CODE": "c0de",
     "PIPELINE_FILE": "s3://assets/pipeline.toml",

@@ -25,6 +25,8 @@ PLAN = "_job/plan.json"
 FAILURE = "_job/failure.json"
 FAILED_PARTS = "_job/failed-"
 MANIFEST = "manifest.json"
+NAME_DIGITS = 16
+"""Of the digest of a file that is named by its content."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,19 @@ class JobFolder:
             return False
         return (now - datetime.fromisoformat(JobPlan.from_json(plan).planned_at)).total_seconds() < UNDER_WAY_SECONDS
 
+    def content(self, name: str) -> bytes:
+        """A file that `content_name` named.
+
+        Raises
+        ------
+        IntegrityError
+            When it is gone, or has other bytes than were written.
+        """
+        body = self.find(name)
+        if body is None or sha256(body)[:NAME_DIGITS] not in name:
+            raise IntegrityError(f"{name} of {self.job} is gone or was changed; upload the file again")
+        return body
+
     def report(self, part: int) -> PartReport | None:
         """What a part left, if it was done and its objects are still what it wrote."""
         body = self.find(report_name(part))
@@ -172,6 +187,12 @@ def rejected_name(part: int) -> str:
     return f"rejected-{part:05d}.jsonl"
 
 
-def parts_name(body: bytes) -> str:
-    """Named by its content: two attempts at planning that cut the file differently do not meet."""
-    return f"_job/parts-{sha256(body)[:16]}.json"
+def content_name(kind: str, body: bytes, ending: str) -> str:
+    """Named by its content: two attempts at planning that cut the file differently do not meet.
+
+    Examples
+    --------
+    >>> content_name("rows-00000", b"", "parquet")
+    '_job/rows-00000-e3b0c44298fc1c14.parquet'
+    """
+    return f"_job/{kind}-{sha256(body)[:NAME_DIGITS]}.{ending}"

@@ -92,6 +92,6 @@ class BatchState:
             run_id=content["run_id"],
             started_at=content["started_at"],
             plan=Plan.from_dict(state["plan"]) if "plan" in state else None,
-            part=Part(**state["part"]) if "part" in state else None,
+            part=Part.from_dict(state["part"]) if "part" in state else None,
             failure=Failure.from_dict(state["failure"]) if "failure" in state else None,
         )

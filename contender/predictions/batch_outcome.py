@@ -63,7 +63,7 @@ def build_manifest(
         "format": FORMAT,
         "job": plan.job,
         "pipeline": plan.pipeline,
-        "source": {**asdict(plan.source), "rows": plan.rows},
+        "source": {**asdict(plan.source), "rows": plan.rows, "read_as": plan.read_as},
         "model_version": plan.version,
         "model_manifest_sha256": plan.manifest_sha256,
         "task": model["task"],

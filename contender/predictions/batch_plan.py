@@ -8,40 +8,52 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Self
 
 from contender.errors import BatchRejectedError
 from contender.predictions.ids import RANDOM_BYTES, new_request_id
 
-FORMAT = 1
+FORMAT = 2
 PART_ROWS = 100_000
 """Rows of a part: at some 100,000 rows a second, what a function loads and starts for is still small beside it."""
 
 PART_BYTES = 32 << 20
-"""A part of a CSV file has no more bytes, however few rows these are, unless the file has more than MAX_PARTS such."""
+"""A part has fewer rows where these have more bytes, unless the file has more than MAX_PARTS such parts."""
 
 MAX_PARTS = 1_000
 """A larger file has larger parts: what the state machine gathers of the parts has to stay below 256 KiB."""
 
-PARQUET_ENDINGS = (".parquet", ".pq")
-Kind = Literal["csv", "parquet"]
+ANOTHER_FORMAT = (
+    "the job was planned by another version of Contender, which cut files differently; upload the file again, "
+    "or delete the job's folder and start it again"
+)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the file: bytes of a CSV file or rows of a Parquet file, from `start` up to `stop`.
+    """A share of the file's rows.
 
-    `first_row` counts the file's rows from 1, without the header.
+    Attributes
+    ----------
+    first_row, rows : its first row, counted from 1 without the header, and how many there are, broken ones included.
+    content : the object in the job's folder with its rows.
+    broken : the one with the rows that could not be split into cells; empty without such rows.
     """
 
     part: int
-    start: int
-    stop: int
     first_row: int
     rows: int
+    content: str = ""
+    broken: str = ""
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Self:
+        """Read an item of the list of parts, also one of an earlier format, whose plan is refused."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in item.items() if name in known})
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,6 @@ class Source:
     etag: str
     size: int
     modified_at: float
-
-    @property
-    def kind(self) -> Kind:
-        """The format, by the ending of the name: Parquet, or else CSV."""
-        return "parquet" if PurePosixPath(self.key).suffix.lower() in PARQUET_ENDINGS else "csv"
 
     @property
     def job(self) -> str:
@@ -82,6 +89,8 @@ class JobPlan:
     ----------
     version, manifest_sha256 : the champion at the time; the whole job is predicted with it.
     columns : of the file, in its order.
+    read_as : what the file was taken for.
+    cells : how its cells are written: texts that count as missing, decimal signs, units.
     row_id : the column that names a row; empty when the pipeline or the file has none.
     parts_key, parts : where the parts are listed, and how many there are.
     """
@@ -99,6 +108,8 @@ class JobPlan:
     parts_key: str
     parts: int
     rows: int
+    read_as: str = ""
+    cells: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The plan as its file."""
@@ -116,23 +127,13 @@ class JobPlan:
         return new_request_id(int(self.source.modified_at * 1000), chance)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What a file looks like, without its rows: its columns, and the parts to predict it in."""
-
-    columns: tuple[str, ...]
-    parts: tuple[Part, ...]
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of all parts."""
-        return sum(part.rows for part in self.parts)
-
-
 def make_plan(
     source: Source,
-    layout: Layout,
+    parts: Sequence[Part],
     *,
+    columns: Sequence[str],
+    read_as: str,
+    cells: Mapping[str, Any],
     pipeline: str,
     run_id: str,
     planned_at: str,
@@ -141,7 +142,7 @@ def make_plan(
     row_id: str,
     parts_key: str,
 ) -> JobPlan:
-    """The plan of a job; `row_id` is used where the file has one such column."""
+    """The plan of a job."""
     return JobPlan(
         format=FORMAT,
         job=source.job,
@@ -151,12 +152,25 @@ def make_plan(
         source=source,
         version=version,
         manifest_sha256=manifest_sha256,
-        columns=layout.columns,
-        row_id=row_id if layout.columns.count(row_id) == 1 else "",
+        columns=tuple(columns),
+        row_id=row_id,
         parts_key=parts_key,
-        parts=len(layout.parts),
-        rows=layout.rows,
+        parts=len(parts),
+        rows=sum(part.rows for part in parts),
+        read_as=read_as,
+        cells=cells,
     )
+
+
+def wanted_columns(features: Sequence[str], row_id: str) -> tuple[str, ...]:
+    """The columns that a job needs: the features, then the one that names a row, if there is one.
+
+    Examples
+    --------
+    >>> wanted_columns(["amount", "kind"], "order"), wanted_columns(["amount", "order"], "order")
+    (('amount', 'kind', 'order'), ('amount', 'order'))
+    """
+    return (*features, *([row_id] if row_id and row_id not in features else []))
 
 
 def check_columns(columns: Sequence[str], features: Sequence[str]) -> None:
@@ -170,7 +184,8 @@ def check_columns(columns: Sequence[str], features: Sequence[str]) -> None:
     missing = [name for name in features if name not in columns]
     if missing == list(features) and len(columns) == 1:
         raise BatchRejectedError(
-            f"only one column was found, {_shown(columns[0])}; the file must be comma-separated with a header line"
+            f"only one column was found, {_shown(columns[0])}; the first line must be a header, with cells separated "
+            "by commas, semicolons, tabs or vertical bars"
         )
     if missing:
         raise BatchRejectedError(
@@ -190,17 +205,16 @@ def _shown(name: str) -> str:
     return name if 0 < len(name) <= 60 else repr(name[:60])
 
 
-def row_ranges(rows: int, part_rows: int) -> list[Part]:
-    """The parts of a Parquet file.
+def row_ranges(rows: int, part_rows: int, row_bytes: float = 0.0) -> list[range]:
+    """The rows of each part, from 1; a row has `row_bytes` on average.
 
     Examples
     --------
-    >>> [(part.start, part.stop, part.first_row) for part in row_ranges(5, 2)]
-    [(0, 2, 1), (2, 4, 3), (4, 5, 5)]
+    >>> row_ranges(5, 2)
+    [range(1, 3), range(3, 5), range(5, 6)]
+    >>> len(row_ranges(100, 50, row_bytes=4 << 20))
+    13
     """
-    step = max(part_rows, -(-rows // MAX_PARTS))
-    starts = range(0, rows, step)
-    return [
-        Part(number, start, min(start + step, rows), start + 1, min(step, rows - start))
-        for number, start in enumerate(starts)
-    ]
+    fitting = int(min(part_rows, PART_BYTES / row_bytes)) if row_bytes else part_rows
+    step = max(1, fitting, -(-rows // MAX_PARTS))
+    return [range(start, min(start + step, rows + 1)) for start in range(1, rows + 1, step)]

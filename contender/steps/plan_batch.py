@@ -6,10 +6,11 @@ A job's plan names the champion of the moment; all parts are predicted with it, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.ports import Objects
@@ -17,16 +18,46 @@ from contender.predictions.batch_folder import (
     MANIFEST,
     PLAN,
     JobFolder,
+    content_name,
     is_to_predict,
     out_prefix,
-    parts_name,
 )
 from contender.predictions.batch_messages import BatchState, Found, Plan
-from contender.predictions.batch_plan import PART_ROWS, JobPlan, Layout, Source, check_columns, make_plan
+from contender.predictions.batch_part import PartContent
+from contender.predictions.batch_plan import (
+    ANOTHER_FORMAT,
+    FORMAT,
+    PART_ROWS,
+    JobPlan,
+    Part,
+    Source,
+    check_columns,
+    make_plan,
+    wanted_columns,
+)
 from contender.registry.pointer import PointerState, require_pointer
 from contender.registry.versions import ModelRegistry
 from contender.steps.loop_run import Emit
 from contender.storage import sha256
+
+
+class OpenSource(Protocol):
+    """A file to predict, opened."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+
+    @property
+    def read_as(self) -> str:
+        """What it was taken for."""
+
+    @property
+    def cells(self) -> Mapping[str, Any]:
+        """How its cells are written; complete when the last part has been given."""
+
+    def parts(self, wanted: Sequence[str], numeric: Sequence[str], part_rows: int) -> Iterator[PartContent]:
+        """The wanted columns in parts of at most `part_rows`. Raises BatchRejectedError when it is damaged."""
 
 
 class BatchFiles(Protocol):
@@ -35,8 +66,8 @@ class BatchFiles(Protocol):
     def find_source(self, key: str, version_id: str) -> Source:
         """A version of a file; the newest where none is named. Raises NotFoundError when it is gone."""
 
-    def look_at(self, source: Source, part_rows: int) -> Layout:
-        """Its columns, and the parts to predict it in. Raises BatchRejectedError when it cannot be read."""
+    def open(self, source: Source) -> AbstractContextManager[OpenSource]:
+        """A file, to be read. Raises BatchRejectedError when it cannot be."""
 
     def unfinished(self, skip: Callable[[JobFolder], bool]) -> Sequence[Source]:
         """The files without a finished job, oldest first, but for those whose job `skip` leaves alone."""
@@ -88,6 +119,8 @@ def _plan_file(state: BatchState, planner: BatchPlanner) -> Plan:
         except BatchRejectedError as error:
             return Plan("refused", str(error), job=source.job, for_good=True)
     made = JobPlan.from_json(body)
+    if made.format != FORMAT:
+        return Plan("refused", ANOTHER_FORMAT, job=source.job, for_good=True)
     planner.emit("BatchRows", made.rows)
     return Plan(
         "planned",
@@ -104,29 +137,52 @@ def _plan_file(state: BatchState, planner: BatchPlanner) -> Plan:
 def _make(
     state: BatchState, planner: BatchPlanner, folder: JobFolder, source: Source, champion: PointerState
 ) -> JobPlan:
-    """Look the file over and write the list of its parts."""
+    """Copy the columns that the model needs, part by part, and list the parts."""
     pointer = champion.pointer
     registry = ModelRegistry(planner.models, planner.pipeline)
     model = registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
+    features = [feature["name"] for feature in model.manifest["features"]]
     if not source.size:
         raise BatchRejectedError("the file is empty (0 bytes)")
-    layout = planner.files.look_at(source, state.request.part_rows or PART_ROWS)
-    check_columns(layout.columns, [feature["name"] for feature in model.manifest["features"]])
-    if not layout.rows:
+    with planner.files.open(source) as file:
+        check_columns(file.columns, features)
+        row_id = planner.row_id if file.columns.count(planner.row_id) == 1 else ""
+        numeric = [feature["name"] for feature in model.manifest["features"] if feature["kind"] == "numeric"]
+        contents = file.parts(wanted_columns(features, row_id), numeric, state.request.part_rows or PART_ROWS)
+        parts = [_keep(folder, content) for content in contents]
+    if not parts:
         raise BatchRejectedError("the file has a header but no rows")
-    parts = json.dumps([asdict(part) for part in layout.parts]).encode()
-    folder.settle(parts_name(parts), parts)
+    listed = json.dumps([asdict(part) for part in parts]).encode()
     return make_plan(
         source,
-        layout,
+        parts,
+        columns=file.columns,
+        read_as=file.read_as,
+        cells=file.cells,
         pipeline=planner.pipeline,
         run_id=state.run_id,
         planned_at=state.started_at,
         version=pointer.champion,
         manifest_sha256=pointer.manifest_sha256,
-        row_id=planner.row_id,
-        parts_key=folder.key(parts_name(parts)),
+        row_id=row_id,
+        parts_key=folder.key(_settle(folder, "parts", listed, "json")),
     )
+
+
+def _keep(folder: JobFolder, content: PartContent) -> Part:
+    """Write a part's rows into the job's folder."""
+    broken = ""
+    if content.broken:
+        rows = json.dumps([asdict(one) for one in content.broken]).encode()
+        broken = _settle(folder, f"broken-{content.part:05d}", rows, "json")
+    name = _settle(folder, f"rows-{content.part:05d}", content.body, "parquet")
+    return Part(content.part, content.rows.start, len(content.rows), name, broken)
+
+
+def _settle(folder: JobFolder, kind: str, body: bytes, ending: str) -> str:
+    name = content_name(kind, body, ending)
+    folder.settle(name, body)
+    return name
 
 
 def _find_files(state: BatchState, planner: BatchPlanner) -> Found:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.errors import InvalidInputError
+from contender.errors import BatchRejectedError, InvalidInputError
 from contender.ports import Objects
 from contender.predictions.batch_folder import (
     JobFolder,
@@ -26,7 +26,7 @@ from contender.predictions.batch_folder import (
 from contender.predictions.batch_messages import BatchState, PartDone
 from contender.predictions.batch_outcome import Rejected, summarise
 from contender.predictions.batch_part import PartRows
-from contender.predictions.batch_plan import JobPlan, Part
+from contender.predictions.batch_plan import ANOTHER_FORMAT, FORMAT, JobPlan, Part
 from contender.steps.loop_run import Emit
 from contender.table import Table
 from contender.workflow.messages import MAX_REASON_CHARACTERS
@@ -46,8 +46,13 @@ class BatchModel(Protocol):
 class PartFiles(Protocol):
     """Reads and writes the rows of a part."""
 
-    def read_part(self, plan: JobPlan, part: Part, features: Sequence[Mapping[str, Any]]) -> PartRows:
-        """The part's rows of the file. Raises BatchRejectedError when no row can be read."""
+    def read_rows(
+        self, body: bytes, row_id: str, features: Sequence[Mapping[str, Any]], cells: Mapping[str, Any]
+    ) -> PartRows:
+        """The rows that PlanBatch kept, with every feature typed as the model takes it; those that do not fit apart.
+
+        `row_id` is the column that names a row, empty where there is none; `cells` says how cells are written.
+        """
 
     def write_predictions(
         self, rows: PartRows, predictions: NDArray[np.float64], manifest: Mapping[str, Any], request_id: str
@@ -96,8 +101,10 @@ def predict_part(state: BatchState, predictor: PartPredictor) -> PartDone:
 
 
 def _predict(folder: JobFolder, plan: JobPlan, part: Part, predictor: PartPredictor) -> PartReport:
+    if plan.format != FORMAT:
+        raise BatchRejectedError(ANOTHER_FORMAT)
     model = predictor.load_model(plan.version, plan.manifest_sha256)
-    rows = predictor.files.read_part(plan, part, model.manifest["features"])
+    rows = _read(folder, plan, part, predictor.files, model.manifest["features"])
     predictions = model.predict(rows.table)
     body = predictor.files.write_predictions(rows, predictions, model.manifest, plan.request_id(part.part))
     rejected = None
@@ -113,3 +120,12 @@ def _predict(folder: JobFolder, plan: JobPlan, part: Part, predictor: PartPredic
     )
     folder.write(report_name(part.part), report.to_json(), rows=0)
     return report
+
+
+def _read(
+    folder: JobFolder, plan: JobPlan, part: Part, files: PartFiles, features: Sequence[Mapping[str, Any]]
+) -> PartRows:
+    """A part's rows, with all that cannot be predicted in the order of the file."""
+    rows = files.read_rows(folder.content(part.content), plan.row_id, features, plan.cells)
+    broken = [Rejected(**one) for one in json.loads(folder.content(part.broken))] if part.broken else []
+    return replace(rows, rejected=tuple(sorted([*broken, *rows.rejected], key=lambda one: one.row)))

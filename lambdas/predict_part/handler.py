@@ -11,7 +11,7 @@ import boto3
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.files.batch_files import S3BatchFiles
+from contender.adapters.files.batch_rows import ParquetParts
 from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.onnx_model import OnnxModel, load_model
 from contender.predictions.batch_messages import BatchState
@@ -44,7 +44,7 @@ def model_of(version: str, manifest_sha256: str) -> OnnxModel:
 predictor = PartPredictor(
     environment.pipeline,
     S3Objects(s3, environment.data_bucket),
-    S3BatchFiles(s3, environment.data_bucket, environment.pipeline),
+    ParquetParts(),
     load_model=model_of,
     emit=emit,
     note=logger.append_keys,

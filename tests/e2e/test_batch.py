@@ -183,10 +183,9 @@ def test_the_good_rows_have_the_answers_of_the_serving_api(batches: Batches, mix
 def test_the_bad_rows_are_put_aside_and_told(batches: Batches, mixed: tuple[str, JobFolder]) -> None:
     key, folder = mixed
     rejected = [json.loads(line) for line in folder.objects.get(folder.key("rejected-00000.jsonl")).body.splitlines()]
-    assert [(one["row"], one["reason"]) for one in rejected] == [
-        (11, "has 3 cells, but the header has 4"),
-        (31, "amount is 'plenty', which is not a number"),
-    ]
+    assert [one["row"] for one in rejected] == [11, 31]
+    assert rejected[0]["reason"].startswith("line 12 has 3 cells, but the header has 4")
+    assert rejected[1]["reason"] == "amount is 'plenty', which is not a number"
     (told,) = eventually(lambda: mails_about(batches.loop, key), what="mail about the bad rows")
     assert told.subject == "[contender] shop-batch: 2 rows of a batch rejected"
     assert "228 of 230 rows predicted" in told.body

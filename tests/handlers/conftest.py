@@ -191,6 +191,7 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "DATA_BUCKET": "data",
         "MODEL_BUCKET": "models",
         "ENVIRONMENT": "prod",
+        "CELL_STYLE": '{"missing": ["NA", "?"], "decimal": ".", "day_first": false}',
         "RUNS_TABLE": "runs",
         "TRAINING_CODE": "0" * 64,
         "PIPELINE_FILE": "s3://assets/pipeline.toml",

@@ -33,8 +33,10 @@ def test_the_manifest_names_every_object_with_its_rows_and_its_digest(crowned: C
     assert (manifest["rows"], manifest["predicted"], manifest["rejected"]["rows"]) == (8, 5, 3)
     assert manifest["rejected"]["reasons"] == [
         {"column": "amount", "rows": 2, "first_row": 6, "reason": "amount is 'lots', which is not a number"},
-        {"column": "", "rows": 1, "first_row": 7, "reason": "has 2 cells, but the header has 3"},
+        {"column": "", "rows": 1, "first_row": 7, "reason": manifest["rejected"]["reasons"][1]["reason"]},
     ]
+    assert manifest["rejected"]["reasons"][1]["reason"].startswith("line 8 has 2 cells, but the header has 3")
+    assert manifest["source"]["read_as"] == "CSV with commas, utf-8"
     assert (manifest["model_version"], manifest["positive"]) == ("v1", "true")
     assert manifest["source"]["key"] == made.request["key"]
     assert manifest["source"]["version_id"] == made.request["version_id"]

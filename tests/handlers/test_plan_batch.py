@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import boto3
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -33,20 +35,55 @@ def ranges(parts: list[dict[str, Any]]) -> list[tuple[int, int]]:
     return [(part["first_row"], part["rows"]) for part in parts]
 
 
-def test_a_csv_file_is_cut_at_its_rows_and_nothing_of_it_is_copied(crowned: Cloud) -> None:
-    body = csv(5)
-    made = job(crowned, body, part_rows=2)
+def kept(made: Job) -> list[pd.DataFrame]:
+    """The rows of each part, as they are kept for the job."""
+    return [pq.read_table(io.BytesIO(made.read(part["content"]))).to_pandas() for part in made.parts]
+
+
+def test_a_file_is_cut_by_rows_and_what_the_model_needs_of_it_is_kept(crowned: Cloud) -> None:
+    made = job(crowned, csv(5), part_rows=2)
     assert (made.plan["status"], made.plan["rows"], made.plan["parts"]) == ("planned", 5, 3)
     assert ranges(made.parts) == [(1, 2), (3, 2), (5, 1)]
-    pieces = [body[part["start"] : part["stop"]] for part in made.parts]
-    assert b"".join([b"amount,order,carrier\n", *pieces]) == body
-    assert [piece.count(b"o") for piece in pieces] == [2, 2, 1]
+    together = pd.concat(kept(made))
+    assert together.to_dict("list") == {
+        "": [1, 2, 3, 4, 5],
+        "amount": ["0", "1", "2", "3", "4"],
+        "carrier": ["A", "B", "A", "B", "A"],
+    }
 
 
-def test_a_parquet_file_is_cut_by_rows(crowned: Cloud) -> None:
-    frame = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "carrier": ["A", "B", None]})
-    made = job(crowned, parquet(frame), name="a.parquet", part_rows=2)
-    assert [(part["start"], part["stop"]) for part in made.parts] == [(0, 2), (2, 3)]
+@pytest.mark.parametrize(
+    ("body", "read_as"),
+    [
+        (b"amount;order;carrier\n1;a;A\n", "CSV with semicolons, utf-8"),
+        (gzip.compress(b"amount\torder\tcarrier\n1\ta\tA\n"), "CSV with tabs, utf-8, gzip"),
+        (b'{"amount": 1, "order": "a", "carrier": "A"}\n', "JSON Lines, utf-8"),
+        (parquet(pd.DataFrame({"amount": ["1"], "carrier": ["A"]})), "Parquet"),
+    ],
+)
+def test_any_format_that_uploads_have_is_read_and_the_plan_says_as_what(
+    crowned: Cloud, body: bytes, read_as: str
+) -> None:
+    made = job(crowned, body, name="a.dat")
+    assert json.loads(made.read(PLAN))["read_as"] == read_as
+    assert kept(made)[0][["amount", "carrier"]].values.tolist() == [["1", "A"]]
+
+
+def test_parquet_keeps_its_types_and_is_cut_across_its_row_groups(crowned: Cloud) -> None:
+    ids = pd.array([9007199254740993, None, 5], dtype="Int64")
+    frame = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "carrier": ids})
+    made = job(crowned, parquet(frame, row_group_size=1), name="a.parquet", part_rows=2)
+    assert ranges(made.parts) == [(1, 2), (3, 1)]
+    table = pq.read_table(io.BytesIO(made.read(made.parts[0]["content"])))
+    assert table["carrier"].to_pylist() == [9007199254740993, None]
+    assert table["amount"].to_pylist() == [1.0, 2.0]
+
+
+def test_planning_twice_keeps_one_copy(crowned: Cloud) -> None:
+    request = put(crowned, "a.csv", csv(3))
+    names = [name for name in Job(crowned, request).objects() if name != PLAN]
+    boto3.client("s3").delete_object(Bucket="data", Key=Job(crowned, request).folder.key(PLAN))
+    assert [name for name in Job(crowned, request).objects() if name != PLAN] == names
 
 
 def test_a_large_file_has_larger_parts_not_more(crowned: Cloud) -> None:
@@ -97,9 +134,12 @@ def test_columns_that_no_model_asks_for_may_be_there(crowned: Cloud) -> None:
         ("a.csv", b"", "the file is empty (0 bytes)"),
         ("a.csv", b"amount,carrier\n", "the file has a header but no rows"),
         ("a.csv", b"order,amount\n1,2\n", "column carrier missing, which the model needs; the file has order, amount"),
-        ("a.csv", b"amount;carrier\n1;A\n", "only one column was found, amount;carrier"),
+        ("a.csv", b"amount\n1\n", "column carrier missing"),
+        ("a.csv", b"amount:carrier\n1:A\n", "only one column was found, amount:carrier"),
         ("a.csv", b"amount,carrier,amount\n1,A,2\n", "column amount appears more than once; keep one"),
-        ("a.csv", b"PAR1\0\0", "it contains zero bytes; is it Parquet? then name it .parquet"),
+        ("a.csv", b"PAR1\0\0", "not a Parquet file, or cut off"),
+        ("a.csv", b"amount,carrier\n1,\0\n", "not a CSV file: it contains zero bytes"),
+        ("a.parquet", parquet(pd.DataFrame({"amount": [[1.0]], "carrier": ["A"]})), "amount holds list"),
         ("a.parquet", b"amount,carrier\n1,A\n", "not a Parquet file, or cut off"),
         ("a.parquet", parquet(pd.DataFrame({"amount": [1.0]})), "column carrier missing"),
         ("a.parquet", parquet(pd.DataFrame({"amount": [1.0], "carrier": ["A"]})[:0]), "a header but no rows"),
@@ -181,12 +221,14 @@ def test_the_schedule_names_versions_that_make_the_same_jobs_as_events_do(crowne
     assert listed == {"key": request["key"], "version_id": request["version_id"]}
 
 
-def test_only_the_end_of_a_parquet_file_is_read(crowned: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan costs no more for a large file than for a small one."""
+def test_of_parquet_only_the_columns_that_the_model_needs_are_fetched(
+    crowned: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = io.BytesIO()
     rows = 200_000
-    table = pa.table({"amount": np.random.default_rng(1).random(rows), "carrier": ["A"] * rows})
-    pq.write_table(table, body, compression="none", use_dictionary=False)
+    random = np.random.default_rng(1)
+    table = pa.table({"remark": random.random(rows), "amount": random.integers(0, 2, rows), "carrier": ["A"] * rows})
+    pq.write_table(table, body, compression="none", use_dictionary=["amount", "carrier"])
     read = 0
     original = SourceReader.read
 
@@ -198,4 +240,4 @@ def test_only_the_end_of_a_parquet_file_is_read(crowned: Cloud, monkeypatch: pyt
     with monkeypatch.context() as counting:
         counting.setattr(SourceReader, "read", counted)
         assert job(crowned, body.getvalue(), name="a.parquet").plan["rows"] == rows
-    assert 0 < read < len(body.getvalue()) / 10
+    assert 0 < read < len(body.getvalue()) / 4

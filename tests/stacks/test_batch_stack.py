@@ -44,11 +44,27 @@ def test_functions_write_into_the_jobs_folder_and_nowhere_else(anywhere: Synthes
         assert written == {f"/batch/{PIPELINE}/out/*"}
 
 
-def test_who_reads_the_file_may_read_its_folder_and_the_models(anywhere: Synthesised) -> None:
+def test_who_plans_reads_the_files_and_who_predicts_only_the_jobs(anywhere: Synthesised) -> None:
     for state in ("PlanBatch", "PredictPart"):
         pairs = anywhere.allowed(BATCH, f"Functions{state}Role")
         read = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:GetObjectVersion"}
-        assert {f"/batch/{PIPELINE}/in/*", f"/models/{PIPELINE}/*"} <= read
+        assert {f"/batch/{PIPELINE}/out/*", f"/models/{PIPELINE}/*"} <= read
+        assert (f"/batch/{PIPELINE}/in/*" in read) is (state == "PlanBatch")
+
+
+def test_who_plans_knows_how_cells_are_written(anywhere: Synthesised) -> None:
+    variables = anywhere.function(BATCH, "PlanBatch")["Properties"]["Environment"]["Variables"]
+    style = json.loads(variables["CELL_STYLE"])
+    assert set(style) == {"missing", "decimal", "day_first"}
+    assert "NA" in style["missing"]
+
+
+def test_who_plans_has_a_disk_for_a_file(anywhere: Synthesised) -> None:
+    disks = {
+        spec.state: anywhere.function(BATCH, spec.state)["Properties"]["EphemeralStorage"]["Size"]
+        for spec in batch_stack.batch_function_specs(PIPELINE)
+    }
+    assert disks == {"PlanBatch": 10_240, "PredictPart": 512, "FinishBatch": 512}
 
 
 def test_who_predicts_may_check_signatures_and_knows_the_key(anywhere: Synthesised) -> None:

@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def batch(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the model's features.")],
+    data: Annotated[Path, typer.Argument(help="A CSV, JSON Lines, Parquet or Excel file with the model's features.")],
     pipeline: PipelineOption,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the job has ended.")] = True,
     download: Annotated[Path | None, typer.Option(help="Download the result into this folder.")] = None,
@@ -70,6 +70,7 @@ def batch(
     console.print(f"{describe(manifest)}", markup=False)
     print_fields(
         {
+            "read as": manifest["source"]["read_as"],
             "result": where,
             "seconds": manifest["seconds"],
             "downloaded to": download,

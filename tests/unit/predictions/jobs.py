@@ -14,7 +14,7 @@ from contender.predictions.batch_plan import JobPlan, Source
 
 SOURCE = Source("data", "batch/flights/in/2013/May ü.csv", "v1", "e1", 100, 1_760_000_000.5)
 PLAN_MADE = JobPlan(
-    1, SOURCE.job, "flights", "r1", "2026-01-01T00:00:00Z", SOURCE, "m1", "sha", ("a", "b"), "", "key", 2, 8
+    2, SOURCE.job, "flights", "r1", "2026-01-01T00:00:00Z", SOURCE, "m1", "sha", ("a", "b"), "", "key", 2, 8, "CSV"
 )
 
 

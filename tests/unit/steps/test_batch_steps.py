@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +15,17 @@ import pytest
 from numpy.typing import NDArray
 
 from contender.errors import BatchRejectedError, IntegrityError, NotFoundError
-from contender.predictions.batch_folder import FAILURE, MANIFEST, UNDER_WAY_SECONDS, JobFolder
+from contender.predictions.batch_folder import FAILURE, MANIFEST, PLAN, UNDER_WAY_SECONDS, JobFolder
 from contender.predictions.batch_messages import BatchRequest, BatchState, Found, Plan
 from contender.predictions.batch_outcome import Rejected
-from contender.predictions.batch_part import PartRows
-from contender.predictions.batch_plan import JobPlan, Layout, Part, Source
+from contender.predictions.batch_part import PartContent, PartRows
+from contender.predictions.batch_plan import Part, Source, row_ranges
 from contender.registry.pointer import Pointer, pointer_key
 from contender.registry.versions import ModelRegistry
 from contender.steps.finish_batch import BatchFinisher, finish_batch
 from contender.steps.plan_batch import BatchPlanner, plan_batch
 from contender.steps.predict_part import PartPredictor, predict_part
+from contender.storage import sha256
 from contender.table import Table
 from contender.workflow.messages import Failure
 from tests.fakes import MemoryObjects
@@ -45,6 +48,23 @@ class AlwaysYes:
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         return np.tile([0.0, 1.0], (len(table["amount"]), 1))
+
+
+@dataclass(frozen=True)
+class OpenAmounts:
+    """A file of amounts, of which an infinite one stands for a row that is none."""
+
+    columns: tuple[str, ...]
+    amounts: Sequence[float]
+    read_as: str = "CSV"
+    cells: Mapping[str, Any] = field(default_factory=dict)
+
+    def parts(self, wanted: Sequence[str], numeric: Sequence[str], part_rows: int) -> Iterator[PartContent]:
+        for number, rows in enumerate(row_ranges(len(self.amounts), part_rows)):
+            found = [self.amounts[row - 1] for row in rows]
+            broken = [Rejected(row, "", "is none", "") for row in rows if self.amounts[row - 1] == math.inf]
+            body = json.dumps([rows.start, [amount for amount in found if amount < math.inf]]).encode()
+            yield PartContent(number, rows, body, tuple(broken))
 
 
 @dataclass
@@ -70,31 +90,27 @@ class Batches:
             raise NotFoundError(f"{key} was gone")
         return Source("data", key, version_id, "e1", len(self.sources[key]), NOON.timestamp())
 
-    def look_at(self, source: Source, part_rows: int) -> Layout:
-        rows = len(self.sources[source.key])
-        starts = range(0, rows, part_rows)
-        parts = [
-            Part(n, at, min(at + part_rows, rows), at + 1, min(part_rows, rows - at)) for n, at in enumerate(starts)
-        ]
-        return Layout(self.columns, tuple(parts))
+    @contextmanager
+    def open(self, source: Source) -> Iterator[OpenAmounts]:
+        yield OpenAmounts(self.columns, self.sources[source.key])
 
     def unfinished(self, skip: Callable[[JobFolder], bool]) -> Sequence[Source]:
         found = [self.find_source(key, "1") for key in self.sources]
         return [one for one in found if not skip(JobFolder(self.data, "shop", one.job))]
 
-    def read_part(self, plan: JobPlan, part: Part, features: Sequence[Mapping[str, Any]]) -> PartRows:
-        if len(features) != 1:
-            raise BatchRejectedError("another model")
-        self.predicted.append(part.part)
-        amounts = self.sources[plan.source.key][part.start : part.stop]
-        good = [number for number, amount in enumerate(amounts) if amount >= 0]
+    def read_rows(
+        self, body: bytes, row_id: str, features: Sequence[Mapping[str, Any]], cells: Mapping[str, Any]
+    ) -> PartRows:
+        first, amounts = json.loads(body)
+        self.predicted.append(first)
+        good = [number for number, amount in enumerate(amounts, start=first) if amount >= 0]
         bad = [
-            Rejected(part.first_row + number, "amount", "must be 0 or more", {})
-            for number, amount in enumerate(amounts)
+            Rejected(number, "amount", "must be 0 or more", {})
+            for number, amount in enumerate(amounts, start=first)
             if amount < 0
         ]
-        table = Table({"amount": np.array([amounts[number] for number in good])})
-        return PartRows(table, np.array(good, dtype=np.int64) + part.first_row, None, tuple(bad))
+        table = Table({"amount": np.array([amounts[number - first] for number in good])})
+        return PartRows(table, np.array(good, dtype=np.int64), None, tuple(bad))
 
     def write_predictions(
         self, rows: PartRows, predictions: NDArray[np.float64], manifest: Mapping[str, Any], request_id: str
@@ -188,11 +204,11 @@ def test_a_part_that_is_done_is_not_predicted_again_unless_its_object_changed(ba
     state = planned(batches)
     batches.predict(state, 0)
     batches.predict(state, 0)
-    assert batches.predicted == [0]
+    assert batches.predicted == [1]
     (key,) = [key for key in batches.data.keys("") if key.endswith("part-00000.parquet")]
     batches.data.put(key, b"something else")
     batches.predict(state, 0)
-    assert batches.predicted == [0, 0]
+    assert batches.predicted == [1, 1]
 
 
 def test_a_result_that_was_replaced_before_the_end_is_no_result(batches: Batches) -> None:
@@ -230,13 +246,59 @@ def test_a_failure_is_told_once_and_to_a_repeated_call_again(batches: Batches) -
     assert not finish_batch(replace(failed, run_id="run-2"), batches.finisher()).mail
 
 
+def rewrite_plan(batches: Batches, state: BatchState, **changed: Any) -> BatchState:
+    """The state of a job whose plan was written otherwise."""
+    assert state.plan is not None
+    folder = JobFolder(batches.data, "shop", state.plan.job)
+    body = json.dumps(json.loads(folder.find(PLAN) or b"") | changed).encode()
+    folder.write(PLAN, body, rows=0)
+    return replace(state, plan=replace(state.plan, plan_sha256=sha256(body)))
+
+
+def test_a_job_that_was_planned_by_another_version_ends_with_what_to_do(batches: Batches) -> None:
+    old = rewrite_plan(batches, planned(batches), format=1)
+    with pytest.raises(BatchRejectedError, match="planned by another version of Contender"):
+        batches.predict(old, 0)
+    failed = finish_batch(replace(old, failure=Failure("predict", "a part failed")), batches.finisher())
+    assert "upload the file again, or delete the job's folder" in failed.reason
+    again = batches.plan(batches.state(run_id="run-2"))
+    assert (again.status, again.for_good) == ("refused", True)
+    assert "planned by another version of Contender" in again.reason
+
+
+def test_a_job_of_another_version_whose_parts_are_done_is_finished(batches: Batches) -> None:
+    state = planned(batches, part_rows=3)
+    batches.predict(state, 0)
+    assert finish_batch(rewrite_plan(batches, state, format=1), batches.finisher()).status == "finished"
+
+
+def test_rows_that_are_none_are_rejected_in_their_part_between_the_others(batches: Batches) -> None:
+    batches.sources[KEY] = [1.0, -1.0, math.inf, 2.0, math.inf]
+    state = planned(batches, part_rows=3)
+    for number in (0, 1):
+        batches.predict(state, number)
+    rejected = [json.loads(batches.data.get(key).body) for key in batches.data.keys("") if "/rejected-" in key]
+    assert [[one["row"] for one in part] for part in rejected] == [[2, 3], [5]]
+    manifest = finish_batch(state, batches.finisher())
+    assert (manifest.rows, manifest.rejected) == (5, 3)
+
+
+def test_rows_that_were_kept_and_are_gone_are_no_reason_to_guess(batches: Batches) -> None:
+    state = planned(batches)
+    (key,) = [key for key in batches.data.keys("") if "rows-00000" in key]
+    batches.data.put(key, b"something else")
+    with pytest.raises(IntegrityError, match="is gone or was changed; upload the file again"):
+        batches.predict(state, 0)
+
+
 def test_a_part_that_fails_says_why_to_the_end_of_its_own_execution(batches: Batches) -> None:
     state = planned(batches)
-    del batches.sources[KEY]
-    with pytest.raises(KeyError):
+    (key,) = [key for key in batches.data.keys("") if "rows-00001" in key]
+    batches.data.put(key, b"something else")
+    with pytest.raises(IntegrityError):
         batches.predict(state, 1)
     failure = Failure("predict", "a part failed")
-    assert "part 1: KeyError" in finish_batch(replace(state, failure=failure), batches.finisher()).reason
+    assert "part 1: IntegrityError" in finish_batch(replace(state, failure=failure), batches.finisher()).reason
     other = replace(state, failure=failure, run_id="run-2")
     assert finish_batch(other, batches.finisher()).reason == "predict: a part failed"
 

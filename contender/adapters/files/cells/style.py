@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from contender.pipeline.cell_defaults import MISSING_TEXTS
 from contender.pipeline.config import PipelineConfig
@@ -40,3 +40,12 @@ class CellStyle:
     def keeping(self, texts: Iterable[str]) -> CellStyle:
         """The same, but these texts are values: a class may be called `None`."""
         return replace(self, missing=self.missing - frozenset(texts))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a job's plan: the keys of the pipeline file."""
+        return {"missing": sorted(self.missing), "decimal": self.decimal, "day_first": self.day_first}
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> CellStyle:
+        """The inverse of `to_dict`; other keys are ignored."""
+        return CellStyle(frozenset(content["missing"]), content["decimal"], content["day_first"])

@@ -40,14 +40,19 @@ def open_file(path: Path, name: str, folder: Path, *, most_bytes: int = MOST_UNP
         path = plain
     with path.open("rb") as file:
         head = file.read(4)
-    ending = Path(name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
-    if head == PARQUET or ending in (".parquet", ".pq"):
+    if is_parquet(head, name):
         return open_parquet(path, most_bytes=most_bytes)
     if head == ZIP:
         return _open_archive(path, most_bytes)
     if looks_like_json(path):
         return open_json_lines(path, folder, packed=packed)
     return open_delimited(path, folder, packed=packed)
+
+
+def is_parquet(head: bytes, name: str) -> bool:
+    """Whether a file is Parquet by its first four bytes, or is to be one by its name."""
+    ending = Path(name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+    return head == PARQUET or ending in (".parquet", ".pq")
 
 
 def _open_archive(path: Path, most_bytes: int) -> Workbook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from contender.adapters.files.first_line import first_line
 from contender.adapters.files.reading.file_rows import BATCH_ROWS, check_width, column
 from contender.adapters.files.reading.understood import Understood
 from contender.errors import BatchRejectedError
+
+READ_BYTES = 8 << 20
+"""What is read at once of a column: a row group may be larger than memory."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class ParquetFile:
     counted : an index that is not stored but counts up: its first number and its step.
     """
 
-    path: Path
+    path: Path | RawIOBase
     rows: int
     names: tuple[str, ...]
     stored: tuple[int | None, ...]
@@ -42,7 +46,7 @@ class ParquetFile:
         chosen = range(len(self.names)) if columns is None else columns
         start, step = self.counted
         try:
-            with pq.ParquetFile(self.path) as file:
+            with pq.ParquetFile(self.path, buffer_size=READ_BYTES) as file:
                 names = self._stored_names(file, chosen)
                 for batch in file.iter_batches(rows, columns=names, use_threads=False):
                     batch.validate(full=True)
@@ -68,8 +72,8 @@ class ParquetFile:
         return batch.column(place if names is None else names.index(self.names[position]))
 
 
-def open_parquet(path: Path, *, most_bytes: int) -> ParquetFile:
-    """Open a Parquet file.
+def open_parquet(path: Path | RawIOBase, *, most_bytes: int) -> ParquetFile:
+    """Open a Parquet file, local or anything that can be read from any place.
 
     Parameters
     ----------
