@@ -1,55 +1,131 @@
-"""`contender status`: what runs, and which pipelines are deployed."""
+"""`contender status`: what serves, what runs and what waits, in the local cloud or an environment on AWS."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.text import Text
 
 import localcloud.cloud
-from contender.cli.clouds import LOCAL
+from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.find_run import waiting_runs
-from contender.cli.options import JsonOption, all_pipelines, project_root, workbench
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    all_pipelines,
+    project_root,
+    workbench,
+)
 from contender.registry.pointer import read_pointer
 
 
-def status(as_json: JsonOption = False) -> None:
-    """Show the local cloud: processes, deployed pipelines, runs in progress, queued uploads.
+def status(environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False) -> None:
+    """Show what serves, what runs and since when, what waits, and which alarms are on; locally also the processes.
 
-    Example: contender status --json
+    Example: contender status --env prod
     """
-    found = localcloud.cloud.status(project_root())
-    content = asdict(found) | {"pipelines": _pipelines() if found.running else {}}
+    content: dict[str, Any] = {"environment": environment, "running": True}
+    if environment == LOCAL:
+        content |= asdict(localcloud.cloud.status(project_root()))
+    content["pipelines"] = _pipelines(environment) if content["running"] else {}
     if as_json:
         print_json(content)
         return
-    console.print(found.message)
-    print_fields({"address": found.endpoint_url})
+    if environment == LOCAL:
+        console.print(content["message"])
+        print_fields({"address": content["endpoint_url"]})
     for name, fields in content["pipelines"].items():
-        console.print(f"\n[bold]{name}[/bold]")
-        print_fields({label.replace("_", " "): value for label, value in fields.items()})
+        console.print(Text(f"\n{name}", style="bold"))
+        print_fields({label.replace("_", " "): _shown(value) for label, value in fields.items()})
 
 
-def _pipelines() -> dict[str, dict[str, object]]:
-    """Champion, running run and waiting uploads of each deployed pipeline."""
+def _shown(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _pipelines(environment: str) -> dict[str, dict[str, object]]:
+    """What there is to know of each deployed pipeline."""
     found: dict[str, dict[str, object]] = {}
     for name in all_pipelines():
-        bench = workbench(name, LOCAL)
+        bench = workbench(name, environment)
         try:
-            api_url = bench.api_url
-        except LookupError:
-            found[name] = {"state": "not deployed; run contender up"}
-            continue
-        champion, lease = read_pointer(bench.models, name), bench.ledger.lease(name)
-        found[name] = {
-            "champion": champion.pointer.champion if champion else "none yet",
-            "running": lease.owner if lease else "",
-            "waiting_uploads": len(bench.ledger.pending_batches(name)),
-            "asks_a_person": [asked["run_id"] for asked in waiting_runs([name], LOCAL)],
-            "api": api_url,
-        }
+            found[name] = {"api": bench.api_url}
+        except LookupError as error:
+            found[name] = {"state": "not deployed; run contender up" if environment == LOCAL else str(error)}
+        else:
+            found[name] = _state_of(bench, now=datetime.now(UTC)) | found[name]
     return found
+
+
+def _state_of(bench: Workbench, *, now: datetime) -> dict[str, object]:
+    name, environment = bench.pipeline, bench.environment
+    champion, lease = read_pointer(bench.models, name), bench.ledger.lease(name)
+    waiting = bench.ledger.pending_batches(name)
+    return {
+        "champion": champion.pointer.champion if champion else "none yet",
+        "running": lease.owner if lease else "",
+        "running_for": ago(_started(bench), now) if lease else "",
+        "last_run": _last_run(bench.ledger.runs(name, limit=1), now),
+        "waiting_uploads": len(waiting),
+        "waiting_for": ago(datetime.fromisoformat(min(each.uploaded_at for each in waiting)), now) if waiting else "",
+        "asks_a_person": [asked["run_id"] for asked in waiting_runs([name], environment)],
+        "alarms": _alarms(bench),
+    }
+
+
+def _last_run(records: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    if not records:
+        return ""
+    (record,) = records
+    ended = datetime.fromisoformat(record["started_at"]) + timedelta(seconds=record["seconds"])
+    return f"{record['verdict'].replace('_', ' ')} {ago(ended, now)} ago ({record['run_id']}): {record['reason']}"
+
+
+def _started(bench: Workbench) -> datetime | None:
+    """When the execution started that is at work; None where none is to be seen."""
+    running = bench.cloud.client("stepfunctions").list_executions(
+        stateMachineArn=bench.state_machine_arn, statusFilter="RUNNING", maxResults=100
+    )["executions"]
+    started: list[datetime] = [each["startDate"] for each in running]
+    return min(started, default=None)
+
+
+def _alarms(bench: Workbench) -> list[str] | str:
+    """The names of the pipeline's alarms that are in alarm."""
+    prefix = f"{bench.prefix}-{bench.environment}-{bench.pipeline}-"
+    try:
+        answer = bench.cloud.client("cloudwatch").describe_alarms(
+            AlarmNamePrefix=prefix, AlarmTypes=["CompositeAlarm", "MetricAlarm"]
+        )
+    except (ClientError, BotoCoreError) as error:
+        return f"cannot be read: {error}"
+    found = [*answer.get("CompositeAlarms", ()), *answer.get("MetricAlarms", ())]
+    return [each["AlarmName"] for each in found if each["StateValue"] == "ALARM"]
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """How long something has lasted, in its largest unit.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> ago(noon, noon + timedelta(hours=30)), ago(noon, noon + timedelta(seconds=95)), ago(None, noon)
+    ('30 hours', '1 minute', '')
+    """
+    if then is None:
+        return ""
+    seconds = max(0.0, (now - then.astimezone(UTC)).total_seconds())
+    units = (("day", 86_400.0, 2), ("hour", 3_600.0, 1), ("minute", 60.0, 1))
+    name, length = next(((name, length) for name, length, least in units if seconds >= least * length), ("second", 1.0))
+    count = int(seconds // length)
+    return f"{count} {name}{'s' * (count != 1)}"
 
 
 def add_to(app: typer.Typer) -> None:
