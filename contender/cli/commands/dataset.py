@@ -65,7 +65,7 @@ def list_versions(
         (
             found.version,
             found.created_at[:16].replace("T", " "),
-            f"{found.rows:,}",
+            f"{found.rows:,}" + (f" ({found.deleted:,} deleted)" if found.deleted else ""),
             found.run_id[:8],
             Text(found.source_key),
         )

@@ -48,10 +48,13 @@ def reproduce(
     bench, model = find_model(version, [pipeline] if pipeline else all_pipelines(), environment)
     with console.status(f"training {model.version} again") as spinner:
         found = made_again(bench, model, report=spinner.update)
+    deleted = deleted_rows(bench, model)
     if as_json:
-        print_json(asdict(found) | {"said": in_words(found)})
+        print_json(asdict(found) | {"said": in_words(found), "deleted_rows": deleted})
     else:
         print_found(found)
+        if deleted:
+            console.print(f"{deleted:,} rows were deleted from its data (contender delete); they are left out here")
     if not found.same:
         raise typer.Exit(1)
 
@@ -94,6 +97,12 @@ def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str],
     keys = [key for version in model.manifest["datasets"] for key in store.keys(version)]
     manifest, files = train_apart(model.manifest, bench.data, keys, code=code, report=report)
     return compare(model.manifest, recorded, manifest, files)
+
+
+def deleted_rows(bench: Workbench, model: ModelVersion) -> int:
+    """How many rows were deleted from the version's data, before its training or since."""
+    store = DatasetStore(bench.data, bench.pipeline)
+    return sum(store.manifest(version).deleted for version in model.manifest["datasets"])
 
 
 def print_found(found: Reproduction) -> None:

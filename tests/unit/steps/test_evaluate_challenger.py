@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -12,10 +14,12 @@ from contender.comparison.judgements import Judgement, Judgements
 from contender.data.dataset_fate import DatasetFate, Fate
 from contender.data.datasets import DatasetStore
 from contender.data.relatives import groups_of
+from contender.data.row_identities import RowIdentities
 from contender.errors import TrainingFailedError
 from contender.registry.learned_groups import GROUPS, LearnedGroups
 from contender.rollout.paired_losses import HoldoutSpread
 from contender.steps.evaluate_challenger import evaluate_challenger
+from contender.storage import sha256
 from contender.table import Table
 from contender.workflow.messages import Comparison
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
@@ -275,3 +279,21 @@ def test_where_all_rows_are_of_known_groups_no_model_can_be_compared_and_the_rem
     comparison = evaluate(grouped(regular=1.0))
     assert comparison.verdict == "inconclusive"
     assert "That leaves 0, too few to compare models. Upload rows with new values of customer" in comparison.reason
+
+
+def test_corrections_judge_nobody_and_the_comparison_counts_them(world: LoopWorld) -> None:
+    """The newest rows correct ten of the champion's: it may have learned what they correct."""
+    store = DatasetStore(world.data, "shop")
+    for manifest in store.manifests():
+        start = 0 if manifest.sequence == 1 else 590  # the second version begins with ids of the first
+        ids = np.arange(start, start + manifest.rows, dtype=np.uint64)
+        ids = ids[::-1] if start else ids
+        body = RowIdentities(ids, ids, ids).to_bytes()
+        world.data.put(store.key(manifest.version, "rows.bin"), body)
+        told = replace(
+            manifest, identities="rows.bin", identities_sha256=sha256(body), corrected=10 if start else 0
+        ).to_dict()
+        world.data.put(store.key(manifest.version, "manifest.json"), json.dumps(told).encode())
+    comparison = evaluate(world)
+    assert world.folder("run-2").read(COMPARISON)["rows"] == 5 * ROWS_A_DAY - 10
+    assert comparison.reason.endswith("10 of 100 rows left out: an earlier upload has them.")
