@@ -85,6 +85,20 @@ class TestObjects:
         with pytest.raises(NotFoundError, match=r"nowhere\.json does not exist"):
             objects.get("nowhere.json")
 
+    def test_what_is_erased_is_gone_with_all_its_versions_and_nothing_else_is(self, objects: Any) -> None:
+        for body in (b"1", b"2"):
+            objects.put("rows", body)
+        objects.put("rows.json", b"3")
+        for _ in range(2):  # what is not there needs no erasing
+            objects.erase("rows")
+        assert list(objects.keys("")) == ["rows.json"]
+        with pytest.raises(NotFoundError):
+            objects.get("rows")
+        if isinstance(objects, S3Objects):
+            left = objects.client.list_object_versions(Bucket="bucket")
+            assert [item["Key"] for item in left["Versions"]] == ["rows.json"]
+            assert not left.get("DeleteMarkers")
+
     def test_a_second_write_replaces_the_first(self, objects: Objects) -> None:
         first = objects.put("k", b"1")
         second = objects.put("k", b"2")
