@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from contender.pipeline.config import PipelineConfig
@@ -34,7 +35,12 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """The versions of the packages that shape a model."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {name: _version(name) for name in PACKAGES}
+
+
+@cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 def machine() -> dict[str, Any]:

@@ -7,6 +7,7 @@ conversion to ONNX: gradient boosting learns a direction for them, the others re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import get_cached_controller  # type: ignore[import-untyped]
 
 from contender.errors import ContenderError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
@@ -113,13 +114,16 @@ LOGISTIC_ITERATIONS = 1000
 """scikit-learn's 100 are too few for one-hot columns."""
 
 
-def own_threads() -> threadpool_limits:
+def own_threads() -> AbstractContextManager[object]:
     """Half as many OpenMP threads as there are CPUs, inside a `with`.
 
     Two of a cloud's CPUs are one core. And OpenMP's threads wait for each other at every split of every tree: where
     anything else runs on one of two CPUs, two threads took 30 s for what one does in 2 s.
     """
-    return threadpool_limits(limits=max(1, joblib.cpu_count() // 2), user_api="openmp")
+    limited: AbstractContextManager[object] = get_cached_controller().limit(
+        limits=max(1, joblib.cpu_count() // 2), user_api="openmp"
+    )
+    return limited
 
 
 def build_estimator(config: PipelineConfig) -> Pipeline:

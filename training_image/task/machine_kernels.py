@@ -12,9 +12,9 @@ def machine_kernels() -> dict[str, str]:
     the processor's level, by which ONNX Runtime chooses: it cannot be told."""
     # Imported where they are used: who only starts a training needs none of them.
     from numpy.lib.introspect import opt_func_info  # noqa: PLC0415
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # noqa: PLC0415
+    from threadpoolctl import get_cached_controller  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    loaded = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    loaded = [each for each in get_cached_controller().info() if each["user_api"] == "blas"]
     blas = {str(each.get("architecture", each["internal_api"])) for each in loaded}
     (simd,) = {found["current"] for found in opt_func_info(func_name="^exp$", signature="float64")["exp"].values()}
     return {
