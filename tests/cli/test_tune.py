@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import Contender
+from tests.cli.trainings import trained_once  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.usefixtures("trained_once")
 
 PIPELINE = """# What sells.
 name = "sales"
