@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.environments import PEERS, Contestant
+from benchmarks.peers import harness
 from localcloud.errors import SideEnvironmentError
 
 ENVIRONMENT = {
@@ -58,3 +59,8 @@ def run(
             told = str(error.stderr).strip().splitlines() or [f"exit code {error.returncode}"]
             raise CannotRunError(f"failed: {told[-1][:200]}") from None
         return json.loads(answer.read_text())[rule]
+
+
+def alarms_here(contestant: Contestant, rule: str, task: Mapping[str, Any]) -> Any:
+    """What `run` answers for `alarms`, in this process: for a contestant without an environment of its own."""
+    return harness.count_alarms(harness.rules_of(contestant.folder)[rule], task)
