@@ -18,7 +18,8 @@ import pandas as pd
 from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.small_sets import SEED, WITH_SIGNAL, WITHOUT_SIGNAL, SmallSet
 from benchmarks.tables import markdown_table, seconds
-from contender.adapters.files.inspection import propose
+from contender.adapters.files.inspection.columns import columns_of
+from contender.adapters.files.inspection.propose import propose
 from contender.adapters.files.readers import parse_frame
 from contender.cli.replay_training import real_training
 from contender.comparison.evaluate import judge, unseen_rows
@@ -103,7 +104,7 @@ def begun(data: SmallSet) -> Begun:
     halves = np.array_split(np.arange(len(frame)), UPLOADS)
     if frame[data.target].iloc[halves[0]].nunique() < 2:
         frame = frame.sample(frac=1.0, random_state=SEED).reset_index(drop=True)
-    proposal = propose(frame.iloc[halves[0]], source="set.csv", target=data.target, name="set")
+    proposal = propose(columns_of(frame.iloc[halves[0]]), source="set.csv", target=data.target, name="set")
     config = parse_pipeline(proposal.text)
     tables: list[Table] = []
     seconds, reason = 0.0, ""

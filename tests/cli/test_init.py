@@ -19,7 +19,7 @@ def sales(project: Path) -> Path:
         {
             "order id": [f"o-{number}" for number in rows],
             "day": pd.date_range("2026-01-01", periods=60, freq="D").strftime("%Y-%m-%d"),
-            "amount [EUR]": [number * 1.5 for number in rows],
+            "amount [EUR]": [number * 7 % 31 * 1.5 for number in rows],
             "club member": [number % 3 == 0 for number in rows],
             "note": [f"note {number}" for number in rows],
             "returned": ["yes" if number % 4 == 0 else "no" for number in rows],
@@ -65,7 +65,9 @@ def test_force_replaces_a_pipeline_file(sales: Path, contender: Contender) -> No
 
 @pytest.mark.parametrize("column", ["[/bold]", "[red]x", "a\\", "ü 😀", "x" * 200, "'\"", "#", "=", "a\tb"])
 def test_any_column_name_can_be_shown_and_written(column: str, project: Path, contender: Contender) -> None:
-    frame = pd.DataFrame({column: range(40), "k": ["a", "b"] * 20, "only": ["x"] * 40, "y": [0, 1] * 20})
+    frame = pd.DataFrame(
+        {column: [number * 7 % 31 for number in range(40)], "k": ["a", "b"] * 20, "only": ["x"] * 40, "y": [0, 1] * 20}
+    )
     frame.to_parquet(project / "odd.parquet")
     ended = contender("init", "odd.parquet", "--target", "y")
     assert ended.code == 0, ended.err

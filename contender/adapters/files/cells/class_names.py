@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from contender.adapters.files.cells.categories import Names
 from contender.adapters.files.cells.style import CellStyle
 from contender.pipeline.config import PipelineConfig
@@ -23,21 +25,15 @@ def keep_classes(target: Names, config: PipelineConfig, style: CellStyle) -> Cel
     ----------
     target : as read with `style`.
     """
-    classes = {config.positive} & style.missing
-    sizes = _sizes(target)
-    rows = len(target.categories)
-    frequent = sorted(
-        (
-            text
-            for text, count in target.missing.items()
-            if text in MAY_BE_CLASSES and count >= LEAST_SHARE * rows and count >= min(sizes, default=0)
-        ),
-        key=lambda text: -target.missing[text],
-    )
-    room = 2 - len(sizes) if config.task == "binary" else len(frequent)
-    return style.keeping(classes | set(frequent[: max(0, room)]))
+    frequent = classes_among_missing(target)
+    room = 2 - len(target.categories.levels) if config.task == "binary" else len(frequent)
+    return style.keeping({config.positive, *frequent[: max(0, room)]})
 
 
-def _sizes(target: Names) -> list[int]:
+def classes_among_missing(target: Names) -> list[str]:
+    """Texts that count as missing elsewhere but are as frequent as a class, the most frequent first."""
     codes = target.categories.codes
-    return [int((codes == code).sum()) for code in range(len(target.categories.levels))]
+    sizes = np.bincount(codes[codes >= 0], minlength=len(target.categories.levels))
+    least = max(LEAST_SHARE * len(codes), int(sizes.min()) if len(sizes) else 0)
+    frequent = [text for text, count in target.missing.items() if text in MAY_BE_CLASSES and count >= least]
+    return sorted(frequent, key=lambda text: -target.missing[text])

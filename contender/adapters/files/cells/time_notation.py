@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.adapters.files.cells.style import CellStyle
-from contender.adapters.files.cells.time_forms import SLASHED, days_since_1970
+from contender.adapters.files.cells.time_forms import SLASHED, YEAR_FIRST, days_since_1970
 from contender.errors import BatchRejectedError
 
 Kind: TypeAlias = Literal["stamps", "numbers", "s", "ms", "us", "ns"]
@@ -170,7 +170,9 @@ def said(evidence: TimeEvidence, notation: TimeNotation) -> tuple[str, ...]:
         order = "day/month/year" if notation.day_first else "month/day/year"
         key = f"day_first = {str(notation.day_first).lower()}"
         parts.append(order + (f" (no cell tells; {key} decides)" if evidence.leaves_order_open else ""))
-    parts += [f"dates like {form}" for form in evidence.forms if form != SLASHED]
+    unusual = [form for form in evidence.forms if form != SLASHED]
+    if unusual != [YEAR_FIRST]:
+        parts += [f"dates like {form}" for form in unusual]
     if evidence.whole_days:
         parts.append("days like 20240131")
     return tuple(parts)
