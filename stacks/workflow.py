@@ -32,8 +32,8 @@ from stacks.triggers import Triggers
 
 def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
     """The functions of the loop, in the order of their states."""
-    datasets, runs, profiles, judgements = (
-        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "runs", "profiles", "judgements")
+    datasets, unlabelled, runs, profiles, judgements = (
+        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "runs", "profiles", "judgements")
     )
     models, pointer = f"models/{pipeline}/*", f"models/{pipeline}/champion.json"
     return (
@@ -49,7 +49,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             description="Validates new batches against the data contract; valid rows become a dataset version",
             access=Access(
                 read_data=(f"incoming/{pipeline}/*",),
-                write_data=(f"quarantine/{pipeline}/*", datasets, runs),
+                write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, runs),
                 table_actions=TABLE_READ_ACTIONS,
                 copies=True,
             ),
@@ -62,7 +62,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="detect_drift",
             description="Tests new data for drift from the champion's training data",
             access=Access(
-                read_data=(datasets, judgements),
+                read_data=(datasets, unlabelled, judgements),
                 write_data=(profiles, runs, f"datasets/{pipeline}/*/{FATE}"),
                 read_models=(models,),
                 verifies=True,

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.expected import columns_with_levels, expected_of
-from contender.data.contract.rows import Checked, check_rows
+from contender.data.contract.judgement import refusal
+from contender.data.contract.rows import Checked, hold_to_contract
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import hashes_of, id_hashes, read_deletions
 from contender.data.row_hashes import Hashes
 from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
 from contender.data.row_order import order_and_blocks
 from contender.data.summarise import summarise
+from contender.data.unlabelled_rows import UnlabelledRows
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch, Objects
@@ -36,7 +38,8 @@ WriteTable = Callable[[Table], bytes]
 class FileReport:
     """What became of one upload: `accepted`, `quarantined` or `duplicate`.
 
-    `read_as` says what it was taken for, `cells` how the cells of a column were read.
+    `read_as` says what it was taken for, `cells` how the cells of a column were read. `unlabelled` names the rows of a
+    file without labels.
     """
 
     key: str
@@ -48,6 +51,12 @@ class FileReport:
     quarantine_key: str | None = None
     read_as: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """What its rows are called, with labels or without."""
+        return self.dataset_version or self.unlabelled
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,9 @@ class Intake:
         left_out = frozenset(version for version, found in fates.items() if found.is_out)
         deleted = hashes_of(read_deletions(self.objects, self.config.name) if batches and self.config.row_id else ())
         for batch in batches:
-            taken = {report.dataset_version for report in reports if report.status == "accepted"}
+            taken = {report.version for report in reports if report.status == "accepted"}
             report = self._receive_one(batch, manifests, left_out, deleted)
-            if report.status == "accepted" and report.dataset_version in taken:
+            if report.status == "accepted" and report.version in taken:
                 reason = f"the same {report.rows:,} rows as another file of this run"
                 report = replace(report, status="duplicate", reason=reason)
             reports.append(report)
@@ -93,12 +102,19 @@ class Intake:
             parsed = self.read(body, batch.key, self.config)
             usable = [found for found in manifests if found.version not in left_out]
             now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
-            checked = check_rows(parsed, self.config, expected_of(self.config, usable, now=now.timestamp()))
+            expected = expected_of(self.config, usable, now=now.timestamp())
+            checked = hold_to_contract(parsed, self.config, expected)
+            refused = refusal(checked.state, self.config, expected, checked.places)
+            if refused:
+                return self._quarantine_file(batch, refused)
         except BatchRejectedError as error:
             return self._quarantine_file(batch, str(error))
         except NotFoundError:
             return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        accepted = self._accept(batch, manifests, parsed, checked, deleted)
+        if checked.without_labels:
+            accepted = self._keep_unlabelled(batch, parsed, checked, sequence=len(manifests) + 1)
+        else:
+            accepted = self._accept(batch, manifests, parsed, checked, deleted)
         return replace(accepted, read_as=parsed.read_as, cells=parsed.cells)
 
     def _accept(
@@ -132,6 +148,20 @@ class Intake:
         sequence = 1 + max((found.sequence for found in manifests), default=0)
         manifests.append(self._write(store, batch, parsed, arriving, version=version, sequence=sequence))
         return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
+
+    def _keep_unlabelled(self, batch: Batch, parsed: ParsedBatch, checked: Checked, *, sequence: int) -> FileReport:
+        """Keep a file without labels apart from the data that models are trained on."""
+        features = parsed.table.select_columns(self.config.features).select_rows(checked.accepted)
+        order, blocks = order_and_blocks(parsed, checked.accepted, self.config, sequence=sequence)
+        part = self.write(Table({**features.columns, ORDER: order, BLOCK: blocks}))
+        reason, refused, quarantine_key = f"{len(features):,} rows without labels, checked for drift only", 0, None
+        if checked.rejected:
+            refused, quarantine_key = len(checked.rejected), self._quarantine_rows(batch, checked)
+            reason += f", {refused} quarantined: {checked.summary()}"
+        name = UnlabelledRows(self.objects, self.config.name).write(part)
+        return FileReport(
+            batch.key, "accepted", reason, len(features), refused, quarantine_key=quarantine_key, unlabelled=name
+        )
 
     def _sort(
         self,
@@ -339,6 +369,7 @@ def _summary(reports: Sequence[FileReport]) -> Validation:
     return Validation(
         status,  # type: ignore[arg-type]
         reason,
+        unlabelled=tuple(dict.fromkeys(report.unlabelled for report in accepted if report.unlabelled)),
         dataset_versions=versions or tuple(r.dataset_version for r in reports if r.dataset_version)[:1],
         rows=sum(report.rows for report in accepted),
         rejected_rows=sum(report.rejected_rows for report in accepted),

@@ -275,7 +275,7 @@ def check_batch(
         earlier=earlier,
         answered=answered,
         days_per_block=DAYS_OF_PERIOD[config.block_period] if config.time and not config.block else 1.0,
-        joint=_joint(config, reference, table, blocks),
+        joint=joint_drift(config, reference, table, blocks),
     )
     own, asked = _ask(config, table, model)
     estimated, realised = estimate_batch(config, reference, table, own, later_errors), None
@@ -358,7 +358,7 @@ def sample_rows(grid: ProfileGrid, table: Table, blocks: Column | None) -> RowSa
     return RowSample(names, codes, None if blocks is None else tuple(map(str, blocks.tolist())))
 
 
-def _joint(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:
+def joint_drift(config: PipelineConfig, reference: Reference, table: Table, blocks: Column | None) -> JointDrift | None:
     """The domain classifier's result; None with fewer than two features."""
     rows = _evenly(len(table), CURRENT_ROWS)
     current = sample_rows(reference.profile.grid, table.select_rows(rows), _at(blocks, rows))

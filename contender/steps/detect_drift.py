@@ -22,6 +22,7 @@ from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE, ModelVersion
 from contender.steps.answered_rows import AnsweredRows
 from contender.steps.check_arrivals import BATCHES, check_arrivals
+from contender.steps.check_unlabelled import drift_of_unlabelled
 from contender.steps.earlier_decisions import TRAINING, Decisions, EarlierDecisions
 from contender.steps.loop_run import Emit
 from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
@@ -57,13 +58,19 @@ def detect_drift(
     """
     run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
     manifests, champion = run.datasets.manifests(), run.pointer()
+    pointer = champion.pointer if champion is not None else None
+    unlabelled = state.validation.unlabelled if state.validation is not None else ()
+    if unlabelled and state.validation is not None and not state.validation.dataset_versions:
+        return drift_of_unlabelled(run, manifests, pointer, unlabelled)
     if not manifests:
         return Drift(retrain=False, drifted=False, reason="There is no data yet; upload a file.")
-    pointer = champion.pointer if champion is not None else None
     if pointer is None:
         drift = Drift(retrain=True, drifted=False, reason="There is no champion yet; the first one is trained.")
     else:
         drift = _check_new_data(state, run, manifests, pointer, training_code, emit, check_signature)
+    if unlabelled and pointer is not None:
+        also = drift_of_unlabelled(run, manifests, pointer, unlabelled, alone=False)
+        drift = replace(drift, reason=f"{drift.reason} {also.reason}")
     made = _made_before(run, manifests, pointer, training_code) if drift.retrain else ""
     return replace(drift, retrain=False, reason=f"{made} {drift.reason}") if made else drift
 

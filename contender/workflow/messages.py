@@ -88,7 +88,9 @@ class Claim(Message):
 
 @dataclass(frozen=True)
 class Validation(Message):
-    """`accepted`: at least one new dataset version. `nothing_new`: no upload was queued (a schedule, a person)."""
+    """`accepted`: at least one new dataset version, or rows without labels. `nothing_new`: no upload was queued (a
+    schedule, a person). `unlabelled` names the files without labels, which are checked for drift only.
+    """
 
     status: Literal["accepted", "nothing_new", "quarantined", "duplicate"]
     reason: str
@@ -96,6 +98,7 @@ class Validation(Message):
     rows: int = 0
     rejected_rows: int = 0
     quarantined_files: int = 0
+    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

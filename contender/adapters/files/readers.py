@@ -43,14 +43,17 @@ def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
         file = open_file(path, name, Path(folder))
         wanted = (*config.columns, *config.ignored)
         check_columns([name for name in file.names if name not in file.index or name in wanted], config)
-        positions = [file.names.index(name) for name in config.columns]
+        present = [name for name in config.columns if name in file.names]
+        positions = [file.names.index(name) for name in present]
         batches = list(file.batches(positions))
         places = places_of(file, sum(batch.num_rows for batch in batches))
     rows = pa.Table.from_batches(batches) if batches else None
     columns = {
         name: rows[column(position)] if rows is not None else pa.chunked_array([pa.array([], pa.string())])
-        for name, position in zip(config.columns, positions, strict=True)
+        for name, position in zip(present, positions, strict=True)
     }
+    if config.target not in columns:  # labels come late
+        columns[config.target] = pa.chunked_array([pa.nulls(rows.num_rows if rows is not None else 0, pa.string())])
     return replace(parse_columns(columns, config), read_as=file.understood.sentence, places=places)
 
 

@@ -10,6 +10,8 @@ from contender.data.contract.wording import listed, shown
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 
+LABELS_COME_LATE = "; a file without labels is accepted where validation.late_labels = true"
+
 
 def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     """Refuse a file whose columns are not those of the contract.
@@ -17,9 +19,12 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
     Raises
     ------
     BatchRejectedError
-        When a column is missing, stands twice, or is unknown to the pipeline file.
+        When a column is missing, stands twice, or is unknown to the pipeline file. The target may be missing where
+        labels come late.
     """
     missing = [name for name in config.columns if name not in found]
+    if missing == [config.target] and config.validation.late_labels:
+        missing = []
     if missing and len(found) == 1:
         raise BatchRejectedError(
             f"only one column was found, {shown(found[0])}; the file must be comma-separated with a header line"
@@ -28,6 +33,7 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
         raise BatchRejectedError(
             f"column{'s' * (len(missing) > 1)} {listed(missing)} missing; the file has {listed(found)}"
             + _did_you_mean(missing, [name for name in found if name not in config.columns])
+            + (LABELS_COME_LATE if missing == [config.target] else "")
         )
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:

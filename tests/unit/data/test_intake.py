@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.data.dataset_fate import DatasetFate
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.deleted_rows import Deletion, add_deletion, id_hashes, in_digits
 from contender.data.intake import FileReport, Intake
+from contender.data.unlabelled_rows import UnlabelledRows
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
@@ -374,3 +376,54 @@ def test_a_row_of_the_year_2204_is_quarantined() -> None:
     validation, (report,) = uploads.receive(uploads.put("a.csv", csv(ROWS.assign(at=times))))
     assert (validation.rows, validation.rejected_rows) == (2, 2)
     assert "at is 2026-01-06, which is in the future" in report.reason
+
+
+class TestWithoutLabels:
+    CONFIG = replace(CONFIG, validation=ValidationPolicy(late_labels=True))
+    FILES = (csv(ROWS.drop(columns="late")), csv(ROWS.assign(late=None)), parquet(ROWS.drop(columns="late")))
+
+    @pytest.mark.parametrize("body", FILES)
+    def test_rows_are_kept_apart_from_the_data_that_models_are_trained_on(self, body: bytes) -> None:
+        uploads = Uploads(self.CONFIG)
+        validation, (report,) = uploads.receive(uploads.put("a.csv", body))
+        assert (validation.status, validation.rows, validation.dataset_versions) == ("accepted", 4, ())
+        assert validation.unlabelled == (report.unlabelled,)
+        assert report.reason == "4 rows without labels, checked for drift only"
+        assert uploads.store.manifests() == []
+        kept = read_parquet(UnlabelledRows(uploads.objects, "shop").read(validation.unlabelled[0]))
+        assert set(kept.columns) == {"amount", "carrier", ORDER, BLOCK}
+
+    def test_rows_are_new_when_they_come_again_with_their_labels(self) -> None:
+        uploads = Uploads(self.CONFIG)
+        uploads.receive(uploads.put("a.csv", csv(ROWS.drop(columns="late"))))
+        validation, (report,) = uploads.receive(uploads.put("labelled.csv", csv(ROWS)))
+        assert (validation.rows, validation.unlabelled, report.reason) == (4, (), "4 rows accepted")
+        (manifest,) = uploads.store.manifests()
+        assert (manifest.sequence, manifest.known, manifest.corrected) == (1, 0, 0)
+
+    def test_two_files_in_one_run_are_two_and_one_file_twice_is_one(self) -> None:
+        uploads = Uploads(self.CONFIG)
+        files = [uploads.put(f"{number}.csv", body) for number, body in enumerate((*self.FILES[:2], csv(ROWS)))]
+        validation, reports = uploads.receive(*files, uploads.put("b.csv", csv(ROWS.assign(amount=1.0, late=None))))
+        assert [report.status for report in reports] == ["accepted", "duplicate", "accepted", "accepted"]
+        assert (len(validation.unlabelled), len(validation.dataset_versions)) == (2, 1)
+
+    @pytest.mark.parametrize("body", FILES)
+    def test_a_file_is_quarantined_with_what_to_set_where_labels_do_not_come_late(self, body: bytes) -> None:
+        uploads = Uploads()
+        validation, (report,) = uploads.receive(uploads.put("a.csv", body))
+        assert validation.status == "quarantined"
+        assert "validation.late_labels = true" in report.reason
+
+
+def test_a_version_that_a_person_left_out_says_nothing_of_the_next_file() -> None:
+    uploads = Uploads(replace(CONFIG, row_id="", time=""))
+    rows = ROWS[["amount", "carrier", "late"]]
+    bad = rows.assign(late=["Yes", "No", "Yes", "No"])
+    validation, _ = uploads.receive(uploads.put("bad.csv", csv(bad)))
+    refused, _ = uploads.receive(uploads.put("good.csv", csv(rows)))
+    assert refused.status == "quarantined", "its classes are other ones"
+    decided = DatasetFate("left out", "", "other labels", "", "Ada", "2026-01-05")
+    uploads.store.decide(validation.dataset_versions[0], decided)
+    accepted, _ = uploads.receive(uploads.put("good again.csv", csv(rows)))
+    assert (accepted.status, accepted.rows) == ("accepted", 4)

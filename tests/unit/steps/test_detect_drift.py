@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
+from contender.data.unlabelled_rows import UnlabelledRows
 from contender.drift.batch_check import reference_of
 from contender.drift.profiles.profile_store import Observations
 from contender.registry.candidate import Candidate
 from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE
+from contender.steps.check_unlabelled import NO_CHAMPION
 from contender.steps.detect_drift import detect_drift
 from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
@@ -118,3 +120,45 @@ def test_a_model_that_was_made_and_lost_on_the_same_rows_is_not_trained_again(
     drift = detect(world, "run-3", trigger="manual")
     assert drift.retrain is retrain
     assert drift.reason.startswith(f"{version} was trained from the same code") is not retrain
+
+
+class TestRowsWithoutLabels:
+    def unlabelled(
+        self, world: LoopWorld, days: range, *, dearer: float = 0.0, **versions: list[str]
+    ) -> dict[str, Any]:
+        part = f"unlabelled {days}".encode()
+        table = orders(days, dearer=dearer)
+        world.tables[part] = table.select_columns(name for name in table.columns if name != "paid")
+        name = UnlabelledRows(world.data, "shop").write(part)
+        return {"validation": {"status": "accepted", "reason": "", "unlabelled": [name], **versions}}
+
+    def test_that_have_drifted_are_said_to_and_start_no_training(self, world: LoopWorld) -> None:
+        before = len(world.registry.versions())
+        drift = detect(world, **self.unlabelled(world, range(30, 36), dearer=30.0))
+        assert (drift.retrain, drift.drifted, drift.rows) == (False, True, 120)
+        assert "amount" in drift.drifted_features
+        assert drift.reason.startswith("120 rows without labels.")
+        assert drift.reason.endswith("Nothing is trained before their labels come.")
+        report = world.folder("run-2").read(DRIFT)
+        assert {found["role"] for found in report["features"]} <= {"feature", "prediction"}
+        assert len(world.registry.versions()) == before
+
+    def test_like_those_before_are_stable(self, world: LoopWorld) -> None:
+        drift = detect(world, **self.unlabelled(world, range(30, 36)))
+        assert (drift.retrain, drift.drifted, drift.rows) == (False, False, 120)
+
+    def test_leave_nothing_behind_that_counts_again_when_the_labels_come(self, world: LoopWorld) -> None:
+        detect(world, **self.unlabelled(world, range(30, 36)))
+        detect(world, "run-3", **uploaded(world.add_dataset(orders(range(30, 36)))))
+        assert len(world.folder("run-3").read(DRIFT)["evidence"]["path"]) == 6
+
+    def test_that_come_with_labelled_ones_are_told_beside_them(self, world: LoopWorld) -> None:
+        version = world.add_dataset(orders(range(30, 36)))
+        drift = detect(world, **self.unlabelled(world, range(36, 42), dearer=30.0, dataset_versions=[version]))
+        assert (drift.retrain, drift.drifted, drift.rows) == (False, False, 120)
+        assert "120 rows without labels." in drift.reason
+
+    def test_without_a_champion_are_compared_with_nothing(self) -> None:
+        world = LoopWorld()
+        drift = detect(world, **self.unlabelled(world, range(30, 36)))
+        assert (drift.retrain, drift.reason) == (False, NO_CHAMPION)
