@@ -8,6 +8,7 @@ ContenderError
 ├── PipelineFileError          pipelines/<name>.toml is not usable
 ├── BatchRejectedError         a whole upload cannot be read
 ├── NotFoundError              an object, version or run does not exist
+│   └── LostPointerError       the champion pointer is gone, but there was one
 ├── ConflictError              a conditional write met a concurrent one: try again
 ├── PreconditionFailedError    a conditional write found another state than expected
 ├── UnknownOutcomeError        a write got no answer and may have happened
@@ -53,6 +54,10 @@ class BatchRejectedError(ContenderError):
 
 class NotFoundError(ContenderError, LookupError):
     """Raised when an object, a model version or a run does not exist."""
+
+
+class LostPointerError(NotFoundError):
+    """Raised when a pipeline has no champion pointer although its history knows a champion; it has to be restored."""
 
 
 class ConflictError(ContenderError):

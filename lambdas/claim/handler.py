@@ -14,6 +14,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
 from contender.adapters.environment import read_environment
 from contender.registry.pointer import read_pointer
+from contender.rollout.lost_pointer import check_not_lost
 from contender.workflow.claims import claim
 from contender.workflow.messages import Claim, RunState
 from contender.workflow.run_folder import BATCHES, RunFolder
@@ -50,11 +51,12 @@ def claim_run(state: RunState) -> Claim:
     claimed = replace(taken.claim, given_up=tuple(batch.key for batch in taken.given_up))
     if claimed.status == "duplicate":
         return claimed
+    champion = read_pointer(models, state.request.pipeline)
+    check_not_lost(champion, ledger, state.request.pipeline)  # before the uploads are the run's: they keep waiting
     folder = RunFolder(data, state.request.pipeline, state.run_id)
     bucket, key = parse_s3_uri(environment.pipeline_file)
     folder.write_pipeline_file(S3Objects(s3, bucket).get(key).body.decode())
     folder.write(BATCHES, {"batches": [asdict(batch) for batch in taken.batches]})
-    champion = read_pointer(models, state.request.pipeline)
     return replace(claimed, champion_before=champion.pointer.champion if champion else None)
 
 

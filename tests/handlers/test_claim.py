@@ -7,8 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from contender.errors import ContenderError, NotFoundError
+from contender.errors import ContenderError, LostPointerError, NotFoundError
+from contender.registry.pointer import pointer_key, read_pointer
 from contender.registry.versions import ModelVersion
+from contender.rollout.rollback import history_entry
 from contender.workflow.claims import MAX_ATTEMPTS
 from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders
 from tests.models import crown
@@ -35,6 +37,19 @@ def test_an_upload_is_claimed_with_the_pipeline_file_fixed_for_the_run(cloud: Cl
 def test_the_champion_that_the_run_begins_with_is_noted(cloud: Cloud) -> None:
     crown(cloud.models, ModelVersion({"version": "v1"}, "sha"))
     assert cloud.call("claim", cloud.upload("a.csv", orders()))["champion_before"] == "v1"
+
+
+def test_a_lost_pointer_fails_the_run_and_the_upload_waits_without_losing_an_attempt(cloud: Cloud) -> None:
+    crown(cloud.models, ModelVersion({"version": "v1"}, "sha"))
+    found = read_pointer(cloud.models, "shop")
+    assert found is not None
+    entry = history_entry(found.pointer, kind="promotion", now="2026-01-01T00:00:00+00:00", reason="r", run_id="r0")
+    cloud.ledger.append_promotion("shop", entry)
+    boto3.client("s3").delete_object(Bucket="models", Key=pointer_key("shop"))
+    with pytest.raises(LostPointerError, match="v1 was champion"):
+        cloud.call("claim", cloud.upload("a.csv", orders()))
+    (waiting,) = cloud.ledger.pending_batches("shop")
+    assert (waiting.attempts, cloud.data.keys("runs/shop/")) == (0, [])
 
 
 def test_a_run_at_work_is_left_alone_and_the_upload_waits(cloud: Cloud) -> None:

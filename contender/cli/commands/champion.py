@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
+from contender.cli.caller import caller_of
 from contender.cli.console import print_fields, print_json
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -16,17 +19,33 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.rollout_view import trial_in_words
-from contender.registry.pointer import require_pointer
+from contender.registry.pointer import read_pointer, require_pointer
+from contender.registry.versions import ModelRegistry
+from contender.rollout.lost_pointer import check_not_lost, restore_pointer
 
 
 def champion(
-    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+    pipeline: PipelineOption,
+    restore: Annotated[
+        bool,
+        typer.Option(
+            "--restore", help="Put a pointer back that is gone: to the newest champion of the history that is whole."
+        ),
+    ] = False,
+    environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the champion: which model version serves, since when, and which it replaced.
 
     Example: contender champion --pipeline flights
     """
-    pointer = require_pointer(workbench(pipeline, environment).models, pipeline).pointer
+    bench = workbench(pipeline, environment)
+    if restore:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        restore_pointer(ModelRegistry(bench.models, pipeline), bench.ledger, now=now, by=caller_of(bench))
+    found = read_pointer(bench.models, pipeline)
+    check_not_lost(found, bench.ledger, pipeline)
+    pointer = (found or require_pointer(bench.models, pipeline)).pointer
     if as_json:
         print_json(asdict(pointer))
         return

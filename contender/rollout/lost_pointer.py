@@ -1,0 +1,91 @@
+"""A champion pointer that is gone, told from a pipeline that never had one, and put back.
+
+The history of champions in the runs table is written after each swap, so a history without a pointer means a loss: a
+deleted object, a wrong bucket, a restored table. Without the check the next challenger would be crowned against the
+naive baseline, as a first champion is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contender.errors import IntegrityError, InvalidInputError, LostPointerError, NotFoundError
+from contender.ports import Ledger
+from contender.registry.pointer import Pointer, PointerState, read_pointer
+from contender.registry.swaps import swap
+from contender.registry.versions import ModelRegistry
+from contender.rollout.rollback import history_entry
+
+Entry = Mapping[str, Any]
+
+
+def check_not_lost(found: PointerState | None, ledger: Ledger, pipeline: str) -> None:
+    """Raises LostPointerError when there is no pointer although the history knows a champion."""
+    history = ledger.promotions(pipeline) if found is None else ()
+    if history:
+        newest = history[0]
+        raise LostPointerError(
+            f"the champion pointer of {pipeline} is gone, but {newest['champion']} was champion since "
+            f"{newest['swapped_at']}; nothing is trained or promoted until it is back. Put it back with "
+            f"`contender champion --restore`"
+        )
+
+
+def restore_pointer(registry: ModelRegistry, ledger: Ledger, *, now: str, by: str) -> Pointer:
+    """Make the newest version champion again that the history and its own manifest agree on.
+
+    A trial is not restored. Versions that were rolled back stay so.
+
+    Parameters
+    ----------
+    now : ISO time, UTC.
+    by : who asked for it.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is a pointer, or there never was a champion.
+    NotFoundError
+        When no version of the history can be read; the message says why for the newest.
+    LostRaceError
+        When somebody else writes a pointer meanwhile.
+    """
+    pipeline = registry.pipeline
+    if (found := read_pointer(registry.objects, pipeline)) is not None:
+        raise InvalidInputError(f"{pipeline} has a champion, {found.pointer.champion}; there is nothing to restore")
+    history = ledger.promotions(pipeline)
+    if not history:
+        raise InvalidInputError(f"{pipeline} never had a champion; upload data to train the first one")
+    newest = _newest_whole(registry, history)
+    pointer = Pointer(
+        pipeline=pipeline,
+        champion=newest["champion"],
+        manifest_sha256=newest["manifest_sha256"],
+        run_id=newest["run_id"],
+        fencing_token=max(each["fencing_token"] for each in history),
+        swap_id=f"restore:{now}",
+        swapped_at=now,
+        reason=f"restored: the pointer was lost. Before: {newest['reason']}",
+        previous=newest.get("previous"),
+        previous_manifest_sha256=newest.get("previous_manifest_sha256"),
+        rolled_back=tuple(history[0].get("rolled_back", ())),
+        provisional=bool(newest.get("provisional", False)),
+    )
+    swap(registry.objects, pointer, based_on=None)
+    entry = history_entry(pointer, kind="restored", now=now, reason=pointer.reason, run_id=pointer.run_id, by=by)
+    ledger.append_promotion(pipeline, entry)
+    return pointer
+
+
+def _newest_whole(registry: ModelRegistry, history: Sequence[Entry]) -> Entry:
+    """The newest entry whose champion is there with the manifest that was promoted."""
+    why = ""
+    for entry in history:
+        try:
+            registry.read(entry["champion"], manifest_sha256=entry["manifest_sha256"])
+        except (NotFoundError, IntegrityError) as error:
+            why = why or str(error)
+        else:
+            return entry
+    raise NotFoundError(f"no champion of {registry.pipeline} can be restored; the newest: {why}")
