@@ -101,22 +101,24 @@ def _utf16_without_mark(head: bytes) -> str:
 
 
 def _as_cp1252(path: Path, seen: _Seen) -> str:
-    content_line = 0
     with path.open("rb") as file:
-        for content_line, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                try:
-                    line.decode("cp1252")
-                except UnicodeDecodeError:
-                    raise BatchRejectedError(f"not UTF-8 text: {seen.invalid}; save as UTF-8 CSV") from None
-            else:
-                if _UTF8_PAIR.search(line):
-                    raise BatchRejectedError(
-                        f"mixed encodings: line {content_line} is UTF-8, others are not; save the whole file as UTF-8"
-                    )
+        for number, line in enumerate(file, start=1):
+            if not _decodes(line, "utf-8"):
+                if not _decodes(line, "cp1252"):
+                    raise BatchRejectedError(f"not UTF-8 text: {seen.invalid}; save as UTF-8 CSV")
+            elif _UTF8_PAIR.search(line) or not _decodes(line, "cp1252"):
+                raise BatchRejectedError(
+                    f"mixed encodings: line {number} is UTF-8, others are not; save the whole file as UTF-8"
+                )
     return "cp1252"
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _rewrite(path: Path, target: Path, encoding: str, skip: int, *, one_line_end: bool) -> bool:
