@@ -6,6 +6,7 @@ import json
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 
 def ask(address: str, path: str, body: Any = None) -> Any:
@@ -31,9 +32,14 @@ def files(address: str, run: Any, folder: str) -> set[str]:
     return {Path(found["path"]).name for found in listed["files"]}
 
 
+def versions(address: str, title: str) -> list[Any]:
+    """The registered versions of one title; to list those of all takes the server longest."""
+    condition = quote(f"name='{title}'")
+    return list(ask(address, f"model-versions/search?filter={condition}").get("model_versions", ()))
+
+
 def aliases(address: str, title: str) -> dict[str, str]:
     """Our version by alias."""
     model = ask(address, f"registered-models/get?name={title}")["registered_model"]
-    listed = ask(address, "model-versions/search", None)["model_versions"]
-    ours = {found["version"]: named(found["tags"])["contender.version"] for found in listed if found["name"] == title}
+    ours = {found["version"]: named(found["tags"])["contender.version"] for found in versions(address, title)}
     return {found["alias"]: ours[found["version"]] for found in model.get("aliases", [])}

@@ -26,7 +26,7 @@ from localcloud.mlflow_server import MlflowServer
 from tests.cli.conftest import Contender
 from tests.conftest import create_bucket, create_runs_table
 from tests.gateway import Asked, Gateway, Spoil, Spoilt, as_it_is, gateway
-from tests.mlflow_api import aliases, ask, files, named, runs
+from tests.mlflow_api import aliases, ask, files, named, runs, versions
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
 
@@ -111,8 +111,7 @@ def kept(address: str, title: str) -> dict[str, Any]:
     told = runs(address, title)
     tags = [named(run["data"]["tags"]) for run in told]
     ours = {run["info"]["run_id"]: own["contender.run_id"] for run, own in zip(told, tags, strict=True)}
-    listed = ask(address, "model-versions/search")["model_versions"]
-    versions = [found for found in listed if found["name"] == title]
+    listed = versions(address, title)
     return {
         "runs": [(run["info"]["run_name"], run["info"]["status"]) for run in told],
         "tags": [own | {"environment": ""} for own in tags],
@@ -120,7 +119,7 @@ def kept(address: str, title: str) -> dict[str, Any]:
         "points": [points(address, run, "rounds/validation") for run in told],
         "parameters": [named(run["data"]["params"]) for run in told],
         "files": [files(address, run, "version") | files(address, run, "run") for run in told],
-        "versions": sorted((named(one["tags"])["contender.version"], ours[one["run_id"]]) for one in versions),
+        "versions": sorted((named(one["tags"])["contender.version"], ours[one["run_id"]]) for one in listed),
         "aliases": aliases(address, title),
     }
 

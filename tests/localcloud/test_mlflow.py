@@ -17,7 +17,7 @@ from contender.tracking.mirror import Draw, Mirror, Mirrored
 from localcloud.errors import MlflowServerError
 from localcloud.mlflow_server import MlflowServer
 from localcloud.processes import group_members
-from tests.mlflow_api import aliases, ask, files, named, runs
+from tests.mlflow_api import aliases, ask, files, named, runs, versions
 from tests.mlflow_command import MlflowCommand
 from tests.models import try_out
 from tests.tracked import PIPELINE, Shop
@@ -142,8 +142,7 @@ def test_of_two_runs_the_one_that_was_told_whole_is_kept_and_the_other_takes_its
     ask(address, "model-versions/create", {"name": one.title, "source": "s3://b/k", "run_id": other, "tags": tags})
     assert one.sync(now=NOW) == Mirrored(aliases={})
     assert [found["info"]["run_id"] for found in runs(address, one.title)] == [run["info"]["run_id"]]
-    listed = ask(address, "model-versions/search")["model_versions"]
-    assert [found["run_id"] for found in listed if found["name"] == one.title] == [run["info"]["run_id"]]
+    assert [found["run_id"] for found in versions(address, one.title)] == [run["info"]["run_id"]]
 
 
 def test_a_run_that_was_told_before_it_ended_has_each_figure_once(address: str) -> None:
