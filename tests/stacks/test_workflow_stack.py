@@ -126,7 +126,8 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
 def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None:
     run, model = f"/runs/{PIPELINE}/*", f"/models/{PIPELINE}"
     assert writes(anywhere, "Claim") == {run}
-    assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", f"/datasets/{PIPELINE}/*"}
+    kept = {f"/datasets/{PIPELINE}/*", f"/unlabelled/{PIPELINE}/*"}
+    assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", *kept}
     assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*", f"/datasets/{PIPELINE}/*/fate.json"}
     assert writes(anywhere, "EvaluateChallenger") == {run, f"/judgements/{PIPELINE}/*"}
     assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
