@@ -77,6 +77,7 @@ def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
         "deleted": ["R1", "R2"],
         "deleted_before": [],
         "unknown": ["R9"],
+        "not_searched": [],
         "datasets": {"aa11": 2},
         "models": {MODEL: "learned"},
         "remains": {"incoming/sales/": 1},

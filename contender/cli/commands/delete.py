@@ -165,6 +165,7 @@ def in_json(found: FoundRows, models: Mapping[str, str], remains: Mapping[str, i
         "deleted": list(found.ids),
         "deleted_before": list(found.deleted),
         "unknown": list(found.unknown),
+        "not_searched": list(found.not_searched),
         "datasets": {each.manifest.version: each.rows for each in found.losing},
         "models": dict(models),
         "remains": dict(remains),
@@ -175,6 +176,12 @@ def print_found(found: FoundRows, models: Mapping[str, str], champion: str) -> N
     """What is about to be deleted."""
     if found.unknown:
         console.print(f"unknown: {listed(found.unknown)}", markup=False)
+    if found.not_searched:
+        console.print(
+            f"{len(found.not_searched):,} dataset versions have no row ids and were not searched: "
+            f"{listed(found.not_searched)}; to leave one out: contender dataset leave-out VERSION",
+            markup=False,
+        )
     if found.deleted:
         console.print(f"deleted before: {listed(found.deleted)}", markup=False)
     if not found.ids:

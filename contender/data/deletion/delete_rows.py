@@ -74,12 +74,14 @@ class FoundRows:
     deleted : those that were deleted before and are in no version.
     unknown : those that nobody knows.
     losing : by dataset version, in the order of arrival.
+    not_searched : dataset versions from before there was a `row_id`: which of their rows these are, nobody can tell.
     """
 
     ids: tuple[str, ...]
     deleted: tuple[str, ...]
     unknown: tuple[str, ...]
     losing: tuple[Losing, ...]
+    not_searched: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -128,11 +130,12 @@ class RowDeletion:
         wanted = list(dict.fromkeys(filter(None, map(as_category, ids))))
         if not wanted:
             raise InvalidInputError("no row ids were given; name them, or give a file of them with --file")
-        losing, there = [], set()
+        losing, there, not_searched = [], set(), []
         manifests = self.store.manifests()
         for number, manifest in enumerate(manifests, start=1):
             self.report(f"looking in dataset version {number} of {len(manifests)}")
-            if name not in manifest.columns or not manifest.rows:
+            if name not in manifest.columns:
+                not_searched.append(manifest.version)
                 continue
             table = self.files.read(self.store.part(manifest), [name, ORDER])
             lost = np.isin(id_hashes(table[name].tolist()), id_hashes(wanted))
@@ -146,6 +149,7 @@ class RowDeletion:
             tuple(one for one, deleted in others if deleted and one not in there),
             tuple(one for one, deleted in others if not deleted and one not in there),
             tuple(losing),
+            tuple(not_searched),
         )
 
     def delete(self, found: FoundRows, *, at: str, by: str, reason: str = "", models: Sequence[str] = ()) -> Deletion:
@@ -165,6 +169,7 @@ class RowDeletion:
             self.report(f"writing dataset version {number} of {len(found.losing)} anew")
             self._rewrite(each, at=at, by=by)
         self._sweep(read_deletions(self.objects, self.config.name))
+        self._forget_counts(frozenset(lost))
         return deletion
 
     def _rewrite(self, losing: Losing, *, at: str, by: str) -> None:
@@ -190,6 +195,12 @@ class RowDeletion:
         self.objects.put(store.key(before.version, MANIFEST), body)
         if self.export_key is not None:
             self.objects.erase(self.export_key(old))
+
+    def _forget_counts(self, versions: frozenset[str]) -> None:
+        """Erase what drift checks counted of these dataset versions: the next one counts anew."""
+        for key in self.objects.keys(f"profiles/{self.config.name}/"):
+            if key.rpartition("/")[2].removesuffix(".json.gz") in versions:
+                self.objects.erase(key)
 
     def _summary(self, manifest: DatasetManifest, part: bytes) -> RowSummary | None:
         features = [name for name in self.config.features if name in manifest.columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +137,27 @@ def test_an_export_of_the_rows_is_erased_too() -> None:
     shop.objects.put(key, b"")
     shop.delete("a")
     assert not shop.objects.keys(key)
+
+
+def test_what_drift_checks_counted_of_the_rows_is_counted_anew() -> None:
+    shop = Shop()
+    shop.upload({"a": 1.0, "b": 2.0})
+    shop.upload({"c": 3.0})
+    first, second = (f"profiles/shop/v1/{found.version}.json.gz" for found in shop.store.manifests())
+    for key in (first, second):
+        shop.objects.put(key, b"counts")
+    shop.delete("a")
+    assert shop.objects.keys("profiles/") == [second]
+
+
+def test_versions_from_before_there_were_row_ids_are_named() -> None:
+    shop = Shop()
+    shop.upload({"a": 1.0})
+    (manifest,) = shop.store.manifests()
+    told = replace(manifest, columns=("x", "y")).to_dict()
+    shop.objects.put(shop.store.key(manifest.version, "manifest.json"), json.dumps(told).encode())
+    found = shop.deletion.find(["a"])
+    assert (found.unknown, found.not_searched) == (("a",), (manifest.version,))
 
 
 def test_a_dataset_version_without_rows_is_left_out_of_training() -> None:
