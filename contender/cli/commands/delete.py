@@ -35,6 +35,7 @@ SHOWN = 10
 REMAINS: Mapping[str, str] = {
     "incoming": "uploaded files, as they came",
     "quarantine": "refused files and rows",
+    "unlabelled": "features of files without labels; ids are not kept with them",
     "batch": "batch predictions and their input",
     "predictions": "the prediction log",
     "feedback": "labels that were sent in",
