@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from contender.cli.clouds import Workbench
 from contender.errors import InvalidInputError
@@ -30,6 +31,20 @@ def read_local(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def open_local(path: Path) -> IO[bytes]:
+    """A local file, to be sent piece by piece.
+
+    Raises
+    ------
+    InvalidInputError
+        When it cannot be read.
+    """
+    try:
+        return path.open("rb")
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}") from None
 

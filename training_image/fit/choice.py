@@ -17,7 +17,7 @@ MARGIN = 0.01
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EstimatorCandidate:
     """One that competes, and how it did.
 
     Attributes
@@ -51,10 +51,10 @@ class Choice:
     metric : by which they were scored, on so many `rows`.
     """
 
-    best: Candidate
+    best: EstimatorCandidate
     metric: Metric
     rows: int = 0
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[EstimatorCandidate, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -106,19 +106,19 @@ class Choice:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], metric: Metric) -> Choice:
         """What `to_dict` gave."""
-        candidates = tuple(Candidate(**each) for each in content["candidates"])
-        bare = Candidate(content["estimator"], content["class_weight"])
+        candidates = tuple(EstimatorCandidate(**each) for each in content["candidates"])
+        bare = EstimatorCandidate(content["estimator"], content["class_weight"])
         return cls(next((one for one in candidates if one.is_like(content)), bare), metric, content["rows"], candidates)
 
 
-def best_of(candidates: Sequence[Candidate], metric: Metric) -> Candidate | None:
+def best_of(candidates: Sequence[EstimatorCandidate], metric: Metric) -> EstimatorCandidate | None:
     """The one with the best score, the first of several; None where none has a score."""
     sign = -1.0 if metric.greater_is_better else 1.0
     complete = [one for one in candidates if one.score is not None]
     return min(complete, key=lambda one: sign * (one.score or 0.0), default=None)
 
 
-def as_named(config: PipelineConfig, candidate: Candidate) -> PipelineConfig:
+def as_named(config: PipelineConfig, candidate: EstimatorCandidate) -> PipelineConfig:
     """The pipeline with a candidate's estimator and class weights. Weights that the pipeline file does not ask for are
     corrected in the probabilities."""
     training = config.training

@@ -19,7 +19,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.stats.metrics import FALLBACK_METRICS, METRICS, Metric, metric_for
 from contender.table import BLOCK, ORDER
 from training_image.estimators.catalogue import fit_estimator
-from training_image.fit.choice import PLAIN, Candidate, Choice, as_named, best_of
+from training_image.fit.choice import PLAIN, Choice, EstimatorCandidate, as_named, best_of
 from training_image.onnx_parts.calibration import Calibrated, smoothing_of
 from training_image.rows.prepare import Prepared
 from training_image.rows.splits import Fold, folds
@@ -109,10 +109,10 @@ class _Competition:
         )
         metric, stretches = self._scorable(scored)
         if not stretches:
-            return Choice(Candidate(PLAIN, self.config.training.class_weight), metric)
+            return Choice(EstimatorCandidate(PLAIN, self.config.training.class_weight), metric)
         budget = self.config.training.auto_seconds
         rows = replace(learned.rows, weights=learned.weights_by_age(self.config.training))
-        found: list[Candidate] = []
+        found: list[EstimatorCandidate] = []
         for candidate in self._candidates():
             if best_of(found, metric) and self.progress.elapsed() - began >= budget:
                 found.append(replace(candidate, reason=f"the {budget:g} s were used up"))
@@ -164,16 +164,16 @@ class _Competition:
         rarer = np.bincount(target, minlength=2).min() if self.prepared.columns == 2 else least
         return bool(len(target) >= 10 * least and rarer >= least)
 
-    def _candidates(self) -> Iterator[Candidate]:
+    def _candidates(self) -> Iterator[EstimatorCandidate]:
         weights = [self.config.training.class_weight]
         if self.config.task == "binary" and weights == ["none"]:
             share = np.bincount(self.prepared.rows.target, minlength=2).min() / len(self.prepared.rows)
             weights += ["balanced"] if share < RARE else []
-        yield from (Candidate(estimator, weight) for weight in weights for estimator in CANDIDATES)
+        yield from (EstimatorCandidate(estimator, weight) for weight in weights for estimator in CANDIDATES)
 
     def _tried(
-        self, candidate: Candidate, rows: Rows, scored: Scored, stretches: Sequence[Fold], metric: Metric
-    ) -> Candidate:
+        self, candidate: EstimatorCandidate, rows: Rows, scored: Scored, stretches: Sequence[Fold], metric: Metric
+    ) -> EstimatorCandidate:
         began = self.progress.elapsed()
         config = as_named(self.config, candidate)
         try:

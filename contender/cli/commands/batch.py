@@ -25,7 +25,7 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
-from contender.cli.uploads import read_local
+from contender.cli.uploads import open_local
 from contender.errors import ContenderError
 from contender.predictions.batch_folder import FAILURE, MANIFEST, JobFolder, in_prefix
 from contender.predictions.batch_outcome import describe
@@ -94,12 +94,12 @@ def send(bench: Workbench, path: Path) -> tuple[str, JobFolder]:
     NotFoundError
         When the pipeline's batch stack is not deployed: nothing would process the file.
     """
-    body = read_local(path)
     _ = bench.batch_machine_arn
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     key = f"{in_prefix(bench.pipeline)}{moment}/{unicodedata.normalize('NFC', path.name)}"
     s3 = bench.cloud.client("s3")
-    answer = s3.put_object(Bucket=bench.data.bucket, Key=key, Body=body)
+    with open_local(path) as body:
+        answer = s3.put_object(Bucket=bench.data.bucket, Key=key, Body=body)
     source = find_source(s3, bench.data.bucket, key, version_id=answer.get("VersionId", ""))
     return key, JobFolder(bench.data, bench.pipeline, source.job)
 

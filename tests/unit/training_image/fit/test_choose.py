@@ -17,7 +17,7 @@ from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.stats.metrics import METRICS
 from contender.table import Table
 from tests.unit.training_image.fit.test_fit import config_of, history
-from training_image.fit.choice import Candidate, Choice
+from training_image.fit.choice import Choice, EstimatorCandidate
 from training_image.fit.choose import CANDIDATES, choose, next_best
 from training_image.fit.fit import TrainedModel, train
 from training_image.rows.prepare import prepare
@@ -112,7 +112,7 @@ def test_bends_that_a_line_cannot_follow_are_left_to_trees() -> None:
 def test_a_plain_model_that_is_behind_by_less_than_the_margin_would_have_done(
     metric: str, plain: float, best: float, enough: bool
 ) -> None:
-    linear, boosted = Candidate("linear", "none", plain), Candidate("lightgbm", "none", best)
+    linear, boosted = EstimatorCandidate("linear", "none", plain), EstimatorCandidate("lightgbm", "none", best)
     told = Choice(boosted, METRICS[metric], 9, (linear, boosted)).note
 
     assert told.startswith("A linear model would have done: ") is enough
@@ -234,7 +234,7 @@ def test_the_next_best_is_trained_where_the_chosen_one_cannot_be(monkeypatch: py
 
 
 def test_where_no_other_candidate_is_left_the_error_is_the_trainings() -> None:
-    only = Candidate("linear", "none", 0.7, "complete")
+    only = EstimatorCandidate("linear", "none", 0.7, "complete")
     error = TrainingFailedError("no memory")
     with pytest.raises(TrainingFailedError, match="no memory"):
         next_best(Choice(only, METRICS["auc"], 9, (only,)), error, Progress(), NO_CHECKPOINT)
