@@ -160,7 +160,7 @@ class PipelineMetrics:
                     f'SEARCH(\'{{{metrics.NAMESPACE},pipeline,variant,class}} MetricName="{metrics.LIVE_CLASS}" '
                     f'pipeline="{self._pipeline}" variant="{variant}"\', \'Sum\', {int(self._period.to_seconds())})'
                 ),
-                label=variant,
+                label=f"{variant}: ${{PROP('Dim.class')}}",
                 period=self._period,
             )
             for variant in metrics.VARIANTS

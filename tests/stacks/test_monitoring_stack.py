@@ -231,6 +231,11 @@ def test_the_dashboard_shows_every_verdict_that_a_run_can_have(anywhere: Synthes
     assert sorted(shown) == sorted(get_args(messages.Verdict))
 
 
+def test_the_widget_of_predicted_classes_names_them(anywhere: Synthesised) -> None:
+    shown = widgets(anywhere)["Predicted classes (rows)"]["metrics"]
+    assert [metric[-1]["label"] for metric in shown] == [f"{name}: ${{PROP('Dim.class')}}" for name in metrics.VARIANTS]
+
+
 @pytest.mark.parametrize("name", [metrics.RUNS_FINISHED, metrics.CHAMPION_AGE_HOURS])
 def test_record_emits_the_metrics_that_the_dashboard_shows(name: str) -> None:
     files = (f"lambdas/{metrics.SERVICE}/handler.py", f"contender/steps/{metrics.SERVICE}.py")
