@@ -28,6 +28,7 @@ from training_image.export.canonical_skops import canonical_skops
 from training_image.onnx_parts.calibration import Calibrated, trained_part
 from training_image.onnx_parts.calibration_graph import append_calibration
 from training_image.onnx_parts.float32 import round_down, upper_edge
+from training_image.onnx_parts.lightgbm import move_thresholds
 
 INPUT = "features"
 PROBABILITIES = "probabilities"
@@ -119,10 +120,12 @@ def round_thresholds(pipeline: Pipeline) -> None:
 
     Inputs are float32, so ``x <= threshold`` asks the same after rounding down. The converter rounds to the
     nearest, which moves a threshold between two neighbouring float32 values onto the upper one, and its
-    rows to the other side. Histogram boosting also takes float64: there the threshold is the largest number that rounds
-    to that float32, so that the trained pipeline answers float64 rows as serving does.
+    rows to the other side. Histogram boosting and LightGBM also take float64: there the threshold is the largest number
+    that rounds to that float32, so that the trained pipeline answers float64 rows as serving does.
     """
     model = pipeline[-1]
+    if type(model).__module__.startswith("lightgbm."):
+        move_thresholds(model)
     for predictors in getattr(model, "_predictors", ()):
         for predictor in predictors:
             nodes = predictor.nodes

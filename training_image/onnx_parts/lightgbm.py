@@ -19,7 +19,7 @@ from skl2onnx.common.shape_calculator import (
 )
 
 from contender.errors import TrainingFailedError
-from training_image.onnx_parts.float32 import round_down
+from training_image.onnx_parts.float32 import round_down, upper_edge
 
 ML = "ai.onnx.ml"
 IDENTITIES = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
@@ -95,6 +95,24 @@ class Nodes:
             f"{kind}_ids": outputs,
             f"{kind}_weights": weights,
         }
+
+
+def move_thresholds(model: Any) -> None:
+    """Move each threshold, in place, to the largest float64 that rounds to its float32; no prediction changes.
+
+    LightGBM lets thresholds be set in its text form only.
+    """
+    before = model.booster_
+    lines = []
+    for line in before.model_to_string().split("\n"):
+        name, _, values = line.partition("=")
+        if name == "threshold":
+            edges = upper_edge(np.array(values.split(), dtype=np.float64))
+            lines.append("threshold=" + " ".join(map(repr, edges.tolist())))
+        elif name != "tree_sizes":  # in bytes; may be left out
+            lines.append(line)
+    model._Booster = type(before)(model_str="\n".join(lines))
+    model._Booster.best_iteration, model._Booster.best_score = before.best_iteration, before.best_score
 
 
 def missing_goes_left(node: Mapping[str, Any]) -> bool:

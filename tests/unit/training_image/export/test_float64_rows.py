@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
@@ -21,7 +21,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.serving.requests import RowReader, read_request
 from contender.table import Table
 from tests.unit.training_image.export.test_export import ESTIMATORS, SMALL, config_of
-from training_image.estimators.catalogue import fit_estimator, fit_pipeline
+from training_image.estimators.catalogue import build_estimator, fit_estimator, fit_pipeline
 from training_image.export.export import pipeline_predictions, score_onnx, to_onnx
 from training_image.rows.take import Rows
 
@@ -101,20 +101,23 @@ def test_a_column_alone_is_learned_as_well_as_its_ranks(estimator: str, hard: st
     assert scores[1] > 0.75
 
 
-@pytest.mark.parametrize("model", [GradientBoostingClassifier, HistGradientBoostingClassifier])
-def test_a_row_between_two_floats_takes_the_side_of_its_own(model: Any) -> None:
-    """A float64 just above a threshold rounds onto it; scikit-learn's diabetes data has four decimals or more."""
-    table = dict(zip("abcdefghij", load_diabetes(scaled=True).data.T * (1 + 1e-9), strict=True))
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, "gradient boosting"])
+def test_a_row_between_two_floats_takes_the_side_of_its_own(estimator: str) -> None:
+    """A float64 just above a threshold rounds onto it. scikit-learn's diabetes data has more digits than float32."""
+    numbers = dict(zip("abcdefghij", load_diabetes(scaled=True).data.T, strict=True))
     target = (load_diabetes().target > 140).astype(np.int64)
-    config = config_of("linear", "binary", parameters=SMALL["linear"], numeric=tuple(table), categorical=())
-    encodings = fit_encoding(Table(table), config)
-    matrix = encode(Table(table), encodings)
-    pipeline = fit_pipeline(
-        config, Pipeline([("fill", SimpleImputer()), ("model", model(random_state=0))]), Rows(matrix, target, None)
+    known = estimator in SMALL
+    config = config_of(
+        estimator if known else "linear", "binary", numeric=tuple(numbers), categorical=(), parameters={}
     )
+    encodings = fit_encoding(Table(numbers), config)
+    matrix = encode(Table(numbers), encodings)
+    own = Pipeline([("fill", SimpleImputer()), ("model", GradientBoostingClassifier(random_state=0))])
+    pipeline = fit_pipeline(config, build_estimator(config) if known else own, Rows(matrix, target, None))
     graph = to_onnx(pipeline, matrix.shape[1])
 
-    between = in_float64(Table(table), encodings)
-    for nudged in (between, np.nextafter(matrix.astype(np.float64), np.inf), np.nextafter(between, -np.inf)):
+    rows = in_float64(Table(numbers), encodings)
+    on_edge = matrix.astype(np.float64)
+    for nudged in (rows, np.nextafter(on_edge, np.inf), np.nextafter(on_edge, -np.inf), on_edge * (1 + 2.0**-25)):
         found = score_onnx(graph, nudged.astype(np.float32))
         assert np.abs(found - pipeline_predictions(pipeline, nudged)).max() <= 1e-5

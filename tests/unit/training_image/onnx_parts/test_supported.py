@@ -187,9 +187,8 @@ def test_rows_of_another_precision_than_served_are_refused() -> None:
 def test_a_model_of_numbers_that_float32_cannot_tell_apart_does_not_get_past_parity() -> None:
     fine = 1.4e9 + np.arange(2000.0).reshape(-1, 1)
     pipeline = make_pipeline(boosted()).fit(fine, (np.arange(2000) // 20) % 2)
-    before = deepcopy(
-        pipeline
-    )  # the conversion moves thresholds, so that float64 rows are answered as their float32 is
+    # The conversion moves thresholds, so that a float64 row is answered as its float32 is.
+    before = deepcopy(pipeline)
     graph = to_onnx(pipeline, 1)
 
     class Unrounded(Pipeline):
