@@ -63,7 +63,7 @@ def build_manifest(
         "format": FORMAT,
         "job": plan.job,
         "pipeline": plan.pipeline,
-        "source": {**asdict(plan.source), "rows": plan.rows, "read_as": plan.read_as},
+        "source": {**asdict(plan.source), "rows": plan.rows, "read_as": plan.read_as, "cells": plan.cells},
         "model_version": plan.version,
         "model_manifest_sha256": plan.manifest_sha256,
         "task": model["task"],
@@ -104,12 +104,30 @@ def describe(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def understood(manifest: Mapping[str, Any]) -> str:
+    """What the file of a finished job was taken for; empty for a job of an earlier version.
+
+    Examples
+    --------
+    >>> cells = {"numbers": {"amount": {"decimal": ",", "unit": ""}, "share": {"decimal": ".", "unit": "%"}}}
+    >>> understood({"source": {"read_as": "CSV with semicolons, utf-8", "cells": cells}})
+    'CSV with semicolons, utf-8; amount with decimal comma; share in %'
+    """
+    source = manifest["source"]
+    parts = [source.get("read_as", "")]
+    for name, notation in source.get("cells", {}).get("numbers", {}).items():
+        comma = " with decimal comma" * (notation["decimal"] == ",")
+        parts.append(f"{name}{comma}" + f" in {notation['unit']}" * bool(notation["unit"]))
+    return "; ".join(filter(None, parts))
+
+
 def rejection_mail(manifest: Mapping[str, Any], *, where: str) -> Mail:
     """The mail of a job that finished without some of its rows."""
     rejected = manifest["rejected"]["rows"]
     body = (
         *_heading(manifest["pipeline"], manifest["job"], manifest["source"]["key"], manifest["run_id"]),
         f"Result    {where}",
+        f"Read as   {understood(manifest)}",
         "",
         f"{describe(manifest)}.",
         "",

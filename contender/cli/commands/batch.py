@@ -28,7 +28,7 @@ from contender.cli.options import (
 from contender.cli.uploads import open_local
 from contender.errors import ContenderError
 from contender.predictions.batch_folder import FAILURE, MANIFEST, JobFolder, in_prefix
-from contender.predictions.batch_outcome import describe
+from contender.predictions.batch_outcome import describe, understood
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,7 +70,7 @@ def batch(
     console.print(f"{describe(manifest)}", markup=False)
     print_fields(
         {
-            "read as": manifest["source"]["read_as"],
+            "read as": understood(manifest),
             "result": where,
             "seconds": manifest["seconds"],
             "downloaded to": download,

@@ -41,7 +41,7 @@ def test_a_job_is_described_in_a_sentence() -> None:
 def test_mails_name_the_file_and_what_to_do() -> None:
     rejected = rejection_mail(manifest(report(0, rejected=(Rejected(2, "a", "bad", ""),))), where="s3://data/out/")
     assert rejected.subject == "[contender] flights: 1 row of a batch rejected"
-    for told in (SOURCE.key, "s3://data/out/", "rejected-*.jsonl", "r1"):
+    for told in (SOURCE.key, "s3://data/out/", "Read as   CSV", "rejected-*.jsonl", "r1"):
         assert told in rejected.body
     request = BatchRequest("a" * 30, key="k" * 1000)
     for for_good, advice in ((True, "Correct the file"), (False, "start the job again")):
