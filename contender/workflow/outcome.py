@@ -164,6 +164,10 @@ _LOOK_AT_THE_FILE = (
     "the right one and leave this one out: contender dataset leave-out {version} --pipeline {pipeline}. Without an "
     "answer the next batch decides."
 )
+_LABELS = (
+    "Upload these rows again as soon as their labels are known: before that there is nothing new to learn from. "
+    "What drifted: contender show {run_id}."
+)
 UPLOAD_AGAIN = "Fix what made those runs fail (contender runs --pipeline {pipeline}), then upload the file again."
 _FIRST = "Nothing to do."  # there is none before it to go back to
 _NOT_ROLLED_BACK = (
@@ -220,6 +224,8 @@ def _next_step(state: RunState, verdict: Verdict) -> str:
         return _WAS_ROLLED_BACK
     if _waits_for_the_next_batch(state, verdict):
         return _LOOK_AT_THE_FILE
+    if _drifted_without_labels(state, verdict):
+        return _LABELS
     return NEXT_STEPS.get(verdict, "")
 
 
@@ -250,14 +256,18 @@ def compose_mail(state: RunState, *, environment: str) -> Mail | None:
             + next_step(state, record.verdict, environment=environment),
         )
     )
-    said = "a batch looks broken" if _waits_for_the_next_batch(state, record.verdict) else record.verdict
+    said: str = record.verdict
+    if _waits_for_the_next_batch(state, record.verdict):
+        said = "a batch looks broken"
+    elif _drifted_without_labels(state, record.verdict):
+        said = "drift in rows without labels"
     return Mail(f"[contender] {pipeline}: {said.replace('_', ' ')}"[:100], body)
 
 
 def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
     if _gave_up(state) or state.approval is not None or state.approval_timeout is not None:
         return True
-    if _waits_for_the_next_batch(state, verdict):
+    if _waits_for_the_next_batch(state, verdict) or _drifted_without_labels(state, verdict):
         return True
     if verdict == "retained":
         return state.watch is not None or (state.promotion is not None and state.promotion.status == "refused")
@@ -268,6 +278,13 @@ def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
 def _waits_for_the_next_batch(state: RunState, verdict: Verdict) -> bool:
     """Whether nothing was trained because a batch of the run looks broken."""
     return verdict == "skipped" and state.drift is not None and bool(state.drift.set_aside)
+
+
+def _drifted_without_labels(state: RunState, verdict: Verdict) -> bool:
+    """Whether nothing could be trained for a drift, because the rows that have it have no labels yet."""
+    found = state.validation
+    only = found is not None and bool(found.unlabelled) and not found.dataset_versions
+    return verdict == "skipped" and only and state.drift is not None and state.drift.drifted
 
 
 def _gave_up(state: RunState) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,7 @@ def check(
     if as_json:
         print_json({"file": str(data), "pipeline": pipeline, "compared_with": _number(uploads), **found.to_dict()})
     else:
-        _print(found, pipeline, compared)
+        _print(found, data, pipeline, compared)
     if found.reason or (strict and found.rejected):
         raise typer.Exit(1)
 
@@ -74,7 +75,7 @@ def _number(uploads: Uploads | None) -> int | None:
     return len(uploads.manifests) if uploads else None
 
 
-def _print(found: FileCheck, pipeline: str, compared: str) -> None:
+def _print(found: FileCheck, data: Path, pipeline: str, compared: str) -> None:
     console.print(Text(found.verdict, style=STYLES[found.verdict]), Text(found.reason), sep=" ")
     rejected = f", {found.rejected:,} quarantined" if found.rejected else ""
     print_fields(
@@ -101,7 +102,8 @@ def _print(found: FileCheck, pipeline: str, compared: str) -> None:
             ],
         )
     if not found.reason:
-        console.print(f"next: contender upload FILE --pipeline {pipeline}", style="dim", markup=False)
+        upload_it = shlex.join(["contender", "upload", str(data), "--pipeline", pipeline])
+        console.print(f"next: {upload_it}", style="dim", markup=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -349,3 +349,17 @@ def test_every_command_in_a_mail_of_an_environment_on_aws_names_it(verdict: Verd
         commands = re.findall(r"contender [a-z-]+ .*?(?:[.](?: |$)|$)", text, re.MULTILINE)
         assert all("--env prod" in command for command in commands), commands
     assert "--env" not in next_step(state(), verdict)
+
+
+@pytest.mark.parametrize("drifted", [True, False])
+def test_drift_in_rows_without_labels_is_mailed_because_nothing_can_be_trained_for_it(drifted: bool) -> None:
+    found = state(
+        validation=Validation("accepted", "", unlabelled=("a1",)),
+        drift=Drift(False, drifted, "amount moved"),
+        record=Record("skipped", "amount moved", champion_after="v1"),
+    )
+    mail = compose_mail(found, environment="local")
+    assert (mail is not None) is drifted
+    if mail is not None:
+        assert mail.subject.endswith("drift in rows without labels")
+        assert "The champion keeps serving. Upload these rows again as soon as their labels are known" in mail.body
