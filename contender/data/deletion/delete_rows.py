@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from contender.data.dataset_fate import DatasetFate
-from contender.data.datasets import FATE, MANIFEST, DatasetManifest, DatasetStore
+from contender.data.datasets import MANIFEST, DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import (
     Deletion,
     add_deletion,
@@ -21,7 +22,7 @@ from contender.data.deletion.deleted_rows import (
 from contender.data.row_identities import Mask, RowIdentities
 from contender.data.row_summary import RowSummary
 from contender.data.summarise import summarise
-from contender.errors import InvalidInputError
+from contender.errors import ConflictError, InvalidInputError, PreconditionFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import ErasableObjects
 from contender.storage import sha256, write_once
@@ -62,6 +63,11 @@ class Losing:
     def rows(self) -> int:
         """How many."""
         return int(self.lost.sum())
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that hold them."""
+        return tuple(filter(None, (self.manifest.part, self.manifest.identities)))
 
 
 @dataclass(frozen=True)
@@ -160,9 +166,15 @@ class RowDeletion:
         Parameters
         ----------
         models : versions that learned some of the rows, for the list.
+
+        Raises
+        ------
+        ConflictError
+            When another deletion is at work on one of the dataset versions.
         """
         lost = {each.manifest.version: each.rows for each in found.losing}
-        deletion = Deletion(at, by, reason, in_digits(id_hashes(found.ids)), lost, tuple(models))
+        files = {each.manifest.version: each.files for each in found.losing}
+        deletion = Deletion(at, by, reason, in_digits(id_hashes(found.ids)), lost, tuple(models), files)
         if found.ids:
             add_deletion(self.objects, self.config.name, deletion)
         for number, each in enumerate(found.losing, start=1):
@@ -174,6 +186,9 @@ class RowDeletion:
 
     def _rewrite(self, losing: Losing, *, at: str, by: str) -> None:
         store, before = self.store, losing.manifest
+        etag = self.objects.get(store.key(before.version, MANIFEST)).etag
+        if store.manifest(before.version) != before:
+            raise ConflictError(_at_work(before))
         old = store.part(before)
         part, kept = self.files.keep(old, ~losing.lost), ~losing.lost
         manifest = replace(
@@ -192,7 +207,10 @@ class RowDeletion:
         if not manifest.rows:
             store.decide(before.version, DatasetFate("left out", "", "all of its rows were deleted", "", by, at))
         body = json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()
-        self.objects.put(store.key(before.version, MANIFEST), body)
+        try:
+            self.objects.put(store.key(before.version, MANIFEST), body, if_match=etag)
+        except PreconditionFailedError:
+            raise ConflictError(_at_work(before)) from None
         if self.export_key is not None:
             self.objects.erase(self.export_key(old))
 
@@ -209,14 +227,20 @@ class RowDeletion:
         return summarise(self.files.read(part, None), features, self.config.target)
 
     def _sweep(self, deletions: Sequence[Deletion]) -> None:
-        """Erase the files of these dataset versions that their manifests no longer name."""
-        store = self.store
-        for version in sorted({name for deletion in deletions for name in deletion.datasets}):
+        """Erase the files that held deleted rows. New files of another deletion are none of them."""
+        store, old = self.store, defaultdict[str, set[str]](set)
+        for deletion in deletions:
+            for version, names in deletion.files.items():
+                old[version] |= set(names)
+        for version, names in sorted(old.items()):
             manifest = store.manifest(version)
-            named = {manifest.part, manifest.identities, MANIFEST, FATE}
             for key in self.objects.keys(store.key(version, "")):
-                if key.rpartition("/")[2] not in named:
+                if key.rpartition("/")[2] in names - {manifest.part, manifest.identities}:
                     self.objects.erase(key)
+
+
+def _at_work(manifest: DatasetManifest) -> str:
+    return f"another deletion is at work on dataset {manifest.version}; run the command again when it has ended"
 
 
 def learned_by(losing: Sequence[Losing], models: Sequence[Mapping[str, object]]) -> Mapping[str, str]:

@@ -30,7 +30,8 @@ class Deletion:
     at, by, reason : when (ISO 8601), who, and why.
     ids : hashes of the row ids, 16 hexadecimal digits each.
     datasets : how many rows each dataset version lost, by its name.
-    models : model versions that learned or judged some of the rows.
+    models : model versions that learned some of the rows, or were judged on them.
+    files : the files of each dataset version that held them; they are erased once its manifest names others.
     """
 
     at: str
@@ -39,6 +40,7 @@ class Deletion:
     ids: tuple[str, ...]
     datasets: Mapping[str, int] = field(default_factory=dict)
     models: tuple[str, ...] = ()
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Deletion:

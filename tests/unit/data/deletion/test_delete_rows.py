@@ -18,7 +18,7 @@ from contender.data.datasets import DatasetStore
 from contender.data.deletion.delete_rows import PartFiles, RowDeletion
 from contender.data.deletion.deleted_rows import read_deletions
 from contender.data.intake import FileReport, Intake
-from contender.errors import InvalidInputError
+from contender.errors import ConflictError, InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
@@ -128,6 +128,24 @@ def test_an_attempt_that_was_cut_short_is_finished_by_the_next() -> None:
     shop.objects.put(shop.store.key(before.version, before.part), body)  # as if the last step had not happened
     shop.delete("a")
     assert not shop.objects.keys(shop.store.key(before.version, before.part))
+
+
+def test_two_deletions_at_once_lose_nothing_and_one_is_told_to_come_again() -> None:
+    shop = Shop()
+    shop.upload({"a": 1.0, "b": 2.0, "c": 3.0})
+    mine, theirs = shop.deletion.find(["a"]), shop.deletion.find(["b"])
+    shop.deletion.delete(theirs, at="2026-02-01", by="Bob")
+    with pytest.raises(ConflictError, match="another deletion is at work on dataset"):
+        shop.deletion.delete(mine, at="2026-02-01", by="Ada")
+    assert shop.current() == {"a": 1.0, "c": 3.0}
+    shop.delete("a")
+    assert shop.current() == {"c": 3.0}
+    (manifest,) = shop.store.manifests()
+    assert {key.rpartition("/")[2] for key in shop.store.keys(manifest.version)} == {
+        "manifest.json",
+        manifest.part,
+        manifest.identities,
+    }
 
 
 def test_an_export_of_the_rows_is_erased_too() -> None:
