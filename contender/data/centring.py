@@ -97,6 +97,17 @@ def fit_centring(name: str, values: Floats) -> tuple[float, float]:
     return centre, scale
 
 
+def least_hidden(rows: int) -> int:
+    """From how many rows of so many on it matters that they have another row's number.
+
+    Examples
+    --------
+    >>> least_hidden(100), least_hidden(10_000)
+    (6, 40)
+    """
+    return max(FEWEST_ROWS, rows // SPLITS) + 1
+
+
 def find_merged(ordered: Floats, centre: float, scale: float, noise: float = 0.0) -> Merged | None:
     """Which of these sorted values float32 cannot tell apart after the centring; None where it does not matter.
 
@@ -112,7 +123,7 @@ def find_merged(ordered: Floats, centre: float, scale: float, noise: float = 0.0
     >>> len(merged.values), merged.rows, merged.pair
     (13, 6, (1000000000.0, 1000000001.0))
     """
-    least = max(FEWEST_ROWS, len(ordered) // SPLITS) + 1
+    least = least_hidden(len(ordered))
     with np.errstate(over="ignore"):
         cells = centred(ordered, centre, scale).astype(np.float32)
         if not (cells[least:] == cells[:-least]).any():  # most columns end here

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from contender.adapters.files.cells import number_notation, time_notation
 from contender.adapters.files.cells.categories import read_categories
 from contender.adapters.files.cells.class_names import keep_classes
+from contender.adapters.files.cells.merged_numbers import refuse_merged_numbers
 from contender.adapters.files.cells.numbers import read_numbers
 from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import refuse_nested
@@ -76,7 +77,8 @@ def parse_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], config: Pip
     Raises
     ------
     BatchRejectedError
-        When a column holds lists, bytes or the like, as Parquet columns may, or dates that cannot be told.
+        When a column holds lists, bytes or the like, as Parquet columns may, dates that cannot be told, or numbers of
+        so many digits that float64 takes many for one.
     """
     for name in config.columns:
         refuse_nested(columns[name].type, name)
@@ -87,6 +89,7 @@ def parse_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], config: Pip
     notes: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys(numeric):
         numbers = read_numbers(columns[name], style)
+        refuse_merged_numbers(name, columns[name], numbers.values)
         table[name] = numbers.values
         notes[name] = (*number_notation.said(numbers.evidence, numbers.notation), *said_missing(numbers.missing))
         if numbers.faults:
