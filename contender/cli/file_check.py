@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ class FileCheck:
     ----------
     reason : why the file is refused; empty if it is not.
     read_as : what it was taken for; empty where it could not be read.
+    cells : how the cells of a column were read, where they leave a choice.
     rejected : rows that would be quarantined.
     without_labels : whether it would be looked at for drift only.
     kinds : the most frequent kinds of faults, 20 at most.
@@ -51,6 +52,7 @@ class FileCheck:
 
     reason: str = ""
     read_as: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -73,6 +75,7 @@ class FileCheck:
             "verdict": self.verdict,
             "reason": self.reason,
             "read_as": self.read_as,
+            "cells": dict(self.cells),
             "rows": self.rows,
             "accepted_rows": self.accepted,
             "rejected_rows": self.rejected,
@@ -101,6 +104,7 @@ def check_file(path: Path, config: PipelineConfig, uploads: Uploads | None) -> F
     return FileCheck(
         reason,
         batch.read_as,
+        batch.cells,
         checked.state.rows,
         0 if reason else accepted,
         len(checked.rejected),

@@ -73,6 +73,14 @@ def test_a_file_that_an_upload_would_refuse_is_refused_with_the_reason(
     assert code == (0 if said == "accepted" else 1)
 
 
+def test_how_cells_were_read_is_said_where_they_leave_a_choice(file: Path, contender: Contender) -> None:
+    _, found = checked(
+        contender, file, "amount;bought\n" + "".join(f"{row},5;{'yes' if row % 2 else 'no'}\n" for row in range(9))
+    )
+    assert (found["verdict"], found["read_as"]) == ("accepted", "CSV with semicolons, utf-8")
+    assert "decimal" in found["cells"]["amount"]
+
+
 def test_a_person_gets_a_table_of_kinds(file: Path, contender: Contender) -> None:
     file.write_text(GOOD + "9999,no\n")
     shown = contender("check", str(file), "--pipeline", "sales").out

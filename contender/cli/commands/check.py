@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from contender.cli.console import console, errors, print_fields, print_json, print_table
@@ -22,6 +23,9 @@ from contender.cli.options import (
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError, NotRunningError, PipelineFileError
 from contender.pipeline.config import PipelineConfig
+
+MOST_COLUMNS = 20
+"""Columns whose reading is told to a person; JSON has all of them."""
 
 STYLES = {"accepted": "bold green", "duplicate": "dim", "refused": "bold yellow"}
 
@@ -67,6 +71,8 @@ def _uploads(pipeline: str, environment: str) -> tuple[Uploads | None, str]:
         manifests, fates = store.manifests(), store.fates()
     except (NotRunningError, NotFoundError) as error:
         return None, f"not compared: {error}"
+    except (BotoCoreError, ClientError) as error:
+        raise typer.BadParameter(f"{error}; --offline does without", param_hint="--env") from None
     left_out = frozenset(version for version, fate in fates.items() if fate.is_out)
     return Uploads(store, manifests, left_out), f"{len(manifests)} dataset versions"
 
@@ -81,6 +87,7 @@ def _print(found: FileCheck, data: Path, pipeline: str, compared: str) -> None:
     print_fields(
         {
             "read as": found.read_as,
+            **{f"read {name}": said for name, said in list(found.cells.items())[:MOST_COLUMNS]},
             "rows": f"{found.rows:,}: {found.accepted:,} accepted{rejected}" if found.rows else "",
             "labels": "none: checked for drift only" if found.without_labels else "",
             "earlier": f"{compared}{'; ' + found.known.sentence if found.known else ''}",

@@ -27,7 +27,8 @@ def check_columns(found: Sequence[str], config: PipelineConfig) -> None:
         missing = []
     if missing and len(found) == 1:
         raise BatchRejectedError(
-            f"only one column was found, {shown(found[0])}; the file must be comma-separated with a header line"
+            f"only one column was found, {shown(found[0])}; separate cells by commas, semicolons, tabs or bars, "
+            "below a header line"
         )
     if missing:
         raise BatchRejectedError(
