@@ -170,7 +170,7 @@ class RowDeletion:
         Raises
         ------
         ConflictError
-            When another deletion is at work on one of the dataset versions.
+            When another deletion changes one of the dataset versions.
         """
         lost = {each.manifest.version: each.rows for each in found.losing}
         files = {each.manifest.version: each.files for each in found.losing}
@@ -188,7 +188,7 @@ class RowDeletion:
         store, before = self.store, losing.manifest
         etag = self.objects.get(store.key(before.version, MANIFEST)).etag
         if store.manifest(before.version) != before:
-            raise ConflictError(_at_work(before))
+            raise ConflictError(_changing(before))
         old = store.part(before)
         part, kept = self.files.keep(old, ~losing.lost), ~losing.lost
         manifest = replace(
@@ -210,7 +210,7 @@ class RowDeletion:
         try:
             self.objects.put(store.key(before.version, MANIFEST), body, if_match=etag)
         except PreconditionFailedError:
-            raise ConflictError(_at_work(before)) from None
+            raise ConflictError(_changing(before)) from None
         if self.export_key is not None:
             self.objects.erase(self.export_key(old))
 
@@ -232,15 +232,15 @@ class RowDeletion:
         for deletion in deletions:
             for version, names in deletion.files.items():
                 old[version] |= set(names)
-        for version, names in sorted(old.items()):
+        for version, files in sorted(old.items()):
             manifest = store.manifest(version)
             for key in self.objects.keys(store.key(version, "")):
-                if key.rpartition("/")[2] in names - {manifest.part, manifest.identities}:
+                if key.rpartition("/")[2] in files - {manifest.part, manifest.identities}:
                     self.objects.erase(key)
 
 
-def _at_work(manifest: DatasetManifest) -> str:
-    return f"another deletion is at work on dataset {manifest.version}; run the command again when it has ended"
+def _changing(manifest: DatasetManifest) -> str:
+    return f"another deletion is changing dataset {manifest.version}; run the command again when it has ended"
 
 
 def learned_by(losing: Sequence[Losing], models: Sequence[Mapping[str, object]]) -> Mapping[str, str]:

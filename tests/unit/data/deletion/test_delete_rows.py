@@ -135,7 +135,7 @@ def test_two_deletions_at_once_lose_nothing_and_one_is_told_to_come_again() -> N
     shop.upload({"a": 1.0, "b": 2.0, "c": 3.0})
     mine, theirs = shop.deletion.find(["a"]), shop.deletion.find(["b"])
     shop.deletion.delete(theirs, at="2026-02-01", by="Bob")
-    with pytest.raises(ConflictError, match="another deletion is at work on dataset"):
+    with pytest.raises(ConflictError, match="another deletion is changing dataset"):
         shop.deletion.delete(mine, at="2026-02-01", by="Ada")
     assert shop.current() == {"a": 1.0, "c": 3.0}
     shop.delete("a")
