@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from contender.adapters.files.readers import read_batch
-from contender.cli.uploads import read_local
-from contender.data.contract.batch import ParsedBatch
+from contender.adapters.files.typed_rows import open_upload
+from contender.cli.uploads import open_local
 from contender.data.contract.expected import expected_of
 from contender.data.contract.findings import ROWS, Finding, Places
 from contender.data.contract.judgement import refusal
-from contender.data.contract.rows import Checked, hold_to_contract
 from contender.data.datasets import DatasetManifest, DatasetReader
-from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
+from contender.data.identity_file import identities_of
+from contender.data.passes.first_pass import FirstPass, look_at
+from contender.data.row_identities import Sorted, sort_rows
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 
@@ -94,31 +95,31 @@ def check_file(path: Path, config: PipelineConfig, uploads: Uploads | None) -> F
     """
     now = datetime.now(UTC).timestamp()
     expected = expected_of(config, uploads.usable if uploads else (), now=now)
-    try:
-        batch = read_batch(read_local(path), path.name, config)
-    except BatchRejectedError as error:
-        return FileCheck(reason=str(error))
-    checked = hold_to_contract(batch, config, expected)
+    open_local(path).close()  # says that it cannot be read
+    with TemporaryDirectory() as name:
+        try:
+            upload = open_upload(path, path.name, Path(name), config)
+            found = look_at(upload, config, expected)
+        except BatchRejectedError as error:
+            return FileCheck(reason=str(error))
+    checked = found.checked
     reason, accepted = refusal(checked.state, config, expected, checked.places), int(checked.accepted.sum())
     compare = uploads is not None and accepted and not reason and config.validation.known_rows == "once"
     return FileCheck(
         reason,
-        batch.read_as,
-        batch.cells,
+        upload.read_as,
+        upload.cells,
         checked.state.rows,
         0 if reason else accepted,
         len(checked.rejected),
         checked.without_labels,
         checked.findings,
         checked.places,
-        _sorted(batch, checked, config, uploads) if uploads and compare else None,
+        _sorted(found, config, uploads) if uploads and compare else None,
     )
 
 
-def _sorted(batch: ParsedBatch, checked: Checked, config: PipelineConfig, uploads: Uploads) -> Sorted:
+def _sorted(found: FirstPass, config: PipelineConfig, uploads: Uploads) -> Sorted:
     """Which of the accepted rows are new, known and corrected."""
-    rows = batch.table.select_rows(checked.accepted)
-    time = batch.time[checked.accepted] if batch.time is not None else None
-    found = identify(rows, target=config.target, row_id=config.row_id, time=time)
-    earlier = [RowIdentities.from_bytes(uploads.datasets.identities(before)) for before in uploads.manifests]
-    return sort_rows(found, RowIdentities.concatenate(earlier))
+    earlier = (identities_of(uploads.datasets.identities(before)) for before in reversed(uploads.manifests))
+    return sort_rows(found.hashes.identities(found.checked.accepted, by_id=bool(config.row_id)), earlier)

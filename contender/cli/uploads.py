@@ -57,9 +57,10 @@ def send(bench: Workbench, path: Path) -> Sent:
     NotFoundError
         When the pipeline is not deployed: nothing would process the upload.
     """
-    body = read_local(path)
+    open_local(path).close()  # before the pipeline is looked for: it may not be there
     _ = bench.state_machine_arn
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     key = f"incoming/{bench.pipeline}/{moment}/{unicodedata.normalize('NFC', path.name)}"
-    answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)
+    with open_local(path) as body:
+        answer = bench.cloud.client("s3").put_object(Bucket=bench.data.bucket, Key=key, Body=body)
     return Sent(key, answer["ETag"].strip('"'), answer.get("VersionId"))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contender.data.datasets import DatasetManifest, DatasetReader
+from contender.data.identity_file import ids_of
 from contender.data.row_hashes import Hashes, scrambled
-from contender.data.row_identities import Mask, RowIdentities
+from contender.data.row_identities import Mask
 from contender.table import BLOCK, ORDER, Table
 
 
@@ -55,7 +56,7 @@ class RowVersions:
 
     def _ids(self, manifest: DatasetManifest) -> Hashes:
         if manifest.version not in self.known:
-            self.known[manifest.version] = RowIdentities.from_bytes(self.datasets.identities(manifest)).ids
+            self.known[manifest.version] = ids_of(self.datasets.identities(manifest))
         return self.known[manifest.version]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from contender.data.dataset_fate import DatasetFate
 from contender.data.row_summary import RowSummary
 from contender.errors import IntegrityError, NotFoundError
 from contender.ports import Objects, ReadObjects
-from contender.storage import sha256, write_once
+from contender.storage import sha256, sha256_of, write_file_once, write_once
 
 MANIFEST, FATE = "manifest.json", "fate.json"
 
@@ -89,7 +90,7 @@ class DatasetReader:
         return self._whole(manifest.version, manifest.part, manifest.part_sha256)
 
     def identities(self, manifest: DatasetManifest) -> bytes:
-        """What tells the rows of a version apart, for `RowIdentities`; empty where it has none. Raises as `part`."""
+        """What tells the rows of a version apart, for `identities_of`; empty where it has none. Raises as `part`."""
         if manifest.identities is None or manifest.identities_sha256 is None:
             return b""
         return self._whole(manifest.version, manifest.identities, manifest.identities_sha256)
@@ -98,13 +99,19 @@ class DatasetReader:
         try:
             body = self.objects.get(self.key(version, name)).body
         except NotFoundError:
-            raise NotFoundError(f"dataset {version} has no {name}; restore it in S3") from None
-        if sha256(body) != digest:
+            raise self._gone(version, name) from None
+        self._check(version, name, sha256(body), digest)
+        return body
+
+    def _gone(self, version: str, name: str) -> NotFoundError:
+        return NotFoundError(f"dataset {version} has no {name}; restore it in S3")
+
+    def _check(self, version: str, name: str, found: str, digest: str) -> None:
+        if found != digest:
             raise IntegrityError(
-                f"dataset {version}: {name} has sha256 {sha256(body)}, not {digest} as "
+                f"dataset {version}: {name} has sha256 {found}, not {digest} as "
                 f"its manifest says; restore the object {self.key(version, name)} in S3"
             )
-        return body
 
 
 @dataclass(frozen=True)
@@ -121,11 +128,32 @@ class DatasetStore(DatasetReader):
         """Where the files of a version are that never change."""
         return [key for key in self.objects.keys(self.key(version, "")) if not key.endswith(f"/{FATE}")]
 
+    def fetch_identities(self, manifest: DatasetManifest, path: Path) -> None:
+        """Write what tells the rows of a version apart to a local file, empty where it has none. Raises as `part`."""
+        if manifest.identities is None or manifest.identities_sha256 is None:
+            path.write_bytes(b"")
+            return
+        try:
+            self.objects.get_file(self.key(manifest.version, manifest.identities), path)
+        except NotFoundError:
+            raise self._gone(manifest.version, manifest.identities) from None
+        self._check(manifest.version, manifest.identities, sha256_of(path), manifest.identities_sha256)
+
+    def write_files(self, manifest: DatasetManifest, part: Path, identities: Path) -> None:
+        """`write` of local files."""
+        write_file_once(self.objects, self.key(manifest.version, manifest.part), part)
+        if manifest.identities is not None:
+            write_file_once(self.objects, self.key(manifest.version, manifest.identities), identities)
+        self._write_manifest(manifest)
+
     def write(self, manifest: DatasetManifest, part: bytes, identities: bytes = b"") -> None:
         """Write the rows and what tells them apart, then the manifest that makes them count."""
         write_once(self.objects, self.key(manifest.version, manifest.part), part)
         if manifest.identities is not None:
             write_once(self.objects, self.key(manifest.version, manifest.identities), identities)
+        self._write_manifest(manifest)
+
+    def _write_manifest(self, manifest: DatasetManifest) -> None:
         body = json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()
         write_once(self.objects, self.key(manifest.version, MANIFEST), body)
 

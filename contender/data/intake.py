@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from functools import partial
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from contender.data.contract.batch import ParsedBatch
-from contender.data.contract.expected import columns_with_levels, expected_of
-from contender.data.contract.judgement import refusal
-from contender.data.contract.rows import Checked, hold_to_contract
+from contender.data.contract.expected import expected_of
+from contender.data.contract.rows import Checked
 from contender.data.datasets import DatasetManifest, DatasetStore
-from contender.data.deletion.deleted_rows import hashes_of, id_hashes, read_deletions
+from contender.data.deletion.deleted_rows import hashes_of, read_deletions
+from contender.data.identity_file import IdentityFile, write_identities
+from contender.data.passes.first_pass import FirstPass, first_pass
+from contender.data.passes.second_pass import entering_rows, second_pass
+from contender.data.passes.uploaded_rows import OpenUpload, UploadedRows, WriteRows
 from contender.data.row_hashes import Hashes
-from contender.data.row_identities import RowIdentities, Sorted, identify, sort_rows
-from contender.data.row_order import order_and_blocks
-from contender.data.summarise import summarise
+from contender.data.row_identities import Mask, RowIdentities, Sorted, sort_rows
 from contender.data.unlabelled_rows import UnlabelledRows
 from contender.errors import BatchRejectedError, NotFoundError
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch, Objects
-from contender.storage import sha256
-from contender.table import BLOCK, ORDER, Table
+from contender.storage import sha256, sha256_of
+from contender.table import BLOCK, ORDER
 from contender.workflow.messages import Validation
-
-ReadBatch = Callable[[bytes, str, PipelineConfig], ParsedBatch]
-WriteTable = Callable[[Table], bytes]
 
 
 @dataclass(frozen=True)
@@ -63,19 +61,20 @@ class FileReport:
 class Intake:
     """Receives the uploads of one run.
 
-    `read` and `write` turn bytes into a table and back. `done` names the dataset versions that a run has already
-    brought to a verdict: the same rows once more are a duplicate, unless their first run failed. `known` has the rows
-    of dataset versions that were read for an upload before.
+    `open` and `write` read an upload and write the part of a dataset version. `done` names the dataset versions that a
+    run has already brought to a verdict: the same rows once more are a duplicate, unless their first run failed.
+    `folder` is empty and for temporary files: an upload, what is unpacked of it, its typed rows, the part, and 28 bytes
+    for each row of earlier versions.
     """
 
     objects: Objects
     config: PipelineConfig
     run_id: str
     now: str
-    read: ReadBatch
-    write: WriteTable
+    open: OpenUpload
+    write: WriteRows
     done: frozenset[str]
-    known: dict[str, RowIdentities] = field(default_factory=dict)
+    folder: Path
 
     def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
@@ -97,47 +96,41 @@ class Intake:
         self, batch: Batch, manifests: list[DatasetManifest], left_out: frozenset[str], deleted: Hashes
     ) -> FileReport:
         """`manifests` gets the dataset version that the upload becomes."""
-        try:
-            body = self.objects.get(batch.key, version_id=batch.version_id).body
-            parsed = self.read(body, batch.key, self.config)
-            usable = [found for found in manifests if found.version not in left_out]
-            now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
-            expected = expected_of(self.config, usable, now=now.timestamp())
-            checked = hold_to_contract(parsed, self.config, expected)
-            refused = refusal(checked.state, self.config, expected, checked.places)
-            if refused:
-                return self._quarantine_file(batch, refused)
-        except BatchRejectedError as error:
-            return self._quarantine_file(batch, str(error))
-        except NotFoundError:
-            return FileReport(batch.key, "quarantined", f"{batch.key} was deleted before it was read; upload it again")
-        if checked.without_labels:
-            accepted = self._keep_unlabelled(batch, parsed, checked, sequence=len(manifests) + 1)
-        else:
-            accepted = self._accept(batch, manifests, parsed, checked, deleted)
-        return replace(accepted, read_as=parsed.read_as, cells=parsed.cells)
+        with TemporaryDirectory(dir=self.folder) as name:
+            folder, source = Path(name), Path(name, "upload")
+            try:
+                self.objects.get_file(batch.key, source, version_id=batch.version_id)
+                rows = self.open(source, batch.key, folder, self.config)
+                usable = [found for found in manifests if found.version not in left_out]
+                now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
+                found = first_pass(rows, self.config, expected_of(self.config, usable, now=now.timestamp()))
+            except BatchRejectedError as error:
+                return self._quarantine_file(batch, str(error))
+            except NotFoundError:
+                reason = f"{batch.key} was deleted before it was read; upload it again"
+                return FileReport(batch.key, "quarantined", reason)
+            upload = Upload(batch, rows, found, folder)
+            if found.checked.without_labels:
+                report = self._keep_unlabelled(upload, sequence=len(manifests) + 1)
+            else:
+                report = self._accept(upload, manifests, deleted)
+        return replace(report, read_as=rows.read_as, cells=rows.cells)
 
-    def _accept(
-        self,
-        batch: Batch,
-        manifests: list[DatasetManifest],
-        parsed: ParsedBatch,
-        checked: Checked,
-        deleted: Hashes,
-    ) -> FileReport:
+    def _accept(self, upload: Upload, manifests: list[DatasetManifest], deleted: Hashes) -> FileReport:
+        batch, checked = upload.batch, upload.found.checked
         store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
-        whole = _name(parsed, checked.accepted)
+        whole = upload.version(checked.accepted, self.config)
         if store.exists(whole):
             return self._there_already(batch, whole, int(checked.accepted.sum()), refused)
         before = [found for found in manifests if not _is_of(found, batch)]
-        arriving = self._sort(store, before, parsed, checked.accepted, deleted)
+        arriving = self._sort(store, before, upload.found, deleted)
         if arriving.ids_start_anew:
             return self._quarantine_file(batch, _ids_start_anew(self.config))
         if not arriving.mask.any():
             return self._known_throughout(batch, arriving, manifests, refused)
         version, accepted = whole, int(arriving.mask.sum())
         if not np.array_equal(arriving.mask, checked.accepted):
-            version = _name(parsed, arriving.mask)
+            version = upload.version(arriving.mask, self.config)
             if store.exists(version):
                 return self._there_already(batch, version, accepted, refused)
         reason = f"{accepted:,} rows accepted{arriving.said}"
@@ -146,96 +139,81 @@ class Intake:
             reason += f", {refused} quarantined: {checked.summary()}"
             quarantine_key = self._quarantine_rows(batch, checked)
         sequence = 1 + max((found.sequence for found in manifests), default=0)
-        manifests.append(self._write(store, batch, parsed, arriving, version=version, sequence=sequence))
+        manifests.append(self._write(store, upload, arriving, version=version, sequence=sequence))
         return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
 
-    def _keep_unlabelled(self, batch: Batch, parsed: ParsedBatch, checked: Checked, *, sequence: int) -> FileReport:
+    def _keep_unlabelled(self, upload: Upload, *, sequence: int) -> FileReport:
         """Keep a file without labels apart from the data that models are trained on."""
-        features = parsed.table.select_columns(self.config.features).select_rows(checked.accepted)
-        order, blocks = order_and_blocks(parsed, checked.accepted, self.config, sequence=sequence)
-        part = self.write(Table({**features.columns, ORDER: order, BLOCK: blocks}))
-        reason, refused, quarantine_key = f"{len(features):,} rows without labels, checked for drift only", 0, None
+        batch, checked, part = upload.batch, upload.found.checked, upload.folder / "part"
+        rows = entering_rows(upload.rows, upload.found, checked.accepted, self.config, sequence=sequence)
+        kept = (*self.config.features, ORDER, BLOCK)
+        self.write((table.select_columns(kept) for table in rows.tables()), part)
+        accepted, refused, quarantine_key = int(checked.accepted.sum()), 0, None
+        reason = f"{accepted:,} rows without labels, checked for drift only"
         if checked.rejected:
             refused, quarantine_key = len(checked.rejected), self._quarantine_rows(batch, checked)
             reason += f", {refused} quarantined: {checked.summary()}"
-        name = UnlabelledRows(self.objects, self.config.name).write(part)
+        name = UnlabelledRows(self.objects, self.config.name).write_file(part)
         return FileReport(
-            batch.key, "accepted", reason, len(features), refused, quarantine_key=quarantine_key, unlabelled=name
+            batch.key, "accepted", reason, accepted, refused, quarantine_key=quarantine_key, unlabelled=name
         )
 
     def _sort(
-        self,
-        store: DatasetStore,
-        before: Sequence[DatasetManifest],
-        parsed: ParsedBatch,
-        accepted: NDArray[np.bool_],
-        deleted: Hashes,
+        self, store: DatasetStore, before: Sequence[DatasetManifest], found: FirstPass, deleted: Hashes
     ) -> Arriving:
         """Which of the valid rows enter, by what came before and what was deleted.
 
         Where known rows are added, content tells rows apart: the ids of such data may start anew in each file.
         """
-        add = self.config.validation.known_rows == "add"
-        usable = accepted.copy()
-        if len(deleted):
-            usable[accepted] = ~np.isin(id_hashes(parsed.table[self.config.row_id][accepted].tolist()), deleted)
-        valid = parsed.table.select_rows(usable)
-        time = parsed.time[usable] if parsed.time is not None else None
-        row_id = "" if add else self.config.row_id
-        identities = identify(valid, target=self.config.target, row_id=row_id, time=time)
-        earlier = RowIdentities.concatenate([self._identities(store, found) for found in before])
-        found = sort_rows(identities, earlier)
-        enter = np.ones(len(valid), dtype=np.bool_) if add else found.kept
+        add, accepted, hashes = self.config.validation.known_rows == "add", found.checked.accepted, found.hashes
+        usable = accepted & ~np.isin(hashes.named, deleted) if len(deleted) else accepted
+        identities = hashes.identities(usable, by_id=bool(self.config.row_id) and not add)
+        rows = sort_rows(identities, map(partial(self._earlier, store), reversed(before)))
+        enter = np.ones(len(identities), dtype=np.bool_) if add else rows.kept
         mask = np.zeros(len(accepted), dtype=np.bool_)
         mask[np.flatnonzero(usable)[enter]] = True
-        return Arriving(mask, found, identities.select_rows(enter), int(accepted.sum() - usable.sum()), add)
+        return Arriving(mask, rows, identities.select_rows(enter), int(accepted.sum() - usable.sum()), add)
 
-    def _identities(self, store: DatasetStore, manifest: DatasetManifest) -> RowIdentities:
-        """Of a dataset version, read once in a run."""
-        if manifest.version not in self.known:
-            self.known[manifest.version] = RowIdentities.from_bytes(store.identities(manifest))
-        return self.known[manifest.version]
+    def _earlier(self, store: DatasetStore, manifest: DatasetManifest) -> IdentityFile:
+        """Of a dataset version, fetched once in a run."""
+        path = self.folder / f"{manifest.version}.rows"
+        if not path.exists():
+            store.fetch_identities(manifest, path)
+        return IdentityFile(path)
 
     def _write(
-        self,
-        store: DatasetStore,
-        batch: Batch,
-        parsed: ParsedBatch,
-        arriving: Arriving,
-        *,
-        version: str,
-        sequence: int,
+        self, store: DatasetStore, upload: Upload, arriving: Arriving, *, version: str, sequence: int
     ) -> DatasetManifest:
-        rows = parsed.table.select_rows(arriving.mask)
-        order, blocks = order_and_blocks(parsed, arriving.mask, self.config, sequence=sequence)
-        part = self.write(Table({**rows.columns, ORDER: order, BLOCK: blocks}))
-        identities = arriving.identities.to_bytes()
+        part, identities = upload.folder / "part", upload.folder / "rows"
+        rows = second_pass(
+            upload.rows, upload.found, arriving.mask, self.config, sequence=sequence, write=self.write, path=part
+        )
+        write_identities(arriving.identities, identities)
+        part_sha256, identities_sha256 = sha256_of(part), sha256_of(identities)
         manifest = DatasetManifest(
             pipeline=self.config.name,
             version=version,
             sequence=sequence,
-            rows=len(rows),
+            rows=int(arriving.mask.sum()),
             # Named by its bytes: an attempt that died before its manifest may have left others.
-            part=f"part-{sha256(part)[:16]}.parquet",
-            part_sha256=sha256(part),
-            source_key=batch.key,
-            source_version_id=batch.version_id,
+            part=f"part-{part_sha256[:16]}.parquet",
+            part_sha256=part_sha256,
+            source_key=upload.batch.key,
+            source_version_id=upload.batch.version_id,
             run_id=self.run_id,
             created_at=self.now,
-            order_from=float(order.min()),
-            order_to=float(order.max()),
-            columns=tuple(rows.columns),
-            classes=() if self.config.task == "regression" else tuple(sorted(set(rows[self.config.target].tolist()))),
-            summary=summarise(
-                rows, self.config.features, self.config.target, levels_of=columns_with_levels(self.config)
-            ),
-            identities=f"rows-{sha256(identities)[:16]}.bin",
-            identities_sha256=sha256(identities),
+            order_from=rows.order_from,
+            order_to=rows.order_to,
+            columns=rows.columns,
+            classes=rows.classes,
+            summary=rows.summary,
+            identities=f"rows-{identities_sha256[:16]}.bin",
+            identities_sha256=identities_sha256,
             corrected=0 if arriving.added else int(arriving.sorted.corrected.sum()),
             known=0 if arriving.added else int(arriving.sorted.known.sum()),
             repeated=int((~arriving.sorted.new).sum()) if arriving.added else 0,
         )
-        store.write(manifest, part, identities)
+        store.write_files(manifest, part, identities)
         return manifest
 
     def _there_already(self, batch: Batch, version: str, rows: int, refused: int) -> FileReport:
@@ -283,6 +261,27 @@ class Intake:
 
 
 @dataclass(frozen=True, eq=False)
+class Upload:
+    """A file whose rows may enter.
+
+    Attributes
+    ----------
+    folder : for temporary files.
+    """
+
+    batch: Batch
+    rows: UploadedRows
+    found: FirstPass
+    folder: Path
+
+    def version(self, kept: Mask, config: PipelineConfig) -> str:
+        """The name of the dataset version that holds these rows: whatever file format and order of columns they came
+        in, by the hashes of all that each of them says."""
+        content = self.found.hashes.content[kept].astype("<u8")
+        return sha256("\0".join(sorted(config.columns)).encode() + b"\0" + content.tobytes())[:16]
+
+
+@dataclass(frozen=True, eq=False)
 class Arriving:
     """The rows of a file that enter.
 
@@ -294,7 +293,7 @@ class Arriving:
     added : whether known rows enter too.
     """
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     sorted: Sorted
     identities: RowIdentities
     deleted: int = 0
@@ -327,30 +326,6 @@ def _ids_start_anew(config: PipelineConfig) -> str:
         f"most values of {config.row_id} (row_id) were seen before in rows with other features: does it start anew in "
         f'each file? Then remove row_id from pipelines/{config.name}.toml, or set validation.known_rows = "add"'
     )
-
-
-def _name(parsed: ParsedBatch, kept: NDArray[np.bool_]) -> str:
-    """The name of the dataset version that holds these rows."""
-    return sha256(_content(parsed.table.select_rows(kept), parsed, kept))[:16]
-
-
-def _content(rows: Table, parsed: ParsedBatch, kept: NDArray[np.bool_]) -> bytes:
-    """What names a dataset: its columns' values in their order, whatever file format they came in."""
-    pieces = []
-    for name in sorted(rows.columns):
-        values = rows[name]
-        # As JSON, text is told from what stands between two texts.
-        text = values.dtype == object
-        pieces.append(name.encode() + b"\0")
-        pieces.append(json.dumps(values.tolist()).encode() if text else _plain(values).tobytes())
-    if parsed.time is not None:
-        pieces.append(np.ascontiguousarray(parsed.time[kept]).tobytes())
-    return b"\x1e".join(pieces)
-
-
-def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same numbers with one way to write not-a-number and one to write zero."""
-    return np.where(np.isnan(numbers), np.nan, numbers + 0.0)
 
 
 def _summary(reports: Sequence[FileReport]) -> Validation:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contender.table import Categories, Column, Table
 
 Hashes = NDArray[np.uint64]
+NO_HASHES: Hashes = np.array([], dtype=np.uint64)
 
 
 def row_hashes(table: Table, columns: Sequence[str]) -> Hashes:
@@ -23,22 +24,26 @@ def row_hashes(table: Table, columns: Sequence[str]) -> Hashes:
     >>> first == again, first == other
     (True, False)
     """
-    mixed = np.zeros(len(table), dtype=np.uint64)
+    return mixed({name: column_hashes(table.columns[name]) for name in columns}, columns, len(table))
+
+
+def mixed(hashes: Mapping[str, Hashes], columns: Sequence[str], rows: int) -> Hashes:
+    """(n,) one hash for each row, of the hashes of these columns in this order."""
+    found = np.zeros(rows, dtype=np.uint64)
     for name in columns:
-        mixed = scrambled(mixed + _column_hashes(table[name]))
-    return mixed
+        found = scrambled(found + hashes[name])
+    return found
 
 
-def _column_hashes(values: Column) -> Hashes:
-    if values.dtype.kind == "f":
+def column_hashes(values: Column | Categories) -> Hashes:
+    """(n,) a hash of each cell of a column; a missing cell has one too."""
+    if not isinstance(values, Categories) and values.dtype.kind == "f":
         plain = np.where(np.isnan(values), np.nan, values + 0.0)  # one not-a-number and one zero
         return scrambled(plain.astype(np.float64).view(np.uint64))
-    named = Categories.of(values)
-    of_level = [
-        int.from_bytes(hashlib.blake2b(level.encode(), digest_size=8).digest(), "big") for level in named.levels
-    ]
-    known = np.array([*of_level, 1], dtype=np.uint64)  # the code of a missing value is -1: the last
-    hashes: Hashes = known[named.codes]
+    named = values if isinstance(values, Categories) else Categories.of(values)
+    of_levels = b"".join([blake2b(level.encode(), digest_size=8).digest() for level in named.levels])
+    known = np.append(np.frombuffer(of_levels, dtype=">u8").astype(np.uint64), np.uint64(1))
+    hashes: Hashes = known[named.codes]  # the code of a missing value is -1: the last
     return hashes
 
 

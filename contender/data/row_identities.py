@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.row_hashes import Hashes, row_hashes, scrambled
+from contender.data.row_hashes import NO_HASHES, Hashes, column_hashes, mixed, scrambled
 from contender.table import Column, Table
 
 Mask = NDArray[np.bool_]
@@ -36,50 +37,90 @@ class RowIdentities:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def to_bytes(self) -> bytes:
-        """Three numbers of eight bytes for each row, the smallest byte first."""
-        return np.stack([self.ids, self.features, self.content]).astype("<u8").tobytes()
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> RowIdentities:
-        """What `to_bytes` wrote.
-
-        >>> RowIdentities.from_bytes(RowIdentities(*np.arange(6, dtype=np.uint64).reshape(3, 2)).to_bytes()).content
-        array([4, 5], dtype=uint64)
-        """
-        return cls(*np.frombuffer(body, dtype="<u8").astype(np.uint64).reshape(3, -1))
-
     def select_rows(self, rows: Mask) -> RowIdentities:
         """Those that a mask keeps."""
         return RowIdentities(self.ids[rows], self.features[rows], self.content[rows])
 
-    @staticmethod
-    def concatenate(parts: Sequence[RowIdentities]) -> RowIdentities:
-        """One after the other."""
-        empty = np.array([], dtype=np.uint64)
-        return RowIdentities(
-            np.concatenate([empty, *(part.ids for part in parts)]),
-            np.concatenate([empty, *(part.features for part in parts)]),
-            np.concatenate([empty, *(part.content for part in parts)]),
-        )
+    def pieces(self) -> Iterator[Piece]:
+        """See `Earlier`; all in one piece."""
+        order = np.argsort(self.ids, kind="stable")
+        yield Piece(self.ids[order], lambda: (self.features[order], self.content[order]))
 
 
-def identify(table: Table, *, target: str, row_id: str, time: Column | None) -> RowIdentities:
-    """The identities of a table's rows.
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some rows of an earlier dataset version.
+
+    Attributes
+    ----------
+    ids : (k,) ascending.
+    values : (k,) features and (k,) content of the same rows; read only where an id is found.
+    """
+
+    ids: Hashes
+    values: Callable[[], tuple[Hashes, Hashes]]
+
+
+class Earlier(Protocol):
+    """The rows of an earlier dataset version."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """All rows in ascending order of their ids, a piece at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class TableHashes:
+    """Hashes of the rows of a table or a batch of it.
+
+    Attributes
+    ----------
+    features, content : see `RowIdentities`.
+    named : (n,) of the column `row_id`; empty where there is none.
+    similar : (n,) of features and target, whenever a row was seen.
+    """
+
+    features: Hashes
+    content: Hashes
+    named: Hashes
+    similar: Hashes
+
+    def identities(self, rows: Mask, *, by_id: bool) -> RowIdentities:
+        """Of the rows that a mask keeps, known by their id or by their content."""
+        content = self.content[rows]
+        return RowIdentities(self.named[rows] if by_id else ids_by_content(content), self.features[rows], content)
+
+
+def hash_rows(table: Table, *, features: Sequence[str], target: str, row_id: str, time: Column | None) -> TableHashes:
+    """Hashes of the rows of a table.
 
     Parameters
     ----------
+    features : the columns that a model takes.
     row_id : the column that names a row; empty where there is none.
     time : (n,) when a row was seen; None where the pipeline has no time column.
     """
     columns = {name: table.columns[name] for name in sorted(table.columns)}
     if time is not None:
         columns["\0time"] = time
-    everything = Table(columns)
-    features = row_hashes(everything, [name for name in columns if name not in (target, row_id)])
-    content = row_hashes(everything, list(columns))
-    ids = row_hashes(everything, [row_id]) if row_id else scrambled(content + _occurrences(content))
-    return RowIdentities(ids, features, content)
+    of_each = {name: column_hashes(values) for name, values in columns.items()}
+    rows = len(table)
+    return TableHashes(
+        mixed(of_each, [name for name in columns if name not in (target, row_id)], rows),
+        mixed(of_each, list(columns), rows),
+        mixed(of_each, [row_id], rows) if row_id else NO_HASHES,
+        mixed(of_each, [*features, target], rows),
+    )
+
+
+def identify(table: Table, *, target: str, row_id: str, time: Column | None) -> RowIdentities:
+    """The identities of a table's rows; see `hash_rows`."""
+    found = hash_rows(table, features=(), target=target, row_id=row_id, time=time)
+    return found.identities(np.ones(len(table), dtype=np.bool_), by_id=bool(row_id))
+
+
+def ids_by_content(content: Hashes) -> Hashes:
+    """(n,) the ids of rows that have none: their content, and how many rows before them have the same."""
+    return scrambled(content + _occurrences(content))
 
 
 def _occurrences(values: Hashes) -> Hashes:
@@ -133,20 +174,39 @@ class Sorted:
         return self.other > MOSTLY_OTHER
 
 
-def sort_rows(rows: RowIdentities, before: RowIdentities) -> Sorted:
+def sort_rows(rows: RowIdentities, before: Iterable[Earlier]) -> Sorted:
     """Compare rows with those that came before, of which the newest of an id counts.
+
+    Only the arriving rows are in memory, and a piece of the earlier ones.
 
     Parameters
     ----------
-    before : in the order of arrival.
+    before : the newest first.
     """
-    ids, last = np.unique(before.ids[::-1], return_index=True)
-    newest = len(before) - 1 - last
-    if not len(ids):
-        return Sorted(np.ones(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_), 0.0)
-    place = np.minimum(np.searchsorted(ids, rows.ids), len(ids) - 1)
-    seen = ids[place] == rows.ids
-    at = newest[place]
-    corrected = seen & (before.content[at] != rows.content)
-    moved = corrected & (before.features[at] != rows.features)
-    return Sorted(~seen, corrected, float(moved.sum() / max(1, seen.sum())))
+    order = np.argsort(rows.ids, kind="stable")
+    ids = rows.ids[order]
+    seen, corrected = np.zeros((2, len(rows)), dtype=np.bool_)
+    moved = 0
+    for earlier in before:
+        for piece in earlier.pieces():
+            if not len(piece.ids):
+                continue
+            first, last = np.searchsorted(ids, piece.ids[0]), np.searchsorted(ids, piece.ids[-1], side="right")
+            at = np.searchsorted(piece.ids, ids[first:last])
+            found = np.flatnonzero((piece.ids[at] == ids[first:last]) & ~seen[first:last])
+            if not len(found):
+                continue
+            features, content = (values[at[found]] for values in piece.values())
+            mine = order[first + found]
+            others = content != rows.content[mine]
+            seen[first + found] = True
+            corrected[first + found] = others
+            moved += int((others & (features != rows.features[mine])).sum())
+    return Sorted(~_in_rows(seen, order), _in_rows(corrected, order), float(moved / max(1, int(seen.sum()))))
+
+
+def _in_rows(mask: Mask, order: NDArray[np.intp]) -> Mask:
+    """A mask over ordered rows as one over the rows."""
+    found = np.empty(len(mask), dtype=np.bool_)
+    found[order] = mask
+    return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from contender.errors import IntegrityError
 from contender.ports import Objects
-from contender.storage import sha256, write_once
+from contender.storage import sha256, sha256_of, write_file_once
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,10 @@ class UnlabelledRows:
     objects: Objects
     pipeline: str
 
-    def write(self, part: bytes) -> str:
-        """Keep the rows of a file; gives their name."""
-        name = sha256(part)[:16]
-        write_once(self.objects, self._key(name), part)
+    def write_file(self, part: Path) -> str:
+        """Keep the rows of a local file; gives their name."""
+        name = sha256_of(part)[:16]
+        write_file_once(self.objects, self._key(name), part)
         return name
 
     def read(self, name: str) -> bytes:

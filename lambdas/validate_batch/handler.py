@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -11,7 +13,8 @@ import boto3
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.files.readers import read_batch, write_parquet
+from contender.adapters.files.rows_parquet import write_rows
+from contender.adapters.files.typed_rows import open_upload
 from contender.data.intake import Intake
 from contender.pipeline.config import parse_pipeline
 from contender.ports import Batch
@@ -34,17 +37,19 @@ data = S3Objects(boto3.client("s3"), environment.data_bucket)
 def validate(state: RunState) -> Validation:
     pipeline = state.request.pipeline
     folder = RunFolder(data, pipeline, state.run_id)
-    intake = Intake(
-        objects=data,
-        config=parse_pipeline(folder.pipeline_file()),
-        run_id=state.run_id,
-        now=state.started_at,
-        read=read_batch,
-        write=write_parquet,
-        done=versions_with_a_verdict(pipeline),
-    )
     batches = [Batch(**batch) for batch in folder.read(BATCHES)["batches"]]
-    validation, files = intake.receive(batches)
+    with TemporaryDirectory() as temporary:
+        intake = Intake(
+            objects=data,
+            config=parse_pipeline(folder.pipeline_file()),
+            run_id=state.run_id,
+            now=state.started_at,
+            open=open_upload,
+            write=write_rows,
+            done=versions_with_a_verdict(pipeline),
+            folder=Path(temporary),
+        )
+        validation, files = intake.receive(batches)
     folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files]})
     emit("RowsAccepted", validation.rows)
     emit("RowsRejected", validation.rejected_rows)

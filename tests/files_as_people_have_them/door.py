@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.adapters.files.readers import read_parquet
 from contender.data.datasets import DatasetStore
-from contender.data.intake import FileReport, Intake
+from contender.data.intake import FileReport
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 
 NOW = "2026-06-01T00:00:00"
 
@@ -31,16 +32,8 @@ class Door:
         key = f"incoming/{self.config.name}/{self.files}/{name}"
         self.objects.put(key, body)
         batch = Batch(f"{self.files:032x}", key, self.objects.version_ids(key)[-1], len(body), NOW)
-        intake = Intake(
-            objects=self.objects,
-            config=self.config,
-            run_id=f"run-{self.files}",
-            now=NOW,
-            read=read_batch,
-            write=write_parquet,
-            done=self.done,
-        )
-        _, (report,) = intake.receive([batch])
+        run_id = f"run-{self.files}"
+        _, (report,) = receive(self.objects, self.config, [batch], run_id=run_id, now=NOW, done=self.done)
         if report.status == "accepted" and report.dataset_version:
             self.done |= {report.dataset_version}
         return report

@@ -19,7 +19,8 @@ from contender.data.deletion.deleted_rows import (
     in_digits,
     read_deletions,
 )
-from contender.data.row_identities import Mask, RowIdentities
+from contender.data.identity_file import identities_of, identity_bytes
+from contender.data.row_identities import Mask
 from contender.data.row_summary import RowSummary
 from contender.data.summarise import summarise
 from contender.errors import ConflictError, InvalidInputError, PreconditionFailedError
@@ -201,7 +202,7 @@ class RowDeletion:
         )
         write_once(self.objects, store.key(before.version, manifest.part), part)
         if before.identities is not None:
-            body = RowIdentities.from_bytes(store.identities(before)).select_rows(kept).to_bytes()
+            body = identity_bytes(identities_of(store.identities(before)).select_rows(kept))
             manifest = replace(manifest, identities=f"rows-{sha256(body)[:16]}.bin", identities_sha256=sha256(body))
             write_once(self.objects, store.key(before.version, str(manifest.identities)), body)
         if not manifest.rows:

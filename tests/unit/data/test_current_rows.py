@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from contender.adapters.files.readers import read_batch, write_parquet
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
-from contender.data.intake import FileReport, Intake
+from contender.data.intake import FileReport
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 
 CONFIG = PipelineConfig(name="shop", task="binary", target="y", row_id="id", numeric=("x",))
 
@@ -34,8 +34,8 @@ class Pipeline:
             key, rows[list(filter(None, ("id" * bool(self.config.row_id), "x", "y")))].to_csv(index=False).encode()
         )
         done = frozenset(found.version for found in self.store.manifests())
-        intake = Intake(self.objects, self.config, f"run-{number}", "2026-01-01", read_batch, write_parquet, done)
-        _, (report,) = intake.receive([Batch(key, key, None, 1, "2026-01-01")])
+        batch = Batch(key, key, None, 1, "2026-01-01")
+        _, (report,) = receive(self.objects, self.config, [batch], run_id=f"run-{number}", done=done)
         return report
 
     def versions(self) -> RowVersions:
@@ -97,8 +97,7 @@ def test_ids_that_start_anew_are_refused_with_what_to_do() -> None:
     shop.upload("abcd", "ynyn")
     body = pd.DataFrame({"id": list("abcd"), "x": np.arange(4.0), "y": list("ynyn")}).to_csv(index=False).encode()
     shop.objects.put("incoming/shop/again.csv", body)
-    intake = Intake(shop.objects, CONFIG, "run-9", "2026-01-01", read_batch, write_parquet, frozenset())
-    _, (report,) = intake.receive([Batch("again", "incoming/shop/again.csv", None, 1, "2026-01-01")])
+    _, (report,) = receive(shop.objects, CONFIG, [Batch("again", "incoming/shop/again.csv", None, 1, "2026-01-01")])
     assert report.status == "quarantined"
     assert "does it start anew in each file?" in report.reason
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.adapters.files.readers import read_parquet
 from contender.data.dataset_fate import DatasetFate
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.deleted_rows import Deletion, add_deletion, id_hashes, in_digits
-from contender.data.intake import FileReport, Intake
+from contender.data.intake import FileReport
 from contender.data.unlabelled_rows import UnlabelledRows
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
@@ -26,6 +26,7 @@ from contender.ports import Batch
 from contender.table import BLOCK, ORDER, as_category
 from contender.workflow.messages import Validation
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 
 CONFIG = PipelineConfig(
     name="shop",
@@ -76,16 +77,7 @@ class Uploads:
 
     def receive(self, *batches: Batch, done: frozenset[str] = frozenset()) -> tuple[Validation, tuple[FileReport, ...]]:
         self.runs += 1
-        intake = Intake(
-            objects=self.objects,
-            config=self.config,
-            run_id=f"run-{self.runs}",
-            now="2026-01-05",
-            read=read_batch,
-            write=write_parquet,
-            done=done,
-        )
-        return intake.receive(batches)
+        return receive(self.objects, self.config, batches, run_id=f"run-{self.runs}", now="2026-01-05", done=done)
 
     @property
     def store(self) -> DatasetStore:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
-from contender.data.unlabelled_rows import UnlabelledRows
 from contender.drift.batch_check import reference_of
 from contender.drift.profiles.profile_store import Observations
 from contender.registry.candidate import Candidate
@@ -16,6 +15,7 @@ from contender.registry.signatures import Check
 from contender.registry.versions import REFERENCE
 from contender.steps.check_unlabelled import NO_CHAMPION
 from contender.steps.detect_drift import detect_drift
+from contender.storage import sha256
 from contender.training.fingerprint import fingerprint, version_suffix
 from contender.training.settings import settings_of
 from contender.workflow.messages import Drift
@@ -129,7 +129,8 @@ class TestRowsWithoutLabels:
         part = f"unlabelled {days}".encode()
         table = orders(days, dearer=dearer)
         world.tables[part] = table.select_columns(name for name in table.columns if name != "paid")
-        name = UnlabelledRows(world.data, "shop").write(part)
+        name = sha256(part)[:16]
+        world.data.put(f"unlabelled/shop/{name}.parquet", part)
         return {"validation": {"status": "accepted", "reason": "", "unlabelled": [name], **versions}}
 
     def test_that_have_drifted_are_said_to_and_start_no_training(self, world: LoopWorld) -> None:

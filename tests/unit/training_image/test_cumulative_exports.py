@@ -13,13 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contender.adapters.files.readers import read_batch, write_parquet
 from contender.cli.replay_training import real_training
 from contender.comparison.compared_rows import compared_rows
 from contender.comparison.evaluate import unseen_rows
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
-from contender.data.intake import Intake
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.pipeline.validation_policy import ValidationPolicy
@@ -29,6 +27,7 @@ from contender.replay.arms import Trained
 from contender.stats.metrics import METRICS
 from contender.table import Table
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 from training_image.train import read_datasets
 
 FIRST, SECOND = 600, 900
@@ -74,8 +73,8 @@ class Exports:
     def take(self, rows: pd.DataFrame) -> str:
         key = f"incoming/noise/{len(rows)}.csv"
         self.objects.put(key, rows.to_csv(index=False).encode())
-        intake = Intake(self.objects, self.config, key, "2026-06-01", read_batch, write_parquet, frozenset())
-        _, (report,) = intake.receive([Batch(key, key, None, 1, "2026-06-01")])
+        batch = Batch(key, key, None, 1, "2026-06-01")
+        _, (report,) = receive(self.objects, self.config, [batch], run_id=key, now="2026-06-01")
         return report.reason
 
     def trained_on(self, versions: int) -> Trained:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from contender.adapters.files.readers import read_batch, write_parquet
 from contender.data.datasets import DatasetStore
-from contender.data.intake import Intake
 from contender.errors import IntegrityError, NotFoundError
 from contender.pipeline.config import overridden, parse_pipeline
 from contender.ports import Batch
@@ -20,6 +18,7 @@ from contender.training.reproduction import Reproduction, compare
 from contender.workflow.run_folder import TRAINING, RunFolder
 from demo_data import flights
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 from training_image.reproduce import config_of, train_again
 from training_image.train import TrainingTask
 
@@ -42,16 +41,8 @@ class World:
         config = parse_pipeline(PIPELINE_FILE)
         rows = flights.month(1)[::10][list(config.columns)].to_csv(index=False).encode()
         self.data.put("incoming/flights/january.csv", rows)
-        intake = Intake(
-            objects=self.data,
-            config=config,
-            run_id="run-0",
-            now="2026-01-01T00:00:00Z",
-            read=read_batch,
-            write=write_parquet,
-            done=frozenset(),
-        )
-        intake.receive([Batch("batch-1", "incoming/flights/january.csv", None, len(rows), "2026-01-01")])
+        batch = Batch("batch-1", "incoming/flights/january.csv", None, len(rows), "2026-01-01")
+        receive(self.data, config, [batch], run_id="run-0", now="2026-01-01T00:00:00Z")
 
     def trained(self, run_id: str, pipeline_file: str = PIPELINE_FILE) -> ModelVersion:
         folder = RunFolder(self.data, "flights", run_id)

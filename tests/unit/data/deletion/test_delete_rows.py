@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.adapters.files.parquet_rows import keep_rows
-from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.adapters.files.readers import read_parquet
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.delete_rows import PartFiles, RowDeletion
 from contender.data.deletion.deleted_rows import read_deletions
-from contender.data.intake import FileReport, Intake
+from contender.data.identity_file import ids_of
+from contender.data.intake import FileReport
 from contender.errors import ConflictError, InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
 from tests.fakes import MemoryObjects
+from tests.uploads import receive
 
 CONFIG = PipelineConfig(
     name="shop",
@@ -50,8 +52,7 @@ class Shop:
         frame = pd.DataFrame({"id": list(rows), "x": [float(ord(name[0])) for name in rows], "y": list(rows.values())})
         self.objects.put(key, frame.to_csv(index=False).encode())
         done = frozenset(found.version for found in self.store.manifests())
-        intake = Intake(self.objects, self.config, key, "2026-01-01", read_batch, write_parquet, done)
-        return intake.receive([Batch(key, key, None, 1, "2026-01-01")])[1][0]
+        return receive(self.objects, self.config, [Batch(key, key, None, 1, "2026-01-01")], run_id=key, done=done)[1][0]
 
     def delete(self, *ids: str) -> Any:
         found = self.deletion.find(ids)
@@ -83,7 +84,7 @@ def test_a_deleted_row_is_in_no_file_of_any_dataset_version_and_manifests_hold()
         assert "a" not in read_parquet(shop.store.part(manifest))["id"].tolist()
         assert manifest.summary is not None
         assert manifest.summary.rows == manifest.rows
-        assert len(shop.store.identities(manifest)) == 24 * manifest.rows
+        assert len(ids_of(shop.store.identities(manifest))) == manifest.rows
         names = {key.rpartition("/")[2] for key in shop.store.keys(manifest.version)}
         assert names == {"manifest.json", manifest.part, manifest.identities}
         assert was.part not in names

@@ -1,0 +1,1 @@
+"""Large files, and what ValidateBatch does with them, in processes whose memory is watched."""
