@@ -12,6 +12,7 @@ import pyarrow as pa
 from contender.adapters.files.cells import number_notation, time_notation
 from contender.adapters.files.cells.categories import Names, read_categories
 from contender.adapters.files.cells.class_names import keep_classes
+from contender.adapters.files.cells.merged_numbers import refuse_merged_numbers
 from contender.adapters.files.cells.number_notation import NumberEvidence, NumberNotation
 from contender.adapters.files.cells.numbers import read_numbers
 from contender.adapters.files.cells.style import CellStyle
@@ -65,7 +66,8 @@ class Typing:
         Raises
         ------
         BatchRejectedError
-            When a column holds lists, bytes or the like, as Parquet columns may, or dates that cannot be told.
+            When a column holds lists, bytes or the like, as Parquet columns may, dates that cannot be told, or numbers
+            of so many digits that float64 takes many for one.
         """
         config = self.config
         for name in config.columns:
@@ -75,6 +77,7 @@ class Typing:
         for name in dict.fromkeys([*config.numeric, *([config.target] if config.task == "regression" else [])]):
             seen, notation = self._evidence.get(name), self._settled.get(name)
             numbers = read_numbers(columns[name], self._style, seen=seen, notation=notation)
+            refuse_merged_numbers(name, columns[name], numbers.values)
             table[name] = numbers.values
             self._note(name, numbers.evidence, numbers.notation, numbers.missing)
             if numbers.faults:
