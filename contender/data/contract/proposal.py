@@ -93,7 +93,7 @@ def propose_contract(
     `min` and `max` lie ten times the range beyond the values, rounded to two digits; `min` is 0 where no value is
     negative and at least one in twenty lies in the lowest twentieth of the range from 0. There is no bound where the
     largest values are too far apart to tell, or where values rise with time. A limit of missing or unseen values is ten
-    points above three times their share (the upper end of its 95 % interval, in all rows or in the newest fifth),
+    points above three times their share (the upper end of its 95 % interval, in all rows or in the newest ones),
     rounded up to five points. `pattern` is for codes of a fixed number of digits with zeros at the start, which
     spreadsheets take away, and `allowed` for booleans.
 
@@ -188,12 +188,13 @@ def _outward(value: float, whole: Callable[[float], int]) -> float | None:
 
 def _unseen(codes: NDArray[np.integer[Any]]) -> tuple[Mask, ...]:
     """Which values are unlike all others: those that are there once (their share estimates that of values not seen
-    yet: Good, Biometrika 1953), and those of the newest fifth that no earlier row has."""
-    if not len(codes):
+    yet: Good, Biometrika 1953), and those of the newest fifth and of the newer half that no earlier row has. Of one
+    value nothing follows: it may be the weekday of the only day."""
+    if not len(codes) or codes.min() == codes.max():
         return (np.ones(1, dtype=np.bool_),)
     once = np.bincount(codes)[codes] == 1
-    newest = len(_newest(once))
-    return once, ~np.isin(codes[-newest:], codes[:-newest])
+    later = (len(_newest(once)), len(once) // 2)
+    return once, *(~np.isin(codes[-rows:], codes[:-rows]) for rows in later)
 
 
 def _allowed(found: Categories) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contender.adapters.files.readers import read_batch
+from contender.adapters.files.readers import parse_frame, read_batch
+from contender.data.contract.proposal import propose_contract
 from contender.data.contract.rows import check_rows
 from contender.pipeline.config import load_pipeline
 from demo_data import flights, movies
@@ -110,3 +112,16 @@ def parquet(rows: pd.DataFrame) -> bytes:
 def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
     with pytest.raises(ModuleNotFoundError, match="pip install no_such_package_here"):
         package_folder("no_such_package_here")
+
+
+def test_the_contract_that_january_proposes_is_kept_in_july_and_broken_by_a_placeholder() -> None:
+    config = load_pipeline(PIPELINES / "flights.toml")
+    january, july = (parse_frame(flights.month(number), config) for number in (1, 7))
+    proposed = propose_contract(january.table, numeric=config.numeric, categorical=config.categorical)
+    policy = replace(config.validation, max_missing_fraction=proposed.max_missing_fraction)
+    held = replace(config, contract=proposed.columns, validation=policy)
+    assert check_rows(july, held).rejected == {}
+    assert set(proposed.columns) >= {"dep_delay", "distance", "humid"}
+
+    wrong = parse_frame(flights.month(7).head(1000).assign(dep_delay=[99999, *[0] * 999]), held)
+    assert check_rows(wrong, held).rejected == {0: "dep_delay is 99999, more than 15000"}

@@ -96,6 +96,10 @@ class TestLimits:
         months = [f"2024-{month:02d}" for month in range(1, 11) for _ in range(100)]
         assert texts(months)[1].max_unseen == 1.0
 
+    @pytest.mark.parametrize("days", [["Tuesday"], ["Tuesday", "Wednesday"], ["Monday", "Tuesday", "Wednesday"]])
+    def test_of_values_not_seen_before_are_open_where_each_day_has_its_own(self, days: list[str]) -> None:
+        assert texts([day for day in days for _ in range(400)])[1].max_unseen == 1.0
+
     def test_of_values_not_seen_before_are_open_where_each_row_has_its_own(self) -> None:
         assert texts([f"user {number}" for number in range(ROWS)])[1].max_unseen == 1.0
 
