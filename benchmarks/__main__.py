@@ -28,6 +28,7 @@ PARTS = (
     "first_champions",
     "serving",
     "alarms",
+    "batch_files",
 )
 """Modules of this package, in the order of the evidence."""
 

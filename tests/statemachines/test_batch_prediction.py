@@ -30,7 +30,7 @@ MOST_BYTES = 256 * 1024
 
 UPLOAD = {"trigger": "upload", "pipeline": "flights", "bucket": "data", "key": "batch/flights/in/a ü.csv"}
 SCHEDULE = {"trigger": "schedule", "pipeline": "flights"}
-PARTS = [{"part": n, "start": n, "stop": n + 1, "first_row": n + 1, "rows": 1} for n in range(3)]
+PARTS = [{"part": n, "first_row": n + 1, "rows": 1, "content": f"_job/rows-{n}", "broken": ""} for n in range(3)]
 FILES = [{"key": f"batch/flights/in/{name}.csv", "version_id": name} for name in "ab"]
 
 PLANNED = Plan("planned", "3 rows in 3 parts", "a-1", "lists", "parts.json", "sha", 3, 3)

@@ -14,6 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contender.adapters.aws.batch_source import SourceReader
 from contender.adapters.files.batch_contents import open_source
@@ -172,3 +174,39 @@ def test_frames_of_every_plain_type_are_kept() -> None:
         frame.to_parquet(body)
         listed = read_batch(body.getvalue(), "a.parquet", CONFIG).table["city"].tolist()
         assert together(rows_of(body.getvalue(), "a.parquet"), "city") == listed
+
+
+FRAGMENTS = [
+    b"a,b\n",
+    b"1,2\n",
+    b'"',
+    b"\n",
+    b";",
+    b"\xff",
+    b"\0",
+    b"\xef\xbb\xbf",
+    b'{"a": 1}\n',
+    b"PAR1",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=9).map(b"".join), st.sampled_from(["a.csv", "a.parquet"])
+)
+def test_any_bytes_are_rows_or_a_reason(body: bytes, name: str) -> None:
+    try:
+        with open_source(cast(SourceReader, MemoryFile(body, name)), CellStyle()) as file:
+            wanted = [column for column in dict.fromkeys(file.columns) if file.columns.count(column) == 1][:2]
+            parts = list(file.parts(wanted, wanted[:1], 2)) if wanted else []
+            cells = BatchCells.from_dict(file.cells)
+    except BatchRejectedError:
+        return
+    features = [
+        {"name": column, "kind": kind} for column, kind in zip(wanted, ("numeric", "categorical"), strict=False)
+    ]
+    for part in parts:
+        rows = read_rows(part.body, "", features, cells)
+        assert len(rows.numbers) + len(rows.rejected) + len(part.broken) == len(part.rows)
