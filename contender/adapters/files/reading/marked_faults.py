@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from contender.adapters.files.reading.delimited import DelimitedFile
 from contender.adapters.files.reading.file_rows import FileRows, RowFault
 from contender.adapters.files.reading.parquet import ParquetFile
-from contender.adapters.files.reading.rejects import CHUNK, OPEN_QUOTE, Reject, line_end, reason_of
+from contender.adapters.files.reading.rejects import CHUNK, OPEN_QUOTE, TOO_LONG, Reject, line_end, reason_of
 from contender.errors import BatchRejectedError
 
 MOST_FAULTS = 10_000
@@ -101,8 +101,8 @@ def _mark(file: DelimitedFile, rejects: Sequence[Reject], target: Path, *, marke
                 copy.write(blank)
                 line += blank == end[-1:]
             text = blank + _take_line(source, end)
-            kind = reject.kind if reject.is_one_line and len(text) < CHUNK else OPEN_QUOTE
-            found = replace(reject, kind=kind, text=text.decode(errors="replace"))
+            ran_on = not reject.is_one_line or (reject.kind == TOO_LONG and len(text) < CHUNK)
+            found = replace(reject, kind=OPEN_QUOTE if ran_on else reject.kind, text=text.decode(errors="replace"))
             cells = [f"{marker}{first + len(faults)}", *[""] * (len(file.names) - 1)]
             copy.write(file.dialect.delimiter.join(cells).encode() + end)
             faults.append(RowFault(line, reason_of(found, line, file.dialect), found.text))

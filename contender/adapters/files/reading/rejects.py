@@ -12,7 +12,7 @@ from contender.adapters.files.reading.dialects import Dialect
 from contender.adapters.files.reading.file_rows import MAX_ROW_BYTES, RowFault
 
 CHUNK = 1 << 20
-OPEN_QUOTE = "UNQUOTED VALUE"
+OPEN_QUOTE, TOO_LONG = "UNQUOTED VALUE", "LINE SIZE OVER MAXIMUM"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def reason_of(reject: Reject, line: int, dialect: Dialect) -> str:
         )
     if reject.kind == OPEN_QUOTE:
         return f"line {line} opens a quote that is not closed before the cell ends; close it, or write it twice"
-    if reject.kind == "LINE SIZE OVER MAXIMUM":
+    if reject.kind == TOO_LONG:
         return f"line {line} has more than {MAX_ROW_BYTES >> 20} MiB"
     return f"not a CSV file: {first_line(ValueError(reject.message))} (line {line})"
 
@@ -85,4 +85,7 @@ def _cells(text: str, dialect: Dialect) -> int:
     escape = None if dialect.escape == dialect.quote else dialect.escape
     lines = io.StringIO(text.strip("\r\n"), newline="")
     reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, escapechar=escape)
-    return len(next(reader, []))
+    try:
+        return len(next(reader, []))
+    except csv.Error:  # a cell is too large for this reader
+        return text.count(dialect.delimiter) + 1

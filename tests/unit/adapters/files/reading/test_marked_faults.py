@@ -67,6 +67,14 @@ def test_a_quote_that_is_not_closed_costs_one_row_of_a_long_file() -> None:
     assert (list(faults), len(good)) == ([1], 100_000)
 
 
+def test_a_row_that_is_too_long_costs_one_row_and_a_large_cell_none() -> None:
+    large = b"y" * 200_000
+    found = reasons(HEADER + b"1,2," + b"x" * (17 << 20) + b"\n4,5,6\n7," + large + b"\n8,9," + large + b"\n")
+    assert len(found) == 2
+    assert found[0] == "line 2 has more than 16 MiB"
+    assert found[1].startswith("line 4 has 2 cells, but the header has 3")
+
+
 def test_a_cell_over_several_lines_is_one_cell_and_counts_its_lines() -> None:
     good, faults = read(HEADER + b'1,"two\nlines, and ""more""",3\n1,2\n')
     assert good == {1: ["1", 'two\nlines, and "more"', "3"]}
