@@ -39,21 +39,27 @@ def find_leaks(sights: Sequence[ColumnSight], target: Target, *, seed: int = 0) 
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(target.present))[:ROWS]
     if len(rows) < LEAST_ROWS:
         return ()
-    seen, unseen = np.array_split(rows, 2)
+    seen, unseen = np.array_split(np.arange(len(rows)), 2)
+    labels = _chosen(target.values, rows)
     found = []
     for sight in sights:
         if not sight.is_feature or sight.values is None:
             continue
-        bins = _bins(sight.values, seen)
-        if isinstance(target.values, Categories):
-            value = _auc(bins, target.values, seen, unseen)
+        values = _chosen(sight.values, rows)
+        bins = _bins(values, seen)
+        if isinstance(labels, Categories):
+            value = _auc(bins, labels, seen, unseen)
             if value >= MOST_AUC:
                 found.append(Leak(sight.name, "AUC", value))
         else:
-            value = _r2(bins, sight.values, target.values, seen, unseen)
+            value = _r2(bins, values, labels, seen, unseen)
             if value >= MOST_R2:
                 found.append(Leak(sight.name, "R²", value))
     return tuple(found)
+
+
+def _chosen(values: NDArray[np.float64] | Categories, rows: NDArray[np.intp]) -> NDArray[np.float64] | Categories:
+    return values.select_rows(rows) if isinstance(values, Categories) else values[rows]
 
 
 def _bins(values: NDArray[np.float64] | Categories, seen: NDArray[np.intp]) -> NDArray[np.int64]:
