@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, cast
 
@@ -27,6 +27,8 @@ from contender.pipeline.config import PipelineConfig
 from contender.predictions.batch_part import PartContent, PartRows
 from contender.predictions.batch_plan import Source
 from contender.table import Column
+from tests.files_as_people_have_them.orders import ORDERS
+from tests.unit.adapters.files.test_forms_of_a_file import FORMS, text
 
 FEATURES = [{"name": "amount", "kind": "numeric"}, {"name": "city", "kind": "categorical"}]
 CONFIG = PipelineConfig(
@@ -97,6 +99,36 @@ def test_cells_are_what_an_upload_of_the_file_has(name: str) -> None:
         expected: Column = uploaded[column]
         listed = [None if isinstance(cell, float) and np.isnan(cell) else cell for cell in expected.tolist()]
         assert together(parts, column) == listed
+
+
+def predicted(body: bytes, name: str) -> pd.DataFrame:
+    """The features of a file to predict, with the row's id and number."""
+    features = [{"name": name, "kind": "numeric"} for name in ORDERS.numeric]
+    features += [{"name": name, "kind": "categorical"} for name in ORDERS.categorical]
+    wanted = [*ORDERS.numeric, *ORDERS.categorical, ORDERS.row_id]
+    with open_source(cast(SourceReader, MemoryFile(body, name)), CellStyle.of(ORDERS)) as file:
+        parts = list(file.parts(wanted, ORDERS.numeric, 25))
+        cells = BatchCells.from_dict(file.cells)
+    rows = [read_rows(part.body, ORDERS.row_id, features, cells) for part in parts]
+    assert not any(part.rejected for part in rows)
+    return pd.concat(
+        pd.DataFrame({one["name"]: part.table[one["name"]].tolist() for one in features})
+        .assign(order=part.row_ids)
+        .set_index(part.numbers)
+        for part in rows
+    )
+
+
+@pytest.fixture(scope="module")
+def plain() -> pd.DataFrame:
+    return predicted(text().encode(), "plain.csv")
+
+
+@pytest.mark.parametrize(("make", "name"), FORMS.values(), ids=list(FORMS))
+def test_any_form_of_a_file_is_predicted_with_the_same_cells(
+    make: Callable[[], bytes], name: str, plain: pd.DataFrame
+) -> None:
+    pd.testing.assert_frame_equal(predicted(make(), name), plain)
 
 
 def test_row_ids_come_back_as_they_stand_in_the_file() -> None:
