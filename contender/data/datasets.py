@@ -24,7 +24,8 @@ class DatasetManifest:
     `summary` is what later batches are compared with; None in versions from before there was one. `identities` is the
     file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
     row of an earlier version, and `known` rows of the upload were left out; `repeated` were added although an earlier
-    version has them. `deleted` rows were deleted since. `classes` are those of the target; none for a regression.
+    version has them. `deleted` rows were deleted since. `upload` names all valid rows of the upload, as `version` names
+    those that entered. `classes` are those of the target; none for a regression.
     """
 
     pipeline: str
@@ -47,6 +48,7 @@ class DatasetManifest:
     known: int = 0
     repeated: int = 0
     deleted: int = 0
+    upload: str = ""
     classes: tuple[str, ...] = ()
 
     @property

@@ -120,8 +120,10 @@ class Intake:
         batch, checked = upload.batch, upload.found.checked
         store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
         whole = upload.version(checked.accepted, self.config)
-        if store.exists(whole):
-            return self._there_already(batch, whole, int(checked.accepted.sum()), refused)
+        same = next((found for found in manifests if whole in (found.version, found.upload)), None)
+        if same is not None:
+            new = "" if same.version == whole else "uploaded before; what was new is"
+            return self._there_already(batch, same.version, int(checked.accepted.sum()), refused, were=new)
         before = [found for found in manifests if not _is_of(found, batch)]
         arriving = self._sort(store, before, upload.found, deleted)
         if arriving.ids_start_anew:
@@ -139,7 +141,7 @@ class Intake:
             reason += f", {refused} quarantined: {checked.summary()}"
             quarantine_key = self._quarantine_rows(batch, checked)
         sequence = 1 + max((found.sequence for found in manifests), default=0)
-        manifests.append(self._write(store, upload, arriving, version=version, sequence=sequence))
+        manifests.append(self._write(store, upload, arriving, version=version, sequence=sequence, whole=whole))
         return FileReport(batch.key, "accepted", reason, accepted, refused, version, quarantine_key)
 
     def _keep_unlabelled(self, upload: Upload, *, sequence: int) -> FileReport:
@@ -182,7 +184,7 @@ class Intake:
         return IdentityFile(path)
 
     def _write(
-        self, store: DatasetStore, upload: Upload, arriving: Arriving, *, version: str, sequence: int
+        self, store: DatasetStore, upload: Upload, arriving: Arriving, *, version: str, sequence: int, whole: str
     ) -> DatasetManifest:
         part, identities = upload.folder / "part", upload.folder / "rows"
         rows = second_pass(
@@ -212,14 +214,17 @@ class Intake:
             corrected=0 if arriving.added else int(arriving.sorted.corrected.sum()),
             known=0 if arriving.added else int(arriving.sorted.known.sum()),
             repeated=int((~arriving.sorted.new).sum()) if arriving.added else 0,
+            upload=whole,
         )
         store.write_files(manifest, part, identities)
         return manifest
 
-    def _there_already(self, batch: Batch, version: str, rows: int, refused: int) -> FileReport:
-        """The same rows as a dataset version: a duplicate, unless the run that made it failed."""
+    def _there_already(self, batch: Batch, version: str, rows: int, refused: int, *, were: str = "") -> FileReport:
+        """The same rows as a dataset version, or as the file that it was made of: a duplicate, unless the run that made
+        it failed."""
         if version in self.done:
-            reason = f"duplicate: these {rows:,} rows are already dataset {version}"
+            said = f"were {were}" if were else "are already"
+            reason = f"duplicate: these {rows:,} rows {said} dataset {version}"
             return FileReport(batch.key, "duplicate", reason, rows, refused, version)
         return FileReport(batch.key, "accepted", "processed again after a failed run", rows, refused, version)
 

@@ -84,6 +84,16 @@ def test_an_old_file_once_more_takes_no_correction_back() -> None:
     assert shop.upload("ab", "yn").status == "duplicate"
 
 
+def test_an_old_cumulative_export_once_more_takes_no_correction_back() -> None:
+    shop = Pipeline()
+    shop.upload("ab", "yn")
+    shop.upload("abc", "yny")
+    shop.upload("c", "n")
+    again = shop.upload("abc", "yny")
+    assert (again.status, len(shop.store.manifests())) == ("duplicate", 3)
+    assert again.reason.startswith("duplicate: these 3 rows were uploaded before; what was new is dataset")
+
+
 def test_what_is_corrected_later_than_a_training_looked_stays_as_it_was() -> None:
     shop = Pipeline()
     shop.upload("ab", "yn")

@@ -13,6 +13,7 @@ import pytest
 from contender.comparison.judgements import Judgement, Judgements
 from contender.data.dataset_fate import DatasetFate, Fate
 from contender.data.datasets import DatasetStore
+from contender.data.identity_file import identity_bytes
 from contender.data.relatives import groups_of
 from contender.data.row_identities import RowIdentities
 from contender.errors import TrainingFailedError
@@ -288,7 +289,7 @@ def test_corrections_judge_nobody_and_the_comparison_counts_them(world: LoopWorl
         start = 0 if manifest.sequence == 1 else 590  # the second version begins with ids of the first
         ids = np.arange(start, start + manifest.rows, dtype=np.uint64)
         ids = ids[::-1] if start else ids
-        body = RowIdentities(ids, ids, ids).to_bytes()
+        body = identity_bytes(RowIdentities(ids, ids, ids))
         world.data.put(store.key(manifest.version, "rows.bin"), body)
         told = replace(
             manifest, identities="rows.bin", identities_sha256=sha256(body), corrected=10 if start else 0
