@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from contender.data.contract.expected import expected_of
+from contender.data.contract.judgement import refusal
 from contender.data.contract.rows import Checked
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import hashes_of, read_deletions
 from contender.data.identity_file import IdentityFile, write_identities
-from contender.data.passes.first_pass import FirstPass, first_pass
+from contender.data.passes.first_pass import FirstPass, look_at
 from contender.data.passes.second_pass import entering_rows, second_pass
 from contender.data.passes.uploaded_rows import OpenUpload, UploadedRows, WriteRows
 from contender.data.row_hashes import Hashes
@@ -103,12 +104,16 @@ class Intake:
                 rows = self.open(source, batch.key, folder, self.config)
                 usable = [found for found in manifests if found.version not in left_out]
                 now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
-                found = first_pass(rows, self.config, expected_of(self.config, usable, now=now.timestamp()))
+                expected = expected_of(self.config, usable, now=now.timestamp())
+                found = look_at(rows, self.config, expected)
             except BatchRejectedError as error:
                 return self._quarantine_file(batch, str(error))
             except NotFoundError:
                 reason = f"{batch.key} was deleted before it was read; upload it again"
                 return FileReport(batch.key, "quarantined", reason)
+            refused = refusal(found.checked.state, self.config, expected, found.checked.places)
+            if refused:
+                return self._quarantine_file(batch, refused, kinds_of(found.checked))
             upload = Upload(batch, rows, found, folder)
             if found.checked.without_labels:
                 report = self._keep_unlabelled(upload, sequence=len(manifests) + 1)
@@ -242,18 +247,19 @@ class Intake:
             reason = f"nothing new: {len(arriving.sorted.known):,} rows known, {arriving.deleted:,} deleted earlier"
         return FileReport(batch.key, "duplicate", reason, rows, refused, manifests[-1].version)
 
-    def _quarantine_file(self, batch: Batch, reason: str) -> FileReport:
+    def _quarantine_file(self, batch: Batch, reason: str, kinds: Sequence[Mapping[str, Any]] = ()) -> FileReport:
         key = self._quarantine_key(batch)
         self.objects.copy(batch.key, key, version_id=batch.version_id)
-        self._explain(key, {"reason": reason, **asdict(batch)})
+        self._explain(key, {"reason": reason, **({"kinds": kinds} if kinds else {}), **asdict(batch)})
         return FileReport(batch.key, "quarantined", reason, quarantine_key=key)
 
     def _quarantine_rows(self, batch: Batch, checked: Checked) -> str:
         key = self._quarantine_key(batch) + ".rows"
         places = checked.places
         rows = {str(places.number(row)): reason for row, reason in sorted(checked.rejected.items())}
-        kinds = [found.to_dict(places) for found in checked.findings]
-        self._explain(key, {"reason": checked.summary(), "kinds": kinds, f"{places.unit}s": rows, **asdict(batch)})
+        self._explain(
+            key, {"reason": checked.summary(), "kinds": kinds_of(checked), f"{places.unit}s": rows, **asdict(batch)}
+        )
         return key + ".reason.json"
 
     def _explain(self, key: str, content: Mapping[str, Any]) -> None:
@@ -319,6 +325,11 @@ class Arriving:
     def ids_start_anew(self) -> bool:
         """Whether the same ids seem to name other rows in each file."""
         return not self.added and self.sorted.names_something_else
+
+
+def kinds_of(checked: Checked) -> list[dict[str, Any]]:
+    """The most frequent kinds of faults as JSON values."""
+    return [found.to_dict(checked.places) for found in checked.findings]
 
 
 def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:

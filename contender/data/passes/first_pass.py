@@ -12,13 +12,12 @@ from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.expected import Expected
 from contender.data.contract.file_state import MOST_REASONS, FileState, check_batch
 from contender.data.contract.findings import ROWS, Broken
-from contender.data.contract.judgement import is_without_labels, refusal
+from contender.data.contract.judgement import is_without_labels
 from contender.data.contract.repeated_ids import repeated_ids
 from contender.data.contract.rows import Checked
 from contender.data.passes.uploaded_rows import UploadedRows
 from contender.data.row_hashes import NO_HASHES, Hashes, column_hashes
 from contender.data.row_identities import Mask, TableHashes, hash_rows
-from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig
 from contender.table import Categories
 
@@ -78,24 +77,14 @@ class _Gathered:
             self.without_id.append(batch.table.categories(config.row_id).codes < 0)
 
 
-def first_pass(upload: UploadedRows, config: PipelineConfig, expected: Expected) -> FirstPass:
-    """Hold all rows to the contract.
+def look_at(upload: UploadedRows, config: PipelineConfig, expected: Expected) -> FirstPass:
+    """Hold all rows to the contract: everything that is found in them, whether or not the file is refused for it.
 
     Raises
     ------
     BatchRejectedError
-        When the file as a whole may not enter.
+        When the file is damaged.
     """
-    found = look_at(upload, config, expected)
-    checked = found.checked
-    refused = refusal(checked.state, config, expected, checked.places)
-    if refused:
-        raise BatchRejectedError(refused)
-    return found
-
-
-def look_at(upload: UploadedRows, config: PipelineConfig, expected: Expected) -> FirstPass:
-    """Everything that is found in the rows, whether or not the file is refused for it."""
     found = _Gathered()
     for batch in upload.batches():
         found.add(batch, config, expected)

@@ -152,6 +152,17 @@ def test_an_id_with_two_labels_in_one_file_enters_with_neither_and_says_what_to_
     assert explained["lines"] == {"3": said, "4": said}
 
 
+def test_a_refused_file_is_explained_by_kinds_with_their_first_lines() -> None:
+    uploads = Uploads()
+    _, (report,) = uploads.receive(uploads.put("a.csv", csv(ROWS.assign(amount=["x", "y", "z", "1"]))))
+    assert (report.status, report.quarantine_key is not None) == ("quarantined", True)
+    explained = json.loads(uploads.objects.get(f"{report.quarantine_key}.reason.json").body)
+    assert explained["reason"] == report.reason
+    assert [(kind["column"], kind["count"], kind["first_lines"]) for kind in explained["kinds"]] == [
+        ("amount", 3, [2, 3, 4])
+    ]
+
+
 class CountingObjects(MemoryObjects):
     listed: int = 0
 
