@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Contender
 from tests.unit.training_image.test_train import PIPELINE_FILE, World
+from training_image.task.apart import train_apart
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,20 @@ def test_a_version_that_is_made_again_is_said_to_be_the_same(deployed: World, co
     assert "model.onnx" in ended.out
 
 
+@pytest.fixture
+def trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two commands about one version, as people read it and as programs do, train it once: that takes four seconds."""
+    made: list[Any] = []
+
+    def train_first(*asked: Any, **options: Any) -> Any:
+        if not made:
+            made.append(train_apart(*asked, **options))
+        return made[0]
+
+    monkeypatch.setattr("contender.cli.commands.reproduce.train_apart", train_first)
+
+
+@pytest.mark.usefixtures("trained_once")
 def test_one_that_is_not_ends_with_1_and_says_what_is_not_the_same(deployed: World, contender: Contender) -> None:
     version = deployed.registry.versions()[1]
     shown = contender("reproduce", version, "--env", "dev")
