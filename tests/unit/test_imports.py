@@ -83,3 +83,9 @@ def test_the_core_loads_nothing_of_aws() -> None:
     (modules,) = modules_after([[".".join(path.with_suffix("").parts) for path in inner]])
     of_aws_and_adapters = {"boto3", "botocore", "pandas", "pyarrow", "onnxruntime", "sklearn", "aws_cdk"}
     assert packages(modules) & of_aws_and_adapters == set()
+
+
+def test_the_command_line_starts_without_what_only_some_commands_compute_with() -> None:
+    """Each takes a second or more to load, and every command would."""
+    (modules,) = modules_after([["contender.cli.main"]])
+    assert modules & {"scipy.stats", "sklearn", "mlflow", "matplotlib"} == set()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from contender.adapters.files.inspection.sight import ColumnSight
 from contender.adapters.files.inspection.target import Target
@@ -82,13 +81,15 @@ def _means(bins: NDArray[np.int64], y: NDArray[np.float64], seen: NDArray[np.int
 
 
 def _auc(bins: NDArray[np.int64], target: Categories, seen: NDArray[np.intp], unseen: NDArray[np.intp]) -> float:
+    from scipy.stats import rankdata  # noqa: PLC0415  # it takes a second to load, of every command
+
     total, weight = 0.0, 0
     for code in range(len(target.levels)):
         y = (target.codes == code).astype(np.float64)
         positives = int(y[unseen].sum())
         if not 0 < positives < len(unseen):
             continue
-        ranks = stats.rankdata(_means(bins, y, seen)[bins[unseen]])
+        ranks = rankdata(_means(bins, y, seen)[bins[unseen]])
         inside = float(ranks[y[unseen] == 1.0].sum()) - positives * (positives + 1) / 2
         total += positives * inside / (positives * (len(unseen) - positives))
         weight += positives

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from contender.adapters.files.inspection.sight import MOST_FAULTY, ColumnSight, rises
 
@@ -97,7 +96,9 @@ def _correlation(sight: ColumnSight, time: NDArray[np.float64] | None) -> float:
     rows = rows[:: -(-len(rows) // RANKED)]
     if len(np.unique(order[rows])) < 3 or len(np.unique(values[rows])) < 3:
         return 0.0
-    return float(stats.spearmanr(values[rows], order[rows]).statistic)
+    from scipy.stats import spearmanr  # noqa: PLC0415  # it takes a second to load, of every command
+
+    return float(spearmanr(values[rows], order[rows]).statistic)
 
 
 def _rows(sight: ColumnSight) -> int:
