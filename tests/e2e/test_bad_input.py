@@ -131,9 +131,9 @@ def test_a_few_bad_rows_are_set_aside_and_the_others_are_used(aftermath: Afterma
     run = aftermath.pipeline.run("a few bad rows", frame)
     (found,) = aftermath.pipeline.reports(run["run_id"])["validation"]["files"]
     assert (found["status"], found["rows"], found["rejected_rows"]) == ("accepted", len(frame) - 3, 3)
-    rows = json.loads(aftermath.pipeline.bench.data.get(found["quarantine_key"]).body)["rows"]
-    assert list(rows) == ["4", "6", "8"]
-    assert "'n/k'" in rows["4"]
+    lines = json.loads(aftermath.pipeline.bench.data.get(found["quarantine_key"]).body)["lines"]
+    assert list(lines) == ["5", "7", "9"]
+    assert "'n/k'" in lines["5"]
 
 
 @pytest.mark.parametrize("name", ["Größe & Preis (März) – 100% +1 'ü'.csv", "über uns/наш файл 2.parquet"])
