@@ -124,7 +124,7 @@ class Moment:
         window = self.window(config, since, without)
         key = json.dumps([[batch.name for batch in window], asdict(needed)], sort_keys=True, default=str)
         if key not in self.trainings:
-            columns = dict.fromkeys((*config.features, config.target, ORDER, BLOCK))
+            columns = dict.fromkeys(filter(None, (*config.features, config.target, config.group, ORDER, BLOCK)))
             try:
                 rows = rows_of(window).select_columns(columns)
                 self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from contender.data.relatives import groups_of
 from contender.drift.batch_check import check_batch, observe, reference_of
 from contender.errors import InvalidInputError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
@@ -457,3 +458,29 @@ def test_the_pipelines_own_policy_comes_first() -> None:
         "contender", "b", "always", "every batch", "never",
     ]  # fmt: skip
     assert arms_of(CONFIG)[0].kind == "policy"
+
+
+class LearnsGroups(Levels):
+    """Says of what groups the rows were that it learned."""
+
+    def __call__(self, config: PipelineConfig, table: Table) -> Trained:
+        made = super().__call__(config, table)
+        older = table.select_rows(table[ORDER] <= made.candidate.manifest["trained_through"])
+        candidate = replace(made.candidate, groups=groups_of(older, config.group))
+        self.made[-1] = replace(made, candidate=candidate)
+        return self.made[-1]
+
+
+def test_a_replay_judges_no_model_on_rows_of_groups_that_it_learned_and_counts_them() -> None:
+    """Each fifth row is of a regular customer, the others of customers of the day."""
+    batches = []
+    for each in past(*SHIFT).batches:
+        assert each.table is not None
+        customers = np.where(np.arange(ROWS) % 5 == 0, "regular", each.table[BLOCK].astype(str)).astype(object)
+        batches.append(replace(each, table=Table({**each.table.columns, "customer": customers})))
+    found = run(History("8", tuple(batches)), LearnsGroups(), replace(CONFIG, group="customer"))
+    judged = [step.judged for step in found.arms[0].steps if step.judged is not None]
+    assert judged
+    for step in judged:
+        assert step.reason.endswith("rows left out: their customer is in the training rows.")
+    assert "15 of 75 rows left out" in judged[0].reason
