@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -63,6 +63,7 @@ def predicted_from(columns: dict[str, pa.Array], encodings: Encodings) -> NDArra
     return encode(rows.table, encodings)
 
 
+@settings(max_examples=30)
 @given(st.lists(ROW, min_size=17, max_size=40))
 def test_training_batch_and_requests_have_the_same_matrix(rows: list[dict[str, Any]]) -> None:
     columns = {name: pa.array([row[name] for row in rows]) for name in ROW_NAMES}
