@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import boto3
+import pandas as pd
 import pytest
 
 from contender.data.datasets import DatasetStore
@@ -99,3 +102,20 @@ def test_a_champion_whose_model_is_gone_is_an_error(crowned: Cloud) -> None:
     crowned.models.client.delete_object(Bucket="models", Key=f"models/shop/{version}/manifest.json")
     with pytest.raises(NotFoundError, match=version):
         follow(crowned, crowned.upload("february.csv", orders(first_day=25)), "detect_drift", run_id="run-2")
+
+
+def test_rows_without_labels_that_drift_are_told_and_are_trained_on_when_their_labels_come(crowned: Cloud) -> None:
+    set_pipeline(PIPELINE_FILE + "\n[validation]\nlate_labels = true\n")
+    body = orders(first_day=25, seed=1).decode().replace("+00:00,", "+00:00,1")  # 50 becomes 150
+    rows = pd.read_csv(io.StringIO(body), dtype=str)
+    unlabelled = crowned.upload("february.csv", rows.drop(columns="late").to_csv(index=False).encode())
+    early = follow(crowned, unlabelled, "detect_drift", run_id="run-2")
+    crowned.ledger.release_lease("shop", "run-2")
+    assert early["validation"]["dataset_versions"] == []
+    assert (early["drift"]["retrain"], early["drift"]["drifted"], early["drift"]["rows"]) == (False, True, 240)
+    assert "amount" in early["drift"]["drifted_features"]
+    assert len(DatasetStore(crowned.data, "shop").manifests()) == 1, "January alone"
+
+    late = follow(crowned, crowned.upload("labelled.csv", body.encode()), "detect_drift", run_id="run-3")
+    assert "240 rows accepted" in late["validation"]["reason"]
+    assert (late["drift"]["retrain"], late["drift"]["drifted"]) == (True, True)
