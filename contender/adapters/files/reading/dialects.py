@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from unicodedata import normalize
 
 from contender.errors import BatchRejectedError
 
@@ -29,7 +30,7 @@ class Dialect:
 
     Attributes
     ----------
-    header : the names of the columns.
+    header : the names of the columns, with composed accents.
     skip : records before the first row, blank lines among them.
     escape : what stands before a quote in a quoted cell.
     """
@@ -73,7 +74,7 @@ def find_dialect(path: Path) -> Dialect:
     header = next(_records(text, chosen, quote, escape), [])
     if not any(cell.strip() for cell in header):
         raise BatchRejectedError("the file is empty: it has no header line")
-    return Dialect(chosen, quote, escape, tuple(cell.strip() for cell in header), skipped + 1)
+    return Dialect(chosen, quote, escape, tuple(normalize("NFC", cell.strip()) for cell in header), skipped + 1)
 
 
 def _without_blank_lines(text: str) -> tuple[str, int]:

@@ -55,9 +55,18 @@ class JsonLinesFile:
 
 
 def looks_like_json(path: Path) -> bool:
-    """Whether the first character that is no blank opens an object."""
+    """Whether it begins with an object, whatever blanks stand before it.
+
+    Raises
+    ------
+    BatchRejectedError
+        When it begins with a list of objects.
+    """
     with path.open("rb") as file:
-        return file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+        start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"[") and start[1:].lstrip().startswith(b"{"):
+        raise BatchRejectedError("one list of JSON objects; write each object on a line of its own (JSON Lines)")
+    return start.startswith(b"{")
 
 
 def open_json_lines(path: Path, folder: Path, *, packed: str = "") -> JsonLinesFile:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from unicodedata import normalize
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
@@ -59,7 +60,7 @@ def open_workbook(path: Path) -> Workbook:
     if not filled:
         raise BatchRejectedError("no sheet of the workbook has a header and rows")
     name, rows = next(iter(filled.items()))
-    header = tuple(as_text(cell) or "" for cell in rows[0])
+    header = tuple(normalize("NFC", as_text(cell) or "") for cell in rows[0])
     check_width(header, what="the number of cells in the header is")
     notes = (f"sheet {name!r}, the first of {len(filled)} with rows",) * (len(filled) > 1)
     return Workbook(header, [row for row in rows[1:] if any(row)], Understood("workbook", notes=notes))

@@ -100,7 +100,12 @@ FAULTY: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "UTF-16 cut off in a letter": (lambda: text().encode("utf-16")[:-1], "a.csv", "UTF-16"),
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "a.csv", "not .*(text|CSV)"),
     "a web page": (lambda: b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "a.csv", "column"),
-    "JSON, not JSON Lines": (lambda: NEXT.to_json(orient="records").encode(), "a.json", "JSON|column"),
+    "a list of JSON objects": (lambda: NEXT.to_json(orient="records").encode(), "a.json", "on a line of its own"),
+    "a list of JSON objects on many lines": (
+        lambda: NEXT.to_json(orient="records", indent=2).encode(),
+        "a.json",
+        "on a line of its own",
+    ),
     "a cell of twenty megabytes": (lambda: change(9, "Rom", "x" * 20_000_000), "a.csv", "line 9 has more than 16 MiB"),
     "a name that stands twice": (
         lambda: change(1, "items", "amount"),

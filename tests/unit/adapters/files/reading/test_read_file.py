@@ -79,6 +79,10 @@ def test_blank_lines_and_quotes_do_not_matter(text: str) -> None:
     assert cells(read_bytes(text.encode(), "a.csv")) == [["a", "b"], ["1", "2"]]
 
 
+def test_a_name_has_composed_accents_whatever_the_file_has() -> None:
+    assert cells(read_bytes("gro\u0308\u00dfe,b\n1,2\n".encode(), "a.csv"))[0] == ["gr\u00f6\u00dfe", "b"]
+
+
 def test_a_header_over_two_lines_is_a_header() -> None:
     assert cells(read_bytes(b'\n"a\nx",b\n1,2\n', "a.csv")) == [["a\nx", "b"], ["1", "2"]]
 
