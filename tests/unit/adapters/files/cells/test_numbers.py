@@ -53,6 +53,19 @@ def test_what_is_no_number_is_a_fault_with_its_text(text: str) -> None:
     np.testing.assert_array_equal(found.values, [7.0, np.nan, np.nan])
 
 
+def test_cells_of_pandas_own_tests_read_as_there() -> None:
+    # pandas/tests/io/parser/common/test_decimal.py: thousands and decimal sign are given there, and found here
+    assert read("2,334.01", "13").values.tolist() == [2334.01, 13.0]
+    assert read("2.334,01", "13").values.tolist() == [2334.01, 13.0]
+    assert read("1521,1541", "121,12", "878,158").values.tolist() == [1521.1541, 121.12, 878.158]
+    assert read("187101,9543", "14897,76", "108013,434").values.tolist() == [187101.9543, 14897.76, 108013.434]
+
+
+@pytest.mark.parametrize("text", ["e11,2", "1e11,2", "1,2,2", "1,2.1", "1,2e-10e1", "--1,2", "1a.2,", "1..2,3"])
+def test_cells_that_pandas_refuses_are_faults(text: str) -> None:
+    assert read("2,5", "3,5", text, decimal=",").faults == {2: text}
+
+
 def test_percent_and_plain_numbers_are_two_scales_and_the_rarer_is_a_fault() -> None:
     assert read("5%", "6%", "0.07").faults == {2: "0.07"}
     assert read("5", "6", "7%").faults == {2: "7%"}

@@ -97,6 +97,17 @@ def test_one_stray_among_thousands_is_a_fault() -> None:
     assert read(*days, "01/31/2024").faults == {len(days): "01/31/2024"}
 
 
+@pytest.mark.parametrize(
+    ("text", "day_first", "day"),
+    [("13/02/2019", True, "2019-02-13"), ("02/13/2019", False, "2019-02-13"), ("04/02/2019", True, "2019-02-04"),
+     ("13/02/2019", False, "2019-02-13"), ("02/13/2019", True, "2019-02-13")],
+)  # fmt: skip
+def test_dates_of_pandas_own_tests_read_as_there(text: str, day_first: bool, day: str) -> None:
+    # pandas/tests/io/parser/test_parse_dates.py, test_parse_delimited_date_swap
+    expected = np.datetime64(day, "s").astype(np.int64)
+    assert read(text, day_first=day_first).values.tolist() == [expected]
+
+
 def test_forms_that_cannot_be_mistaken_may_stand_in_one_column() -> None:
     assert read("2024-01-31", "31.01.2024", "Jan 31, 2024", "31/01/2024").values.tolist() == [at()] * 4
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from contender.adapters.files.inspection.columns import Columns, columns_of
 from contender.adapters.files.inspection.pipeline_text import slug
@@ -318,6 +319,18 @@ class TestTargets:
         data = many(y=["yes", "no", "NA", "no"] * 100)
         assert proposed(data).task == "binary"
         assert "100 rows (25.0%) have no 'y' and were left out" in " ".join(said(data).notes)
+
+
+@pytest.mark.parametrize(
+    ("load", "task", "numeric"),
+    [(load_iris, "multiclass", 4), (load_wine, "multiclass", 13), (load_breast_cancer, "binary", 30),
+     (load_diabetes, "regression", 10)],
+)  # fmt: skip
+def test_sets_of_scikit_learn_are_seen_as_they_are(load: Any, task: str, numeric: int) -> None:
+    data = load(as_frame=True).frame.sample(frac=1.0, random_state=1)
+    config = proposed(as_csv(data), target="target")
+    assert (config.task, len(config.numeric), config.categorical, config.ignored) == (task, numeric, (), ())
+    assert "almost alone" not in trouble(as_csv(data), "target")
 
 
 class TestTrouble:
