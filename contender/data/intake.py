@@ -131,7 +131,7 @@ class Intake:
             return self._there_already(batch, same.version, int(checked.accepted.sum()), refused, were=new)
         before = [found for found in manifests if not _is_of(found, batch)]
         arriving = self._sort(store, before, upload.found, deleted)
-        if arriving.ids_start_anew:
+        if arriving.ids_start_anew and all(_has_columns(found, self.config) for found in before):
             return self._quarantine_file(batch, _ids_start_anew(self.config))
         if not arriving.mask.any():
             return self._known_throughout(batch, arriving, manifests, refused)
@@ -335,6 +335,11 @@ def kinds_of(checked: Checked) -> list[dict[str, Any]]:
 def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:
     """Whether an earlier attempt made the version of this very upload."""
     return (manifest.source_key, manifest.source_version_id) == (batch.key, batch.version_id)
+
+
+def _has_columns(manifest: DatasetManifest, config: PipelineConfig) -> bool:
+    """Whether the pipeline had these columns then. Otherwise rows come with other features because they have more."""
+    return set(manifest.columns) == {*config.numeric, *config.text_columns, config.target}
 
 
 def _ids_start_anew(config: PipelineConfig) -> str:

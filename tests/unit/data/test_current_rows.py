@@ -112,6 +112,20 @@ def test_ids_that_start_anew_are_refused_with_what_to_do() -> None:
     assert "does it start anew in each file?" in report.reason
 
 
+def test_an_export_with_a_column_that_the_pipeline_has_now_replaces_the_rows_without_it() -> None:
+    shop = Pipeline()
+    shop.upload("abcd", "ynyn")
+    shop.config = replace(CONFIG, group="customer")
+    rows = pd.DataFrame({"id": list("abcde"), "x": np.arange(5.0) + 97, "y": list("ynyny"), "customer": list("uuvvw")})
+    shop.objects.put("incoming/shop/more.csv", rows.to_csv(index=False).encode())
+    batch = Batch("more", "incoming/shop/more.csv", None, 1, "2026-01-01")
+    _, (report,) = receive(shop.objects, shop.config, [batch], run_id="run-9")
+    assert report.reason == "5 rows accepted (1 new, 0 known, 4 corrected)"
+    first, second = shop.store.manifests()
+    assert not shop.versions().current(first).any()
+    assert shop.versions().current(second).all()
+
+
 def test_without_an_id_the_content_names_the_row() -> None:
     shop = Pipeline(PipelineConfig(name="shop", task="binary", target="y", numeric=("x",)))
     shop.upload("aab", "yyn")
