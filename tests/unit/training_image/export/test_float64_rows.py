@@ -107,9 +107,8 @@ def test_a_row_between_two_floats_takes_the_side_of_its_own(estimator: str) -> N
     numbers = dict(zip("abcdefghij", load_diabetes(scaled=True).data.T, strict=True))
     target = (load_diabetes().target > 140).astype(np.int64)
     known = estimator in SMALL
-    config = config_of(
-        estimator if known else "linear", "binary", numeric=tuple(numbers), categorical=(), parameters={}
-    )
+    settings = {"numeric": tuple(numbers), "categorical": (), "parameters": SMALL.get(estimator, {})}
+    config = config_of(estimator if known else "linear", "binary", **settings)
     encodings = fit_encoding(Table(numbers), config)
     matrix = encode(Table(numbers), encodings)
     own = Pipeline([("fill", SimpleImputer()), ("model", GradientBoostingClassifier(random_state=0))])
