@@ -27,7 +27,9 @@ def keep_classes(target: Names, config: PipelineConfig, style: CellStyle) -> Cel
     """
     frequent = classes_among_missing(target)
     room = 2 - len(target.categories.levels) if config.task == "binary" else len(frequent)
-    return style.keeping({config.positive, *frequent[: max(0, room)]})
+    stated = config.contract.get(config.target)
+    declared = {config.positive, *(stated.allowed if stated else ())}
+    return style.keeping({*declared, *frequent[: max(0, room)]})
 
 
 def classes_among_missing(target: Names) -> list[str]:

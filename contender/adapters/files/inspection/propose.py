@@ -185,7 +185,7 @@ def _contract(roles: _Roles) -> ProposedContract:
     named = [roles.row_id] if roles.row_id is not None and isinstance(roles.row_id.values, Categories) else []
     columns = [*(each for each in roles.free if each.is_feature), *named]
     table = Table({each.name: each.values for each in columns if each.values is not None})
-    if roles.order is not None:
+    if roles.order is not None and np.any(np.diff(roles.order) < 0.0):
         table = table.select_rows(np.argsort(roles.order, kind="stable"))
     return propose_contract(
         table,

@@ -101,8 +101,8 @@ def _repeated(sights: Sequence[ColumnSight], target: Target, row_id: ColumnSight
             repeated = rows - row_id.missing - row_id.distinct
             yield f"{row_id.name!r} repeats in {repeated:,} rows, which will be quarantined"
     columns = [each.values for each in sights if each is not row_id and each.values is not None]
-    hashes = _row_hashes([*columns, target.values])
-    repeated = len(hashes) - len(np.unique(hashes))
+    hashes = np.sort(_row_hashes([*columns, target.values]))
+    repeated = int((hashes[1:] == hashes[:-1]).sum())
     if repeated > MOST_REPEATED * len(hashes):
         yield (
             f"{repeated:,} rows ({repeated / len(hashes):.0%}) repeat another one in every column: models may be "

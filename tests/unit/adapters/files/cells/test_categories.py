@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from contender.adapters.files.cells.categories import read_categories
 from contender.adapters.files.cells.class_names import keep_classes
 from contender.adapters.files.cells.style import CellStyle
+from contender.pipeline.column_contract import ColumnContract
 from contender.pipeline.config import PipelineConfig
 from contender.table import as_category
 
@@ -80,6 +81,7 @@ def config(**keys: Any) -> PipelineConfig:
         ({"NA": 60, "Yes": 20, "No": 20}, {"task": "binary"}, set()),
         ({"None": 60, "Yes": 40}, {"task": "binary"}, {"None"}),
         ({"None": 1, "Yes": 99}, {"task": "binary", "positive": "None"}, {"None"}),
+        ({"?": 1, "Yes": 99}, {"contract": {"y": ColumnContract(allowed=("?", "Yes"))}}, {"?"}),
     ],
 )
 def test_a_declared_or_frequent_class_is_not_missing(

@@ -259,6 +259,15 @@ class TestNumbers:
         words = ["unknown" if number % 10 == 0 else str(number % 37) for number in range(MANY)]
         assert "unknown" not in proposed(many(size=words, kind=["unknown", "b"] * (MANY // 2))).missing
 
+    def test_texts_that_a_person_names_are_the_ones_that_count_as_missing(self) -> None:
+        data = many(kind=["b", "unknown", "NA", "c"] * (MANY // 4))
+        config = proposed(data, overrules=Overrules(missing=("unknown",)))
+        assert config.missing == ("unknown",)
+        sight = next(
+            each for each, _ in said(data, overrules=Overrules(missing=("unknown",))).columns if each.name == "kind"
+        )
+        assert (sight.distinct, sight.missing, sight.said) == (3, 100, ("missing: 100 × 'unknown'",))
+
     def test_codes_are_texts(self) -> None:
         data = many(
             zip=[f"{number % 9 * 1000 + 67:05d}" for number in range(MANY)],
