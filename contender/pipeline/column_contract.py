@@ -31,8 +31,8 @@ class ColumnContract:
         maximum=1.0,
     )
     max_unseen: float | None = key(
-        "Texts: a file is refused if more than this share of its rows has a value that no earlier upload had. Without "
-        "it: `validation.max_unseen_fraction`.",
+        "Texts: a file is refused if more than this share of its rows, and at least 5, has a value that no earlier "
+        "upload had. Without it: `validation.max_unseen_fraction`.",
         None,
         minimum=0.0,
         maximum=1.0,

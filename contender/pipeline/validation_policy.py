@@ -28,8 +28,8 @@ class ValidationPolicy:
         maximum=1.0,
     )
     max_unseen_fraction: float = key(
-        "The file is quarantined if more than this share of the rows has a value of a categorical feature that no "
-        "earlier upload had (1.0: any number of rows).",
+        "The file is quarantined if more than this share of the rows, and at least 5, has a value of a categorical "
+        "feature that no earlier upload had (1.0: any number of rows).",
         1.0,
         minimum=0.0,
         maximum=1.0,

@@ -15,7 +15,8 @@ from contender.pipeline.column_contract import ColumnContract
 from contender.pipeline.config import PipelineConfig
 from contender.table import as_category
 
-A_DAY = 86_400.0
+FEWEST_UNSEEN = 5
+"""Rows with a value not seen before that say something: two of ten rows may have one by chance."""
 
 
 def is_without_labels(state: FileState) -> bool:
@@ -105,7 +106,7 @@ def _unseen(tally: Tally, values: Mapping[str, tuple[str, ...]], config: Pipelin
             is_feature = name in config.categorical
             own, key = config.validation.max_unseen_fraction if is_feature else 1.0, "validation.max_unseen_fraction"
         present = tally.rows - tally.missing.get(name, 0)
-        if count > own * present:
+        if count > own * present and count >= FEWEST_UNSEEN:
             yield (
                 f"{shown_name(name)} has values that no earlier upload had in {count / present:.1%} of the rows "
                 f"(the limit is {own:.1%}, {key}): {listed(values.get(name, ()))}. Are they spelt otherwise? If they "

@@ -79,6 +79,7 @@ def test_a_file_of_values_that_no_upload_had() -> None:
     assert refused(found, expected, max_unseen_fraction=0.25) == ""
     assert refused(found, expected, max_unseen_fraction=0.2, contract={"z": ColumnContract(max_unseen=0.3)}) == ""
     assert refused(found, Expected(), max_unseen_fraction=0.0) == ""
+    assert refused(batch(9, z=text(["a"] * 5 + ["b"] * 4)), expected, max_unseen_fraction=0.2) == "", "by chance"
 
 
 @pytest.mark.parametrize(("own", "limit"), [(ColumnContract(max_missing=0.2), 0.5), (ColumnContract(), 0.2)])
