@@ -24,6 +24,9 @@ from contender.adapters.files.reading.rejects import Reject, fault_of
 from contender.adapters.files.reading.understood import Understood
 from contender.errors import BatchRejectedError
 
+BUFFER_BYTES = 2 * MAX_ROW_BYTES
+"""What the database reads at once. By default it is 16 of the largest rows: two such do not fit into its memory."""
+
 
 @dataclass(frozen=True)
 class DelimitedFile:
@@ -91,7 +94,8 @@ class DelimitedFile:
             f"""
             SELECT {", ".join(map(column, chosen))} FROM read_csv(
                 $path, auto_detect = false, header = false, {settings}, nullstr = '', allow_quoted_nulls = false,
-                strict_mode = true, max_line_size = {MAX_ROW_BYTES}, store_rejects = true, rejects_limit = {most}
+                strict_mode = true, max_line_size = {MAX_ROW_BYTES}, buffer_size = {BUFFER_BYTES},
+                store_rejects = true, rejects_limit = {most}
             )
             """,
             params={"path": str(self.path), **arguments},
