@@ -27,6 +27,7 @@ PARTS = (
     "searches",
     "first_champions",
     "serving",
+    "files",
     "alarms",
     "batch_files",
 )

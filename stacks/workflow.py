@@ -54,6 +54,8 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
                 copies=True,
             ),
             memory_mib=3008,
+            # A file, what is unpacked of it, its typed rows, the part, and 28 bytes for each row of earlier versions.
+            disk_mib=10_240,
             timeout_minutes=10,
             needs_scipy=True,
         ),

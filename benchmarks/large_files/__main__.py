@@ -8,12 +8,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.large_files.folder_objects import FolderObjects
 from benchmarks.large_files.orders import CONFIG
+from benchmarks.large_files.read_batch_before import read_batch_before
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
 from contender.data.datasets import DatasetManifest, DatasetStore
@@ -62,7 +64,7 @@ def add_known_rows(folder: Path, rows: int, versions: int = 10) -> None:
         store.write_files(manifest, folder / "part", path)
 
 
-def measured(work: Callable[[], str]) -> Mapping[str, float | str]:
+def measured(work: Callable[[], str | int]) -> Mapping[str, float | str | int]:
     """What it took."""
     started, before = time.perf_counter(), time.process_time()
     said = work()
@@ -78,5 +80,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
+    parser.add_argument("--before", action="store_true", help="only the reader as it was")
     asked = parser.parse_args()
-    json.dump(measured(lambda: validate_batch(asked.folder, asked.name)), sys.stdout)
+    upload = asked.folder / "bucket" / "incoming" / "shop" / asked.name
+    before = partial(read_batch_before, upload, CONFIG)
+    json.dump(measured(before if asked.before else partial(validate_batch, asked.folder, asked.name)), sys.stdout)

@@ -8,8 +8,8 @@ from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
-AHEAD = 2
-"""Items that wait to be used."""
+AHEAD = 1
+"""Items that wait to be used: a batch is in memory while it is read, while it waits and while it is used."""
 
 
 class _End:

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from contender.adapters.files.read_ahead import read_ahead
 from contender.table import MISSING, Categories, Column, Table
 
-ROW_GROUP = 1 << 18
+ROW_GROUP = 1 << 16
 """Rows of a row group."""
-GROUP_CELLS = 1 << 23
-"""Cells of a row group: 64 MB of numbers are in memory until it is written."""
+GROUP_CELLS = 1 << 22
+"""Cells of a row group: 32 MB of numbers, of which three groups may be in memory."""
 
 
 def write_rows(tables: Iterable[Table], path: Path) -> None:

@@ -25,6 +25,8 @@ from contender.table import MISSING, Categories, Column, Table
 BATCH_CELLS = 64 * BATCH_ROWS
 """Cells that are in memory at once: of wide files fewer rows."""
 TIME = "\0time"
+COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+"""Digits of one character become numbers of eight bytes: the disk is for more than them."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _write(batches: Iterator[pa.RecordBatch], names: Sequence[str], typing: Typi
                 columns[target] = pa.nulls(batch.num_rows, pa.string())
             parsed = typing.read(columns)
             typed = _record_batch(parsed)
-            writer = writer or pa.ipc.new_stream(sink, typed.schema)
+            writer = writer or pa.ipc.new_stream(sink, typed.schema, options=COMPRESSED)
             writer.write_batch(typed)
             lines.write(json.dumps(parsed.unreadable) + "\n")
         if writer is None:

@@ -132,8 +132,8 @@ def merged(findings: Iterable[Finding]) -> Mapping[tuple[str, str], Finding]:
 
 
 def most_frequent(findings: Iterable[Finding], most: int = MOST_KINDS) -> tuple[Finding, ...]:
-    """The findings with the most rows."""
-    return tuple(sorted(findings, key=lambda found: -found.count)[:most])
+    """The findings with the most rows; of as many, what is found first in the file, whatever its batches are."""
+    return tuple(sorted(findings, key=lambda one: (-one.count, one.rows[:1], one.column, one.rule))[:most])
 
 
 def summary(findings: Sequence[Finding], places: Places = ROWS) -> str:

@@ -72,6 +72,8 @@ def _numbered(texts: pa.Array, absent: NDArray[np.bool_]) -> tuple[tuple[str, ..
 
 def _texts(values: pa.Array) -> pa.Array:
     """Distinct values as `as_category` writes them, null where it says missing."""
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.string())
     if not is_text(values.type):
         return pa.array([as_category(value) for value in _plain_values(values)], type=pa.string())
     care = pc.or_(pc.invert(pc.string_is_ascii(values)), pc.match_substring_regex(values, _NEEDS_CARE))

@@ -13,7 +13,8 @@ from contender.adapters.files.reading.unpacked import packing, unpack
 from contender.adapters.files.reading.workbooks import Workbook, open_workbook
 from contender.errors import BatchRejectedError
 
-MOST_UNPACKED = 8 << 30
+MOST_UNPACKED = 4 << 30
+"""Bytes. A function has a disk of 10 GiB, for what is unpacked and for what is made of it."""
 PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
 
 
