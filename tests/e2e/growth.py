@@ -11,6 +11,7 @@ from tests.e2e import shop
 from tests.e2e.early import once
 from tests.e2e.loop import LocalLoop
 from tests.e2e.own_data import CASES, write
+from tests.e2e.people_files import make_pipelines
 from tests.e2e.readme import own_data_commands
 
 RESEEDED = "shop-code"
@@ -25,12 +26,14 @@ class Growth:
     ----------
     first, asked : records of the changed pipeline's runs before the change: of a file, and of a request for a model.
     made : what `contender init` answered for each data set of `own_data`.
+    people : the same for each story of `people_files`.
     commands : the README's commands that were run, as they stand there.
     """
 
     first: dict[str, Any]
     asked: dict[str, Any]
     made: dict[str, dict[str, Any]]
+    people: dict[str, dict[str, Any]]
     commands: tuple[list[str], ...]
 
 
@@ -50,6 +53,7 @@ def grow(loop: LocalLoop) -> Growth:
 
     with ThreadPoolExecutor(2) as pool:
         made = dict(zip(CASES, pool.map(initialise, CASES), strict=True))
+    people = make_pipelines(loop)
     init, up, _ = own_data_commands()
     customers = shop.visits(1, rows=2000).rename(columns={"bought": "churned"})
     customers.to_csv(loop.root / "customers.csv", index=False)
@@ -57,4 +61,4 @@ def grow(loop: LocalLoop) -> Growth:
     text = shop.pipeline_file(RESEEDED)
     loop.write_pipeline(RESEEDED, text.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
     loop.up(up)
-    return Growth(first, asked, made, (init, up))
+    return Growth(first, asked, made, people, (init, up))
