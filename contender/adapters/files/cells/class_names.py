@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from contender.adapters.files.cells.categories import Names
@@ -13,6 +15,9 @@ MAY_BE_CLASSES = frozenset({"None", "none", "NA", "N/A", "n/a"})
 
 LEAST_SHARE = 0.05
 """Of the rows that such a class must have at least."""
+
+
+_NO_NAME = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|true|false")
 
 
 def keep_classes(target: Names, config: PipelineConfig, style: CellStyle) -> CellStyle:
@@ -33,7 +38,10 @@ def keep_classes(target: Names, config: PipelineConfig, style: CellStyle) -> Cel
 
 
 def classes_among_missing(target: Names) -> list[str]:
-    """Texts that count as missing elsewhere but are as frequent as a class, the most frequent first."""
+    """Texts that count as missing elsewhere but are as frequent as a class, the most frequent first. Beside numbers and
+    booleans they are what a program writes for no value."""
+    if all(_NO_NAME.fullmatch(level) for level in target.categories.levels):
+        return []
     codes = target.categories.codes
     sizes = np.bincount(codes[codes >= 0], minlength=len(target.categories.levels))
     least = max(LEAST_SHARE * len(codes), int(sizes.min()) if len(sizes) else 0)

@@ -80,6 +80,8 @@ def config(**keys: Any) -> PipelineConfig:
         ({"?": 60, "Mild": 20, "Severe": 20}, {}, set()),
         ({"NA": 60, "Yes": 20, "No": 20}, {"task": "binary"}, set()),
         ({"None": 60, "Yes": 40}, {"task": "binary"}, {"None"}),
+        ({"None": 60, "1": 20, "2.5": 20}, {}, set()),
+        ({"None": 60, "True": 40}, {"task": "binary"}, set()),
         ({"None": 1, "Yes": 99}, {"task": "binary", "positive": "None"}, {"None"}),
         ({"?": 1, "Yes": 99}, {"contract": {"y": ColumnContract(allowed=("?", "Yes"))}}, {"?"}),
     ],

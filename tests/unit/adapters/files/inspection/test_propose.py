@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -323,6 +324,12 @@ class TestTargets:
         assert config.task == "multiclass"
         assert "None" not in config.missing
         assert "NA" in config.missing
+
+    def test_beside_numbers_none_is_no_class(self) -> None:
+        amounts = [str(number * 7 % 101) for number in range(MANY)]
+        data = many(y=["Non" if number % 4 == 0 else amount for number, amount in enumerate(amounts)])
+        data = {**data, "y": pa.chunked_array([pc.replace_substring(data["y"].combine_chunks(), "Non", "None")])}
+        assert proposed(data).task == "regression"
 
     def test_rows_without_a_target_are_counted(self) -> None:
         data = many(y=["yes", "no", "NA", "no"] * 100)
