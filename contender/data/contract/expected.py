@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from statistics import median
 
 from contender.data.datasets import DatasetManifest
@@ -57,9 +58,9 @@ def expected_of(config: PipelineConfig, manifests: Sequence[DatasetManifest], *,
         counts.update(summary.labels)
     levels = {}
     for name in columns_with_levels(config):
-        known = [summary.levels.get(name) for summary in summaries]
-        if known and None not in known:
-            levels[name] = frozenset(level for found in known for level in found or ())
+        kept = list(takewhile(lambda found: found is not None, (found.levels.get(name) for found in summaries[::-1])))
+        if kept:  # since the limit was set; none where the newest upload had too many
+            levels[name] = frozenset(level for found in kept for level in found or ())
     sizes = [found.rows + found.known for found in manifests]
     return Expected(
         classes=known_classes(config, [found.classes for found in manifests]),

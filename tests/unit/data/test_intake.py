@@ -430,3 +430,28 @@ def test_a_version_that_a_person_left_out_says_nothing_of_the_next_file() -> Non
     uploads.store.decide(validation.dataset_versions[0], decided)
     accepted, _ = uploads.receive(uploads.put("good again.csv", csv(rows)))
     assert (accepted.status, accepted.rows) == ("accepted", 4)
+
+
+@pytest.mark.parametrize(
+    ("policy", "labels", "said"),
+    [
+        ({"max_class_shift": 0.2}, ["true"] * 7 + ["false"], "false is 12.5% of the labels, but 50.0% in"),
+        ({"max_rows_factor": 1.5}, ["true", "false"] * 4, "8 valid rows, but the last uploads had 4 (median)"),
+        ({"max_age_days": 1.0}, ["true", "false"] * 4, "the newest at is 2026-01-03, but 2026-01-04 or later"),
+        ({"max_unseen_fraction": 0.4}, ["true", "false"] * 4, "carrier has values that no earlier upload had in 75.0%"),
+    ],
+)  # fmt: skip
+def test_a_file_is_held_to_what_earlier_uploads_and_the_clock_say(
+    policy: dict[str, float], labels: list[str], said: str
+) -> None:
+    uploads = Uploads()
+    for number in range(3):
+        uploads.config = replace(CONFIG, validation=ValidationPolicy(**({} if number == 0 else policy)))
+        rows = ROWS.assign(order=[f"{number}-{row}" for row in range(4)], amount=[1.0, 2.0, 3.0, number])
+        first, _ = uploads.receive(uploads.put(f"{number}.csv", csv(rows.assign(at="2026-01-04"))))
+        assert first.status == "accepted"
+    eight = pd.concat([ROWS, ROWS]).assign(order=[f"n{row}" for row in range(8)], late=labels, amount=range(8))
+    news = eight.assign(carrier=["UA", "AA", *["ZZ"] * 6])
+    validation, _ = uploads.receive(uploads.put("new.csv", csv(news)))
+    assert validation.status == "quarantined"
+    assert said in validation.reason

@@ -143,11 +143,12 @@ class TestWhatEarlierUploadsSay:
         found = [manifest(1, 4, labels={"no": 3, "yes": 1}), manifest(2, 6, labels={"no": 6})]
         assert expected_of(CONFIG, found, now=NOW).class_shares == {"no": 0.9, "yes": 0.1}
 
-    def test_is_every_value_of_a_column_that_all_of_them_kept(self) -> None:
+    def test_is_every_value_of_a_column_since_its_limit_was_set(self) -> None:
         limited = replace(CONFIG, validation=ValidationPolicy(max_unseen_fraction=0.1))
         found = [manifest(1, 4, levels={"z": ("a",)}), manifest(2, 6, levels={"z": ("a", "b")})]
         assert expected_of(limited, found, now=NOW).levels == {"z": frozenset({"a", "b"})}
-        assert expected_of(limited, [*found, manifest(3, 6)], now=NOW).levels == {}
+        assert expected_of(limited, [manifest(0, 6), *found], now=NOW).levels == {"z": frozenset({"a", "b"})}
+        assert expected_of(limited, [*found, manifest(3, 6)], now=NOW).levels == {}, "the newest has too many"
         assert expected_of(CONFIG, found, now=NOW).levels == {}
 
     def test_and_the_clock_bounds_time_stamps(self) -> None:
