@@ -18,14 +18,8 @@ from contender.pipeline.config import PipelineConfig
 from contender.ports import ReadObjects
 from contender.table import BLOCK, ORDER
 from contender.training.settings import config_of_settings
-from training_image.evidence.explanation import against_champion
-from training_image.evidence.files import evidence_files
-from training_image.fit.fit import train
-from training_image.manifest import build_manifest
-from training_image.search.search import with_parameters
 from training_image.task.apart import Handover
 from training_image.task.progress import Report, silent
-from training_image.train import files_of, read_datasets
 
 
 def train_again(
@@ -55,6 +49,13 @@ def train_again(
     store = DatasetReader(data, config.name)
     datasets = [store.manifest(version) for version in manifest["datasets"]]
     report(f"reading {len(datasets)} dataset versions, {sum(found.rows for found in datasets)} rows")
+    # scikit-learn and the converters take four seconds to load: whoever asks for what is not there is told before.
+    from training_image.evidence.explanation import against_champion  # noqa: PLC0415
+    from training_image.evidence.files import evidence_files  # noqa: PLC0415
+    from training_image.fit.fit import train  # noqa: PLC0415
+    from training_image.manifest import build_manifest  # noqa: PLC0415
+    from training_image.train import files_of, read_datasets  # noqa: PLC0415
+
     table = read_datasets(store, datasets, config)
     model = train(config, table, table[ORDER], table[BLOCK], report=report, checkpoint=ChosenBefore(manifest))
     made = build_manifest(
@@ -100,13 +101,13 @@ def config_of(manifest: Mapping[str, Any]) -> PipelineConfig:
         )
     config = config_of_settings(str(manifest["pipeline"]), settings)
     found = manifest.get("search")
+    parameters = {**config.training.parameters, **(found["best"] if found else {})}
     refitted = manifest.get("judged") is not None  # settings from before there was a choice do not say
-    config = replace(
+    return replace(
         config,
         search=replace(config.search, trials=0),
-        training=replace(config.training, refit=refitted),
+        training=replace(config.training, refit=refitted, parameters=parameters),
     )
-    return with_parameters(config, found["best"]) if found else config
 
 
 def main(folder: Path) -> None:
