@@ -50,7 +50,7 @@ class SourceFile:
 
     Attributes
     ----------
-    size : of the file, in bytes.
+    size : of the file's content, in bytes.
     folder : for temporary files.
     style : of its cells, where they do not say themselves.
     evidence : what the parts that have been given say about the notation of numbers.
@@ -138,13 +138,15 @@ def open_source(reader: SourceReader, style: CellStyle) -> Iterator[SourceFile]:
                 with path.open("wb") as copy:
                     copy.writelines(reader.chunks())
                 file = open_file(path, name, folder)
-            yield SourceFile(file, reader.source.size, folder, style)
+            # Of a packed file the content counts: it is the largest of what opening left in the folder.
+            size = max([reader.source.size, *(each.stat().st_size for each in folder.iterdir())])
+            yield SourceFile(file, size, folder, style)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            size = f"{reader.source.size >> 20:,} MiB"
+            found = f"{reader.source.size >> 20:,} MiB"
             raise BatchRejectedError(
-                f"the file is too large for the disk ({size}); split it, or save it as Parquet"
+                f"the file is too large for the disk ({found}); split it, or save it as Parquet"
             ) from None
 
 

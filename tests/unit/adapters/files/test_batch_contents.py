@@ -172,6 +172,7 @@ def test_a_row_of_many_bytes_makes_smaller_parts() -> None:
     long = "x" * (4 << 20)
     body = "order,amount,city\n" + "".join(f"{row},1,{long}\n" for row in range(9))
     assert [len(part.rows) for part in cut(body.encode(), part_rows=100)[0]] == [7, 2]
+    assert [len(part.rows) for part in cut(gzip.compress(body.encode(), 1), part_rows=100)[0]] == [7, 2]
 
 
 @pytest.mark.parametrize(
