@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from contender.cli.options import (
     JsonOption,
     project_root,
 )
+from contender.data.contract.expected import A_DAY
 from contender.errors import InvalidInputError
 from contender.pipeline.config import parse_pipeline
 
@@ -48,7 +50,14 @@ def init(
     with errors.status(f"reading {escape(data.name)}"):
         columns, read_as = read_columns(data)
         proposal = propose(
-            columns, source=data.name, target=target, time=time, row_id=id, name=name, overrules=overrules
+            columns,
+            source=data.name,
+            target=target,
+            time=time,
+            row_id=id,
+            name=name,
+            overrules=overrules,
+            latest=datetime.now(UTC).timestamp() + A_DAY,
         )
     parse_pipeline(proposal.text)
     path = project_root() / "pipelines" / f"{proposal.name}.toml"

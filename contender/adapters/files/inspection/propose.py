@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -62,8 +63,13 @@ def propose(
     row_id: str = "",
     name: str = "",
     overrules: Overrules = Overrules(),
+    latest: float = math.inf,
 ) -> Proposal:
     """Write a pipeline file for the columns of a data file.
+
+    Parameters
+    ----------
+    latest : the largest time stamp that an upload may have, in epoch seconds.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def propose(
     )
     notes += [*roles.notes, *(f"{each.name!r} is ignored: {_why(each)}" for each in roles.ignored)]
     timed = replace(roles.time, values=roles.order) if roles.time else None
-    trouble = find_trouble([*roles.free, *([timed] if timed else [])], found, timed, roles.row_id)
+    trouble = find_trouble([*roles.free, *([timed] if timed else [])], found, timed, roles.row_id, latest=latest)
     places = tuple((each, roles.place(each)) for each in (roles.seen[each.name] for each in sights))
     return Proposal(draft.name, pipeline_text(draft), found.task, places, tuple(notes), (*roles.sorted_by, *trouble))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from contender.adapters.files.inspection.leaks import find_leaks
 from contender.adapters.files.inspection.sight import ColumnSight
 from contender.adapters.files.inspection.target import Target
+from contender.data.contract.expected import A_DAY
 from contender.table import Categories
 
 RARE = 50
@@ -20,11 +22,15 @@ NEWEST = 0.2
 """The share of the rows that becomes the holdout."""
 
 MOST_REPEATED, MOST_MISSING = 0.05, 0.5
-A_DAY = 86_400.0
 
 
 def find_trouble(
-    sights: Sequence[ColumnSight], target: Target, time: ColumnSight | None, row_id: ColumnSight | None
+    sights: Sequence[ColumnSight],
+    target: Target,
+    time: ColumnSight | None,
+    row_id: ColumnSight | None,
+    *,
+    latest: float = math.inf,
 ) -> tuple[str, ...]:
     """Sentences, the gravest first: leaks, classes, time, repeated rows, missing values.
 
@@ -32,10 +38,12 @@ def find_trouble(
     ----------
     sights : every column but the target; rows without a target have been dropped.
     time : what orders the rows; None for the order of the file.
+    latest : the largest time stamp that an upload may have, in epoch seconds.
     """
     return (
         *_leaks(sights, target),
         *_classes(target, time),
+        *(_future(time, latest) if time is not None else ()),
         *(_gaps(time) if time is not None else ()),
         *_repeated(sights, target, row_id),
         *_faults(sights),
@@ -77,6 +85,13 @@ def _is_sorted(codes: NDArray[np.integer[Any]]) -> bool:
 
 def _filled(values: NDArray[np.float64] | Categories | None) -> NDArray[np.float64]:
     return np.nan_to_num(values, nan=-np.inf) if isinstance(values, np.ndarray) else np.zeros(0)
+
+
+def _future(time: ColumnSight, latest: float) -> Iterator[str]:
+    if time.kind == "time" and isinstance(time.values, np.ndarray):
+        late = int((np.nan_to_num(time.values) > latest).sum())
+        if late:
+            yield f"{time.name!r}: {late:,} rows are in the future and will be quarantined"
 
 
 def _gaps(time: ColumnSight) -> Iterator[str]:

@@ -373,6 +373,12 @@ class TestTrouble:
         stamps = (np.datetime64("2024-01-01") + days).astype(str)
         assert "no rows between 2024-01-10 and 2024-03-11 (61 days; usually 1)" in trouble(many(day=stamps))
 
+    def test_rows_in_the_future_are_counted(self) -> None:
+        stamps = (np.datetime64("2024-01-01") + np.arange(MANY) // 20).astype(str)
+        latest = np.datetime64("2024-01-15", "s").astype(np.float64)
+        assert "'day': 100 rows are in the future" in trouble(many(day=stamps), latest=latest)
+        assert "future" not in trouble(many(day=stamps))
+
     def test_repeated_rows_and_ids_are_pointed_out(self) -> None:
         half = many()
         twice = {name: pa.chunked_array([*cells.chunks, *cells.chunks]) for name, cells in half.items()}
