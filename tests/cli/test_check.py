@@ -43,8 +43,8 @@ def test_a_few_faulty_rows_are_shown_with_their_lines_and_fail_only_a_strict_che
     code, found = checked(contender, file, body)
     assert (code, found["verdict"], found["rejected_rows"]) == (0, "accepted", 2)
     assert [(kind["column"], kind["rule"], kind["count"], kind["first_lines"]) for kind in found["kinds"]] == [
-        ("amount", "not a number", 1, [104]),
         ("amount", "more than 500", 1, [103]),
+        ("amount", "not a number", 1, [104]),
     ]
     assert checked(contender, file, body, "--strict")[0] == 1
 
