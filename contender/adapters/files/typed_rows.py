@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,7 +85,14 @@ def open_upload(path: Path, name: str, folder: Path, config: PipelineConfig, *, 
     file = open_file(path, name, folder)
     wanted = (*config.columns, *config.ignored)
     check_columns([each for each in file.names if each not in file.index or each in wanted], config)
-    return _typed(file, folder, config, min(rows, max(1, BATCH_CELLS // len(config.columns))))
+    try:
+        return _typed(file, folder, config, min(rows, max(1, BATCH_CELLS // len(config.columns))))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise BatchRejectedError(
+            f"the disk is full: {path.stat().st_size >> 20:,} MiB and their rows do not fit; split the file"
+        ) from None
 
 
 def _typed(file: FileRows, folder: Path, config: PipelineConfig, rows: int) -> TypedRows:

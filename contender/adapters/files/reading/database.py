@@ -11,7 +11,8 @@ from threading import Lock
 
 import duckdb
 
-MEMORY_MB = 512
+MEMORY, MEMORY_MB = "READER_MEMORY_MB", 512
+"""The environment variable that says how much memory it may take, and what it takes without one."""
 
 _made: dict[int, duckdb.DuckDBPyConnection] = {}
 """By the process's id: a fork has none of the threads of its parent's database."""
@@ -44,7 +45,7 @@ def _answers(database: duckdb.DuckDBPyConnection) -> bool:
 def _new(temporary: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         config={
-            "memory_limit": f"{MEMORY_MB}MB",
+            "memory_limit": f"{os.environ.get(MEMORY, MEMORY_MB)}MB",
             "temp_directory": str(temporary),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.reading.read_file import WholeFile, read_bytes
 from contender.adapters.files.reading.unpacked import unpack
 from contender.errors import BatchRejectedError
+from tests.unit.adapters.files.reading.whole_file import WholeFile, read_bytes
 
 ROWS = [["day", "amount", "city"], ["2026-01-01", "1.50", "Łódź"], ["2026-01-02", "", 'a "b", c'], ["", "-3", "x\ny"]]
 WESTERN = [["day", "amount", "city"], ["2026-01-01", "1.50", "Köln"], ["2026-01-02", "", "São €"]]

@@ -1,0 +1,57 @@
+"""An upload as typed rows in a local file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contender.adapters.files.read_ahead import read_ahead
+from contender.adapters.files.typed_rows import BATCH_CELLS, open_upload
+from contender.errors import BatchRejectedError
+from contender.pipeline.config import PipelineConfig
+
+CONFIG = PipelineConfig(name="shop", task="binary", target="y", numeric=("x",))
+
+
+def test_a_full_disk_refuses_the_file_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,a\n2,b\n")
+    (tmp_path / "faults.jsonl").symlink_to("/dev/full")
+    with pytest.raises(BatchRejectedError, match=r"the disk is full: .* split the file"):
+        open_upload(tmp_path / "a.csv", "a.csv", tmp_path, CONFIG)
+
+
+def test_a_wide_file_has_fewer_rows_in_memory(tmp_path: Path) -> None:
+    names = [f"x{number}" for number in range(4_999)]
+    row = ",".join(["0"] * len(names))
+    (tmp_path / "a.csv").write_text("\n".join([",".join([*names, "y"]), *[f"{row},a", f"{row},b"] * 500]))
+    config = PipelineConfig(name="wide", task="binary", target="y", numeric=tuple(names))
+    upload = open_upload(tmp_path / "a.csv", "a.csv", tmp_path, config)
+    sizes = [len(batch.table) for batch in upload.batches()]
+    assert (sum(sizes), max(sizes)) == (1_000, BATCH_CELLS // 5_000)
+
+
+def test_an_error_is_raised_where_its_item_would_be() -> None:
+    def items() -> object:
+        yield 1
+        raise ValueError("broken")
+
+    found = read_ahead(items())  # type: ignore[arg-type]
+    assert next(found) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(found)
+
+
+def test_who_stops_early_leaves_no_thread_at_work() -> None:
+    made: list[int] = []
+
+    def items() -> object:
+        for number in range(1_000):
+            made.append(number)
+            yield np.full(10, number)
+
+    found = read_ahead(items())  # type: ignore[arg-type]
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert len(made) < 1_000
