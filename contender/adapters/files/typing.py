@@ -17,7 +17,7 @@ from contender.adapters.files.cells.number_notation import NumberEvidence, Numbe
 from contender.adapters.files.cells.numbers import read_numbers
 from contender.adapters.files.cells.style import CellStyle
 from contender.adapters.files.cells.texts import refuse_nested
-from contender.adapters.files.cells.time_notation import TimeEvidence, TimeNotation
+from contender.adapters.files.cells.time_notation import TimeEvidence, TimeNotation, refuse_contradiction
 from contender.adapters.files.cells.times import read_time
 from contender.adapters.files.readers import said_missing
 from contender.data.contract.batch import ParsedBatch
@@ -89,14 +89,25 @@ class Typing:
         if not config.time:
             return ParsedBatch(Table(table), unreadable)
         seen, notation = self._evidence.get(config.time), self._settled.get(config.time)
-        times = read_time(columns[config.time], self._style, name=config.time, seen=seen, notation=notation)
+        times = read_time(
+            columns[config.time], self._style, name=config.time, seen=seen, notation=notation, whole=False
+        )
         self._note(config.time, times.evidence, times.notation, times.missing)
         return ParsedBatch(Table(table), unreadable, times.values, times.notation.is_timestamp)
 
     def settled(self) -> Mapping[str, Any] | None:
-        """How all batches are to be read once more; None where they were, or are so already."""
+        """How all batches are to be read once more; None where they were, or are so already.
+
+        Raises
+        ------
+        BatchRejectedError
+            When some dates have the day first and others the month.
+        """
         if self._settled:
             return None
+        times = self._evidence.get(self.config.time)
+        if isinstance(times, TimeEvidence):
+            refuse_contradiction(times, self.config.time)
         final = dict(self._last)
         if self._missing.get(self.config.target):
             final[self.config.target] = keep_classes(self._all_labels(), self.config, self._style)

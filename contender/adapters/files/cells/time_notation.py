@@ -100,21 +100,26 @@ class TimeNotation:
         return self.kind != "numbers"
 
 
-def decide(evidence: TimeEvidence, style: CellStyle, name: str) -> TimeNotation:
-    """The notation of a column.
+def refuse_contradiction(evidence: TimeEvidence, name: str) -> None:
+    """Refuse a column of which some dates have the day first and others the month.
 
     Raises
     ------
     BatchRejectedError
-        When some of its dates have the day first and others the month.
-
-    Examples
-    --------
-    >>> decide(TimeEvidence(cells=9, forms={SLASHED: 9}, day_first=2, either=7), CellStyle(), "day")
-    TimeNotation(kind='stamps', day_first=True)
+        With an example of each.
     """
     if evidence.contradiction:
         raise BatchRejectedError(f"{name} {evidence.contradiction}")
+
+
+def decide(evidence: TimeEvidence, style: CellStyle) -> TimeNotation:
+    """The notation of a column.
+
+    Examples
+    --------
+    >>> decide(TimeEvidence(cells=9, forms={SLASHED: 9}, day_first=2, either=7), CellStyle())
+    TimeNotation(kind='stamps', day_first=True)
+    """
     day_first = style.day_first
     if evidence.day_first != evidence.month_first:
         day_first = evidence.day_first > evidence.month_first

@@ -19,6 +19,7 @@ from contender.adapters.files.cells.time_notation import (
     TimeNotation,
     decide,
     eight_digit_days,
+    refuse_contradiction,
     seconds_of,
 )
 
@@ -52,6 +53,7 @@ def read_time(
     name: str = "time",
     seen: TimeEvidence | None = None,
     notation: TimeNotation | None = None,
+    whole: bool = True,
 ) -> Times:
     """Read cells as times; a time without a zone is taken as UTC.
 
@@ -62,6 +64,7 @@ def read_time(
     seen : evidence of the batches before this one. Where the notation of the last batch differs from that of an
         earlier one, read again with `notation`.
     notation : of the whole column, where it is known already.
+    whole : whether these are the last cells. While more may come, dates that contradict each other are not refused.
 
     Raises
     ------
@@ -74,37 +77,41 @@ def read_time(
     >>> read.values.tolist(), read.notation.day_first, read.faults
     ([0.0, 2595600.0, nan], True, {2: 'soon'})
     """
-    array, before = decoded(cells), seen or TimeEvidence()
+    times = _read(decoded(cells), style, seen or TimeEvidence(), notation)
+    if whole and notation is None:
+        refuse_contradiction(times.evidence, name)
+    return times
+
+
+def _read(array: pa.Array, style: CellStyle, before: TimeEvidence, notation: TimeNotation | None) -> Times:
     if is_text(array.type):
-        return _read_texts(array, style, name, before, notation)
+        return _read_texts(array, style, before, notation)
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         values = _seconds(array)
         evidence = before + TimeEvidence(len(array))
-        return Times(values, {}, evidence, notation or decide(evidence, style, name))
+        return Times(values, {}, evidence, notation or decide(evidence, style))
     if pa.types.is_null(array.type):
         evidence = before + TimeEvidence(len(array))
-        return Times(np.full(len(array), np.nan), {}, evidence, notation or decide(evidence, style, name))
+        return Times(np.full(len(array), np.nan), {}, evidence, notation or decide(evidence, style))
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
         numbers = _floats(pc.cast(array, pa.float64(), safe=False))
         evidence = before + _of_numbers(numbers, len(array))
-        decided = notation or decide(evidence, style, name)
+        decided = notation or decide(evidence, style)
         values = seconds_of(numbers, decided.kind)
         return Times(values, _faults(array.cast(pa.string()), values), evidence, decided)
     rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
     evidence = before + TimeEvidence(len(array))
     faults = {int(row): str(array[int(row)].as_py()) for row in rows}
-    return Times(np.full(len(array), np.nan), faults, evidence, notation or decide(evidence, style, name))
+    return Times(np.full(len(array), np.nan), faults, evidence, notation or decide(evidence, style))
 
 
-def _read_texts(
-    texts: pa.Array, style: CellStyle, name: str, seen: TimeEvidence, notation: TimeNotation | None
-) -> Times:
+def _read_texts(texts: pa.Array, style: CellStyle, seen: TimeEvidence, notation: TimeNotation | None) -> Times:
     trimmed, missing = without_missing(texts, style)
     quick = _quickly(trimmed)
     if quick is not None:
         present = len(trimmed) - trimmed.null_count
         evidence = seen + TimeEvidence(len(trimmed), {YEAR_FIRST: present} if present else {})
-        decided = notation or decide(evidence, style, name)
+        decided = notation or decide(evidence, style)
         if decided.kind == "stamps":
             return Times(quick, {}, evidence, decided, missing)
     numbers = _numbers(trimmed)
@@ -113,7 +120,7 @@ def _read_texts(
     forms = read_forms(coded.dictionary)
     counts = np.bincount(codes[codes >= 0], minlength=len(coded.dictionary))
     evidence = seen + _of_numbers(numbers, len(trimmed)) + _of_forms(forms, counts, coded.dictionary)
-    decided = notation or decide(evidence, style, name)
+    decided = notation or decide(evidence, style)
     values = seconds_of(numbers, decided.kind)
     if decided.kind == "stamps":
         distinct = np.full(len(coded.dictionary) + 1, np.nan)  # the last is that of a missing cell, code -1

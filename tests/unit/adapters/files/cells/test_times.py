@@ -92,6 +92,14 @@ def test_both_orders_in_one_column_are_refused_with_an_example_of_each() -> None
         read("31/01/2024", "01/31/2024", "02/01/2024")
 
 
+def test_dates_that_contradict_each_other_are_not_refused_before_the_last_batch() -> None:
+    first = read_time(pa.array(["31/01/2024", "01/31/2024"]), CellStyle(), whole=False)
+    days = pa.array([f"{day:02d}/01/2024" for day in range(13, 32)] * 100)
+    assert read_time(days, CellStyle(), seen=first.evidence).notation.day_first
+    with pytest.raises(BatchRejectedError):
+        read_time(days.slice(0, 5), CellStyle(), seen=first.evidence)
+
+
 def test_one_stray_among_thousands_is_a_fault() -> None:
     days = [f"{day:02d}/01/2024" for day in range(13, 32)] * 100
     assert read(*days, "01/31/2024").faults == {len(days): "01/31/2024"}
