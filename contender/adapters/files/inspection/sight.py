@@ -39,7 +39,7 @@ EXACT = 2.0**53
 """Beyond it a float64 does not tell whole numbers apart."""
 
 _DAY = re.compile(r"(?i)(^|[^a-z])(day|date|datum|dt|yyyymmdd)([^a-z]|$)|date$|day$")
-_CODE = re.compile(r"(?i)(^|[^a-z])(zip|zipcode|postcode|postal|plz|ean|sku|code|phone)([^a-z]|$)|[ _-]id$|[a-z]Id$")
+_CODE = re.compile(r"(?i)(^|[^a-z])(zip|zipcode|postcode|postal|plz|ean|sku|code)([^a-z]|$)|[ _-]id$|[a-z]Id$")
 
 
 @dataclass(frozen=True, eq=False)
