@@ -163,5 +163,5 @@ def check_addresses(environment: Environment, pipeline: PipelineConfig, alarm_em
     if environment.on_aws and not any((*pipeline.notify.emails, *alarm_emails)):
         raise PipelineFileError(
             f"{pipeline.name}: notify.emails and the context alarm_emails are both empty, so nobody would hear of a "
-            "failure; add notify.emails to the pipeline file, or pass -c alarm_emails=you@example.com"
+            "failure; add notify.emails to the pipeline file, or pass -c alarm_emails=ADDRESS"
         )

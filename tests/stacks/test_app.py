@@ -35,7 +35,7 @@ def test_a_pipeline_on_aws_whose_failures_nobody_would_hear_of_ends_the_app_with
     result = run_app(tmp_path / "cdk.out", env="prod")
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("contender: ")]
-    assert line.endswith("add notify.emails to the pipeline file, or pass -c alarm_emails=you@example.com")
+    assert line.endswith("add notify.emails to the pipeline file, or pass -c alarm_emails=ADDRESS")
 
 
 def test_the_local_environment_synthesises_without_the_cdk_command_line(tmp_path: Path) -> None:
