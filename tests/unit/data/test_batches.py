@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.typed_rows import open_upload
 from contender.data.datasets import DatasetStore
+from contender.data.identity_file import identities_of
 from contender.data.intake import FileReport
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.validation_policy import ValidationPolicy
 from contender.ports import Batch
+from contender.storage import sha256
 from tests.fakes import MemoryObjects
 from tests.uploads import receive
 
@@ -152,3 +154,31 @@ def test_no_more_rows_are_in_memory_than_a_batch_has() -> None:
     _, (report,) = receive(objects, CONFIG, [Batch("a", "incoming/shop/a", None, 1, "2026-01-01")], open_with=counted)
     assert (report.rows, len(DatasetStore(objects, "shop").manifests())) == (100, 1)
     assert (max(seen), sum(seen)) == (7, 200)  # each row once in each pass
+
+
+def test_rows_of_a_version_of_an_older_release_are_known() -> None:
+    """Its name is another one, and its file of rows is not sorted."""
+    rows = pd.DataFrame(
+        {"order": range(9), "at": "2025-01-01", "amount": 1.0, "carrier": "UA", "late": ["yes", "no", "yes"] * 3}
+    )
+    objects = MemoryObjects()
+    objects.put("incoming/shop/a", as_csv(rows))
+    receive(objects, CONFIG, [Batch("a", "incoming/shop/a", None, 1, "2026-01-01")])
+    (manifest,) = DatasetStore(objects, "shop").manifests()
+    found = identities_of(DatasetStore(objects, "shop").identities(manifest))
+    older = np.stack([found.ids, found.features, found.content]).astype("<u8").tobytes()
+    for key in objects.keys(f"datasets/shop/{manifest.version}/"):
+        objects.put(key.replace(manifest.version, "0" * 16), objects.get(key).body)
+        objects.remove(key)
+    store, older_manifest = (
+        DatasetStore(objects, "shop"),
+        replace(manifest, version="0" * 16, upload="", identities="older.bin"),
+    )
+    objects.put(store.key("0" * 16, "older.bin"), older)
+    body = json.dumps(replace(older_manifest, identities_sha256=sha256(older)).to_dict()).encode()
+    objects.put(store.key("0" * 16, "manifest.json"), body)
+
+    objects.put("incoming/shop/again", as_csv(rows))
+    batch, done = Batch("again", "incoming/shop/again", None, 1, "2026-01-01"), frozenset({"0" * 16})
+    _, (report,) = receive(objects, CONFIG, [batch], run_id="run-2", done=done)
+    assert (report.status, report.reason) == ("duplicate", "duplicate: all 9 rows are known")
