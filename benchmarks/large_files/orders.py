@@ -32,7 +32,7 @@ CONFIG = PipelineConfig(
 def orders(first: int, rows: int) -> pa.Table:
     """Some orders, counted from `first`."""
     random = np.random.default_rng([7, first])
-    placed = np.datetime64("2025-01-01", "s") + (20 * np.arange(first, first + rows)).astype("timedelta64[s]")
+    placed = np.datetime64("2025-01-01", "s") + (5 * np.arange(first, first + rows)).astype("timedelta64[s]")
     columns: dict[str, pa.Array] = {
         "order_id": pa.array(10_000_000 + np.arange(first, first + rows)),
         "placed": pa.array(np.datetime_as_string(placed)),
