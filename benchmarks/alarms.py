@@ -165,7 +165,7 @@ def measure(size: Size, report: Report) -> Part:
         f"{OBJECTIVES[0]:.1%}; what takes longer than three hours has no number.\n\n"
         f"{markdown_table(['break', 'requests a minute', *head], breaks)}"
     )
-    return Part("Alarms: a quiet year, and a break", command("alarms", size), text, [*year_figures, *break_figures])
+    return Part("(j) Alarms: a quiet year, and a break", command("alarms", size), text, [*year_figures, *break_figures])
 
 
 def _years(
