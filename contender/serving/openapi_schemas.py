@@ -8,7 +8,7 @@ from typing import Any
 
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.feedback import MAX_ITEMS
-from contender.serving.requests import MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS, MAX_KEY, MAX_TEXT
+from contender.serving.requests import LONGEST_EXACT, MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS, MAX_KEY, MAX_TEXT
 
 Schema = dict[str, Any]
 
@@ -151,7 +151,13 @@ def _or_null(schema: Schema) -> Schema:
 def _row(manifest: Mapping[str, Any]) -> Schema:
     """A row: every feature, by its own name."""
     number = {"type": ["number", "null"], "minimum": -_LARGEST, "maximum": _LARGEST}
-    category = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT, **_bounds(number)}
+    category = {
+        "anyOf": [
+            {"type": ["string", "boolean", "null"], "maxLength": MAX_TEXT},
+            {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
+            {"type": "number", "exclusiveMinimum": -LONGEST_EXACT, "exclusiveMaximum": LONGEST_EXACT},
+        ]
+    }
     properties = {}
     for feature in manifest["features"]:
         if feature["kind"] == "numeric":
@@ -164,10 +170,6 @@ def _row(manifest: Mapping[str, Any]) -> Schema:
                 + (f" Known levels include: {shown}." if shown else ""),
             }
     return {**_object(properties), "examples": [example_row(manifest)]}
-
-
-def _bounds(number: Schema) -> Schema:
-    return {name: number[name] for name in ("minimum", "maximum")}
 
 
 def example_row(manifest: Mapping[str, Any]) -> dict[str, Any]:

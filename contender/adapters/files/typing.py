@@ -28,6 +28,10 @@ MOST_CLASSES = 1_000
 """With more labels a target has no classes."""
 
 
+AS_TIME = "\0time"
+"""What is noted of the time column as such: it may be a number too, as the year of a film is."""
+
+
 class Typing:
     """How the columns of a file are read.
 
@@ -53,7 +57,7 @@ class Typing:
     @property
     def time_is_timestamp(self) -> bool:
         """Whether times are epoch seconds."""
-        notation = self._last.get(self.config.time)
+        notation = self._last.get(AS_TIME)
         return isinstance(notation, TimeNotation) and notation.is_timestamp
 
     def read(self, columns: Mapping[str, pa.Array]) -> ParsedBatch:
@@ -88,11 +92,11 @@ class Typing:
         self._rows += len(columns[config.target])
         if not config.time:
             return ParsedBatch(Table(table), unreadable)
-        seen, notation = self._evidence.get(config.time), self._settled.get(config.time)
+        seen, notation = self._evidence.get(AS_TIME), self._settled.get(AS_TIME)
         times = read_time(
             columns[config.time], self._style, name=config.time, seen=seen, notation=notation, whole=False
         )
-        self._note(config.time, times.evidence, times.notation, times.missing)
+        self._note(AS_TIME, times.evidence, times.notation, times.missing)
         return ParsedBatch(Table(table), unreadable, times.values, times.notation.is_timestamp)
 
     def settled(self) -> Mapping[str, Any] | None:
@@ -105,7 +109,7 @@ class Typing:
         """
         if self._settled:
             return None
-        times = self._evidence.get(self.config.time)
+        times = self._evidence.get(AS_TIME)
         if isinstance(times, TimeEvidence):
             refuse_contradiction(times, self.config.time)
         final = dict(self._last)
@@ -125,8 +129,9 @@ class Typing:
             if isinstance(notation, TimeNotation) and isinstance(evidence, TimeEvidence):
                 parts = time_notation.said(evidence, notation)
             parts = (*parts, *said_missing(self._missing.get(name, {})))
+            column = self.config.time if name == AS_TIME else name
             if parts:
-                notes[name] = "; ".join(parts)
+                notes[column] = "; ".join(dict.fromkeys(filter(None, (notes.get(column, ""), *parts))))
         return notes
 
     def _names(self, name: str, cells: pa.Array) -> Categories:

@@ -73,7 +73,7 @@ def find_target(name: str, cells: pa.ChunkedArray, style: CellStyle) -> Target:
             if not (whole and distinct - len(numbers.faults) <= FEW_CLASSES):
                 return Target(name, "regression", numbers.values, np.isfinite(numbers.values))
     present = found.codes >= 0
-    if distinct > MAX_LEVELS or distinct > FREE_TEXT_SHARE * int(present.sum()):
+    if distinct > MAX_LEVELS or (distinct > 2 and distinct > FREE_TEXT_SHARE * int(present.sum())):
         raise InvalidInputError(f"target {name!r} is text with {distinct} distinct values: too many classes")
     return Target(name, "binary" if distinct == 2 else "multiclass", found, present, tuple(sorted(kept)))
 

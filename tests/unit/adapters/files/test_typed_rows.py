@@ -55,3 +55,13 @@ def test_who_stops_early_leaves_no_thread_at_work() -> None:
     next(found)
     found.close()  # type: ignore[attr-defined]
     assert len(made) < 1_000
+
+
+def test_a_time_column_may_be_a_number_to_learn_from_as_well(tmp_path: Path) -> None:
+    """As the year of a film is; in batches, so that evidence of one reading meets the next."""
+    films = PipelineConfig(name="films", task="binary", target="y", numeric=("year",), time="year")
+    (tmp_path / "a.csv").write_text("year,y\n1999,a\n2001,b\n2003,a\n")
+    batches = list(open_upload(tmp_path / "a.csv", "a.csv", tmp_path, films, rows=2).batches())
+    assert [batch.table["year"].tolist() for batch in batches] == [[1999.0, 2001.0], [2003.0]]
+    assert [batch.time.tolist() for batch in batches if batch.time is not None] == [[1999.0, 2001.0], [2003.0]]
+    assert not batches[0].time_is_timestamp
