@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -37,6 +38,13 @@ def training_process(loop: LocalLoop, pipeline: LivePipeline, execution: str) ->
         if any(named in one["environment"] for one in given) and record.exists():
             return int(json.loads(record.read_text())["pid"])
     return None
+
+
+def kill_training(loop: LocalLoop, pipeline: LivePipeline, execution: str) -> None:
+    """Kill the process that trains for an execution; it may have written its result just before."""
+    process = eventually(lambda: training_process(loop, pipeline, execution), what="training process")
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
 
 
 @early
@@ -85,11 +93,14 @@ def promoted(pipeline: LivePipeline) -> dict[str, Any]:
 def test_a_killed_training_task_fails_the_run_and_the_same_rows_uploaded_again_succeed(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-abort")
     champion = promoted(pipeline)["champion_after"]
-    changed = visits(20, shift=3.0, turned=True)
-    execution = pipeline.execution_of(pipeline.upload_frame("killed", changed))
-    os.kill(eventually(lambda: training_process(loop, pipeline, execution), what="training process"), signal.SIGKILL)
-
-    failed = pipeline.record_of(execution)
+    for attempt in range(1, 5):
+        changed = visits(20 * attempt, shift=3.0 * attempt, turned=attempt % 2 == 1)
+        execution = pipeline.execution_of(pipeline.upload_frame(f"killed-{attempt}", changed))
+        kill_training(loop, pipeline, execution)
+        failed = pipeline.record_of(execution)
+        if failed["verdict"] == "failed":
+            break
+        champion = failed["champion_after"]  # the training was over: kill the next one
 
     assert failed["verdict"] == "failed"
     assert "training task left no result" in failed["reason"]
