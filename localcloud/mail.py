@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,36 +46,29 @@ def open_inbox(connection: CloudConnection) -> None:
 
 def drain_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
     """Take all mail out of the inbox, oldest first."""
-    sqs = connection.client("sqs")
-    try:
-        url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
-        return ()
-    mails: list[Mail] = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH).get("Messages", []):
-        for message in messages:
-            mails.append(_read(message))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return tuple(sorted(mails, key=lambda mail: mail.time))
+    return _receive(connection, lambda sqs, message: sqs.delete_message(**message))
 
 
 def read_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
     """All mail in the inbox, oldest first; it stays there."""
+    return _receive(connection, lambda sqs, message: sqs.change_message_visibility(**message, VisibilityTimeout=0))
+
+
+def _receive(connection: CloudConnection, settle: Callable[[Any, dict[str, str]], object]) -> tuple[Mail, ...]:
+    """All mail, oldest first; when all of it has been read, each message is settled, named by queue and handle."""
     sqs = connection.client("sqs")
     try:
         url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
         return ()
-    mails: list[Mail] = []
-    held: list[str] = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HELD).get(
-        "Messages", []
-    ):
-        held += [message["ReceiptHandle"] for message in messages]
-        mails += map(_read, messages)
-    for handle in held:
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
-    return tuple(sorted(mails, key=lambda mail: mail.time))
+    received: list[dict[str, Any]] = []
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": _BATCH, "VisibilityTimeout": _HELD}
+    while messages := sqs.receive_message(**asked).get("Messages", []):
+        received += messages
+    mails = sorted(map(_read, received), key=lambda mail: mail.time)
+    for message in received:
+        settle(sqs, {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]})
+    return tuple(mails)
 
 
 def _read(message: dict[str, Any]) -> Mail:

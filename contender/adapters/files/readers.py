@@ -13,21 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contender.adapters.files.cells import number_notation, time_notation
-from contender.adapters.files.cells.categories import read_categories
-from contender.adapters.files.cells.class_names import keep_classes
-from contender.adapters.files.cells.merged_numbers import refuse_merged_numbers
-from contender.adapters.files.cells.numbers import read_numbers
-from contender.adapters.files.cells.style import CellStyle
-from contender.adapters.files.cells.texts import refuse_nested
-from contender.adapters.files.cells.times import read_time
 from contender.adapters.files.reading.file_rows import column
 from contender.adapters.files.reading.line_numbers import places_of
 from contender.adapters.files.reading.open_file import open_file
+from contender.adapters.files.typing import Typing
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.columns import check_columns
 from contender.pipeline.config import PipelineConfig
-from contender.table import Categories, Column, Table
+from contender.table import Column, Table
 
 
 def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
@@ -80,48 +73,14 @@ def parse_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], config: Pip
         When a column holds lists, bytes or the like, as Parquet columns may, dates that cannot be told, or numbers of
         so many digits that float64 takes many for one.
     """
-    for name in config.columns:
-        refuse_nested(columns[name].type, name)
-    style = CellStyle.of(config)
-    numeric = [*config.numeric, *([config.target] if config.task == "regression" else [])]
-    table: dict[str, Column | Categories] = {}
-    unreadable: dict[str, Mapping[int, str]] = {}
-    notes: dict[str, tuple[str, ...]] = {}
-    for name in dict.fromkeys(numeric):
-        numbers = read_numbers(columns[name], style)
-        refuse_merged_numbers(name, columns[name], numbers.values)
-        table[name] = numbers.values
-        notes[name] = (*number_notation.said(numbers.evidence, numbers.notation), *said_missing(numbers.missing))
-        if numbers.faults:
-            unreadable[name] = numbers.faults
-    for name in config.text_columns:
-        if name not in table:
-            names = read_categories(columns[name], style)
-            if name == config.target:
-                names = read_categories(columns[name], keep_classes(names, config, style))
-            table[name] = names.categories.to_objects()
-            notes[name] = said_missing(names.missing)
-    if not config.time:
-        return ParsedBatch(Table(table), unreadable, cells=_spoken(notes))
-    times = read_time(columns[config.time], style, name=config.time)
-    notes[config.time] = (*time_notation.said(times.evidence, times.notation), *said_missing(times.missing))
-    return ParsedBatch(Table(table), unreadable, times.values, times.notation.is_timestamp, cells=_spoken(notes))
-
-
-def said_missing(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The texts that were taken for missing, most frequent first.
-
-    Examples
-    --------
-    >>> said_missing({"?": 6, "NA": 1200})
-    ("missing: 1,200 × 'NA', 6 × '?'",)
-    """
-    listed = [f"{count:,} × {text!r}" for text, count in sorted(counts.items(), key=lambda one: -one[1])]
-    return (f"missing: {', '.join(listed)}",) if listed else ()
-
-
-def _spoken(notes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    return {name: "; ".join(parts) for name, parts in notes.items() if parts}
+    typing = Typing(config)
+    parsed = typing.read(columns)
+    settled = typing.settled()
+    if settled is not None:
+        typing = Typing(config, settled)
+        parsed = typing.read(columns)
+    table = Table({name: parsed.table[name] for name in parsed.table.columns})
+    return replace(parsed, table=table, cells=typing.said())
 
 
 def write_parquet(table: Table) -> bytes:

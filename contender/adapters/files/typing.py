@@ -16,10 +16,9 @@ from contender.adapters.files.cells.merged_numbers import refuse_merged_numbers
 from contender.adapters.files.cells.number_notation import NumberEvidence, NumberNotation
 from contender.adapters.files.cells.numbers import read_numbers
 from contender.adapters.files.cells.style import CellStyle
-from contender.adapters.files.cells.texts import refuse_nested
+from contender.adapters.files.cells.texts import refuse_nested, said_missing
 from contender.adapters.files.cells.time_notation import TimeEvidence, TimeNotation, refuse_contradiction
 from contender.adapters.files.cells.times import read_time
-from contender.adapters.files.readers import said_missing
 from contender.data.contract.batch import ParsedBatch
 from contender.pipeline.config import PipelineConfig
 from contender.table import MISSING, Categories, Column, Table

@@ -19,7 +19,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.rollout_view import trial_in_words
-from contender.registry.pointer import read_pointer, require_pointer
+from contender.registry.pointer import no_champion, read_pointer
 from contender.registry.versions import ModelRegistry
 from contender.rollout.lost_pointer import check_not_lost, restore_pointer
 
@@ -45,7 +45,9 @@ def champion(
         restore_pointer(ModelRegistry(bench.models, pipeline), bench.ledger, now=now, by=caller_of(bench))
     found = read_pointer(bench.models, pipeline)
     check_not_lost(found, bench.ledger, pipeline)
-    pointer = (found or require_pointer(bench.models, pipeline)).pointer
+    if found is None:
+        raise no_champion(pipeline)
+    pointer = found.pointer
     if as_json:
         print_json(asdict(pointer))
         return

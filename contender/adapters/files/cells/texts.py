@@ -93,3 +93,15 @@ def without_missing(texts: pa.Array, style: CellStyle) -> tuple[pa.Array, Mappin
 def texts_at(texts: pa.Array, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> dict[int, str]:
     """The text of each of these rows."""
     return dict(zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True))
+
+
+def said_missing(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The texts that were taken for missing, most frequent first.
+
+    Examples
+    --------
+    >>> said_missing({"?": 6, "NA": 1200})
+    ("missing: 1,200 × 'NA', 6 × '?'",)
+    """
+    listed = [f"{count:,} × {text!r}" for text, count in sorted(counts.items(), key=lambda one: -one[1])]
+    return (f"missing: {', '.join(listed)}",) if listed else ()
