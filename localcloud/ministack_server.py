@@ -135,10 +135,10 @@ class UnpackedOnce(zipfile.ZipFile):
                 self.folders[content] = folder
                 while len(self.folders) > MOST_CODES:
                     shutil.rmtree(self.folders.pop(next(iter(self.folders))), ignore_errors=True)
-            else:
-                self.folders[content] = self.folders.pop(content)  # the last to go
+            folder = self.folders.pop(content)
+            self.folders[content] = folder  # the last to go
         Path(path).rmdir()
-        Path(path).symlink_to(self.folders[content])
+        Path(path).symlink_to(folder)
 
 
 class FunctionStarts:

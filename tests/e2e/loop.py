@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,14 +18,14 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
+from contender.cli.drill import own_cloud
 from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.registry.pointer import Pointer, read_pointer
 from contender.workflow.run_folder import VALIDATION, RunFolder
-from localcloud import cloud, mail, synth
+from localcloud import cloud, mail
 
 PROJECT = Path(__file__).resolve().parents[2]
-COPIED = (*synth.INPUTS, "localcloud", "demo_data")
 POLL_SECONDS = (0.05, 0.5)
 """The first pause, and the longest: to look costs time that what is waited for needs."""
 
@@ -48,13 +47,8 @@ def eventually(find: Callable[[], Found | None], *, what: str, seconds: float = 
 
 
 def copy_project(to: Path) -> None:
-    """The parts of the project that the local cloud and the commands need, without what lies around."""
-    for name in COPIED:
-        source = PROJECT / name
-        if source.is_dir():
-            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        else:
-            shutil.copy(source, to / name)
+    """The parts of this project that the local cloud and the commands need."""
+    own_cloud.copy_project(PROJECT, to)
 
 
 @dataclass

@@ -1,14 +1,12 @@
-"""A small made-up pipeline that trains in no time: will a visitor of a shop buy?"""
+"""The pipelines of the end-to-end tests: the drill's shop, in several kinds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from contender.cli.drill.shop import ONLY_AFTER_DRIFT, ROWS, pipeline_file, visits
 
-ROWS = 480
-ROWS_A_DAY = 48
+__all__ = ["ROWS", "pipeline_file", "visits"]
 
 CANARY = """
 [rollout]
@@ -54,40 +52,11 @@ def add_to(module: Path, code: str) -> None:
     module.write_text(module.read_text(encoding="utf-8") + code, encoding="utf-8")
 
 
-ONLY_AFTER_DRIFT = 'retrain_wait = 0.0\nretrain_loss_rise = 0.0\nsuspect_batches = "train"'
-"""Keys of `[training]` with which nothing but drift, or a request, is a reason to train."""
-
-
 def only_after_drift(text: str) -> str:
     """A pipeline file with these keys."""
     section = "[training]"
     written = text if section in text else f"{text}\n{section}\n"
     return written.replace(section, f"{section}\n{ONLY_AFTER_DRIFT}", 1)
-
-
-def pipeline_file(name: str, *, parameters: str = "") -> str:
-    return f"""
-name = "{name}"
-task = "binary"
-target = "bought"
-positive = "yes"
-time = "visited_at"
-row_id = "visit"
-numeric = ["amount"]
-categorical = ["kind"]
-
-[training]
-estimator = "linear"
-holdout_blocks = 5
-min_level_rows = 5
-window_batches = 1   # what was true of older visits may be true no more
-{ONLY_AFTER_DRIFT}
-{f"parameters = {parameters}" if parameters else ""}
-
-[promotion]
-min_rows = 100
-min_blocks = 3
-"""
 
 
 PIPELINES = {
@@ -99,21 +68,3 @@ PIPELINES = {
     "shop-broken": pipeline_file("shop-broken", parameters="{ trees = 7 }"),
 }
 """Each is for one story; `shop-broken` names a parameter that is none."""
-
-
-def visits(day: int, *, rows: int = ROWS, shift: float = 0.0, turned: bool = False) -> pd.DataFrame:
-    """Visits from a day of 2024 on. `shift` moves the amounts; `turned` makes large ones buy less instead of more."""
-    random = np.random.default_rng([day, rows])
-    moments = pd.date_range("2024-01-01", periods=rows, freq=f"{24 * 60 // ROWS_A_DAY}min") + pd.Timedelta(days=day)
-    amount = random.normal(shift, 1.0, rows)
-    kind = random.choice(["bike", "boat", "car"], rows)
-    wish = (-1 if turned else 1) * (amount - shift) + (kind == "boat") + random.normal(0, 0.7, rows)
-    return pd.DataFrame(
-        {
-            "visit": [f"v{day}-{number}" for number in range(rows)],
-            "visited_at": moments.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "amount": amount.round(4),
-            "kind": kind,
-            "bought": np.where(wish > 0.3, "yes", "no"),
-        }
-    )
