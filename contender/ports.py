@@ -1,4 +1,4 @@
-"""Interfaces to the world: objects with conditional writes, and the ledger of runs.
+"""Interfaces to the world: objects with conditional writes, the ledger of runs, and metrics.
 
 `contender.adapters` implements these on S3 and DynamoDB; the tests implement them in memory.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -165,6 +165,57 @@ class Ledger(Protocol):
 
     def settle_approval(self, pipeline: str, run_id: str, *, answer: str, by: str = "", reason: str = "") -> bool:
         """Store the answer; False if there is one already, or no request."""
+
+
+@dataclass(frozen=True)
+class SeriesQuery:
+    """A metric over time, or an expression over other queries: one entry of CloudWatch's GetMetricData.
+
+    Attributes
+    ----------
+    id : what expressions call it.
+    period : seconds of a data point.
+    statistic : `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`.
+    expression : metric math, or a `SEARCH`; then the fields of a metric stay empty.
+    returned : False for a metric that only an expression reads.
+    """
+
+    id: str
+    period: int
+    namespace: str = ""
+    name: str = ""
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    statistic: str = "Sum"
+    expression: str = ""
+    label: str = ""
+    returned: bool = True
+
+
+@dataclass(frozen=True)
+class MetricSeries:
+    """The data points of a query; there is none for a period without samples.
+
+    Attributes
+    ----------
+    id : of the query; a `SEARCH` gives several series of one id.
+    times : (n,) start of each period, epoch seconds, ascending.
+    values : (n,) in the metric's unit.
+    """
+
+    id: str
+    label: str
+    times: Sequence[float]
+    values: Sequence[float]
+
+
+class MetricSource(Protocol):
+    """Metrics of an environment."""
+
+    def series(self, queries: Sequence[SeriesQuery], *, start: float, end: float) -> Sequence[MetricSeries]:
+        """Return the series of the queries that are returned, in their order, from `start` to `end`, epoch seconds.
+
+        Raises InvalidInputError (an expression or statistic that cannot be computed).
+        """
 
 
 class Log(Protocol):

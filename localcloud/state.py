@@ -79,6 +79,16 @@ class Workspace:
         return self.folder / "function-host.json"
 
     @property
+    def metrics(self) -> Path:
+        """Samples of metrics, and the states of alarms."""
+        return self.folder / "metrics"
+
+    @property
+    def alarms_log(self) -> Path:
+        """What the process prints that evaluates alarms."""
+        return self.folder / "alarms.log"
+
+    @property
     def assembly(self) -> Path:
         """The synthesised CDK app."""
         return self.folder / "cdk.out"
@@ -109,8 +119,8 @@ class State:
 
     Attributes
     ----------
-    emulator, agent : ProcessRecord, optional
-        Neither when the cloud is down.
+    emulator, agent, watcher : ProcessRecord, optional
+        None of them when the cloud is down. The watcher evaluates alarms.
     assembly : str
         Hash of the inputs that were last deployed in full; empty while that is under way or has failed.
     stopped_cleanly : bool
@@ -124,6 +134,7 @@ class State:
     port: int
     emulator: ProcessRecord | None = None
     agent: ProcessRecord | None = None
+    watcher: ProcessRecord | None = None
     assembly: str = ""
     stacks: dict[str, StackRecord] = field(default_factory=dict)
     stopped_cleanly: bool = False
@@ -187,7 +198,7 @@ def locked(workspace: Workspace, on_wait: Callable[[], None]) -> Iterator[None]:
 
 def discard_data(workspace: Workspace) -> None:
     """Forget what the emulator held: after an unclean end its files contradict each other."""
-    for folder in (workspace.data, workspace.temporary, workspace.tasks, workspace.functions):
+    for folder in (workspace.data, workspace.temporary, workspace.tasks, workspace.functions, workspace.metrics):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -198,6 +209,7 @@ def _parse(document: dict[str, Any]) -> State:
         port=int(document["port"]),
         emulator=_process(document["emulator"]),
         agent=_process(document["agent"]),
+        watcher=_process(document.get("watcher")),
         assembly=str(document["assembly"]),
         stacks={name: _stack(record) for name, record in document["stacks"].items()},
         stopped_cleanly=bool(document["stopped_cleanly"]),

@@ -22,13 +22,14 @@ Mask = NDArray[np.bool_]
 _TOKEN = re.compile(r'\s*(?:(ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"?([^")]+)"?\s*\)|(AND|OR|NOT|TRUE|FALSE)\b|([()]))')
 
 
-def evaluate_rule(rule: str, ringing: Mapping[str, Mask]) -> Mask:
+def evaluate_rule(rule: str, ringing: Mapping[str, Mask], fine: Mapping[str, Mask] | None = None) -> Mask:
     """When a composite alarm is in alarm.
 
     Parameters
     ----------
     rule : such as ``ALARM("a") AND NOT ALARM("b")``.
     ringing : (t,) when each of the alarms that it names is in alarm.
+    fine : (t,) when each is OK; without it, whenever it is not in alarm, and INSUFFICIENT_DATA is never.
 
     Raises
     ------
@@ -41,12 +42,13 @@ def evaluate_rule(rule: str, ringing: Mapping[str, Mask]) -> Mask:
     array([False,  True])
     """
     length = len(next(iter(ringing.values()), np.zeros(1)))
-    return np.broadcast_to(_Rule(rule, ringing).whole(), (length,)).copy()
+    known = {name: ~each for name, each in ringing.items()} if fine is None else fine
+    return np.broadcast_to(_Rule(rule, ringing, known).whole(), (length,)).copy()
 
 
 class _Rule:
-    def __init__(self, rule: str, ringing: Mapping[str, Mask]) -> None:
-        self._rule, self._ringing = rule, ringing
+    def __init__(self, rule: str, ringing: Mapping[str, Mask], fine: Mapping[str, Mask]) -> None:
+        self._rule, self._ringing, self._fine = rule, ringing, fine
         self._tokens: list[tuple[str, str]] = []
         position, text = 0, rule.rstrip()
         while position < len(text):
@@ -88,9 +90,11 @@ class _Rule:
             if not self._tokens or self._tokens.pop(0)[0] != ")":
                 raise InvalidInputError(f"alarm rule {self._rule!r}: ')' is missing")
             return value
-        if word == "INSUFFICIENT_DATA" or name not in self._ringing:
-            raise InvalidInputError(f"alarm rule {self._rule!r}: no alarm {name!r} with a state {word} is known")
-        return self._ringing[name] if word == "ALARM" else ~self._ringing[name]
+        if word not in ("ALARM", "OK", "INSUFFICIENT_DATA") or name not in self._ringing:
+            raise InvalidInputError(f"alarm rule {self._rule!r}: no alarm {name!r} is known")
+        if word == "ALARM":
+            return self._ringing[name]
+        return self._fine[name] if word == "OK" else ~(self._ringing[name] | self._fine[name])
 
 
 @dataclass(frozen=True)

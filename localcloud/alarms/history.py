@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from contender.errors import InvalidInputError
 from localcloud.alarms.composites import Mask, Suppressor, actions_at, evaluate_rule
-from localcloud.alarms.definitions import CompositeAlarm, MetricAlarm, MetricQuery
-from localcloud.alarms.metric_math import Series, evaluate
+from localcloud.alarms.definitions import CompositeAlarm, MetricAlarm, MetricQuery, in_order
+from localcloud.alarms.metric_math import Series, evaluate_parts
 from localcloud.alarms.missing_data import LOOKS_BACK, State, Treatment, state_of
 
 Samples = Callable[[MetricQuery], Series]
-"""(t,) what a metric got in each minute, its samples added up; not-a-number where it got none."""
+"""(t,) the statistic of what a metric got in each minute, by itself; not-a-number where it got none."""
 
-_COMPARISONS: Mapping[str, Callable[[Series, float], NDArray[np.bool_]]] = {
+COMPARISONS: Mapping[str, Callable[[Series, float], NDArray[np.bool_]]] = {
     "GreaterThanThreshold": np.greater,
     "GreaterThanOrEqualToThreshold": np.greater_equal,
     "LessThanThreshold": np.less,
@@ -59,26 +59,30 @@ def histories(
         When an alarm cannot be evaluated here, or composite alarms name each other in a circle.
     """
     done = {each.name: AlarmHistory(*_metric(each, samples)) for each in metric_alarms}
-    left = list(composites)
-    while left:
-        ready = [each for each in left if not any(other.name in (each.rule + each.suppressor) for other in left)]
-        if not ready:
-            raise InvalidInputError(f"composite alarms name each other in a circle: {[each.name for each in left]}")
-        for each in ready:
-            done[each.name] = _composite(each, done)
-            left.remove(each)
+    for composite in in_order(composites):
+        done[composite.name] = _composite(composite, done)
     return done
 
 
 def _metric(alarm: MetricAlarm, samples: Samples) -> tuple[Mask, Sequence[int]]:
-    values = evaluate(alarm.expression, {query.id: windows(samples(query), query) for query in alarm.queries})
-    (period,) = {query.period for query in alarm.queries}
-    compare = _COMPARISONS[alarm.operator]
-    breaching = np.where(np.isnan(values), np.nan, compare(np.nan_to_num(values), alarm.threshold))
+    series = {query.id: windows(samples(query), query) for query in alarm.queries}
+    values = evaluate_parts(alarm.expression, alarm.parts, series)
     ringing = ringing_at(
-        breaching, period=period, periods=alarm.periods, to_alarm=alarm.to_alarm, treatment=alarm.treatment
+        breaches(values, alarm),
+        period=alarm.period,
+        periods=alarm.periods,
+        to_alarm=alarm.to_alarm,
+        treatment=alarm.treatment,
     )
     return ringing, actions_at(ringing) if alarm.acts else []
+
+
+def breaches(values: Series, alarm: MetricAlarm) -> Series:
+    """Whether each value is beyond an alarm's threshold: 1 or 0, and not-a-number where there is none."""
+    if alarm.operator not in COMPARISONS:
+        raise InvalidInputError(f"operator of alarm {alarm.name} must be one of {', '.join(COMPARISONS)}")
+    compared = COMPARISONS[alarm.operator](np.nan_to_num(values), alarm.threshold)
+    return np.where(np.isnan(values), np.nan, compared)
 
 
 def _composite(alarm: CompositeAlarm, done: Mapping[str, AlarmHistory]) -> AlarmHistory:
@@ -99,13 +103,15 @@ def windows(per_minute: Series, query: MetricQuery) -> Series:
     array([ 1.,  3.,  2., nan])
     """
     there = ~np.isnan(per_minute)
-    if query.statistic == "Sum":
+    if query.statistic in ("Sum", "SampleCount") or query.statistic.startswith("TC("):
         found = _running_sum(np.where(there, per_minute, 0.0), query.period)
-    elif query.statistic == "Maximum":
-        padded = np.concatenate([np.full(query.period - 1, -np.inf), np.where(there, per_minute, -np.inf)])
-        found = np.lib.stride_tricks.sliding_window_view(padded, query.period).max(axis=1)
+    elif query.statistic in ("Maximum", "Minimum"):
+        sign = 1.0 if query.statistic == "Maximum" else -1.0
+        padded = np.concatenate([np.full(query.period - 1, -np.inf), np.where(there, sign * per_minute, -np.inf)])
+        found = sign * np.lib.stride_tricks.sliding_window_view(padded, query.period).max(axis=1)
     else:
-        raise InvalidInputError(f"statistic of {query.id} must be Sum or Maximum, but got {query.statistic}")
+        known = "Sum, SampleCount, TC(…), Maximum or Minimum"
+        raise InvalidInputError(f"statistic of {query.id} must be {known}, but got {query.statistic}")
     return np.where(_running_sum(there.astype(np.float64), query.period) > 0.5, found, np.nan)
 
 

@@ -53,6 +53,46 @@ def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
     return np.broadcast_to(np.asarray(value, dtype=np.float64), (length,)).copy()
 
 
+def evaluate_parts(expression: str, parts: Mapping[str, str], series: Mapping[str, Series]) -> Series:
+    """The series of an expression that reads others, by their ids, besides metrics.
+
+    Raises
+    ------
+    InvalidInputError
+        As `evaluate` does, and where expressions read each other in a circle.
+
+    Examples
+    --------
+    >>> evaluate_parts("share * 100", {"share": "e / n"}, {"n": np.array([4.0]), "e": np.array([1.0])})
+    array([25.])
+    """
+    known, left = dict(series), dict(parts)
+    while left:
+        ready = [id_ for id_, text in left.items() if not ids_in(text) & left.keys()]
+        if not ready:
+            raise InvalidInputError(f"expressions read each other in a circle: {', '.join(sorted(left))}")
+        for id_ in ready:
+            known[id_] = evaluate(left.pop(id_), known)
+    return evaluate(expression, known)
+
+
+def ids_in(expression: str) -> set[str]:
+    """The ids that an expression reads.
+
+    Examples
+    --------
+    >>> sorted(ids_in("IF(n >= 2, FILL(async, 0) / n, 0)"))
+    ['async', 'n']
+    """
+    tokens = _tokens(expression)
+    followers = [*(token.text for token in tokens[1:]), ""]
+    return {
+        token.text
+        for token, after in zip(tokens, followers, strict=True)
+        if token.kind == "name" and after != "(" and token.text not in ("AND", "OR")
+    }
+
+
 @dataclass(frozen=True)
 class _Token:
     kind: str

@@ -73,7 +73,10 @@ def test_a_composite_alarm_tells_what_its_children_do_not_and_a_suppressor_keeps
 @pytest.mark.parametrize(
     ("resources", "reason"),
     [
-        ({"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}}}, "A has no expression"),
+        (
+            {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}}},
+            "A must have Metrics, or a Namespace",
+        ),
         ({"A": composite(rule("B")), "B": composite(rule("A"))}, "in a circle"),
     ],
 )
