@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
+from contender.workflow.run_names import run_name
 from localcloud.assembly import StackTemplate, Template
 from localcloud.state import ACCOUNT, REGION
 
@@ -50,7 +53,8 @@ def start(step_functions: Any, stacks: Sequence[StackTemplate], before: Mapping[
     """Start the executions, with a Step Functions client; answers which they were."""
     found = starts(stacks, before)
     for one in found:
-        step_functions.start_execution(stateMachineArn=one.machine_arn, input=one.content)
+        name = run_name("code-change", datetime.now(UTC), token_hex(4))
+        step_functions.start_execution(stateMachineArn=one.machine_arn, name=name, input=one.content)
     return found
 
 

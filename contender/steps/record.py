@@ -15,7 +15,7 @@ from contender.rollout.approval import REJECTED, answer_of
 from contender.steps.loop_run import Emit, LoopRun
 from contender.workflow.claims import give_back
 from contender.workflow.messages import Record, RunState
-from contender.workflow.outcome import run_record
+from contender.workflow.outcome import error_name, run_record
 from contender.workflow.run_folder import BATCHES
 
 
@@ -55,7 +55,8 @@ def record_run(
         age = now - datetime.fromisoformat(champion.pointer.swapped_at)
         emit("ChampionAgeHours", age.total_seconds() / 3600)
     report = _write_report(run, ledger, record, report_trouble)
-    return Record(verdict, record["reason"], pending, record["champion_after"], report)
+    error = error_name(state) if verdict == "failed" else ""
+    return Record(verdict, record["reason"], pending, record["champion_after"], report, error)
 
 
 def _write_report(

@@ -241,7 +241,8 @@ class Failure(Message):
 class Record(Message):
     """The outcome of the run. `pending`: uploads that were queued meanwhile and need a run of their own.
 
-    `report` is the key of its page in the data bucket; empty where none could be made.
+    `report` is the key of its page in the data bucket; empty where none could be made. `error` is the name of the error
+    of a failed run, and empty for others.
     """
 
     verdict: Verdict
@@ -249,6 +250,7 @@ class Record(Message):
     pending: int = 0
     champion_after: str | None = None
     report: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,22 @@ def _in_words(approval: Approval) -> str:
     return f"{'Approved' if approval.approved else 'Rejected'} by {approval.by or 'an unknown person'}{said}."
 
 
+def error_name(state: RunState) -> str:
+    """What a run failed of, for its execution's error: the name that Step Functions has of it, or one of ours.
+
+    Examples
+    --------
+    >>> from contender.workflow.messages import Failure, Request
+    >>> state = RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z", failure=Failure("States.Timeout"))
+    >>> error_name(state)
+    'States.Timeout'
+    """
+    failure = state.failure or state.waiting_failure
+    if failure is not None:
+        return failure.Error
+    return "RollbackRefused" if state.rollback is not None else "NoVerdict"
+
+
 def champion_before(state: RunState) -> str | None:
     """The champion when the run began. A rollback by a person or an alarm has no claim."""
     if state.claim is not None:

@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, type[messages.Message]] = {
     "watch": messages.Watch,
     "rollback": messages.Rollback,
     "record": messages.Record,
+    "record_failure": messages.Failure,
     "notification": messages.Notification,
 }
 
@@ -51,6 +52,7 @@ CONTEXT = {
     "$$.Execution.Id",
     "$$.Execution.Name",
     "$$.Execution.StartTime",
+    "$$.State.EnteredTime",
     "$$.StateMachine.Id",
 }
 """Names of the context object that AWS and the emulators agree on."""
@@ -68,6 +70,9 @@ READING = ("Parameters", "ResultSelector", "ItemReader", "ItemSelector")
 
 PATHS = ("SecondsPath", "TimeoutSecondsPath")
 """Where a state says that its seconds are in the run's state."""
+
+REASONS = ("ErrorPath", "CausePath")
+"""Where a Fail state says that its reason is in the run's state."""
 
 MOST_SECONDS = {
     "$.comparison.approval_seconds": 60 * most("approval_minutes"),
@@ -177,7 +182,7 @@ def unsafe_paths(definition: Definition, typed: Mapping[str, type[messages.Messa
     for name, sections in known.items():
         state = states(definition)[name]
         read = [path for part in READING for path in paths(state.get(part, {}))]
-        read += [state[path] for path in PATHS if path in state]
+        read += [state[path] for path in (*PATHS, *REASONS) if path in state]
         for choice in state.get("Choices", ()):
             read += _variables(choice)
         if state.get("Resource") == CALLBACK:

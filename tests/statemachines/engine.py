@@ -65,6 +65,8 @@ class Outcome:
     status: str
     states: list[str]
     output: dict[str, Any]
+    error: str = ""
+    cause: str = ""
 
 
 @dataclass
@@ -152,7 +154,8 @@ class Engine:
         events = engine.get_execution_history(arn)["events"]  # to ask the API takes longer than the run
         entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
         exits = [event["stateExitedEventDetails"] for event in events if "stateExitedEventDetails" in event]
-        return Outcome(told["status"], entered, json.loads(exits[-1]["output"]))
+        reason = (told.get("error", ""), told.get("cause", ""))
+        return Outcome(told["status"], entered, json.loads(exits[-1]["output"]), *reason)
 
 
 _as_text = StateTaskServiceSfn._normalise_parameters

@@ -81,7 +81,7 @@ WAYS = {
     "PlanBatch takes too long": failing(PLANNING[:2], PlanBatch=Timeout()),
     "a part breaks": failing([*PLANNING, "PredictParts"], PredictPart=BROKEN),
     "FinishBatch breaks and that is told without it": Way(
-        [*PREDICTED[:-1], "TellUnfinished", "BatchFailed"], {"FinishBatch": BROKEN}, "FAILED", mailed=1
+        [*PREDICTED[:-1], "TellUnfinished", "NotFinished"], {"FinishBatch": BROKEN}, "FAILED", mailed=1
     ),
     "a schedule finds nothing": Way(
         ["IsSchedule", "FindFiles", "DoFilesWait", "Done"], {"FindFiles": Found(0).to_dict()}, request=SCHEDULE

@@ -6,12 +6,13 @@ import copy
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from statelint.linter import Linter
 
 from contender.workflow.claims import LEASE_SECONDS
+from contender.workflow.messages import Verdict
 from tests.statemachines import definition as asl
 
 DEFINITION = asl.load()
@@ -102,6 +103,8 @@ def test_whatever_a_state_reads_is_there_on_every_path_that_leads_to_it() -> Non
         ("Notify", "Parameters", {"x": [{"y.$": "$.validation"}]}, "Notify reads $.validation"),
         ("Notify", "Parameters", {"x.$": "$$.Execution.Nmae"}, "Notify reads $$.Execution.Nmae"),
         ("Notify", "Parameters", {"x.$": "$$.Task.Token"}, "Notify reads $$.Task.Token"),
+        ("Failed", "CausePath", "$.record.cause", "Failed reads $.record.cause"),
+        ("NotRecorded", "ErrorPath", "$.failure.Error", "NotRecorded reads $.failure.Error"),
         ("Bake", "SecondsPath", "$.promotion.seconds", "Bake reads $.promotion.seconds"),
         ("Approval", "TimeoutSecondsPath", "$.approval.seconds", "Approval reads $.approval.seconds"),
     ],
@@ -111,6 +114,15 @@ def test_a_path_that_might_be_missing_is_found(
 ) -> None:
     changed["States"][state][field] = value
     assert complaint in asl.unsafe_paths(changed)
+
+
+def test_each_verdict_has_a_state_of_its_name_in_which_the_run_ends() -> None:
+    ends = {
+        choice["StringEquals"]: asl.states(DEFINITION)[choice["Next"]]["Type"]
+        for choice in asl.states(DEFINITION)["Verdict"]["Choices"]
+        if choice["Next"] == choice["StringEquals"].title().replace("_", "")
+    }
+    assert ends == {verdict: "Fail" if verdict == "failed" else "Succeed" for verdict in get_args(Verdict)}
 
 
 def test_every_substitution_is_known_to_the_stack() -> None:

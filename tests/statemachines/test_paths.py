@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -58,7 +59,7 @@ CANARY = Promotion("canary", "v2 answers 10 %.", "v2", "v1", "swap", '"e2"', 60)
 ASKS = replace(WINS, needs_approval=True, approval_seconds=7200).to_dict()
 UNCLEAR = replace(WINS, verdict="inconclusive", needs_approval=True, approval_seconds=7200).to_dict()
 NO = Approval(False, "Ada", "a strike").to_dict()
-FAILED = Record("failed", "it broke").to_dict()
+FAILED = Record("failed", "it broke", error="ValueError").to_dict()
 WAITING = Record("promoted", "v2 replaces v1.", pending=3).to_dict()
 BROKEN = FunctionError()
 NO_CAPACITY = FunctionError("AmazonECS.Unknown", "no Spot capacity")
@@ -76,8 +77,8 @@ LOOK = ["Bake", "Watch", "WatchSays"]
 AGAIN = [*LOOKED_AT, "JudgeWaiting"]
 WAITED = [*AGAIN, "WaitingWins"]
 AGAIN_AFTER_RACE = ["EvaluateChallenger", "ChallengerWins"]
-END = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "Done"]
-FAIL = ["Record", "Notify", "AreUploadsWaiting", "HasFailed", "RunFailed"]
+END = ["Record", "Notify", "AreUploadsWaiting", "Verdict", "Promoted"]
+FAIL = [*END[:-1], "Failed"]
 
 
 @dataclass(frozen=True)
@@ -272,13 +273,30 @@ WAYS: dict[str, Way] = {
         "FAILED",
     ),
     "Record breaks and the lease is given back without it": Way(
-        [*PROMOTED, "Record", "ReleaseLease", "RunFailed"], {"Record": BROKEN}, "FAILED"
+        [*PROMOTED, "Record", "ReleaseLease", "NotRecorded"], {"Record": BROKEN}, "FAILED"
     ),
     "a mail that cannot be sent does not undo the run": Way([*PROMOTED, *END], {"Notify": BROKEN}),
     "uploads that came meanwhile get a run": Way(
-        [*PROMOTED, "Record", "Notify", "AreUploadsWaiting", "StartNextRun", "HasFailed", "Done"],
+        [*PROMOTED, "Record", "Notify", "AreUploadsWaiting", "StartNextRun", "Verdict", "Promoted"],
         {"Record": [WAITING, ALL_GOOD["Record"]], "Claim": [CLAIMED.to_dict(), DUPLICATE.to_dict()]},
     ),
+    "a verdict that only a newer Record knows ends the run as well": Way(
+        [*BEGIN, *END[:-1], "Done"],
+        {"Claim": DUPLICATE.to_dict(), "Record": FAILED | {"verdict": "postponed"}},
+    ),
+} | {
+    f"a run ends as {state}": Way(
+        [*BEGIN, *END[:-1], state], {"Claim": DUPLICATE.to_dict(), "Record": FAILED | {"verdict": verdict}}
+    )
+    for verdict, state in {
+        "retained": "Retained",
+        "inconclusive": "Inconclusive",
+        "stopped": "Stopped",
+        "rolled_back": "RolledBack",
+        "skipped": "Skipped",
+        "quarantined": "Quarantined",
+        "duplicate": "Duplicate",
+    }.items()
 }
 
 
@@ -347,7 +365,7 @@ def test_without_record_the_lease_of_another_run_is_left_alone(engine: Engine) -
     engine.script(ALL_GOOD | {"Record": BROKEN})
     hold_lease("another run")
     outcome = engine.run(UPLOAD)
-    assert outcome.states[-2:] == ["ReleaseLease", "RunFailed"]
+    assert outcome.states[-2:] == ["ReleaseLease", "NotRecorded"]
     assert lease()["holder"] == "another run"
     assert "ConditionalCheckFailed" in outcome.output["release_failure"]["Error"]
 
@@ -358,7 +376,24 @@ def test_the_next_run_is_told_that_uploads_wait(engine: Engine) -> None:
     first, second = engine.calls["Claim"]
     assert (second["state"]["trigger"], second["state"]["pipeline"]) == ("pending", "flights")
     assert second["run_id"] != first["run_id"] == engine.run_id
+    assert re.fullmatch(r"[0-9a-f]{8}-pending-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d", second["run_id"])
     assert second["state"]["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == first["execution_arn"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ({"DetectDrift": BROKEN, "Record": FAILED}, ("ValueError", "it broke")),
+        ({"Record": FunctionError("ConflictError", "try again")}, ("ConflictError", "try again")),
+    ],
+)
+def test_a_failed_execution_says_what_failed_and_why(
+    engine: Engine, answers: dict[str, Answer], reason: tuple[str, str]
+) -> None:
+    engine.script(ALL_GOOD | answers)
+    outcome = engine.run(UPLOAD)
+    assert outcome.error == reason[0]
+    assert reason[1] in outcome.cause
 
 
 def test_a_failure_is_told_to_record_with_its_reason(engine: Engine) -> None:

@@ -25,10 +25,10 @@ ALL_GOOD: dict[str, Answer] = {
     "Record": Record("rolled_back", "v1 serves again; v2 was rolled back.").to_dict(),
     "Notify": Notification("sent", "flights: rolled back").to_dict(),
 }
-FAILED = Record("failed", "there is no previous version").to_dict()
+FAILED = Record("failed", "there is no previous version", error="RollbackRefused").to_dict()
 BROKEN = FunctionError()
-END = ["Record", "Notify", "HasFailed", "Done"]
-FAIL = ["Record", "Notify", "HasFailed", "RunFailed"]
+END = ["Record", "Notify", "Verdict", "RolledBack"]
+FAIL = ["Record", "Notify", "Verdict", "Failed"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ WAYS = {
     ),
     "RollBack breaks": Way(["RollBack", *FAIL], {"RollBack": BROKEN, "Record": FAILED}, "FAILED"),
     "RollBack takes too long": Way(["RollBack", *FAIL], {"RollBack": Timeout(), "Record": FAILED}, "FAILED"),
-    "Record breaks": Way(["RollBack", "Record", "RunFailed"], {"Record": BROKEN}, "FAILED"),
+    "Record breaks": Way(["RollBack", "Record", "NotRecorded"], {"Record": BROKEN}, "FAILED"),
     "a mail that cannot be sent does not undo the rollback": Way(["RollBack", *END], {"Notify": BROKEN}),
 }
 

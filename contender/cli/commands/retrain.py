@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -17,6 +19,7 @@ from contender.cli.options import (
     PipelineOption,
     workbench,
 )
+from contender.workflow.run_names import run_name
 
 
 def retrain(
@@ -44,7 +47,11 @@ def retrain(
 def start_by_hand(bench: Workbench) -> str:
     """Start a run that trains whether or not data has drifted; return its execution."""
     asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline})
-    answer = bench.cloud.client("stepfunctions").start_execution(stateMachineArn=bench.state_machine_arn, input=asked)
+    answer = bench.cloud.client("stepfunctions").start_execution(
+        stateMachineArn=bench.state_machine_arn,
+        name=run_name("manual", datetime.now(UTC), token_hex(4)),
+        input=asked,
+    )
     return str(answer["executionArn"])
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -27,6 +27,7 @@ from contender.registry.pointer import Pointer, read_pointer, require_pointer
 from contender.rollout.rollback import undo_newest
 from contender.workflow.messages import Request, RunState
 from contender.workflow.outcome import run_record
+from contender.workflow.run_names import run_name
 
 
 def rollback(
@@ -69,7 +70,7 @@ def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
     asked = {"pipeline": bench.pipeline, "trigger": "manual", "reason": reason, "by": caller_of(bench)}
     try:
         started = bench.cloud.client("stepfunctions").start_execution(
-            stateMachineArn=bench.rollback_machine_arn, input=json.dumps(asked)
+            stateMachineArn=bench.rollback_machine_arn, name=_new_run(), input=json.dumps(asked)
         )
     except (ClientError, BotoCoreError) as error:
         raise ContenderError(
@@ -90,7 +91,7 @@ def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
     ContenderError
         When nothing could be undone.
     """
-    now, run_id, by = datetime.now(UTC), str(uuid.uuid4()), caller_of(bench)
+    now, run_id, by = datetime.now(UTC), _new_run(), caller_of(bench)
     undone = undo_newest(
         bench.models,
         bench.ledger,
@@ -110,6 +111,10 @@ def swap_from_here(bench: Workbench, *, reason: str) -> Pointer:
     seconds = (datetime.now(UTC) - now).total_seconds()
     bench.ledger.put_run(run_record(state, seconds=seconds, champion_after=undone.pointer.champion))
     return undone.pointer
+
+
+def _new_run() -> str:
+    return run_name("rollback", datetime.now(UTC), token_hex(4))
 
 
 def add_to(app: typer.Typer) -> None:
