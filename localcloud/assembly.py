@@ -28,6 +28,7 @@ _NO_SUCH_TYPE = {
     "AWS::EC2::SecurityGroupEgress": "security groups are not enforced locally",
     "AWS::EC2::SecurityGroupIngress": "security groups are not enforced locally",
     "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever their capacity provider",
+    "AWS::Logs::QueryDefinition": "there is no console that would show a saved query",
 }
 _METRIC_MATH = "the emulator does not evaluate metric math"
 # What ECR calls itself; nothing is ever asked there.

@@ -47,7 +47,7 @@ class DefinedMachine(Construct):
             )
         )
         # Below this prefix log delivery needs no entry in the account's resource policy, which is limited.
-        log_group = logs.LogGroup(
+        self.log_group = logs.LogGroup(
             self,
             "Logs",
             log_group_name=f"/aws/vendedlogs/states/{name}",
@@ -64,7 +64,7 @@ class DefinedMachine(Construct):
                 **{f"{state}FunctionArn": one.function.function_arn for state, one in functions.items()},
                 **substitutions,
             },
-            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
             tracing_enabled=True,
         )
         acknowledge(

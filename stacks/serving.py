@@ -15,10 +15,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from contender.dashboard.run_links import WHICH_REQUESTS_FAILED
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.serving_policy import ServingPolicy
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
+from stacks.dashboard.saved_queries import save_query
 from stacks.environment import Environment
 from stacks.functions import SERVING_REQUIREMENTS, CodeSource, LoopFunction
 from stacks.prediction_log import PredictionStore
@@ -124,6 +126,7 @@ class PredictionApi(Construct):
     Attributes
     ----------
     api : aws_apigatewayv2.HttpApi
+    access_log : aws_logs.LogGroup
     url : str
     """
 
@@ -139,7 +142,7 @@ class PredictionApi(Construct):
         function: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
+        self.access_log = logs.LogGroup(
             self, "AccessLogs", retention=environment.log_retention, removal_policy=environment.removal_policy
         )
         self.api = apigateway.HttpApi(
@@ -160,7 +163,7 @@ class PredictionApi(Construct):
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=log_group.log_group_arn, format=json.dumps(_ACCESS_LOG_FIELDS)
+            destination_arn=self.access_log.log_group_arn, format=json.dumps(_ACCESS_LOG_FIELDS)
         )
         integration = integrations.HttpLambdaIntegration("Serve", function)
         for path, method in ROUTES.items():
@@ -239,6 +242,15 @@ class ServingStack(Stack):
             policy=pipeline.serving,
             authorizer=authorizer,
             function=self._answering(environment, pipeline.serving),
+        )
+        save_query(
+            self,
+            "WhichRequestsFailed",
+            environment=environment,
+            pipeline=pipeline.name,
+            question="which requests failed",
+            query=WHICH_REQUESTS_FAILED,
+            log_groups=[made.log_group_name for made in (self.prediction_api.access_log, self.serve.log_group)],
         )
         CfnOutput(self, "ApiUrl", value=self.prediction_api.url)
         CfnOutput(self, "ServeFunctionName", value=self.serve.function.function_name)

@@ -19,10 +19,11 @@ from contender.workflow.run_folder import REPORT_PAGE
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertsTopic, grant_mail
+from stacks.dashboard.recent_runs import RecentRuns
 from stacks.environment import Environment
 from stacks.machines import executions_arn
 from stacks.prediction_log import PredictionStore
-from stacks.rollback import RollbackMachine, champion_alarm_name
+from stacks.rollback import RollbackMachine, champion_alarm_name, rollback_machine_name
 from stacks.serving import serve_function_name
 from stacks.state_functions import FunctionSpec, LoopFunctions
 from stacks.training import TrainingStack
@@ -195,6 +196,20 @@ class WorkflowStack(Stack):
         )
         self.rollback.start_on_alarm(
             champion_alarm_name(environment, pipeline), dead_letters=self.triggers.dead_letters
+        )
+        self.recent_runs = RecentRuns(
+            self,
+            "RecentRuns",
+            environment=environment,
+            pipeline=pipeline.name,
+            storage=storage,
+            machines=(machine_name(environment, pipeline), rollback_machine_name(environment, pipeline)),
+            log_groups=[
+                self.training_loop.log_group.log_group_name,
+                self.rollback.log_group.log_group_name,
+                *(made.log_group.log_group_name for made in self.functions.by_state.values()),
+            ],
+            project_root=project_root,
         )
         CfnOutput(self, "RollbackMachineArn", value=self.rollback.machine.state_machine_arn)
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)

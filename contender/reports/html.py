@@ -12,6 +12,9 @@ from importlib.resources import files
 WIDE, PANEL, NARROW = 1040.0, 500.0, 380.0
 """Widths that pictures are drawn for: across the page, two beside each other, and on a phone."""
 
+NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'"
+"""What a browser is to allow a page: its own styles, and nothing that runs or is fetched."""
+
 Draw = Callable[[float], str]
 
 
@@ -27,7 +30,7 @@ def whole(title: str, content: str, *, styles: Sequence[str] = ()) -> str:
     Examples
     --------
     >>> page = whole("a & b", section("What came", "Two files.", "<p>…</p>"))
-    >>> "<title>a &amp; b</title>" in page, "http" in page
+    >>> "<title>a &amp; b</title>" in page, "://" in page
     (True, False)
     """
     sheets = (files("contender.reports").joinpath(name).read_text(encoding="utf-8") for name in ("pages.css", *styles))
@@ -35,6 +38,7 @@ def whole(title: str, content: str, *, styles: Sequence[str] = ()) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{NO_SCRIPTS}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{''.join(sheets)}</style>\n</head>\n<body>\n<main>\n{content}"
         "</main>\n</body>\n</html>\n"
     )

@@ -17,6 +17,7 @@ from contender.reports.card.page import card
 from contender.reports.run import page as run_page
 from tests import ran, tracked
 from tests.browser.chromium import NONE, find_browser
+from tests.unit.dashboard import example as example_dashboard
 from tests.unit.replay.test_page import example
 
 Scheme = Literal["light", "dark"]
@@ -42,6 +43,7 @@ def long_names() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     **{f"report {name}": lambda make=make: run_page.page(make()) for name, make in ran.ENDINGS.items()},
     "replay": lambda: replay_page.page(example()),
+    "dashboard": example_dashboard.page,
     "model card of long names": long_names,
     "model card": lambda: card(manifest(), tracked.some_evidence(), tracked.EXPLANATION),
 }

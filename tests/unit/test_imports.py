@@ -22,6 +22,7 @@ FORBIDDEN = {
     "rehearse": LOOP_LOADS_NO | DATA_LOADS_NO,
     "approval": LOOP_LOADS_NO | DATA_LOADS_NO,
     "authorize": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "recent_runs": LOOP_LOADS_NO | DATA_LOADS_NO,
     "notify": LOOP_LOADS_NO | DATA_LOADS_NO,
     "validate_batch": DATA_LOADS_NO | {"onnxruntime"},
     "detect_drift": DATA_LOADS_NO,

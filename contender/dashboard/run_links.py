@@ -1,0 +1,110 @@
+"""Where to look a run up: in the AWS console, or for the local cloud the command that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from contender.workflow.run_folder import REPORT_PAGE
+
+WHY_A_RUN_FAILED = (
+    "fields @timestamp, coalesce(details.name, service) as where, coalesce(details.error, level) as what, "
+    "coalesce(details.cause, exception, message) as why\n"
+    "| filter {run}(ispresent(details.error) or level in ['ERROR', 'CRITICAL'])\n"
+    "| sort @timestamp asc\n"
+    "| limit 100"
+)
+"""A query of the logs of machine and functions: the states that failed, and what functions say of it."""
+WHICH_REQUESTS_FAILED = (
+    "fields @timestamp, routeKey, status, requestId, coalesce(integrationError, exception, message) as why\n"
+    "| filter status >= 500 or level in ['ERROR', 'CRITICAL']\n"
+    "| sort @timestamp desc\n"
+    "| limit 100"
+)
+"""A query of the API's access log and of the serving function's log, which has the same request's reason."""
+_MARGIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class RunLinks:
+    """Links of a pipeline's runs.
+
+    Attributes
+    ----------
+    region, account : of AWS.
+    machines : names of the state machines, the one that trains and the one that rolls back.
+    log_groups : of machine and functions.
+    """
+
+    environment: str
+    pipeline: str
+    region: str
+    account: str
+    machines: tuple[str, str]
+    data_bucket: str
+    log_groups: tuple[str, ...]
+
+    def of(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Names and addresses of what there is about a run; of the local cloud a command in the place of addresses."""
+        run_id = str(record["run_id"])
+        if self.environment == "local":
+            return [("show", f"contender show {run_id} --open")]
+        return [
+            ("execution", self._execution(run_id, rolled_back=_by_the_other_machine(record))),
+            ("report", self._report(run_id)),
+            ("log", self._log(run_id, record)),
+        ]
+
+    def _execution(self, run_id: str, *, rolled_back: bool) -> str:
+        arn = f"arn:aws:states:{self.region}:{self.account}:execution:{self.machines[rolled_back]}:{run_id}"
+        return self._console("states/home", f"#/v2/executions/details/{quote(arn, safe=':')}")
+
+    def _report(self, run_id: str) -> str:
+        key = f"runs/{self.pipeline}/{run_id}/{REPORT_PAGE}"
+        return self._console(f"s3/object/{self.data_bucket}", f"&prefix={quote(key)}")
+
+    def _log(self, run_id: str, record: Mapping[str, Any]) -> str:
+        start = datetime.fromisoformat(str(record["started_at"])).astimezone(UTC)
+        end = start + timedelta(seconds=float(record["seconds"])) + _MARGIN
+        of_the_run = f"(execution_arn like /:{run_id}$/ or run_id = '{run_id}') and "
+        return self._console("cloudwatch/home", log_query(
+            WHY_A_RUN_FAILED.format(run=of_the_run), self.log_groups, start - _MARGIN, end
+        ))  # fmt: skip
+
+    def _console(self, page: str, rest: str) -> str:
+        return f"https://{self.region}.console.aws.amazon.com/{page}?region={self.region}{rest}"
+
+
+def log_query(query: str, log_groups: Sequence[str], start: datetime, end: datetime) -> str:
+    """The part of an address of CloudWatch's console that opens a query of Logs Insights.
+
+    The console writes objects as ``~(name~value)``, lists as ``(~value)``, and ``*`` for the percent sign.
+
+    Examples
+    --------
+    >>> log_query("limit 1", ["/a"], datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))[:50]
+    "#logsV2:logs-insights$3FqueryDetail$3D~(end~'2026-"
+    """
+    groups = "".join(f"~'{_coded(each)}" for each in log_groups)
+    return (
+        f"#logsV2:logs-insights$3FqueryDetail$3D~(end~'{_time(end)}~start~'{_time(start)}~timeType~'ABSOLUTE~tz~'UTC"
+        f"~editorString~'{_coded(query)}~source~({groups}))"
+    )
+
+
+def _time(moment: datetime) -> str:
+    return _coded(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z")
+
+
+def _coded(text: str) -> str:
+    return "".join(
+        each if (each.isascii() and each.isalnum()) or each in "-." else f"*{each.encode().hex('*')}" for each in text
+    )
+
+
+def _by_the_other_machine(record: Mapping[str, Any]) -> bool:
+    """Whether a person or an alarm rolled back: a run of the loop that does has a challenger."""
+    return bool(record.get("rollback")) and not record.get("challenger")

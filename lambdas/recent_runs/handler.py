@@ -1,0 +1,55 @@
+"""RecentRuns: a widget of the dashboard, which whoever looks at it calls: the newest runs, or the state of the loop."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.environment import read_environment
+from contender.dashboard.recent_runs import DESCRIPTION, SHOWN, runs_table, summary
+from contender.dashboard.run_links import RunLinks
+
+
+@dataclass(frozen=True)
+class Environment:
+    environment: str
+    pipeline: str
+    data_bucket: str
+    runs_table: str
+    machines: str
+    log_groups: str
+
+
+environment = read_environment(Environment, os.environ)
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> str:
+    """HTML, or of the event `describe` Markdown, as CloudWatch asks of its custom widgets."""
+    if event.get("describe"):
+        return DESCRIPTION
+    records = ledger.runs(environment.pipeline, limit=SHOWN)
+    now = datetime.now(UTC)
+    if event.get("show") == "summary":
+        return summary(records, ledger.promotions(environment.pipeline), now)
+    return runs_table(records, _links(context.invoked_function_arn), now)
+
+
+def _links(function_arn: str) -> RunLinks:
+    _, _, _, region, account, *_ = function_arn.split(":")
+    training, rollback = environment.machines.split(",")
+    return RunLinks(
+        environment.environment,
+        environment.pipeline,
+        region,
+        account,
+        (training, rollback),
+        environment.data_bucket,
+        tuple(environment.log_groups.split(",")),
+    )
