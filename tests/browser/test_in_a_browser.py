@@ -11,12 +11,19 @@ from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from contender.cli.console_server.app import FILES, answer_with
 from contender.replay import page as replay_page
 from contender.reports.card.page import card
 from contender.reports.run import page as run_page
 from tests import ran, tracked
 from tests.browser.chromium import NONE, find_browser
+from tests.console import serving
+from tests.unit.console.examples import PAGES as CONSOLE
 from tests.unit.dashboard import example as example_dashboard
 from tests.unit.replay.test_page import example
 
@@ -87,8 +94,8 @@ class Shown:
 
 
 @contextmanager
-def shown(tab: Page, file: Path, width: int, scheme: Scheme) -> Iterator[Shown]:
-    found = Shown(tab, file.as_uri())
+def shown(tab: Page, address: str, width: int, scheme: Scheme) -> Iterator[Shown]:
+    found = Shown(tab, address)
     listeners: dict[str, Callable[[Any], None]] = {
         "console": lambda message: found.complaints.append(message.text),
         "pageerror": lambda error: found.complaints.append(str(error)),
@@ -111,7 +118,7 @@ def shown(tab: Page, file: Path, width: int, scheme: Scheme) -> Iterator[Shown]:
 def test_a_page_is_quiet_alone_within_the_screen_and_readable(
     tab: Page, folder: Path, name: str, width: int, scheme: Scheme
 ) -> None:
-    with shown(tab, written(name, folder), width, scheme) as page:
+    with shown(tab, written(name, folder).as_uri(), width, scheme) as page:
         assert page.complaints == []
         assert page.requests == [page.address]
         assert page.ask("document.documentElement.scrollWidth") == width
@@ -119,6 +126,39 @@ def test_a_page_is_quiet_alone_within_the_screen_and_readable(
         assert page.ask("document.querySelector('h1').checkVisibility()")
         brightness = page.ask("Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
         assert (brightness > 128) == (scheme == "light")
+
+
+@pytest.fixture(scope="module")
+def console() -> Iterator[str]:
+    """The address of a server that has the console's pages of the examples."""
+
+    def page(request: Request) -> Response:
+        return answer_with(CONSOLE[request.path_params["name"]]())
+
+    with serving(Starlette(routes=[*FILES, Route("/page/{name}", page)])) as address:
+        yield address
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("name", CONSOLE)
+def test_a_page_of_the_console_is_quiet_within_the_screen_and_readable(
+    tab: Page, console: str, name: str, width: int, scheme: Scheme
+) -> None:
+    with shown(tab, f"{console}/page/{name}", width, scheme) as page:
+        assert page.complaints == []
+        assert page.requests == [page.address, f"{console}/keys.js"]
+        assert page.ask("document.documentElement.scrollWidth") == width
+        assert page.ask(READABLE) == []
+
+
+def test_the_consoles_keys_go_from_row_to_row_and_to_the_filter(tab: Page, console: str) -> None:
+    with shown(tab, f"{console}/page/runs", DESK, "light") as page:
+        focused = []
+        for key in ("j", "ArrowDown", "k", "/"):
+            tab.keyboard.press(key)
+            focused.append(page.ask("document.activeElement.textContent || document.activeElement.type"))
+        assert focused == ["8b2e41c7", "7a-2", "8b2e41c7", "search"]
 
 
 def test_a_page_that_breaks_every_rule_is_seen_through(tab: Page, folder: Path) -> None:
@@ -131,7 +171,7 @@ def test_a_page_that_breaks_every_rule_is_seen_through(tab: Page, folder: Path) 
         "<img src='other.png'><script>console.log('hello'); nothing()</script>",
         encoding="utf-8",
     )
-    with shown(tab, file, PHONE, "light") as page:
+    with shown(tab, file.as_uri(), PHONE, "light") as page:
         assert page.ask("document.documentElement.scrollWidth") > PHONE
         assert [text for text, *_ in page.ask(READABLE)] == ["pale", "dark on dark"]
         assert page.requests == [page.address, (folder / "other.png").as_uri()]

@@ -34,13 +34,14 @@ PROMISED = {
     "delete",
     "live",
     "mail",
+    "console",
     "demo",
     "replay",
     "tune",
     "mlflow",
     "tensorboard",
 }
-WITH_JSON = sorted(PROMISED - {"demo", "trial", "mlflow"})
+WITH_JSON = sorted(PROMISED - {"console", "demo", "trial", "mlflow"})
 
 
 def test_the_promised_commands_are_there() -> None:

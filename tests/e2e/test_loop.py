@@ -11,10 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from contender.cli.console_server.app import Server
+from contender.cli.console_server.gather import Gatherer
 from contender.cli.run_view import PROMISED_KEYS
 from contender.reports.run.challenger import BASELINE_COMPARED, CHAMPION_COMPARED
 from contender.workflow.run_folder import REPORT_PAGE, RunFolder
 from demo_data import flights, movies
+from tests.console import ask, serving
 from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop
 
@@ -168,3 +171,28 @@ def test_a_mail_is_sent_for_what_needs_somebody_and_for_nothing_else(story: Stor
     assert story.first["reason"] in sent.body
     assert loop.mails(story.alike["run_id"]) == []
     assert loop.mails(story.repeated["run_id"]) == []
+
+
+def test_the_console_shows_the_executions_the_log_and_the_champions(
+    stories: dict[str, Story], loop: LocalLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(loop.root)
+    run = str(stories["flights"].first["run_id"])
+    version = str(stories["flights"].first["champion_after"])
+    pages = {
+        "/": "Pipelines",
+        "/flights/executions": run,
+        f"/flights/executions/loop/{run}": "EvaluateChallenger",
+        f"/flights/executions/loop/{run}/log?state=Claim": "step finished",
+        "/flights/runs?q=duplicate": "Duplicate event",
+        f"/flights/runs/{run}": "Champion vs. challenger",
+        "/flights/champions": version,
+        "/flights/drift": "minimum effect",
+        "/flights/live": "Live metrics",
+        "/mails": "promoted",
+    }
+    with serving(Server(Gatherer("local")).app()) as address:
+        answers = {path: ask(address + path) for path in pages}
+    assert {path: status for path, (status, _, _) in answers.items() if status != 200} == {}
+    assert {path: said for path, said in pages.items() if said not in answers[path][1]} == {}
+    assert 'class="state succeeded"' in answers[f"/flights/executions/loop/{run}"][1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +13,11 @@ from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
-from contender.formatting import figure
-from contender.predictions.live_metrics import NOTHING, LiveCounts, total
+from contender.predictions.live_metrics import NOTHING, LiveCounts
+from contender.predictions.live_words import labels_in_words, latency_in_words, pairs_in_words, predicted_in_words
 from contender.predictions.record import LIVE_VARIANTS
 from contender.registry.pointer import Pointer, require_pointer
 
-SHOWN_CLASSES = 4
 _SECONDS_AN_HOUR = 3_600.0
 
 
@@ -109,42 +108,7 @@ def row(version: str, variant: str, counts: LiveCounts) -> tuple[str | Text, ...
         Text(variant),
         f"{counts.requests:,}",
         Text(f"{counts.errors:,}", style="red" if counts.errors else ""),
-        f"{_milliseconds(counts.latency_ms(0.5))} / {_milliseconds(counts.latency_ms(0.95))}",
-        _labels(counts),
-        Text(_predicted(counts)),
+        latency_in_words(counts),
+        labels_in_words(counts),
+        Text(predicted_in_words(counts)),
     )
-
-
-def pairs_in_words(found: Sequence[tuple[str, str, LiveCounts]]) -> list[str]:
-    """For each challenger, its loss and the champion's on the rows that both predicted."""
-    lines = []
-    for name in dict.fromkeys(version for version, _, _ in found):
-        counts = total(counts for version, _, counts in found if version == name)
-        if counts.paired_losses is not None:
-            mine, theirs = map(figure, counts.paired_losses)
-            moment = name.partition("-")[0]
-            lines.append(
-                f"{moment}: loss {mine} vs. the champion's {theirs} on the same {counts.pairs:,} labelled rows"
-            )
-    return lines
-
-
-def _milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
-
-
-def _labels(counts: LiveCounts) -> str:
-    """How many labels have arrived, with accuracy and loss."""
-    right = "" if counts.accuracy is None else f", accuracy {counts.accuracy:.1%}"
-    loss = "" if counts.mean_loss is None else f", loss {counts.mean_loss:.3g}"
-    return f"{counts.labels:,}{right}{loss}"
-
-
-def _predicted(counts: LiveCounts) -> str:
-    """The most frequent predicted classes with their shares, or the median and quartiles of the values."""
-    if counts.values:
-        low, middle, high = (counts.value(quantile) for quantile in (0.05, 0.5, 0.95))
-        return f"{middle:.4g} ({low:.4g} to {high:.4g})"
-    shares = sorted(counts.class_shares.items(), key=lambda item: -item[1])
-    more = f", {len(shares) - SHOWN_CLASSES} more" if len(shares) > SHOWN_CLASSES else ""
-    return ", ".join(f"{name} {share:.1%}" for name, share in shares[:SHOWN_CLASSES]) + more

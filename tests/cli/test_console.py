@@ -1,0 +1,158 @@
+"""The console's server: read only, for this machine, in words where something is missing; and what it reads of AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.cli.console_server.app import Server
+from contender.cli.console_server.gather import Gatherer, functions_of
+from contender.cli.console_server.serve import listen
+from contender.errors import ContenderError
+from tests.cli.conftest import Contender
+from tests.console import ask, serving
+from tests.unit.console.examples import DEFINITION, EXECUTION, PAGES, RECORDS, SITE
+
+
+class Example(Gatherer):
+    """An environment of one failed run; a state machine that nobody has, and a cloud that is down at `/mails`."""
+
+    def site(self) -> Any:
+        return SITE
+
+    def overview(self) -> Any:
+        return []
+
+    def machines(self, pipeline: str) -> dict[str, str]:
+        return {"loop": "arn", "rollback": "arn"}
+
+    def executions(self, pipeline: str, machine: str) -> Any:
+        self.bench(pipeline)
+        return [EXECUTION], DEFINITION
+
+    def execution(self, pipeline: str, machine: str, name: str) -> Any:
+        return EXECUTION, DEFINITION
+
+    def runs(self, pipeline: str) -> Any:
+        return RECORDS
+
+    def bench(self, pipeline: str) -> Any:
+        if pipeline != "shop":
+            return super().bench(pipeline)
+        return None
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(Server(Example("local")).app()) as found:
+        yield found
+
+
+def test_a_page_may_load_nothing_but_the_servers_script(address: str) -> None:
+    status, page, headers = ask(f"{address}/shop/executions/loop/{EXECUTION.name}")
+    assert (status, "Claim" in page) == (200, True)
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+    assert "Refresh" not in headers, "it has ended"
+    assert ask(f"{address}/keys.js")[2]["Content-Type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:80"])
+def test_another_name_for_this_machine_is_refused(address: str, host: str) -> None:
+    """A page of another site whose name suddenly leads here (DNS rebinding) sends its own name."""
+    assert ask(f"{address}/shop/executions", host=host)[0] == 400
+
+
+def test_localhost_is_this_machine(address: str) -> None:
+    assert ask(f"{address}/shop/executions", host=address.replace("http://127.0.0.1", "localhost"))[0] == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_sent(address: str, method: str) -> None:
+    assert ask(f"{address}/shop/executions", method=method)[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nowhere/executions", 404, "no pipeline &#x27;nowhere&#x27;"),
+        ("/shop/executions/loop/x/log?state=WasClaimed", 404, "no state &#x27;WasClaimed&#x27; whose task"),
+        ("/a/b/c/d/e/f", 404, "There is no page"),
+        ("/shop/%3Cscript%3E", 404, "&lt;script&gt;"),
+    ],
+)
+def test_what_is_not_there_is_a_page_that_says_so(address: str, path: str, status: int, said: str) -> None:
+    found, page, _ = ask(address + path)
+    assert (found, said in page) == (status, True), page[-600:]
+
+
+def test_a_pipelines_first_page_is_its_executions(address: str) -> None:
+    assert "<h1>Continuous training</h1>" in ask(f"{address}/shop")[1]
+
+
+def test_a_filter_reaches_the_page(address: str) -> None:
+    assert "7a-2" not in ask(f"{address}/shop/runs?q=8b2e")[1]
+
+
+def test_a_cloud_that_is_down_is_a_page_that_says_what_to_type(project: Any) -> None:
+    with serving(Server(Gatherer("local")).app()) as found:
+        for path in ("/", "/sales/runs", "/mails"):
+            status, page, _ = ask(found + path)
+            assert (status, "The local cloud is down" in page, "contender up" in page) == (503, True, True)
+
+
+def test_a_port_that_is_taken_is_an_error_that_names_it(contender: Contender) -> None:
+    taken = listen(0)
+    taken.listen()
+    port = taken.getsockname()[1]
+    ended = contender("console", "--port", str(port))
+    taken.close()
+    assert (ended.code, f"port {port} cannot be used" in " ".join(ended.err.split())) == (1, True)
+    assert contender("console", "--port", "65536").code == 2
+
+
+def test_every_page_of_the_examples_has_a_path() -> None:
+    paths = {getattr(route, "path", "") for route in Server(Example("local")).app().routes}
+    assert {path.rpartition("/")[2] for path in paths} >= {*PAGES} - {"overview", "execution", "trouble"}
+
+
+def test_an_environment_on_aws_is_read_and_mails_are_not_offered(ledger: DynamoLedger) -> None:
+    """A machine that ends at once, and a run that has a record."""
+    ledger.put_run(RECORDS[0] | {"pipeline": "sales"})
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="loop",
+        roleArn="arn:aws:iam::123456789012:role/loop",
+        definition=json.dumps({"StartAt": "Promoted", "States": {"Promoted": {"Type": "Succeed"}}}),
+    )["stateMachineArn"]
+    outputs = {name: {"Value": machine} for name in ("StateMachineArn", "RollbackMachineArn")}
+    template = {"Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    boto3.client("cloudformation").create_stack(
+        StackName="contender-dev-sales-workflow", TemplateBody=json.dumps(template)
+    )
+    boto3.client("stepfunctions").start_execution(stateMachineArn=machine, name="3f9c-manual", input="{}")
+    data = Gatherer("dev")
+    assert (data.site().pipelines, dict(data.site().others)) == (("sales",), {})
+    (listed,), definition = data.executions("sales", "loop")
+    assert (listed.name, set(definition["States"])) == ("3f9c-manual", {"Promoted"})
+    found, _ = data.execution("sales", "loop", "3f9c-manual")
+    assert [visit.state for visit in found.visits] == ["Promoted"]
+    assert [record["run_id"] for record in data.runs("sales")] == [RECORDS[0]["run_id"]]
+    assert data.champions("sales") == []
+    assert data.drift("sales") == []
+    with pytest.raises(ContenderError, match="no state machine 'other'"):
+        data.execution("sales", "other", "x")
+    with pytest.raises(ContenderError, match="inboxes"):
+        data.mails()
+
+
+def test_the_functions_of_a_machine_are_those_of_its_tasks() -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:approve"
+    told = {"States": {"Approval": {"Type": "Task", "Resource": "x", "Parameters": {"FunctionName": arn}}}}
+    assert functions_of(told) == {"Approval": "approve"}
