@@ -139,8 +139,7 @@ def console() -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 @pytest.mark.parametrize("name", CONSOLE)
 def test_a_page_of_the_console_is_quiet_within_the_screen_and_readable(
     tab: Page, console: str, name: str, width: int, scheme: Scheme

@@ -1,4 +1,4 @@
-"""Where the boxes and lines of a graph lie: the layers come from a library, the lines run between the boxes."""
+"""Where boxes and lines of a graph lie: layers and their order come from a library, lines run between the boxes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from contender.console.graph.columns import columns
 from contender.console.graph.machine import Edge, Machine, back_edges
 
 BOX_WIDTH, BOX_HEIGHT = 132.0, 30.0
-COLUMN, LAYER = 148.0, 58.0
-"""From the middle of a box to that of the next one beside it, and below it."""
+LAYER = 58.0
+"""From the middle of a box to that of the next one below it."""
 
-MARGIN = 12.0
+SPACE = 14.0
+"""Between neighbours: boxes, lines that pass a layer, and the picture's edge."""
 
 Point = tuple[float, float]
 
@@ -23,7 +25,7 @@ class Placed:
 
     Attributes
     ----------
-    positions : column and layer of each node, in units of one column and one layer, the first layer 0.
+    positions : of each node, from the left to the right in its layer, and its layer, the first one 0.
     edges : between nodes of neighbouring layers, downwards.
     """
 
@@ -60,7 +62,7 @@ def lay_out(machine: Machine, place: PlaceInLayers) -> Layout:
     back = back_edges(machine.edges)
     ends = {edge: (edge.end, edge.start) if edge in back else (edge.start, edge.end) for edge in machine.edges}
     placed = place(list(dict.fromkeys((numbers[one], numbers[other]) for one, other in ends.values())))
-    points = [(MARGIN + BOX_WIDTH / 2 + COLUMN * x, MARGIN + BOX_HEIGHT / 2 + LAYER * y) for x, y in placed.positions]
+    points = _points(placed, len(numbers))
     after: dict[int, list[int]] = {}
     for start, end in placed.edges:
         after.setdefault(start, []).append(end)
@@ -71,9 +73,28 @@ def lay_out(machine: Machine, place: PlaceInLayers) -> Layout:
     return Layout(
         {name: points[number] for name, number in numbers.items()},
         routes,
-        max(x for x, _ in points) + BOX_WIDTH / 2 + MARGIN,
-        max(y for _, y in points) + BOX_HEIGHT / 2 + MARGIN,
+        max(x for x, _ in points) + BOX_WIDTH / 2 + SPACE,
+        max(y for _, y in points) + BOX_HEIGHT / 2 + SPACE,
     )
+
+
+def _points(placed: Placed, boxes: int) -> list[Point]:
+    """The middle of each node: the order in its layer is the solver's, how far apart nodes are is ours."""
+    layers: dict[float, list[int]] = {}
+    for number in sorted(range(len(placed.positions)), key=lambda number: placed.positions[number][0]):
+        layers.setdefault(placed.positions[number][1], []).append(number)
+
+    def passes(number: int) -> bool:
+        return number >= boxes
+
+    def gap(left: int, right: int) -> float:
+        return SPACE + BOX_WIDTH / 2 * (2 - passes(left) - passes(right))
+
+    places = columns(list(layers.values()), placed.edges, gap, passes)
+    return [
+        (SPACE + BOX_WIDTH / 2 + x, SPACE + BOX_HEIGHT / 2 + LAYER * y)
+        for x, (_, y) in zip(places, placed.positions, strict=True)
+    ]
 
 
 def _route(start: int, end: int, after: dict[int, list[int]], nodes: int) -> list[int]:

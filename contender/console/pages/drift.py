@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from contender.console.shell import Site, console_page, moment
-from contender.formatting import figure
+from contender.formatting import figure, minus
 from contender.reports.frame import tick_labels
 from contender.reports.html import details, panels, section
 from contender.reports.html import figure as captioned
@@ -113,14 +113,14 @@ def _picture(place: int, course: Course, checked: Sequence[Checked]) -> str:
         tick_labels=tick_labels(marks),
     )
     content = plot.axes() + (plot.across(course.floor, "alarm") if course.floor else "")
-    content += plot.line(list(enumerate(course.distances)), "champion")
+    content += plot.line(list(enumerate(course.distances)), "course")
     for at, value in enumerate(course.distances):
         if value is not None:
             drifted = at in course.drifted
             run = checked[at]
             said = f"{moment(run.started)}, run {run.run_id[:8]}: {figure(value)}{', drifted' if drifted else ''}"
-            content += plot.mark("up" if drifted else "dot", at, value, "alarming" if drifted else "champion", said)
+            content += plot.mark("up" if drifted else "dot", at, value, "drifted" if drifted else "course", said)
     last = known[-1]
     description = f"{len(known)} runs; the newest {figure(last)}, minimum effect {figure(course.floor)}."
-    caption = f"<b>{escape(course.name)}</b> {escape(course.effect)} {escape(figure(last))}"
+    caption = f"<b>{escape(course.name)}</b> {escape(course.effect)} {escape(minus(figure(last)))}"
     return captioned(caption, plot.whole(f"drift-{place}", course.name, description, content))
