@@ -67,7 +67,9 @@ def lines_of(widget: MetricWidget, source: MetricSource, span: Span) -> list[Lin
         When an expression cannot be computed, or a statistic cannot be taken over the whole range.
     """
     asked = [_drawn(row, span) for row in widget.rows]
-    found = source.series(asked, start=span.start, end=span.end)
+    # CloudWatch counts periods from the start that it is asked for.
+    longest = max((row.period for row in asked), default=1)
+    found = source.series(asked, start=span.start // longest * longest, end=span.end)
     lines: list[Line] = []
     for row in asked:
         series = [each for each in found if each.id == row.id]

@@ -35,6 +35,7 @@ PROMISED = {
     "live",
     "mail",
     "console",
+    "dashboard",
     "demo",
     "replay",
     "tune",
