@@ -60,10 +60,11 @@ class Categories:
     codes: NDArray[np.integer[Any]]
 
     def __post_init__(self) -> None:
-        if not set(map(type, self.levels)) <= {str}:  # quick: a column of row ids has as many levels as rows
-            wrong = next((level for level in self.levels if not isinstance(level, str)), None)
-            if wrong is not None:
-                raise InvalidInputError(f"levels must be text, but got {wrong!r}")
+        try:
+            "".join(self.levels)  # quick: a column of row ids has as many levels as rows
+        except TypeError:
+            wrong = next(level for level in self.levels if not isinstance(level, str))
+            raise InvalidInputError(f"levels must be text, but got {wrong!r}") from None
         if len(set(self.levels)) < len(self.levels):
             raise InvalidInputError("levels must differ from each other, but one appears twice")
         if len(self.codes) and not MISSING <= int(self.codes.min()) <= int(self.codes.max()) < len(self.levels):

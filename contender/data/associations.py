@@ -32,18 +32,18 @@ def associations(table: Table, features: Sequence[str], target: str) -> dict[str
     """
     rows = np.unique(np.linspace(0, max(len(table) - 1, 0), min(len(table), MOST_ROWS)).astype(np.int64))
     columns = {name: table[name][rows] for name in (*features, target)}
-    numeric = {name: _ranks(columns[name]) for name in features if _is_spread_out(columns[name])}
+    numeric = {name: ranks(columns[name]) for name in features if _is_spread_out(columns[name])}
     pairs = list(combinations(numeric, 2)) if len(numeric) <= MOST_COLUMNS else []
-    found = {f"{one} and {other}": _correlation(numeric[one], numeric[other]) for one, other in pairs}
+    found = {f"{one} and {other}": correlation(numeric[one], numeric[other]) for one, other in pairs}
     for label, values in _targets(target, columns[target]).items():
-        found |= {f"{name} and {label}": _correlation(ranks, values) for name, ranks in numeric.items()}
+        found |= {f"{name} and {label}": correlation(ranked, values) for name, ranked in numeric.items()}
     return {between: round(value, DIGITS) for between, value in found.items()}
 
 
 def _targets(name: str, values: Column) -> dict[str, Floats]:
     """The target as ranks; of classes, each as 0 and 1."""
     if values.dtype.kind == "f":
-        return {name: _ranks(values)}
+        return {name: ranks(values)}
     labels, counts = np.unique(values.astype(str), return_counts=True)
     frequent = labels[np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])]
     return {f"{name} = {label}": (values == label).astype(np.float64) for label in frequent.tolist()}
@@ -55,17 +55,24 @@ def _is_spread_out(values: Column) -> bool:
     return len(known) > 1 and bool(np.quantile(known, 0.1) < np.quantile(known, 0.9))
 
 
-def _ranks(values: Floats) -> Floats:
-    """(n,) ranks; equal values share theirs, and missing ones have none."""
+def ranks(values: Floats) -> Floats:
+    """(n,) ranks from 1 on; equal values share their mean rank, and missing ones have none.
+
+    Examples
+    --------
+    >>> ranks(np.array([7.0, 5.0, np.nan, 7.0])).tolist()
+    [2.5, 1.0, nan, 2.5]
+    """
     known = np.isfinite(values)
     _, place, counts = np.unique(values[known], return_inverse=True, return_counts=True)
-    ranks = np.full(len(values), np.nan)
-    ranks[known] = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
-    return ranks
+    found = np.full(len(values), np.nan)
+    found[known] = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
+    return found
 
 
-def _correlation(one: Floats, other: Floats) -> float:
-    """Over the rows in which both are known; 0 where one of them is constant there."""
+def correlation(one: Floats, other: Floats) -> float:
+    """Pearson's, over the rows in which both are known; 0 where one of them is constant there. Of ranks it is
+    Spearman's."""
     both = np.isfinite(one) & np.isfinite(other)
     if not both.any():
         return 0.0

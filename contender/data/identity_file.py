@@ -37,7 +37,7 @@ def identity_bytes(identities: RowIdentities) -> bytes:
 
 
 def _file_pieces(identities: RowIdentities) -> Iterator[bytes]:
-    order = np.argsort(identities.ids, kind="stable")
+    order = identities.order
     yield MARK
     yield identities.ids[order].astype("<u8").tobytes()
     yield order.astype("<u4").tobytes()

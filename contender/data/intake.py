@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from contender.data.contract.judgement import refusal
 from contender.data.contract.rows import Checked
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import hashes_of, read_deletions
+from contender.data.earlier_rows import EarlierRows
 from contender.data.identity_file import IdentityFile, write_identities
 from contender.data.passes.first_pass import FirstPass, look_at
 from contender.data.passes.second_pass import entering_rows, second_pass
@@ -80,21 +81,31 @@ class Intake:
     def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
         reports: list[FileReport] = []
-        manifests = list(DatasetStore(self.objects, self.config.name).manifests() if batches else ())
-        fates = DatasetStore(self.objects, self.config.name).fates() if batches else {}
+        store, pool = DatasetStore(self.objects, self.config.name), ThreadPoolExecutor(1)
+        earlier = EarlierRows(store, self.folder, pool)
+        manifests = list(store.manifests() if batches else ())
+        fates = store.fates() if batches else {}
         left_out = frozenset(version for version, found in fates.items() if found.is_out)
         deleted = hashes_of(read_deletions(self.objects, self.config.name) if batches and self.config.row_id else ())
-        for batch in batches:
-            taken = {report.version for report in reports if report.status == "accepted"}
-            report = self._receive_one(batch, manifests, left_out, deleted)
-            if report.status == "accepted" and report.version in taken:
-                reason = f"the same {report.rows:,} rows as another file of this run"
-                report = replace(report, status="duplicate", reason=reason)
-            reports.append(report)
+        try:
+            for batch in batches:
+                taken = {report.version for report in reports if report.status == "accepted"}
+                report = self._receive_one(batch, manifests, left_out, deleted, earlier)
+                if report.status == "accepted" and report.version in taken:
+                    reason = f"the same {report.rows:,} rows as another file of this run"
+                    report = replace(report, status="duplicate", reason=reason)
+                reports.append(report)
+        finally:
+            pool.shutdown(cancel_futures=True)
         return _summary(reports), tuple(reports)
 
     def _receive_one(
-        self, batch: Batch, manifests: list[DatasetManifest], left_out: frozenset[str], deleted: Hashes
+        self,
+        batch: Batch,
+        manifests: list[DatasetManifest],
+        left_out: frozenset[str],
+        deleted: Hashes,
+        earlier: EarlierRows,
     ) -> FileReport:
         """`manifests` gets the dataset version that the upload becomes."""
         with TemporaryDirectory(dir=self.folder) as name:
@@ -102,6 +113,7 @@ class Intake:
             try:
                 self.objects.get_file(batch.key, source, version_id=batch.version_id)
                 rows = self.open(source, batch.key, folder, self.config)
+                earlier.fetch(_before(manifests, batch))
                 usable = [found for found in manifests if found.version not in left_out]
                 now = datetime.fromisoformat(self.now).replace(tzinfo=UTC)
                 expected = expected_of(self.config, usable, now=now.timestamp())
@@ -118,10 +130,12 @@ class Intake:
             if found.checked.without_labels:
                 report = self._keep_unlabelled(upload, sequence=len(manifests) + 1)
             else:
-                report = self._accept(upload, manifests, deleted)
+                report = self._accept(upload, manifests, deleted, earlier)
         return replace(report, read_as=rows.read_as, cells=rows.cells)
 
-    def _accept(self, upload: Upload, manifests: list[DatasetManifest], deleted: Hashes) -> FileReport:
+    def _accept(
+        self, upload: Upload, manifests: list[DatasetManifest], deleted: Hashes, earlier: EarlierRows
+    ) -> FileReport:
         batch, checked = upload.batch, upload.found.checked
         store, refused = DatasetStore(self.objects, self.config.name), len(checked.rejected)
         whole = upload.version(checked.accepted, self.config)
@@ -129,8 +143,8 @@ class Intake:
         if same is not None:
             new = "" if same.version == whole else "uploaded before; what was new is"
             return self._there_already(batch, same.version, int(checked.accepted.sum()), refused, were=new)
-        before = [found for found in manifests if not _is_of(found, batch)]
-        arriving = self._sort(store, before, upload.found, deleted)
+        before = _before(manifests, batch)
+        arriving = self._sort(map(earlier.of, before), upload.found, deleted)
         if arriving.ids_start_anew and all(_has_columns(found, self.config) for found in before):
             return self._quarantine_file(batch, _ids_start_anew(self.config))
         if not arriving.mask.any():
@@ -165,9 +179,7 @@ class Intake:
             batch.key, "accepted", reason, accepted, refused, quarantine_key=quarantine_key, unlabelled=name
         )
 
-    def _sort(
-        self, store: DatasetStore, before: Sequence[DatasetManifest], found: FirstPass, deleted: Hashes
-    ) -> Arriving:
+    def _sort(self, earlier: Iterable[IdentityFile], found: FirstPass, deleted: Hashes) -> Arriving:
         """Which of the valid rows enter, by what came before and what was deleted.
 
         Where known rows are added, content tells rows apart: the ids of such data may start anew in each file.
@@ -175,18 +187,11 @@ class Intake:
         add, accepted, hashes = self.config.validation.known_rows == "add", found.checked.accepted, found.hashes
         usable = accepted & ~np.isin(hashes.named, deleted) if len(deleted) else accepted
         identities = hashes.identities(usable, by_id=bool(self.config.row_id) and not add)
-        rows = sort_rows(identities, map(partial(self._earlier, store), reversed(before)))
+        rows = sort_rows(identities, earlier)
         enter = np.ones(len(identities), dtype=np.bool_) if add else rows.kept
         mask = np.zeros(len(accepted), dtype=np.bool_)
         mask[np.flatnonzero(usable)[enter]] = True
         return Arriving(mask, rows, identities.select_rows(enter), int(accepted.sum() - usable.sum()), add)
-
-    def _earlier(self, store: DatasetStore, manifest: DatasetManifest) -> IdentityFile:
-        """Of a dataset version, fetched once in a run."""
-        path = self.folder / f"{manifest.version}.rows"
-        if not path.exists():
-            store.fetch_identities(manifest, path)
-        return IdentityFile(path)
 
     def _write(
         self, store: DatasetStore, upload: Upload, arriving: Arriving, *, version: str, sequence: int, whole: str
@@ -332,9 +337,10 @@ def kinds_of(checked: Checked) -> list[dict[str, Any]]:
     return [found.to_dict(checked.places) for found in checked.findings]
 
 
-def _is_of(manifest: DatasetManifest, batch: Batch) -> bool:
-    """Whether an earlier attempt made the version of this very upload."""
-    return (manifest.source_key, manifest.source_version_id) == (batch.key, batch.version_id)
+def _before(manifests: Sequence[DatasetManifest], batch: Batch) -> list[DatasetManifest]:
+    """The dataset versions of other uploads, the newest first; an earlier attempt may have made one of this upload."""
+    own = (batch.key, batch.version_id)
+    return [found for found in reversed(manifests) if (found.source_key, found.source_version_id) != own]
 
 
 def _has_columns(manifest: DatasetManifest, config: PipelineConfig) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import combinations, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,30 @@ def row_hashes(table: Table, columns: Sequence[str]) -> Hashes:
 
 def mixed(hashes: Mapping[str, Hashes], columns: Sequence[str], rows: int) -> Hashes:
     """(n,) one hash for each row, of the hashes of these columns in this order."""
-    found = np.zeros(rows, dtype=np.uint64)
-    for name in columns:
-        found = scrambled(found + hashes[name])
+    (found,) = mixed_each(hashes, [columns], rows)
     return found
+
+
+def mixed_each(hashes: Mapping[str, Hashes], lists: Sequence[Sequence[str]], rows: int) -> list[Hashes]:
+    """`mixed` of several lists of columns; what two of them begin with in common is mixed once."""
+    begins = {_begin(one, other) for one, other in combinations(lists, 2)}
+    known: dict[tuple[str, ...], Hashes] = {(): np.zeros(rows, dtype=np.uint64)}
+    results = []
+    for columns in map(tuple, lists):
+        start = max((begin for begin in known if columns[: len(begin)] == begin), key=len)
+        found = known[start]
+        for place in range(len(start), len(columns)):
+            found = scrambled(found + hashes[columns[place]])
+            if columns[: place + 1] in begins:
+                known[columns[: place + 1]] = found
+        results.append(found)
+    return results
+
+
+def _begin(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    """What both begin with."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return tuple(name for name, _ in pairs)
 
 
 def column_hashes(values: Column | Categories) -> Hashes:
@@ -50,6 +71,10 @@ def column_hashes(values: Column | Categories) -> Hashes:
 def scrambled(values: Hashes) -> Hashes:
     """The numbers with every bit of each spread over all of its bits (the finaliser of SplitMix64)."""
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    shifted = mixed >> np.uint64(30)
+    mixed ^= shifted
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= np.right_shift(mixed, np.uint64(27), out=shifted)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= np.right_shift(mixed, np.uint64(31), out=shifted)
+    return mixed

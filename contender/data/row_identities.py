@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contender.data.row_hashes import NO_HASHES, Hashes, column_hashes, mixed, scrambled
+from contender.data.row_hashes import NO_HASHES, Hashes, column_hashes, mixed, mixed_each, scrambled
 from contender.table import Column, Table
 
 Mask = NDArray[np.bool_]
@@ -39,12 +40,18 @@ class RowIdentities:
 
     def select_rows(self, rows: Mask) -> RowIdentities:
         """Those that a mask keeps."""
+        if rows.all():
+            return self
         return RowIdentities(self.ids[rows], self.features[rows], self.content[rows])
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """(n,) the rows in ascending order of their ids."""
+        return np.argsort(self.ids, kind="stable")
 
     def pieces(self) -> Iterator[Piece]:
         """See `Earlier`; all in one piece."""
-        order = np.argsort(self.ids, kind="stable")
-        yield Piece(self.ids[order], lambda: (self.features[order], self.content[order]))
+        yield Piece(self.ids[self.order], lambda: (self.features[self.order], self.content[self.order]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +111,9 @@ def hash_rows(table: Table, *, features: Sequence[str], target: str, row_id: str
         columns["\0time"] = time
     of_each = {name: column_hashes(values) for name, values in columns.items()}
     rows = len(table)
-    return TableHashes(
-        mixed(of_each, [name for name in columns if name not in (target, row_id)], rows),
-        mixed(of_each, list(columns), rows),
-        mixed(of_each, [row_id], rows) if row_id else NO_HASHES,
-        mixed(of_each, [*features, target], rows),
-    )
+    values = [name for name in columns if name not in (target, row_id)]
+    of_values, content, similar = mixed_each(of_each, [values, list(columns), [*features, target]], rows)
+    return TableHashes(of_values, content, mixed(of_each, [row_id], rows) if row_id else NO_HASHES, similar)
 
 
 def identify(table: Table, *, target: str, row_id: str, time: Column | None) -> RowIdentities:
@@ -183,26 +187,47 @@ def sort_rows(rows: RowIdentities, before: Iterable[Earlier]) -> Sorted:
     ----------
     before : the newest first.
     """
-    order = np.argsort(rows.ids, kind="stable")
+    order = rows.order
     ids = rows.ids[order]
     seen, corrected = np.zeros((2, len(rows)), dtype=np.bool_)
-    moved = 0
+    moved, may_have = 0, _Beginnings(ids)
     for earlier in before:
         for piece in earlier.pieces():
-            if not len(piece.ids):
-                continue
-            first, last = np.searchsorted(ids, piece.ids[0]), np.searchsorted(ids, piece.ids[-1], side="right")
-            at = np.searchsorted(piece.ids, ids[first:last])
-            found = np.flatnonzero((piece.ids[at] == ids[first:last]) & ~seen[first:last])
+            near = np.flatnonzero(may_have.each(piece.ids))
+            found, at = _pairs(ids, piece.ids[near])
+            found, at = found[~seen[found]], near[at[~seen[found]]]
             if not len(found):
                 continue
-            features, content = (values[at[found]] for values in piece.values())
-            mine = order[first + found]
+            features, content = (values[at] for values in piece.values())
+            mine = order[found]
             others = content != rows.content[mine]
-            seen[first + found] = True
-            corrected[first + found] = others
+            seen[found] = True
+            corrected[found] = others
             moved += int((others & (features != rows.features[mine])).sum())
     return Sorted(~_in_rows(seen, order), _in_rows(corrected, order), float(moved / max(1, int(seen.sum()))))
+
+
+def _pairs(ids: Hashes, others: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each of the ids stands that are among the others, and where among these; both are in ascending order."""
+    starts, stops = np.searchsorted(ids, others), np.searchsorted(ids, others, side="right")
+    counts = np.where(np.append(True, others[1:] != others[:-1])[: len(others)], stops - starts, 0)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts, counts) + within, np.repeat(np.arange(len(others)), counts)
+
+
+class _Beginnings:
+    """The first bits of numbers: most others begin in another way, and need not be looked for."""
+
+    def __init__(self, numbers: Hashes) -> None:
+        bits = min(24, 4 + len(numbers).bit_length())  # one in sixteen begins like one of them
+        self._shift = np.uint64(64 - bits)
+        self._known = np.zeros(1 << bits, dtype=np.bool_)
+        self._known[numbers >> self._shift] = True
+
+    def each(self, numbers: Hashes) -> Mask:
+        """(n,) which of these begin like one of them."""
+        found: Mask = self._known[numbers >> self._shift]
+        return found
 
 
 def _in_rows(mask: Mask, order: NDArray[np.intp]) -> Mask:

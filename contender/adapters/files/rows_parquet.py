@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contender.adapters.files.read_ahead import read_ahead
@@ -23,10 +24,9 @@ def write_rows(tables: Iterable[Table], path: Path) -> None:
     writer = None
     for group in read_ahead(_groups(map(arrow_table, tables)), ahead=1):
         if writer is None:
-            texts = [field.name for field in group.schema if pa.types.is_string(field.type)]
             # Nobody asks for the extremes of a row group, and to find them takes a quarter of the writing.
             writer = pq.ParquetWriter(
-                path, group.schema, compression="zstd", use_dictionary=texts, write_statistics=False
+                path, group.schema, compression="zstd", use_dictionary=_repeating(group), write_statistics=False
             )
         writer.write_table(group, row_group_size=len(group))
     if writer is not None:
@@ -36,6 +36,12 @@ def write_rows(tables: Iterable[Table], path: Path) -> None:
 def arrow_table(table: Table) -> pa.Table:
     """Numbers as double, categories as string; null for missing."""
     return pa.table({name: _array(values) for name, values in table.columns.items()})
+
+
+def _repeating(group: pa.Table) -> list[str]:
+    """The columns of texts that repeat; of ids a dictionary would be begun and thrown away in each row group."""
+    texts = [field.name for field in group.schema if pa.types.is_string(field.type)]
+    return [name for name in texts if 2 * pc.count_distinct(group[name]).as_py() <= len(group)]
 
 
 def _array(values: Column | Categories) -> pa.Array:

@@ -74,6 +74,9 @@ def repeated_ids(
 
 def _first_rows(ids: NDArray[Any]) -> Integers:
     """(n,) the first row that has the same id."""
+    ordered = np.sort(ids)
+    if not (ordered[1:] == ordered[:-1]).any():  # as in most files: to sort is much quicker than to find the order
+        return np.arange(len(ids))
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     starts = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(ids) else np.empty(0, np.bool_)

@@ -86,8 +86,10 @@ def look_at(upload: UploadedRows, config: PipelineConfig, expected: Expected) ->
         When the file is damaged.
     """
     found = _Gathered()
-    for batch in upload.batches():
-        found.add(batch, config, expected)
+    for batches in upload.readings():
+        found = _Gathered()
+        for batch in batches:
+            found.add(batch, config, expected)
     state, accepted = found.state, np.concatenate(found.accepted or [np.zeros(0, dtype=np.bool_)])
     without_labels = is_without_labels(state) and config.validation.late_labels
     if without_labels:

@@ -21,10 +21,20 @@ class UploadedRows(Protocol):
 
     @property
     def cells(self) -> Mapping[str, str]:
-        """How the cells of a column were read, where they do not speak for themselves."""
+        """How the cells of a column were read, where they do not speak for themselves; nothing before they were."""
 
     def places(self, rows: int) -> Places:
         """Where a person finds each of its rows. May read the file once more: ask for it where a row is at fault."""
+
+    def readings(self) -> Iterator[Iterator[ParsedBatch]]:
+        """The same as `batches` while the file is read. A second reading follows where the last cells of a column say
+        how the first ones are written, and only the last reading counts. Each is to be taken to its end.
+
+        Raises
+        ------
+        BatchRejectedError
+            When the file is damaged, or a row is none.
+        """
 
     def batches(self) -> Iterator[ParsedBatch]:
         """All rows in their order, the same batches each time."""

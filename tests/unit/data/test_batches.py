@@ -137,13 +137,18 @@ def test_no_more_rows_are_in_memory_than_a_batch_has() -> None:
 
     def counted(*arguments: Any) -> Any:
         upload = open_upload(*arguments, rows=7)
-        batches = upload.batches
 
         class Counted:
             read_as, cells, places = upload.read_as, upload.cells, upload.places
 
+            def readings(self) -> Any:
+                return map(self.counted, upload.readings())
+
             def batches(self) -> Any:
-                for batch in batches():
+                return self.counted(upload.batches())
+
+            def counted(self, batches: Any) -> Any:
+                for batch in batches:
                     seen.append(len(batch.table))
                     yield batch
 

@@ -46,7 +46,8 @@ def read_categories(cells: Cells, style: CellStyle) -> Names:
         return Names(Categories((), np.full(len(array), MISSING, dtype=np.int32)))
     coded = array.dictionary_encode()
     codes = pc.fill_null(coded.indices, MISSING).to_numpy(zero_copy_only=False).astype(np.int32)
-    texts = _texts(coded.dictionary)
+    distinct = coded.dictionary
+    texts = _texts(distinct)
     missing = np.zeros(len(texts), dtype=np.bool_)
     counts: dict[str, int] = {}
     if is_text(array.type):
@@ -58,6 +59,8 @@ def read_categories(cells: Cells, style: CellStyle) -> Names:
             text = texts[position].as_py()
             counts[text] = counts.get(text, 0) + int(sizes[position])
     absent = missing | texts.is_null().to_numpy(zero_copy_only=False)
+    if texts is distinct and not absent.any():
+        return Names(Categories(tuple(texts.to_pylist()), codes), counts)
     levels, renumbered = _numbered(texts, absent)
     return Names(Categories(levels, np.append(renumbered, np.int32(MISSING))[codes]), counts)
 
@@ -76,8 +79,11 @@ def _texts(values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     if not is_text(values.type):
         return pa.array([as_category(value) for value in _plain_values(values)], type=pa.string())
-    care = pc.or_(pc.invert(pc.string_is_ascii(values)), pc.match_substring_regex(values, _NEEDS_CARE))
-    care = pc.or_(care, pc.equal(values, ""))
+    if pc.all(pc.ascii_is_alnum(values)).as_py():  # as most ids are: only a boolean needs care
+        care = pc.is_in(pc.ascii_lower(values), value_set=pa.array(["true", "false"], type=values.type))
+    else:
+        care = pc.or_(pc.invert(pc.string_is_ascii(values)), pc.match_substring_regex(values, _NEEDS_CARE))
+        care = pc.or_(care, pc.equal(values, ""))
     if not pc.any(care).as_py():
         return values
     written = pa.array([as_category(value) for value in values.filter(care).to_pylist()], type=values.type)

@@ -29,7 +29,7 @@ def refuse_merged_numbers(name: str, cells: Cells, values: NDArray[np.float64]) 
     BatchRejectedError
         When more rows than a histogram would notice have a number that is another row's too; it names two and the cure.
     """
-    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    largest = max(np.fmax.reduce(values, initial=0.0), -np.fmin.reduce(values, initial=0.0))
     array = decoded(cells)
     if largest < EXACT or not (is_text(array.type) or pa.types.is_integer(array.type)):
         return

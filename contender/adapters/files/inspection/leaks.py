@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from contender.adapters.files.inspection.sight import ColumnSight
 from contender.adapters.files.inspection.target import Target
+from contender.data.associations import ranks
 from contender.table import Categories
 
 ROWS, LEAST_ROWS = 20_000, 100
@@ -81,16 +82,14 @@ def _means(bins: NDArray[np.int64], y: NDArray[np.float64], seen: NDArray[np.int
 
 
 def _auc(bins: NDArray[np.int64], target: Categories, seen: NDArray[np.intp], unseen: NDArray[np.intp]) -> float:
-    from scipy.stats import rankdata  # noqa: PLC0415  # it takes a second to load, of every command
-
     total, weight = 0.0, 0
     for code in range(len(target.levels)):
         y = (target.codes == code).astype(np.float64)
         positives = int(y[unseen].sum())
         if not 0 < positives < len(unseen):
             continue
-        ranks = rankdata(_means(bins, y, seen)[bins[unseen]])
-        inside = float(ranks[y[unseen] == 1.0].sum()) - positives * (positives + 1) / 2
+        ranked = ranks(_means(bins, y, seen)[bins[unseen]])
+        inside = float(ranked[y[unseen] == 1.0].sum()) - positives * (positives + 1) / 2
         total += positives * inside / (positives * (len(unseen) - positives))
         weight += positives
     return total / weight if weight else 0.5

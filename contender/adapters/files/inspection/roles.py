@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.adapters.files.inspection.sight import MOST_FAULTY, ColumnSight, rises
+from contender.data.associations import correlation, ranks
 
 FOLLOWS = 0.99
 """A number whose rank correlation with time is at least this follows it; so do counters and meters."""
@@ -96,9 +97,7 @@ def _correlation(sight: ColumnSight, time: NDArray[np.float64] | None) -> float:
     rows = rows[:: -(-len(rows) // RANKED)]
     if len(np.unique(order[rows])) < 3 or len(np.unique(values[rows])) < 3:
         return 0.0
-    from scipy.stats import spearmanr  # noqa: PLC0415  # it takes a second to load, of every command
-
-    return float(spearmanr(values[rows], order[rows]).statistic)
+    return correlation(ranks(values[rows]), ranks(order[rows]))
 
 
 def _rows(sight: ColumnSight) -> int:

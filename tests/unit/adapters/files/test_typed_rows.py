@@ -18,8 +18,9 @@ CONFIG = PipelineConfig(name="shop", task="binary", target="y", numeric=("x",))
 def test_a_full_disk_refuses_the_file_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,a\n2,b\n")
     (tmp_path / "faults.jsonl").symlink_to("/dev/full")
+    upload = open_upload(tmp_path / "a.csv", "a.csv", tmp_path, CONFIG)
     with pytest.raises(BatchRejectedError, match=r"the disk is full: .* split the file"):
-        open_upload(tmp_path / "a.csv", "a.csv", tmp_path, CONFIG)
+        list(upload.batches())
 
 
 def test_a_wide_file_has_fewer_rows_in_memory(tmp_path: Path) -> None:
