@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from contender.predictions.live_samples import LiveSample
 from contender.predictions.queue_message import QueueMessage
+from lambdas.metric_lines import write_metrics
 
 LIVE_REQUESTS, LIVE_ERRORS, LIVE_ROWS, LIVE_LATENCY = "LiveRequests", "LiveErrors", "LiveRows", "LiveLatency"
 LIVE_CLASS, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS = "LivePredictedClass", "LiveLabels", "LiveCorrect", "LiveLoss"
@@ -55,39 +54,18 @@ def emit_live(sample: LiveSample, *, pipeline: str, write: Callable[[str], objec
     dimensions = {"pipeline": pipeline, "variant": sample.variant, "version": sample.version}
     sets = [["pipeline", "variant"], ["pipeline", "variant", "version"]]
     if kept:
-        _line(sample.at, dimensions, sets, {name: ("Count", value) for name, value in kept.items()}, write)
+        write_metrics(
+            sample.at, dimensions, sets, {name: ("Count", value) for name, value in kept.items()}, write=write
+        )
     for name, unit, values in (
         (LIVE_LATENCY, "Milliseconds", sample.latencies),
         (LIVE_LOSS, "None", sample.losses),
     ):
         for start in range(0, len(values), VALUES_A_METRIC):
             chunk = list(values[start : start + VALUES_A_METRIC])
-            _line(sample.at, dimensions, sets, {name: (unit, chunk)}, write)
+            write_metrics(sample.at, dimensions, sets, {name: (unit, chunk)}, write=write)
     for name, rows in sorted(counts.classes.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]:
         of_class = {"pipeline": pipeline, "variant": sample.variant, "class": name[:250] or "(empty)"}
-        _line(sample.at, of_class, [["pipeline", "variant", "class"]], {LIVE_CLASS: ("Count", rows)}, write)
-
-
-def _line(
-    at: float,
-    dimensions: Mapping[str, str],
-    sets: Sequence[Sequence[str]],
-    metrics: Mapping[str, tuple[str, Any]],
-    write: Callable[[str], object],
-) -> None:
-    described = [{"Name": name, "Unit": unit} for name, (unit, _) in metrics.items()]
-    content = {
-        "_aws": {
-            "Timestamp": round(at * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": os.environ["POWERTOOLS_METRICS_NAMESPACE"],
-                    "Dimensions": [list(one) for one in sets],
-                    "Metrics": described,
-                }
-            ],
-        },
-        **dimensions,
-        **{name: value for name, (_, value) in metrics.items()},
-    }
-    write(json.dumps(content))
+        write_metrics(
+            sample.at, of_class, [["pipeline", "variant", "class"]], {LIVE_CLASS: ("Count", rows)}, write=write
+        )

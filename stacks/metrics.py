@@ -6,7 +6,6 @@ SERVING_SERVICE = "serve"
 NO_ANSWERS = "NoAnswers"
 """Requests that the champion had no finite prediction for."""
 RUNS_FINISHED = "RunsFinished"
-CHAMPION_AGE_HOURS = "ChampionAgeHours"
 
 # By pipeline and variant, and by version, too; the last one by class in its place.
 LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (

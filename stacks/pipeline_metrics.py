@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
+from contender.pulse.gauges import EVERY_MINUTES, NEWEST_ROW_HOURS, Gauge
 from contender.workflow.messages import Verdict
 from stacks import metrics
 from stacks.alerts import undelivered
@@ -177,8 +178,19 @@ class PipelineMetrics:
         )
 
     def champion_age(self) -> cloudwatch.Metric:
-        """Hours since the champion was promoted."""
-        return self._own(metrics.CHAMPION_AGE_HOURS, statistic="Maximum", label="champion age")
+        """Hours since the newest row that the champion knows."""
+        return self.gauge(NEWEST_ROW_HOURS)
+
+    def gauge(self, gauge: Gauge) -> cloudwatch.Metric:
+        """A gauge of Pulse."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=gauge.name,
+            dimensions_map={"pipeline": self._pipeline},
+            statistic="Maximum",
+            period=Duration.minutes(EVERY_MINUTES),
+            label=gauge.meaning,
+        )
 
     def _own(self, name: str, *, statistic: str, label: str, **dimensions: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(

@@ -18,6 +18,7 @@ from stacks.data import DataStack
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
 from stacks.prediction_log import PredictionStore
+from stacks.pulse import PulseStack
 from stacks.serving import ServingStack
 from stacks.training import TrainingStack
 from stacks.workflow import WorkflowStack
@@ -40,6 +41,7 @@ class ContenderStage(Stage):
     ----------
     data : DataStack
     training : TrainingStack
+    pulse : PulseStack
     workflows, predictions, serving, batch, monitoring : dict
         The stacks of each pipeline, by its name.
     """
@@ -77,6 +79,16 @@ class ContenderStage(Stage):
         self.monitoring: dict[str, MonitoringStack] = {}
         for pipeline in pipelines:
             self._add_pipeline(pipeline, project_root=project_root, alarm_emails=alarm_emails)
+        self.pulse = PulseStack(
+            self,
+            "pulse",
+            environment=environment,
+            pipelines=pipelines,
+            tables={name: store.table for name, store in self.predictions.items()},
+            storage=self.data.storage,
+            project_root=project_root,
+            **self._settings("Gauges of all pipelines"),
+        )
 
     def _add_pipeline(self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]) -> None:
         check_addresses(self._environment, pipeline, alarm_emails)

@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "CELL_STYLE": '{"missing": [], "decimal": ".", "day_first": false}',
     "RUNS_TABLE": "runs",
     "TRAINING_CODE": "c0de",
+    "PIPELINES": "[]",
+    "EXECUTION_ARN": "arn:aws:states:us-east-1:123456789012:execution:{pipeline}:{run}",
     "PIPELINE_FILE": "s3://assets/pipeline.toml",
     "ROLLOUT_POLICY": "{}",
     "ALARM": "champion-fails",

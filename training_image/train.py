@@ -35,6 +35,7 @@ from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore
 from contender.errors import IntegrityError, NotFoundError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
+from contender.predictions.holdout_counts import HOLDOUT_COUNTS, to_bytes
 from contender.registry.learned_groups import GROUPS
 from contender.registry.versions import (
     JUDGED,
@@ -220,6 +221,7 @@ def files_of(model: TrainedModel) -> dict[str, bytes]:
         PIPELINE: model.skops(),
         REFERENCE: model.reference.to_bytes(),
         GOLDEN: model.golden,
+        HOLDOUT_COUNTS: to_bytes(model.holdout_counts),
         **({GROUPS: model.groups.to_bytes()} if model.groups is not None else {}),
     }
 

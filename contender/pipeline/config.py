@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from contender.errors import InvalidInputError, PipelineFileError
 from contender.pipeline.alarm_policy import AlarmPolicy, NotifyPolicy
+from contender.pipeline.budget_policy import BudgetPolicy
 from contender.pipeline.cell_defaults import MISSING_TEXTS
 from contender.pipeline.column_contract import ColumnContract, contract_problems
 from contender.pipeline.drift_policy import DriftPolicy
@@ -117,6 +118,7 @@ class PipelineConfig:
     schedule: SchedulePolicy = key("When the loop runs without an upload.", SchedulePolicy())
     alarms: AlarmPolicy = key("When on-call gets a mail.", AlarmPolicy())
     notify: NotifyPolicy = key("Who gets mails.", NotifyPolicy())
+    budget: BudgetPolicy = key("What training may cost.", BudgetPolicy())
     path: str = field(default="", metadata={"internal": True})
 
     @property

@@ -20,7 +20,7 @@ from contender.predictions.ids import PredictionId, parse_prediction_id
 from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, pair_change, score
 from contender.predictions.log_messages import is_kept
 from contender.predictions.record import CHALLENGER, Record
-from contender.predictions.table_entries import Entry, LiveMinute
+from contender.predictions.table_entries import Entry, LiveMinute, label_arrivals
 from contender.predictions.table_items import expiry, label_key, minute_of
 from contender.table import as_category
 
@@ -199,6 +199,8 @@ class Joined:
             for side in self.sides
             if side.change != NOTHING
         }
+        if labels := self.sides[0].change.labels:
+            counts[label_arrivals(self.record.pipeline, self.given.received_at, keep_days)] = LiveCounts(labels=labels)
         return Entry(self.to_item(keep_days), counts, replaces=self.replaces)
 
 

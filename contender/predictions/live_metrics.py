@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -236,6 +236,27 @@ def count_shadow(record: Record, outputs: Outputs) -> LiveCounts:
 def _count(
     is_first: bool, failed: bool, latency_ms: float, predictions: Sequence[Prediction], outputs: Outputs
 ) -> LiveCounts:
+    return replace(
+        count_predictions(predictions, outputs),
+        requests=int(is_first),
+        errors=int(is_first and failed),
+        latencies={_bucket(latency_ms, SMALLEST_MS, LARGEST_MS): 1} if is_first else {},
+    )
+
+
+def count_predictions(predictions: Sequence[Prediction], outputs: Outputs) -> LiveCounts:
+    """The rows and what was predicted for them, without a request.
+
+    Raises
+    ------
+    InvalidInputError
+        When a prediction has not as many numbers as the version has outputs.
+
+    Examples
+    --------
+    >>> dict(count_predictions([[0.2, 0.8], [0.4, 0.6]], Outputs("binary", ("no", "yes"), "yes")).classes)
+    {'yes': 2}
+    """
     for prediction in predictions:
         outputs.check(prediction)
     usable = [prediction for prediction in predictions if all(map(math.isfinite, prediction))]
@@ -247,13 +268,7 @@ def _count(
             "classes": Counter(outputs.predicted(prediction) for prediction in usable),
             "probabilities": Counter(_bin(outputs.probability(prediction)) for prediction in usable),
         }
-    return LiveCounts(
-        requests=int(is_first),
-        errors=int(is_first and failed),
-        rows=len(predictions),
-        latencies={_bucket(latency_ms, SMALLEST_MS, LARGEST_MS): 1} if is_first else {},
-        **tables,
-    )
+    return LiveCounts(rows=len(predictions), **tables)
 
 
 def score(prediction: Prediction, label: str | float, outputs: Outputs) -> Score:

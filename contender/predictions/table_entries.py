@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.table_items import live_key
+from contender.predictions.table_items import expiry, live_key, minute_of
 
 Outcome = Literal["written", "there already", "not written"]
 
@@ -29,6 +29,15 @@ class LiveMinute:
     def key(self) -> dict[str, str]:
         """The primary key of the minute's item."""
         return live_key(self.pipeline, self.version, self.variant, self.minute)
+
+
+ARRIVALS = ("labels", "arrived")
+"""In the place of version and variant: labels by the minute in which they arrived, whenever the prediction was made."""
+
+
+def label_arrivals(pipeline: str, received_at: float, keep_days: int) -> LiveMinute:
+    """The minute in which a label arrived."""
+    return LiveMinute(pipeline, *ARRIVALS, minute_of(received_at), expiry(received_at, keep_days))
 
 
 @dataclass(frozen=True)

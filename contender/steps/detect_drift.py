@@ -71,8 +71,15 @@ def detect_drift(
     if unlabelled and pointer is not None:
         also = drift_of_unlabelled(run, manifests, pointer, unlabelled, alone=False)
         drift = replace(drift, reason=f"{drift.reason} {also.reason}")
-    made = _made_before(run, manifests, pointer, training_code) if drift.retrain else ""
-    return replace(drift, retrain=False, reason=f"{made} {drift.reason}") if made else drift
+    stopped = _over_budget(state) if drift.retrain else ""
+    if drift.retrain and not stopped:
+        stopped = _made_before(run, manifests, pointer, training_code)
+    return replace(drift, retrain=False, reason=f"{stopped} {drift.reason}") if stopped else drift
+
+
+def _over_budget(state: RunState) -> str:
+    """Why the month's budget does not allow a training; empty where it does, or a person overrides it."""
+    return state.claim.over_budget if state.claim is not None and not state.request.over_budget else ""
 
 
 def _check_new_data(

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from contender.errors import NotFoundError
-from contender.ports import Ledger, Objects
-from contender.reports.run.evidence import gather
+from contender.ports import ApprovalRequest, Ledger, Objects
+from contender.pulse.times import time_of
+from contender.reports.run.cost import cost_usd
+from contender.reports.run.evidence import RunEvidence, gather
 from contender.reports.run.page import page
 from contender.rollout.approval import REJECTED, answer_of
 from contender.steps.loop_run import Emit, LoopRun
@@ -42,6 +44,9 @@ def record_run(
     seconds = (now - datetime.fromisoformat(state.started_at)).total_seconds()
     record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
     verdict = record["verdict"]
+    asked = ledger.approval(run.pipeline, run.run_id)
+    evidence, usd = _evidence(run, record, asked, report_trouble)
+    record |= {"usd": usd, "work_seconds": _seconds_at_work(state, asked, now)}
     ledger.put_run(record)
     _close_question(state, ledger)
     _forget_challenger(state, run, verdict)
@@ -51,25 +56,45 @@ def record_run(
     # A failed run starts no other one: what made it fail would make the next one fail as well.
     pending = waiting if held and verdict != "failed" else 0
     emit_verdict(run.pipeline, verdict)
-    if champion is not None:
-        age = now - datetime.fromisoformat(champion.pointer.swapped_at)
-        emit("ChampionAgeHours", age.total_seconds() / 3600)
-    report = _write_report(run, ledger, record, report_trouble)
+    if usd is not None:
+        emit("RunUsd", usd)
+    report = _write_report(run, ledger, evidence, report_trouble)
     error = error_name(state) if verdict == "failed" else ""
     return Record(verdict, record["reason"], pending, record["champion_after"], report, error)
 
 
+def _evidence(
+    run: LoopRun, record: Mapping[str, Any], asked: ApprovalRequest | None, report_trouble: Callable[[str], None]
+) -> tuple[RunEvidence | None, float | None]:
+    """What the run left, and what it cost in US dollars; that it cannot be read is no reason for a run to fail."""
+    try:
+        evidence = gather(run.folder, record, asked)
+        return evidence, cost_usd(evidence)
+    except Exception:
+        report_trouble("what the run left could not be read")
+        return None, None
+
+
 def _write_report(
-    run: LoopRun, ledger: Ledger, record: Mapping[str, Any], report_trouble: Callable[[str], None]
+    run: LoopRun, ledger: Ledger, evidence: RunEvidence | None, report_trouble: Callable[[str], None]
 ) -> str:
     """The key of the run's page, or nothing: a page that cannot be made or kept is no reason for a run to fail, and
     `contender show` makes it anew."""
+    if evidence is None:
+        return ""
     try:
         asked = ledger.approval(run.pipeline, run.run_id)
-        return run.folder.write_page(page(gather(run.folder, record, asked)))
+        return run.folder.write_page(page(replace(evidence, approval=asked)))
     except Exception:
         report_trouble("the run's report could not be made")
         return ""
+
+
+def _seconds_at_work(state: RunState, asked: ApprovalRequest | None, now: datetime) -> float:
+    """Without the time in which the run waited for a person or for a canary's traffic, with all that came after."""
+    waits = [asked.asked_at if asked else "", state.watch.started_at if state.watch else ""]
+    ended = min([now, *(found for wait in waits if (found := time_of(wait)))])
+    return round(max(0.0, (ended - datetime.fromisoformat(state.started_at)).total_seconds()), 3)
 
 
 def _close_question(state: RunState, ledger: Ledger) -> None:

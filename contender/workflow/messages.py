@@ -52,7 +52,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Request(Message):
-    """What started the run. `reason` and `by` are those of a rollback."""
+    """What started the run. `reason` and `by` are those of a rollback.
+
+    `over_budget`: a person has it train although the month's budget is used up.
+    """
 
     pipeline: str
     trigger: Trigger = "manual"
@@ -65,6 +68,7 @@ class Request(Message):
     event_time: str = ""
     reason: str = ""
     by: str = ""
+    over_budget: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Claim(Message):
     """`claimed`: this run holds the lease. `duplicate`: there is nothing to do.
 
     `given_up` names uploads that were removed from the queue because repeated runs failed before reading them.
+    `over_budget`: why this run may not train; empty while the month's budget lasts.
     """
 
     status: Literal["claimed", "duplicate"]
@@ -84,6 +89,7 @@ class Claim(Message):
     batches: int = 0
     champion_before: str | None = None
     given_up: tuple[str, ...] = ()
+    over_budget: str = ""
 
 
 @dataclass(frozen=True)

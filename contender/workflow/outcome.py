@@ -143,6 +143,7 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
         "difference": comparison.difference if comparison else None,
         "low": comparison.low if comparison else None,
         "high": comparison.high if comparison else None,
+        "drifted": state.drift.drifted if state.drift else False,
         "drifted_features": list(state.drift.drifted_features) if state.drift else [],
         "source_key": state.request.key,
         "given_up": list(given_up),

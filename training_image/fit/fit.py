@@ -19,6 +19,8 @@ from contender.drift.profiles.profile import Profile
 from contender.errors import ParityError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.training_policy import AUTO
+from contender.predictions.holdout_counts import count_holdout
+from contender.predictions.live_metrics import LiveCounts, Outputs
 from contender.registry.candidate import Candidate
 from contender.registry.learned_groups import LearnedGroups
 from contender.table import BLOCK, ORDER, Table
@@ -74,6 +76,7 @@ class TrainedModel:
     choice, search, stopping, calibration : what was decided before, None where nothing was.
     overfit : of each metric the value on training, validation and holdout rows with its 95 % interval.
     evidence, explanation : the content of evidence.json and explanation.json.
+    holdout_counts : the judged model's answers on the holdout by block, counted as live ones are.
     """
 
     classes: tuple[str, ...] | None
@@ -99,6 +102,7 @@ class TrainedModel:
     overfit: dict[str, Any] | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=dict)
+    holdout_counts: list[LiveCounts] = field(default_factory=list)
 
     @property
     def encodings(self) -> tuple[FeatureEncoding, ...]:
@@ -209,6 +213,7 @@ def train(
         overfit=figures.to_dict(),
         evidence=evidence,
         explanation=explanation,
+        holdout_counts=_holdout_counts(config, prepared, answered.holdout.known),
     )
 
 
@@ -307,6 +312,14 @@ def _reference(
 def _holdout(rows: Table, left_out: LeftOutRows) -> Holdout:
     order, blocks = rows[ORDER], rows[BLOCK]
     return Holdout(float(order.min()), float(order.max()), len(rows), tuple(dict.fromkeys(blocks.tolist())), left_out)
+
+
+def _holdout_counts(config: PipelineConfig, prepared: Prepared, holdout: Scored) -> list[LiveCounts]:
+    outputs = Outputs(config.task, prepared.classes or (), prepared.positive)
+    labels = holdout.truth.tolist()
+    if prepared.classes is not None:
+        labels = [prepared.classes[int(label)] for label in labels]
+    return count_holdout(holdout.predictions.tolist(), labels, holdout.blocks.astype(str).tolist(), outputs)
 
 
 def _groups(config: PipelineConfig, judged: Table, served: Table) -> LearnedGroups | None:

@@ -25,6 +25,9 @@ from contender.workflow.run_names import run_name
 def retrain(
     pipeline: PipelineOption,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the run has ended.")] = True,
+    over_budget: Annotated[
+        bool, typer.Option("--over-budget", help="Train once although budget.month_usd is used up.")
+    ] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +38,7 @@ def retrain(
     Example: contender retrain --pipeline flights
     """
     bench = workbench(pipeline, environment)
-    execution = start_by_hand(bench)
+    execution = start_by_hand(bench, over_budget=over_budget)
     if wait:
         print_outcome(bench, lambda: follow_execution(bench, execution, quiet=as_json), as_json=as_json)
     elif as_json:
@@ -44,9 +47,10 @@ def retrain(
         console.print(f"run {run_of(execution)} has started; see contender runs --pipeline {pipeline}", markup=False)
 
 
-def start_by_hand(bench: Workbench) -> str:
+def start_by_hand(bench: Workbench, *, over_budget: bool = False) -> str:
     """Start a run that trains whether or not data has drifted; return its execution."""
-    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline})
+    budget = {"over_budget": True} if over_budget else {}
+    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline, **budget})
     answer = bench.cloud.client("stepfunctions").start_execution(
         stateMachineArn=bench.state_machine_arn,
         name=run_name("manual", datetime.now(UTC), token_hex(4)),

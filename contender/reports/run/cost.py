@@ -28,6 +28,11 @@ def costs(run: RunEvidence) -> list[tuple[str, str, float]]:
     ]
 
 
+def cost_usd(run: RunEvidence) -> float:
+    """The sum of `costs`, US dollars."""
+    return round(sum(usd for _, _, usd in costs(run)), 6)
+
+
 def _trainings(run: RunEvidence) -> list[tuple[str, str, float]]:
     """Of the training and of a failed one, whether or not another attempt followed."""
     training, lost = run.report("training"), (run.record.get("lost_task") or {}).get("seconds")

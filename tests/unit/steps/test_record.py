@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from contender.ports import ApprovalRequest, Batch
 from contender.steps.record import record_run
 from contender.workflow.claims import claim
 from contender.workflow.messages import Record, Request
-from contender.workflow.run_folder import BATCHES
+from contender.workflow.run_folder import BATCHES, TRAINING
 from tests.fakes import Fault
 from tests.unit.steps.loop_world import LoopWorld
 
@@ -73,10 +73,29 @@ def test_a_run_is_written_down_with_its_duration_and_its_page(run: Recorder) -> 
     assert "No drift." in run.world.data.get(record.report).body.decode()
 
 
-def test_the_age_of_the_champion_is_told_in_hours(run: Recorder) -> None:
-    run.world.crown(run.world.add_model("v1", [run.world.add_dataset_of_days(range(30))]))
-    assert run.record(**SKIPPED).champion_after == "v1"
-    assert run.world.emitted == {"ChampionAgeHours": 1.0}
+def test_a_run_costs_what_its_page_says(run: Recorder) -> None:
+    run.world.folder().write(TRAINING, {"status": "trained", "resources": {"usd": 0.004}, "seconds": 240.0})
+    run.record(**run.claimed("a.csv"), **VALIDATED, **SKIPPED)
+    (kept,) = run.world.ledger.runs("shop")
+    # docs/cost.md: small functions $0.0001, machine $0.0004, requests $0.0005; and the training.
+    assert kept["usd"] == pytest.approx(0.005)
+    assert run.world.emitted == {"RunUsd": kept["usd"]}
+
+
+def test_the_time_in_which_a_run_waits_is_not_its_work(run: Recorder) -> None:
+    asked = (NOW - timedelta(minutes=50)).isoformat()
+    run.world.ledger.put_approval("shop", ApprovalRequest("run-1", "v2", "token", asked, ""))
+    run.record(**run.claimed(), **LOST)
+    (kept,) = run.world.ledger.runs("shop")
+    assert (kept["seconds"], kept["work_seconds"]) == (3600.0, 600.0)
+
+
+def test_a_run_whose_files_cannot_be_read_is_written_down_without_a_cost(run: Recorder) -> None:
+    run.world.folder().write(TRAINING, {"resources": {"usd": "much"}})
+    record = run.record(**run.claimed("a.csv"), **VALIDATED, **SKIPPED)
+    (kept,) = run.world.ledger.runs("shop")
+    assert (record.verdict, record.report, kept["usd"], run.world.emitted) == ("skipped", "", None, {})
+    assert run.trouble == ["what the run left could not be read"]
 
 
 def test_uploads_that_came_meanwhile_want_a_run_and_those_looked_at_do_not(run: Recorder) -> None:

@@ -80,7 +80,7 @@ def version(world: World) -> ModelVersion:
 def test_flights_give_the_same_files_byte_for_byte(world: World, version: ModelVersion) -> None:
     found = world.again(version)
     assert {one.name: one.same for one in found.files} == dict.fromkeys((one.name for one in found.files), True)
-    names = {MODEL, JUDGED, PIPELINE, "reference.json.gz", "golden.json", "explanation.json"}
+    names = {MODEL, JUDGED, PIPELINE, "reference.json.gz", "golden.json", "holdout_counts.json", "explanation.json"}
     assert {one.name for one in found.files} == names
     assert (found.same, found.circumstances, found.figures) == (True, (), ())
 

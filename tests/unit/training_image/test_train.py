@@ -16,6 +16,7 @@ from contender.adapters.serving.onnx_model import load_model
 from contender.data.dataset_fate import DatasetFate
 from contender.drift.batch_check import Reference
 from contender.errors import NotFoundError, TrainingFailedError
+from contender.predictions.holdout_counts import HOLDOUT_COUNTS
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, JUDGED, MODEL, PIPELINE, REFERENCE
 from contender.rollout.golden_requests import GOLDEN, Golden
 from contender.stats.metrics import METRICS
@@ -87,7 +88,17 @@ def test_the_manifest_tells_the_whole_story(world: World) -> None:
     assert manifest["estimator"]["parameters"]["max_iter"] == 5
     assert len(manifest["baseline"]["prediction"]) == 2
     assert set(manifest["typical"]) == {"a", "kind"}
-    assert set(manifest["files"]) == {MODEL, JUDGED, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD}
+    assert set(manifest["files"]) == {
+        MODEL,
+        JUDGED,
+        PIPELINE,
+        REFERENCE,
+        GOLDEN,
+        HOLDOUT_COUNTS,
+        EVIDENCE,
+        EXPLANATION,
+        CARD,
+    }
 
 
 def test_what_was_written_can_be_served_and_compared_with(world: World) -> None:
@@ -356,7 +367,7 @@ def test_no_manifest_is_written_before_its_files(world: World) -> None:
     world.run()
 
     assert written[-1] == "manifest.json"
-    files = [MODEL, JUDGED, PIPELINE, REFERENCE, GOLDEN, EVIDENCE, EXPLANATION, CARD]
+    files = [MODEL, JUDGED, PIPELINE, REFERENCE, GOLDEN, HOLDOUT_COUNTS, EVIDENCE, EXPLANATION, CARD]
     assert sorted(written[:-1]) == sorted(files)
 
 

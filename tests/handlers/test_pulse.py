@@ -1,0 +1,72 @@
+"""Pulse as its schedule calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.pulse.gauges import GAUGES
+from contender.pulse.settings import PulseSettings, to_json
+from tests.handlers.conftest import MACHINE, Cloud, Context, orders
+
+Metrics = Callable[[], list[dict[str, Any]]]
+AT = "2026-01-01T00:30:00Z"
+SHOP, BROKEN = PulseSettings("shop", "predictions", 60.0, 1.0), PulseSettings("broken", "no-such-table")
+
+
+@pytest.fixture
+def pulse(kept: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    monkeypatch.setenv("PIPELINES", to_json([BROKEN, SHOP]))
+    executions = MACHINE.replace(":stateMachine:", ":execution:").replace("-shop-", "-{pipeline}-")
+    monkeypatch.setenv("EXECUTION_ARN", f"{executions}:{{run}}")
+    return kept
+
+
+def take(cloud: Cloud, **event: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(json.dumps(cloud.function("pulse").handler(event, Context())))
+    return answer
+
+
+def test_a_pipeline_with_nothing_in_it_has_the_one_gauge_that_tells_of_a_pulse(pulse: Cloud, emitted: Metrics) -> None:
+    fine = {"PointerState": 0.0}
+    assert take(pulse, time=AT)["pipelines"] == {"broken": fine, "shop": fine}
+    assert [line["pipeline"] for line in emitted() if "PointerState" in line] == ["broken", "shop"]
+
+
+def test_gauges_are_metrics_of_the_pipeline_at_the_time_of_the_schedule(pulse: Cloud, emitted: Metrics) -> None:
+    pulse.claimed(pulse.upload("a.csv", orders()))  # the claim's run is no execution: it ended without a record
+    found = take(pulse, time=AT)
+    assert found["time"] == "2026-01-01T00:30:00+00:00"
+    assert found["pipelines"]["shop"] == {
+        "PointerState": 0.0,
+        "FailedRunsInARow": 1.0,
+        "OldestUploadMinutes": 30.0,
+        "HoursSinceUpload": 0.5,
+    }
+    (line,) = [line for line in emitted() if "OldestUploadMinutes" in line]
+    assert (line["pipeline"], line["OldestUploadMinutes"]) == ("shop", 30.0)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Contender", [["pipeline"]])
+    assert {metric["Name"] for metric in directive["Metrics"]} <= {gauge.name for gauge in GAUGES}
+    assert line["_aws"]["Timestamp"] == 1_767_227_400_000
+
+
+def test_a_run_is_in_progress_while_its_execution_is(pulse: Cloud) -> None:
+    boto3.client("stepfunctions").start_execution(stateMachineArn=MACHINE, name="run-1")
+    pulse.claimed(pulse.upload("a.csv", orders()))
+    now = take(pulse)["pipelines"]["shop"]  # without a time, the clock of this machine is the clock
+    assert (now["RunMinutes"] < 5.0, now["RunOverdueMinutes"] < 0.0) == (True, True)
+
+
+def test_a_pipeline_that_cannot_be_looked_at_does_not_keep_another_from_its_gauges(
+    pulse: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse.models.put("models/broken/champion.json", b"{", if_none_match=True)
+    pulse.claimed(pulse.upload("a.csv", orders()))
+    found = take(pulse, time=AT)
+    assert list(found["pipelines"]) == ["shop"]
+    assert found["pipelines"]["shop"]["OldestUploadMinutes"] == 30.0
