@@ -21,7 +21,6 @@ Template = dict[str, Any]
 
 # Types that the emulator answers with "Unsupported resource type", and what is lost without each.
 _NO_SUCH_TYPE = {
-    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not evaluated locally, so no alarm causes a rollback",
     "AWS::EC2::EIP": "tasks run on this machine and use its network",
     "AWS::EC2::FlowLog": "there is no network traffic to log",
     "AWS::EC2::NatGateway": "tasks run on this machine and use its network",
@@ -30,7 +29,6 @@ _NO_SUCH_TYPE = {
     "AWS::ECS::ClusterCapacityProviderAssociations": "tasks run on this machine, whatever their capacity provider",
     "AWS::Logs::QueryDefinition": "there is no console that would show a saved query",
 }
-_METRIC_MATH = "the emulator does not evaluate metric math"
 # What ECR calls itself; nothing is ever asked there.
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 # Earliest time a zip can carry: the same content gives the same bytes, whenever it is packed.
@@ -111,7 +109,7 @@ def prune_template(stack: str, template: Template) -> tuple[Template, tuple[Omis
     omissions = tuple(
         Omission(stack, logical_id, resource["Type"], reason)
         for logical_id, resource in resources.items()
-        if (reason := _why_not(resource))
+        if (reason := _NO_SUCH_TYPE.get(resource["Type"], ""))
     )
     gone = {one.logical_id for one in omissions}
     if not gone:
@@ -187,12 +185,6 @@ def _resolved(text: str) -> str:
     for name, value in {"AccountId": ACCOUNT, "Region": REGION, "Partition": "aws"}.items():
         text = text.replace(f"${{AWS::{name}}}", value)
     return text
-
-
-def _why_not(resource: Json) -> str:
-    if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource.get("Properties", {}):
-        return _METRIC_MATH
-    return _NO_SUCH_TYPE.get(resource["Type"], "")
 
 
 def _refers(value: Json, gone: set[str]) -> bool:

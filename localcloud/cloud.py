@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class CloudStatus:
         Whether the emulator answers.
     agent_running : bool
         Whether training tasks would be run.
+    alarms_running : bool
+        Whether alarms are evaluated.
     complete : bool
         Whether the last deployment went through; not whether files were edited since.
     containers : bool
@@ -64,6 +66,7 @@ class CloudStatus:
     emulator_pid: int = 0
     agent_pid: int = 0
     agent_running: bool = False
+    alarms_running: bool = False
     complete: bool = False
     containers: bool = False
     outputs: dict[str, dict[str, str]] | None = None
@@ -94,7 +97,7 @@ def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None)
         state = _started(workspace, on_event, containers)
         key = synth.inputs_hash(workspace.root, containers=state.containers)
         if state.assembly == key:
-            return deployment_of(state)
+            return deployment_of(_watched(workspace, state))
         # Empty while under way: a deployment that is cut short must not pass for a complete one.
         state = replace(state, assembly="")
         write_state(workspace, state)
@@ -112,7 +115,8 @@ def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None)
         mail.open_inbox(_connection(state))
         started = parameter_changes.start(_connection(state).client("stepfunctions"), stacks, state.parameters)
         parameters = parameter_changes.parameters_of(stacks)
-        write_state(workspace, replace(state, assembly=key, parameters=parameters))
+        state = replace(_watched(workspace, state), assembly=key, parameters=parameters)
+        write_state(workspace, state)
         return deployment_of(state, changed, [one.content for one in started])
 
 
@@ -132,7 +136,7 @@ def down(root: Path, *, discard: bool = False) -> None:
             discard_data(workspace)
             workspace.state_file.unlink(missing_ok=True)
         else:
-            write_state(workspace, replace(state, emulator=None, agent=None, stopped_cleanly=True))
+            write_state(workspace, replace(state, emulator=None, agent=None, watcher=None, stopped_cleanly=True))
 
 
 def status(root: Path) -> CloudStatus:
@@ -147,21 +151,23 @@ def status(root: Path) -> CloudStatus:
     if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
         return CloudStatus(running=False, message="the emulator has ended; run `contender up` to start it again")
     agent_running = state.agent is not None and is_alive(state.agent)
+    alarms_running = state.watcher is not None and is_alive(state.watcher)
     deployment = deployment_of(state)
     return CloudStatus(
         running=True,
-        message=_describe(state, agent_running),
+        message=_describe(state, agent_running, alarms_running),
         endpoint_url=emulator.endpoint(state.port),
         region=_connection(state).region,
         port=state.port,
         emulator_pid=state.emulator.pid,
         agent_pid=state.agent.pid if state.agent else 0,
         agent_running=agent_running,
+        alarms_running=alarms_running,
         complete=bool(state.assembly),
         containers=state.containers,
         outputs=deployment.outputs,
         omissions=deployment.omissions,
-        logs=(str(workspace.emulator_log), str(workspace.agent_log)),
+        logs=(str(workspace.emulator_log), str(workspace.agent_log), str(workspace.alarms_log)),
     )
 
 
@@ -179,11 +185,13 @@ def connect(root: Path) -> CloudConnection:
     return CloudConnection(port=found.port, outputs=found.outputs or {})
 
 
-def _describe(state: State, agent_running: bool) -> str:
+def _describe(state: State, agent_running: bool, alarms_running: bool) -> str:
     if not state.assembly:
         return "the last deployment failed; run `contender up` to continue it"
     if not agent_running:
         return "the agent of training tasks has ended; run `contender up` to restart it"
+    if not alarms_running:
+        return "the process that evaluates alarms has ended; run `contender up` to restart it"
     return "the local cloud is up" + ("; training and image functions run as containers" if state.containers else "")
 
 
@@ -232,7 +240,7 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
     continued = old is not None and old.emulator is None and old.stopped_cleanly
     if not continued:
         discard_data(workspace)
-    base = replace(old, agent=None) if old is not None and continued else None
+    base = replace(old, agent=None, watcher=None) if old is not None and continued else None
     with emulator.reserved_port(old.port if old else emulator.DEFAULT_PORT) as port:
         on_event(f"Starting the emulator on {emulator.endpoint(port)}")
         record = emulator.start(workspace, port)
@@ -244,28 +252,37 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
 
 
 def _start_agent(workspace: Workspace, port: int, *, containers: bool) -> ProcessRecord:
+    arguments = ["--endpoint", emulator.endpoint(port), *(["--containers"] if containers else [])]
+    return _start(workspace, "localcloud.ecs_agent", arguments, workspace.agent_log, "agent")
+
+
+def _watched(workspace: Workspace, state: State) -> State:
+    """The state of a cloud whose alarms are evaluated. Not before it is deployed: that has the machine to itself."""
+    if state.watcher is not None and is_alive(state.watcher):
+        return state
+    arguments = ["--port", str(state.port)]
+    log_file = workspace.alarms_log
+    state = replace(state, watcher=_start(workspace, "localcloud.alarms.watcher", arguments, log_file, "alarms"))
+    write_state(workspace, state)
+    return state
+
+
+def _start(workspace: Workspace, module: str, arguments: Sequence[str], log_file: Path, name: str) -> ProcessRecord:
     package = Path(__file__).resolve().parent.parent
     search_path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH", ""))))
     return start_detached(
-        [
-            sys.executable,
-            "-m",
-            "localcloud.ecs_agent",
-            "--endpoint",
-            emulator.endpoint(port),
-            "--root",
-            str(workspace.root),
-            *(["--containers"] if containers else []),
-        ],
+        [sys.executable, "-m", module, *arguments, "--root", str(workspace.root)],
         environment={**os.environ, "PYTHONPATH": search_path},
         directory=workspace.root,
-        log_file=workspace.agent_log,
-        record_file=workspace.folder / f"agent{RECORD_SUFFIX}",
+        log_file=log_file,
+        record_file=workspace.folder / f"{name}{RECORD_SUFFIX}",
     )
 
 
 def _stop(workspace: Workspace, state: State | None) -> bool:
-    """Stop agent, tasks and emulator; returns whether what the emulator held has been saved."""
+    """Stop watcher, agent, tasks and emulator; returns whether what the emulator held has been saved."""
+    if state is not None and state.watcher is not None:
+        stop_group(state.watcher, grace_seconds=KILL_SECONDS)
     if state is not None and state.agent is not None:
         stop_group(state.agent, grace_seconds=AGENT_STOP_SECONDS)
     stop_recorded(workspace.tasks, grace_seconds=KILL_SECONDS)

@@ -9,8 +9,11 @@ end, as on AWS. And each of its processes imports its packages anew; here it is 
 (`localcloud/forking.py`), the modules that are given as arguments. It unpacks a zip for each
 process as well; here once.
 
-The release is pinned; where another one has no such functions, this fails at its start. Of ours only that is imported:
-the process must not have modules that a function could take for its own.
+And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
+`ministack_schedules.py`).
+
+The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
+imported: the process must not have modules that a function could take for its own.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import ecs, stepfunctions
 
+from localcloud import ministack_alarms, ministack_metrics, ministack_schedules
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import VARIABLES
 
@@ -185,6 +189,9 @@ def main() -> None:
         (lambda_runtime.Worker, "_spawn"),
         (lambda_runtime.subprocess, "Popen"),
         (lambda_runtime.zipfile, "ZipFile"),
+        *ministack_alarms.NEEDED,
+        *ministack_metrics.NEEDED,
+        *ministack_schedules.NEEDED,
     )
     for module, name in needed:
         if not callable(getattr(module, name, None)):
@@ -192,6 +199,9 @@ def main() -> None:
             raise SystemExit(f"this release of ministack has no {lacking}; install what requirements.txt pins")
     ecs._ACTION_MAP[SUBMIT] = submit_task_state_change
     stepfunctions._poll_ecs_tasks = poll_tasks
+    ministack_alarms.install()
+    ministack_metrics.install()
+    ministack_schedules.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})

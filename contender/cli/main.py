@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from contender.cli.commands import (
+    alarms,
     approve,
     batch,
     card,
@@ -82,6 +83,7 @@ for command in (
     rollback,
     trial,
     live,
+    alarms,
     dashboard,
     mail,
     console,

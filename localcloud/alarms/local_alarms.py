@@ -36,6 +36,11 @@ REASON_LIMIT, DETAILS_LIMIT = 1023, 4000
 STORE, RECORDS, LOCK = "samples.sqlite", "alarms.json", "lock"
 
 
+def records_file(root: Path) -> Path:
+    """Where the last evaluation of a project's alarms is kept: `read_alarms_state` reads it."""
+    return Workspace(root).metrics / RECORDS
+
+
 @dataclass(frozen=True)
 class AlarmStatus:
     """An alarm after an evaluation.
@@ -79,7 +84,7 @@ class LocalAlarms:
         self.metrics = LocalMetrics(self.store)
         self._cloudwatch = connection.client("cloudwatch")
         self._collection, self._actions = Collection(connection, self.store), Actions(connection)
-        self._records_file, self._lock_file = folder / RECORDS, folder / LOCK
+        self._records_file, self._lock_file = records_file(root), folder / LOCK
         self._is_alone = False
 
     def evaluate(self, *, at: float) -> Sequence[AlarmStatus]:

@@ -34,7 +34,7 @@ class AlarmRecord:
     rang_until : when it last left ALARM; 0 for never.
     told, told_reason, told_details, told_since : the state whose actions were done last, as it was then.
     acts_at : when its actions may be done at the earliest, as far as its suppressor's wait goes.
-    held : why its actions are held back; empty while none is to be done.
+    held, suppressor : why its actions are held back, and by which alarm; empty while none is to be done.
     """
 
     state: State = "INSUFFICIENT_DATA"
@@ -49,6 +49,7 @@ class AlarmRecord:
     told_since: float = 0.0
     acts_at: float = 0.0
     held: Held = ""
+    suppressor: str = ""
 
 
 def changed(record: AlarmRecord, finding: Finding, *, at: float) -> AlarmRecord:
@@ -90,6 +91,7 @@ def told(record: AlarmRecord) -> AlarmRecord:
 
 def held_back(record: AlarmRecord, alarm: CompositeAlarm, suppressor: AlarmRecord | None, *, at: float) -> AlarmRecord:
     """The record with what holds its actions back at this time, if they are to be done and something does."""
+    record = replace(record, suppressor=alarm.suppressor)
     if record.state == record.told:
         return replace(record, held="", acts_at=0.0)
     if suppressor is None:

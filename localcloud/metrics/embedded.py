@@ -63,10 +63,8 @@ def _of_directive(directive: Mapping[str, Any], content: Mapping[str, Any], at: 
         values = values if isinstance(values, list) else [values]
         taken = [float(value) for value in values[:MOST_VALUES] if is_value(value)]
         for names in directive.get("Dimensions") or [[]]:
-            dimensions = {name: content.get(name) for name in names}
-            if len(names) > MOST_DIMENSIONS or not all(
-                isinstance(value, str) and value for value in dimensions.values()
-            ):
+            dimensions = {name: content[name] for name in names if isinstance(content.get(name), str) and content[name]}
+            if len(names) > MOST_DIMENSIONS or len(dimensions) < len(names):
                 continue
             metric = Metric.of(directive["Namespace"], named["Name"], dimensions)
             yield from (Sample(metric, at, value) for value in taken)

@@ -33,6 +33,7 @@ PROMISED = {
     "retrain",
     "delete",
     "live",
+    "alarms",
     "mail",
     "console",
     "dashboard",

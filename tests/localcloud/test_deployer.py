@@ -110,7 +110,7 @@ def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_on
     wrong = topic("corrected")
     properties = {"Metrics": [{"Id": "a", "Expression": "1"}], "ComparisonOperator": "GreaterThanThreshold"}
     wrong["Resources"]["Odd"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
-    with pytest.raises(DeploymentError, match=r"corrected.*Odd \(AWS::CloudWatch::Alarm\).*metric math"):
+    with pytest.raises(DeploymentError, match=r"corrected.*Odd \(AWS::CloudWatch::Alarm\).*Threshold is required"):
         deployments.deploy(nothing, stack("corrected", wrong))
     state, _ = deployments.deploy(nothing, stack("corrected", topic("corrected")))
     assert state.stacks["corrected"].outputs == {"Name": "corrected"}

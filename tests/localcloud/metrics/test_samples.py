@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from contender.errors import InvalidInputError
 from localcloud.metrics.samples import statistic
 
-# What each is: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html, read in November 2026;
-# the numbers are counted by hand.
+# What each is: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html, read in November
+# 2026; the numbers are counted by hand.
 VALUES, COUNTS = np.array([10.0, 100.0, 300.0, 2000.0]), np.array([4.0, 3.0, 2.0, 1.0])
 
 

@@ -1,0 +1,173 @@
+"""Lets the emulator turn into metrics what AWS does: EMF lines, requests to APIs, calls of functions, executions.
+
+Each goes, as a line in the embedded metric format, into one log stream (`GROUP`, `STREAM`), which `localcloud.metrics`
+reads. MiniStack leaves EMF lines as they are, counts neither requests to an API nor executions, and does not say how
+old messages are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ministack.services import apigateway, cloudwatch_logs, lambda_svc, sqs, stepfunctions
+
+GROUP = "/contender-local/metrics"
+STREAM = "lines"
+OLDEST_SENT = "OldestMessageSentTimestamp"
+"""A queue's attribute that SQS has not: when its oldest message was sent, in milliseconds."""
+NEEDED = (
+    (cloudwatch_logs, "_append_log_events"),
+    (apigateway, "_handle_execute_in_scope"),
+    (apigateway, "_match_route"),
+    (lambda_svc, "_emit_lambda_metrics"),
+    (stepfunctions, "_emit_execution_status_event"),
+    (stepfunctions, "_iso_to_epoch_ms"),
+    (sqs, "_refresh_counts"),
+)
+
+_append = cloudwatch_logs._append_log_events
+_execute = apigateway._handle_execute_in_scope
+_of_execution = stepfunctions._emit_execution_status_event
+_of_function = lambda_svc._emit_lambda_metrics
+_count = sqs._refresh_counts
+
+STATUSES = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+def install() -> None:
+    """Put these in the place of MiniStack's own functions."""
+    cloudwatch_logs._append_log_events = append_log_events
+    apigateway._handle_execute_in_scope = execute
+    lambda_svc._emit_lambda_metrics = emit_lambda_metrics
+    stepfunctions._emit_execution_status_event = emit_execution
+    sqs._refresh_counts = refresh_counts
+
+
+def append_log_events(stream: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
+    """Log events, whose EMF lines become metrics as well."""
+    _append(stream, events)
+    lines = [each["message"] for each in events if '"CloudWatchMetrics"' in each.get("message", "")]
+    if lines:
+        keep(lines)
+
+
+def keep(lines: Sequence[str]) -> None:
+    """Add EMF lines to the stream of all of them, in the order in which they come."""
+    now = int(time.time() * 1000)
+    _append(_stream(now), [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines])
+
+
+def _stream(now: int) -> Any:
+    groups = cloudwatch_logs._log_groups
+    if GROUP not in groups:
+        groups[GROUP] = {
+            "arn": cloudwatch_logs._make_group_arn(GROUP),
+            "creationTime": now,
+            "retentionInDays": None,
+            "tags": {},
+            "subscriptionFilters": {},
+            "streams": {},
+        }
+    new = {
+        "events": [],
+        "uploadSequenceToken": "1",
+        "creationTime": now,
+        "firstEventTimestamp": None,
+        "lastEventTimestamp": None,
+        "lastIngestionTime": None,
+    }
+    return groups[GROUP]["streams"].setdefault(STREAM, new)
+
+
+def emf_line(
+    namespace: str, dimensions: Mapping[str, str], sets: Sequence[Sequence[str]], values: Mapping[str, float]
+) -> str:
+    """A line in the embedded metric format: the values, by each set of the dimensions."""
+    metrics = [{"Name": name} for name in values]
+    directive = {"Namespace": namespace, "Dimensions": [list(each) for each in sets], "Metrics": metrics}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": about, **dimensions, **values}, separators=(",", ":"))
+
+
+def emit_lambda_metrics(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+    """The metrics of one call of a function. A call that is throttled is none, and has no duration."""
+    _of_function(function_name, duration_ms, error, throttle)
+    if throttle:
+        values: dict[str, float] = {"Throttles": 1}
+    else:
+        values = {"Invocations": 1, "Errors": int(error), "Throttles": 0, "Duration": duration_ms}
+    keep([emf_line("AWS/Lambda", {"FunctionName": function_name}, [["FunctionName"]], values)])
+
+
+def emit_execution(execution: Mapping[str, Any]) -> None:
+    """Send the event of an execution that begins or ends, and its metrics."""
+    _of_execution(execution)
+    name = STATUSES.get(execution["status"])
+    if name is None or execution.get("sync"):
+        return
+    values: dict[str, float] = {name: 1}
+    if execution.get("stopDate"):
+        began, ended = (stepfunctions._iso_to_epoch_ms(execution[each]) for each in ("startDate", "stopDate"))
+        values["ExecutionTime"] = ended - began
+    machine = {"StateMachineArn": execution["stateMachineArn"]}
+    keep([emf_line("AWS/States", machine, [["StateMachineArn"]], values)])
+
+
+async def execute(api_id: str, stage: str, path: str, method: str, *rest: Any) -> Response:
+    """Answer a request to an HTTP API, and count it."""
+    began = time.perf_counter()
+    call: Callable[..., Awaitable[Response]] = _execute
+    status = 500  # what a caller gets when this raises
+    try:
+        answer = await call(api_id, stage, path, method, *rest)
+        status = answer[0]
+        return answer
+    finally:
+        keep([request_line(api_id, stage, path, method, status, 1000 * (time.perf_counter() - began))])
+
+
+def request_line(api_id: str, stage: str, path: str, method: str, status: int, milliseconds: float) -> str:
+    """The metrics of one request; those of its route only where the stage has detailed metrics for it."""
+    dimensions = {"ApiId": api_id, "Stage": stage}
+    sets = [["ApiId"], ["ApiId", "Stage"]]
+    route = apigateway._match_route(api_id, method, "/" + path.lstrip("/"))
+    key = route.get("routeKey", "") if route else ""
+    if " " in key and has_detailed_metrics(apigateway._stages.get(api_id, {}).get(stage, {}), key):
+        dimensions["Method"], dimensions["Resource"] = key.split(" ", 1)
+        sets.append(["ApiId", "Stage", "Method", "Resource"])
+    values: dict[str, float] = {"Count": 1, "Latency": round(milliseconds)}
+    for name, first in (("4xx", 400), ("5xx", 500)):
+        if first <= status < first + 100:
+            values[name] = 1
+    return emf_line("AWS/ApiGateway", dimensions, sets, values)
+
+
+def has_detailed_metrics(stage: Mapping[str, Any], route: str) -> bool:
+    """Whether a stage has metrics for each route, or for this one."""
+    settings = (stage.get("defaultRouteSettings") or {}, (stage.get("routeSettings") or {}).get(route) or {})
+    return any(
+        str(each.get(name, False)).lower() == "true"
+        for each in settings
+        for name in ("detailedMetricsEnabled", "DetailedMetricsEnabled")
+    )
+
+
+def refresh_counts(queue: dict[str, Any]) -> None:
+    """Count a queue's messages, and see when the oldest of them was sent."""
+    _count(queue)
+    sent = min((each.get("sent_at", time.time()) for each in queue["messages"]), default=None)
+    if sent is None:
+        queue["attributes"].pop(OLDEST_SENT, None)
+    else:
+        queue["attributes"][OLDEST_SENT] = str(int(sent * 1000))
