@@ -18,6 +18,8 @@ PAGES: Mapping[str, str] = {
     "champions": "Champions",
     "drift": "Drift",
     "live": "Live metrics",
+    "alarms": "Alarms",
+    "dashboard": "Dashboard",
 }
 """Of a pipeline: the last part of the path, and what it is called."""
 
@@ -62,7 +64,15 @@ def entry(href: str, text: str, *, current: bool) -> str:
 
 
 def console_page(
-    site: Site, headline: str, content: str, *, pipeline: str = "", here: str = "", about: str = "", lead: str = ""
+    site: Site,
+    headline: str,
+    content: str,
+    *,
+    pipeline: str = "",
+    here: str = "",
+    about: str = "",
+    lead: str = "",
+    styles: Sequence[str] = (),
 ) -> str:
     """A page of the console.
 
@@ -72,11 +82,14 @@ def console_page(
     pipeline, here : which entry of the navigation the page belongs to.
     about : HTML above the headline.
     lead : HTML below it.
+    styles : further sheets of `contender.reports`.
     """
     top = header(about or escape(f"Contender · {site.environment}"), headline, lead)
     title = " · ".join(filter(None, (headline, pipeline, site.environment)))
     script = '<script src="/keys.js"></script>\n'
-    return whole(title, f"{_navigation(site, pipeline, here)}{top}{content}{script}", styles=STYLES)
+    return whole(
+        title, f"{_navigation(site, pipeline, here)}{top}{content}{script}", styles=dict.fromkeys((*STYLES, *styles))
+    )
 
 
 def keys() -> str:

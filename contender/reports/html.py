@@ -5,7 +5,7 @@ Text is escaped; content is HTML that the caller has made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -18,7 +18,7 @@ NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'"
 Draw = Callable[[float], str]
 
 
-def whole(title: str, content: str, *, styles: Sequence[str] = ()) -> str:
+def whole(title: str, content: str, *, styles: Iterable[str] = ()) -> str:
     """A page as one file.
 
     Parameters

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.alarms.table import kind
+from contender.cli.console_server.alarm_graphs import widget_of
 from contender.cli.console_server.app import Server
 from contender.cli.console_server.gather import Gatherer, functions_of
 from contender.cli.console_server.serve import listen
 from contender.errors import ContenderError
-from tests.cli.conftest import Contender
+from tests.cli.conftest import PIPELINE, Contender
 from tests.console import ask, serving
 from tests.unit.console.examples import DEFINITION, EXECUTION, PAGES, RECORDS, SITE
 
@@ -156,3 +159,39 @@ def test_the_functions_of_a_machine_are_those_of_its_tasks() -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:approve"
     told = {"States": {"Approval": {"Type": "Task", "Resource": "x", "Parameters": {"FunctionName": arn}}}}
     assert functions_of(told) == {"Approval": "approve"}
+
+
+def test_the_alarms_of_a_pipeline_are_drawn_against_their_thresholds_and_anothers_are_not(
+    ledger: DynamoLedger, project: Path
+) -> None:
+    (project / "pipelines" / "sales-nightly.toml").write_text(PIPELINE.replace("sales", "sales-nightly"))
+    cloudwatch = boto3.client("cloudwatch")
+    metric = {"Namespace": "Contender", "MetricName": "FailedRunsInARow"}
+    for name in ("sales-loop-stuck", "sales-nightly-loop-stuck"):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"contender-dev-{name}",
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            EvaluationPeriods=1,
+            Threshold=3,
+            Metrics=[{"Id": "m1", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}],
+        )
+    (found,) = Gatherer("dev").alarms("sales")
+    assert (found.kind, found.state) == (kind("loop-stuck"), "OK")
+    assert 'id="alarm-contender-dev-sales-loop-stuck-graph"' in found.graph
+
+
+def test_the_threshold_of_an_alarm_on_expressions_is_drawn_with_what_is_compared() -> None:
+    metric = {"Namespace": "AWS/SQS", "MetricName": "Age", "Dimensions": [{"Name": "Queue", "Value": "q"}]}
+    alarm = {
+        "AlarmName": "a",
+        "Threshold": 0.5,
+        "ComparisonOperator": "LessThanThreshold",
+        "Metrics": [
+            {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 900, "Stat": "p99"}, "ReturnData": False},
+            {"Id": "e1", "Expression": "m1 / 60", "Label": "minutes", "ReturnData": True},
+        ],
+    }
+    widget = widget_of(alarm)
+    assert [(row.id, row.period, row.statistic, row.returned) for row in widget.rows[:1]] == [("m1", 900, "p99", False)]
+    assert [(row.expression, row.period, row.label) for row in widget.rows[1:]] == [("m1 / 60", 900, "minutes")]
+    assert [(limit.value, limit.fill) for limit in widget.thresholds] == [(0.5, "below")]

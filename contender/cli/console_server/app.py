@@ -31,6 +31,7 @@ from contender.console.graph.layout import lay_out
 from contender.console.graph.machine import read_machine
 from contender.console.graph.picture import picture
 from contender.console.manifest_diff import compare_manifests
+from contender.console.pages.alarms import alarms_page
 from contender.console.pages.champions import champions_page, difference_page
 from contender.console.pages.drift import drift_page
 from contender.console.pages.execution import anchors, execution_page, log_page
@@ -39,7 +40,8 @@ from contender.console.pages.live import HOURS, live_page
 from contender.console.pages.mails import mails_page
 from contender.console.pages.overview import overview_page
 from contender.console.pages.runs import runs_page
-from contender.console.shell import PAGES, address, keys, trouble_page
+from contender.console.shell import PAGES, address, console_page, keys, trouble_page
+from contender.dashboard.widgets import STYLES
 from contender.errors import ContenderError, NotFoundError, NotRunningError
 
 HOSTS = ["127.0.0.1", "localhost"]
@@ -77,6 +79,8 @@ class Server:
             "/{pipeline}/champions/difference": self.difference,
             "/{pipeline}/drift": self.drift,
             "/{pipeline}/live": self.live,
+            "/{pipeline}/alarms": self.alarms,
+            "/{pipeline}/dashboard": self.dashboard,
         }
         routes = [*FILES]
         routes += [Route(path, self._guarded(page)) for path, page in paths.items()]
@@ -178,6 +182,18 @@ class Server:
         hours = hours if hours in HOURS else "24"
         counts, champion = self.data.live(pipeline, float(hours))
         return answer_with(live_page(self.data.site(), pipeline, counts, hours=hours, champion=champion))
+
+    def alarms(self, request: Request) -> Response:
+        """The alarms, with graphs."""
+        pipeline = request.path_params["pipeline"]
+        return answer_with(alarms_page(self.data.site(), pipeline, self.data.alarms(pipeline), styles=STYLES))
+
+    def dashboard(self, request: Request) -> Response:
+        """The dashboard's widgets."""
+        pipeline = request.path_params["pipeline"]
+        content = f'<div class="dashboard">{self.data.dashboard(pipeline)}</div>'
+        page = console_page(self.data.site(), "Dashboard", content, pipeline=pipeline, here="dashboard", styles=STYLES)
+        return answer_with(page)
 
     def mails(self, request: Request) -> Response:  # noqa: ARG002 - a page is asked with its request
         """The local inbox."""

@@ -9,16 +9,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import localcloud.cloud
+from contender.adapters.aws.dashboards import AlarmStates, WidgetFunctions
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.live import counted, known_versions
+from contender.cli.console_server.alarm_graphs import shown_alarms
+from contender.cli.dashboards import find_dashboard
 from contender.cli.find_run import find, waiting_runs
+from contender.cli.metric_sources import metrics_of
 from contender.cli.options import all_pipelines, project_root, workbench
 from contender.cli.run_reports import run_report
 from contender.console.executions import Execution, visits_of
+from contender.console.pages.alarms import ShownAlarm
 from contender.console.pages.drift import Checked
 from contender.console.pages.execution import LogLine
 from contender.console.pages.overview import PipelineNow
 from contender.console.shell import Site
+from contender.dashboard.page import dashboard_widgets
+from contender.dashboard.sources import Sources
+from contender.dashboard.span import OPENS_WITH, Span, opening_seconds
+from contender.dashboard.widgets import widget_html
 from contender.errors import ContenderError, NotFoundError
 from contender.predictions.live_metrics import LiveCounts
 from contender.registry.pointer import read_pointer, require_pointer
@@ -183,6 +192,25 @@ class Gatherer:
         bench, now = self.bench(pipeline), datetime.now(UTC).timestamp()
         pointer = require_pointer(bench.models, pipeline).pointer
         return counted(bench, known_versions(pointer), now - hours * 3600.0, now), pointer.champion
+
+    def alarms(self, pipeline: str) -> list[ShownAlarm]:
+        """The alarms of a pipeline, with graphs of the last hours."""
+        bench, now = self.bench(pipeline), datetime.now(UTC).timestamp()
+        cloudwatch, span = bench.cloud.client("cloudwatch"), Span(now - OPENS_WITH, now)
+        sources = Sources(metrics_of(bench), AlarmStates(cloudwatch), WidgetFunctions(bench.cloud.client("lambda")))
+        return shown_alarms(
+            cloudwatch,
+            stage=f"{bench.prefix}-{self.environment}",
+            pipeline=pipeline,
+            pipelines=all_pipelines(),
+            draw=lambda widget, identity: widget_html(widget, sources, span, identity=identity),
+        )
+
+    def dashboard(self, pipeline: str) -> str:
+        """The widgets of a pipeline's dashboard, HTML, over the time that it opens with."""
+        shown, now = find_dashboard(self.bench(pipeline)), datetime.now(UTC).timestamp()
+        opened = OPENS_WITH if self.environment == LOCAL else opening_seconds(shown.body.start)
+        return dashboard_widgets(shown, Span(now - opened, now))
 
     def mails(self) -> Sequence[Mail]:
         """The local inbox, oldest first."""

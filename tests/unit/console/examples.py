@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contender.adapters.layers_of_graphs import place_in_layers
+from contender.alarms.table import kind
 from contender.console.executions import Execution, visits_of
 from contender.console.graph.layout import lay_out
 from contender.console.graph.machine import read_machine
 from contender.console.graph.picture import picture
 from contender.console.manifest_diff import compare_manifests
+from contender.console.pages.alarms import ShownAlarm, alarms_page
 from contender.console.pages.champions import champions_page, difference_page
 from contender.console.pages.drift import Checked, drift_page
 from contender.console.pages.execution import LogLine, anchors, execution_page, log_page
@@ -167,6 +169,24 @@ PAGES: dict[str, Callable[[], str]] = {
     ),
     "drift": lambda: drift_page(SITE, "shop", [checked(0, dearer=0.0), checked(1, dearer=12.0)]),
     "live": lambda: live_page(SITE, "shop", [(NEW, "champion", COUNTS)], hours="24", champion=NEW),
+    "alarms": lambda: alarms_page(
+        SITE,
+        "shop",
+        [
+            ShownAlarm(
+                "contender-local-shop-champion-fails",
+                kind("champion-fails"),
+                "ALARM",
+                NOON.isoformat(),
+                HOSTILE,
+                rule=f'ALARM("contender-local-shop-burn") AND ALARM("{HOSTILE}")',
+                parts=("contender-local-shop-burn", HOSTILE),
+                suppressor=HOSTILE,
+            ),
+            ShownAlarm("contender-local-shop-loop-stuck", kind("loop-stuck"), "OK", NOON.isoformat(), "fine"),
+            ShownAlarm("contender-local-shop-burn", None, "INSUFFICIENT_DATA", "", "no data", graph="<p>a graph</p>"),
+        ],
+    ),
     "mails": lambda: mails_page(
         SITE, [Mail(f"[contender] {HOSTILE}", f"Verdict failed\n\n{HOSTILE}", NOON.isoformat())]
     ),
