@@ -103,6 +103,17 @@ def amount(rows: int, blocks: int) -> str:
     return f"{rows:,} rows" if rows == blocks else f"{rows:,} rows in {blocks:,} blocks"
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, with the plural that it needs.
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def ordinal(number: int) -> str:
     """
     >>> ordinal(3), ordinal(21), ordinal(112)

@@ -5,6 +5,8 @@ SERVICE = "record"
 SERVING_SERVICE = "serve"
 NO_ANSWERS = "NoAnswers"
 """Requests that the champion had no finite prediction for."""
+UNSENT_MAILS = "UnsentMails"
+"""Mails that a state machine could not send."""
 RUNS_FINISHED = "RunsFinished"
 
 # By pipeline and variant, and by version, too; the last one by class in its place.

@@ -52,9 +52,10 @@ class RollbackMachine(DefinedMachine):
             name=rollback_machine_name(environment, pipeline),
             definition=project_root / DEFINITION_FILE,
             functions={state: functions[state] for state in STATES},
-            substitutions={},
+            substitutions={"Pipeline": pipeline.name},
         )
         self._pipeline = pipeline.name
+        self.let_count_unsent_mails()
 
     def start_on_alarm(self, alarm_name: str, *, dead_letters: sqs.Queue) -> None:
         """Roll back when this alarm begins to ring."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
@@ -53,6 +53,8 @@ class LoopFunctions(Construct):
         source = CodeSource(self, "Code", environment=environment, project_root=project_root)
         shared = {
             "PIPELINE": pipeline.name,
+            "STAGE_NAME": environment.stage_name,
+            "ACCOUNT_ID": Stack.of(self).account,
             "DATA_BUCKET": storage.data_bucket.bucket_name,
             "MODEL_BUCKET": storage.model_bucket.bucket_name,
             "RUNS_TABLE": storage.runs_table.table_name,

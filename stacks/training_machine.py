@@ -64,6 +64,7 @@ class ContinuousTraining(DefinedMachine):
         )
         self._grant_training(training)
         self._grant_itself(name)
+        self.let_count_unsent_mails()
         # ReleaseLease, when Record itself has failed.
         storage.runs_table.grant(self.role, "dynamodb:UpdateItem")
 

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "PIPELINE": "shop",
+    "STAGE_NAME": "contender-prod",
+    "ACCOUNT_ID": "123456789012",
     "DATA_BUCKET": "data",
     "MODEL_BUCKET": "models",
     "ENVIRONMENT": "prod",
@@ -36,6 +38,8 @@ ENVIRONMENT = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "SERVE_FUNCTION_NAME": "contender-test-shop-serve",
     "MAX_MODEL_MIB": "200.0",
+    "MACHINES": "[]",
+    "LOG_GROUPS": "[]",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
     "POWERTOOLS_METRICS_NAMESPACE": "Contender",
     "POWERTOOLS_SERVICE_NAME": "function",

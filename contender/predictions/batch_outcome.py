@@ -1,4 +1,4 @@
-"""How a batch job ends: manifest, rejected rows, and the mail."""
+"""How a batch job ends: manifest and rejected rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from contender.predictions.batch_folder import PartReport, Written
-from contender.predictions.batch_messages import BatchRequest
 from contender.predictions.batch_plan import FORMAT, JobPlan
 from contender.workflow.messages import MAX_REASON_CHARACTERS
-from contender.workflow.outcome import Mail
 
 
 @dataclass(frozen=True)
@@ -119,43 +117,6 @@ def understood(manifest: Mapping[str, Any]) -> str:
         comma = " with decimal comma" * (notation["decimal"] == ",")
         parts.append(f"{name}{comma}" + f" in {notation['unit']}" * bool(notation["unit"]))
     return "; ".join(filter(None, parts))
-
-
-def rejection_mail(manifest: Mapping[str, Any], *, where: str) -> Mail:
-    """The mail of a job that finished without some of its rows."""
-    rejected = manifest["rejected"]["rows"]
-    body = (
-        *_heading(manifest["pipeline"], manifest["job"], manifest["source"]["key"], manifest["run_id"]),
-        f"Result    {where}",
-        f"Read as   {understood(manifest)}",
-        "",
-        f"{describe(manifest)}.",
-        "",
-        "The rejected rows and their reasons are in the result's files rejected-*.jsonl. Correct them and upload them "
-        "as a new file.",
-    )
-    subject = f"[contender] {manifest['pipeline']}: {rejected:,} row{'s' * (rejected > 1)} of a batch rejected"
-    return Mail(subject[:100], "\n".join(body))
-
-
-def failure_mail(request: BatchRequest, *, job: str, run_id: str, reason: str, for_good: bool) -> Mail:
-    """The mail of a job that failed. `for_good`: the file is at fault, and starting the job again would not help."""
-    again = (
-        "Correct the file as the reason says and upload it again, which starts a new job."
-        if for_good
-        else "Fix the cause, then start the job again; finished parts are kept (see docs/batch.md)."
-    )
-    body = (*_heading(request.pipeline, job, request.key, run_id), "", reason, "", again)
-    return Mail(f"[contender] {request.pipeline}: a batch prediction failed"[:100], "\n".join(body))
-
-
-def _heading(pipeline: str, job: str, key: str, run_id: str) -> tuple[str, ...]:
-    return (
-        f"Pipeline  {pipeline}",
-        f"Job       {job or '–'}",
-        f"File      {key or '–'}",
-        f"Run       {run_id}",
-    )
 
 
 def part_failures(bodies: Iterable[bytes]) -> str:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from contender.errors import IntegrityError, InvalidInputError
+from contender.mails.batch_mails import failure_mail, rejection_mail
+from contender.mails.place import Place
 from contender.ports import Objects
 from contender.predictions.batch_folder import FAILED_PARTS, FAILURE, MANIFEST, JobFolder, PartReport, report_name
 from contender.predictions.batch_messages import BatchState, Finish, Plan
-from contender.predictions.batch_outcome import build_manifest, describe, failure_mail, part_failures, rejection_mail
+from contender.predictions.batch_outcome import build_manifest, describe, part_failures
 from contender.predictions.batch_plan import JobPlan
 from contender.registry.versions import ModelReader
 
@@ -28,6 +30,7 @@ class BatchFinisher:
     bucket : where data is, by name.
     etags : the entity tags of all objects below a prefix, by key.
     now : the time, with its zone.
+    place : for the mails.
     """
 
     pipeline: str
@@ -36,6 +39,7 @@ class BatchFinisher:
     registry: ModelReader
     etags: Callable[[str], Mapping[str, str]]
     now: Callable[[], datetime]
+    place: Place
 
     def folder(self, job: str) -> JobFolder:
         """The job's folder."""
@@ -69,7 +73,7 @@ def _complete(state: BatchState, finisher: BatchFinisher) -> Finish:
     finished = Finish("finished", describe(manifest), rows=manifest["rows"], rejected=rejected)
     if not rejected or manifest["run_id"] != state.run_id:
         return finished
-    mail = rejection_mail(manifest, where=f"s3://{finisher.bucket}/{folder.prefix}")
+    mail = rejection_mail(manifest, where=f"s3://{finisher.bucket}/{folder.prefix}", place=finisher.place)
     return replace(finished, mail=True, subject=mail.subject, body=mail.body)
 
 
@@ -98,7 +102,9 @@ def _fail(state: BatchState, finisher: BatchFinisher) -> Finish:
     reason = plan.reason
     if state.failure is not None:
         reason = _why_parts_failed(state, plan.job, finisher) or state.failure.reason
-    mail = failure_mail(state.request, job=plan.job, run_id=state.run_id, reason=reason, for_good=plan.for_good)
+    mail = failure_mail(
+        state.request, job=plan.job, run_id=state.run_id, reason=reason, for_good=plan.for_good, place=finisher.place
+    )
     failed = Finish("failed", reason, mail=True, subject=mail.subject, body=mail.body)
     if not plan.job:
         return failed

@@ -1,17 +1,11 @@
-"""How a run ended: verdict, reason, record and mail, from its state."""
+"""How a run ended: verdict, reason, record and next steps, from its state."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from contender.workflow.messages import Approval, Comparison, Promotion, Rollback, RunState, Verdict
-
-WORTH_A_MAIL: frozenset[str] = frozenset(
-    {"promoted", "inconclusive", "stopped", "rolled_back", "quarantined", "failed"}
-)
-"""Verdicts that on-call hears of; `_worth_a_mail` has the exceptions. There is no mail about a run that rightly changed
-nothing, or that found a waiting challenger still inconclusive. Whoever was asked for approval hears the outcome."""
 
 
 def conclude(state: RunState) -> tuple[Verdict, str]:
@@ -155,52 +149,59 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
     }
 
 
-@dataclass(frozen=True)
-class Mail:
-    """A mail to on-call: a subject of at most 100 characters (a limit of SNS), and a body that says what to do."""
+Steps = tuple[str, ...]
+"""What to do, line by line. A command ends its line, so that it can be copied."""
 
-    subject: str
-    body: str
-
-
-NEXT_STEPS = {
-    "promoted": "Nothing to do. If predictions look wrong: contender rollback --pipeline {pipeline}",
-    "retained": "Nothing to do.",
-    "inconclusive": "Upload more labelled rows when they arrive. The challenger is compared again with them, "
-    "unless a newer one is trained first.",
-    "stopped": "Fix the cause, deploy, and retrain: contender retrain --pipeline {pipeline}. Requests and answers: "
-    "contender show {run_id}",
-    "rolled_back": "Find out why: contender show {run_id}. A version that was rolled back is never promoted "
-    "automatically again; try it with: contender trial start --pipeline {pipeline} --version …",
-    "quarantined": "Correct the file as the reason says and upload it again.",
-    "failed": "Fix the cause, then start another run: contender retrain --pipeline {pipeline}. No upload is lost. "
-    "Details: contender show {run_id}, and the execution in the Step Functions console.",
+NEXT_STEPS: Mapping[str, Steps] = {
+    "promoted": ("Nothing to do.", "If predictions look wrong: contender rollback --pipeline {pipeline}"),
+    "retained": ("Nothing to do.",),
+    "inconclusive": (
+        "Upload more labelled rows when they arrive. The challenger is compared again with them, unless a newer one "
+        "is trained first.",
+    ),
+    "stopped": (
+        "Requests and answers: contender show {run_id}",
+        "Fix the cause, deploy, and retrain: contender retrain --pipeline {pipeline}",
+    ),
+    "rolled_back": (
+        "Find out why: contender show {run_id}",
+        "A version that was rolled back is never promoted automatically again. Versions, with the one to try again: "
+        "contender champion --pipeline {pipeline}",
+    ),
+    "quarantined": ("Correct the file as the reason says and upload it again.",),
+    "failed": (
+        "Details, and the execution in the Step Functions console: contender show {run_id}",
+        "Fix the cause, then start another run. No upload is lost: contender retrain --pipeline {pipeline}",
+    ),
 }
-_LOOK_AT_THE_FILE = (
-    "Look at the file. If it is right: contender dataset keep {version} --pipeline {pipeline}. If it is wrong, upload "
-    "the right one and leave this one out: contender dataset leave-out {version} --pipeline {pipeline}. Without an "
-    "answer the next batch decides."
+_LOOK_AT_THE_FILE: Steps = (
+    "Look at the file. If it is right: contender dataset keep {version} --pipeline {pipeline}",
+    "If it is wrong, upload the right one and leave this one out: "
+    "contender dataset leave-out {version} --pipeline {pipeline}",
+    "Without an answer the next batch decides.",
 )
-_LABELS = (
-    "Upload these rows again as soon as their labels are known: before that there is nothing new to learn from. "
-    "What drifted: contender show {run_id}."
+_LABELS: Steps = (
+    "Upload these rows again as soon as their labels are known: before that there is nothing new to learn from.",
+    "What drifted: contender show {run_id}",
 )
-UPLOAD_AGAIN = "Fix what made those runs fail (contender runs --pipeline {pipeline}), then upload the file again."
-_FIRST = "Nothing to do."  # there is none before it to go back to
-_NOT_ROLLED_BACK = (
-    "Nothing was changed. Check what serves: contender champion --pipeline {pipeline}. Roll back by hand if needed: "
-    "contender rollback --pipeline {pipeline}"
+UPLOAD_AGAIN: Steps = (
+    "Fix what made those runs fail, then upload the file again. Those runs: contender runs --pipeline {pipeline}",
 )
-_NOT_HELD_AGAINST_IT = (
+_FIRST: Steps = ("Nothing to do.",)  # there is none before it to go back to
+_NOT_ROLLED_BACK: Steps = (
+    "Nothing was changed. Check what serves: contender champion --pipeline {pipeline}",
+    "Roll back by hand if needed: contender rollback --pipeline {pipeline}",
+)
+_NOT_HELD_AGAINST_IT: Steps = (
     "The champion answers all requests again. The challenger was not shown to be worse and can be promoted later: "
-    "contender retrain --pipeline {pipeline}. With little traffic, allow more time (rollout.max_bake_seconds)."
+    "contender retrain --pipeline {pipeline}",
+    "With little traffic, allow more time (rollout.max_bake_seconds).",
 )
-_WAS_ROLLED_BACK = (
+_WAS_ROLLED_BACK: Steps = (
     "This version was rolled back before, so its promotion needs approval. To promote it, set "
-    'rollout.approval = "always" and start a run: contender retrain --pipeline {pipeline}. Otherwise nothing to do.'
+    'rollout.approval = "always" and start a run: contender retrain --pipeline {pipeline}',
+    "Otherwise nothing to do.",
 )
-_KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed", "skipped"})
-"""Verdicts that leave the champion as it was."""
 
 
 def option(environment: str) -> str:
@@ -221,15 +222,34 @@ def next_step(state: RunState, verdict: Verdict, *, environment: str = "local") 
     >>> next_step(RunState(Request("flights"), "r1", "2026-01-01T00:00:00Z"), "quarantined")
     'Correct the file as the reason says and upload it again.'
     """
+    return in_sentences(next_steps(state, verdict, environment=environment))
+
+
+def next_steps(state: RunState, verdict: Verdict, *, environment: str = "local") -> Steps:
+    """The same, line by line."""
     waiting = state.drift.set_aside[-1:] if state.drift is not None else ()
     where = option(environment)
-    return _next_step(state, verdict).format(
-        pipeline=f"{state.request.pipeline}{where}", run_id=f"{state.run_id}{where}", version="".join(waiting)
-    )
+    values = {
+        "pipeline": f"{state.request.pipeline}{where}",
+        "run_id": f"{state.run_id}{where}",
+        "version": "".join(waiting),
+    }
+    return tuple(line.format(**values) for line in _next_steps(state, verdict))
 
 
-def _next_step(state: RunState, verdict: Verdict) -> str:
-    if _gave_up(state):
+def in_sentences(lines: Steps) -> str:
+    """Lines as running text.
+
+    Examples
+    --------
+    >>> in_sentences(("See: contender runs", "Wait.", "Or: contender retrain"))
+    'See: contender runs. Wait. Or: contender retrain'
+    """
+    return " ".join(line if line.endswith(".") or line == lines[-1] else f"{line}." for line in lines)
+
+
+def _next_steps(state: RunState, verdict: Verdict) -> Steps:
+    if gave_up(state):
         return UPLOAD_AGAIN
     if verdict == "promoted" and champion_before(state) is None:
         return _FIRST
@@ -239,70 +259,25 @@ def _next_step(state: RunState, verdict: Verdict) -> str:
         return _NOT_HELD_AGAINST_IT
     if verdict == "retained" and state.promotion is not None and state.promotion.status == "refused":
         return _WAS_ROLLED_BACK
-    if _waits_for_the_next_batch(state, verdict):
+    if waits_for_the_next_batch(state, verdict):
         return _LOOK_AT_THE_FILE
-    if _drifted_without_labels(state, verdict):
+    if drifted_without_labels(state, verdict):
         return _LABELS
-    return NEXT_STEPS.get(verdict, "")
+    return NEXT_STEPS.get(verdict, ())
 
 
-def compose_mail(state: RunState, *, environment: str) -> Mail | None:
-    """The mail about a finished run; None where no mail is due.
-
-    Parameters
-    ----------
-    environment : where the run was, for the commands in the mail.
-    """
-    if state.record is None or not _worth_a_mail(state.record.verdict, state):
-        return None
-    record, pipeline = state.record, state.request.pipeline
-    stays = record.champion_after is not None and record.verdict in _KEEPS_SERVING
-    body = "\n".join(
-        (
-            f"Pipeline  {pipeline}",
-            f"Run       {state.run_id} ({state.request.trigger}, started {state.started_at})",
-            f"Verdict   {record.verdict.replace('_', ' ')}",
-            f"Champion  {record.champion_after or 'none yet'}",
-            f"Report    contender show {state.run_id}{option(environment)} --open",
-            *([f"          {record.report} in the data bucket"] if record.report else []),
-            "",
-            record.reason,
-            "",
-            *([state.drift.training, ""] if state.drift is not None and state.drift.training else []),
-            ("The champion keeps serving. " if stays else "")
-            + next_step(state, record.verdict, environment=environment),
-        )
-    )
-    said: str = record.verdict
-    if _waits_for_the_next_batch(state, record.verdict):
-        said = "a batch looks broken"
-    elif _drifted_without_labels(state, record.verdict):
-        said = "drift in rows without labels"
-    return Mail(f"[contender] {pipeline}: {said.replace('_', ' ')}"[:100], body)
-
-
-def _worth_a_mail(verdict: Verdict, state: RunState) -> bool:
-    if _gave_up(state) or state.approval is not None or state.approval_timeout is not None:
-        return True
-    if _waits_for_the_next_batch(state, verdict) or _drifted_without_labels(state, verdict):
-        return True
-    if verdict == "retained":
-        return state.watch is not None or (state.promotion is not None and state.promotion.status == "refused")
-    waits_on = verdict == "inconclusive" and state.drift is not None and not state.drift.retrain
-    return verdict in WORTH_A_MAIL and not waits_on
-
-
-def _waits_for_the_next_batch(state: RunState, verdict: Verdict) -> bool:
+def waits_for_the_next_batch(state: RunState, verdict: Verdict) -> bool:
     """Whether nothing was trained because a batch of the run looks broken."""
     return verdict == "skipped" and state.drift is not None and bool(state.drift.set_aside)
 
 
-def _drifted_without_labels(state: RunState, verdict: Verdict) -> bool:
+def drifted_without_labels(state: RunState, verdict: Verdict) -> bool:
     """Whether nothing could be trained for a drift, because the rows that have it have no labels yet."""
     found = state.validation
     only = found is not None and bool(found.unlabelled) and not found.dataset_versions
     return verdict == "skipped" and only and state.drift is not None and state.drift.drifted
 
 
-def _gave_up(state: RunState) -> bool:
+def gave_up(state: RunState) -> bool:
+    """Whether uploads were removed from the queue because repeated runs failed before reading them."""
     return state.claim is not None and bool(state.claim.given_up)

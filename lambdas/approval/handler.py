@@ -17,16 +17,16 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.errors import InvalidInputError
+from contender.mails.approval_mail import approval_mail
 from contender.ports import ApprovalRequest
-from contender.rollout.approval import compose_question
 from contender.workflow.messages import Notification, RunState
 from contender.workflow.run_folder import RunFolder
+from lambdas.place import here
 from lambdas.step import step
 
 
 @dataclass(frozen=True)
 class Environment:
-    environment: str
     alerts_topic_arn: str
     data_bucket: str
     runs_table: str
@@ -53,7 +53,7 @@ def ask(state: RunState) -> Notification:
     # The token first: who gets the mail can answer.
     ledger.put_approval(pipeline, request)
     reports = RunFolder(data, pipeline, state.run_id).reports()
-    mail = compose_question(state, request, reports, environment=environment.environment)
+    mail = approval_mail(state, request, reports, here())
     sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)
     return Notification("sent", mail.subject)
 

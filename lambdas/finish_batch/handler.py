@@ -16,6 +16,7 @@ from contender.adapters.environment import read_environment
 from contender.predictions.batch_messages import BatchState
 from contender.registry.versions import ModelRegistry
 from contender.steps.finish_batch import BatchFinisher, finish_batch
+from lambdas.place import here
 from lambdas.step import step
 
 
@@ -35,5 +36,6 @@ finisher = BatchFinisher(
     ModelRegistry(S3Objects(s3, environment.model_bucket), environment.pipeline),
     etags=partial(etags, s3, environment.data_bucket),
     now=partial(datetime.now, UTC),
+    place=here(),
 )
 handler: Any = step(partial(finish_batch, finisher=finisher), read=BatchState.from_dict)

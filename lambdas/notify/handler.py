@@ -9,14 +9,14 @@ from typing import Any
 import boto3
 
 from contender.adapters.environment import read_environment
+from contender.mails.run_mails import run_mail
 from contender.workflow.messages import Notification, RunState
-from contender.workflow.outcome import compose_mail
+from lambdas.place import here
 from lambdas.step import step
 
 
 @dataclass(frozen=True)
 class Environment:
-    environment: str
     alerts_topic_arn: str
 
 
@@ -25,7 +25,7 @@ sns = boto3.client("sns")
 
 
 def notify(state: RunState) -> Notification:
-    mail = compose_mail(state, environment=environment.environment)
+    mail = run_mail(state, here())
     if mail is None:
         return Notification("not_needed")
     sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)

@@ -142,7 +142,7 @@ def test_before_the_first_champion_the_job_fails_and_says_so(loop: LocalLoop, be
     assert beginning.status == "FAILED"
     assert "has no champion yet" in json.loads(beginning.folder.find("_job/failure.json") or b"")["reason"]
     (told,) = eventually(lambda: mails_about(loop, beginning.key), what="mail about the early file")
-    assert told.subject == "[contender] shop-batch: a batch prediction failed"
+    assert told.subject.startswith("[ticket] local shop-batch: batch prediction of ")
     assert "shop-batch has no champion yet; upload data to train the first one" in told.body
 
 
@@ -187,7 +187,7 @@ def test_the_bad_rows_are_put_aside_and_told(batches: Batches, mixed: tuple[str,
     assert rejected[0]["reason"].startswith("line 12 has 3 cells, but the header has 4")
     assert rejected[1]["reason"] == "amount is 'plenty', which is not a number"
     (told,) = eventually(lambda: mails_about(batches.loop, key), what="mail about the bad rows")
-    assert told.subject == "[contender] shop-batch: 2 rows of a batch rejected"
+    assert told.subject.startswith("[ticket] local shop-batch: 2 of 230 rows of ")
     assert "228 of 230 rows predicted" in told.body
 
 

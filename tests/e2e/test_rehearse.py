@@ -55,8 +55,8 @@ def test_it_shows_in_the_list_of_runs_in_show_and_in_the_mail(
     assert "stopped" in loop.contender("runs", "--pipeline", "shop-skew")
     assert "Rehearsal" in loop.contender("show", second["run_id"])
     (sent,) = loop.mails(second["run_id"])
-    assert sent.subject == "[contender] shop-skew: stopped"
-    assert second["reason"] in sent.body
+    assert sent.subject.startswith("[ticket] local shop-skew: rehearsal failed")
+    assert second["reason"][:300] in sent.body
     assert "contender retrain --pipeline shop-skew" in sent.body
 
 
@@ -86,9 +86,9 @@ def test_a_person_is_asked_and_a_yes_promotes_and_a_no_does_not(loop: LocalLoop)
     assert first["verdict"] == "promoted", first["reason"]
     assert f"Approved by {answer['by']}: looks right." in first["reason"]
     question, ended = loop.mails(run_id)
-    assert question.subject == "[contender] shop-asks: approval needed"
+    assert question.subject.startswith("[ticket] local shop-asks: approve or reject ")
     assert f"contender approve {run_id} --pipeline shop-asks" in question.body
-    assert ended.subject == "[contender] shop-asks: promoted"
+    assert ended.subject.startswith("[info] local shop-asks: promoted ")
     assert "was already approved by" in loop.contender("reject", run_id, code=1)
 
     execution = asked(pipeline, "changed", visits(20, shift=2.0, turned=True))

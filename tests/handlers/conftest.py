@@ -188,6 +188,8 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     after(shop_without_data)
     for name, value in {
         "PIPELINE": PIPELINE,
+        "STAGE_NAME": "contender-prod",
+        "ACCOUNT_ID": DEFAULT_ACCOUNT_ID,
         "DATA_BUCKET": "data",
         "MODEL_BUCKET": "models",
         "ENVIRONMENT": "prod",

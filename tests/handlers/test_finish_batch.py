@@ -56,7 +56,7 @@ def test_rejected_rows_are_told_with_their_reasons_and_where_they_are(crowned: C
     made.predict(0)
     finish = made.finish()
     assert finish["mail"]
-    assert finish["subject"] == "[contender] shop: 3 rows of a batch rejected"
+    assert finish["subject"] == "[ticket] prod shop: 3 of 8 rows of May ü 1.csv rejected"
     assert "5 of 8 rows predicted with v1, 3 rejected: 2 × amount (row 6: amount is 'lots'" in finish["body"]
     assert f"s3://data/{made.folder.prefix}" in finish["body"]
     assert made.finish() == finish, "a repeated call has the same mail: the first one's answer may have been lost"
@@ -95,7 +95,7 @@ def test_a_refused_file_is_told_once(crowned: Cloud) -> None:
     made = Job(crowned, request)
     first, again = made.finish(), made.finish()
     assert (first["status"], first["mail"]) == ("failed", True)
-    assert first["subject"] == "[contender] shop: a batch prediction failed"
+    assert first["subject"] == "[ticket] prod shop: batch prediction of a.csv failed"
     assert "the file is empty (0 bytes)" in first["body"]
     assert "Correct the file" in first["body"]
     assert again == first

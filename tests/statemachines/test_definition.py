@@ -152,6 +152,7 @@ def test_every_task_is_one_of_ours_or_an_integration_that_is_known() -> None:
         "TrainOnDemand": "arn:aws:states:::ecs:runTask.sync",
         "ReleaseLease": "arn:aws:states:::dynamodb:updateItem",
         "StartNextRun": "arn:aws:states:::states:startExecution",
+        "CountUnsentMail": "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
     }
 
 

@@ -275,7 +275,10 @@ WAYS: dict[str, Way] = {
     "Record breaks and the lease is given back without it": Way(
         [*PROMOTED, "Record", "ReleaseLease", "NotRecorded"], {"Record": BROKEN}, "FAILED"
     ),
-    "a mail that cannot be sent does not undo the run": Way([*PROMOTED, *END], {"Notify": BROKEN}),
+    "a mail that cannot be sent does not undo the run": Way(
+        [*PROMOTED, "Record", "Notify", "CountUnsentMail", "AreUploadsWaiting", "Verdict", "Promoted"],
+        {"Notify": BROKEN},
+    ),
     "uploads that came meanwhile get a run": Way(
         [*PROMOTED, "Record", "Notify", "AreUploadsWaiting", "StartNextRun", "Verdict", "Promoted"],
         {"Record": [WAITING, ALL_GOOD["Record"]], "Claim": [CLAIMED.to_dict(), DUPLICATE.to_dict()]},

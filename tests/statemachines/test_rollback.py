@@ -18,6 +18,7 @@ from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
 MACHINE = "rollback"
 DEFINITION = asl.load(MACHINE)
 TASKS = asl.tasks(DEFINITION)
+FUNCTIONS = asl.functions(DEFINITION)
 ASKED = {"trigger": "manual", "pipeline": "flights", "reason": "too high since noon", "by": "ann"}
 
 ALL_GOOD: dict[str, Answer] = {
@@ -50,7 +51,9 @@ WAYS = {
     "RollBack breaks": Way(["RollBack", *FAIL], {"RollBack": BROKEN, "Record": FAILED}, "FAILED"),
     "RollBack takes too long": Way(["RollBack", *FAIL], {"RollBack": Timeout(), "Record": FAILED}, "FAILED"),
     "Record breaks": Way(["RollBack", "Record", "NotRecorded"], {"Record": BROKEN}, "FAILED"),
-    "a mail that cannot be sent does not undo the rollback": Way(["RollBack", *END], {"Notify": BROKEN}),
+    "a mail that cannot be sent does not undo the rollback": Way(
+        ["RollBack", "Record", "Notify", "CountUnsentMail", *END[2:]], {"Notify": BROKEN}
+    ),
 }
 
 
@@ -82,7 +85,7 @@ def test_a_rollback_that_broke_is_told_to_record_with_its_reason(engine: Engine)
     assert conclude(RunState.from_dict(engine.calls["Record"][0])) == ("failed", "try again")
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_task_is_tried_again_whatever_the_error_because_repeating_it_does_no_harm(
     engine: Engine, name: str
 ) -> None:
@@ -99,7 +102,7 @@ def test_whatever_a_state_reads_is_there_on_every_path_that_leads_to_it() -> Non
     assert asl.unsafe_paths(DEFINITION) == []
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_task_is_a_function_that_is_told_everything_and_overwrites_nothing(name: str) -> None:
     task = TASKS[name]
     assert task["Resource"] == f"${{{name}FunctionArn}}"

@@ -12,7 +12,7 @@ from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.left_out import waiting_batch
 from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
-from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN
+from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN, in_sentences
 
 Tone = Literal["good", "bad", "unsure", "calm"]
 
@@ -180,14 +180,13 @@ def next_step(run: RunEvidence) -> str:
     verdict = str(record["verdict"])
     said = record.get("next_step")
     if said is None:  # of a run that has not ended, or ended before that was kept
-        said = (
-            UPLOAD_AGAIN if record.get("given_up") else WAITING if verdict == "waiting" else NEXT_STEPS.get(verdict, "")
-        )
+        steps = WAITING if verdict == "waiting" else NEXT_STEPS.get(verdict, ())
+        said = in_sentences(UPLOAD_AGAIN if record.get("given_up") else steps)
         said = said.format(pipeline=record["pipeline"], run_id=record["run_id"])
     return str(said)
 
 
-WAITING = "Review the comparison, then decide: contender approve {run_id} or contender reject {run_id}"
+WAITING = ("Review the comparison, then decide: contender approve {run_id} or contender reject {run_id}",)
 
 
 MOST_CHARACTERS = 28

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contender.predictions.batch_messages import BatchRequest
 from contender.predictions.batch_outcome import (
     Rejected,
     describe,
-    failure_mail,
     merge_reasons,
     part_failures,
-    rejection_mail,
 )
-from tests.unit.predictions.jobs import SOURCE, manifest, report
+from tests.unit.predictions.jobs import manifest, report
 
 
 def test_reasons_are_counted_by_column_over_all_parts() -> None:
@@ -36,19 +33,6 @@ def test_a_job_is_described_in_a_sentence() -> None:
         "4 of 8 rows predicted with m1, 4 rejected: 1 × c0 (row 1: bad); 1 × c1 (row 2: bad); 1 × c2 (row 3: bad); "
         "and 1 more column"
     )
-
-
-def test_mails_name_the_file_and_what_to_do() -> None:
-    rejected = rejection_mail(manifest(report(0, rejected=(Rejected(2, "a", "bad", ""),))), where="s3://data/out/")
-    assert rejected.subject == "[contender] flights: 1 row of a batch rejected"
-    for told in (SOURCE.key, "s3://data/out/", "Read as   CSV", "rejected-*.jsonl", "r1"):
-        assert told in rejected.body
-    request = BatchRequest("a" * 30, key="k" * 1000)
-    for for_good, advice in ((True, "Correct the file"), (False, "start the job again")):
-        failed = failure_mail(request, job="j", run_id="r", reason="because", for_good=for_good)
-        assert len(failed.subject) <= 100
-        assert advice in failed.body
-        assert "because" in failed.body
 
 
 def test_the_first_failed_part_speaks_for_the_others() -> None:

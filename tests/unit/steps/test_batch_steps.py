@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contender.errors import BatchRejectedError, IntegrityError, NotFoundError
+from contender.mails.place import Place
 from contender.predictions.batch_folder import FAILURE, MANIFEST, PLAN, UNDER_WAY_SECONDS, JobFolder
 from contender.predictions.batch_messages import BatchRequest, BatchState, Found, Plan
 from contender.predictions.batch_outcome import Rejected
@@ -160,6 +161,7 @@ class Batches:
             ModelRegistry(self.models, "shop"),
             etags=lambda prefix: {key: self.data.get(key).etag for key in self.data.keys(prefix)},
             now=lambda: NOON + timedelta(seconds=60),
+            place=Place("prod", "shop"),
         )
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from contender.cli.run_view import RunView
+from contender.mails.place import Place
+from contender.mails.run_mails import run_mail
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.left_out import left_out
 from contender.reports.run.page import page
 from contender.reports.run.summary import headline, stages
 from contender.workflow.messages import Drift, Record, Request, RunState, Validation
-from contender.workflow.outcome import compose_mail, next_step
+from contender.workflow.outcome import next_step
 
 WHY = "98 % of its rows were in 2026-03.csv already."
 RECORD = {"verdict": "skipped", "reason": "", "run_id": "r1", "pipeline": "flights"}
@@ -85,20 +87,19 @@ def state(**changes: Any) -> RunState:
 
 
 def test_one_mail_says_what_to_do_and_what_happens_without_an_answer() -> None:
-    mail = compose_mail(state(), environment="local")
+    mail = run_mail(state(), Place("local", "flights"))
 
     assert mail is not None
-    assert mail.subject == "[contender] flights: a batch looks broken"
+    assert mail.subject == "[ticket] local flights: a batch looks broken, nothing was trained"
     assert WHY in mail.body
-    assert (
-        "The champion keeps serving. Look at the file. If it is right: contender dataset keep d7 --pipeline flights."
-    ) in mail.body
-    assert "contender dataset leave-out d7 --pipeline flights" in mail.body
-    assert mail.body.endswith("Without an answer the next batch decides.")
+    assert "Model version v1 keeps serving." in mail.body
+    assert "Look at the file. If it is right: contender dataset keep d7 --pipeline flights\n" in mail.body
+    assert "contender dataset leave-out d7 --pipeline flights\n" in mail.body
+    assert "Without an answer the next batch decides." in mail.body
 
 
 def test_a_run_that_skipped_for_another_reason_sends_none() -> None:
     other = state(drift=Drift(False, False, "No drift."))
 
-    assert compose_mail(other, environment="local") is None
+    assert run_mail(other, Place("local", "flights")) is None
     assert next_step(other, "skipped") == ""

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from contender.cli.run_view import RunView
+from contender.mails.place import Place
+from contender.mails.run_mails import run_mail
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.summary import headline
@@ -17,7 +19,6 @@ from contender.training.staleness import ModelLosses
 from contender.training.waiting_cost import RowsSince
 from contender.training.worth_training import NewRows, worth_training
 from contender.workflow.messages import Drift, Record, Request, RunState
-from contender.workflow.outcome import compose_mail
 
 RECORD = {"verdict": "skipped", "reason": "", "run_id": "r1", "pipeline": "flights"}
 DAYS = np.repeat(["2026-01-01", "2026-01-02", "2026-01-03"], 50).astype(object)
@@ -97,9 +98,9 @@ def test_the_mail_about_a_run_that_trained_says_why() -> None:
     state = RunState(
         Request("flights"), "r1", "2026-01-01T00:00:00Z", drift=drift, record=Record("promoted", "It is better.")
     )
-    mail = compose_mail(state, environment="local")
+    mail = run_mail(state, Place("local", "flights"))
     assert mail is not None
-    assert "It is better.\n\nWaiting costs more than a training.\n\n" in mail.body
+    assert "It is better.\n               Waiting costs more than a training.\n" in mail.body
 
 
 def test_show_prints_the_decision(capsys: pytest.CaptureFixture[str]) -> None:
