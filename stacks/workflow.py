@@ -13,6 +13,7 @@ from constructs import Construct
 
 from contender.data.datasets import FATE
 from contender.pipeline.config import PipelineConfig
+from contender.registry.pointer import first_champion_key, pointer_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
 from contender.workflow.run_folder import REPORT_PAGE
@@ -36,7 +37,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
     datasets, unlabelled, runs, profiles, judgements = (
         f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "runs", "profiles", "judgements")
     )
-    models, pointer = f"models/{pipeline}/*", f"models/{pipeline}/champion.json"
+    models, pointer = f"models/{pipeline}/*", pointer_key(pipeline)
     return (
         FunctionSpec(
             state="Claim",
@@ -100,7 +101,11 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Promote",
             folder="promote",
             description="Swaps the champion pointer (compare-and-swap)",
-            access=Access(read_models=(models,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
+            access=Access(
+                read_models=(models,),
+                write_models=(pointer, first_champion_key(pipeline)),
+                table_actions=TABLE_WRITE_ACTIONS,
+            ),
         ),
         FunctionSpec(
             state="Watch",

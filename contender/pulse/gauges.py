@@ -81,7 +81,7 @@ SHARE_SHIFT = Gauge(
     "thresholds",
     "Shift of the predicted classes or scores since the champion's holdout, relative to the shift that one in a "
     "thousand of its own days exceeds",
-    "a champion with a reference profile, and enough predictions of the last day",
+    "a champion whose holdout was counted, and enough predictions of the last day",
 )
 LIVE_LOSS_EXCESS = Gauge(
     "LiveLossExcess",

@@ -6,12 +6,21 @@ It is one small object, moved by `contender.registry.swaps` only.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from contender.errors import InvalidInputError, NotFoundError
-from contender.ports import Objects
+from contender.errors import (
+    ConflictError,
+    ContenderError,
+    InvalidInputError,
+    LostPointerError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnknownOutcomeError,
+)
+from contender.ports import Objects, ReadObjects
 
 Mode = Literal["canary", "shadow"]
 
@@ -144,13 +153,36 @@ def read_pointer(objects: Objects, pipeline: str) -> PointerState | None:
 
 
 def require_pointer(objects: Objects, pipeline: str) -> PointerState:
-    """The pointer as it stands; raises NotFoundError before the first promotion."""
+    """The pointer as it stands; raises NotFoundError before the first promotion, LostPointerError where it is lost."""
     found = read_pointer(objects, pipeline)
     if found is None:
-        raise no_champion(pipeline)
+        raise no_champion(objects, pipeline)
     return found
 
 
-def no_champion(pipeline: str) -> NotFoundError:
-    """What whoever needs a champion is told before there is one."""
-    return NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+def first_champion_key(pipeline: str) -> str:
+    """The key of an object that is written once, after the first promotion.
+
+    It tells who may only read the bucket, as serving, that a pointer which is not there is lost.
+    """
+    return f"models/{pipeline}/first_champion.json"
+
+
+def mark_first_champion(objects: Objects, pointer: Pointer) -> None:
+    """Write down that there was a champion, unless it is written down. That a write fails is no harm: the next
+    promotion tries again."""
+    content = {"champion": pointer.champion, "swapped_at": pointer.swapped_at}
+    with suppress(PreconditionFailedError, ConflictError, UnknownOutcomeError):
+        objects.put(first_champion_key(pointer.pipeline), json.dumps(content).encode(), if_none_match=True)
+
+
+def no_champion(objects: ReadObjects, pipeline: str) -> NotFoundError:
+    """What whoever needs a champion is told where there is no pointer: whether it is lost, or there never was one."""
+    try:
+        first = json.loads(objects.get(first_champion_key(pipeline)).body)
+    except (ContenderError, ValueError):
+        return NotFoundError(f"{pipeline} has no champion yet; upload data to train the first one")
+    return LostPointerError(
+        f"the champion pointer of {pipeline} is lost; there have been champions since {first.get('swapped_at')}. "
+        f"Restore it with: contender champion --restore --pipeline {pipeline} (on AWS with --env)"
+    )

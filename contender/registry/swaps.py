@@ -19,7 +19,15 @@ from contender.errors import (
     UnknownOutcomeError,
 )
 from contender.ports import Objects
-from contender.registry.pointer import Pointer, PointerState, Trial, pointer_key, read_pointer, require_pointer
+from contender.registry.pointer import (
+    Pointer,
+    PointerState,
+    Trial,
+    mark_first_champion,
+    pointer_key,
+    read_pointer,
+    require_pointer,
+)
 
 MAX_ATTEMPTS = 5
 
@@ -91,6 +99,7 @@ def promote(
     swap_id = f"{run_id}:{version}"
     current = read_pointer(objects, pipeline)
     if current is not None and current.pointer.swap_id == swap_id:
+        mark_first_champion(objects, current.pointer)  # the call that swapped may have ended before it could
         return current.pointer
     if current is not None and current.pointer.has_seen(swap_id):
         # It was champion already and has been replaced since: its predecessor is in the pointer's memory.
@@ -115,6 +124,7 @@ def promote(
         provisional=provisional,
     )
     swap(objects, pointer, based_on=judged_against)
+    mark_first_champion(objects, pointer)
     return pointer
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from contender.errors import IntegrityError, InvalidInputError, LostPointerError, NotFoundError
 from contender.ports import Ledger
-from contender.registry.pointer import Pointer, PointerState, read_pointer
+from contender.registry.pointer import Pointer, PointerState, mark_first_champion, read_pointer
 from contender.registry.swaps import swap
 from contender.registry.versions import ModelRegistry
 from contender.rollout.rollback import history_entry
@@ -27,8 +27,8 @@ def check_not_lost(found: PointerState | None, ledger: Ledger, pipeline: str) ->
         newest = history[0]
         raise LostPointerError(
             f"the champion pointer of {pipeline} is gone, but {newest['champion']} was champion since "
-            f"{newest['swapped_at']}; nothing is trained or promoted until it is back. Put it back with "
-            f"`contender champion --restore`"
+            f"{newest['swapped_at']}; nothing is trained or promoted until it is back. Restore it with: "
+            f"contender champion --restore --pipeline {pipeline} (on AWS with --env)"
         )
 
 
@@ -73,6 +73,7 @@ def restore_pointer(registry: ModelRegistry, ledger: Ledger, *, now: str, by: st
         provisional=bool(newest.get("provisional", False)),
     )
     swap(registry.objects, pointer, based_on=None)
+    mark_first_champion(registry.objects, pointer)
     entry = history_entry(pointer, kind="restored", now=now, reason=pointer.reason, run_id=pointer.run_id, by=by)
     ledger.append_promotion(pipeline, entry)
     return pointer

@@ -105,7 +105,7 @@ class Follower(Generic[Model]):
         Raises
         ------
         NotFoundError
-            When the pipeline has no champion yet.
+            When the pipeline has no champion yet, or its pointer is lost.
         """
         serving = self._serving
         if serving is not None and not self._is_due(self._pause):
@@ -178,7 +178,7 @@ class Follower(Generic[Model]):
         try:
             stored = self._objects.get_if_changed(key, known.etag if known else None)
         except NotFoundError:
-            raise no_champion(self._pipeline) from None
+            raise no_champion(self._objects, self._pipeline) from None
         except Exception as error:
             if self._serving is not None or known is None:
                 raise

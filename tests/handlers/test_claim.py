@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from contender.registry.pointer import pointer_key, read_pointer
 from contender.registry.versions import ModelVersion
 from contender.rollout.rollback import history_entry
 from contender.workflow.claims import MAX_ATTEMPTS
-from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders
+from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders, set_pipeline
 from tests.models import crown
 
 
@@ -50,6 +51,18 @@ def test_a_lost_pointer_fails_the_run_and_the_upload_waits_without_losing_an_att
         cloud.call("claim", cloud.upload("a.csv", orders()))
     (waiting,) = cloud.ledger.pending_batches("shop")
     assert (waiting.attempts, cloud.data.keys("runs/shop/")) == (0, [])
+
+
+def test_a_budget_that_is_used_up_is_told_to_the_run(cloud: Cloud) -> None:
+    now = datetime.now(UTC).isoformat()
+    spent = {"pipeline": "shop", "run_id": "r0", "started_at": now, "verdict": "retained", "usd": 0.75}
+    cloud.ledger.put_run(spent)
+    assert cloud.call("claim", cloud.upload("a.csv", orders()), run_id="run-1")["over_budget"] == ""
+    cloud.ledger.release_lease("shop", "run-1")
+    set_pipeline(PIPELINE_FILE + "[budget]\nmonth_usd = 0.75\n")
+    claim = cloud.call("claim", cloud.upload("b.csv", orders()), run_id="run-2")
+    assert claim["over_budget"].startswith("Budget used up: $0.75 of $0.75 this month. Nothing is trained before ")
+    assert claim["over_budget"].endswith("contender retrain --over-budget --pipeline shop --env prod")
 
 
 def test_a_run_at_work_is_left_alone_and_the_upload_waits(cloud: Cloud) -> None:

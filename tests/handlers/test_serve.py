@@ -249,6 +249,15 @@ def test_before_the_first_champion_nobody_is_served(kept: Cloud, method: str, pa
     assert records() == []
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/model"), ("POST", "/v1/predict")])
+def test_a_lost_pointer_is_told_from_one_that_never_was(kept: Cloud, method: str, path: str) -> None:
+    crown(kept, "v1", 0.01)
+    boto3.client("s3").delete_object(Bucket="models", Key="models/shop/champion.json")
+    status, body = ask(kept, method, path, '{"rows": [{}]}')
+    assert (status, body["error"].partition(";")[0]) == (503, "the champion pointer of shop is lost")
+    assert "contender champion --restore --pipeline shop" in body["error"]
+
+
 def test_a_first_champion_that_cannot_be_loaded_is_unavailable_and_not_a_failure(
     kept: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,7 +46,7 @@ def champion(
     found = read_pointer(bench.models, pipeline)
     check_not_lost(found, bench.ledger, pipeline)
     if found is None:
-        raise no_champion(pipeline)
+        raise no_champion(bench.models, pipeline)
     pointer = found.pointer
     if as_json:
         print_json(asdict(pointer))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.errors import InvalidInputError, LostPointerError, NotFoundError
-from contender.registry.pointer import pointer_key, read_pointer
+from contender.registry.pointer import pointer_key, read_pointer, require_pointer
 from contender.registry.versions import MANIFEST, ModelRegistry
 from contender.rollout.lost_pointer import check_not_lost, restore_pointer
 from contender.rollout.rollback import history_entry, undo_newest
-from tests.fakes import MemoryLedger, MemoryObjects
+from tests.fakes import Fault, MemoryLedger, MemoryObjects
 from tests.models import crown
 
 NOW = "2026-02-01T00:00:00+00:00"
@@ -49,6 +49,34 @@ def test_a_pipeline_that_never_had_a_champion_has_lost_none() -> None:
     shop.check()
     with pytest.raises(InvalidInputError, match="never had a champion"):
         shop.restore()
+
+
+def test_who_reads_only_the_bucket_tells_a_lost_pointer_too() -> None:
+    never, lost = Shop(), Shop("v1", "v2")
+    lost.lose()
+    with pytest.raises(NotFoundError, match="shop has no champion yet") as early:
+        require_pointer(never.objects, "shop")
+    assert not isinstance(early.value, LostPointerError)
+    with pytest.raises(
+        LostPointerError, match=r"champions since 2026-01-01.*contender champion --restore --pipeline shop"
+    ):
+        require_pointer(lost.objects, "shop")
+    lost.restore()
+    assert require_pointer(lost.objects, "shop").pointer.champion == "v2"
+
+
+def test_a_first_champion_whose_mark_was_not_written_is_marked_by_the_next_one() -> None:
+    shop = Shop()
+    model = shop.registry.write({"version": "v1", "pipeline": "shop"}, {})
+    shop.objects.faults.extend([None, Fault.LOST_AND_GONE])
+    crown(shop.objects, model)
+    shop.lose()
+    with pytest.raises(NotFoundError, match="no champion yet"):
+        require_pointer(shop.objects, "shop")
+    crown(shop.objects, model)
+    shop.lose()
+    with pytest.raises(LostPointerError):
+        require_pointer(shop.objects, "shop")
 
 
 def test_a_pointer_that_is_gone_is_named_with_the_champion_and_what_to_type() -> None:

@@ -55,6 +55,26 @@ def world() -> LoopWorld:
     return world
 
 
+OVER_BUDGET = {
+    "claim": {
+        "status": "claimed", "run_id": "run-2", "pipeline": "shop", "trigger": "manual", "started_at": "", "reason": "",
+        "over_budget": "Budget used up: $2.00 of $2.00 this month.",
+    }
+}  # fmt: skip
+
+
+def test_a_used_up_budget_stops_the_training_that_a_person_wants_unless_they_override_it(world: LoopWorld) -> None:
+    stopped = detect(world, trigger="manual", **OVER_BUDGET)
+    assert (stopped.retrain, stopped.reason[:50]) == (False, "Budget used up: $2.00 of $2.00 this month. No new ")
+    assert detect(world, trigger="manual", over_budget=True, **OVER_BUDGET).retrain
+
+
+def test_a_used_up_budget_lets_drift_be_told(world: LoopWorld) -> None:
+    version = world.add_dataset(orders(range(30, 60), dearer=100.0))
+    found = detect(world, **OVER_BUDGET, **uploaded(version))
+    assert (found.retrain, found.drifted, found.reason.startswith("Budget used up")) == (False, True, True)
+
+
 def test_without_data_there_is_nothing_to_train_on() -> None:
     assert detect(LoopWorld()) == Drift(False, False, "There is no data yet; upload a file.")
 
