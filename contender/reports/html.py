@@ -18,7 +18,7 @@ NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'"
 Draw = Callable[[float], str]
 
 
-def whole(title: str, content: str, *, styles: Iterable[str] = ()) -> str:
+def whole(title: str, content: str, *, styles: Iterable[str] = (), policy: str = NO_SCRIPTS) -> str:
     """A page as one file.
 
     Parameters
@@ -26,6 +26,7 @@ def whole(title: str, content: str, *, styles: Iterable[str] = ()) -> str:
     title : text, of the browser's tab.
     content : HTML, of the page's main part.
     styles : names of style sheets in this package that follow the shared one.
+    policy : what the page may load and run.
 
     Examples
     --------
@@ -38,7 +39,7 @@ def whole(title: str, content: str, *, styles: Iterable[str] = ()) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{NO_SCRIPTS}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{''.join(sheets)}</style>\n</head>\n<body>\n<main>\n{content}"
         "</main>\n</body>\n</html>\n"
     )
