@@ -23,6 +23,7 @@ NEEDED = (
     (apigateway, "_handle_execute_in_scope"),
     (apigateway, "_match_route"),
     (lambda_svc, "_emit_lambda_metrics"),
+    (lambda_svc, "_execute_function_dispatch"),
     (stepfunctions, "_emit_execution_status_event"),
     (stepfunctions, "_iso_to_epoch_ms"),
     (sqs, "_refresh_counts"),
@@ -32,6 +33,7 @@ _append = cloudwatch_logs._append_log_events
 _execute = apigateway._handle_execute_in_scope
 _of_execution = stepfunctions._emit_execution_status_event
 _of_function = lambda_svc._emit_lambda_metrics
+_dispatch = lambda_svc._execute_function_dispatch
 _count = sqs._refresh_counts
 
 STATUSES = {
@@ -50,6 +52,7 @@ def install() -> None:
     cloudwatch_logs._append_log_events = append_log_events
     apigateway._handle_execute_in_scope = execute
     lambda_svc._emit_lambda_metrics = emit_lambda_metrics
+    lambda_svc._execute_function_dispatch = dispatch
     stepfunctions._emit_execution_status_event = emit_execution
     sqs._refresh_counts = refresh_counts
 
@@ -101,13 +104,28 @@ def emf_line(
 
 
 def emit_lambda_metrics(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
-    """The metrics of one call of a function. A call that is throttled is none, and has no duration."""
+    """MiniStack's metrics of a call, of which only those over its own API have any; a throttled one counts here.
+
+    Those that wait for the answer are reported twice: when they are refused, and with the time that this took.
+    """
     _of_function(function_name, duration_ms, error, throttle)
-    if throttle:
-        values: dict[str, float] = {"Throttles": 1}
-    else:
-        values = {"Invocations": 1, "Errors": int(error), "Throttles": 0, "Duration": duration_ms}
-    keep([emf_line("AWS/Lambda", {"FunctionName": function_name}, [["FunctionName"]], values)])
+    if throttle and not duration_ms:
+        keep([emf_line("AWS/Lambda", {"FunctionName": function_name}, [["FunctionName"]], {"Throttles": 1})])
+
+
+def dispatch(function: Any, config: Mapping[str, Any], *rest: Any) -> Any:
+    """Run a function, whoever calls it, and count it."""
+    began = time.perf_counter()
+    error = True
+    try:
+        result: Any = _dispatch(function, config, *rest)
+        error = bool(result.get("error"))
+        return result
+    finally:
+        duration = round(1000 * (time.perf_counter() - began), 2)
+        values = {"Invocations": 1.0, "Errors": float(error), "Throttles": 0.0, "Duration": duration}
+        name = {"FunctionName": str(config.get("FunctionName", "unknown"))}
+        keep([emf_line("AWS/Lambda", name, [["FunctionName"]], values)])
 
 
 def emit_execution(execution: Mapping[str, Any]) -> None:

@@ -31,6 +31,8 @@ from localcloud.metrics.store import MetricStore
 from localcloud.state import Workspace
 
 FAILED_KEPT = 50
+SAMPLE_SECONDS = 15.0
+"""Between two samples of the queues; to look at a hundred of them takes half a second."""
 REASON_LIMIT, DETAILS_LIMIT = 1023, 4000
 """Characters that SetAlarmState takes."""
 STORE, RECORDS, LOCK = "samples.sqlite", "alarms.json", "lock"
@@ -85,7 +87,7 @@ class LocalAlarms:
         self._cloudwatch = connection.client("cloudwatch")
         self._collection, self._actions = Collection(connection, self.store), Actions(connection)
         self._records_file, self._lock_file = records_file(root), folder / LOCK
-        self._is_alone = False
+        self._is_alone, self._sampled_at = False, float("-inf")
 
     def evaluate(self, *, at: float) -> Sequence[AlarmStatus]:
         """Collect metrics, evaluate each alarm at this time, set its state, and do what it has to do.
@@ -96,7 +98,9 @@ class LocalAlarms:
         """
         with self.alone():
             self._collection.read_lines(now=at)
-            self._collection.sample_queues(now=at)
+            if not 0 <= at - self._sampled_at < SAMPLE_SECONDS:
+                self._collection.sample_queues(now=at)
+                self._sampled_at = at
             before = read_alarms_state(self._records_file)
             found = Evaluation(before, *self._deployed(), read=self._points, at=at)
             # What is to be done is written down first: whoever is killed in between does it then, and loses nothing.

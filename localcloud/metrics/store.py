@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,12 @@ ON CONFLICT (metric, minute, value) DO UPDATE SET count = count + excluded.count
 
 
 class MetricStore:
-    """Samples in an SQLite file, which is made where there is none."""
+    """Samples in an SQLite file, which is made where there is none. Several threads may use one store."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._file = file
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(file, timeout=WAIT_SECONDS, check_same_thread=False)
         with self._open() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(_TABLES)
@@ -84,8 +86,8 @@ class MetricStore:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as database:
-            yield database
+        with self._lock:
+            yield self._database
 
 
 def _key(metric: Metric) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.metrics.embedded import NEWEST, OLDEST, read_line
@@ -42,6 +42,23 @@ def test_the_example_of_the_specification_is_read() -> None:
     }"""
     metric = Metric("lambda-function-metrics", "time", (("functionVersion", "$LATEST"),))
     assert read_line(example, now=1574109740.0) == [Sample(metric, 1574109732.004, 100.0)]
+
+
+def test_every_line_that_a_local_cloud_recorded_is_read() -> None:
+    """One of each kind, of the functions, the API and the state machines; the values are read off the lines."""
+    lines = RECORDED.read_text("utf-8").splitlines()
+    found = [sample for text in lines for sample in read_line(text, now=1_795_987_000.0)]
+    assert all(read_line(text, now=1_795_987_000.0) for text in lines)
+    values = {(sample.metric.namespace, sample.metric.name): sample.value for sample in found}
+    assert values["AWS/States", "ExecutionTime"] == 77_493.0
+    assert values["AWS/ApiGateway", "Latency"] == 2_475.0
+    assert values["Contender", "RowsAccepted"] == 480.0
+    routes = [sample.metric.dimensions for sample in found if sample.metric.name == "Count"]
+    assert routes == [
+        (("ApiId", "e6c6e0a1"),),
+        (("ApiId", "e6c6e0a1"), ("Stage", "$default")),
+        (("ApiId", "e6c6e0a1"), ("Method", "POST"), ("Resource", "/v1/predict"), ("Stage", "$default")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +101,7 @@ def test_a_metric_whose_dimension_is_missing_is_left_out_and_the_others_are_not(
     assert [sample.metric.dimensions for sample in found] == [(("pipeline", "flights"),), ()]
 
 
+@settings(max_examples=25)
 @given(st.text() | st.recursive(st.none() | st.floats() | st.text(), lambda each: st.dictionaries(st.text(), each)))
 def test_no_line_is_an_error(content: Any) -> None:
     text = content if isinstance(content, str) else json.dumps({"_aws": content})
