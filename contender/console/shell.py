@@ -9,9 +9,12 @@ from html import escape
 from importlib.resources import files
 from urllib.parse import quote
 
-from contender.reports.html import header, whole
+from contender.reports.html import NO_SCRIPTS, header, whole
 
 STYLES = ("small_charts.css", "run_page.css", "console.css")
+POLICY = f"{NO_SCRIPTS}; script-src 'self'"
+"""Beside the pages' own sheet the server's script; the server's header narrows it further."""
+
 PAGES: Mapping[str, str] = {
     "executions": "Executions",
     "runs": "Runs",
@@ -87,9 +90,8 @@ def console_page(
     top = header(about or escape(f"Contender · {site.environment}"), headline, lead)
     title = " · ".join(filter(None, (headline, pipeline, site.environment)))
     script = '<script src="/keys.js"></script>\n'
-    return whole(
-        title, f"{_navigation(site, pipeline, here)}{top}{content}{script}", styles=dict.fromkeys((*STYLES, *styles))
-    )
+    body = f"{_navigation(site, pipeline, here)}{top}{content}{script}"
+    return whole(title, body, styles=dict.fromkeys((*STYLES, *styles)), policy=POLICY)
 
 
 def keys() -> str:

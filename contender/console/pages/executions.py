@@ -10,7 +10,7 @@ from contender.console.executions import Execution
 from contender.console.pages.runs import verdict_badge
 from contender.console.shell import Site, address, console_page, entry, filter_form, link, moment
 from contender.formatting import duration
-from contender.reports.html import details, table
+from contender.reports.html import count, details, table
 
 MACHINES: Mapping[str, str] = {"loop": "Continuous training", "rollback": "Rollback", "batch": "Batch prediction"}
 """What each machine is called on pages."""
@@ -50,7 +50,7 @@ def executions_page(
         f"{listed or '<p>No executions here.</p>'}"
         f"{details('The state machine', scrolled(graph), opened=not executions)}"
     )
-    said = f'<p class="lead">The newest {len(executions):,} executions.</p>' if executions else ""
+    said = f'<p class="lead">{count(len(executions), "execution")}, the newest first.</p>' if executions else ""
     return console_page(site, MACHINES[machine], content, pipeline=pipeline, here="executions", lead=said)
 
 
