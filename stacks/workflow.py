@@ -24,7 +24,7 @@ from stacks.dashboard.recent_runs import RecentRuns
 from stacks.environment import Environment
 from stacks.machines import executions_arn
 from stacks.prediction_log import PredictionStore
-from stacks.rollback import RollbackMachine, champion_alarm_name, rollback_machine_name
+from stacks.rollback import RollbackMachine, champion_alarm_name
 from stacks.serving import serve_function_name
 from stacks.state_functions import FunctionSpec, LoopFunctions
 from stacks.training import TrainingStack
@@ -208,7 +208,6 @@ class WorkflowStack(Stack):
             environment=environment,
             pipeline=pipeline.name,
             storage=storage,
-            machines=(machine_name(environment, pipeline), rollback_machine_name(environment, pipeline)),
             log_groups=[
                 self.training_loop.log_group.log_group_name,
                 self.rollback.log_group.log_group_name,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from contender.mails.place import LOCAL, TRAINING, Place
 from contender.workflow.run_folder import REPORT_PAGE
 
 WHY_A_RUN_FAILED = (
@@ -25,6 +26,7 @@ WHICH_REQUESTS_FAILED = (
     "| limit 100"
 )
 """A query of the API's access log and of the serving function's log, which has the same request's reason."""
+ROLLBACK = "rollback"
 _MARGIN = timedelta(minutes=5)
 
 
@@ -34,36 +36,27 @@ class RunLinks:
 
     Attributes
     ----------
-    region, account : of AWS.
-    machines : names of the state machines, the one that trains and the one that rolls back.
-    log_groups : of machine and functions.
+    log_groups : of the state machines and of their functions.
     """
 
-    environment: str
-    pipeline: str
-    region: str
-    account: str
-    machines: tuple[str, str]
+    place: Place
     data_bucket: str
     log_groups: tuple[str, ...]
 
     def of(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Names and addresses of what there is about a run; of the local cloud a command in the place of addresses."""
         run_id = str(record["run_id"])
-        if self.environment == "local":
-            return [("show", f"contender show {run_id} --open")]
+        if self.place.environment == LOCAL:
+            return [("show", self.place.show(run_id, more=" --open"))]
+        machine = ROLLBACK if _was_a_rollback(record) else TRAINING
         return [
-            ("execution", self._execution(run_id, rolled_back=_by_the_other_machine(record))),
+            ("execution", self.place.execution(run_id, machine=machine).target),
             ("report", self._report(run_id)),
             ("log", self._log(run_id, record)),
         ]
 
-    def _execution(self, run_id: str, *, rolled_back: bool) -> str:
-        arn = f"arn:aws:states:{self.region}:{self.account}:execution:{self.machines[rolled_back]}:{run_id}"
-        return self._console("states/home", f"#/v2/executions/details/{quote(arn, safe=':')}")
-
     def _report(self, run_id: str) -> str:
-        key = f"runs/{self.pipeline}/{run_id}/{REPORT_PAGE}"
+        key = f"runs/{self.place.pipeline}/{run_id}/{REPORT_PAGE}"
         return self._console(f"s3/object/{self.data_bucket}", f"&prefix={quote(key)}")
 
     def _log(self, run_id: str, record: Mapping[str, Any]) -> str:
@@ -75,7 +68,7 @@ class RunLinks:
         ))  # fmt: skip
 
     def _console(self, page: str, rest: str) -> str:
-        return f"https://{self.region}.console.aws.amazon.com/{page}?region={self.region}{rest}"
+        return f"https://{self.place.region}.console.aws.amazon.com/{page}?region={self.place.region}{rest}"
 
 
 def log_query(query: str, log_groups: Sequence[str], start: datetime, end: datetime) -> str:
@@ -105,6 +98,6 @@ def _coded(text: str) -> str:
     )
 
 
-def _by_the_other_machine(record: Mapping[str, Any]) -> bool:
-    """Whether a person or an alarm rolled back: a run of the loop that does has a challenger."""
+def _was_a_rollback(record: Mapping[str, Any]) -> bool:
+    """Whether it is a run of the machine that only rolls back: a run of the loop that does has a challenger."""
     return bool(record.get("rollback")) and not record.get("challenger")

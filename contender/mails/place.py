@@ -72,7 +72,7 @@ class Place:
     def dashboard(self) -> Link:
         """The pipeline's dashboard."""
         if not self._in_console:
-            return Link("Dashboard", f"contender live --pipeline {self.pipeline}{option(self.environment)}")
+            return Link("Dashboard", f"contender dashboard --pipeline {self.pipeline}{option(self.environment)}")
         return Link("Dashboard", self._console("cloudwatch", f"dashboards/dashboard/{quote(self.name)}"))
 
     def alarm(self, name: str) -> Link:

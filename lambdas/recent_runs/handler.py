@@ -14,6 +14,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.environment import read_environment
 from contender.dashboard.recent_runs import DESCRIPTION, SHOWN, runs_table, summary
 from contender.dashboard.run_links import RunLinks
+from contender.mails.place import Place
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Environment:
     pipeline: str
     data_bucket: str
     runs_table: str
-    machines: str
+    stage: str
     log_groups: str
 
 
@@ -43,13 +44,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
 
 def _links(function_arn: str) -> RunLinks:
     _, _, _, region, account, *_ = function_arn.split(":")
-    training, rollback = environment.machines.split(",")
-    return RunLinks(
-        environment.environment,
-        environment.pipeline,
-        region,
-        account,
-        (training, rollback),
-        environment.data_bucket,
-        tuple(environment.log_groups.split(",")),
-    )
+    place = Place(environment.environment, environment.pipeline, environment.stage, region, account)
+    return RunLinks(place, environment.data_bucket, tuple(environment.log_groups.split(",")))

@@ -33,12 +33,10 @@ class RecentRuns(Construct):
         environment: Environment,
         pipeline: str,
         storage: Storage,
-        machines: tuple[str, str],
         log_groups: Sequence[str],
         project_root: Path,
     ) -> None:
-        """`machines` are the names of the one that trains and the one that rolls back, `log_groups` theirs and those
-        of their functions."""
+        """`log_groups` are those of the state machines and of their functions."""
         super().__init__(scope, construct_id)
         made = LoopFunction(
             self,
@@ -52,7 +50,7 @@ class RecentRuns(Construct):
                 "PIPELINE": pipeline,
                 "DATA_BUCKET": storage.data_bucket.bucket_name,
                 "RUNS_TABLE": storage.runs_table.table_name,
-                "MACHINES": ",".join(machines),
+                "STAGE": environment.stage_name,
                 "LOG_GROUPS": ",".join(log_groups),
             },
             access=Access(table_actions=("dynamodb:Query",)),

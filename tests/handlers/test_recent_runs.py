@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 def widget(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The function, called with parameters as the console calls it."""
-    monkeypatch.setenv("MACHINES", "contender-prod-shop-continuous-training,contender-prod-shop-rollback")
+    monkeypatch.setenv("STAGE", "contender-prod")
     monkeypatch.setenv("LOG_GROUPS", "/aws/lambda/claim,/aws/lambda/record")
     context = {"dashboardName": "contender-prod-shop", "timeRange": {"mode": "relative", "start": 0, "end": 1}}
     return lambda **params: cloud.function("recent_runs").handler({**params, "widgetContext": context}, Context())

@@ -21,10 +21,9 @@ def test_the_function_of_the_custom_widgets_may_read_the_runs_table_and_nothing_
     assert "RunsTable" in table
 
 
-def test_the_function_of_the_custom_widgets_knows_both_machines_and_all_logs(dev: Synthesised) -> None:
+def test_the_function_of_the_custom_widgets_knows_its_stage_and_all_logs(dev: Synthesised) -> None:
     variables = dev.named(WORKFLOW, "AWS::Lambda::Function", "RecentRuns")["Properties"]["Environment"]["Variables"]
-    name = f"contender-dev-{PIPELINE}"
-    assert flat(variables["MACHINES"]) == f"{name}-continuous-training,{name}-rollback"
+    assert variables["STAGE"] == "contender-dev"
     logs = flat(variables["LOG_GROUPS"]).split(",")
     functions = dev.resources(WORKFLOW, "AWS::Lambda::Function")
     assert len(set(logs)) == len(functions) - 1 + 2  # each function but itself, and two machines

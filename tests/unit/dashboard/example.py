@@ -12,7 +12,7 @@ from contender.dashboard.run_links import RunLinks
 from contender.dashboard.sources import AlarmState
 from contender.dashboard.span import Span
 from tests.unit.dashboard.series import body, metric_widget, sources
-from tests.unit.dashboard.test_recent_runs import NOW, change, record
+from tests.unit.dashboard.test_recent_runs import NOW, PLACE, change, record
 
 DAY = Span(NOW.timestamp() - 86_400.0, NOW.timestamp())
 POINTS = 288
@@ -44,9 +44,7 @@ def answer(arn: str, event: Any) -> str:
     if event["show"] == "summary":
         return summary(records, [change()], NOW)
     groups = ("/aws/vendedlogs/states/contender-prod-shop-continuous-training",)
-    return runs_table(
-        records, RunLinks("prod", "shop", "eu-west-1", "1", ("training", "rollback"), "data", groups), NOW
-    )
+    return runs_table(records, RunLinks(PLACE, "data", groups), NOW)
 
 
 def widgets() -> list[dict[str, Any]]:

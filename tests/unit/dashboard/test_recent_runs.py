@@ -8,11 +8,11 @@ from typing import Any
 
 from contender.dashboard.recent_runs import runs_table, summary
 from contender.dashboard.run_links import RunLinks, log_query
+from contender.mails.place import Place
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-LINKS = RunLinks(
-    "prod", "shop", "eu-west-1", "123456789012", ("p-shop-training", "p-shop-rollback"), "data", ("/aws/a", "b")
-)
+PLACE = Place("prod", "shop", "contender-prod", "eu-west-1", "123456789012")
+LINKS = RunLinks(PLACE, "data", ("/aws/a", "b"))
 HOSTILE = '<script>alert("1")</script>'
 
 
@@ -60,7 +60,7 @@ def test_what_others_wrote_is_escaped_and_cut() -> None:
 def test_links_lead_to_the_execution_the_report_and_the_logs() -> None:
     (_, execution), (_, report), (_, log) = LINKS.of(record())
     console = "https://eu-west-1.console.aws.amazon.com"
-    arn = "arn:aws:states:eu-west-1:123456789012:execution:p-shop-training:run-7"
+    arn = "arn:aws:states:eu-west-1:123456789012:execution:contender-prod-shop-continuous-training:run-7"
     assert execution == f"{console}/states/home?region=eu-west-1#/v2/executions/details/{arn}"
     assert report == f"{console}/s3/object/data?region=eu-west-1&prefix=runs/shop/run-7/report.html"
     assert log.startswith(
@@ -73,9 +73,9 @@ def test_links_lead_to_the_execution_the_report_and_the_logs() -> None:
 
 def test_a_rollback_by_a_person_or_an_alarm_is_an_execution_of_the_other_machine() -> None:
     (_, execution), *_ = LINKS.of(record(rollback="rolled_back"))
-    assert ":execution:p-shop-rollback:run-7" in execution
+    assert ":execution:contender-prod-shop-rollback:run-7" in execution
     (_, execution), *_ = LINKS.of(record(rollback="rolled_back", challenger="v2"))
-    assert ":execution:p-shop-training:run-7" in execution
+    assert ":execution:contender-prod-shop-continuous-training:run-7" in execution
 
 
 def test_a_query_is_written_into_an_address_as_the_console_writes_it() -> None:
@@ -90,7 +90,7 @@ def test_a_query_is_written_into_an_address_as_the_console_writes_it() -> None:
 
 
 def test_on_the_local_cloud_a_command_stands_in_the_place_of_links() -> None:
-    links = RunLinks("local", "shop", "us-east-1", "0", ("a", "b"), "data", ())
+    links = RunLinks(Place("local", "shop"), "data", ())
     assert "<code>contender show run-7 --open</code>" in runs_table([record()], links, NOW)
 
 
