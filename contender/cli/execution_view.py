@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -13,28 +12,17 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from contender.console.executions import Visit, visits_of
 from contender.errors import ContenderError
 
 POLL_SECONDS = 0.3
 
 
-ENTERED = ("TaskStateEntered", "MapStateEntered", "WaitStateEntered")
-
-
-EXITED = ("TaskStateExited", "MapStateExited", "WaitStateExited")
-
+SHOWN = ("Task", "Map", "Wait")
+"""Kinds of states that take time."""
 
 HINTS = {"Approval": "waiting for approval: contender approve {run} | reject {run}"}
 """What to do while a state waits."""
-
-
-@dataclass(frozen=True)
-class StateSeen:
-    """A state that the execution entered, and how long it took once it is left."""
-
-    name: str
-    entered: float
-    left: float | None = None
 
 
 def wait_for_execution(
@@ -69,7 +57,7 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
             if not quiet and (console.is_terminal or status != "RUNNING"):  # a pipe gets the last picture alone
-                states = list(states_of(step_functions, execution_arn))
+                states = states_of(step_functions, execution_arn)
                 live.update(_shown(states, execution_arn.rpartition(":")[2][:8]))
             if status != "RUNNING":
                 break
@@ -79,27 +67,26 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
     return status
 
 
-def states_of(step_functions: Any, execution_arn: str) -> Iterator[StateSeen]:
-    """The task, map and wait states entered so far, in order; choice states take no time and are left out."""
+def events_of(step_functions: Any, execution_arn: str) -> list[dict[str, Any]]:
+    """An execution's history so far, oldest event first."""
     pages = step_functions.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
-    entered: StateSeen | None = None
-    for page in pages:
-        for event in page["events"]:
-            if event["type"] in ENTERED:
-                entered = StateSeen(event["stateEnteredEventDetails"]["name"], event["timestamp"].timestamp())
-            elif event["type"] in EXITED and entered is not None:
-                yield StateSeen(entered.name, entered.entered, event["timestamp"].timestamp())
-                entered = None
-    if entered is not None:
-        yield entered
+    return [event for page in pages for event in page["events"]]
 
 
-def _shown(states: list[StateSeen], run: str) -> Table:
+def states_of(step_functions: Any, execution_arn: str) -> list[Visit]:
+    """The task, map and wait states entered so far, in order; choice states take no time and are left out."""
+    return [visit for visit in visits_of(events_of(step_functions, execution_arn), "RUNNING") if visit.kind in SHOWN]
+
+
+def _shown(states: list[Visit], run: str) -> Table:
     table = Table.grid(padding=(0, 1))
-    for state in states:
-        if state.left is None:
-            hint = HINTS.get(state.name, "").format(run=run)
-            table.add_row(Spinner("dots"), state.name, f"[dim]{time.time() - state.entered:.0f} s[/dim]", hint)
+    for visit in states:
+        if visit.left is None:
+            hint = HINTS.get(visit.state, "").format(run=run)
+            table.add_row(
+                Spinner("dots"), visit.state, f"[dim]{time.time() - visit.entered.timestamp():.0f} s[/dim]", hint
+            )
         else:
-            table.add_row("[green]✓[/green]", state.name, f"[dim]{state.left - state.entered:.1f} s[/dim]")
+            seconds = (visit.left - visit.entered).total_seconds()
+            table.add_row("[green]✓[/green]", visit.state, f"[dim]{seconds:.1f} s[/dim]")
     return table

@@ -14,6 +14,7 @@ from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.live import counted, known_versions
 from contender.cli.console_server.alarm_graphs import shown_alarms
 from contender.cli.dashboards import find_dashboard
+from contender.cli.execution_view import events_of
 from contender.cli.find_run import find, waiting_runs
 from contender.cli.metric_sources import metrics_of
 from contender.cli.options import all_pipelines, project_root, workbench
@@ -109,8 +110,7 @@ class Gatherer:
         """One execution with all its states, and the definition that it goes by."""
         client, arn = self._step_functions(pipeline), self._execution_arn(pipeline, machine, name)
         told = client.describe_execution(executionArn=arn)
-        pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = [event for page in pages for event in page["events"]]
+        events = events_of(client, arn)
         ends = (event for event in reversed(events) if event["type"].startswith("Execution"))
         last: Mapping[str, Any] = next(ends, {})
         reason: Mapping[str, Any] = next((last[key] for key in last if key.endswith("EventDetails")), {})
