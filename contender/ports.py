@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,39 @@ class MetricSource(Protocol):
 
         Raises InvalidInputError (an expression or statistic that cannot be computed).
         """
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """A change of an alarm, and the mail about it.
+
+    Attributes
+    ----------
+    state, at : which change: to ALARM or OK, when (ISO time, UTC).
+    caller : whose call takes care of it.
+    subject : of the mail; empty where there was nothing to tell.
+    rollback : run id of the rollback that the mail tells, if any.
+    """
+
+    alarm: str
+    state: str
+    at: str
+    caller: str
+    subject: str = ""
+    rollback: str = ""
+
+
+class SentMails(Protocol):
+    """The mails about alarms, so that each change is told once."""
+
+    def claim(self, pipeline: str, mail: SentMail, *, now: datetime) -> Literal["mine", "sent", "at work"]:
+        """Take the mail on. `mine`: nobody has, or this caller had before, or another has given up on it."""
+
+    def settle(self, pipeline: str, mail: SentMail) -> None:
+        """Store that the change has been dealt with."""
+
+    def mails(self, pipeline: str) -> Sequence[SentMail]:
+        """Return the changes that have been dealt with, oldest first."""
 
 
 class Log(Protocol):

@@ -89,7 +89,7 @@ class PulseStack(Stack):
                     for name in names
                     for file in ("champion.json", "*/manifest.json", f"*/{HOLDOUT_COUNTS}")
                 ),
-                table_actions=TABLE_READ_ACTIONS,
+                table_actions=(*TABLE_READ_ACTIONS, "dynamodb:PutItem"),
             ),
             storage=self._storage,
             description="Writes the gauges of the pipelines: how the loop and the champion are",

@@ -7,16 +7,17 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
-from contender.ports import ApprovalRequest, Batch, Lease, StoredObject
+from contender.ports import ApprovalRequest, Batch, Lease, SentMail, StoredObject
 from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.table_entries import Entry, ItemKey, LiveMinute, Outcome, key_of
 from contender.serving.requests import RowReader
@@ -93,6 +94,40 @@ class MemoryObjects:
     def remove(self, key: str) -> None:
         """As if somebody else had deleted the object."""
         self._versions.pop(key, None)
+
+
+@dataclass
+class MemorySentMails:
+    """The mails about alarms. `down` befalls every call."""
+
+    down: bool = False
+    _items: dict[tuple[str, str, str, str], tuple[SentMail, bool, datetime]] = field(default_factory=dict)
+
+    def claim(self, pipeline: str, mail: SentMail, *, now: datetime) -> Literal["mine", "sent", "at work"]:
+        self._answer()
+        key = (pipeline, mail.alarm, mail.at, mail.state)
+        if key in self._items:
+            found, settled, since = self._items[key]
+            if settled:
+                return "sent"
+            if found.caller != mail.caller and now - since <= timedelta(minutes=5):
+                return "at work"
+        self._items[key] = (mail, False, now)
+        return "mine"
+
+    def settle(self, pipeline: str, mail: SentMail) -> None:
+        self._answer()
+        key = (pipeline, mail.alarm, mail.at, mail.state)
+        self._items[key] = (mail, True, self._items[key][2])
+
+    def mails(self, pipeline: str) -> Sequence[SentMail]:
+        self._answer()
+        found = [mail for (owner, *_), (mail, settled, _) in self._items.items() if owner == pipeline and settled]
+        return sorted(found, key=lambda mail: (mail.at, mail.alarm))
+
+    def _answer(self) -> None:
+        if self.down:
+            raise UnknownOutcomeError("no answer from the table")
 
 
 @dataclass

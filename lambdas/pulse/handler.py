@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.newest_pulse import NewestPulse
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
@@ -34,7 +35,8 @@ class Environment:
 logger = Logger()
 environment = read_environment(Environment, os.environ)
 s3, dynamodb, step_functions = boto3.client("s3"), boto3.resource("dynamodb"), boto3.client("stepfunctions")
-ledger = DynamoLedger(dynamodb.Table(environment.runs_table))
+runs_table = dynamodb.Table(environment.runs_table)
+ledger, newest = DynamoLedger(runs_table), NewestPulse(runs_table)
 data, models = S3Objects(s3, environment.data_bucket), S3Objects(s3, environment.model_bucket)
 facts: dict[str, ChampionFacts] = {}
 
@@ -53,6 +55,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         taken[settings.pipeline] = gauges
         values = {name: ("None", value) for name, value in gauges.items()}
         write_metrics(now.timestamp(), {"pipeline": settings.pipeline}, [["pipeline"]], values)
+        newest.write(settings.pipeline, now, gauges)
     return {"time": now.isoformat(), "pipelines": taken}
 
 

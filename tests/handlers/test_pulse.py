@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from contender.adapters.aws.newest_pulse import NewestPulse
 from contender.pulse.gauges import GAUGES
 from contender.pulse.settings import PulseSettings, to_json
 from tests.handlers.conftest import MACHINE, Cloud, Context, orders
@@ -47,6 +48,7 @@ def test_gauges_are_metrics_of_the_pipeline_at_the_time_of_the_schedule(pulse: C
         "OldestUploadMinutes": 30.0,
         "HoursSinceUpload": 0.5,
     }
+    assert NewestPulse(boto3.resource("dynamodb").Table("runs")).read("shop") == found["pipelines"]["shop"]
     (line,) = [line for line in emitted() if "OldestUploadMinutes" in line]
     assert (line["pipeline"], line["OldestUploadMinutes"]) == ("shop", 30.0)
     (directive,) = line["_aws"]["CloudWatchMetrics"]

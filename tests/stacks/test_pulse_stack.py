@@ -39,6 +39,7 @@ def test_pulse_reads_and_writes_nothing(anywhere: Synthesised) -> None:
     assert others == {
         "s3:ListBucket",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "states:DescribeExecution",
         "logs:CreateLogStream",

@@ -25,6 +25,8 @@ FORBIDDEN = {
     "authorize": LOOP_LOADS_NO | DATA_LOADS_NO,
     "recent_runs": LOOP_LOADS_NO | DATA_LOADS_NO,
     "notify": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "tell": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "send_digest": LOOP_LOADS_NO | DATA_LOADS_NO,
     "validate_batch": DATA_LOADS_NO | {"onnxruntime"},
     "detect_drift": DATA_LOADS_NO,
     "evaluate_challenger": DATA_LOADS_NO,

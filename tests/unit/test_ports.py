@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.stub import Stubber
 from contender.adapters.aws.dynamodb import DynamoLedger, find_run
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
+from contender.adapters.aws.sent_mails import DynamoSentMails
 from contender.errors import (
     ConflictError,
     ContenderError,
@@ -23,11 +25,11 @@ from contender.errors import (
     PreconditionFailedError,
     UnknownOutcomeError,
 )
-from contender.ports import ApprovalRequest, Batch, Ledger, Objects
+from contender.ports import ApprovalRequest, Batch, Ledger, Objects, SentMail, SentMails
 from contender.predictions.table_entries import Entry, EntryTable, key_of
 from contender.predictions.table_items import rows_key
 from tests.conftest import create_bucket, create_runs_table
-from tests.fakes import Fault, MemoryEntryTable, MemoryLedger, MemoryObjects
+from tests.fakes import Fault, MemoryEntryTable, MemoryLedger, MemoryObjects, MemorySentMails
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -439,3 +441,47 @@ class TestEntryTable:
         assert entry_table.write_entries([Entry({**self.OTHER, "token": "2"}, replaces="1")]) == ["there already"]
         assert entry_table.write_entries([Entry(second, replaces="1")]) == ["written"]
         assert entry_table.find_items([self.ONE])[key_of(self.ONE)]["token"] == "2"
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def sent_mails(request: pytest.FixtureRequest, aws: None) -> SentMails:
+    if request.param == "memory":
+        return MemorySentMails()
+    create_runs_table()
+    return DynamoSentMails(boto3.resource("dynamodb").Table("runs"))
+
+
+RANG = SentMail("shop-loop-stuck", "ALARM", "2026-03-01T03:04:00+00:00", "call-1")
+NIGHT = datetime(2026, 3, 1, 3, 5, tzinfo=UTC)
+
+
+def test_a_mail_is_claimed_once_and_sent_once(sent_mails: SentMails) -> None:
+    other = replace(RANG, caller="call-2")
+    assert sent_mails.claim("shop", RANG, now=NIGHT) == "mine"
+    assert sent_mails.claim("shop", RANG, now=NIGHT) == "mine", "the same call is tried again"
+    assert sent_mails.claim("shop", other, now=NIGHT) == "at work"
+    assert sent_mails.mails("shop") == []
+    told = replace(RANG, subject="it is stuck", rollback="r1")
+    sent_mails.settle("shop", told)
+    assert sent_mails.claim("shop", RANG, now=NIGHT) == sent_mails.claim("shop", other, now=NIGHT) == "sent"
+    assert list(sent_mails.mails("shop")) == [told]
+    assert sent_mails.mails("flights") == []
+
+
+def test_a_mail_that_a_dead_call_left_behind_is_taken_over(sent_mails: SentMails) -> None:
+    sent_mails.claim("shop", RANG, now=NIGHT)
+    later = NIGHT + timedelta(minutes=6)
+    assert sent_mails.claim("shop", replace(RANG, caller="call-2"), now=later) == "mine"
+
+
+def test_each_change_of_each_alarm_is_a_mail_of_its_own(sent_mails: SentMails) -> None:
+    changes = [
+        RANG,
+        replace(RANG, state="OK", at="2026-03-01T04:00:00+00:00"),
+        replace(RANG, at="2026-03-01T05:00:00+00:00"),
+        replace(RANG, alarm="shop-queue-age"),
+    ]
+    for change in changes:
+        assert sent_mails.claim("shop", change, now=NIGHT) == "mine"
+        sent_mails.settle("shop", change)
+    assert list(sent_mails.mails("shop")) == [changes[0], changes[3], changes[1], changes[2]]
