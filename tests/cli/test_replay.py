@@ -86,12 +86,12 @@ def test_json_is_one_document_with_every_step_of_every_policy(history: Path, con
 def test_the_table_tells_what_each_policy_keeps_and_a_sentence_recommends_one(
     history: Path, contender: Contender
 ) -> None:
-    ended = contender("replay", str(history), "-p", "sales", "--every", "15", "--hindsight")
+    ended = contender("replay", str(history), "-p", "sales", "--hindsight")
     for heading in ("kept", "vs. always", "every 2", "hindsight"):
         assert heading in ended.out
     assert "\nRecommended: " in ended.out
     assert "saved" not in ended.out
-    priced = contender("replay", str(history), "-p", "sales", "--every", "15", "--error-price", "2.5")
+    priced = contender("replay", str(history), "-p", "sales", "--error-price", "2.5")
     assert "saved" in priced.out
     assert ", saves $" in priced.out
 

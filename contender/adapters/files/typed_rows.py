@@ -20,6 +20,7 @@ from contender.adapters.files.reading.file_rows import BATCH_ROWS, FileRows
 from contender.adapters.files.reading.line_numbers import places_of
 from contender.adapters.files.reading.open_file import open_file
 from contender.adapters.files.reading.parquet import ParquetFile
+from contender.adapters.files.spare_memory import give_back
 from contender.adapters.files.typing import Typing
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.columns import check_columns
@@ -81,6 +82,7 @@ class TypedRows:
             typing = Typing(self.config, settled)
             yield read_ahead(self._typed(typing))
         self.typing = typing
+        give_back()
 
     def batches(self) -> Iterator[ParsedBatch]:
         """See `UploadedRows.batches`."""
