@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from contender.alarms.table import kind
 from contender.cli.console_server.alarm_graphs import widget_of
 from contender.cli.console_server.app import Server
 from contender.cli.console_server.gather import Gatherer, functions_of
-from contender.cli.console_server.serve import listen
+from contender.cli.console_server.serve import listen, serve
 from contender.errors import ContenderError
 from tests.cli.conftest import PIPELINE, Contender
 from tests.console import ask, serving
@@ -39,7 +43,7 @@ class Example(Gatherer):
         return [EXECUTION], DEFINITION
 
     def execution(self, pipeline: str, machine: str, name: str) -> Any:
-        return EXECUTION, DEFINITION
+        return (EXECUTION if name == EXECUTION.name else replace(EXECUTION, status="RUNNING")), DEFINITION
 
     def runs(self, pipeline: str) -> Any:
         return RECORDS
@@ -98,6 +102,25 @@ def test_what_is_not_there_is_a_page_that_says_so(address: str, path: str, statu
 
 def test_a_pipelines_first_page_is_its_executions(address: str) -> None:
     assert "<h1>Continuous training</h1>" in ask(f"{address}/shop")[1]
+
+
+def test_an_execution_in_progress_is_loaded_again_every_few_seconds(address: str) -> None:
+    assert ask(f"{address}/shop/executions/loop/another")[2]["Refresh"] == "5"
+
+
+def test_ctrl_c_ends_the_server_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    answers: list[int] = []
+
+    def ask_and_interrupt(address: str) -> None:
+        answers.append(ask(f"{address}shop/runs")[0])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def announce(address: str) -> None:
+        threading.Thread(target=ask_and_interrupt, args=(address,)).start()
+
+    serve(Server(Example("local")).app(), listen(0), announce=announce)
+    assert answers == [200]
+    assert tuple(capsys.readouterr()) == ("", "")
 
 
 def test_a_filter_reaches_the_page(address: str) -> None:
