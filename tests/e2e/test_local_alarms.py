@@ -34,7 +34,7 @@ def test_a_request_to_predict_is_counted_where_the_alarms_of_its_pipeline_look(l
     counts = [query for query in looked_at(loop) if query.name == "Count" and query.dimensions["ApiId"] == api]
     assert counts
     alarms, now = LocalAlarms(cloud.connect(loop.root), loop.root), time.time()
-    alarms.read_lines(at=now)
+    alarms.evaluate(at=now)
     for query in counts:
         metric = Metric.of(query.namespace, query.name, query.dimensions)
         assert alarms.store.points(metric, start=now - 3_600, end=now + 60).values.tolist(), metric
