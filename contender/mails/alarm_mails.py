@@ -12,7 +12,7 @@ from typing import Any
 from contender.alarms.kinds import AlarmKind
 from contender.formatting import duration, lower_first
 from contender.mails.alarm_event import AlarmChange
-from contender.mails.mail import NOTHING_DONE, Content, Link, Mail
+from contender.mails.mail import NOTHING_DONE, Content, Link, Mail, short
 from contender.mails.place import Place
 from contender.mails.readings import AlarmState, evidence_of, fact_of, gauge_facts
 from contender.mails.times import clock, moment, read_time, since
@@ -21,10 +21,22 @@ from contender.workflow.outcome import option
 ROLLS_BACK = "champion-fails"
 """The alarm that starts the rollback machine."""
 
-TOLD_BY_A_RUN = frozenset({"loop-stuck", "undelivered-triggers", "data-stopped"})
-"""Alarms about the loop: what the newest failed run said is their best evidence."""
+TOLD_BY_A_RUN = "loop-stuck"
+"""The alarm that tells failed runs, which have no mail of their own."""
 
 _ROLLED_BACK = ("rolled_back", "trial_ended")
+
+PURPOSES: Mapping[str, str] = {
+    "status": "See what serves, what runs and since when, what waits, and which alarms ring",
+    "champion --restore": "Put the pointer back",
+    "champion": "See which model version serves, since when, and what served before",
+    "rollback": "If the newest model version is the cause, go back to the one before",
+    "live": "See requests, errors, latency and predicted classes by model version",
+    "runs": "See the newest runs, how they ended and why",
+    "retrain": "When the cause is fixed, start a run",
+    "alarms": "See which alarms ring, since when and why",
+}
+"""What a command is good for, by how it begins; the longer beginning first."""
 
 UNKNOWN = "An alarm of this pipeline changed its state, but its message is not one that this version understands."
 
@@ -68,7 +80,7 @@ def alarm_mail(kind: AlarmKind, change: AlarmChange, evidence: Evidence, place: 
         since=since(change.at, now) if change.at else moment(now),
         evidence=list(_evidence(kind, change, evidence)),
         done=_done(kind, evidence.rollback),
-        steps=kind.commands(pipeline=place.pipeline, environment=place.environment),
+        steps=steps(kind, place),
         links=_links(kind, change, evidence, place),
     )
     return place.mail(content, kind.severity)
@@ -103,6 +115,20 @@ def unknown_mail(event: object, trouble: str, place: Place, *, now: datetime) ->
     return place.mail(content, "page")
 
 
+def steps(kind: AlarmKind, place: Place) -> Sequence[str]:
+    """What to type first, each with what it is good for."""
+    commands = kind.commands(pipeline=place.pipeline, environment=place.environment)
+    return [f"{_purpose(command)}: {command}" for command in commands]
+
+
+def _purpose(command: str) -> str:
+    """
+    >>> _purpose("contender champion --restore --pipeline flights --env prod")
+    'Put the pointer back'
+    """
+    return next((said for start, said in PURPOSES.items() if command.startswith(f"contender {start}")), "Type")
+
+
 def _fact(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> str:
     """The number, since when, and what came of it."""
     measured = filter(None, map(fact_of, _ringing(evidence)))
@@ -116,9 +142,9 @@ def _outcome(kind: AlarmKind, evidence: Evidence) -> str:
         found = evidence.rollback
         if found is None:
             return ", rollback not finished"
-        return f", rolled back to {found.get('champion_after')}" if _succeeded(found) else ", not rolled back"
+        return f", rolled back to {short(found.get('champion_after'))}" if _succeeded(found) else ", not rolled back"
     run = evidence.failed_run
-    return f": {run['reason']}" if run and kind.id in TOLD_BY_A_RUN and run.get("reason") else ""
+    return f": {run['reason']}" if run and kind.id == TOLD_BY_A_RUN and run.get("reason") else ""
 
 
 def _evidence(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> list[str]:
@@ -126,7 +152,7 @@ def _evidence(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> list[
         (*filter(None, map(evidence_of, _ringing(evidence))), *gauge_facts(kind.gauges, evidence.gauges))
     )
     run, champion = evidence.failed_run, evidence.champion
-    failed = f"Run {run['run_id']} failed: {run['reason']}" if run and kind.id in TOLD_BY_A_RUN else ""
+    failed = f"Run {run['run_id']} failed: {run['reason']}" if run and kind.id == TOLD_BY_A_RUN else ""
     serving = ""
     if champion is not None:
         made = read_time(str(champion.get("swapped_at", "")))
@@ -156,7 +182,7 @@ def _links(kind: AlarmKind, change: AlarmChange, evidence: Evidence, place: Plac
     found = [Link("Runbook", kind.runbook)]
     if evidence.rollback is not None:
         found.append(place.execution(str(evidence.rollback["run_id"]), machine="rollback"))
-    elif evidence.failed_run is not None and kind.id in TOLD_BY_A_RUN:
+    elif evidence.failed_run is not None and kind.id == TOLD_BY_A_RUN:
         found.append(place.execution(str(evidence.failed_run["run_id"])))
     found.append(place.dashboard())
     if kind.severity == "page":

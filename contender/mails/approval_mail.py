@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contender.formatting import difference
-from contender.mails.mail import Content, Mail
+from contender.mails.mail import Content, Mail, short
 from contender.mails.place import Place
 from contender.mails.times import moment
 from contender.pipeline.promotion_policy import GUARDS
@@ -29,7 +29,7 @@ def approval_mail(state: RunState, request: ApprovalRequest, reports: Mapping[st
     """
     run = shlex.quote(request.run_id)
     content = Content(
-        fact=f"approve or reject {request.challenger} until {moment(request.until)}",
+        fact=f"approve or reject {short(request.challenger)} until {moment(request.until)}",
         happened=HAPPENED.format(now=_instead(state.comparison.champion if state.comparison else None)),
         since=f"{moment(request.asked_at)}; without an answer until {moment(request.until)} it is not promoted",
         evidence=list(_evidence(state, reports)),
@@ -52,7 +52,8 @@ def _evidence(state: RunState, reports: Mapping[str, Any]) -> Iterator[str]:
     """Difference, what speaks against it, and the rehearsal; all the rest is on the run's page."""
     comparison = reports.get("comparison", {})
     reason = state.comparison.reason if state.comparison is not None else ""
-    if comparison.get("difference") is not None and comparison.get("low") is not None:
+    known = comparison.get("difference") is not None and comparison.get("low") is not None
+    if known and " CI " not in reason:
         ends = comparison["low"], comparison["high"]
         improvement = difference(comparison["difference"], *ends, confidence=comparison["confidence"])
         yield f"Improvement ({comparison['metric']}): {improvement} on {comparison['rows']:,} rows. {reason}"

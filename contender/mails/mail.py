@@ -122,6 +122,17 @@ def _first(texts: Sequence[str], most: int) -> Sequence[str]:
     return [*there[: most - 1], f"{there[most - 1]} (and {len(there) - most} more)"]
 
 
+def short(version: object) -> str:
+    """A model version by its time, for a subject, which its whole name would fill.
+
+    Examples
+    --------
+    >>> short("20260301T030102Z-7c55e1b4-9e3b21f0"), short("v1")
+    ('20260301T030102Z', 'v1')
+    """
+    return str(version).partition("-")[0]
+
+
 def plain(text: str) -> str:
     """Text in one line, as a mail can carry it: without control characters, halves of characters, and Markdown.
 

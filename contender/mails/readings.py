@@ -79,7 +79,7 @@ def _many(what: str) -> Format:
 
 MEASURED: Mapping[str, tuple[str, Format]] = {
     "error rate": ("{} of predictions fail", percent),
-    "slow share": ("{} of predictions are slower than serving.slo_ms", percent),
+    "slow share": ("{} of predictions are slower than promised (serving.slo_ms)", percent),
     "throttled share": ("{} throttled for each failed prediction", _many("call")),
     "dead letters": ("{} not delivered", _many("trigger")),
     "unhandled messages": ("{} could not be processed", _many("message")),

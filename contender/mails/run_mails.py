@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from contender.formatting import counted
-from contender.mails.mail import NOTHING_DONE, Content, Mail, Severity
+from contender.mails.mail import NOTHING_DONE, Content, Mail, Severity, short
 from contender.mails.place import Place
 from contender.mails.times import moment
 from contender.workflow.messages import Comparison, Record, Rollback, RunState, Verdict
@@ -126,7 +126,7 @@ def _facts(state: RunState, verdict: Verdict) -> Iterator[str]:
     elif drifted_without_labels(state, verdict):
         yield "drift in rows without labels"
     elif verdict == "promoted":
-        yield f"promoted {state.promotion.version}" if state.promotion else "promoted"
+        yield f"promoted {short(state.promotion.version)}" if state.promotion else "promoted"
         yield f"({_gain(state.comparison)})" if _gain(state.comparison) else ""
     elif verdict == "quarantined":
         found = state.validation.quarantined_files if state.validation else 0
@@ -141,7 +141,7 @@ def _facts(state: RunState, verdict: Verdict) -> Iterator[str]:
     elif state.approval is not None and not state.approval.approved:
         yield f"{_challenger(state)} was rejected by {state.approval.by or 'an unknown person'}"
     elif state.promotion is not None and state.promotion.status == "refused":
-        yield f"{state.promotion.version} was rolled back before and needs approval"
+        yield f"{short(state.promotion.version)} was rolled back before and needs approval"
     else:
         yield f"{_challenger(state)} was not promoted"
 
@@ -150,12 +150,12 @@ def _rolled_back(rollback: Rollback) -> str:
     if rollback.status == "refused":
         return "rollback refused, nothing was changed"
     if rollback.status == "trial_ended":
-        return f"trial of {rollback.version} ended, {rollback.champion} serves"
-    return f"rolled back to {rollback.champion}"
+        return f"trial of {short(rollback.version)} ended, {short(rollback.champion)} serves"
+    return f"rolled back to {short(rollback.champion)}"
 
 
 def _challenger(state: RunState) -> str:
-    return state.comparison.challenger if state.comparison is not None else "the challenger"
+    return short(state.comparison.challenger) if state.comparison is not None else "the challenger"
 
 
 def _gain(comparison: Comparison | None) -> str:
