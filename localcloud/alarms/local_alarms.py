@@ -25,7 +25,7 @@ from localcloud.alarms.missing_data import State
 from localcloud.alarms.records import AlarmRecord, Held, changed, held_back, told
 from localcloud.alarms.records_file import AlarmsState, read_alarms_state, write_alarms_state
 from localcloud.metrics.collection import Collection
-from localcloud.metrics.samples import Metric, Points
+from localcloud.metrics.samples import MINUTE, Metric, Points
 from localcloud.metrics.source import LocalMetrics
 from localcloud.metrics.store import MetricStore
 from localcloud.state import Workspace
@@ -89,12 +89,14 @@ class LocalAlarms:
         self._records_file, self._lock_file = records_file(root), folder / LOCK
         self._is_alone, self._sampled_at = False, float("-inf")
 
-    def evaluate(self, *, at: float) -> Sequence[AlarmStatus]:
+    def evaluate(self, *, at: float, awake_since: float = float("-inf")) -> Sequence[AlarmStatus]:
         """Collect metrics, evaluate each alarm at this time, set its state, and do what it has to do.
 
         Parameters
         ----------
         at : epoch seconds.
+        awake_since : since when the cloud has been up without a pause. Nothing could be reported before, so an alarm
+            for which missing data is breaching stays as it is until all its periods are later than that.
         """
         with self.alone():
             self._collection.read_lines(now=at)
@@ -102,7 +104,7 @@ class LocalAlarms:
                 self._collection.sample_queues(now=at)
                 self._sampled_at = at
             before = read_alarms_state(self._records_file)
-            found = Evaluation(before, *self._deployed(), read=self._points, at=at)
+            found = Evaluation(before, *self._deployed(), read=self._points, at=at, awake_since=awake_since)
             # What is to be done is written down first: whoever is killed in between does it then, and loses nothing.
             state = replace(found.state(), waiting=[*before.waiting, *found.due])
             write_alarms_state(self._records_file, state)
@@ -192,6 +194,7 @@ class Evaluation:
         *,
         read: Read,
         at: float,
+        awake_since: float,
     ) -> None:
         self.records: dict[str, AlarmRecord] = {}
         self.due: list[Delivery] = []
@@ -199,7 +202,7 @@ class Evaluation:
         self._by_hand: set[str] = set()
         self._alarms: dict[str, MetricAlarm | CompositeAlarm] = {}
         self._refused: dict[str, str] = {}
-        self._before, self._at = before, at
+        self._before, self._at, self._awake_since = before, at, awake_since
         for each in metric:
             self._try(each["AlarmName"], partial(self._metric, each, read))
         for alarm in self._ordered(composite):
@@ -254,10 +257,15 @@ class Evaluation:
         alarm = metric_alarm(described["AlarmName"], described)
         self._alarms[alarm.name] = alarm
         record = self._record(alarm.name)
-        if alarm.name not in self._by_hand:
+        if alarm.name not in self._by_hand and not self._has_slept(alarm):
             finding = evaluate_metric_alarm(alarm, read, at=self._at, before=record.state)
             record = changed(record, finding, at=self._at)
         self._settle(alarm, record)
+
+    def _has_slept(self, alarm: MetricAlarm) -> bool:
+        """Whether data may be missing because the cloud was not up."""
+        looks_at = alarm.periods * alarm.period * MINUTE
+        return alarm.treatment == "breaching" and self._at - looks_at < self._awake_since
 
     def _composite(self, alarm: CompositeAlarm) -> None:
         self._alarms[alarm.name] = alarm

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -23,6 +24,8 @@ from localcloud.metrics.samples import MINUTE
 
 LOOK_SECONDS = 5.0
 """Between two looks at whether anything has happened; without that, alarms are evaluated once a minute."""
+SLEPT_SECONDS = 120.0
+"""After a pause as long as this between two looks, the machine has slept."""
 FORGET_SECONDS = 3_600.0
 GIVE_UP_SECONDS = 120.0
 """An emulator that is away for longer has been killed."""
@@ -36,6 +39,7 @@ class Watcher:
     def __init__(self, alarms: LocalAlarms, clock: Callable[[], float] = time.time) -> None:
         self._alarms, self._clock = alarms, clock
         self._evaluated_minute, self._forgot_at = -1.0, 0.0
+        self._looked_at = self._awake_since = clock()
 
     def run(self, stopped: threading.Event) -> None:
         """Look until told to stop, or until the emulator has been gone for long."""
@@ -46,6 +50,8 @@ class Watcher:
                 last_answer = time.monotonic()
             except (BotoCoreError, ClientError) as error:
                 logger.warning("the emulator did not answer: %s", error)
+            except (OSError, sqlite3.Error) as error:
+                logger.warning("samples and states could not be kept: %s", error)
             stopped.wait(LOOK_SECONDS)
         logger.info("stopped")
 
@@ -55,13 +61,16 @@ class Watcher:
         Somebody who plays with another clock (`LocalAlarms.alone`) is left alone.
         """
         now = self._clock()
+        if now - self._looked_at > SLEPT_SECONDS:
+            self._awake_since = now
+        self._looked_at = now
         with self._alarms.alone(wait=False) as alone:
             if not alone:
                 return False
             if not self._alarms.read_lines(at=now) and now // MINUTE == self._evaluated_minute:
                 self._alarms.deliver(at=now)
                 return False
-            for status in self._alarms.evaluate(at=now):
+            for status in self._alarms.evaluate(at=now, awake_since=self._awake_since):
                 if status.since == now:
                     logger.info("%s: %s: %s", status.name, status.state, status.reason)
             self._evaluated_minute = now // MINUTE

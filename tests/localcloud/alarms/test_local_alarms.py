@@ -307,13 +307,29 @@ def test_composites_that_name_each_other_are_refused_and_the_rest_is_evaluated(
 
 def test_the_watcher_evaluates_when_something_has_come_and_once_a_minute(cloud: FakeCloud, alarms: LocalAlarms) -> None:
     cloud.put_alarm("fails", **alarm())
-    times = iter([NOW, NOW + 5, NOW + 10, NOW + 15, NOW + 65])
+    times = iter([NOW, NOW, NOW + 5, NOW + 10, NOW + 15, NOW + 65])
     watcher = Watcher(alarms, clock=lambda: next(times))
     looks = [watcher.look(), watcher.look()]
     cloud.report("Failed", 1.0, at=NOW + 9, pipeline="flights")
     looks += [watcher.look(), watcher.look(), watcher.look()]
     assert looks == [True, False, True, False, True]
     assert [name for name, _ in cloud.states_set] == ["fails"] * 3
+
+
+def test_missing_data_breaches_only_once_the_cloud_has_been_up_for_so_long(
+    cloud: FakeCloud, alarms: LocalAlarms
+) -> None:
+    cloud.put_alarm("silent", **alarm(expression="failed", TreatMissingData="breaching", EvaluationPeriods=3))
+    times = [NOW, NOW, NOW + 60, NOW + 120, NOW + 180, NOW + 9_000, NOW + 9_060, NOW + 9_120, NOW + 9_180]
+    clock = iter(times)
+    watcher = Watcher(alarms, clock=lambda: next(clock))
+    states = [(watcher.look(), cloud.alarms["silent"]["StateValue"])[1] for _ in times[1:5]]
+    assert states == ["INSUFFICIENT_DATA"] * 3 + ["ALARM"]
+    cloud.report("Failed", 0.0, at=NOW + 200, pipeline="flights")
+    cloud.client("cloudwatch").set_alarm_state(AlarmName="silent", StateValue="OK", StateReason="-")
+    # The laptop slept for hours.
+    states = [(watcher.look(), cloud.alarms["silent"]["StateValue"])[1] for _ in times[5:]]
+    assert states == ["OK"] * 3 + ["ALARM"]
 
 
 def test_the_watcher_leaves_somebody_alone_who_plays_with_another_clock(
