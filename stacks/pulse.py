@@ -73,7 +73,7 @@ class PulseStack(Stack):
             environment=self._environment,
             folder="pulse",
             code=self._code,
-            memory_mib=512,
+            memory_mib=1024,
             timeout=Duration.minutes(2),
             variables={
                 "DATA_BUCKET": self._storage.data_bucket.bucket_name,

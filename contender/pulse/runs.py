@@ -25,6 +25,8 @@ Runs = Sequence[Mapping[str, Any]]
 Reading = tuple[str, float | None]
 """A gauge's name, and its value; None where there is no evidence."""
 
+UPLOADED = ("upload", "pending")
+"""Triggers of runs that an upload has started."""
 USUAL_RUNS = 20
 """A run is compared with the longest of so many before it: by chance, one in 21 would take longer still."""
 DEFAULT_MINUTES = 30.0
@@ -134,7 +136,7 @@ def _oldest_upload(pending: Sequence[Batch], current: CurrentRun | None, now: da
 
 
 def _newest_upload(runs: Runs, pending: Sequence[Batch]) -> datetime | None:
-    of_runs = (time_of(run.get("started_at")) for run in runs if run.get("trigger") in ("upload", "pending"))
+    of_runs = (time_of(run.get("started_at")) for run in runs if run.get("trigger") in UPLOADED)
     return max(filter(None, (*of_runs, *(time_of(batch.uploaded_at) for batch in pending))), default=None)
 
 

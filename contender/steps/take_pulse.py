@@ -16,17 +16,18 @@ from contender.predictions.record import CHALLENGER, CHAMPION
 from contender.predictions.table_entries import ARRIVALS
 from contender.pulse.champion import followed_since
 from contender.pulse.live import LEAST_LABELS, LiveSeen
-from contender.pulse.runs import CurrentRun
+from contender.pulse.runs import UPLOADED, CurrentRun
 from contender.pulse.settings import PulseSettings
 from contender.pulse.take import Gathered, gauges_of
 from contender.pulse.times import time_of
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import ModelReader, ModelVersion
-from contender.steps.month_budget import newest_runs
+from contender.steps.month_budget import NEWEST_RUNS, newest_runs
 from contender.steps.watch import LiveMetrics
 from contender.workflow.claims import LEASE_SECONDS
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+RUNS_TO_AN_UPLOAD = 1_000
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORMER_WEEKS = 4
 LABELLED_DAYS = 7
 LOGGED_WITHIN = timedelta(minutes=10)
@@ -37,10 +38,12 @@ FORMER_CHAMPIONS = 3
 
 @dataclass
 class ChampionFacts:
-    """What the files of versions say, which never change: each is read once while the function stays warm."""
+    """What is not read each time while the function stays warm: files of versions, which never change, and counts of
+    many days, which are read again after an hour."""
 
     newest_rows_at: dict[str, str | None] = field(default_factory=dict)
     holdout: dict[str, Sequence[LiveCounts]] = field(default_factory=dict)
+    labelled_days: dict[str, tuple[datetime, list[LiveCounts]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class PulseTaker:
             Gathered(
                 settings=self.settings,
                 now=now,
-                runs=newest_runs(self.ledger, self.pipeline, now),
+                runs=self._runs(now),
                 current=self._current(pointer, now),
                 pending=self.ledger.pending_batches(self.pipeline),
                 pointer=pointer,
@@ -86,6 +89,13 @@ class PulseTaker:
                 live=self._live(pointer, champion, history, now),
             )
         )
+
+    def _runs(self, now: datetime) -> Sequence[Mapping[str, Any]]:
+        """Back to the newest upload, if there is one among a thousand runs."""
+        runs = newest_runs(self.ledger, self.pipeline, now)
+        if len(runs) < NEWEST_RUNS or any(run.get("trigger") in UPLOADED for run in runs):
+            return runs
+        return max(runs, self.ledger.runs(self.pipeline, limit=RUNS_TO_AN_UPLOAD), key=len)
 
     def _current(self, pointer: Pointer | None, now: datetime) -> CurrentRun | None:
         """The run that holds the lease, which it took a fixed time before the lease ends."""
@@ -167,10 +177,14 @@ class PulseTaker:
 
     def _labelled_days(self, version: str, since: datetime, until: datetime) -> list[LiveCounts]:
         """Counts by day, from the newest back to where there are enough labels."""
-        days: list[LiveCounts] = []
+        read_at, days = self.facts.labelled_days.get(version, (until - HOUR, []))
+        if timedelta(0) <= until - read_at < HOUR:
+            return days
+        read_at, days = until, []
         while until > since and sum(day.labels for day in days) < 10 * LEAST_LABELS:
             days.append(self._count(version, CHAMPION, max(since, until - DAY), until))
             until -= DAY
+        self.facts.labelled_days[version] = read_at, days
         return days
 
     def _holdout(self, champion: ModelVersion) -> Sequence[LiveCounts]:

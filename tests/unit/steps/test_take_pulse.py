@@ -131,6 +131,17 @@ def test_more_runs_than_a_hundred_in_a_month_are_all_paid_for(pulse: PulseWorld)
     assert pulse.take()["MonthSpend"] == pytest.approx(1.5)
 
 
+def test_an_upload_is_found_behind_many_runs_of_a_schedule(pulse: PulseWorld) -> None:
+    for number in range(130):
+        at = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(hours=number)
+        trigger = "schedule" if number else "upload"
+        pulse.world.ledger.put_run(
+            {"pipeline": "shop", "run_id": str(number), "started_at": at.isoformat(), "verdict": "skipped"}
+            | {"trigger": trigger}
+        )
+    assert pulse.take()["HoursSinceUpload"] == 28 * 24 + 12
+
+
 def test_a_pointer_that_was_deleted_is_lost(pulse: PulseWorld) -> None:
     pulse.crown("v1")
     pulse.world.models.remove(pointer_key("shop"))
@@ -196,7 +207,8 @@ def test_loss_and_shares_are_compared_with_the_holdout_of_the_champion(pulse: Pu
     assert pulse.take()["ShareShift"] > 2.0
     for days in range(1, 7):
         pulse.live.add("v1", "champion", late(1.0, 3000, 2.0), days=days, hours=2)
-    assert pulse.take()["LiveLossExcess"] > 1.0
+    assert pulse.take(NOW + timedelta(minutes=59))["LiveLossExcess"] < 0.0  # many days are read once an hour
+    assert pulse.take(NOW + timedelta(minutes=60))["LiveLossExcess"] > 1.0
 
 
 def test_a_champion_younger_than_a_day_is_not_judged_by_the_hours_that_it_served(pulse: PulseWorld) -> None:
