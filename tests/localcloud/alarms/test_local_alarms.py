@@ -275,6 +275,9 @@ def play(cloud: FakeCloud, alarms: LocalAlarms, cause: str, symptom: str) -> lis
 def test_a_suppressor_holds_back_with_its_wait_and_extension(
     cloud: FakeCloud, alarms: LocalAlarms, cause: str, symptom: str, expected: list[tuple[int, str]]
 ) -> None:
+    """docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm_Suppression.html, read in November
+    2026: a suppressor that goes into ALARM stops the actions, and one that goes back to OK has them resumed; the wait
+    begins when the composite alarm changes its state, the extension when the suppressor goes back."""
     assert play(cloud, alarms, cause, symptom) == expected
 
 
