@@ -27,6 +27,7 @@ def test_a_run_is_written_down_its_upload_settled_and_the_lease_released(cloud: 
         "pending": 0,
         "champion_after": None,
         "report": "runs/shop/run-1/report.html",
+        "error": "",
     }
     (run,) = cloud.ledger.runs("shop")
     assert set(run) >= {

@@ -20,7 +20,7 @@ from contender.predictions.label_outcome import (
 )
 from contender.predictions.live_metrics import Outputs
 from contender.predictions.record import Record
-from contender.predictions.table_entries import key_of
+from contender.predictions.table_entries import ARRIVALS, key_of
 from contender.predictions.table_items import label_key, rows_item, rows_key
 from tests.unit.predictions.records import POLICY, REQUEST, record
 
@@ -63,8 +63,9 @@ def test_a_label_is_joined_to_its_row() -> None:
     outcome = settle(given(1), items(record()))
     assert isinstance(outcome, Joined)
     assert (outcome.found.row, outcome.label, outcome.replaces) == (1, "yes", None)
-    (minute,) = outcome.entry(30).counts
+    minute, arrival = outcome.entry(30).counts
     assert (minute.version, minute.variant, minute.minute) == ("v1", "champion", "2023-11-14T22:13Z")
+    assert (arrival.version, arrival.variant) == ARRIVALS
 
 
 def test_a_label_waits_for_its_prediction_until_patience_is_over() -> None:

@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from contender.errors import IntegrityError, NotFoundError, UnknownOutcomeError
+from contender.errors import IntegrityError, LostPointerError, NotFoundError, UnknownOutcomeError
 from contender.ports import StoredObject
 from contender.registry.pointer import Mode
 from contender.registry.swaps import end_trial, roll_back
@@ -430,7 +430,7 @@ def test_a_new_process_does_not_take_a_pointer_that_was_removed_for_one_that_is_
     world.serves()
     world.bucket.remove("models/shop/champion.json")
     world.start()
-    with pytest.raises(NotFoundError, match="has no champion yet"):
+    with pytest.raises(LostPointerError, match="the champion pointer of shop is lost"):
         world.follower.current()
 
 
