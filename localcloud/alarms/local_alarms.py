@@ -109,7 +109,8 @@ class LocalAlarms:
             state = replace(found.state(), waiting=[*before.waiting, *found.due])
             write_alarms_state(self._records_file, state)
             self._set_states(found)
-            write_alarms_state(self._records_file, self._deliver(replace(state, to_set=()), at))
+            if state.to_set or state.waiting:
+                write_alarms_state(self._records_file, self._deliver(replace(state, to_set=()), at))
             return found.statuses()
 
     def deliver(self, *, at: float) -> None:
