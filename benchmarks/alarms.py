@@ -19,8 +19,8 @@ os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.envir
 
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.assertions import Template
@@ -31,9 +31,12 @@ from contender.pipeline.config import parse_pipeline
 from localcloud.alarms.definitions import CompositeAlarm, MetricAlarm, MetricQuery, read_alarms
 from localcloud.alarms.history import histories
 from localcloud.alarms.metric_math import Series
+from stacks.alarms.gauges import Gauges
+from stacks.alarms.maker import AlarmMaker
+from stacks.alarms.serving import ServingAlarms
+from stacks.alerts import AlertTopics
 from stacks.environment import prod
 from stacks.pipeline_metrics import PipelineMetrics
-from stacks.serving_alarms import ServingAlarms
 
 OBJECTIVES = (0.999, 0.995)
 RATES = (2, 5, 12, 20, 60, 600)
@@ -94,15 +97,12 @@ def ours(objective: float) -> Alarms:
             serve=lambda_.Function.from_function_name(stack, "Serve", "serve"),
             dead_letters=sqs.Queue(stack, "DeadLetters"),
             unhandled={},
+            queues={},
+            slo_ms=pipeline.serving.slo_ms,
         )
-        ServingAlarms(
-            stack,
-            "Serving",
-            environment=prod(),
-            pipeline=pipeline,
-            shared=shared,
-            topic=sns.Topic(stack, "Topic"),
-        )
+        topics = AlertTopics(stack, "Topics", key=kms.Key(stack, "Key"), notify=pipeline.notify)
+        make = AlarmMaker(stack, "Alarms", environment=prod(), pipeline=pipeline, topics=topics)
+        ServingAlarms(make, pipeline=pipeline, shared=shared, gauges=Gauges(pipeline.name))
         return Alarms("Contender", *read_alarms(Template.from_stack(stack).to_json()))
 
 

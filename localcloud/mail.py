@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.connection import CloudConnection
 
 QUEUE = "contender-local-inbox"
-TOPIC_OUTPUT = "AlertsTopicArn"
+TOPIC_OUTPUTS = ("PageTopicArn", "TicketTopicArn", "InfoTopicArn")
 _BATCH = 10
 _HELD = 30
 """Seconds for which a mail that is being read is not given out again; at its end it is put back at once."""
@@ -33,8 +33,8 @@ class Mail:
 
 
 def open_inbox(connection: CloudConnection) -> None:
-    """Subscribe the inbox to the alerts topic of every stack that has one; doing so again changes nothing."""
-    topics = [outputs[TOPIC_OUTPUT] for outputs in connection.outputs.values() if TOPIC_OUTPUT in outputs]
+    """Subscribe the inbox to the topics of every stack that has some; doing so again changes nothing."""
+    topics = [outputs[name] for outputs in connection.outputs.values() for name in TOPIC_OUTPUTS if name in outputs]
     if not topics:
         return
     sqs, sns = connection.client("sqs"), connection.client("sns")

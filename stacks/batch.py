@@ -5,35 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
-from stacks.alerts import grant_mail, make_alarm, undelivered
+from stacks.alarms.batch_alarms import BatchAlarms
+from stacks.alarms.maker import AlarmMaker
+from stacks.alerts import AlertTopics
 from stacks.environment import Environment
 from stacks.machines import DefinedMachine, executions_arn, machine_arn
 from stacks.state_functions import FunctionSpec, LoopFunctions
 from stacks.triggers import Triggers
 
 DEFINITION_FILE = "statemachines/batch_prediction.asl.json"
-
-UNFINISHED = """**Batch predictions of {pipeline} were stopped or timed out.** Such jobs cannot send a mail.
-
-1. Open the newest execution that was stopped or timed out: the Map state shows which parts are missing.
-2. Start it again with the same input: finished parts are kept. A job that is too long for one execution continues the
-   same way."""
-
-UNDELIVERED = """**Batch files of {pipeline} started no job.** The trigger could not be delivered.
-
-1. Read a message of the dead-letter queue: its attributes have the error code, its body names the file.
-2. Fix the cause, then start the state machine with the message's input, or upload the file again.
-3. Purge the queue; the alarm returns to OK."""
 
 
 def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
@@ -81,8 +68,7 @@ class BatchMachine(DefinedMachine):
         pipeline: PipelineConfig,
         functions: LoopFunctions,
         storage: Storage,
-        alerts: sns.ITopic,
-        alerts_key: kms.IKey,
+        topics: AlertTopics,
         project_root: Path,
     ) -> None:
         name = f"{environment.stage_name}-{pipeline.name}-batch-prediction"
@@ -93,11 +79,11 @@ class BatchMachine(DefinedMachine):
             name=name,
             definition=project_root / DEFINITION_FILE,
             functions=functions.by_state,
-            substitutions={"Pipeline": pipeline.name, "AlertsTopicArn": alerts.topic_arn},
+            substitutions={"Pipeline": pipeline.name, "AlertsTopicArn": topics["ticket"].topic_arn},
         )
         self._grant_maps(name)
         self._grant_lists(storage, pipeline.name)
-        grant_mail(self.role, alerts, alerts_key)
+        topics.let_publish(self.role, "ticket")
 
     def _grant_maps(self, name: str) -> None:
         """A distributed map runs each item as an execution of the machine itself, as StartJobs does each file."""
@@ -155,8 +141,7 @@ class BatchStack(Stack):
         environment: Environment,
         pipeline: PipelineConfig,
         storage: Storage,
-        alerts: sns.ITopic,
-        alerts_key: kms.IKey,
+        topics: AlertTopics,
         project_root: Path,
         **stack_settings: object,
     ) -> None:
@@ -183,12 +168,12 @@ class BatchStack(Stack):
             pipeline=pipeline,
             functions=self.functions,
             storage=storage,
-            alerts=alerts,
-            alerts_key=alerts_key,
+            topics=topics,
             project_root=project_root,
         )
         self.triggers = self._triggers(pipeline, storage)
-        self._watch(f"{environment.stage_name}-{pipeline.name}-batch", pipeline.name, alerts)
+        make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, topics=topics)
+        BatchAlarms(make, machine=self.machine.machine, dead_letters=self.triggers.dead_letters)
         CfnOutput(self, "StateMachineArn", value=self.machine.machine.state_machine_arn)
 
     def _triggers(self, pipeline: PipelineConfig, storage: Storage) -> Triggers:
@@ -206,28 +191,3 @@ class BatchStack(Stack):
                 prefix=f"batch/{pipeline.name}/in/",
             )
         return triggers
-
-    def _watch(self, name: str, pipeline: str, alerts: sns.ITopic) -> None:
-        """Alarms for what the machine cannot tell by itself."""
-        period, machine = Duration.minutes(5), self.machine.machine
-        unfinished = cloudwatch.MathExpression(
-            expression="FILL(timedOut, 0) + FILL(aborted, 0)",
-            using_metrics={
-                "timedOut": machine.metric_timed_out(period=period),
-                "aborted": machine.metric_aborted(period=period),
-            },
-            period=period,
-            label="unfinished jobs",
-        )
-        for construct_id, kind, metric, description in (
-            ("UnfinishedJobs", "unfinished-jobs", unfinished, UNFINISHED),
-            ("UndeliveredFiles", "undelivered-files", undelivered(self.triggers.dead_letters, period), UNDELIVERED),
-        ):
-            make_alarm(
-                self,
-                construct_id,
-                name=f"{name}-{kind}",
-                metric=metric,
-                description=description.format(pipeline=pipeline),
-                mails=alerts,
-            )

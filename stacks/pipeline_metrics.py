@@ -12,10 +12,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
+from contender.alarms.thresholds import QUEUE_AGE_SECONDS
 from contender.pulse.gauges import EVERY_MINUTES, NEWEST_ROW_HOURS, Gauge
 from contender.workflow.messages import Verdict
 from stacks import metrics
-from stacks.alerts import undelivered
 from stacks.serving import PREDICT_METHOD, PREDICT_PATH, STAGE_NAME
 
 
@@ -32,8 +32,10 @@ class PipelineMetrics:
         serve: lambda_.IFunction,
         dead_letters: sqs.Queue,
         unhandled: Mapping[str, sqs.Queue],
+        queues: Mapping[str, sqs.Queue],
+        slo_ms: int,
     ) -> None:
-        self._pipeline = pipeline
+        self._pipeline, self._queues, self._slo_ms = pipeline, queues, slo_ms
         self.runs_started = machine.metric_started(period=period, label="started")
         self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
         self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
@@ -51,12 +53,12 @@ class PipelineMetrics:
         self._machine = machine
         self._period = period
 
-    def error_rate(self, period: Duration, *, least_errors: int = 1) -> cloudwatch.MathExpression:
+    def error_rate(self, period: Duration, *, least: int = 1) -> cloudwatch.MathExpression:
         """Share of predictions that failed: answered 5xx, or without a finite number from the champion, which is
-        answered 4xx; 0 where there are fewer failures than `least_errors`."""
+        answered 4xx; 0 where there are fewer failures than `least`."""
         failures = "(FILL(errors, 0) + FILL(noAnswers, 0))"
         return cloudwatch.MathExpression(
-            expression=f"IF({failures} >= {least_errors}, {failures} / requests, 0)",
+            expression=f"IF({failures} >= {least}, {failures} / requests, 0)",
             using_metrics={
                 "requests": self._predict("Count", period, label="requests"),
                 "errors": self._predict("5xx", period, label="5xx"),
@@ -64,6 +66,23 @@ class PipelineMetrics:
             },
             period=period,
             label="error rate",
+        )
+
+    def slow_share(self, period: Duration, *, least: int = 1) -> cloudwatch.MathExpression:
+        """Share of predictions that took longer than the objective; 0 where there are fewer than `least`.
+
+        Counted by the statistic trimmed count: `TC(:500)` is how many values are at most 500 (CloudWatch User Guide,
+        "CloudWatch statistics definitions", read in November 2026). Without any there may be no value, hence FILL.
+        """
+        slow = "(all - FILL(fast, 0))"
+        return cloudwatch.MathExpression(
+            expression=f"IF({slow} >= {least}, {slow} / all, 0)",
+            using_metrics={
+                "all": self._predict("Latency", period, statistic="SampleCount", label="requests"),
+                "fast": self._predict("Latency", period, statistic=f"TC(:{self._slo_ms})", label="in time"),
+            },
+            period=period,
+            label="slow share",
         )
 
     def throttled_share(self, period: Duration) -> cloudwatch.MathExpression:
@@ -125,6 +144,22 @@ class PipelineMetrics:
             using_metrics=self._unhandled,
             period=self._period,
             label="unhandled messages",
+        )
+
+    def queue_age(self) -> cloudwatch.MathExpression:
+        """The age of the oldest message against what is too old in its queue; the largest of all queues."""
+        return cloudwatch.MathExpression(
+            expression="MAX(["
+            + ", ".join(f"FILL({name}, 0) / {QUEUE_AGE_SECONDS[name]}" for name in self._queues)
+            + "])",
+            using_metrics={
+                name: queue.metric_approximate_age_of_oldest_message(
+                    period=Duration.minutes(1), statistic="Maximum", label=name
+                )
+                for name, queue in self._queues.items()
+            },
+            period=Duration.minutes(1),
+            label="age against what is too old",
         )
 
     def verdicts(self) -> list[cloudwatch.Metric]:
@@ -201,3 +236,15 @@ class PipelineMetrics:
             period=Duration.hours(1),
             label=label,
         )
+
+
+def undelivered(dead_letters: sqs.Queue, period: Duration) -> cloudwatch.MathExpression:
+    """Messages in a dead-letter queue, those that somebody is looking at included."""
+    waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
+    in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(period=period, statistic="Maximum")
+    return cloudwatch.MathExpression(
+        expression="waiting + inFlight",
+        using_metrics={"waiting": waiting, "inFlight": in_flight},
+        period=period,
+        label="dead letters",
+    )

@@ -139,8 +139,8 @@ class PredictionStore(Stack):
     ----------
     table : aws_dynamodb.Table
     log_queue, feedback_queue, async_queue : aws_sqs.Queue
-    dead_letters : dict of str to aws_sqs.Queue
-        By what they are the dead letters of: "log", "feedback", "async".
+    queues, dead_letters : dict of str to aws_sqs.Queue
+        By what goes into them, or was to: "log", "feedback", "async".
     functions : dict of str to LoopFunction
         By name: KeepPredictions, KeepFeedback, PredictQueued.
     """
@@ -163,11 +163,9 @@ class PredictionStore(Stack):
         feedback = QueueWithDeadLetters(self, "Feedback", environment=environment)
         ordered = QueueWithDeadLetters(self, "Async", environment=environment, fifo=True)
         self.log_queue, self.feedback_queue, self.async_queue = log.queue, feedback.queue, ordered.queue
-        self.dead_letters = {
-            "log": log.dead_letters,
-            "feedback": feedback.dead_letters,
-            "async": ordered.dead_letters,
-        }
+        by_name = {"log": log, "feedback": feedback, "async": ordered}
+        self.queues = {name: one.queue for name, one in by_name.items()}
+        self.dead_letters = {name: one.dead_letters for name, one in by_name.items()}
         self.functions = self._functions(project_root)
         self._grant()
         self._connect()

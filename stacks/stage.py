@@ -10,6 +10,7 @@ from aws_cdk import DefaultStackSynthesizer, Stage, Tags
 from aws_cdk import Environment as Target
 from constructs import Construct
 
+from contender.alarms.kinds import SEVERITIES
 from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import code_sha256
@@ -131,8 +132,7 @@ class ContenderStage(Stage):
             environment=self._environment,
             pipeline=pipeline,
             storage=self.data.storage,
-            alerts=workflow.alerts,
-            alerts_key=self.data.alerts_key,
+            topics=workflow.topics,
             project_root=project_root,
             **self._settings(f"Batch predictions of {pipeline.name}"),
         )
@@ -144,7 +144,8 @@ class ContenderStage(Stage):
             machine=workflow.machine,
             dead_letters=workflow.triggers.dead_letters,
             unhandled=predictions.dead_letters,
-            topic=workflow.alerts,
+            queues=predictions.queues,
+            topics=workflow.topics,
             api=serving.prediction_api.api,
             serve=serving.serve.function,
             **self._settings(f"Alarms and dashboard of {pipeline.name}"),
@@ -170,10 +171,12 @@ def check_addresses(environment: Environment, pipeline: PipelineConfig, alarm_em
     Raises
     ------
     PipelineFileError
-        When neither the pipeline file nor the context names an address.
+        When neither the pipeline file nor the context names an address for a severity.
     """
-    if environment.on_aws and not any((*pipeline.notify.emails, *alarm_emails)):
+    unheard = [each for each in SEVERITIES if not any((*pipeline.notify.addresses(each), *alarm_emails))]
+    if environment.on_aws and unheard:
         raise PipelineFileError(
-            f"{pipeline.name}: notify.emails and the context alarm_emails are both empty, so nobody would hear of a "
-            "failure; add notify.emails to the pipeline file, or pass -c alarm_emails=ADDRESS"
+            f"{pipeline.name}: notify.{unheard[0]}, notify.emails and the context alarm_emails are all empty, so "
+            f"nobody would hear of a {unheard[0]}; add notify.emails to the pipeline file, or pass "
+            "-c alarm_emails=ADDRESS"
         )

@@ -1,4 +1,4 @@
-"""The workflow stack of a pipeline: functions, state machine, triggers and alerts topic."""
+"""The workflow stack of a pipeline: functions, state machine, triggers and topics of mails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from contender.training.settings import settings_of
 from contender.workflow.run_folder import REPORT_PAGE
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
-from stacks.alerts import AlertsTopic, grant_mail
+from stacks.alerts import AlertTopics
 from stacks.dashboard.recent_runs import RecentRuns
 from stacks.environment import Environment
 from stacks.machines import executions_arn
@@ -160,8 +160,7 @@ class WorkflowStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **stack_settings)  # type: ignore[arg-type]
         self._environment, self._pipeline, self._training_code = environment, pipeline, training_code
-        emails = (*pipeline.notify.emails, *alarm_emails)
-        self.alerts = AlertsTopic(self, "Alerts", key=alerts_key, emails=emails).topic
+        self.topics = AlertTopics(self, "Alerts", key=alerts_key, notify=pipeline.notify, everybody=alarm_emails)
         pipeline_file = s3_assets.Asset(self, "PipelineFile", path=pipeline.path)
         self.functions = LoopFunctions(
             self,
@@ -176,7 +175,7 @@ class WorkflowStack(Stack):
         self._grant_pipeline_file(pipeline_file)
         self._grant_look_at_runs()
         for state in ("Approval", "Notify"):
-            grant_mail(self.functions.by_state[state].role, self.alerts, alerts_key)
+            self.topics.let_publish(self.functions.by_state[state].role, "ticket")
         self._grant_rehearsal()
         self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(
@@ -217,7 +216,6 @@ class WorkflowStack(Stack):
         )
         CfnOutput(self, "RollbackMachineArn", value=self.rollback.machine.state_machine_arn)
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
-        CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
     def _variables(
         self, pipeline_file: s3_assets.Asset, predictions: PredictionStore, storage: Storage
@@ -227,13 +225,13 @@ class WorkflowStack(Stack):
         return {
             "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
             "DetectDrift": {"TRAINING_CODE": self._training_code, "SIGNING_KEY_ID": storage.signing_key.key_arn},
-            "Notify": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
+            "Notify": {"ALERTS_TOPIC_ARN": self.topics["ticket"].topic_arn},
             "Rehearse": {
                 **rollout,
                 "MAX_MODEL_MIB": str(pipeline.promotion.max_model_mib),
                 "SERVE_FUNCTION_NAME": serve_function_name(self._environment, pipeline),
             },
-            "Approval": {"ALERTS_TOPIC_ARN": self.alerts.topic_arn},
+            "Approval": {"ALERTS_TOPIC_ARN": self.topics["ticket"].topic_arn},
             "Promote": rollout,
             "RollBack": rollout,
             "Watch": {

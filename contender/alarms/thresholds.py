@@ -38,10 +38,10 @@ WAITING_MINUTES = 30
 """Minutes that an upload waits while no run is at work."""
 MISSED_INTERVALS = 2
 DRIFTED_RUNS = 3
-LOSS_EXCESS = 0.0
-"""In half widths of the champion's holdout interval; 0 is its upper end."""
+LOSS_EXCESS = 0.5
+"""In half widths of the 95 % interval, from its upper end: 0 would be passed by chance in one week of forty."""
 SHARE_SHIFT = 1.0
-"""In units of the largest shift that the champion's own days show."""
+"""In units of the shift that one in a thousand of the champion's own days exceeds."""
 TRAFFIC_RATIO = 0.1
 LABEL_RATIO = 0.1
 QUEUE_AGE_SECONDS = {"log": 600, "feedback": 1800, "async": 600}

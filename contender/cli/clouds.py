@@ -20,6 +20,7 @@ import localcloud.cloud
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects
+from contender.alarms.kinds import Severity
 from contender.errors import ContenderError, NotFoundError
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS
@@ -141,10 +142,9 @@ class Workbench:
         """The state machine that rolls back."""
         return self._output(f"{self.pipeline}-workflow", "RollbackMachineArn")
 
-    @cached_property
-    def alerts_topic_arn(self) -> str:
-        """The SNS topic that mails on-call."""
-        return self._output(f"{self.pipeline}-workflow", "AlertsTopicArn")
+    def topic_arn(self, severity: Severity) -> str:
+        """The SNS topic for mails of a severity."""
+        return self._output(f"{self.pipeline}-workflow", f"{severity.capitalize()}TopicArn")
 
     @cached_property
     def api_url(self) -> str:

@@ -183,9 +183,14 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
         )
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
-    for address in config.notify.emails:
-        if not MAIL_PATTERN.match(address):
-            yield f"notify.emails must hold mail addresses, but got {address!r}"
+    yield from _address_problems(config)
+
+
+def _address_problems(config: PipelineConfig) -> Iterator[str]:
+    for name in ("emails", "page", "ticket", "info"):
+        for address in getattr(config.notify, name):
+            if not MAIL_PATTERN.match(address):
+                yield f"notify.{name} must hold mail addresses, but got {address!r}"
 
 
 def _group_problems(config: PipelineConfig) -> Iterator[str]:

@@ -35,6 +35,13 @@ class ServingPolicy:
     )
     requests_per_second: int = key("Requests a second; more get a 429.", 100, minimum=1)
     burst: int = key("Requests above that rate that are allowed in a short burst.", 200, minimum=1)
+    slo_ms: int = key(
+        "Milliseconds within which a prediction is to be answered. On-call is woken when slow requests use up what "
+        "`alarms.objective` allows, as for failing ones.",
+        2000,
+        minimum=10,
+        maximum=10_000,
+    )
     max_rows: int = key("Most rows of one request.", 5000, minimum=1, maximum=5000)
     log_fraction: float = key(
         "Share of requests in the prediction log. Feedback works only for those; live metrics count all.",

@@ -21,7 +21,7 @@ from contender.errors import InvalidInputError
 from localcloud.alarms.composites import Mask, Suppressor, actions_at, evaluate_rule
 from localcloud.alarms.definitions import CompositeAlarm, MetricAlarm, MetricQuery, in_order
 from localcloud.alarms.metric_math import Series, evaluate_parts
-from localcloud.alarms.missing_data import LOOKS_BACK, State, Treatment, state_of
+from localcloud.alarms.missing_data import LOOKS_BACK, Treatment
 
 Samples = Callable[[MetricQuery], Series]
 """(t,) the statistic of what a metric got in each minute, by itself; not-a-number where it got none."""
@@ -130,13 +130,32 @@ def ringing_at(breaching: Series, *, period: int, periods: int, to_alarm: int, t
     breaching : (t,) 1 or 0 for the data point that ends with each minute, not-a-number for none.
     period : of a data point, in minutes.
     """
-    if periods == 1 and treatment == "notBreaching":
-        return np.nan_to_num(breaching) > 0
-    ringing = np.zeros(len(breaching), dtype=np.bool_)
-    state: State = "INSUFFICIENT_DATA"
-    for minute in range(len(breaching)):
-        back = range(minute, max(-1, minute - period * (periods + LOOKS_BACK)), -period)
-        points = [None if np.isnan(breaching[at]) else bool(breaching[at]) for at in reversed(back)]
-        state = state_of(points, periods=periods, to_alarm=to_alarm, treatment=treatment, before=state)
-        ringing[minute] = state == "ALARM"
-    return ringing
+    seen, breach = np.zeros((2, len(breaching)), dtype=np.int64)
+    oldest = np.zeros(len(breaching), dtype=np.int64)
+    for age in range(1, periods + LOOKS_BACK + 1):
+        point = _earlier(breaching, (age - 1) * period)
+        counts = ~np.isnan(point) & (seen < periods)
+        seen += counts
+        breach += counts & (point > 0)
+        oldest[counts] = age
+    rings: Mask = breach + (periods - seen if treatment == "breaching" else 0) >= to_alarm
+    if treatment in ("breaching", "notBreaching"):
+        return rings
+    too_few = ~rings & (seen < periods) & (breach == seen)  # so that only points that breach are there, or none
+    if treatment == "missing":
+        return rings | (too_few & (seen > 0) & (oldest >= to_alarm))
+    return _kept(rings, where=too_few)
+
+
+def _earlier(values: Series, steps: int) -> Series:
+    """(t,) what values were that many steps ago."""
+    kept = max(len(values) - steps, 0)
+    return np.concatenate([np.full(len(values) - kept, np.nan), values[:kept]])
+
+
+def _kept(states: Mask, *, where: Mask) -> Mask:
+    """(t,) states, and where asked the one before; none before the first."""
+    known = np.where(where, -1, np.arange(len(states)))
+    last = np.maximum.accumulate(known)
+    kept: Mask = states[last] & (last >= 0)
+    return kept

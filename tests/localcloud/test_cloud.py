@@ -30,7 +30,7 @@ BUCKET = {
 }
 ALERTS = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alerts"}}},
-    "Outputs": {"AlertsTopicArn": {"Value": {"Ref": "Topic"}}},
+    "Outputs": {"TicketTopicArn": {"Value": {"Ref": "Topic"}}},
 }
 
 
@@ -188,11 +188,11 @@ def test_an_agent_that_has_ended_is_restarted_by_the_next_up(project: Any, funct
 
 
 @pytest.mark.emulator
-def test_what_is_published_to_an_alerts_topic_arrives_in_the_inbox_once(project: Any) -> None:
+def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project: Any) -> None:
     project.write_stacks(alerts=ALERTS)
     cloud.up(project.root)
     connection = cloud.connect(project.root)
-    topic = connection.output("alerts", "AlertsTopicArn")
+    topic = connection.output("alerts", "TicketTopicArn")
     assert drain_inbox(connection) == ()
     sns = connection.client("sns")
     sns.publish(TopicArn=topic, Subject="Promoted", Message="model 7")

@@ -30,6 +30,9 @@ memory_mib = 8192
 [schedule]
 expression = "rate(15 hours)"
 
+[budget]
+month_usd = 40
+
 [alarms]
 period_minutes = 10
 objective = 0.99
@@ -37,6 +40,7 @@ failed_runs = 2
 
 [notify]
 emails = ["oncall@example.org"]
+page = ["night@example.org"]
 """
 EXTRA_EMAIL = "lead@example.org"
 

@@ -120,14 +120,5 @@ def test_with_a_schedule_files_wait_for_it(with_settings: Synthesised) -> None:
     assert with_settings.resources(BATCH, "AWS::Events::Rule") == []
 
 
-def test_alarms_say_what_to_do(anywhere: Synthesised) -> None:
-    alarms = {alarm["LogicalId"]: alarm["Properties"] for alarm in anywhere.resources(BATCH, "AWS::CloudWatch::Alarm")}
-    assert len(alarms) == 2
-    for alarm in alarms.values():
-        assert "\n1. " in alarm["AlarmDescription"]
-        assert len(alarm["AlarmDescription"]) <= 1024
-        assert alarm["AlarmActions"]
-
-
 def test_the_name_that_the_command_line_reads_is_an_output(anywhere: Synthesised) -> None:
     assert "StateMachineArn" in anywhere.templates[BATCH]["Outputs"]

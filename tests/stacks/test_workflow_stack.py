@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from contender.alarms.kinds import SEVERITIES
 from contender.pipeline.config import parse_pipeline
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
@@ -343,20 +344,33 @@ def test_the_schedule_is_the_pipelines_own_with_room_to_spread(anywhere: Synthes
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "schedule", "pipeline": PIPELINE}
 
 
-def test_alerts_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywhere: Synthesised) -> None:
-    assert "KmsMasterKeyId" in anywhere.only(WORKFLOW, "AWS::SNS::Topic")
-    found = list(statements(anywhere.only(WORKFLOW, "AWS::SNS::TopicPolicy")["PolicyDocument"]))
-    assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [(s["Effect"], s["Condition"]) for s in found]
-    (allow,) = [s for s in found if s["Effect"] == "Allow"]
-    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+def test_the_topics_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywhere: Synthesised) -> None:
+    topics = anywhere.resources(WORKFLOW, "AWS::SNS::Topic")
+    policies = anywhere.resources(WORKFLOW, "AWS::SNS::TopicPolicy")
+    assert len(topics) == len(policies) == len(SEVERITIES)
+    assert all("KmsMasterKeyId" in topic["Properties"] for topic in topics)
+    for policy in policies:
+        found = list(statements(policy["Properties"]["PolicyDocument"]))
+        assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [(s["Effect"], s["Condition"]) for s in found]
+        (allow,) = [s for s in found if s["Effect"] == "Allow"]
+        assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_mail_goes_to_the_pipelines_people_and_to_those_of_the_context(anywhere: Synthesised) -> None:
+def test_mail_of_a_severity_goes_to_its_own_people_else_to_everybody_and_to_those_of_the_context(
+    anywhere: Synthesised,
+) -> None:
     subscriptions = [s["Properties"] for s in anywhere.resources(WORKFLOW, "AWS::SNS::Subscription")]
     assert {s["Protocol"] for s in subscriptions} == {"email"}
-    assert {s["Endpoint"] for s in subscriptions} == {"oncall@example.org", EXTRA_EMAIL}
+    heard = {(flat(s["TopicArn"]).removeprefix("<Alerts")[:4], s["Endpoint"]) for s in subscriptions}
+    assert heard == {
+        ("Page", "night@example.org"),
+        ("Tick", "oncall@example.org"),
+        ("Info", "oncall@example.org"),
+        *((start, EXTRA_EMAIL) for start in ("Page", "Tick", "Info")),
+    }
 
 
 def test_the_names_that_the_command_line_reads_are_outputs(anywhere: Synthesised) -> None:
-    assert {"StateMachineArn", "AlertsTopicArn"} <= set(anywhere.templates[WORKFLOW]["Outputs"])
+    topics = {f"{severity.capitalize()}TopicArn" for severity in SEVERITIES}
+    assert {"StateMachineArn", *topics} <= set(anywhere.templates[WORKFLOW]["Outputs"])

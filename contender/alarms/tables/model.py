@@ -11,8 +11,9 @@ MODEL_HURTS = AlarmKind(
     severity="ticket",
     purpose="Answers come, but they are wrong more often than on the champion's holdout, or have another mix.",
     expression="`LiveLossExcess`, `ShareShift`; neither while a canary bakes or a rollback is on (`ChangeOn`)",
-    threshold="live loss above the upper end of the holdout's interval; or predicted classes or scores shifted "
-    f"more than {thresholds.SHARE_SHIFT:g} × what the champion's own days show. Drift of inputs alone does not count",
+    threshold=f"live loss above the 95 % interval of its difference to the holdout by more than "
+    f"{thresholds.LOSS_EXCESS:g} of its half width, which chance does in one of 600 weeks; or predicted classes or "
+    f"scores shifted more than one in a thousand of the champion's own days. Drift of inputs alone does not count",
     owner="model owner",
     by_itself="New labelled data starts a run as always.",
     first_commands=(

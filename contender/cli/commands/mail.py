@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 import localcloud.cloud
+from contender.alarms.kinds import SEVERITIES
 from contender.cli.console import console, print_json, print_table
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -21,10 +22,10 @@ from contender.cli.options import (
 )
 from localcloud.mail import read_inbox
 
-TEST_SUBJECT = "[test] {environment} {pipeline}: mails arrive"
-TEST_BODY = """This is a test of the way to on-call of {pipeline} in {environment}. Nothing has happened.
+TEST_SUBJECT = "[test] {environment} {pipeline}: mails of the severity {severity} arrive"
+TEST_BODY = """This is a test of the mails about {pipeline} in {environment}, severity {severity}. Nothing has happened.
 
-What else comes this way: runs worth a mail, and alarms. Every mail says what to do."""
+A page wakes somebody, a ticket waits for working hours, an info needs nobody. Every mail says what to do."""
 
 UNCONFIRMED = "not confirmed: follow the link in the mail from AWS"
 
@@ -58,26 +59,33 @@ def inbox(
 def send_test(
     pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
 ) -> None:
-    """Send a mail to on-call of a pipeline, and list who gets it and who has not confirmed.
+    """Send a mail of each severity for a pipeline, and list who gets which and who has not confirmed.
+
+    Exits with 1 when nobody gets the mails of a severity.
 
     Example: contender mail test --pipeline flights --env prod
     """
     bench = workbench(pipeline, environment)
     sns = bench.cloud.client("sns")
-    subscriptions = _subscriptions(sns, bench.alerts_topic_arn)
     told = {"environment": environment, "pipeline": pipeline}
-    sns.publish(
-        TopicArn=bench.alerts_topic_arn, Subject=TEST_SUBJECT.format(**told)[:100], Message=TEST_BODY.format(**told)
-    )
+    found: list[dict[str, Any]] = []
+    for severity in SEVERITIES:
+        topic = bench.topic_arn(severity)
+        found += [{"severity": severity, **each} for each in _subscriptions(sns, topic)]
+        subject = TEST_SUBJECT.format(severity=severity, **told)
+        sns.publish(TopicArn=topic, Subject=subject[:100], Message=TEST_BODY.format(severity=severity, **told))
+    unheard = [each for each in SEVERITIES if not any(one["severity"] == each and one["confirmed"] for one in found)]
     if as_json:
-        print_json({"topic": bench.alerts_topic_arn, "subscriptions": subscriptions})
+        print_json({"subscriptions": found, "unheard": unheard})
     else:
         print_table(
-            ("address", "how", "state"),
-            [(Text(each["address"]), each["protocol"], Text(_state(each))) for each in subscriptions],
+            ("severity", "address", "how", "state"),
+            [(one["severity"], Text(one["address"]), one["protocol"], Text(_state(one))) for one in found],
         )
-        console.print(f"sent to {sum(each['confirmed'] for each in subscriptions)} of {len(subscriptions)}")
-    if not any(each["confirmed"] for each in subscriptions):
+        console.print(f"sent to {sum(one['confirmed'] for one in found)} of {len(found)}")
+        if unheard:
+            console.print(f"nobody gets mails of the severity {', '.join(unheard)}")
+    if unheard:
         raise typer.Exit(1)
 
 

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contender.errors import InvalidInputError
 from localcloud.alarms.definitions import MetricQuery, read_alarms
 from localcloud.alarms.history import histories, ringing_at, windows
+from localcloud.alarms.missing_data import LOOKS_BACK, State, Treatment, state_of
 
 
 def metric_alarm(expression: str = "FILL(errors, 0) / requests", **properties: Any) -> dict[str, Any]:
@@ -94,3 +97,25 @@ def test_two_of_three_points_may_be_minutes_apart() -> None:
     breaching = np.array([0.0, 1, 0, 1, 0, 0, 0, 0])
     ringing = ringing_at(breaching, period=1, periods=3, to_alarm=2, treatment="missing")
     assert ringing.tolist() == [False, False, False, True, False, False, False, False]
+
+
+@given(
+    points=st.lists(st.sampled_from([0.0, 1.0, np.nan]), min_size=1, max_size=40),
+    period=st.integers(1, 3),
+    periods=st.integers(1, 4),
+    to_alarm=st.integers(1, 4),
+    treatment=st.sampled_from(["missing", "ignore", "breaching", "notBreaching"]),
+)
+def test_all_minutes_at_once_are_what_the_rule_for_one_says_of_each(
+    points: list[float], period: int, periods: int, to_alarm: int, treatment: Treatment
+) -> None:
+    to_alarm = min(to_alarm, periods)
+    state: State = "INSUFFICIENT_DATA"
+    expected = []
+    for minute in range(len(points)):
+        back = range(minute, max(-1, minute - period * (periods + LOOKS_BACK)), -period)
+        seen = [None if np.isnan(points[at]) else bool(points[at]) for at in reversed(back)]
+        state = state_of(seen, periods=periods, to_alarm=to_alarm, treatment=treatment, before=state)
+        expected.append(state == "ALARM")
+    found = ringing_at(np.array(points), period=period, periods=periods, to_alarm=to_alarm, treatment=treatment)
+    assert found.tolist() == expected

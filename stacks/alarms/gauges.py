@@ -1,0 +1,51 @@
+"""Gauges that Pulse writes, as metrics of an alarm."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from contender.pulse.gauges import POINTER_STATE, Gauge
+from stacks import metrics
+
+BEAT = POINTER_STATE
+"""A gauge that each reading has. Where it is missing Pulse was silent, and what else is missing means nothing."""
+WINDOW = 30
+"""Minutes. Longer than it takes `PulseMissing` to ring, so that no alarm ends because gauges are not written."""
+
+
+class Gauges:
+    """The gauges of one pipeline."""
+
+    def __init__(self, pipeline: str) -> None:
+        self._pipeline = pipeline
+
+    def metric(self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW) -> cloudwatch.Metric:
+        """A gauge over a window."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=gauge.name,
+            dimensions_map={"pipeline": self._pipeline},
+            statistic=statistic,
+            period=Duration.minutes(minutes),
+            label=gauge.name,
+        )
+
+    def known(self, expression: str, **gauges: Gauge) -> cloudwatch.MathExpression:
+        """An expression of gauges; it has no value while Pulse is silent.
+
+        Parameters
+        ----------
+        expression : with the names of `gauges`. It says by FILL what a gauge without a value means, which is safe
+            here: all gauges of a reading come in one line, so that none is late when `beat` is there.
+        gauges : gauges by the names that the expression calls them.
+        """
+        return cloudwatch.MathExpression(
+            expression=f"IF(beat < 0, 0, {expression})",
+            using_metrics={
+                "beat": self.metric(BEAT),
+                **{name: self.metric(gauge) for name, gauge in gauges.items()},
+            },
+            period=Duration.minutes(WINDOW),
+            label="conditions that hold",
+        )

@@ -1,0 +1,148 @@
+"""Makes alarms whose names, descriptions and mails follow from the table of kinds."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from contender.alarms.table import alarm_name, kind
+from contender.alarms.wording import description, description_of_part
+from contender.pipeline.config import PipelineConfig
+from stacks.alerts import AlertTopics
+from stacks.environment import Environment
+
+ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+AT_MOST = cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD
+BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+
+SILENCE_IS_FINE = cloudwatch.TreatMissingData.NOT_BREACHING
+SILENCE_BREACHES = cloudwatch.TreatMissingData.BREACHING
+SILENCE_CHANGES_NOTHING = cloudwatch.TreatMissingData.IGNORE
+"""For alarms on gauges: what rings goes on ringing, and nothing new does, while the gauges are not written."""
+
+HEAR_OF_THE_CAUSE = Duration.minutes(1)
+"""How long an alarm delays its mail, in case the one that is its cause rings in the same minute."""
+
+
+class AlarmMaker(Construct):
+    """The alarms of one pipeline, by their kinds."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        topics: AlertTopics,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._environment, self._pipeline, self._topics = environment, pipeline, topics
+
+    def alarm(
+        self,
+        id_: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator = AT_LEAST,
+        silence: cloudwatch.TreatMissingData = SILENCE_IS_FINE,
+        points: int = 1,
+        of_points: int = 1,
+    ) -> cloudwatch.Alarm:
+        """An alarm that tells people, on `points` of `of_points` data points."""
+        made = self._metric_alarm(
+            id_,
+            metric,
+            text=description(kind(id_), pipeline=self._pipeline.name, environment=self._environment.name),
+            threshold=threshold,
+            operator=operator,
+            silence=silence,
+            points=points,
+            of_points=of_points,
+        )
+        self._topics.tell_of(made, kind(id_).severity)
+        return made
+
+    def part(
+        self,
+        suffix: str,
+        metric: cloudwatch.IMetric,
+        *,
+        of: str,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator = AT_LEAST,
+        silence: cloudwatch.TreatMissingData = SILENCE_IS_FINE,
+        points: int = 1,
+        of_points: int = 1,
+    ) -> cloudwatch.IAlarmRule:
+        """That an alarm rings which tells nobody, and is part of a kind."""
+        made = self._metric_alarm(
+            f"{of}-{suffix}",
+            metric,
+            text=description_of_part(of),
+            threshold=threshold,
+            operator=operator,
+            silence=silence,
+            points=points,
+            of_points=of_points,
+        )
+        return rings(made)
+
+    def composite(
+        self,
+        id_: str,
+        rule: cloudwatch.IAlarmRule,
+        *,
+        held_by: cloudwatch.IAlarm | None = None,
+        wait: Duration = HEAR_OF_THE_CAUSE,
+    ) -> cloudwatch.CompositeAlarm:
+        """An alarm on others that tells people, unless another one that rings holds it back."""
+        made = cloudwatch.CompositeAlarm(
+            self,
+            _construct_id(id_),
+            composite_alarm_name=alarm_name(self._environment.stage_name, self._pipeline.name, id_),
+            alarm_rule=rule,
+            alarm_description=description(kind(id_), pipeline=self._pipeline.name, environment=self._environment.name),
+            actions_suppressor=held_by,
+            actions_suppressor_wait_period=wait if held_by else None,
+            actions_suppressor_extension_period=HEAR_OF_THE_CAUSE if held_by else None,
+        )
+        self._topics.tell_of(made, kind(id_).severity)
+        return made
+
+    def _metric_alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        text: str,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator,
+        silence: cloudwatch.TreatMissingData,
+        points: int,
+        of_points: int,
+    ) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            _construct_id(name),
+            alarm_name=f"{self._environment.stage_name}-{self._pipeline.name}-{name}",
+            alarm_description=text,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=of_points,
+            datapoints_to_alarm=points,
+            treat_missing_data=silence,
+        )
+
+
+def rings(alarm: cloudwatch.IAlarm) -> cloudwatch.IAlarmRule:
+    """That an alarm is in alarm."""
+    return cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM)
+
+
+def _construct_id(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
