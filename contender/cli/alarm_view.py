@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contender.alarms.table import KINDS
 from contender.cli.clouds import LOCAL, Cloud
 from localcloud.alarms.local_alarms import records_file
 from localcloud.alarms.records_file import AlarmsState, read_alarms_state
@@ -33,6 +34,7 @@ class AlarmRow:
     sign, threshold : it rings for values that stand so to the threshold; empty for a composite alarm.
     suppressed_by : the alarm that holds its actions back now; empty for none.
     tells : whether anybody is told when it rings.
+    severity, runbook : of its kind; empty for part of another alarm.
     problem : why it cannot be evaluated, or whom it could not tell.
     """
 
@@ -45,6 +47,8 @@ class AlarmRow:
     why: str
     suppressed_by: str
     tells: bool
+    severity: str = ""
+    runbook: str = ""
     problem: str = ""
 
 
@@ -75,6 +79,7 @@ def row_of(described: Mapping[str, Any]) -> AlarmRow:
     since = described.get("StateTransitionedTimestamp") or described.get("StateUpdatedTimestamp")
     held = described.get("ActionsSuppressedBy", "")
     suppressor = str(described.get("ActionsSuppressor", "")).rsplit(":", 1)[-1]
+    kind = next((each for each in KINDS if described["AlarmName"].endswith(f"-{each.id}")), None)
     return AlarmRow(
         described["AlarmName"],
         described["StateValue"],
@@ -85,6 +90,8 @@ def row_of(described: Mapping[str, Any]) -> AlarmRow:
         described.get("StateReason", ""),
         f"{suppressor} ({held})" if held else "",
         bool(described.get("AlarmActions")),
+        kind.severity if kind else "",
+        kind.runbook if kind else "",
     )
 
 

@@ -58,10 +58,13 @@ def alarms(
         return
     now = datetime.now(UTC)
     print_table(
-        ("state", "alarm", "since", "value", "why"), [_line(row, row.name.removeprefix(prefix), now) for row in shown]
+        ("state", "alarm", "severity", "since", "value", "why"),
+        [_line(row, row.name.removeprefix(prefix), now) for row in shown],
     )
-    ringing = sum(row.state == "ALARM" for row in shown)
-    console.print(f"{ringing} of {len(shown)} in alarm")
+    ringing = [row for row in shown if row.state == "ALARM"]
+    console.print(f"{len(ringing)} of {len(shown)} in alarm")
+    for runbook in dict.fromkeys(row.runbook for row in ringing if row.runbook):
+        console.print(f"what to do: {runbook}", markup=False)
     _complain(shown, environment, now)
 
 
@@ -71,7 +74,7 @@ def _line(row: AlarmRow, name: str, now: datetime) -> tuple[str | Text, ...]:
     against = f"{value} {row.sign} {row.threshold:.4g}" if row.threshold is not None else ""
     held = f"suppressed by {row.suppressed_by}. " if row.suppressed_by else ""
     state = Text(row.state, style=STYLES.get(row.state, ""))
-    return state, Text(name), Text(since), Text(against), Text(held + row.why)
+    return state, Text(name), Text(row.severity), Text(since), Text(against), Text(held + row.why)
 
 
 def _complain(rows: Sequence[AlarmRow], environment: str, now: datetime) -> None:

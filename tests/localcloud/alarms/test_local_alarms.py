@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contender.mails.alarm_event import read_alarm_event
 from localcloud.alarms.local_alarms import AlarmStatus, LocalAlarms
 from localcloud.alarms.watcher import Watcher
 from tests.localcloud.alarms.fake_cloud import FakeCloud
@@ -294,6 +295,9 @@ def test_what_was_held_back_says_so_in_its_event(cloud: FakeCloud, alarms: Local
     previous = event["alarmData"]["previousState"]
     assert (previous["value"], previous["actionsSuppressedBy"]) == ("ALARM", "WaitPeriod")
     assert event["alarmData"]["configuration"]["actionsSuppressorWaitPeriod"] == 60
+    change = read_alarm_event(event)  # as Tell does
+    assert (change.name, change.state, list(change.children)) == ("told", "ALARM", ["symptom"])
+    assert change.reason_data["triggeringAlarms"][0]["arn"].endswith(":alarm:symptom")
     assert "alarm:symptom transitioned to ALARM at Friday 15 January, 2027" in event["alarmData"]["state"]["reason"]
 
 
