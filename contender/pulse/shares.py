@@ -22,7 +22,7 @@ from contender.stats.tails import student_quantile
 LEAST_ROWS = 200
 """Predicted rows of a day from which on their shares say something."""
 LEAST_BLOCKS = 3
-LEAST_BLOCK_ROWS = 20
+LEAST_BLOCK_ROWS = 10
 """Blocks with fewer rows say nothing of how much days differ."""
 BY_CHANCE = 0.001
 FINEST = 0.01

@@ -30,9 +30,8 @@ def month_spend(runs: Sequence[Mapping[str, Any]], now: datetime) -> float:
     1.0
     """
     month = (now.year, now.month)
-    return sum(
-        _usd(run) for run in runs if (found := time_of(run.get("started_at"))) and (found.year, found.month) == month
-    )
+    began = [(run, time_of(run.get("started_at"))) for run in runs]
+    return sum((_usd(run) for run, at in began if at and (at.year, at.month) == month), start=0.0)
 
 
 def spend_readings(runs: Sequence[Mapping[str, Any]], *, month_usd: float, now: datetime) -> Iterator[Reading]:

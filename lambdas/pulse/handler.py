@@ -48,14 +48,12 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     taken: dict[str, dict[str, float]] = {}
     for settings in from_json(environment.pipelines):
         try:
-            gauges = taker(settings).take(now)
+            gauges = taken[settings.pipeline] = taker(settings).take(now)
+            values = {name: ("None", value) for name, value in gauges.items()}
+            write_metrics(now.timestamp(), {"pipeline": settings.pipeline}, [["pipeline"]], values)
+            newest.write(settings.pipeline, now, gauges)
         except Exception:  # the others still have a pulse; that this one has none is an alarm
             logger.exception("no pulse of a pipeline", pipeline=settings.pipeline)
-            continue
-        taken[settings.pipeline] = gauges
-        values = {name: ("None", value) for name, value in gauges.items()}
-        write_metrics(now.timestamp(), {"pipeline": settings.pipeline}, [["pipeline"]], values)
-        newest.write(settings.pipeline, now, gauges)
     return {"time": now.isoformat(), "pipelines": taken}
 
 

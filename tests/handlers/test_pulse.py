@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 
 from contender.adapters.aws.newest_pulse import NewestPulse
+from contender.adapters.aws.prediction_table import PredictionTable
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.table_entries import Entry, LiveMinute
+from contender.predictions.table_items import minute_of
 from contender.pulse.gauges import GAUGES
 from contender.pulse.settings import PulseSettings, to_json
+from contender.registry.pointer import read_pointer
+from tests.conftest import create_table
 from tests.handlers.conftest import MACHINE, Cloud, Context, orders
 
 Metrics = Callable[[], list[dict[str, Any]]]
@@ -72,3 +79,27 @@ def test_a_pipeline_that_cannot_be_looked_at_does_not_keep_another_from_its_gaug
     found = take(pulse, time=AT)
     assert list(found["pipelines"]) == ["shop"]
     assert found["pipelines"]["shop"]["OldestUploadMinutes"] == 30.0
+
+
+def test_live_predictions_are_compared_with_the_holdout_that_training_counted(
+    crowned: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_table("predictions")
+    monkeypatch.setenv("PIPELINES", to_json([SHOP]))
+    monkeypatch.setenv("EXECUTION_ARN", "arn:aws:states:us-east-1:123456789012:execution:{pipeline}:{run}")
+    found = read_pointer(crowned.models, "shop")
+    assert found is not None
+    champion = found.pointer.champion
+    later = datetime.fromisoformat(found.pointer.swapped_at) + timedelta(days=2)
+    at = (later - timedelta(hours=5)).timestamp()
+    minute = LiveMinute("shop", champion, "champion", minute_of(at), int(at) + 10**6)
+    wrong = LiveCounts(
+        rows=900, requests=900, classes={"true": 900}, probabilities={19: 900}, labels=900, loss_sum=2700.0,
+        loss_square_sum=8500.0,
+    )  # fmt: skip
+    entry = Entry({"pk": "r", "sk": "rows#0", "expires_at": int(at) + 10**6}, {minute: wrong})
+    assert PredictionTable(boto3.resource("dynamodb").Table("predictions")).write_entries([entry]) == ["written"]
+    gauges = take(crowned, time=later.isoformat())["pipelines"]["shop"]
+    assert (gauges["PointerState"], gauges["FailedRunsInARow"]) == (0.0, 0.0)
+    # Three blocks of ten orders say little of how days differ, but what the model says now is no better than chance.
+    assert (gauges["ShareShift"] > 0.0, gauges["LiveLossExcess"] > 1.0) == (True, True)

@@ -26,7 +26,7 @@ def test_pulse_knows_each_pipeline_its_table_schedule_and_budget(anywhere: Synth
     assert flat(variables["EXECUTION_ARN"]).endswith("-{pipeline}-continuous-training:{run}")
 
 
-def test_pulse_reads_and_writes_nothing(anywhere: Synthesised) -> None:
+def test_pulse_reads_and_writes_no_object(anywhere: Synthesised) -> None:
     pairs = anywhere.allowed("pulse", "PulseRoleDefaultPolicy")
     files = {resource.split(">", 1)[1] for action, resource in pairs if action in READ}
     assert files == {
