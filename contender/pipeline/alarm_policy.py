@@ -40,8 +40,7 @@ class AlarmPolicy:
         True,
     )
     stale_after_days: int = key(
-        "Age in days of the newest row that the champion learned from, from which on-call gets a ticket. 0: never; "
-        "for rows whose time is not that of their arrival.",
+        "Days since the newest row that the champion learned from arrived, from which on-call gets a ticket. 0: never.",
         90,
         minimum=0,
         maximum=3650,

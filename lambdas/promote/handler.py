@@ -13,8 +13,10 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.pulse.gauges import SWAP_MINUTES
 from contender.steps.promote import promote_challenger
 from contender.workflow.messages import Promotion, RunState
+from lambdas.metric_lines import write_metrics
 from lambdas.step import step
 
 
@@ -32,7 +34,13 @@ models = S3Objects(boto3.client("s3"), environment.model_bucket)
 
 
 def move_pointer(state: RunState) -> Promotion:
-    return promote_challenger(state, models, ledger, policy=policy, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    promotion = promote_challenger(state, models, ledger, policy=policy, now=now)
+    if promotion.status in ("promoted", "canary"):
+        # Pulse would say so minutes later, and an alarm on failing predictions must know by then that it is the model.
+        pipeline = state.request.pipeline
+        write_metrics(now.timestamp(), {"pipeline": pipeline}, [["pipeline"]], {SWAP_MINUTES.name: ("None", 0.0)})
+    return promotion
 
 
 handler: Any = step(move_pointer)

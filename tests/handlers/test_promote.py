@@ -64,6 +64,19 @@ def test_a_first_champion_that_proved_nothing_serves_provisionally_until_the_nex
     assert b"provisional" not in after.pointer.to_json()  # what functions of an older deployment can read
 
 
+def test_a_swap_is_a_metric_at_once_and_a_lost_race_is_none(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    """The gauge that alarms read comes with the next pulse, minutes later."""
+
+    def swaps() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "SwapMinutes" in line]
+        return [{name: line[name] for name in ("pipeline", "SwapMinutes")} for line in lines]
+
+    cloud.call("promote", state("v1"))
+    assert swaps() == [{"pipeline": "shop", "SwapMinutes": 0.0}]
+    assert cloud.call("promote", state("v2", "another tag"), run_id="run-2")["status"] == "lost_race"
+    assert swaps() == []
+
+
 def test_the_next_one_says_whom_it_replaces(cloud: Cloud) -> None:
     cloud.call("promote", state("v1"))
     promotion = cloud.call("promote", state("v2", etag(cloud)), run_id="run-2")
