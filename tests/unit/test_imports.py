@@ -57,6 +57,7 @@ def test_every_function_is_looked_at() -> None:
     assert set(FORBIDDEN) == {handler.parent.name for handler in (ROOT / "lambdas").glob("*/handler.py")}
 
 
+@pytest.mark.slow  # starts each function's imports anew
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_function_loads_nothing_that_it_does_not_need(name: str) -> None:
     assert packages(after_start(name)) & FORBIDDEN[name] == set()
@@ -69,6 +70,7 @@ def test_serving_speaks_to_aws_without_its_sdk_also_where_it_is_traced() -> None
     assert modules & {"boto3", "botocore.session", "botocore.credentials", "aws_xray_sdk"} == set()
 
 
+@pytest.mark.slow  # starts interpreters
 def test_a_function_loads_the_x_ray_sdk_where_it_is_traced_and_only_there() -> None:
     (where_it_is,) = modules_after([[handler("claim")]], POWERTOOLS_TRACE_DISABLED="false")
     assert "aws_xray_sdk" in packages(where_it_is)

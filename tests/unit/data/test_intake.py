@@ -277,6 +277,7 @@ def test_without_uploads_there_is_nothing_new() -> None:
     assert Uploads().receive()[0].status == "nothing_new"
 
 
+@pytest.mark.slow  # receives hundreds of files
 def test_what_many_files_say_fits_into_the_state() -> None:
     uploads = Uploads()
     long = "x" * 100_000

@@ -21,6 +21,7 @@ from demo_data.packages import package_folder
 PIPELINES = Path(__file__).resolve().parents[3] / "pipelines"
 
 
+@pytest.mark.slow  # reads a year of flights
 def test_the_flights_are_those_of_2013_that_arrived() -> None:
     rows = flights.flights()
 

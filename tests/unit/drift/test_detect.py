@@ -83,6 +83,7 @@ def drifting_frame(generator: np.random.Generator, rows: int) -> dict[str, np.nd
     return columns
 
 
+@pytest.mark.slow  # repeats the check many times, to count how often it errs
 @pytest.mark.parametrize("rows", [200, 2000])
 def test_independent_rows_without_drift_are_called_significant_no_more_often_than_alpha(rows: int) -> None:
     generator = np.random.default_rng(rows)

@@ -195,6 +195,7 @@ def test_nothing_to_check_is_stable_and_says_why(days: tuple[int, int] | None) -
     assert dict(report.not_checked) == {"x": "ignored by the policy"}
 
 
+@pytest.mark.slow  # a hundred thousand texts
 @NULLS
 def test_a_hundred_thousand_levels_get_a_verdict_in_both_directions(days: tuple[int, int] | None) -> None:
     random = np.random.default_rng(2)

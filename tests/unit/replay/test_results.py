@@ -22,6 +22,7 @@ def simulated(*levels: float | None, schedule: int = 3, train: Levels | None = N
     return simulate(past(*levels), arms_of(CONFIG, schedule=schedule), train=train or Levels())
 
 
+@pytest.mark.slow  # trains every model of a history
 @settings(max_examples=12)
 @given(levels=st.lists(st.sampled_from([0.0, 1.0, 3.0, None]), min_size=3, max_size=7), schedule=st.integers(2, 4))
 def test_a_calendar_of_the_loss_matrix_is_the_schedule_that_was_simulated(

@@ -200,6 +200,7 @@ def test_each_batch_is_scored_by_the_model_that_served_before_it_came() -> None:
     assert train.answered > 0  # the fake complains about a row that it knows
 
 
+@pytest.mark.slow  # trains many histories
 @settings(max_examples=15)
 @given(
     levels=st.lists(st.sampled_from([0.0, 0.0, 3.0, None]), min_size=4, max_size=9),
@@ -226,6 +227,7 @@ def test_arms_share_their_trainings_and_each_is_charged_its_own() -> None:
     assert found.arm("always").cost_usd == pytest.approx(5 * (0.04048 + 4 * 0.004445))
 
 
+@pytest.mark.slow  # trains a history twice
 @settings(max_examples=8)
 @given(levels=st.lists(st.sampled_from([0.0, 3.0]), min_size=4, max_size=6))
 def test_the_cache_never_changes_a_result(levels: list[float]) -> None:
@@ -354,6 +356,7 @@ def test_a_newer_challenger_takes_the_place_of_one_that_waits_on() -> None:
     assert "batch-03's challenger waited for more rows and was judged first" in ours.steps[4].reason
 
 
+@pytest.mark.slow  # trains many histories
 @settings(max_examples=10)
 @given(
     levels=st.lists(st.sampled_from([0.0, 3.0, 6.0]), min_size=4, max_size=8),

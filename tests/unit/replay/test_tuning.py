@@ -25,6 +25,7 @@ def tuned(*tried: str, config: PipelineConfig = STRICT, levels: tuple[float, ...
     return tune(simulate(past(*levels), arms_of(config, others=others), train=Levels()), **options)
 
 
+@pytest.mark.slow  # replays a history with each policy
 def test_a_policy_that_is_better_on_both_parts_is_chosen() -> None:
     found = tuned(LOOSE)
     assert (found.chosen, found.is_better) == (LOOSE, True)
@@ -32,6 +33,7 @@ def test_a_policy_that_is_better_on_both_parts_is_chosen() -> None:
     assert "; the pipeline file keeps 0 % of the gain with " in found.sentence
 
 
+@pytest.mark.slow  # replays a history with each policy
 def test_the_rest_has_no_say_in_the_choice() -> None:
     """What the history ends with changes what the rest shows, and nothing of the first part or the choice."""
     ends = tuned(LOOSE, levels=(*RISING[:8], 0.0, 0.0, 0.0, 0.0))
@@ -66,6 +68,7 @@ def test_a_history_too_short_for_two_parts_is_refused() -> None:
         tuned(LOOSE, levels=RISING[:7])
 
 
+@pytest.mark.slow  # replays a history with each policy
 def test_with_a_price_the_dollars_decide() -> None:
     """Where an error costs nothing, the policy that trains least is best: the pipeline file's."""
     assert tuned(LOOSE, error_usd=0.0).chosen == "contender"

@@ -37,6 +37,7 @@ def test_ticks_are_those_of_matplotlib(low: float, span: float, wanted: int) -> 
     assert ticks(low, high, wanted) == pytest.approx(located[first:last], abs=1e-6 * span)
 
 
+@pytest.mark.slow  # loads and draws with matplotlib
 @given(st.floats(-5.0, 5.0), st.floats(0.1, 10.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_points_stand_where_matplotlib_puts_them(low: float, span: float, right: float, up: float) -> None:
     frame = Frame(low, low + span, low, low + span)

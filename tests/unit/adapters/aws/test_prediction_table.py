@@ -48,6 +48,7 @@ def test_the_same_item_twice_in_one_call_counts_once(table: PredictionTable) -> 
     assert live(table).requests == 1
 
 
+@pytest.mark.slow  # writes thousands of items
 def test_more_items_than_a_transaction_takes_are_all_written(table: PredictionTable) -> None:
     entries = [entry(f"r{number}", body=bytes(40_000)) for number in range(250)]
     assert table.write_entries(entries) == ["written"] * 250
@@ -55,6 +56,7 @@ def test_more_items_than_a_transaction_takes_are_all_written(table: PredictionTa
     assert len(table.find_items([rows_key(f"r{number}", 0) for number in range(250)])) == 250
 
 
+@pytest.mark.slow  # writes thousands of items
 def test_a_minute_with_more_classes_than_one_update_takes_is_read_as_one(table: PredictionTable) -> None:
     counts = LiveCounts(requests=1, rows=400, classes={f"class {number}": 1 for number in range(400)})
     assert table.write_entries([entry("a", counts), entry("b", counts)]) == ["written", "written"]

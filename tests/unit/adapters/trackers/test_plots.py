@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from contender.adapters.trackers.plots import draw
@@ -12,6 +13,7 @@ from contender.stats.curves import curves
 from tests.tracked import EXPLANATION, some_curves, some_evidence
 
 
+@pytest.mark.slow  # draws all plots
 def test_two_classes_have_all_their_plots() -> None:
     compared = {"champion": some_curves(skill=0.5), "challenger": some_curves()}
     pictures = draw(some_evidence(), EXPLANATION, compared)
@@ -48,6 +50,7 @@ def test_many_classes_have_a_confusion_matrix_and_the_calibration_of_the_likelie
     assert set(draw({"holdout": found})) == {"calibration.png", "confusion.png"}
 
 
+@pytest.mark.slow  # draws all plots twice
 def test_the_same_evidence_is_the_same_picture_byte_for_byte() -> None:
     evidence = {"holdout": some_curves()}
     assert draw(evidence) == draw(evidence)

@@ -127,6 +127,7 @@ def weeks(random: np.random.Generator, count: int, *, harder: float) -> tuple[Fl
     return truth, np.column_stack([1.0 - positive, positive]), week
 
 
+@pytest.mark.slow  # repeats the estimate many times, to count how often it errs
 def test_intervals_cover_a_period_like_the_earlier_ones_at_their_rate() -> None:
     inside, simulated = 0, 0
     for trial in range(40):

@@ -189,6 +189,7 @@ def test_a_constant_an_all_missing_and_an_infinite_column_are_profiled() -> None
     assert (counts["none"].present, counts["none"].missing) == (0, 4)
 
 
+@pytest.mark.slow  # a profile of sixty days
 def test_twenty_five_features_of_sixty_days_are_stored_in_less_than_a_megabyte() -> None:
     random, rows = np.random.default_rng(3), 60_000
     columns: dict[str, np.ndarray | Categories] = {f"n{i}": random.normal(size=rows) for i in range(20)}
