@@ -143,7 +143,8 @@ def ringing_at(breaching: Series, *, period: int, periods: int, to_alarm: int, t
         return rings
     too_few = ~rings & (seen < periods) & (breach == seen)  # so that only points that breach are there, or none
     if treatment == "missing":
-        return rings | (too_few & (seen > 0) & (oldest >= to_alarm))
+        late: Mask = too_few & (seen > 0) & (oldest >= to_alarm)
+        return np.logical_or(rings, late)
     return _kept(rings, where=too_few)
 
 
