@@ -217,4 +217,4 @@ def test_the_threshold_of_an_alarm_on_expressions_is_drawn_with_what_is_compared
     widget = widget_of(alarm)
     assert [(row.id, row.period, row.statistic, row.returned) for row in widget.rows[:1]] == [("m1", 900, "p99", False)]
     assert [(row.expression, row.period, row.label) for row in widget.rows[1:]] == [("m1 / 60", 900, "minutes")]
-    assert [(limit.value, limit.fill) for limit in widget.thresholds] == [(0.5, "below")]
+    assert [(limit.value, limit.label) for limit in widget.thresholds] == [(0.5, "in alarm < 0.5")]

@@ -8,20 +8,21 @@ from html import escape
 from typing import Any
 
 from contender.alarms.table import kind_of
+from contender.cli.alarm_view import SIGNS, AlarmRow, evaluated, row_of
 from contender.console.pages.alarms import ShownAlarm, anchor
 from contender.dashboard.body import MetricWidget, Place, Threshold
 from contender.errors import ContenderError
 from contender.ports import SeriesQuery
+from localcloud.alarms.records_file import AlarmsState
 
 Draw = Callable[[MetricWidget, str], str]
 """A widget as HTML, with an id of its own on the page."""
 
 _NAMED = re.compile(r"""(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*["']?([^"')]+)["']?\s*\)""")
-_ABOVE = "Greater"
 
 
 def shown_alarms(
-    cloudwatch: Any, *, stage: str, pipeline: str, pipelines: Iterable[str], draw: Draw
+    cloudwatch: Any, *, stage: str, pipeline: str, pipelines: Iterable[str], evaluation: AlarmsState | None, draw: Draw
 ) -> list[ShownAlarm]:
     """Every alarm of a pipeline.
 
@@ -29,32 +30,43 @@ def shown_alarms(
     ----------
     stage : prefix and environment, such as `contender-prod`.
     pipelines : all of the environment: the alarms of `shop-nightly` begin like those of `shop`.
+    evaluation : what the local cloud's evaluation knows; None on AWS.
     """
     longer = tuple(f"{stage}-{other}-" for other in pipelines if other.startswith(f"{pipeline}-"))
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=f"{stage}-{pipeline}-", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
     )
+    listed = (alarm for page in pages for key in ("CompositeAlarms", "MetricAlarms") for alarm in page.get(key, ()))
     found = []
-    for page in pages:
-        for alarm in (*page.get("CompositeAlarms", ()), *page.get("MetricAlarms", ())):
-            name, rule = str(alarm["AlarmName"]), str(alarm.get("AlarmRule", ""))
-            if name.startswith(longer):
-                continue
-            since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
-            found.append(
-                ShownAlarm(
-                    name,
-                    kind_of(name, stage=stage, pipeline=pipeline),
-                    str(alarm["StateValue"]),
-                    since.isoformat() if since else "",
-                    str(alarm.get("StateReason", "")),
-                    rule,
-                    parts_of(rule),
-                    str(alarm.get("ActionsSuppressor", "")),
-                    "" if rule else _drawn(alarm, draw),
-                )
+    for alarm in listed:
+        row, rule = row_of(alarm), str(alarm.get("AlarmRule", ""))
+        if row.name.startswith(longer):
+            continue
+        if evaluation is not None:
+            (row,) = evaluated([row], evaluation)
+        found.append(
+            ShownAlarm(
+                row.name,
+                kind_of(row.name, stage=stage, pipeline=pipeline),
+                row.state,
+                row.since,
+                row.why,
+                value=_value(row),
+                rule=rule,
+                parts=parts_of(rule),
+                suppressor=str(alarm.get("ActionsSuppressor", "")).rpartition(":")[2],
+                held=row.suppressed_by,
+                problem=row.problem,
+                graph="" if rule else _drawn(alarm, draw),
             )
+        )
     return found
+
+
+def _value(row: AlarmRow) -> str:
+    if row.value is None or row.threshold is None:
+        return ""
+    return f"{row.value:.4g}, in alarm {row.sign} {row.threshold:.4g}"
 
 
 def parts_of(rule: str) -> tuple[str, ...]:
@@ -78,8 +90,8 @@ def widget_of(alarm: Mapping[str, Any]) -> MetricWidget:
     >>> widget.rows[0].name, widget.thresholds[0].value
     ('Age', 900.0)
     """
-    above = str(alarm.get("ComparisonOperator", "")).startswith(_ABOVE)
-    limit = Threshold(float(alarm.get("Threshold", 0.0)), "threshold", "above" if above else "below")
+    sign = SIGNS.get(str(alarm.get("ComparisonOperator", "")), "")
+    limit = Threshold(float(alarm.get("Threshold", 0.0)), f"in alarm {sign} {alarm.get('Threshold', 0.0):g}")
     rows = tuple(_rows(alarm))
     return MetricWidget(Place(0, 0, 24, 5), "", "timeSeries", False, rows, (limit,), None, None, False)
 

@@ -132,9 +132,9 @@ class Server:
             steps=found.steps,
             links=anchors(found),
         )
-        report = any(record["run_id"] == name for record in self.data.runs(pipeline))
+        record = next((record for record in self.data.runs(pipeline) if record["run_id"] == name), None)
         functions = functions_of(definition)
-        page = execution_page(self.data.site(), pipeline, found, drawn, functions=functions, report=report)
+        page = execution_page(self.data.site(), pipeline, found, drawn, functions=functions, record=record)
         answer = answer_with(page)
         if found.status == "RUNNING":
             answer.headers["Refresh"] = str(REFRESH_SECONDS)

@@ -20,9 +20,9 @@ from contender.cli.metric_sources import metrics_of
 from contender.cli.options import all_pipelines, project_root, workbench
 from contender.cli.run_reports import run_report
 from contender.console.executions import Execution, visits_of
+from contender.console.log_lines import LogLine, lines_of_run
 from contender.console.pages.alarms import ShownAlarm
 from contender.console.pages.drift import Checked
-from contender.console.pages.execution import LogLine
 from contender.console.pages.overview import PipelineNow
 from contender.console.shell import Site
 from contender.dashboard.page import dashboard_widgets
@@ -34,6 +34,8 @@ from contender.predictions.live_metrics import LiveCounts
 from contender.registry.pointer import read_pointer, require_pointer
 from contender.registry.versions import ModelRegistry
 from contender.workflow.run_folder import DRIFT, RunFolder
+from localcloud.alarms.local_alarms import records_file
+from localcloud.alarms.records_file import read_alarms_state
 from localcloud.mail import Mail, read_inbox
 
 MOST_EXECUTIONS = 100
@@ -149,11 +151,8 @@ class Gatherer:
             )
         )
         lines = (event for page in pages for event in page.get("events", ()))
-        return [
-            LogLine(datetime.fromtimestamp(line["timestamp"] / 1000.0, UTC), line["message"])
-            for line in lines
-            if _may_be_of(line["message"], execution.name)
-        ]
+        read = [LogLine(datetime.fromtimestamp(line["timestamp"] / 1000.0, UTC), line["message"]) for line in lines]
+        return lines_of_run(read, execution.name)
 
     def runs(self, pipeline: str) -> Records:
         """The newest runs, those that wait for approval first."""
@@ -203,6 +202,7 @@ class Gatherer:
             stage=f"{bench.prefix}-{self.environment}",
             pipeline=pipeline,
             pipelines=all_pipelines(),
+            evaluation=read_alarms_state(records_file(project_root())) if self.environment == LOCAL else None,
             draw=lambda widget, identity: widget_html(widget, sources, span, identity=identity),
         )
 
@@ -247,15 +247,6 @@ def functions_of(definition: Mapping[str, Any]) -> dict[str, str]:
         if called[2:3] == ["lambda"] and called[5:6] == ["function"]:
             found[name] = called[6]
     return found
-
-
-def _may_be_of(line: str, run: str) -> bool:
-    """Whether a line is a run's, as far as it says: a structured one names its run."""
-    try:
-        content = json.loads(line)
-    except json.JSONDecodeError:
-        return True
-    return not isinstance(content, dict) or content.get("run_id", run) == run
 
 
 def _milliseconds(at: datetime) -> int:

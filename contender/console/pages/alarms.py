@@ -24,9 +24,12 @@ class ShownAlarm:
     ----------
     kind : None for an alarm that only is part of others.
     since : when it came to its state, ISO 8601.
+    value : its newest value against the threshold; empty where there is none.
     rule : of a composite alarm; empty for others.
     parts : the alarms that its rule names.
-    suppressor : the alarm that holds its actions back; empty where none does.
+    suppressor : the alarm that holds its actions back when it is on; empty where none does.
+    held : what holds them back now; empty for nothing.
+    problem : why it cannot be evaluated, or whom it could not tell.
     graph : HTML; empty for a composite alarm.
     """
 
@@ -35,9 +38,12 @@ class ShownAlarm:
     state: str
     since: str
     reason: str
+    value: str = ""
     rule: str = ""
     parts: tuple[str, ...] = ()
     suppressor: str = ""
+    held: str = ""
+    problem: str = ""
     graph: str = ""
 
 
@@ -88,10 +94,13 @@ def _badge(state: str) -> str:
 def _section(pipeline: str, environment: str, alarm: ShownAlarm, known: set[str]) -> str:
     about = {
         "State": f"{_badge(alarm.state)} since {escape(moment(alarm.since))} UTC",
+        "Value": escape(alarm.value),
         "Why": escape(alarm.reason),
+        "Problem": escape(alarm.problem),
         "Rule": escape(alarm.rule),
         "Made of": ", ".join(_to(part, known) for part in alarm.parts),
         "Held back by": _to(alarm.suppressor, known) if alarm.suppressor else "",
+        "Held back now": escape(alarm.held),
     }
     title, purpose = alarm.name, ""
     if alarm.kind is not None:

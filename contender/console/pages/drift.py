@@ -97,12 +97,18 @@ def drift_page(site: Site, pipeline: str, checked: Sequence[Checked]) -> str:
     return console_page(site, "Drift", content, pipeline=pipeline, here="drift", lead=lead)
 
 
+def _names(checked: Sequence[Checked]) -> list[str]:
+    """When each run started, by what tells them apart: days, or times of the one day."""
+    days = [moment(run.started)[5:10] for run in checked]
+    return days if len(set(days)) > 1 or len(days) == 1 else [moment(run.started)[11:16] for run in checked]
+
+
 def _picture(place: int, course: Course, checked: Sequence[Checked]) -> str:
     known = [value for value in course.distances if value is not None]
     low, high = min(0.0, *known), max(course.floor, *known, 1e-9) * 1.1
     marks = ticks(low, high, 3)
     plot = Plot(
-        [moment(run.started)[5:10] for run in checked],
+        _names(checked),
         low,
         high,
         width=_WIDTH,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from html import escape
+from typing import Any
 
 from contender.console.executions import Execution, Visit
 from contender.console.graph.picture import OUTCOMES, legend
+from contender.console.log_lines import LogLine
 from contender.console.pages.executions import MACHINES, scrolled, status_badge, took
+from contender.console.pages.runs import verdict_badge
 from contender.console.shell import Site, address, console_page, link, moment
 from contender.formatting import duration
 from contender.reports.html import details, fields, section, table
@@ -21,16 +22,14 @@ TONES = {"succeeded": "good", "caught": "unsure", "failed": "bad", "running": "u
 """Of a state's outcome."""
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """A line that a function logged."""
-
-    at: datetime
-    text: str
-
-
 def execution_page(
-    site: Site, pipeline: str, execution: Execution, graph: str, *, functions: Mapping[str, str], report: bool
+    site: Site,
+    pipeline: str,
+    execution: Execution,
+    graph: str,
+    *,
+    functions: Mapping[str, str],
+    record: Mapping[str, Any] | None,
 ) -> str:
     """An execution as a page.
 
@@ -38,15 +37,20 @@ def execution_page(
     ----------
     graph : the machine with the execution's states in their colours, SVG; states lead to `anchor(…)`.
     functions : the states whose task is a function, and so has log lines, with its name.
-    report : whether the run left a record.
+    record : the run's; None where it has left none.
     """
     about = {
         "Status": status_badge(execution.status),
         "Started": f"{moment(execution.started)} UTC",
         "Took": took(execution),
         "Error": escape(execution.error),
-        "Report": link(address(pipeline, "runs", execution.name), "what the run found and decided") if report else "",
     }
+    if record is not None:
+        about |= {
+            "Verdict": verdict_badge(str(record["verdict"])),
+            "Reason": escape(str(record.get("reason") or "")),
+            "Report": link(address(pipeline, "runs", execution.name), "what the run found and decided"),
+        }
     cause = f"<h3>Cause</h3>{text_block(execution.cause)}" if execution.cause else ""
     data = details("Input", text_block(execution.input)) + details("Output", text_block(execution.output))
     content = (
@@ -66,7 +70,9 @@ def log_page(
     said = f"{len(lines):,} lines" + (f", the first {most:,}" if len(lines) >= most else "") + "."
     shown = "\n".join(f"{moment(line.at)}  {line.text.rstrip()}" for line in lines)
     back = link(address(pipeline, "executions", execution.machine, execution.name), execution.name)
-    content = f"<section><pre>{escape(shown)}</pre></section>" if lines else "<p>No lines were logged.</p>"
+    content = (
+        f'<section><pre class="whole">{escape(shown)}</pre></section>' if lines else "<p>No lines were logged.</p>"
+    )
     lead = f'<p class="lead">{said}</p>' if lines else ""
     return console_page(site, f"Log of {state}", content, pipeline=pipeline, here="executions", about=back, lead=lead)
 

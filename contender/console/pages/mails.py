@@ -29,7 +29,7 @@ def mails_page(site: Site, mails: Sequence[Mail]) -> str:
     """The newest mail first."""
     shown = "".join(
         f'<section><h2>{escape(mail.subject)}</h2><p class="said">{escape(moment(mail.time))} UTC</p>'
-        f'<pre class="mail">{escape(mail.body.rstrip())}</pre></section>'
+        f'<pre class="whole">{escape(mail.body.rstrip())}</pre></section>'
         for mail in reversed(mails)
     )
     empty = "<p>No mail so far. Runs that promote a model or need a person send one.</p>"

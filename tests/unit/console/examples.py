@@ -14,11 +14,12 @@ from contender.console.executions import Execution, visits_of
 from contender.console.graph.layout import lay_out
 from contender.console.graph.machine import read_machine
 from contender.console.graph.picture import picture
+from contender.console.log_lines import LogLine
 from contender.console.manifest_diff import compare_manifests
 from contender.console.pages.alarms import ShownAlarm, alarms_page
 from contender.console.pages.champions import champions_page, difference_page
 from contender.console.pages.drift import Checked, drift_page
-from contender.console.pages.execution import LogLine, anchors, execution_page, log_page
+from contender.console.pages.execution import anchors, execution_page, log_page
 from contender.console.pages.executions import executions_page
 from contender.console.pages.live import live_page
 from contender.console.pages.mails import mails_page
@@ -155,7 +156,7 @@ PAGES: dict[str, Callable[[], str]] = {
         EXECUTION,
         drawn(EXECUTION),
         functions={"Claim": "claim", "ValidateBatch": "validate"},
-        report=True,
+        record=RECORDS[0],
     ),
     "log": lambda: log_page(SITE, "shop", EXECUTION, "Claim", [LogLine(NOON, HOSTILE)] * 3, most=1000),
     "runs": lambda: runs_page(SITE, "shop", RECORDS),
