@@ -40,4 +40,6 @@ def _as_nag_writes(resolved: Any) -> str:
         return _as_nag_writes(argument)
     if function == "Ref":
         return f"<{argument}>"
-    raise TypeError(f"function must be Fn::Join, Fn::ImportValue or Ref, but got {function}; teach it here")
+    if function == "Fn::GetAtt":
+        return f"<{'.'.join(argument)}>"
+    raise TypeError(f"function must be Fn::GetAtt, Fn::Join, Fn::ImportValue or Ref, but got {function}; teach it here")

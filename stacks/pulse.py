@@ -118,6 +118,8 @@ class PulseStack(Stack):
 
     def _schedule(self, construct_id: str, one: LoopFunction) -> None:
         """The function's clock is the time that the schedule names, so that a late delivery tells of its own time."""
+        every_version = wildcard_finding(self, f"{one.function.function_arn}:*")
+        acknowledge(self, {every_version: "The CDK lets a schedule start every version of its one function."})
         scheduler.Schedule(
             self,
             construct_id,
