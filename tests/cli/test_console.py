@@ -20,6 +20,7 @@ from contender.cli.console_server.alarm_graphs import widget_of
 from contender.cli.console_server.app import Server
 from contender.cli.console_server.gather import Gatherer, functions_of
 from contender.cli.console_server.serve import listen, serve
+from contender.console.pages.drift import Checked
 from contender.errors import ContenderError
 from tests.cli.conftest import PIPELINE, Contender
 from tests.console import ask, serving
@@ -44,6 +45,9 @@ class Example(Gatherer):
 
     def execution(self, pipeline: str, machine: str, name: str) -> Any:
         return (EXECUTION if name == EXECUTION.name else replace(EXECUTION, status="RUNNING")), DEFINITION
+
+    def drift(self, pipeline: str) -> Any:
+        return [Checked("r", "2026-01-01", {"features": [{"feature": "amount"}]})]
 
     def runs(self, pipeline: str) -> Any:
         return RECORDS
@@ -92,6 +96,7 @@ def test_nothing_can_be_sent(address: str, method: str) -> None:
         ("/nowhere/executions", 404, "no pipeline &#x27;nowhere&#x27;"),
         ("/shop/executions/loop/x/log?state=WasClaimed", 404, "no state &#x27;WasClaimed&#x27; whose task"),
         ("/a/b/c/d/e/f", 404, "There is no page"),
+        ("/shop/drift", 502, "cannot be read (KeyError: &#x27;aspect&#x27;)"),
         ("/shop/%3Cscript%3E", 404, "&lt;script&gt;"),
     ],
 )

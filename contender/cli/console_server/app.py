@@ -7,6 +7,7 @@ The Host header must name this machine, so that a page of another site cannot re
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -43,6 +44,7 @@ from contender.console.pages.runs import runs_page
 from contender.console.shell import PAGES, address, console_page, keys, trouble_page
 from contender.dashboard.widgets import STYLES
 from contender.errors import ContenderError, NotFoundError, NotRunningError
+from contender.reports.run.page import UNREADABLE
 
 HOSTS = ["127.0.0.1", "localhost"]
 REFRESH_SECONDS = 5
@@ -209,6 +211,11 @@ class Server:
                     return page(request)
                 except (ContenderError, ClientError, BotoCoreError) as error:
                     return self._trouble(error)
+                except UNREADABLE as error:
+                    if os.environ.get("CONTENDER_DEBUG"):
+                        raise
+                    said = f"What it is made of cannot be read ({type(error).__name__}: {error})."
+                    return answer_with(trouble_page(self.data.site(), "This page cannot be shown", said), 502)
 
         return guarded
 

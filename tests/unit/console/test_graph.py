@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.adapters.layers_of_graphs import place_in_layers
@@ -70,6 +70,7 @@ def test_what_leads_back_in_the_loop_is_a_lost_race_and_another_look_at_a_canary
     assert found == {("HasLostRace", "EvaluateChallenger"), ("WatchSays", "Bake")}
 
 
+@settings(max_examples=40)
 @given(machines())
 def test_any_machine_is_drawn_whole(machine: Machine) -> None:
     check(machine, lay_out(machine, place_in_layers))
