@@ -16,19 +16,25 @@ from contender.registry.pointer import Pointer, PointerState, mark_first_champio
 from contender.registry.swaps import swap
 from contender.registry.versions import ModelRegistry
 from contender.rollout.rollback import history_entry
+from contender.workflow.outcome import option
 
 Entry = Mapping[str, Any]
 
 
-def check_not_lost(found: PointerState | None, ledger: Ledger, pipeline: str) -> None:
-    """Raises LostPointerError when there is no pointer although the history knows a champion."""
+def check_not_lost(found: PointerState | None, ledger: Ledger, pipeline: str, *, environment: str) -> None:
+    """Raises LostPointerError when there is no pointer although the history knows a champion.
+
+    Parameters
+    ----------
+    environment : where the pipeline is, for the command in the message.
+    """
     history = ledger.promotions(pipeline) if found is None else ()
     if history:
         newest = history[0]
         raise LostPointerError(
             f"the champion pointer of {pipeline} is gone, but {newest['champion']} was champion since "
             f"{newest['swapped_at']}; nothing is trained or promoted until it is back. Restore it with: "
-            f"contender champion --restore --pipeline {pipeline} (on AWS with --env)"
+            f"contender champion --restore --pipeline {pipeline}{option(environment)}"
         )
 
 

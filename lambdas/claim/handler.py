@@ -57,7 +57,8 @@ def claim_run(state: RunState) -> Claim:
     if claimed.status == "duplicate":
         return claimed
     champion = read_pointer(models, state.request.pipeline)
-    check_not_lost(champion, ledger, state.request.pipeline)  # before the uploads are the run's: they keep waiting
+    # Before the uploads are the run's: they keep waiting.
+    check_not_lost(champion, ledger, state.request.pipeline, environment=environment.environment)
     folder = RunFolder(data, state.request.pipeline, state.run_id)
     bucket, key = parse_s3_uri(environment.pipeline_file)
     pipeline_file = S3Objects(s3, bucket).get(key).body.decode()

@@ -44,7 +44,7 @@ def champion(
         now = datetime.now(UTC).isoformat(timespec="seconds")
         restore_pointer(ModelRegistry(bench.models, pipeline), bench.ledger, now=now, by=caller_of(bench))
     found = read_pointer(bench.models, pipeline)
-    check_not_lost(found, bench.ledger, pipeline)
+    check_not_lost(found, bench.ledger, pipeline, environment=environment)
     if found is None:
         raise no_champion(bench.models, pipeline)
     pointer = found.pointer

@@ -41,7 +41,7 @@ class Shop:
         return restore_pointer(self.registry, self.ledger, now=NOW, by="ann").champion
 
     def check(self) -> None:
-        check_not_lost(read_pointer(self.objects, "shop"), self.ledger, "shop")
+        check_not_lost(read_pointer(self.objects, "shop"), self.ledger, "shop", environment="prod")
 
 
 def test_a_pipeline_that_never_had_a_champion_has_lost_none() -> None:
@@ -83,7 +83,10 @@ def test_a_pointer_that_is_gone_is_named_with_the_champion_and_what_to_type() ->
     shop = Shop("v1", "v2")
     shop.check()
     shop.lose()
-    with pytest.raises(LostPointerError, match=r"v2 was champion since 2026-01-02.*contender champion --restore"):
+    with pytest.raises(
+        LostPointerError,
+        match=r"v2 was champion since 2026-01-02.*contender champion --restore --pipeline shop --env prod",
+    ):
         shop.check()
 
 
