@@ -22,7 +22,6 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.assertions import Template
 
 from benchmarks.parts import Figure, Part, Report, Size, command
@@ -90,9 +89,6 @@ def ours(objective: float) -> Alarms:
         shared = PipelineMetrics(
             pipeline=pipeline.name,
             period=Duration.minutes(pipeline.alarms.period_minutes),
-            machine=sfn.StateMachine(
-                stack, "Machine", definition_body=sfn.DefinitionBody.from_chainable(sfn.Pass(stack, "Nothing"))
-            ),
             api=apigateway.HttpApi(stack, "Api"),
             serve=lambda_.Function.from_function_name(stack, "Serve", "serve"),
             dead_letters=sqs.Queue(stack, "DeadLetters"),

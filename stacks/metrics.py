@@ -8,11 +8,13 @@ NO_ANSWERS = "NoAnswers"
 UNSENT_MAILS = "UnsentMails"
 """Mails that a state machine could not send."""
 RUNS_FINISHED = "RunsFinished"
+STEP_SECONDS = "StepSeconds"
 
 # By pipeline and variant, and by version, too; the last one by class in its place.
-LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (
+LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_ROWS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (
     "LiveRequests",
     "LiveErrors",
+    "LiveRows",
     "LiveLatency",
     "LiveLabels",
     "LiveCorrect",

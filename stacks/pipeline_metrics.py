@@ -10,13 +10,14 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 
 from contender.alarms.thresholds import QUEUE_AGE_SECONDS
-from contender.pulse.gauges import EVERY_MINUTES, NEWEST_ROW_HOURS, Gauge
+from contender.pulse.gauges import EVERY_MINUTES, Gauge
 from contender.workflow.messages import Verdict
 from stacks import metrics
 from stacks.serving import PREDICT_METHOD, PREDICT_PATH, STAGE_NAME
+
+HOUR = Duration.hours(1)
 
 
 class PipelineMetrics:
@@ -27,7 +28,6 @@ class PipelineMetrics:
         *,
         pipeline: str,
         period: Duration,
-        machine: sfn.StateMachine,
         api: apigateway.HttpApi,
         serve: lambda_.IFunction,
         dead_letters: sqs.Queue,
@@ -36,21 +36,16 @@ class PipelineMetrics:
         slo_ms: int,
     ) -> None:
         self._pipeline, self._queues, self._slo_ms = pipeline, queues, slo_ms
-        self.runs_started = machine.metric_started(period=period, label="started")
-        self.runs_succeeded = machine.metric_succeeded(period=period, label="succeeded")
-        self.run_seconds = machine.metric_time(period=period, statistic="p90", label="p90")
         self._api, self._serve = api, serve
         self.requests = self._predict("Count", period, label="requests")
         self.server_errors = self._predict("5xx", period, label="5xx")
         self.client_errors = self._predict("4xx", period, label="4xx")
         self.latencies = [self._predict("Latency", period, statistic=p, label=p) for p in ("p50", "p95", "p99")]
-        self.serve_errors = serve.metric_errors(period=period, label="function errors")
         self.undelivered = undelivered(dead_letters, period)
         self._unhandled = {
             name: queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum", label=name)
             for name, queue in unhandled.items()
         }
-        self._machine = machine
         self._period = period
 
     def error_rate(self, period: Duration, *, least: int = 1) -> cloudwatch.MathExpression:
@@ -124,19 +119,6 @@ class PipelineMetrics:
             label=label,
         )
 
-    def unsuccessful_runs(self, period: Duration) -> cloudwatch.MathExpression:
-        """Runs that did not reach their end. A metric is only emitted when it happens, hence FILL."""
-        return cloudwatch.MathExpression(
-            expression="FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)",
-            using_metrics={
-                "failed": self._machine.metric_failed(period=period),
-                "timedOut": self._machine.metric_timed_out(period=period),
-                "aborted": self._machine.metric_aborted(period=period),
-            },
-            period=period,
-            label="not successful",
-        )
-
     def unhandled(self) -> cloudwatch.MathExpression:
         """Dead letters of the queues behind serving. A queue that nothing ever went into has no metric, hence FILL."""
         return cloudwatch.MathExpression(
@@ -165,9 +147,46 @@ class PipelineMetrics:
     def verdicts(self) -> list[cloudwatch.Metric]:
         """Runs by how they ended."""
         return [
-            self._own(metrics.RUNS_FINISHED, statistic="Sum", label=verdict, verdict=verdict)
+            self.emitted(metrics.SERVICE, metrics.RUNS_FINISHED, label=verdict, verdict=verdict)
             for verdict in get_args(Verdict)
         ]
+
+    def step_seconds(self) -> list[cloudwatch.IMetric]:
+        """How long each function of the loop takes; which there are is searched for."""
+        return [
+            cloudwatch.SearchExpression(
+                expression=(
+                    f'SEARCH(\'{{{metrics.NAMESPACE},pipeline,service}} MetricName="{metrics.STEP_SECONDS}" '
+                    f"pipeline=\"{self._pipeline}\"', 'Maximum', {int(HOUR.to_seconds())})"
+                ),
+                label="${PROP('Dim.service')}",
+                period=HOUR,
+            )
+        ]
+
+    def unsent_mails(self) -> cloudwatch.Metric:
+        """Mails that a state machine could not send."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=metrics.UNSENT_MAILS,
+            dimensions_map={"pipeline": self._pipeline},
+            statistic="Sum",
+            period=HOUR,
+            label="mails not sent",
+        )
+
+    def emitted(
+        self, service: str, name: str, *, statistic: str = "Sum", label: str, **dimensions: str
+    ) -> cloudwatch.Metric:
+        """What a function emits, by its folder in lambdas/."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": service, "pipeline": self._pipeline, **dimensions},
+            statistic=statistic,
+            period=HOUR,
+            label=label,
+        )
 
     def live(self, name: str, *, statistic: str, label: str = "") -> list[cloudwatch.IMetric]:
         """A live metric of each variant."""
@@ -212,29 +231,15 @@ class PipelineMetrics:
             label=label,
         )
 
-    def champion_age(self) -> cloudwatch.Metric:
-        """Hours since the newest row that the champion knows."""
-        return self.gauge(NEWEST_ROW_HOURS)
-
-    def gauge(self, gauge: Gauge) -> cloudwatch.Metric:
+    def gauge(self, gauge: Gauge, *, label: str = "", statistic: str = "Maximum") -> cloudwatch.Metric:
         """A gauge of Pulse."""
         return cloudwatch.Metric(
             namespace=metrics.NAMESPACE,
             metric_name=gauge.name,
             dimensions_map={"pipeline": self._pipeline},
-            statistic="Maximum",
-            period=Duration.minutes(EVERY_MINUTES),
-            label=gauge.meaning,
-        )
-
-    def _own(self, name: str, *, statistic: str, label: str, **dimensions: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=name,
-            dimensions_map={"service": metrics.SERVICE, "pipeline": self._pipeline, **dimensions},
             statistic=statistic,
-            period=Duration.hours(1),
-            label=label,
+            period=Duration.minutes(EVERY_MINUTES),
+            label=label or gauge.meaning,
         )
 
 

@@ -141,13 +141,13 @@ class ContenderStage(Stage):
             f"{pipeline.name}-monitoring",
             environment=self._environment,
             pipeline=pipeline,
-            machine=workflow.machine,
             dead_letters=workflow.triggers.dead_letters,
             unhandled=predictions.dead_letters,
             queues=predictions.queues,
             topics=workflow.topics,
             api=serving.prediction_api.api,
             serve=serving.serve.function,
+            recent_runs=workflow.recent_runs.function,
             **self._settings(f"Alarms and dashboard of {pipeline.name}"),
         )
         self.workflows[pipeline.name] = workflow

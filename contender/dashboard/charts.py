@@ -19,7 +19,7 @@ from contender.reports.line_chart import number, shortened, spread, ticks
 COLOURS = 5
 THINNEST = 2.0
 """Of a bar, in units of the picture, so that a single one among hundreds is seen."""
-_STEPS = (60, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800)
+_STEPS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800)
 _TIME_TICKS = 4
 _DAY = 86_400
 _BAR = 24.0

@@ -27,7 +27,13 @@ HEAR_OF_THE_CAUSE = Duration.minutes(1)
 
 
 class AlarmMaker(Construct):
-    """The alarms of one pipeline, by their kinds."""
+    """The alarms of one pipeline, by their kinds.
+
+    Attributes
+    ----------
+    telling : list of aws_cloudwatch.IAlarm
+        Those that tell people, in the order in which they were made.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class AlarmMaker(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._environment, self._pipeline, self._topics = environment, pipeline, topics
+        self.telling: list[cloudwatch.IAlarm] = []
 
     def alarm(
         self,
@@ -64,6 +71,7 @@ class AlarmMaker(Construct):
             of_points=of_points,
         )
         self._topics.tell_of(made, kind(id_).severity)
+        self.telling.append(made)
         return made
 
     def part(
@@ -111,6 +119,7 @@ class AlarmMaker(Construct):
             actions_suppressor_extension_period=HEAR_OF_THE_CAUSE if held_by else None,
         )
         self._topics.tell_of(made, kind(id_).severity)
+        self.telling.append(made)
         return made
 
     def _metric_alarm(

@@ -48,7 +48,7 @@ def test_people_see_what_rings_and_the_newest_values_beside_their_thresholds(
     shown = contender("dashboard").out
     assert f"in alarm: {NAME}-champion-fails (1 of 2 evaluated)" in shown
     assert [line.split() for line in shown.splitlines() if "oldest" in line] == [
-        ["Runs", "oldest", "upload", "12.5", "waiting", "30"]
+        ["12.5", "30", "oldest", "upload", "Runs"]
     ]
 
 

@@ -95,19 +95,19 @@ def as_data(shown: Dashboard, span: Span) -> dict[str, Any]:
 def _print(shown: Dashboard, span: Span) -> None:
     console.print(Text(shown.name, style="bold"))
     rows: list[tuple[str | Text, ...]] = []
+    empty: list[str] = []
     for widget in shown.body.widgets:
         if isinstance(widget, AlarmsWidget):
             states = shown.sources.alarm_states(widget.alarms)
             ringing = [each.name for each in states if each.state == "ALARM"]
             console.print(f"in alarm: {', '.join(ringing) or 'none'} ({len(states)} of {len(widget.alarms)} evaluated)")
         elif isinstance(widget, MetricWidget):
-            limits = ", ".join(f"{each.label} {figure(each.value)}" for each in widget.thresholds)
-            lines = lines_of(widget, shown.sources.metrics, span) or [Line("", (), 0)]
-            rows += [
-                (Text(widget.title if not position else ""), Text(line.label), _newest(line), Text(limits))
-                for position, line in enumerate(lines)
-            ]
-    print_table(("widget", "line", "newest", "thresholds"), rows)
+            limits = ", ".join(figure(each.value) for each in widget.thresholds if each.alarms)
+            lines = [line for line in lines_of(widget, shown.sources.metrics, span) if line.points]
+            rows += [(_newest(line), Text(limits), Text(line.label), Text(widget.title)) for line in lines]
+            empty += [] if lines else [widget.title]
+    print_table(("newest", "alarm at", "line", "graph"), rows)
+    console.print(Text(f"no data: {', '.join(empty) or 'none'}", style="dim"))
 
 
 def _newest(line: Line) -> str:
