@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,9 @@ BEFORE = 7 * 60
 """Healthy minutes before something breaks: longer than the longest window."""
 OFTEN = 0.95
 """The share of repetitions of a break that must be within the bound: requests come at random."""
+DAY, HEALTHY_DAYS = 24 * 60, 5
+"""Minutes of a day, and days before a burn begins: as many as the alarms look at."""
+BURNS, BURNING_RATES = (0.5, 1.5, 2.0, 3.0, 4.0), (5, 60, 600)
 DAYS: Mapping[Size, int] = {"smoke": 14, "quick": 365, "full": 365}
 REPETITIONS: Mapping[Size, int] = {"smoke": 5, "quick": 200, "full": 1000}
 
@@ -77,6 +80,8 @@ class Alarms:
     name: str
     metric: Sequence[MetricAlarm]
     composite: Sequence[CompositeAlarm] = ()
+    tickets: Collection[str] = ()
+    """Names of those that wait for working hours."""
 
 
 def ours(objective: float) -> Alarms:
@@ -99,7 +104,11 @@ def ours(objective: float) -> Alarms:
         topics = AlertTopics(stack, "Topics", key=kms.Key(stack, "Key"), notify=pipeline.notify)
         make = AlarmMaker(stack, "Alarms", environment=prod(), pipeline=pipeline, topics=topics)
         ServingAlarms(make, pipeline=pipeline, shared=shared, gauges=Gauges(pipeline.name))
-        return Alarms("Contender", *read_alarms(Template.from_stack(stack).to_json()))
+        template = Template.from_stack(stack).to_json()
+        found = template["Resources"].items()
+        names = {logical_id: str(each.get("Properties", {}).get("AlarmName", "")) for logical_id, each in found}
+        tickets = [each for each, name in names.items() if name.endswith("-slow-burn")]
+        return Alarms("Contender", *read_alarms(template), tickets)
 
 
 def threshold(name: str, expression: str) -> Alarms:
@@ -116,25 +125,34 @@ OTHERS = (
 )
 
 
-def told(alarms: Alarms, requests: Series, errors: Series) -> Sequence[int]:
-    """The minutes at which on-call is told of something."""
-    nothing = np.zeros(len(requests))
-    known = {"Count": requests, "5xx": errors, "Throttles": nothing, "NoAnswers": nothing}
+@dataclass(frozen=True)
+class Told:
+    """The minutes at which somebody is woken, and at which a ticket is written."""
+
+    pages: Sequence[int]
+    tickets: Sequence[int]
+
+
+def told(alarms: Alarms, requests: Series, errors: Series) -> Told:
+    """When somebody is told of something. As many requests are slow as fail, and nothing was swapped."""
+    known = {"Count": requests, "5xx": errors, "Latency SampleCount": requests, "Latency TC": requests - errors}
 
     def samples(query: MetricQuery) -> Series:
-        values = known[query.name]
+        name = f"Latency {query.statistic.partition('(')[0]}" if query.name == "Latency" else query.name
+        values = known.get(name, np.zeros(len(requests)))
         return np.where(values > 0, values, np.nan)  # a metric is there only where something happened
 
     done = histories(alarms.metric, alarms.composite, samples)
-    return sorted(minute for each in done.values() for minute in each.acted)
+    pages = [minute for name, each in done.items() if name not in alarms.tickets for minute in each.acted]
+    return Told(sorted(pages), sorted(minute for name in alarms.tickets for minute in done[name].acted))
 
 
-def quiet_year(alarms: Alarms, rate: int, objective: float, days: int, seed: int) -> int:
-    """How often on-call is told of something in a year in which the objective is kept."""
+def quiet_year(alarms: Alarms, rate: int, objective: float, days: int, seed: int) -> Told:
+    """When somebody is told of something in a year in which the objective is kept."""
     random = np.random.default_rng([seed, rate])
     requests = random.poisson(rate, days * 24 * 60).astype(np.float64)
     errors = random.binomial(requests.astype(np.int64), HEALTHY * (1 - objective)).astype(np.float64)
-    return len(told(alarms, requests, errors))
+    return told(alarms, requests, errors)
 
 
 def minutes_until_told(alarms: Alarms, rate: int, objective: float, failing: float, seed: int, hours: int = 3) -> float:
@@ -143,7 +161,7 @@ def minutes_until_told(alarms: Alarms, rate: int, objective: float, failing: flo
     requests = random.poisson(rate, BEFORE + hours * 60).astype(np.float64)
     shares = np.where(np.arange(len(requests)) < BEFORE, HEALTHY * (1 - objective), failing)
     errors = random.binomial(requests.astype(np.int64), shares).astype(np.float64)
-    after = [minute for minute in told(alarms, requests, errors) if minute >= BEFORE]
+    after = [minute for minute in told(alarms, requests, errors).pages if minute >= BEFORE]
     return after[0] - BEFORE + 1 if after else float("inf")
 
 
@@ -151,15 +169,20 @@ def measure(size: Size, report: Report) -> Part:
     """The part of the evidence on alarms."""
     contenders = {objective: (ours(objective), *OTHERS) for objective in OBJECTIVES}
     head = [each.name for each in contenders[OBJECTIVES[0]]]
+    burns = _burns(contenders[OBJECTIVES[0]][0], report)
     years, year_figures = _years(contenders, DAYS[size], report)
     breaks, break_figures = _breaks(contenders[OBJECTIVES[0]], REPETITIONS[size], report)
     text = (
         f"How often on-call is told of failing predictions in {DAYS[size]} days in which {HEALTHY:.0%} of the errors "
-        "that the objective allows happen; requests come at random (Poisson). Each telling is a page.\n\n"
+        "that the objective allows happen, and as many requests are slow; requests come at random (Poisson). Pages, "
+        "and Contender's tickets.\n\n"
         f"{markdown_table(['objective', 'requests a minute', *head], years)}\n\n"
         f"Minutes until somebody is told, in {OFTEN:.0%} of {REPETITIONS[size]} repetitions, objective "
         f"{OBJECTIVES[0]:.1%}; what takes longer than three hours has no number.\n\n"
-        f"{markdown_table(['break', 'requests a minute', *head], breaks)}"
+        f"{markdown_table(['break', 'requests a minute', *head], breaks)}\n\n"
+        f"Tickets of a burn that lasts for two weeks, objective {OBJECTIVES[0]:.1%}, and after how many hours the "
+        "first one came, by requests a minute.\n\n"
+        f"{markdown_table(['errors for each allowed', *map(str, BURNING_RATES)], burns)}"
     )
     return Part("(j) Alarms: a quiet year, and a break", command("alarms", size), text, [*year_figures, *break_figures])
 
@@ -171,10 +194,31 @@ def _years(
     for objective, everyone in contenders.items():
         for rate in RATES:
             report(f"a quiet year, objective {objective:g}, {rate} requests a minute")
-            rings = [quiet_year(each, rate, objective, days, seed=1) for each in everyone]
-            lines.append([f"{objective:.1%}", str(rate), *map(str, rings)])
-            figures.append(Figure(f"pages in a quiet year, {objective:.1%}, {rate} a minute", rings[0], 0, "at most"))
+            year = [quiet_year(each, rate, objective, days, seed=1) for each in everyone]
+            pages, tickets = [len(each.pages) for each in year], len(year[0].tickets)
+            lines.append([f"{objective:.1%}", str(rate), f"{pages[0]} and {tickets}", *map(str, pages[1:])])
+            where = f"in a quiet year, {objective:.1%}, {rate} a minute"
+            figures.append(Figure(f"pages {where}", pages[0], 0, "at most"))
+            figures.append(Figure(f"tickets {where}", tickets, 1, "at most"))
     return lines, figures
+
+
+def _burns(ours_: Alarms, report: Report) -> list[list[str]]:
+    """Burns that are too slow for a page: each should bring one ticket, however it swings."""
+    lines = []
+    for factor in BURNS:
+        report(f"two weeks of {factor:g} times the allowed errors")
+        cells = []
+        for rate in BURNING_RATES:
+            random = np.random.default_rng([1, rate])
+            requests = random.poisson(rate, (HEALTHY_DAYS + 14) * DAY).astype(np.float64)
+            burning = np.arange(len(requests)) >= HEALTHY_DAYS * DAY
+            shares = np.where(burning, factor, HEALTHY) * (1 - OBJECTIVES[0])
+            errors = random.binomial(requests.astype(np.int64), shares).astype(np.float64)
+            tickets = [minute - HEALTHY_DAYS * DAY for minute in told(ours_, requests, errors).tickets]
+            cells.append(f"{len(tickets)}, after {tickets[0] / 60:.0f} h" if tickets else "0")
+        lines.append([f"{factor:g}", *cells])
+    return lines
 
 
 def _breaks(everyone: Sequence[Alarms], repetitions: int, report: Report) -> tuple[list[list[str]], list[Figure]]:

@@ -29,8 +29,9 @@ BURN_RATES = (BurnRate("Fast", 14.4, 60, 5, 4, 20), BurnRate("Slow", 6.0, 360, 3
 """Both use up 2 % (14.4 × 1 h) and 5 % (6 × 6 h) of the errors of 30 days. Slow requests come in groups when instances
 start, hence more of them."""
 
-SLOW_BURN_DAY, SLOW_BURN_DAYS = 3.0, 1.0
-"""Errors for each that the objective allows, over one day, and on each of three days."""
+SLOW_BURN_DAY, SLOW_BURN_DAYS = 2.0, 1.0
+"""Errors for each that the objective allows, over one day, and on three of five days. A burn of 3 times, which is what
+the ticket is for, is told within a day, and swings around 3 times stay above 2."""
 
 OVERDUE_MINUTES = 15
 """Minutes over the usual time of a run: three readings of the gauge."""

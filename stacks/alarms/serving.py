@@ -25,8 +25,8 @@ SWAP_WINDOW = 15
 """Minutes: three readings of the gauge."""
 ERRORS_COME_FIRST = Duration.minutes(5)
 """How long slow requests delay their mail: requests that time out are slow before they are many errors."""
-LEAST_OF_A_DAY = 10
-HOURS_OF_A_DAY = 24
+LEAST_OF_A_DAY, LEAST_OF_HOURS = 10, 5
+"""Errors without which nobody is told of a slow burn."""
 
 Share = Callable[..., cloudwatch.MathExpression]
 
@@ -101,31 +101,22 @@ class ServingAlarms:
         )
 
     def _adding_up(self) -> cloudwatch.IAlarmRule:
-        """Three times too many errors in a day, unless they came in one hour; or too many on each of three days."""
+        """Too many errors in a day, unless they came in one hour; or too many on three of five days."""
         rule, day = cloudwatch.AlarmRule, Duration.days(1)
-        at_once = self._make.part(
-            "at-once",
-            self._shared.error_rate(Duration.hours(1), least=BURN_RATES[0].least_errors),
+        in_a_day = self._slow_burn("day", day, thresholds.SLOW_BURN_DAY, LEAST_OF_A_DAY)
+        at_once = self._slow_burn("at-once", Duration.hours(1), BURN_RATES[0].factor, LEAST_OF_A_DAY, of_points=24)
+        on_days = self._slow_burn("days", day, thresholds.SLOW_BURN_DAYS, LEAST_OF_HOURS, points=3, of_points=5)
+        return rule.any_of(rule.all_of(in_a_day, rule.not_(at_once)), on_days)
+
+    def _slow_burn(
+        self, suffix: str, window: Duration, factor: float, least: int, *, points: int = 1, of_points: int = 1
+    ) -> cloudwatch.IAlarmRule:
+        return self._make.part(
+            suffix,
+            self._shared.error_rate(window, least=least),
             of="slow-burn",
-            threshold=BURN_RATES[-1].factor * self._allowed,
+            threshold=factor * self._allowed,
             operator=ABOVE,
-            points=1,
-            of_points=HOURS_OF_A_DAY,
+            points=points,
+            of_points=of_points,
         )
-        in_a_day = self._make.part(
-            "day",
-            self._shared.error_rate(day, least=LEAST_OF_A_DAY),
-            of="slow-burn",
-            threshold=thresholds.SLOW_BURN_DAY * self._allowed,
-            operator=ABOVE,
-        )
-        on_three_days = self._make.part(
-            "days",
-            self._shared.error_rate(day, least=LEAST_OF_A_DAY),
-            of="slow-burn",
-            threshold=thresholds.SLOW_BURN_DAYS * self._allowed,
-            operator=ABOVE,
-            points=3,
-            of_points=3,
-        )
-        return rule.any_of(rule.all_of(in_a_day, rule.not_(at_once)), on_three_days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contender.alarms.kinds import AlarmKind
+from contender.alarms.thresholds import SLOW_BURN_DAY, SLOW_BURN_DAYS
 
 _BURN = (
     "14.4 × the errors that `alarms.objective` allows over an hour and 5 minutes, or 6 × over six hours and 30 "
@@ -82,9 +83,10 @@ SLOW_BURN = AlarmKind(
     title="More predictions fail than the objective allows",
     severity="ticket",
     purpose="The month's objective will be missed if it goes on; nobody has to get up for it.",
-    expression="Share of POST /v1/predict answered 5xx or without a finite prediction, over a day and over three days",
-    threshold="3 × the errors that `alarms.objective` allows over a day, at least 10; or 1 × on each of three days in "
-    "a row, which also keeps a burn that swings around 3 × one ticket",
+    expression="Share of POST /v1/predict answered 5xx or without a finite prediction, by day",
+    threshold=f"{SLOW_BURN_DAY:g} × the errors that `alarms.objective` allows over a day, at least 10, unless they "
+    f"came within an hour and were told by a page; or {SLOW_BURN_DAYS:g} × on three of five days. A burn of 3 × is told "
+    "within a day, and stays one ticket as it swings",
     owner="on-call, in working hours",
     by_itself="Nothing.",
     first_commands=(
