@@ -236,3 +236,16 @@ def test_counts_that_are_not_numbers_leave_the_other_gauges(pulse: PulseWorld) -
     pulse.live.add("v1", "champion", broken_counts(), hours=5)
     assert "LiveLossExcess" not in pulse.take()
     assert pulse.take()["PointerState"] == 0.0
+
+
+def test_readings_that_come_late_again_or_out_of_order_are_those_of_their_time(pulse: PulseWorld) -> None:
+    pulse.crown("v1", [late(0.2 + off, 300, 0.3 + off) for off in (-0.02, 0.0, 0.02)])
+    for hours in (1, 7, 30):
+        pulse.live.add("v1", "champion", late(0.3, 300, 0.4), hours=hours)
+    times = [NOW + timedelta(minutes=minutes) for minutes in (120, 0, 0, 15, -60)]
+    fresh = [PulseWorld(pulse.world, pulse.live).take(time) for time in times]
+    warm = [pulse.take(time) for time in times]
+    assert all(set(one) == set(other) for one, other in zip(fresh, warm, strict=True))
+    assert warm[0] == fresh[0]
+    assert warm[1] == warm[2] == fresh[1]  # a clock that went back reads many days again
+    assert warm[4] == fresh[4]
