@@ -137,7 +137,7 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", *kept}
     assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*", f"/datasets/{PIPELINE}/*/fate.json"}
     assert writes(anywhere, "EvaluateChallenger") == {run, f"/judgements/{PIPELINE}/*"}
-    assert writes(anywhere, "Promote") == {f"{model}/champion.json"}
+    assert writes(anywhere, "Promote") == {f"{model}/champion.json", f"{model}/first_champion.json"}
     assert writes(anywhere, "RollBack") == {f"{model}/champion.json"}
     assert writes(anywhere, "Watch") == {run}
     assert writes(anywhere, "Rehearse") == {run}
