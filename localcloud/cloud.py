@@ -65,6 +65,7 @@ class CloudStatus:
     port: int = 0
     emulator_pid: int = 0
     agent_pid: int = 0
+    watcher_pid: int = 0
     agent_running: bool = False
     alarms_running: bool = False
     complete: bool = False
@@ -161,6 +162,7 @@ def status(root: Path) -> CloudStatus:
         port=state.port,
         emulator_pid=state.emulator.pid,
         agent_pid=state.agent.pid if state.agent else 0,
+        watcher_pid=state.watcher.pid if state.watcher else 0,
         agent_running=agent_running,
         alarms_running=alarms_running,
         complete=bool(state.assembly),

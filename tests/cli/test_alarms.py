@@ -70,6 +70,7 @@ def test_alarms_that_ring_come_first_with_value_against_threshold_and_why(deploy
 def test_for_people_parts_of_alarms_are_left_out_unless_asked_for(deployed: None, contender: Contender) -> None:
     shown = contender("alarms").out
     assert "0.38 > 0.0144" in shown
+    assert "sales-champion-fails: 38 % fail" in shown
     assert "1 of 3 in alarm" in shown
     assert "what to do: docs/runbooks/champion-fails.md" in shown
     assert "champion-fails-fast" not in shown

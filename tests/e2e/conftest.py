@@ -32,7 +32,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         made.up()
         made.contender("status")  # commands take this environment, and not one that a test changes at the same time
         found = cloud.status(made.root)
-        processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
+        processes = [record_of(pid) for pid in (found.emulator_pid, found.agent_pid, found.watcher_pid)]
         modules = {item.module.__name__ for item in request.session.items if isinstance(item, pytest.Function)}
         for work in early_works(modules):
             lanes.submit(made.once, work)

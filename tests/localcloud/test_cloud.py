@@ -59,7 +59,7 @@ def test_up_deploys_and_a_second_up_finds_everything_there(project: Any, functio
     assert (second.changed, second.outputs, said) == ((), first.outputs, [])
     assert answer(cloud.connect(project.root)) == "first"
     found = cloud.status(project.root)
-    assert (found.running, found.complete, found.agent_running) == (True, True, True)
+    assert (found.running, found.complete, found.agent_running, found.alarms_running) == (True, True, True, True)
     assert json.loads(json.dumps(asdict(found)))["outputs"] == first.outputs
 
 
@@ -88,7 +88,7 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(project: Any, fu
     s3.put_object(Bucket="data", Key="a", Body=b"new")
     assert answer(connection) == "first"
     found = cloud.status(project.root)
-    processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
+    processes = [record_of(pid) for pid in (found.emulator_pid, found.agent_pid, found.watcher_pid)]
 
     cloud.down(project.root)
 

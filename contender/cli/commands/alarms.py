@@ -29,6 +29,7 @@ from localcloud.alarms.records_file import read_alarms_state
 
 STALE_SECONDS = 180.0
 """The local cloud evaluates once a minute."""
+NAMES = {"INSUFFICIENT_DATA": "no data"}
 STYLES = {"ALARM": "bold red", "OK": "green", "INSUFFICIENT_DATA": "dim"}
 
 
@@ -58,9 +59,13 @@ def alarms(
         return
     now = datetime.now(UTC)
     print_table(
-        ("state", "alarm", "severity", "since", "value", "why"),
+        ("state", "alarm", "severity", "since", "value"),
         [_line(row, row.name.removeprefix(prefix), now) for row in shown],
     )
+    for row in shown:
+        if row.state == "ALARM" or row.suppressed_by:
+            held = f" Suppressed by {row.suppressed_by}." if row.suppressed_by else ""
+            console.print(Text(f"\n{row.name.removeprefix(prefix)}: {row.why}{held}"))
     ringing = [row for row in shown if row.state == "ALARM"]
     console.print(f"{len(ringing)} of {len(shown)} in alarm")
     for runbook in dict.fromkeys(row.runbook for row in ringing if row.runbook):
@@ -72,9 +77,8 @@ def _line(row: AlarmRow, name: str, now: datetime) -> tuple[str | Text, ...]:
     since = ago(datetime.fromisoformat(row.since), now) if row.since else ""
     value = "–" if row.value is None else f"{row.value:.4g}"
     against = f"{value} {row.sign} {row.threshold:.4g}" if row.threshold is not None else ""
-    held = f"suppressed by {row.suppressed_by}. " if row.suppressed_by else ""
-    state = Text(row.state, style=STYLES.get(row.state, ""))
-    return state, Text(name), Text(row.severity), Text(since), Text(against), Text(held + row.why)
+    state = Text(NAMES.get(row.state, row.state), style=STYLES.get(row.state, ""))
+    return state, Text(name), Text(row.severity), Text(since), Text(against)
 
 
 def _complain(rows: Sequence[AlarmRow], environment: str, now: datetime) -> None:
