@@ -42,7 +42,12 @@ class GaugeAlarms:
             self._any_of("labels-stopped", f"(FILL(labels, 1) < {thresholds.LABEL_RATIO})", labels=read.LABEL_RATIO)
 
         if pipeline.budget.month_usd:
-            self._any_of("spend-high", f"(FILL(share, 0) >= {thresholds.BUDGET_SHARE})", share=read.BUDGET_SHARE)
+            make.alarm(
+                "spend-high",
+                gauges.metric(read.BUDGET_SHARE),
+                threshold=thresholds.BUDGET_SHARE,
+                silence=SILENCE_CHANGES_NOTHING,
+            )
 
     def _any_of(self, id_: str, expression: str, **gauges: Gauge) -> cloudwatch.Alarm:
         return self._make.alarm(

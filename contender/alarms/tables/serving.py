@@ -85,8 +85,8 @@ SLOW_BURN = AlarmKind(
     purpose="The month's objective will be missed if it goes on; nobody has to get up for it.",
     expression="Share of POST /v1/predict answered 5xx or without a finite prediction, by day",
     threshold=f"{SLOW_BURN_DAY:g} × the errors that `alarms.objective` allows over a day, at least 10, unless they "
-    f"came within an hour and were told by a page; or {SLOW_BURN_DAYS:g} × on three of five days. A burn of 3 × is told "
-    "within a day, and stays one ticket as it swings",
+    f"came within an hour and were told by a page; or {SLOW_BURN_DAYS:g} × on three of five days. A burn of 3 × is "
+    "told within a day, and stays one ticket as it swings",
     owner="on-call, in working hours",
     by_itself="Nothing.",
     first_commands=(

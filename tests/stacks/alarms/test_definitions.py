@@ -11,7 +11,7 @@ import pytest
 from contender.serving import predictor
 from stacks import metrics
 from tests.stacks.alarms.static_checks import ALARM, COMPOSITE, expression, kind_of, resources, stats
-from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
+from tests.stacks.synthesis import PIPELINE, Synthesised, flat
 
 MONITORING = f"{PIPELINE}-monitoring"
 
@@ -122,12 +122,3 @@ def test_serving_emits_the_metric_of_answers_that_a_model_does_not_have(anywhere
     serve = anywhere.named(f"{PIPELINE}-serving", "AWS::Lambda::Function", "Serve")
     variables = serve["Properties"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == metrics.SERVING_SERVICE
-
-
-def test_the_page_on_cost_counts_the_alarms_of_the_template(anywhere: Synthesised) -> None:
-    alarms = [one for _, one in resources(anywhere.templates, ALARM)]
-    read = sum(len(stats(each)) for each in alarms)
-    composites = len(list(resources(anywhere.templates, COMPOSITE)))
-    page = (PROJECT_ROOT / "docs" / "cost.md").read_text("utf-8")
-    assert f"{len(alarms)} alarms over {read} metrics | {read} × $0.10 | ${read * 0.1:.2f} |" in page
-    assert f"{composites} composite alarms | {composites} × $0.50 | ${composites * 0.5:.2f} |" in page
