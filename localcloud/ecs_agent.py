@@ -30,7 +30,8 @@ from localcloud.errors import TaskNotStartedError
 from localcloud.function_host import FunctionHost, FunctionServer
 from localcloud.state import CREDENTIALS, REGION, Workspace
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
+"""Each look takes some milliseconds, of the emulator too; a training takes seconds at least."""
 MAX_TASKS = 2
 # An emulator that is away for longer has been killed, and an agent without one would run forever.
 GIVE_UP_SECONDS = 120.0

@@ -8,6 +8,7 @@ from benchmarks import serving_pieces
 from benchmarks.serving_pieces import WAYS, Way, measure, megabytes
 
 
+@pytest.mark.slow  # starts a process each
 @pytest.mark.parametrize("way", [way for way in WAYS if way.piece in ("a signature", "1,000 rows written")])
 def test_a_way_is_measured(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_pieces, "FRESH_INTERPRETERS", 1)

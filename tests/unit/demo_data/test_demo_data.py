@@ -67,6 +67,7 @@ def test_a_month_outside_the_year_is_refused() -> None:
         flights.month(13)
 
 
+@pytest.mark.slow  # reads a large file
 def test_the_films_are_all_there_without_the_shares_of_marks_that_add_up_to_the_rating() -> None:
     rows = movies.movies()
 

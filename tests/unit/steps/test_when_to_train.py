@@ -111,6 +111,7 @@ def test_one_that_is_damaged_unsigned_or_knows_the_rows_is_left_out_and_the_reas
     assert why["v2"] == "it was trained on some of these rows"
 
 
+@pytest.mark.slow  # trains for each batch
 def test_a_jump_of_the_loss_waits_and_if_the_next_batch_confirms_it_the_rows_count_anew(world: LoopWorld) -> None:
     for number, day in enumerate(range(60, 96, 6)):
         arrive(world, day, run_id=f"calm-{number}")
