@@ -21,7 +21,7 @@ def test_pulse_is_taken_every_five_minutes_by_the_clock_of_the_schedule(anywhere
 def test_pulse_knows_each_pipeline_its_table_schedule_and_budget(anywhere: Synthesised) -> None:
     variables = anywhere.only("pulse", "AWS::Lambda::Function")["Environment"]["Variables"]
     (settings,) = from_json(flat(variables["PIPELINES"]))
-    assert (settings.pipeline, settings.interval_minutes, settings.month_usd) == (PIPELINE, 900.0, 0.0)
+    assert (settings.pipeline, settings.interval_minutes, settings.month_usd) == (PIPELINE, 900.0, 40.0)
     assert "Predictions" in settings.table
     assert flat(variables["EXECUTION_ARN"]).endswith("-{pipeline}-continuous-training:{run}")
 

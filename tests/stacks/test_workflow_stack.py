@@ -267,7 +267,7 @@ def test_the_rollback_machine_runs_its_definition_with_functions_of_the_loop_and
     assert found["DefinitionSubstitutions"] == {
         f"{state}FunctionArn": {"Fn::GetAtt": [anywhere.function(WORKFLOW, state)["LogicalId"], "Arn"]}
         for state in states
-    }
+    } | {"Pipeline": PIPELINE}
     pairs = anywhere.allowed(WORKFLOW, "RollbackRole")
     assert {action for action, resource in pairs if resource != "*"} == {"lambda:InvokeFunction"}
     assert len({resource for action, resource in pairs if action == "lambda:InvokeFunction"}) == len(states)
