@@ -26,6 +26,7 @@ DEFAULT_PERIOD = 300
 ALARM_COLOUR, BAND_COLOUR = "#d13212", "#1d8102"
 """Of a horizontal annotation that is an alarm's threshold, and of one that is an end of a band of good values."""
 
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 _UNSEEN = frozenset({"region", "accountId", "liveData", "timezone", "legend", "start", "end", "sparkline", "updateOn"})
 """Properties that do not change what a picture of a moment shows."""
 
@@ -136,10 +137,20 @@ def read_body(text: str) -> DashboardBody:
     """
     try:
         content = json.loads(text)
-        listed = content["widgets"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        listed = list(content["widgets"])
+        start = str(content.get("start", ""))
+    except _UNREADABLE as error:
         raise InvalidInputError(f"a dashboard's body must be JSON with a list `widgets`, but is not: {error}") from None
-    return DashboardBody(tuple(_widget(each) for each in listed), str(content.get("start", "")))
+    return DashboardBody(tuple(_nth_widget(number, each) for number, each in enumerate(listed, start=1)), start)
+
+
+def _nth_widget(number: int, given: Any) -> Widget:
+    try:
+        return _widget(given)
+    except InvalidInputError:
+        raise
+    except _UNREADABLE as error:
+        raise InvalidInputError(f"widget {number} of the dashboard cannot be read: {error!r}") from None
 
 
 def _widget(given: Mapping[str, Any]) -> Widget:

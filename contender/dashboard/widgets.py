@@ -105,7 +105,10 @@ def _graph(widget: MetricWidget, lines: Sequence[Line], span: Span, identity: st
 
 
 def _number(line: Line) -> str:
-    return "–" if line.newest is None else minus(figure(line.newest))
+    """Its newest value, with as many digits as fit beside others."""
+    if line.newest is None:
+        return "–"
+    return minus(figure(line.newest) if abs(line.newest) >= 1000.0 else f"{line.newest:.3g}")
 
 
 def _thresholds_in_words(widget: MetricWidget) -> str:

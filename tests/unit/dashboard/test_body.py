@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contender.dashboard.body import BAND_COLOUR, MetricWidget, Threshold, read_body
 from contender.errors import InvalidInputError
@@ -103,7 +106,7 @@ def test_a_red_line_is_an_alarms_threshold_and_a_band_is_not() -> None:
 @pytest.mark.parametrize(
     ("widget", "problem"),
     [
-        (metric_widget(["N", "m"], view="pie"), "widget 'Runs': view must be one of timeSeries, singleValue, bar"),
+        (metric_widget(["N", "m"], view="pie"), "^widget 'Runs': view must be one of timeSeries, singleValue, bar"),
         (metric_widget(["N", "m"], gauge=1), "widget 'Runs': gauge cannot be drawn here"),
         (metric_widget(["N", "m", {"yAxis": "right"}]), "widget 'Runs': a right axis cannot be drawn here"),
         (metric_widget(["N", "m"], yAxis={"right": {"min": 0}}), "a right axis cannot be drawn here"),
@@ -123,3 +126,28 @@ def test_what_cannot_be_drawn_is_an_error_that_names_the_widget(widget: dict[str
 def test_what_is_no_dashboard_is_an_error(text: str) -> None:
     with pytest.raises(InvalidInputError, match="a dashboard's body must be JSON with a list `widgets`"):
         read_body(text)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["metric", "alarm", "N", "m", "..."]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["type", "properties", "metrics", "alarms", "title", "view", "x"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_stands_in_the_place_of_widgets_is_read_or_refused(widgets: Any) -> None:
+    with contextlib.suppress(InvalidInputError):
+        read_body(json.dumps({"widgets": widgets}))
+
+
+def test_a_widget_without_its_parts_is_named_by_its_number() -> None:
+    with pytest.raises(InvalidInputError, match="widget 2 of the dashboard cannot be read: KeyError"):
+        read_body(body(metric_widget(["N", "m"]), {"type": "metric"}))
