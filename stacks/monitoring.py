@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contender.alarms.table import KINDS
 from contender.pipeline.config import PipelineConfig
 from stacks.alarms.gauge_alarms import GaugeAlarms
 from stacks.alarms.gauges import Gauges
@@ -64,6 +66,11 @@ class MonitoringStack(Stack):
             name=name,
             pipeline=pipeline,
             shared=shared,
-            alarms=make.telling,
+            alarms=[*make.telling, *self._of_batch(name)],
             recent_runs=recent_runs,
         )
+
+    def _of_batch(self, name: str) -> list[cloudwatch.IAlarm]:
+        """The alarms of the stack of batch predictions, by their names: neither stack is to need the other."""
+        kinds = [each.id for each in KINDS if each.id.startswith("batch-")]
+        return [cloudwatch.Alarm.from_alarm_name(self, each, f"{name}-{each}") for each in kinds]
