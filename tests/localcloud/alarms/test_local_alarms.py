@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from contender.mails.alarm_event import read_alarm_event
-from localcloud.alarms.local_alarms import AlarmStatus, LocalAlarms
+from localcloud.alarms.evaluate_all import AlarmStatus
+from localcloud.alarms.local_alarms import LocalAlarms
 from localcloud.alarms.watcher import Watcher
 from tests.localcloud.alarms.fake_cloud import FakeCloud
 
