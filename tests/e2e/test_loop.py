@@ -185,11 +185,13 @@ def test_the_console_shows_the_executions_the_log_and_the_champions(
         f"/flights/executions/loop/{run}": "EvaluateChallenger",
         f"/flights/executions/loop/{run}/log?state=Claim": "step finished",
         "/flights/runs?q=duplicate": "Duplicate event",
-        f"/flights/runs/{run}": "Champion vs. challenger",
+        f"/flights/runs/{run}": "Data received",
         "/flights/champions": version,
         "/flights/drift": "minimum effect",
         "/flights/live": "Live metrics",
-        "/mails": "promoted",
+        "/flights/alarms": "champion-fails",
+        "/flights/dashboard": 'class="dashboard"',
+        "/mails": "<h1>Mails</h1>",
     }
     with serving(Server(Gatherer("local")).app()) as address:
         answers = {path: ask(address + path) for path in pages}
