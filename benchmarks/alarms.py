@@ -19,7 +19,6 @@ os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.envir
 
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
@@ -33,7 +32,6 @@ from localcloud.alarms.metric_math import Series
 from stacks.alarms.gauges import Gauges
 from stacks.alarms.maker import AlarmMaker
 from stacks.alarms.serving import ServingAlarms
-from stacks.alerts import AlertTopics
 from stacks.environment import prod
 from stacks.pipeline_metrics import PipelineMetrics
 
@@ -101,8 +99,8 @@ def ours(objective: float) -> Alarms:
             queues={},
             slo_ms=pipeline.serving.slo_ms,
         )
-        topics = AlertTopics(stack, "Topics", key=kms.Key(stack, "Key"), notify=pipeline.notify)
-        make = AlarmMaker(stack, "Alarms", environment=prod(), pipeline=pipeline, topics=topics)
+        tell = lambda_.Function.from_function_name(stack, "TellFunction", "tell")
+        make = AlarmMaker(stack, "Alarms", environment=prod(), pipeline=pipeline, tell=tell)
         ServingAlarms(make, pipeline=pipeline, shared=shared, gauges=Gauges(pipeline.name))
         template = Template.from_stack(stack).to_json()
         found = template["Resources"].items()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -45,26 +43,15 @@ class AlertTopics(Construct):
 
     def _topic(self, severity: Severity, emails: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(self, severity.capitalize(), master_key=self._key, enforce_ssl=True)
-        # A topic policy replaces the default one, which would have let the account's alarms publish.
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsMayPublish",
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            )
-        )
         for email in dict.fromkeys(emails):
             topic.add_subscription(subscriptions.EmailSubscription(email))
         # Named by the stack, not by this construct: `contender` and the local inbox look for these names.
         CfnOutput(Stack.of(self), f"{severity.capitalize()}TopicArn", value=topic.topic_arn)
         return topic
 
-    def tell_of(self, alarm: cloudwatch.AlarmBase, severity: Severity) -> None:
-        """People hear when an alarm begins to ring and when it is over."""
-        alarm.add_alarm_action(actions.SnsAction(self[severity]))
-        alarm.add_ok_action(actions.SnsAction(self[severity]))
+    def variables(self) -> dict[str, str]:
+        """What a function is told that publishes to them."""
+        return {f"{severity.upper()}_TOPIC_ARN": topic.topic_arn for severity, topic in self.by_severity.items()}
 
     def let_publish(self, role: iam.Role, *severities: Severity) -> None:
         """Let a role write to the topics of these severities, which the key encrypts."""

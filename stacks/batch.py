@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
@@ -142,6 +143,7 @@ class BatchStack(Stack):
         pipeline: PipelineConfig,
         storage: Storage,
         topics: AlertTopics,
+        tell: lambda_.IFunction,
         project_root: Path,
         **stack_settings: object,
     ) -> None:
@@ -172,7 +174,7 @@ class BatchStack(Stack):
             project_root=project_root,
         )
         self.triggers = self._triggers(pipeline, storage)
-        make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, topics=topics)
+        make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, tell=tell)
         BatchAlarms(make, machine=self.machine.machine, dead_letters=self.triggers.dead_letters)
         CfnOutput(self, "StateMachineArn", value=self.machine.machine.state_machine_arn)
 

@@ -18,7 +18,6 @@ from stacks.alarms.gauges import Gauges
 from stacks.alarms.maker import AlarmMaker
 from stacks.alarms.queue_alarms import QueueAlarms
 from stacks.alarms.serving import ServingAlarms
-from stacks.alerts import AlertTopics
 from stacks.dashboard.overview import PipelineDashboard
 from stacks.environment import Environment
 from stacks.pipeline_metrics import PipelineMetrics
@@ -37,7 +36,7 @@ class MonitoringStack(Stack):
         dead_letters: sqs.Queue,
         unhandled: Mapping[str, sqs.Queue],
         queues: Mapping[str, sqs.Queue],
-        topics: AlertTopics,
+        tell: lambda_.IFunction,
         api: apigateway.HttpApi,
         serve: lambda_.IFunction,
         recent_runs: lambda_.IFunction,
@@ -55,7 +54,7 @@ class MonitoringStack(Stack):
             slo_ms=pipeline.serving.slo_ms,
         )
         name = f"{environment.stage_name}-{pipeline.name}"
-        make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, topics=topics)
+        make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, tell=tell)
         gauges = Gauges(pipeline.name)
         ServingAlarms(make, pipeline=pipeline, shared=shared, gauges=gauges)
         GaugeAlarms(make, pipeline=pipeline, gauges=gauges)

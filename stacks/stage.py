@@ -133,6 +133,7 @@ class ContenderStage(Stage):
             pipeline=pipeline,
             storage=self.data.storage,
             topics=workflow.topics,
+            tell=workflow.mails.tell,
             project_root=project_root,
             **self._settings(f"Batch predictions of {pipeline.name}"),
         )
@@ -144,7 +145,7 @@ class ContenderStage(Stage):
             dead_letters=workflow.triggers.dead_letters,
             unhandled=predictions.dead_letters,
             queues=predictions.queues,
-            topics=workflow.topics,
+            tell=workflow.mails.tell,
             api=serving.prediction_api.api,
             serve=serving.serve.function,
             recent_runs=workflow.recent_runs.function,

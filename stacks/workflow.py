@@ -27,6 +27,7 @@ from stacks.prediction_log import PredictionStore
 from stacks.rollback import RollbackMachine, champion_alarm_name
 from stacks.serving import serve_function_name
 from stacks.state_functions import FunctionSpec, LoopFunctions
+from stacks.tell import MailFunctions
 from stacks.training import TrainingStack
 from stacks.training_machine import ContinuousTraining, machine_name
 from stacks.triggers import Triggers
@@ -174,8 +175,17 @@ class WorkflowStack(Stack):
         )
         self._grant_pipeline_file(pipeline_file)
         self._grant_look_at_runs()
-        for state in ("Approval", "Notify"):
-            self.topics.let_publish(self.functions.by_state[state].role, "ticket")
+        self.topics.let_publish(self.functions.by_state["Approval"].role, "ticket")
+        self.topics.let_publish(self.functions.by_state["Notify"].role, "ticket", "info")
+        self.mails = MailFunctions(
+            self,
+            "Mails",
+            environment=environment,
+            pipeline=pipeline,
+            storage=storage,
+            topics=self.topics,
+            project_root=project_root,
+        )
         self._grant_rehearsal()
         self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(
@@ -225,13 +235,13 @@ class WorkflowStack(Stack):
         return {
             "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
             "DetectDrift": {"TRAINING_CODE": self._training_code, "SIGNING_KEY_ID": storage.signing_key.key_arn},
-            "Notify": {"ALERTS_TOPIC_ARN": self.topics["ticket"].topic_arn},
+            "Notify": self.topics.variables(),
             "Rehearse": {
                 **rollout,
                 "MAX_MODEL_MIB": str(pipeline.promotion.max_model_mib),
                 "SERVE_FUNCTION_NAME": serve_function_name(self._environment, pipeline),
             },
-            "Approval": {"ALERTS_TOPIC_ARN": self.topics["ticket"].topic_arn},
+            "Approval": self.topics.variables(),
             "Promote": rollout,
             "RollBack": rollout,
             "Watch": {

@@ -41,7 +41,6 @@ ENVIRONMENT = {
     "MAX_MODEL_MIB": "200.0",
     "MACHINES": "[]",
     "LOG_GROUPS": "[]",
-    "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
     "PAGE_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:page",
     "TICKET_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:ticket",
     "INFO_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:info",

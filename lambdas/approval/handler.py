@@ -23,17 +23,16 @@ from contender.workflow.messages import Notification, RunState
 from contender.workflow.run_folder import RunFolder
 from lambdas.place import here
 from lambdas.step import step
+from lambdas.topics import publish
 
 
 @dataclass(frozen=True)
 class Environment:
-    alerts_topic_arn: str
     data_bucket: str
     runs_table: str
 
 
 environment = read_environment(Environment, os.environ)
-sns = boto3.client("sns")
 ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
 data = S3Objects(boto3.client("s3"), environment.data_bucket)
 
@@ -54,7 +53,7 @@ def ask(state: RunState) -> Notification:
     ledger.put_approval(pipeline, request)
     reports = RunFolder(data, pipeline, state.run_id).reports()
     mail = approval_mail(state, request, reports, here())
-    sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)
+    publish(mail)
     return Notification("sent", mail.subject)
 
 

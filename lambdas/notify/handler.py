@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
-from contender.adapters.environment import read_environment
 from contender.mails.run_mails import run_mail
 from contender.workflow.messages import Notification, RunState
 from lambdas.place import here
 from lambdas.step import step
-
-
-@dataclass(frozen=True)
-class Environment:
-    alerts_topic_arn: str
-
-
-environment = read_environment(Environment, os.environ)
-sns = boto3.client("sns")
+from lambdas.topics import publish
 
 
 def notify(state: RunState) -> Notification:
     mail = run_mail(state, here())
     if mail is None:
         return Notification("not_needed")
-    sns.publish(TopicArn=environment.alerts_topic_arn, Subject=mail.subject, Message=mail.body)
+    publish(mail)
     return Notification("sent", mail.subject)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from contender.alarms.table import alarm_name, kind
 from contender.alarms.wording import description, description_of_part
 from contender.pipeline.config import PipelineConfig
-from stacks.alerts import AlertTopics
 from stacks.environment import Environment
+from stacks.tell import act_by
 
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -42,10 +43,11 @@ class AlarmMaker(Construct):
         *,
         environment: Environment,
         pipeline: PipelineConfig,
-        topics: AlertTopics,
+        tell: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._environment, self._pipeline, self._topics = environment, pipeline, topics
+        self._environment, self._pipeline = environment, pipeline
+        self._action = act_by(self, tell)
         self.telling: list[cloudwatch.IAlarm] = []
 
     def alarm(
@@ -70,8 +72,7 @@ class AlarmMaker(Construct):
             points=points,
             of_points=of_points,
         )
-        self._topics.tell_of(made, kind(id_).severity)
-        self.telling.append(made)
+        self._let_tell(made)
         return made
 
     def part(
@@ -118,9 +119,14 @@ class AlarmMaker(Construct):
             actions_suppressor_wait_period=wait if held_by else None,
             actions_suppressor_extension_period=HEAR_OF_THE_CAUSE if held_by else None,
         )
-        self._topics.tell_of(made, kind(id_).severity)
-        self.telling.append(made)
+        self._let_tell(made)
         return made
+
+    def _let_tell(self, alarm: cloudwatch.AlarmBase) -> None:
+        """People hear when it begins to ring and when it is over."""
+        alarm.add_alarm_action(self._action)
+        alarm.add_ok_action(self._action)
+        self.telling.append(alarm)
 
     def _metric_alarm(
         self,

@@ -197,7 +197,6 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "RUNS_TABLE": "runs",
         "TRAINING_CODE": "0" * 64,
         "PIPELINE_FILE": "s3://assets/pipeline.toml",
-        "ALERTS_TOPIC_ARN": TOPIC,
         "PAGE_TOPIC_ARN": TOPIC.replace("alerts", "page"),
         "TICKET_TOPIC_ARN": TOPIC,
         "INFO_TOPIC_ARN": TOPIC,

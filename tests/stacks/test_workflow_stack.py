@@ -127,7 +127,7 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
         assert ("TRAINING_CODE" in variables) == (spec.state == "DetectDrift")
         assert ("SIGNING_KEY_ID" in variables) == (spec.state == "DetectDrift")
         assert ("PIPELINE_FILE" in variables) == (spec.state == "Claim")
-        assert ("ALERTS_TOPIC_ARN" in variables) == (spec.state in ("Approval", "Notify"))
+        assert ("TICKET_TOPIC_ARN" in variables) == (spec.state in ("Approval", "Notify"))
 
 
 def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None:
@@ -179,8 +179,9 @@ def test_only_who_mails_may_publish(anywhere: Synthesised) -> None:
         for statement in statements(policy["Properties"]["PolicyDocument"])
         if "sns:Publish" in statement["Action"]
     }
-    roles = ("FunctionsApprovalRole", "FunctionsNotifyRole")
-    assert [name.startswith(role) for name, role in zip(sorted(publishers), roles, strict=True)] == [True, True]
+    roles = ("FunctionsApproval", "FunctionsNotify", "MailsFunctionsSendDigest", "MailsFunctionsTell")
+    found = [name.partition("Role")[0] for name in sorted(publishers)]
+    assert found == list(roles)
 
 
 def test_rehearse_may_ask_the_serving_function_of_its_pipeline_and_knows_its_name(anywhere: Synthesised) -> None:
@@ -328,7 +329,7 @@ def test_the_digest_is_written_when_all_that_a_run_needs_is_deployed(anywhere: S
 def test_rules_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anywhere: Synthesised) -> None:
     (queue,) = anywhere.resources(WORKFLOW, "AWS::SQS::Queue")
     rule_targets = [rule(anywhere, name)["Targets"][0] for name in ("TriggersUpload", "TriggersCodeChange")]
-    schedule_target = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")["Target"]
+    schedule_target = anywhere.named(WORKFLOW, "AWS::Scheduler::Schedule", "TriggersSchedule")["Properties"]["Target"]
     for target in (*rule_targets, schedule_target):
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 8}
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue["LogicalId"], "Arn"]}}
@@ -337,14 +338,14 @@ def test_rules_and_schedule_retry_and_then_keep_what_they_could_not_deliver(anyw
 
 
 def test_the_schedule_is_the_pipelines_own_with_room_to_spread(anywhere: Synthesised) -> None:
-    schedule = anywhere.only(WORKFLOW, "AWS::Scheduler::Schedule")
+    schedule = anywhere.named(WORKFLOW, "AWS::Scheduler::Schedule", "TriggersSchedule")["Properties"]
     assert schedule["ScheduleExpression"] == "rate(15 hours)"
     assert schedule["State"] == "ENABLED"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
     assert json.loads(schedule["Target"]["Input"]) == {"trigger": "schedule", "pipeline": PIPELINE}
 
 
-def test_the_topics_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywhere: Synthesised) -> None:
+def test_the_topics_are_encrypted_and_refuse_plain_http(anywhere: Synthesised) -> None:
     topics = anywhere.resources(WORKFLOW, "AWS::SNS::Topic")
     policies = anywhere.resources(WORKFLOW, "AWS::SNS::TopicPolicy")
     assert len(topics) == len(policies) == len(SEVERITIES)
@@ -352,9 +353,7 @@ def test_the_topics_are_encrypted_refuse_plain_http_and_let_alarms_publish(anywh
     for policy in policies:
         found = list(statements(policy["Properties"]["PolicyDocument"]))
         assert ("Deny", {"Bool": {"aws:SecureTransport": "false"}}) in [(s["Effect"], s["Condition"]) for s in found]
-        (allow,) = [s for s in found if s["Effect"] == "Allow"]
-        assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        assert not [s for s in found if s["Effect"] == "Allow"], "functions publish by their own roles"
 
 
 def test_mail_of_a_severity_goes_to_its_own_people_else_to_everybody_and_to_those_of_the_context(

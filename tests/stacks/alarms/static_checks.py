@@ -126,16 +126,15 @@ def wrong_dimensions(templates: Templates) -> Iterator[str]:
 
 
 def wrong_actions(templates: Templates) -> Iterator[str]:
-    """Kinds that tell another severity's people, or only one half; parts that tell somebody."""
-    severities = {each.id: each.severity.capitalize() for each in KINDS}
+    """Kinds that Tell does not hear of, or only of one half; parts that it hears of."""
+    known = {each.id for each in KINDS}
     for name, alarm in (*resources(templates, ALARM), *resources(templates, COMPOSITE)):
         told = [*map(flat, alarm.get("AlarmActions", ())), *map(flat, alarm.get("OKActions", ()))]
-        severity = severities.get(kind_of(alarm))
-        if severity is None:
+        if kind_of(alarm) not in known:
             if told or not alarm["AlarmDescription"].startswith("Sends no mail: "):
                 yield f"{name} is a part and tells somebody"
-        elif len(told) != 2 or len(set(told)) != 1 or f"Alerts{severity}" not in told[0]:
-            yield f"{name} tells {told}, not the topic {severity} of beginning and end"
+        elif len(told) != 2 or len(set(told)) != 1 or "MailsFunctionsTell" not in told[0]:
+            yield f"{name} has {told} tell of it, not Tell of beginning and end"
         elif "1. `contender " not in alarm["AlarmDescription"]:
             yield f"{name} does not say what to type"
 

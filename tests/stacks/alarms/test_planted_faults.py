@@ -86,8 +86,8 @@ def a_silence_that_is_fine(alarm: Callable[[str], Properties]) -> None:
     alarm("pulse-missing")["TreatMissingData"] = "notBreaching"
 
 
-def a_page_that_goes_to_the_tickets(alarm: Callable[[str], Properties]) -> None:
-    alarm("pointer-lost")["AlarmActions"] = alarm("loop-stuck")["AlarmActions"]
+def a_page_that_nobody_writes(alarm: Callable[[str], Properties]) -> None:
+    alarm("pointer-lost")["AlarmActions"] = ["arn:aws:sns:us-east-1:111122223333:page"]
 
 
 def a_part_that_tells_somebody(alarm: Callable[[str], Properties]) -> None:
@@ -115,7 +115,7 @@ FAULTS: list[tuple[Fault, Check]] = [
     (a_suppressor_dropped, in_situation("drift in runs that fail")),
     (a_rollback_without_a_swap, in_situation("predictions fail and nothing was swapped")),
     (a_silence_that_is_fine, in_situation("pulse is silent")),
-    (a_page_that_goes_to_the_tickets, static),
+    (a_page_that_nobody_writes, static),
     (a_part_that_tells_somebody, static),
     (a_window_that_is_too_long, static),
     (a_least_count_that_is_dropped, in_situation("four times too many errors for a day")),
