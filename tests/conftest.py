@@ -44,6 +44,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 TOGETHER = ("e2e", "stacks", "localcloud")
 """Folders of tests whose fixtures are dear."""
 
+LONGEST = ("e2e", "training_image")
+"""Folders of tests of which some take half a minute and more."""
+
 MLFLOW = "test_mlflow"
 """How files begin whose tests share an MLflow server."""
 
@@ -66,8 +69,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The tests that take longest begin."""
-    items.sort(key=lambda item: item.path.parent.name != "e2e")
+    """The tests that take longest begin; what comes last are many short files, over which processes end together."""
+    items.sort(key=lambda item: [folder in item.path.parts for folder in LONGEST], reverse=True)
     if config.getoption("hypothesis_profile") == FAST:
         for item in items:
             shorten(getattr(item, "obj", None))
