@@ -12,6 +12,8 @@ from contender.data.datasets import DatasetStore
 from contender.errors import IntegrityError, NotFoundError
 from contender.pipeline.config import overridden, parse_pipeline
 from contender.ports import Batch
+from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
+from contender.predictions.live_metrics import total
 from contender.registry.versions import JUDGED, MODEL, PIPELINE, ModelRegistry, ModelVersion
 from contender.training.fingerprint import code_sha256
 from contender.training.reproduction import Reproduction, compare
@@ -83,6 +85,16 @@ def test_flights_give_the_same_files_byte_for_byte(world: World, version: ModelV
     names = {MODEL, JUDGED, PIPELINE, "reference.json.gz", "golden.json", "holdout_counts.json", "explanation.json"}
     assert {one.name for one in found.files} == names
     assert (found.same, found.circumstances, found.figures) == (True, (), ())
+
+
+def test_the_holdout_is_counted_as_its_metrics_say(world: World, version: ModelVersion) -> None:
+    found = total(from_bytes(world.registry.file(version, HOLDOUT_COUNTS)))
+    metrics = version.manifest["metrics"]
+    assert (found.rows, found.labels) == (version.manifest["holdout"]["rows"],) * 2
+    assert (found.mean_loss, found.accuracy) == (
+        pytest.approx(metrics["log_loss"], rel=1e-9),
+        pytest.approx(metrics["accuracy"]),
+    )
 
 
 def test_a_version_without_a_refit_is_made_again_without_one(world: World) -> None:
