@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from localcloud.connection import CloudConnection
 
 QUEUE = "contender-local-inbox"
-TOPIC_OUTPUTS = ("PageTopicArn", "TicketTopicArn", "InfoTopicArn")
+TOPIC_OUTPUTS = {"PageTopicArn": "page", "TicketTopicArn": "ticket", "InfoTopicArn": "info"}
+"""Outputs that name a topic, and the severity of its mails."""
 _BATCH = 10
 _HELD = 30
 """Seconds for which a mail that is being read is not given out again; at its end it is put back at once."""
@@ -22,10 +23,13 @@ class Mail:
 
     Attributes
     ----------
+    severity : str
+        Of the topic: page, ticket or info.
     time : str
         When it was published, ISO 8601, UTC.
     """
 
+    severity: str
     topic: str
     subject: str
     body: str
@@ -34,7 +38,7 @@ class Mail:
 
 def open_inbox(connection: CloudConnection) -> None:
     """Subscribe the inbox to the topics of every stack that has some; doing so again changes nothing."""
-    topics = [outputs[name] for outputs in connection.outputs.values() for name in TOPIC_OUTPUTS if name in outputs]
+    topics = _severities(connection)
     if not topics:
         return
     sqs, sns = connection.client("sqs"), connection.client("sns")
@@ -42,6 +46,12 @@ def open_inbox(connection: CloudConnection) -> None:
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+
+
+def _severities(connection: CloudConnection) -> dict[str, str]:
+    """The severity of each topic of mails, by the topic's ARN."""
+    named = [(outputs, *each) for outputs in connection.outputs.values() for each in TOPIC_OUTPUTS.items()]
+    return {outputs[name]: severity for outputs, name, severity in named if name in outputs}
 
 
 def drain_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
@@ -65,15 +75,17 @@ def _receive(connection: CloudConnection, settle: Callable[[Any, dict[str, str]]
     asked = {"QueueUrl": url, "MaxNumberOfMessages": _BATCH, "VisibilityTimeout": _HELD}
     while messages := sqs.receive_message(**asked).get("Messages", []):
         received += messages
-    mails = sorted(map(_read, received), key=lambda mail: mail.time)
+    severities = _severities(connection)
+    mails = sorted((_read(message, severities) for message in received), key=lambda mail: mail.time)
     for message in received:
         settle(sqs, {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]})
     return tuple(mails)
 
 
-def _read(message: dict[str, Any]) -> Mail:
+def _read(message: dict[str, Any], severities: Mapping[str, str]) -> Mail:
     envelope = json.loads(message["Body"])
     return Mail(
+        severity=severities.get(envelope["TopicArn"], ""),
         topic=envelope["TopicArn"],
         subject=envelope.get("Subject") or "",
         body=envelope["Message"],

@@ -89,6 +89,9 @@ MEASURED: Mapping[str, tuple[str, Format]] = {
 """What expressions measure, by their label."""
 
 
+POINTER_STATES = {0: "fine", 1: "lost", 2: "not followed by serving"}
+
+
 @dataclass(frozen=True)
 class Gauge:
     """A gauge in words.
@@ -134,7 +137,6 @@ GAUGES: Mapping[str, Gauge] = {
     "MonthSpend": Gauge("{} spent this month", _dollars),
     "SwapMinutes": Gauge("the serving model changed {} ago", _minutes),
 }
-POINTER_STATES = {0: "fine", 1: "lost", 2: "not followed by serving"}
 
 
 def gauge_facts(names: Sequence[str], values: Mapping[str, float]) -> Sequence[str]:

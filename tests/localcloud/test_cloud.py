@@ -199,7 +199,7 @@ def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project
     sns.publish(TopicArn=topic, Message="no subject")
     assert [mail.subject for mail in read_inbox(connection)] == ["Promoted", ""]  # and they stay
     first, second = drain_inbox(connection)
-    assert (first.topic, first.subject, first.body) == (topic, "Promoted", "model 7")
+    assert (first.severity, first.topic, first.subject, first.body) == ("ticket", topic, "Promoted", "model 7")
     assert (second.subject, second.body) == ("", "no subject")
     assert first.time.endswith("Z")
     assert drain_inbox(connection) == ()

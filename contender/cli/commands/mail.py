@@ -38,7 +38,7 @@ def inbox(
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many mails; the newest come last.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the mails that the local cloud would have sent. They stay in the inbox.
+    """Print the mails that the local cloud would have sent, each with its severity. They stay in the inbox.
 
     Example: contender mail --last 3
     """
@@ -49,9 +49,9 @@ def inbox(
         print_json([asdict(each) for each in found])
         return
     if not found:
-        console.print("no mail so far; runs that promote a model or need a person send one")
+        console.print("no mail so far; alarms send one, and runs that promote a model or need a person")
     for each in found:
-        console.print(Text(f"{each.time}  {each.subject}", style="bold"))
+        console.print(Text(f"{each.time}  {each.severity}  {each.subject}", style="bold"))
         console.print(Text(f"{each.body.rstrip()}\n"))
 
 
