@@ -104,7 +104,11 @@ def _print(shown: Dashboard, span: Span) -> None:
         elif isinstance(widget, MetricWidget):
             limits = ", ".join(figure(each.value) for each in widget.thresholds if each.alarms)
             lines = [line for line in lines_of(widget, shown.sources.metrics, span) if line.points]
-            rows += [(_newest(line), Text(limits), Text(line.label), Text(widget.title)) for line in lines]
+            titles = [widget.title, *[""] * len(lines)]  # a graph is named beside its first line
+            rows += [
+                (_newest(line), Text(limits), Text(line.label), Text(title))
+                for title, line in zip(titles, lines, strict=False)
+            ]
             empty += [] if lines else [widget.title]
     print_table(("newest", "alarm at", "line", "graph"), rows)
     console.print(Text(f"no data: {', '.join(empty) or 'none'}", style="dim"))
