@@ -37,7 +37,7 @@ def failures(messages: Iterable[QueueMessage]) -> dict[str, Any]:
 
 
 def emit_live(sample: LiveSample, *, pipeline: str, write: Callable[[str], object] = print) -> None:
-    """Write counts as metrics into the function's log: for the variant, and for the version in it.
+    """Write counts as metrics of the variant into the function's log, with the version beside them.
 
     Powertools knows one set of dimensions a line.
     """
@@ -52,7 +52,7 @@ def emit_live(sample: LiveSample, *, pipeline: str, write: Callable[[str], objec
     # An error rate needs the zeros of a variant that answers; a label's counts say nothing of requests.
     kept = {name: value for name, value in numbers.items() if value or (name == LIVE_ERRORS and counts.requests)}
     dimensions = {"pipeline": pipeline, "variant": sample.variant, "version": sample.version}
-    sets = [["pipeline", "variant"], ["pipeline", "variant", "version"]]
+    sets = [["pipeline", "variant"]]
     if kept:
         write_metrics(
             sample.at, dimensions, sets, {name: ("Count", value) for name, value in kept.items()}, write=write

@@ -10,7 +10,7 @@ UNSENT_MAILS = "UnsentMails"
 RUNS_FINISHED = "RunsFinished"
 STEP_SECONDS = "StepSeconds"
 
-# By pipeline and variant, and by version, too; the last one by class in its place.
+# By pipeline and variant; the last one by class, too. By version they are in the table (`contender live`).
 LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_ROWS, LIVE_LATENCY, LIVE_LABELS, LIVE_CORRECT, LIVE_LOSS, LIVE_CLASS) = (
     "LiveRequests",
     "LiveErrors",

@@ -171,7 +171,7 @@ def test_a_request_in_parts_is_one_request_with_all_its_rows(log: Cloud) -> None
     assert all(row["feature_amount"] == row["row"] % 100 for row in rows)
 
 
-def test_metrics_are_told_by_variant_and_by_version(
+def test_metrics_are_told_by_variant_and_classes_by_their_names(
     log: Cloud, capsys: pytest.CaptureFixture[str], emitted: Callable[[], list[dict[str, Any]]]
 ) -> None:
     capsys.readouterr()
@@ -180,7 +180,6 @@ def test_metrics_are_told_by_variant_and_by_version(
     dimensions = {tuple(one) for line in lines for one in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]}
     assert dimensions == {
         ("pipeline", "variant"),
-        ("pipeline", "variant", "version"),
         ("pipeline", "variant", "class"),
     }
     told: dict[str, Any] = {}
