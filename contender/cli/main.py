@@ -22,6 +22,7 @@ from contender.cli.commands import (
     delete,
     demo,
     down,
+    drill,
     init,
     live,
     mail,
@@ -94,6 +95,7 @@ for command in (
     mlflow,
     tensorboard,
     demo,
+    drill,
 ):
     command.add_to(app)
 

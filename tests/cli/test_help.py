@@ -38,6 +38,7 @@ PROMISED = {
     "console",
     "dashboard",
     "demo",
+    "drill",
     "replay",
     "tune",
     "mlflow",

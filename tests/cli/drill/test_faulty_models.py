@@ -25,7 +25,11 @@ def champion() -> bytes:
     return bytes(made.SerializeToString())
 
 
-def test_the_failing_one_loads_and_fails_at_every_row(champion: bytes) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_failing_one_loads_and_fails_at_every_row(champion: bytes, times: int) -> None:
+    """Also where the champion that it is made of was changed before."""
+    for _ in range(times - 1):
+        champion = models.changed(champion, models.unchanged)
     session = open_session(models.changed(champion, models.failing))
     with pytest.raises(Exception, match="out of data bounds"):
         score(session, ROWS)

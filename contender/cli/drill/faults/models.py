@@ -1,12 +1,12 @@
 """Champions that are wrong in serving: the champion's own graph with something after it.
 
-A rehearsal would have stopped them; the drill moves the pointer as a run's promotion does, without a rehearsal.
+A rehearsal would have stopped them; the drill calls the function that promotes as a run does that has passed one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contender.adapters.aws.kms import KmsSigner
 from contender.cli.clouds import Workbench
+from contender.errors import ContenderError
 from contender.registry.pointer import Pointer, require_pointer
-from contender.registry.swaps import promote
 from contender.registry.versions import MODEL, ModelRegistry
+from contender.workflow.messages import Claim, Comparison
 
 Change = Callable[[onnx.GraphProto, str, str], None]
 """Adds nodes to a graph, from the tensor that held its predictions to the one that is to hold them."""
@@ -34,6 +35,8 @@ def serve(bench: Workbench, change: Change, *, name: str) -> Pointer:
     ------
     NotFoundError
         When there is no champion to copy.
+    ContenderError
+        When it is not promoted.
     """
     registry, found = ModelRegistry(bench.models, bench.pipeline), require_pointer(bench.models, bench.pipeline)
     champion = registry.read(found.pointer.champion, manifest_sha256=found.pointer.manifest_sha256)
@@ -42,26 +45,48 @@ def serve(bench: Workbench, change: Change, *, name: str) -> Pointer:
     signer = KmsSigner(bench.cloud.client("kms"), bench.signing_key_arn)
     version = f"{champion.version}-{name}"
     model = registry.write({**champion.manifest, "version": version}, files, sign=signer.sign)
-    pointer = promote(
-        bench.models,
-        pipeline=bench.pipeline,
-        version=version,
-        manifest_sha256=model.manifest_sha256,
-        judged_against=found.etag,
-        run_id=f"drill-{name}",
-        fencing_token=found.pointer.fencing_token,
-        now=datetime.now(UTC).isoformat(),
+    comparison = Comparison(
+        verdict="wins",
         reason=f"part of the drill: {name}",
+        challenger=version,
+        challenger_manifest_sha256=model.manifest_sha256,
+        champion=champion.version,
+        champion_etag=found.etag,
     )
-    bench.ledger.append_promotion(bench.pipeline, asdict(pointer) | {"kind": "promotion"})
-    return pointer
+    _promote(bench, comparison, run_id=f"drill-{name}", fencing_token=found.pointer.fencing_token)
+    return require_pointer(bench.models, bench.pipeline).pointer
+
+
+def _promote(bench: Workbench, comparison: Comparison, *, run_id: str, fencing_token: int) -> None:
+    """Call the function of the state Promote, with the state that a run has after a won comparison and a rehearsal."""
+    now = datetime.now(UTC).isoformat()
+    claim = Claim("claimed", run_id, bench.pipeline, "manual", now, "part of the drill", fencing_token=fencing_token)
+    state = {"pipeline": bench.pipeline, "claim": claim.to_dict(), "comparison": comparison.to_dict()}
+    answer = bench.cloud.client("lambda").invoke(
+        FunctionName=_promote_function(bench),
+        Payload=json.dumps({"run_id": run_id, "started_at": now, "state": state}),
+    )
+    told = json.loads(answer["Payload"].read())
+    if told.get("status") != "promoted":
+        raise ContenderError(f"Promote was to make {comparison.challenger} the champion, but answered {told}")
+
+
+def _promote_function(bench: Workbench) -> str:
+    stack = f"{bench.prefix}-{bench.environment}-{bench.pipeline}-workflow"
+    resources = bench.cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    (found,) = (
+        each["PhysicalResourceId"]
+        for each in resources
+        if each["ResourceType"] == "AWS::Lambda::Function" and each["LogicalResourceId"].startswith("FunctionsPromote")
+    )
+    return str(found)
 
 
 def changed(model: bytes, change: Change) -> bytes:
     """A model whose predictions go through what `change` adds."""
     proto = onnx.load_from_string(model)
     (output,) = proto.graph.output
-    inner = f"{output.name}_before_the_drill"
+    inner = f"{output.name}_before_{len(proto.graph.node)}"  # another one than that of an earlier change
     for node in proto.graph.node:
         node.output[:] = [inner if name == output.name else name for name in node.output]
         node.input[:] = [inner if name == output.name else name for name in node.input]
