@@ -174,11 +174,12 @@ def _gather(kind: AlarmKind, change: AlarmChange, before: Sequence[SentMail], te
     told = {mail.rollback for mail in before}
     starts = kind.id == ROLLS_BACK
     rollback = read("The rollback", lambda: _await_rollback(teller, told), None) if starts else None
-    runs = read("The runs", lambda: teller.ledger.runs(pipeline, limit=1), ())
+    runs = read("The runs", lambda: teller.ledger.runs(pipeline, limit=NEWEST_RUNS), ())
     history = read("The champion history", lambda: teller.ledger.promotions(pipeline), ())
     states = read("The alarm's values", lambda: _states(change, teller.alarms), ())
     gauges = read("The gauges", teller.gauges, {}) if kind.gauges else {}
-    failed = runs[0] if runs and runs[0].get("verdict") == "failed" else None
+    newest = next((run for run in runs if run.get("verdict") != "duplicate"), {})
+    failed = newest if newest.get("verdict") == "failed" else None
     return Evidence(states, failed, history[0] if history else None, rollback, gauges, "; ".join(trouble))
 
 
@@ -201,7 +202,7 @@ def _await_rollback(teller: Teller, told: set[str]) -> Mapping[str, Any] | None:
         earliest = teller.now() - ROLLBACK_BEGAN_WITHIN
         for run in teller.ledger.runs(teller.place.pipeline, limit=NEWEST_RUNS):
             new = run["run_id"] not in told and datetime.fromisoformat(run["started_at"]) >= earliest
-            if run.get("trigger") == "alarm" and new:
+            if new and run.get("trigger") == "alarm" and (run.get("rollback") or run.get("verdict") == "failed"):
                 return run
     return None
 

@@ -78,8 +78,12 @@ def test_a_parameter_that_is_none_fails_the_run_with_its_name(loop: LocalLoop) -
     assert "trees" in failed["reason"]
     assert failed["champion_after"] is None
     assert not pipeline.is_leased()
-    (sent,) = loop.mails(failed["run_id"])
-    assert "trees" in sent.body
+    assert mails_of_its_own(loop, failed) == []
+
+
+def mails_of_its_own(loop: LocalLoop, failed: dict[str, Any]) -> list[str]:
+    """What was mailed about a failed run by anybody but the alarm LoopStuck, which tells it."""
+    return [mail.subject for mail in loop.mails(failed["run_id"]) if " in a row" not in mail.subject]
 
 
 def promoted(pipeline: LivePipeline) -> dict[str, Any]:
@@ -106,7 +110,7 @@ def test_a_killed_training_task_fails_the_run_and_the_same_rows_uploaded_again_s
     assert "training task left no result" in failed["reason"]
     assert failed["champion_after"] == champion
     assert not pipeline.is_leased()
-    assert len(loop.mails(failed["run_id"])) == 1
+    assert mails_of_its_own(loop, failed) == []
 
     # The very rows that were accepted by the failed run are no duplicate: nothing has been made of them yet.
     again = pipeline.run("again", changed)

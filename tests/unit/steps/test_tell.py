@@ -117,6 +117,9 @@ def test_an_alarm_is_told_once_however_often_it_is_delivered(office: Office) -> 
 
 def test_a_failed_run_is_told_by_the_alarm_with_its_reason_and_its_execution(office: Office) -> None:
     office.ledger.put_run(FAILED)
+    office.ledger.put_run(
+        FAILED | {"run_id": "run-8", "started_at": "2026-03-01T02:55:00+00:00", "verdict": "duplicate"}
+    )
     conditions = AlarmState("a", True, AT, ["conditions that hold"], 1.0, 1.0)
     office.alarms = Alarms({"contender-prod-flights-loop-stuck": conditions})
     office.gauges = {"FailedRunsInARow": 2.0, "RunOverdueMinutes": -3.0, "MissedIntervals": 0.0}
@@ -173,6 +176,12 @@ def test_a_rollback_that_was_refused_or_has_not_ended_is_told_as_such(office: Of
     office.tell(event("champion-fails", at=AT + timedelta(minutes=1)))
     assert office.mails[1].subject.endswith("since 03:05 UTC, not rolled back")
     assert "Automatically  Not rolled back. Nothing before v2." in office.mails[1].body
+
+
+def test_a_training_that_another_alarm_started_is_no_rollback(office: Office) -> None:
+    office.ledger.put_run(ROLLBACK | {"verdict": "promoted", "rollback": None})
+    office.tell(event("champion-fails"))
+    assert office.mails[0].subject.endswith("rollback not finished")
 
 
 def test_a_second_incident_does_not_tell_the_rollback_of_the_first(office: Office) -> None:
