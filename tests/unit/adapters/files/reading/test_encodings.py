@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import contender.adapters.files.reading.encodings
@@ -18,6 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("text")
 
 
+@settings(max_examples=50)
 @given(text=st.text("ab\n\r€é", min_size=1, max_size=20))
 def test_line_ends_are_found_wherever_the_file_is_cut(folder: Path, text: str) -> None:
     """Python's own decoder of line ends says what is right."""
