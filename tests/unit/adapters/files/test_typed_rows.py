@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,3 +68,17 @@ def test_a_time_column_may_be_a_number_to_learn_from_as_well(tmp_path: Path) -> 
     assert [batch.table["year"].tolist() for batch in batches] == [[1999.0, 2001.0], [2003.0]]
     assert [batch.time.tolist() for batch in batches if batch.time is not None] == [[1999.0, 2001.0], [2003.0]]
     assert not batches[0].time_is_timestamp
+
+
+def test_typed_rows_are_compressed_where_the_disk_might_not_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,a\n2,b\n" * 5_000)
+    sizes, values = [], []
+    for free in (1 << 40, 1_000):
+        monkeypatch.setattr(typed_rows, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        upload = open_upload(tmp_path / "a.csv", "a.csv", tmp_path, CONFIG)
+        values.append([batch.table["x"].tolist() for batch in upload.batches()])
+        sizes.append((tmp_path / "typed.arrow").stat().st_size)
+    assert values[0] == values[1]
+    assert sizes[0] > 80_000 > 8 * sizes[1]
