@@ -12,15 +12,15 @@ from contender.mails.place import LOCAL, TRAINING, Place
 from contender.workflow.run_folder import REPORT_PAGE
 
 WHY_A_RUN_FAILED = (
-    "fields @timestamp, coalesce(details.name, service) as where, coalesce(details.error, level) as what, "
-    "coalesce(details.cause, exception, message) as why\n"
+    "fields @timestamp, coalesce(details.name, service, type) as state, coalesce(details.error, level) as error, "
+    "coalesce(details.cause, exception, message) as cause\n"
     "| filter {run}(ispresent(details.error) or level in ['ERROR', 'CRITICAL'])\n"
     "| sort @timestamp asc\n"
     "| limit 100"
 )
 """A query of the logs of machine and functions: the states that failed, and what functions say of it."""
 WHICH_REQUESTS_FAILED = (
-    "fields @timestamp, routeKey, status, requestId, coalesce(integrationError, exception, message) as why\n"
+    "fields @timestamp, routeKey, status, requestId, coalesce(integrationError, exception, message) as cause\n"
     "| filter status >= 500 or level in ['ERROR', 'CRITICAL']\n"
     "| sort @timestamp desc\n"
     "| limit 100"
