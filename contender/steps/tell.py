@@ -178,8 +178,8 @@ def _gather(kind: AlarmKind, change: AlarmChange, before: Sequence[SentMail], te
     history = read("The champion history", lambda: teller.ledger.promotions(pipeline), ())
     states = read("The alarm's values", lambda: _states(change, teller.alarms), ())
     gauges = read("The gauges", teller.gauges, {}) if kind.gauges else {}
-    newest = next((run for run in runs if run.get("verdict") != "duplicate"), {})
-    failed = newest if newest.get("verdict") == "failed" else None
+    newest = next((run for run in runs if run.get("verdict") != "duplicate"), None)
+    failed = newest if newest is not None and newest.get("verdict") == "failed" else None
     return Evidence(states, failed, history[0] if history else None, rollback, gauges, "; ".join(trouble))
 
 
