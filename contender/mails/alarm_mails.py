@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from contender.alarms.kinds import AlarmKind
@@ -91,8 +90,8 @@ def over_mail(kind: AlarmKind, change: AlarmChange, incident: Incident, place: P
     at = change.at or now
     lasted = duration((at - incident.since).total_seconds()) if incident.since else ""
     content = Content(
-        fact=f"{lower_first(kind.title)}: over" + (f" after {lasted}" if lasted else ""),
-        happened=f"It is over: the alarm {kind.title} no longer rings.",
+        fact="over" + (f" after {lasted}" if lasted else "") + f": {lower_first(kind.title)}",
+        happened=f"This is over, and its alarm no longer rings: {lower_first(kind.title)}.",
         since=f"{moment(at)}" + (f"; it began at {moment(incident.since)}" if incident.since else ""),
         evidence=[f"The first mail said: {incident.subject}"],
         done=_done(kind, incident.rollback or None),
@@ -131,10 +130,11 @@ def _purpose(command: str) -> str:
 
 def _fact(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> str:
     """The number, since when, and what came of it."""
-    measured = filter(None, map(fact_of, _ringing(evidence)))
-    said = next(chain(measured, gauge_facts(kind.gauges, evidence.gauges)), lower_first(kind.title))
     when = f" since {clock(change.at)}" if change.at else ""
-    return f"{said}{when}{_outcome(kind, evidence)}"
+    measured = next(filter(None, map(fact_of, _ringing(evidence))), "")
+    # A gauge that an alarm has for what it is about says itself for how long.
+    gauge = next(iter(gauge_facts(kind.gauges, evidence.gauges)), "") if not measured else ""
+    return f"{gauge or (measured or lower_first(kind.title)) + when}{_outcome(kind, evidence)}"
 
 
 def _outcome(kind: AlarmKind, evidence: Evidence) -> str:
@@ -156,7 +156,7 @@ def _evidence(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> list[
     serving = ""
     if champion is not None:
         made = read_time(str(champion.get("swapped_at", "")))
-        serving = f"Champion {champion.get('champion')}" + (f", since {moment(made)}" if made else "")
+        serving = f"Model version {champion.get('champion')} serves" + (f" since {moment(made)}" if made else "")
     return [line for line in (measured or change.reason, failed, serving, evidence.trouble) if line]
 
 

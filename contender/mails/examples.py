@@ -60,6 +60,7 @@ MEASURED: Mapping[str, tuple[str, float, float]] = {
     "predictions-fail": ("error rate", 1.0, 0.0144),
     "slow-requests": ("slow share", 0.22, 0.0144),
     "slow-burn": ("error rate", 0.0041, 0.003),
+    "queue-age": ("age against what is too old", 1.8, 1.0),
     "undelivered-triggers": ("dead letters", 2.0, 0.0),
     "unhandled-messages": ("unhandled messages", 12.0, 0.0),
     "batch-unfinished-jobs": ("unfinished jobs", 1.0, 0.0),
@@ -82,6 +83,9 @@ ROLLED_BACK = {
     "champion_after": OLD,
     "reason": f"{OLD} serves again; {NEW} was rolled back: alarm contender-prod-flights-champion-fails.",
 }
+
+
+RESTORED = {"champion": OLD, "swapped_at": "2026-03-01T03:04:31+00:00"}
 
 
 def _alarms() -> Iterator[Example]:
@@ -118,7 +122,9 @@ def evidence_for(kind: AlarmKind) -> Evidence:
     return Evidence(
         states=states,
         failed_run=FAILED_RUN,
-        champion={"champion": NEW, "swapped_at": "2026-03-01T02:30:00+00:00"},
+        champion=RESTORED
+        if kind.id == "champion-fails"
+        else {"champion": NEW, "swapped_at": "2026-03-01T02:30:00+00:00"},
         rollback=ROLLED_BACK if kind.id == "champion-fails" else None,
         gauges=GAUGES.get(kind.id, {}),
     )

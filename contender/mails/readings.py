@@ -84,7 +84,7 @@ MEASURED: Mapping[str, tuple[str, Format]] = {
     "dead letters": ("{} not delivered", _many("trigger")),
     "unhandled messages": ("{} could not be processed", _many("message")),
     "unfinished jobs": ("{} stopped or timed out", _many("batch prediction")),
-    "unsent mails": ("{} could not be sent", _many("mail")),
+    "age against what is too old": ("the oldest message of a queue is {} × as old as it may be", figure),
 }
 """What expressions measure, by their label."""
 
@@ -182,7 +182,7 @@ def evidence_of(state: AlarmState) -> str:
     if not fact:
         return ""
     written = next(MEASURED[name][1] for name in state.measures if name in MEASURED)
-    limit = f" (threshold {written(state.threshold)})" if state.threshold is not None else ""
+    limit = f" (threshold {written(state.threshold)})" if state.threshold else ""
     return f"{fact}{limit}" + (f", since {clock(state.since)}" if state.since else "")
 
 

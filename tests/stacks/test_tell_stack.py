@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from contender.pulse.gauges import GAUGES
 from tests.stacks.synthesis import PIPELINE, Synthesised, flat
 
 WORKFLOW = f"{PIPELINE}-workflow"
@@ -41,6 +42,20 @@ def test_a_rollback_has_time_to_end_before_tell_gives_up_on_it(anywhere: Synthes
 
     timeout = anywhere.named(WORKFLOW, "AWS::Lambda::Function", TELL)["Properties"]["Timeout"]
     assert ROLLBACK_LOOKS * SECONDS_BETWEEN_LOOKS < timeout < GIVEN_UP_AFTER.total_seconds()
+
+
+def test_tell_has_words_for_what_every_alarm_measures(local: Synthesised) -> None:
+    from contender.mails.readings import MEASURED
+
+    gauges = {"conditions that hold", *(gauge.name for gauge in GAUGES)}
+    labels = {
+        shown["Label"]
+        for stack in (f"{PIPELINE}-monitoring", f"{PIPELINE}-batch")
+        for alarm in local.resources(stack, "AWS::CloudWatch::Alarm")
+        for shown in alarm["Properties"].get("Metrics", ())
+        if shown.get("ReturnData", True)
+    }
+    assert labels - gauges == set(MEASURED)
 
 
 def test_the_digest_comes_on_monday_morning_with_the_schedules_time(anywhere: Synthesised) -> None:

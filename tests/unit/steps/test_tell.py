@@ -125,7 +125,7 @@ def test_a_failed_run_is_told_by_the_alarm_with_its_reason_and_its_execution(off
     office.gauges = {"FailedRunsInARow": 2.0, "RunOverdueMinutes": -3.0, "MissedIntervals": 0.0}
     office.tell(event("loop-stuck"))
     (mail,) = office.mails
-    assert mail.subject == ("[ticket] prod flights: 2 failed runs in a row since 03:04 UTC: No column late.")
+    assert mail.subject == ("[ticket] prod flights: 2 failed runs in a row: No column late.")
     assert "Evidence       2 failed runs in a row\n" in mail.body
     assert "Run run-7 failed: No column late." in mail.body
     assert "contender-prod-flights-continuous-training:run-7" in mail.body
@@ -139,7 +139,7 @@ def test_an_end_is_told_once_and_only_of_what_was_told(office: Office) -> None:
     assert office.tell(later).outcome == "sent"
     assert office.tell(later).outcome == "sent before"
     assert office.tell(event("loop-stuck", "OK", AT + timedelta(hours=2))).outcome == "nothing to tell"
-    assert subjects(office)[1] == "[over] prod flights: the training loop is stuck: over after 12 min"
+    assert subjects(office)[1] == "[over] prod flights: over after 12 min: the training loop is stuck"
     assert len(office.mails) == 2
 
 
@@ -212,7 +212,7 @@ def test_a_mail_that_could_not_be_sent_before_the_end_is_one_that_tells_all(offi
     office.tell(event("pointer-lost"), "call-a")
     assert len(office.mails) == 1
     assert office.mails[0].subject.startswith("[over] prod flights: ")
-    assert office.mails[0].subject.endswith("over after 2 min")
+    assert "over after 2 min" in office.mails[0].subject
     assert office.mails[0].severity == "page"
 
 
