@@ -143,7 +143,7 @@ def pointer_key(pipeline: str) -> str:
     return f"models/{pipeline}/champion.json"
 
 
-def read_pointer(objects: Objects, pipeline: str) -> PointerState | None:
+def read_pointer(objects: ReadObjects, pipeline: str) -> PointerState | None:
     """The pointer as it stands; None before the first promotion."""
     try:
         stored = objects.get(pointer_key(pipeline))
@@ -152,7 +152,7 @@ def read_pointer(objects: Objects, pipeline: str) -> PointerState | None:
     return PointerState(Pointer.from_json(stored.body), stored.etag)
 
 
-def require_pointer(objects: Objects, pipeline: str) -> PointerState:
+def require_pointer(objects: ReadObjects, pipeline: str) -> PointerState:
     """The pointer as it stands; raises NotFoundError before the first promotion, LostPointerError where it is lost."""
     found = read_pointer(objects, pipeline)
     if found is None:
