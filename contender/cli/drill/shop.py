@@ -14,7 +14,7 @@ ONLY_AFTER_DRIFT = 'retrain_wait = 0.0\nretrain_loss_rise = 0.0\nsuspect_batches
 """Keys of `[training]` with which nothing but drift, or a request, is a reason to train."""
 
 
-def pipeline_file(name: str, *, parameters: str = "") -> str:
+def pipeline_file(name: str, *, parameters: str = "", holdout_blocks: int = 5) -> str:
     """The pipeline file of a shop; more sections may follow it."""
     return f"""
 name = "{name}"
@@ -28,7 +28,7 @@ categorical = ["kind"]
 
 [training]
 estimator = "linear"
-holdout_blocks = 5
+holdout_blocks = {holdout_blocks}
 min_level_rows = 5
 window_batches = 1   # what was true of older visits may be true no more
 {ONLY_AFTER_DRIFT}

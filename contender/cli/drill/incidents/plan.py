@@ -55,6 +55,7 @@ class Incident:
     healed : what is over without a person, in a few words; empty: nothing.
     repair : what a person does after the alarm, in a few words; the alarm must be over then. Empty: nothing.
     sections : what its pipeline file has beyond the shop's.
+    holdout_blocks : days that its models are judged on.
     looks : minutes after the strike, on the alarms' clock, at which on-call looks; the incident ends with the last.
     due_minutes : what the fault counts from, in minutes after the strike.
     """
@@ -67,10 +68,11 @@ class Incident:
     healed: Callable[[Scene], str] = nothing
     repair: Callable[[Scene], str] = nothing
     sections: str = ""
+    holdout_blocks: int = 5
     looks: Sequence[float] = SOON
     due_minutes: float = 0.0
 
     @property
     def pipeline_file(self) -> str:
         """The pipeline that it is played on."""
-        return pipeline_file(self.name) + self.sections + NO_SCHEDULE
+        return pipeline_file(self.name, holdout_blocks=self.holdout_blocks) + self.sections + NO_SCHEDULE

@@ -9,7 +9,7 @@ from contender.cli.drill.faults import days, later, models, traffic
 from contender.cli.drill.incident import Expected
 from contender.cli.drill.incidents.plan import DAY, HOUR, SOON, Incident, several
 from contender.cli.drill.scene import Scene, until
-from contender.cli.drill.shop import visits
+from contender.cli.drill.shop import ROWS_A_DAY, visits
 from contender.errors import ContenderError
 from contender.registry.pointer import pointer_key
 
@@ -18,6 +18,7 @@ SEEN_SECONDS = 20.0
 REQUESTS = 24
 CALLERS = visits(50, rows=REQUESTS)
 NONSENSE = (0.03, 0.97)
+HOLDOUT_DAYS = 20
 GOES_ON_MINUTES = 16
 SLOW_ROUNDS = 100_000
 """About 0.3 s."""
@@ -116,6 +117,12 @@ POINTER_LOST = Incident(
 )
 
 
+def _champion_of_many_days(scene: Scene) -> None:
+    """Shares are compared with those of the holdout's days: of a few days one could not say what is unusual."""
+    rows = visits(0, rows=2 * HOLDOUT_DAYS * ROWS_A_DAY)
+    scene.has_ended(scene.upload("first.csv", rows), "promoted")
+
+
 def _nonsense(scene: Scene) -> None:
     models.serve(scene.bench, models.certain(NONSENSE), name="nonsense")
     _is_served(scene)
@@ -127,9 +134,10 @@ def _nonsense(scene: Scene) -> None:
 NONSENSE_SHARES = Incident(
     "nonsense-shares",
     "The champion says yes to everybody.",
-    Expected("model-hurts", "ticket", DAY),
-    prepare=Scene.first_champion,
+    Expected("model-hurts", "ticket", DAY + 20.0),
+    prepare=_champion_of_many_days,
     strike=_nonsense,
+    holdout_blocks=HOLDOUT_DAYS,
     looks=several(12 * HOUR, DAY, DAY + 20.0),
 )
 

@@ -10,6 +10,7 @@ from contender.cli.drill.incidents.plan import DAY, Incident, every, several
 from contender.cli.drill.incidents.serving import CALLERS
 from contender.cli.drill.scene import Scene
 from contender.cli.drill.shop import visits
+from contender.errors import ContenderError
 
 
 def _nothing_comes(_: Scene) -> None:
@@ -68,18 +69,23 @@ LABELS_STOP = Incident(
 )
 
 
-BUDGET_USD = 0.0015
-"""A training is billed for a minute at least, $0.001: the second one is more than the budget."""
+BUDGET_USD = 0.0028
+"""Three trainings: each is billed for a minute at least, $0.001."""
+MOST_TRAININGS = 5
 
 
 def _spend(scene: Scene) -> None:
-    scene.has_ended(scene.upload("second.csv", visits(20, shift=3.0, turned=True)))
+    for number in range(1, MOST_TRAININGS + 1):
+        rows = visits(20 * number, shift=3.0 * number, turned=number % 2 == 1)
+        record = scene.has_ended(scene.upload(f"spending-{number}.csv", rows))
+        if "budget" in record["reason"]:
+            return
+    raise ContenderError(f"training was to stop at {BUDGET_USD} dollars, but {MOST_TRAININGS} went on")
 
 
-def _stops_training(scene: Scene) -> str:
-    record = scene.has_ended(scene.upload("third.csv", visits(40, shift=-3.0)))
-    serves = not traffic.ask(scene.bench, CALLERS).errors
-    return "training stopped, serving goes on" if serves and "budget" in record["reason"] else ""
+def _still_answers(scene: Scene) -> str:
+    """Training has stopped where the incident could be played."""
+    return "" if traffic.ask(scene.bench, CALLERS).errors else "training stopped, serving goes on"
 
 
 OVER_BUDGET = Incident(
@@ -88,6 +94,6 @@ OVER_BUDGET = Incident(
     Expected("spend-high", "ticket", 15.0, heals="no more training, serving goes on"),
     prepare=Scene.first_champion,
     strike=_spend,
-    healed=_stops_training,
+    healed=_still_answers,
     sections=f"\n[budget]\nmonth_usd = {BUDGET_USD}\n",
 )
