@@ -63,7 +63,7 @@ def alarms(
         [_line(row, row.name.removeprefix(prefix), now) for row in shown],
     )
     for row in shown:
-        if row.state == "ALARM" or row.suppressed_by:
+        if row.state == "ALARM":
             held = f" Suppressed by {row.suppressed_by}." if row.suppressed_by else ""
             console.print(Text(f"\n{row.name.removeprefix(prefix)}: {row.why}{held}"))
     ringing = [row for row in shown if row.state == "ALARM"]
