@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import webbrowser
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from rich.text import Text
 
 from contender.cli.clouds import LOCAL
-from contender.cli.console import console, print_json, print_table
+from contender.cli.console import console, errors, print_json, print_table
 from contender.cli.dashboards import find_dashboard, has_runs
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -53,25 +54,29 @@ def dashboard(
 
     Example: contender dashboard --hours 12 --html dashboard.html
     """
-    benches = [workbench(each, environment) for each in ([pipeline] if pipeline else all_pipelines())]
-    if not pipeline:
-        benches = [bench for bench in benches if has_runs(bench)] or benches
-    shown, now = [find_dashboard(bench) for bench in benches], time.time()
-    opened = OPENS_WITH if environment == LOCAL else max(opening_seconds(each.body.start) for each in shown)
-    span = Span(now - (opened if hours is None else hours * 3_600.0), now)
+    with errors.status("reading metrics"):
+        benches = [workbench(each, environment) for each in ([pipeline] if pipeline else all_pipelines())]
+        if not pipeline:
+            benches = [bench for bench in benches if has_runs(bench)] or benches
+        shown, now = [find_dashboard(bench) for bench in benches], time.time()
+        opened = OPENS_WITH if environment == LOCAL else max(opening_seconds(each.body.start) for each in shown)
+        span = Span(now - (opened if hours is None else hours * 3_600.0), now)
+        drawn = html is not None or open_page
+        page = dashboard_page(shown, span) if drawn else ""
+        data = [as_data(each, span) for each in shown] if as_json else []
+        texts = [_text(each, span) for each in shown] if not drawn and not as_json else []
     if as_json:
-        print_json([as_data(each, span) for each in shown])
-    if html is not None or open_page:
+        print_json(data)
+    if drawn:
         target = html or project_root() / ".contender" / "reports" / "dashboard.html"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(dashboard_page(shown, span), encoding="utf-8")
+        target.write_text(page, encoding="utf-8")
         if not as_json:
             console.print(f"dashboard: {target}", markup=False)
         if open_page:
             webbrowser.open(target.resolve().as_uri())
-    elif not as_json:
-        for each in shown:
-            _print(each, span)
+    for text in texts:
+        text.show()
 
 
 def as_data(shown: Dashboard, span: Span) -> dict[str, Any]:
@@ -92,26 +97,41 @@ def as_data(shown: Dashboard, span: Span) -> dict[str, Any]:
     return {"dashboard": shown.name, "start": span.start, "end": span.end, "widgets": widgets}
 
 
-def _print(shown: Dashboard, span: Span) -> None:
-    console.print(Text(shown.name, style="bold"))
-    rows: list[tuple[str | Text, ...]] = []
-    empty: list[str] = []
+@dataclass
+class _Text:
+    """A dashboard for a terminal: what rings, a row for each line that has data, and graphs without any."""
+
+    name: str
+    ringing: list[str] = field(default_factory=list)
+    rows: list[tuple[str | Text, ...]] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+    def show(self) -> None:
+        console.print(Text(self.name, style="bold"))
+        for line in self.ringing:
+            console.print(line, markup=False)
+        print_table(("newest", "alarm at", "line", "graph"), self.rows)
+        console.print(Text(f"no data: {', '.join(self.empty) or 'none'}", style="dim"))
+
+
+def _text(shown: Dashboard, span: Span) -> _Text:
+    text = _Text(shown.name)
     for widget in shown.body.widgets:
         if isinstance(widget, AlarmsWidget):
             states = shown.sources.alarm_states(widget.alarms)
-            ringing = [each.name for each in states if each.state == "ALARM"]
-            console.print(f"in alarm: {', '.join(ringing) or 'none'} ({len(states)} of {len(widget.alarms)} evaluated)")
+            on = [each.name for each in states if each.state == "ALARM"]
+            evaluated = f"{len(states)} of {len(widget.alarms)} evaluated"
+            text.ringing.append(f"in alarm: {', '.join(on) or 'none'} ({evaluated})")
         elif isinstance(widget, MetricWidget):
             limits = ", ".join(figure(each.value) for each in widget.thresholds if each.alarms)
             lines = [line for line in lines_of(widget, shown.sources.metrics, span) if line.points]
             titles = [widget.title, *[""] * len(lines)]  # a graph is named beside its first line
-            rows += [
+            text.rows += [
                 (_newest(line), Text(limits), Text(line.label), Text(title))
                 for title, line in zip(titles, lines, strict=False)
             ]
-            empty += [] if lines else [widget.title]
-    print_table(("newest", "alarm at", "line", "graph"), rows)
-    console.print(Text(f"no data: {', '.join(empty) or 'none'}", style="dim"))
+            text.empty += [] if lines else [widget.title]
+    return text
 
 
 def _newest(line: Line) -> str:
