@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contender.dashboard.body import BAND_COLOUR, MetricWidget, Threshold, read_body
@@ -142,6 +142,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(JSON)
 def test_whatever_stands_in_the_place_of_widgets_is_read_or_refused(widgets: Any) -> None:
     with contextlib.suppress(InvalidInputError):
