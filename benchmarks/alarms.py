@@ -167,7 +167,7 @@ def measure(size: Size, report: Report) -> Part:
     """The part of the evidence on alarms."""
     contenders = {objective: (ours(objective), *OTHERS) for objective in OBJECTIVES}
     head = [each.name for each in contenders[OBJECTIVES[0]]]
-    burns = _burns(contenders[OBJECTIVES[0]][0], report)
+    burns = _burns(contenders[OBJECTIVES[0]][0], BURNS[:1] if size == "smoke" else BURNS, report)
     years, year_figures = _years(contenders, DAYS[size], report)
     breaks, break_figures = _breaks(contenders[OBJECTIVES[0]], REPETITIONS[size], report)
     text = (
@@ -201,10 +201,10 @@ def _years(
     return lines, figures
 
 
-def _burns(ours_: Alarms, report: Report) -> list[list[str]]:
+def _burns(ours_: Alarms, factors: Sequence[float], report: Report) -> list[list[str]]:
     """Burns that are too slow for a page: each should bring one ticket, however it swings."""
     lines = []
-    for factor in BURNS:
+    for factor in factors:
         report(f"two weeks of {factor:g} times the allowed errors")
         cells = []
         for rate in BURNING_RATES:
