@@ -176,7 +176,7 @@ def test_one_name_in_five_places() -> None:
 
 
 def test_every_function_belongs_to_a_stack() -> None:
-    stacks = "".join(path.read_text(encoding="utf-8") for path in (asl.ROOT / "stacks").glob("*.py"))
+    stacks = "".join(path.read_text(encoding="utf-8") for path in (asl.ROOT / "stacks").rglob("*.py"))
     assert {name for name in folders("lambdas") if f'"{name}"' not in stacks} == set()
 
 
