@@ -112,6 +112,20 @@ class LocalLoop:
             self._mails += mail.drain_inbox(cloud.connect(self.root))
             return [found for found in self._mails if run_id in found.body]
 
+    def mail_reader(self) -> Callable[[], list[mail.Mail]]:
+        """Answers the mails that have come since it was called last; others who read them get them as well."""
+        position = 0
+
+        def read() -> list[mail.Mail]:
+            nonlocal position
+            with self._lock:
+                self._mails += mail.drain_inbox(cloud.connect(self.root))
+                found = self._mails[position:]
+            position += len(found)
+            return found
+
+        return read
+
     def contender(self, *arguments: str, code: int = 0, text: str = "") -> str:
         """What `contender …` prints in the project's folder: on standard output, or on standard error if it fails."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contender.cli.drill.catalogue import INCIDENTS
 from contender.cli.drill.shop import ONLY_AFTER_DRIFT, ROWS, pipeline_file, visits
 
 __all__ = ["ROWS", "pipeline_file", "visits"]
@@ -59,7 +60,11 @@ def only_after_drift(text: str) -> str:
     return written.replace(section, f"{section}\n{ONLY_AFTER_DRIFT}", 1)
 
 
+PLAYED = ("champion-5xx", "pointer-lost")
+"""Incidents of the drill that are played here."""
+
 PIPELINES = {
+    **{name: INCIDENTS[name].pipeline_file for name in PLAYED},
     **{name: pipeline_file(name) for name in ("shop-live", "shop-input", "shop-burst", "shop-abort", "shop-skew")},
     **{name: pipeline_file(name) for name in ("shop-batch", "shop-log", "shop-code")},
     "shop-canary": pipeline_file("shop-canary") + CANARY,
