@@ -76,6 +76,10 @@ GAUGES: Mapping[str, Mapping[str, float]] = {
     "labels-stopped": {"LabelRatio": 0.02},
     "spend-high": {"BudgetShare": 0.83, "MonthSpend": 41.5},
 }
+NOTHING_CAME = (
+    "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as [Breaching]."
+)
+"""CloudWatch's reason for an alarm on missing data; mails have it only where no number says more."""
 FAILED_RUN = {"run_id": RUN, "reason": "Train: exit code 137: out of memory; raise training.memory_mib."}
 ROLLED_BACK = {
     "run_id": "alarm-20260301T030412-5d0e",
@@ -90,7 +94,7 @@ RESTORED = {"champion": OLD, "swapped_at": "2026-03-01T03:04:31+00:00"}
 
 def _alarms() -> Iterator[Example]:
     for kind in KINDS:
-        change = AlarmChange(f"{HERE.name}-{kind.id}", ALARM, AT, "Threshold Crossed")
+        change = AlarmChange(f"{HERE.name}-{kind.id}", ALARM, AT, NOTHING_CAME)
         mail = alarm_mail(kind, change, evidence_for(kind), HERE, now=NOW)
         yield Example(f"the alarm `{kind.id}` rings", mail)
     fails = KINDS[0]
