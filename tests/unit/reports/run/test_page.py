@@ -180,11 +180,11 @@ def test_training_rehearsal_approval_and_canary_are_told() -> None:
 
 
 def test_a_run_costs_what_its_training_took_and_what_every_run_takes() -> None:
-    # docs/cost.md: three large functions at $0.0005, small ones $0.0001, machine $0.0004, requests $0.0005.
+    # docs/cost.md: three large functions at $0.0005, small ones $0.0001, machine $0.0005, requests $0.0005.
     assert [(name, usd) for name, _, usd in costs(promoted())] == [
         ("training", 0.00097),
         ("Lambda functions", pytest.approx(0.0016)),
-        ("Step Functions, DynamoDB, S3", pytest.approx(0.0009)),
+        ("Step Functions, DynamoDB, S3", pytest.approx(0.001)),
     ]
     assert [name for name, _, _ in costs(failed())] == ["Lambda functions", "Step Functions, DynamoDB, S3"]
     assert "The failed training is not included: its duration is unknown." in report(failed()).text
