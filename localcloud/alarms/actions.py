@@ -51,9 +51,14 @@ class Delivery:
 
 
 def deliveries(alarm: MetricAlarm | CompositeAlarm, record: AlarmRecord, *, at: float) -> Sequence[Delivery]:
-    """What an alarm has to do now that it is in this state."""
+    """What an alarm has to do now that it is in this state.
+
+    A new alarm that is fine does nothing, where CloudWatch does its OK actions: sixteen alarms of each pipeline would
+    start a function's process each when a laptop's cloud comes up, to say nothing.
+    """
     described = alarm.described
-    if not described.get("ActionsEnabled", True):
+    is_news = record.state != "OK" or record.rang_until > 0.0
+    if not described.get("ActionsEnabled", True) or not is_news:
         return []
     subject = f'{record.state}: "{alarm.name}" in {REGION}'[:SUBJECT_LIMIT]
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from types import FrameType
@@ -13,9 +14,12 @@ from rich.text import Text
 
 from contender.cli.console import console, errors, print_json
 from contender.cli.drill.catalogue import INCIDENTS, chosen
+from contender.cli.drill.own_cloud import folder
 from contender.cli.drill.play import play_all
 from contender.cli.drill.view import print_results
 from contender.cli.options import JsonOption, project_root
+
+KEPT = "The drill's cloud is running. Look at it: cd {folder} && contender console. It ends there with contender down."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,12 +32,15 @@ def drill(
         list[str] | None,
         typer.Option("--only", help=f"An incident; may be repeated. {', '.join(INCIDENTS)}. Default: all."),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the drill's cloud running, to look at it with contender console.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play incidents on a local cloud of its own: which alarm goes off, when, which mail, what heals by itself.
 
     The alarms' clock is put forward, so that hours and days pass at once. Your own local cloud is not touched, and
-    nothing is left running. Exit code 1: an incident did not go as it must.
+    without --keep nothing is left running. Exit code 1: an incident did not go as it must.
 
     Example: contender drill --only champion-5xx
     """
@@ -46,7 +53,11 @@ def drill(
             errors.print(Text(f"{time.monotonic() - started:4.0f} s  {message}"))
 
         results = play_all(
-            project_root(), incidents, on_event=lambda message: spinner.update(escape(message)), on_progress=tell
+            project_root(),
+            incidents,
+            on_event=lambda message: spinner.update(escape(message)),
+            on_progress=tell,
+            keep=keep,
         )
     seconds = time.monotonic() - started
     if as_json:
@@ -54,6 +65,8 @@ def drill(
     else:
         console.print()
         print_results(results, seconds)
+    if keep:
+        errors.print(Text(KEPT.format(folder=os.path.relpath(folder(project_root())))))
     if any(result.problems for result in results):
         raise typer.Exit(1)
 

@@ -27,27 +27,39 @@ def copy_project(project: Path, to: Path) -> None:
 
 @contextlib.contextmanager
 def own_cloud(
-    project: Path, pipelines: Mapping[str, str], on_event: Callable[[str], None]
+    project: Path, pipelines: Mapping[str, str], on_event: Callable[[str], None], *, keep: bool = False
 ) -> Iterator[tuple[Path, Cloud]]:
     """A local cloud with these pipelines (names and pipeline files): the folder it runs in, and the cloud.
+
+    Parameters
+    ----------
+    keep : leave it running where all went through, for somebody to look at; the next drill ends it.
 
     Raises
     ------
     LocalCloudError
         When it does not start.
     """
-    home = Workspace(project).folder / "drill"
+    home = folder(project).parent
     with locked(Workspace(home), lambda: on_event("another drill of this project is running; waiting for its end")):
-        root = home / "project"
-        cloud.down(root, discard=True)  # of a drill that was killed
+        root = folder(project)
+        cloud.down(root, discard=True)  # of a drill that was killed, or kept
         _copy_afresh(project, root)
         for name, text in pipelines.items():
             (root / "pipelines" / f"{name}.toml").write_text(text, encoding="utf-8")
+        kept = False
         try:
             cloud.up(root, on_event)
             yield root, connect(LOCAL, root)
+            kept = keep
         finally:
-            cloud.down(root, discard=True)
+            if not kept:
+                cloud.down(root, discard=True)
+
+
+def folder(project: Path) -> Path:
+    """Where the drill of a project has its own copy, and its local cloud."""
+    return Workspace(project).folder / "drill" / "project"
 
 
 def _copy_afresh(project: Path, root: Path) -> None:

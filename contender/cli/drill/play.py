@@ -23,11 +23,12 @@ OnEvent = Callable[[str], None]
 
 
 def play_all(
-    project: Path, incidents: Sequence[Incident], *, on_event: OnEvent, on_progress: OnEvent
+    project: Path, incidents: Sequence[Incident], *, on_event: OnEvent, on_progress: OnEvent, keep: bool = False
 ) -> Sequence[Result]:
     """Play incidents on a local cloud that is there for them alone; answers what came of each, in their order.
 
-    `on_event` hears each step of the cloud's start, `on_progress` what a person wants to read.
+    `on_event` hears each step of the cloud's start, `on_progress` what a person wants to read. With `keep` the cloud
+    is left running.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def play_all(
         When its alarms cannot be evaluated.
     """
     pipelines = {incident.name: incident.pipeline_file for incident in incidents}
-    with own_cloud(project, pipelines, on_event) as (root, cloud):
+    with own_cloud(project, pipelines, on_event, keep=keep) as (root, cloud):
         scenes = [Scene(Workbench(cloud, LOCAL, incident.name), root) for incident in incidents]
         on_progress("the drill's local cloud is up")
         oncall = OnCall(root, [scene.bench for scene in scenes])
