@@ -176,7 +176,7 @@ def test_that_shows_among_the_runs_in_the_history_and_in_the_mail(trials: Trials
     assert "Canary" in shown
     assert "Higher loss" in shown
     (sent,) = loop.mails(worse["run_id"])
-    assert sent.subject.startswith(f"[ticket] local {NAME}: trial of {worse['challenger']} ended")
+    assert sent.subject.startswith(f"[ticket] local {NAME}: trial of {worse['challenger'].split('-')[0]} ended")
     assert worse["reason"][:300] in sent.body
     assert swaps(trials.pipeline)[3:5] == ["canary", "rollback"]
     assert worse["challenger"] in loop.contender("champion", "--pipeline", NAME)
