@@ -140,6 +140,16 @@ def down(root: Path, *, discard: bool = False) -> None:
             write_state(workspace, replace(state, emulator=None, agent=None, watcher=None, stopped_cleanly=True))
 
 
+def stop_watching(root: Path) -> None:
+    """End the watcher of the alarms, for whoever puts their clock forward; the next `up` starts it again."""
+    workspace = Workspace(root.resolve())
+    with locked(workspace, lambda: None):
+        state = read_state(workspace)
+        if state is not None and state.watcher is not None:
+            stop_group(state.watcher, grace_seconds=KILL_SECONDS)
+            write_state(workspace, replace(state, watcher=None))
+
+
 def status(root: Path) -> CloudStatus:
     """What is running and deployed; never fails and changes nothing."""
     workspace = Workspace(root.resolve())

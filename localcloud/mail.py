@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,25 @@ def drain_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
 def read_inbox(connection: CloudConnection) -> tuple[Mail, ...]:
     """All mail in the inbox, oldest first; it stays there."""
     return _receive(connection, lambda sqs, message: sqs.change_message_visibility(**message, VisibilityTimeout=0))
+
+
+class InboxReader:
+    """Reads the inbox again and again; all mail stays in it."""
+
+    def __init__(self, connection: CloudConnection) -> None:
+        self._connection = connection
+        self._known: Counter[Mail] = Counter()
+
+    def new_mails(self) -> tuple[Mail, ...]:
+        """The mails that have come since this was called last, oldest first."""
+        found = read_inbox(self._connection)
+        known, self._known = self._known, Counter(found)
+        new = []
+        for mail in found:
+            known[mail] -= 1
+            if known[mail] < 0:
+                new.append(mail)
+        return tuple(new)
 
 
 def _receive(connection: CloudConnection, settle: Callable[[Any, dict[str, str]], object]) -> tuple[Mail, ...]:

@@ -15,7 +15,7 @@ from contender.errors import NotRunningError
 from localcloud import cloud
 from localcloud.connection import CloudConnection
 from localcloud.errors import SynthesisError
-from localcloud.mail import drain_inbox, read_inbox
+from localcloud.mail import InboxReader, drain_inbox, read_inbox
 from localcloud.processes import group_members, is_alive, record_of, wait_until
 from localcloud.state import Workspace, read_state
 
@@ -188,6 +188,20 @@ def test_an_agent_that_has_ended_is_restarted_by_the_next_up(project: Any, funct
 
 
 @pytest.mark.emulator
+def test_a_watcher_that_was_ended_is_started_again_by_the_next_up(
+    project: Any, function_template: TemplateMaker
+) -> None:
+    project.write_stacks(code=function_template())
+    cloud.up(project.root)
+    watcher = record_of(cloud.status(project.root).watcher_pid)
+    cloud.stop_watching(project.root)
+    assert not is_alive(watcher)
+    touch_inputs(project)
+    cloud.up(project.root)
+    assert cloud.status(project.root).watcher_pid not in (0, watcher.pid)
+
+
+@pytest.mark.emulator
 def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project: Any) -> None:
     project.write_stacks(alerts=ALERTS)
     cloud.up(project.root)
@@ -198,7 +212,11 @@ def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project
     sns.publish(TopicArn=topic, Subject="Promoted", Message="model 7")
     sns.publish(TopicArn=topic, Message="no subject")
     assert [mail.subject for mail in read_inbox(connection)] == ["Promoted", ""]  # and they stay
-    first, second = drain_inbox(connection)
+    reader = InboxReader(connection)
+    assert [len(reader.new_mails()), len(reader.new_mails())] == [2, 0]
+    sns.publish(TopicArn=topic, Message="no subject")
+    assert [mail.body for mail in reader.new_mails()] == ["no subject"]
+    first, second, _ = drain_inbox(connection)
     assert (first.severity, first.topic, first.subject, first.body) == ("ticket", topic, "Promoted", "model 7")
     assert (second.subject, second.body) == ("", "no subject")
     assert first.time.endswith("Z")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from contender.alarms.kinds import SEVERITIES, Severity
@@ -41,7 +40,7 @@ class OnCall:
     Parameters
     ----------
     benches : of the pipelines that are listened to.
-    read_mails : the mails that have come since it was called last; by default they are taken out of the inbox.
+    read_mails : the mails that have come since it was called last; by default they stay in the inbox.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class OnCall:
         read_mails: Callable[[], Iterable[mail.Mail]] | None = None,
     ) -> None:
         self._connection = cloud.connect(root)
-        self._new_mails = read_mails or partial(mail.drain_inbox, self._connection)
+        self._new_mails = read_mails or mail.InboxReader(self._connection).new_mails
         self._alarms = LocalAlarms(self._connection, root)
         self._benches = {bench.pipeline: bench for bench in benches}
         self._topics = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import localcloud.cloud
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.drill.incident import Result
 from contender.cli.drill.incidents.plan import Incident
@@ -41,6 +42,8 @@ def play_all(
     with own_cloud(project, pipelines, on_event, keep=keep) as (root, cloud):
         scenes = [Scene(Workbench(cloud, LOCAL, incident.name), root) for incident in incidents]
         on_progress("the drill's local cloud is up")
+        if keep:
+            localcloud.cloud.stop_watching(root)  # it would put the alarms' clock back
         oncall = OnCall(root, [scene.bench for scene in scenes])
         return play([Watch(*pair) for pair in zip(incidents, scenes, strict=True)], oncall, on_progress)
 
