@@ -26,7 +26,12 @@ def write_rows(tables: Iterable[Table], path: Path) -> None:
         if writer is None:
             # Nobody asks for the extremes of a row group, and to find them takes a quarter of the writing.
             writer = pq.ParquetWriter(
-                path, group.schema, compression="zstd", use_dictionary=_repeating(group), write_statistics=False
+                path,
+                group.schema,
+                compression="zstd",
+                use_dictionary=_repeating(group),
+                use_byte_stream_split=_numbers(group),
+                write_statistics=False,
             )
         writer.write_table(group, row_group_size=len(group))
     if writer is not None:
@@ -42,6 +47,11 @@ def _repeating(group: pa.Table) -> list[str]:
     """The columns of texts that repeat; of ids a dictionary would be begun and thrown away in each row group."""
     texts = [field.name for field in group.schema if pa.types.is_string(field.type)]
     return [name for name in texts if 2 * pc.count_distinct(group[name]).as_py() <= len(group)]
+
+
+def _numbers(group: pa.Table) -> list[str]:
+    """The columns of numbers: split by byte, zstd takes half of the time for them, and a quarter more bytes."""
+    return [field.name for field in group.schema if pa.types.is_floating(field.type)]
 
 
 def _array(values: Column | Categories) -> pa.Array:
