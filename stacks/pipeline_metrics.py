@@ -15,6 +15,7 @@ from contender.alarms.thresholds import QUEUE_AGE_SECONDS
 from contender.pulse.gauges import EVERY_MINUTES, Gauge
 from contender.workflow.messages import Verdict
 from stacks import metrics
+from stacks.alarms.gauges import Gauges
 from stacks.serving import PREDICT_METHOD, PREDICT_PATH, STAGE_NAME
 
 HOUR = Duration.hours(1)
@@ -233,13 +234,8 @@ class PipelineMetrics:
 
     def gauge(self, gauge: Gauge, *, label: str = "", statistic: str = "Maximum") -> cloudwatch.Metric:
         """A gauge of Pulse."""
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=gauge.name,
-            dimensions_map={"pipeline": self._pipeline},
-            statistic=statistic,
-            period=Duration.minutes(EVERY_MINUTES),
-            label=label or gauge.meaning,
+        return Gauges(self._pipeline).metric(
+            gauge, statistic=statistic, minutes=EVERY_MINUTES, label=label or gauge.meaning
         )
 
 

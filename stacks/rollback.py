@@ -11,6 +11,7 @@ from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contender.alarms.table import alarm_name
 from contender.pipeline.config import PipelineConfig
 from stacks.environment import Environment
 from stacks.functions import LoopFunction
@@ -29,7 +30,7 @@ def rollback_machine_name(environment: Environment, pipeline: PipelineConfig) ->
 
 def champion_alarm_name(environment: Environment, pipeline: PipelineConfig) -> str:
     """The alarm that rolls back, by a name that is fixed: it is made in a later stack than what listens to it."""
-    return f"{environment.stage_name}-{pipeline.name}-champion-fails"
+    return alarm_name(environment.stage_name, pipeline.name, "champion-fails")
 
 
 class RollbackMachine(DefinedMachine):

@@ -14,6 +14,12 @@ def has_runs(bench: Workbench) -> bool:
     return bool(bench.ledger.runs(bench.pipeline, limit=1))
 
 
+def sources_of(bench: Workbench) -> Sources:
+    """What the widgets of a pipeline ask."""
+    cloudwatch, functions = (bench.cloud.client(name) for name in ("cloudwatch", "lambda"))
+    return Sources(metrics_of(bench), AlarmStates(cloudwatch), WidgetFunctions(functions))
+
+
 def find_dashboard(bench: Workbench) -> Dashboard:
     """The dashboard of a pipeline as it is deployed.
 
@@ -24,5 +30,4 @@ def find_dashboard(bench: Workbench) -> Dashboard:
     """
     cloudwatch = bench.cloud.client("cloudwatch")
     name = f"{bench.prefix}-{bench.environment}-{bench.pipeline}"
-    sources = Sources(metrics_of(bench), AlarmStates(cloudwatch), WidgetFunctions(bench.cloud.client("lambda")))
-    return Dashboard(name, read_dashboard(cloudwatch, name), sources)
+    return Dashboard(name, read_dashboard(cloudwatch, name), sources_of(bench))

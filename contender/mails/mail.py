@@ -9,9 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Severity = Literal["page", "ticket", "info"]
+from contender.alarms.kinds import Severity
 
 SUBJECT_CHARACTERS = 99
 """SNS takes subjects of less than 100 characters, without line breaks and control characters."""

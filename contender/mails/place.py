@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from contender.mails.mail import Content, Link, Mail, Severity, compose
+from contender.alarms.kinds import Severity
+from contender.mails.mail import Content, Link, Mail, compose
 from contender.workflow.outcome import option
 
 LOCAL = "local"

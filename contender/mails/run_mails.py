@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from contender.alarms.kinds import Severity
 from contender.formatting import counted
-from contender.mails.mail import NOTHING_DONE, Content, Mail, Severity, short
+from contender.mails.mail import NOTHING_DONE, Content, Mail, short
 from contender.mails.place import Place
 from contender.mails.times import moment
 from contender.workflow.messages import Comparison, Record, Rollback, RunState, Verdict

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+
+from contender.mails.times import read_time
 
 
 def time_of(text: object) -> datetime | None:
-    """An ISO time, UTC where it names no zone; None for what is no time.
+    """An ISO time in UTC, also where it names no zone; None for what is no time.
 
     Examples
     --------
@@ -15,11 +17,7 @@ def time_of(text: object) -> datetime | None:
     >>> time_of(""), time_of(None), time_of("yesterday")
     (None, None, None)
     """
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return read_time(str(text))
 
 
 def minutes_since(then: datetime | None, now: datetime) -> float | None:

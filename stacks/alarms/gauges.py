@@ -20,7 +20,9 @@ class Gauges:
     def __init__(self, pipeline: str) -> None:
         self._pipeline = pipeline
 
-    def metric(self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW) -> cloudwatch.Metric:
+    def metric(
+        self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW, label: str = ""
+    ) -> cloudwatch.Metric:
         """A gauge over a window."""
         return cloudwatch.Metric(
             namespace=metrics.NAMESPACE,
@@ -28,7 +30,7 @@ class Gauges:
             dimensions_map={"pipeline": self._pipeline},
             statistic=statistic,
             period=Duration.minutes(minutes),
-            label=gauge.name,
+            label=label or gauge.name,
         )
 
     def known(self, expression: str, **gauges: Gauge) -> cloudwatch.MathExpression:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
@@ -12,13 +11,12 @@ from contender.cli.alarm_view import SIGNS, AlarmRow, evaluated, row_of
 from contender.console.pages.alarms import ShownAlarm, anchor
 from contender.dashboard.body import MetricWidget, Place, Threshold
 from contender.errors import ContenderError
+from contender.mails.alarm_event import alarms_of_rule
 from contender.ports import SeriesQuery
 from localcloud.alarms.records_file import AlarmsState
 
 Draw = Callable[[MetricWidget, str], str]
 """A widget as HTML, with an id of its own on the page."""
-
-_NAMED = re.compile(r"""(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*["']?([^"')]+)["']?\s*\)""")
 
 
 def shown_alarms(
@@ -53,7 +51,7 @@ def shown_alarms(
                 row.why,
                 value=_value(row),
                 rule=rule,
-                parts=parts_of(rule),
+                parts=tuple(alarms_of_rule(rule)),
                 suppressor=str(alarm.get("ActionsSuppressor", "")).rpartition(":")[2],
                 held=row.suppressed_by,
                 problem=row.problem,
@@ -67,17 +65,6 @@ def _value(row: AlarmRow) -> str:
     if row.value is None or row.threshold is None:
         return ""
     return f"{row.value:.4g}, in alarm {row.sign} {row.threshold:.4g}"
-
-
-def parts_of(rule: str) -> tuple[str, ...]:
-    """The alarms that a composite alarm's rule names.
-
-    Examples
-    --------
-    >>> parts_of('(ALARM("a-burn") OR ALARM(b)) AND NOT ALARM("a-burn")')
-    ('a-burn', 'b')
-    """
-    return tuple(dict.fromkeys(_NAMED.findall(rule)))
 
 
 def widget_of(alarm: Mapping[str, Any]) -> MetricWidget:

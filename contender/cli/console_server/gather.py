@@ -9,14 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import localcloud.cloud
-from contender.adapters.aws.dashboards import AlarmStates, WidgetFunctions
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.live import counted, known_versions
 from contender.cli.console_server.alarm_graphs import shown_alarms
-from contender.cli.dashboards import find_dashboard
+from contender.cli.dashboards import find_dashboard, sources_of
 from contender.cli.execution_view import events_of
 from contender.cli.find_run import find, waiting_runs
-from contender.cli.metric_sources import metrics_of
 from contender.cli.options import all_pipelines, project_root, workbench
 from contender.cli.run_reports import run_report
 from contender.console.executions import Execution, visits_of
@@ -26,7 +24,6 @@ from contender.console.pages.drift import Checked
 from contender.console.pages.overview import PipelineNow
 from contender.console.shell import Site
 from contender.dashboard.page import dashboard_widgets
-from contender.dashboard.sources import Sources
 from contender.dashboard.span import OPENS_WITH, Span, opening_seconds
 from contender.dashboard.widgets import widget_html
 from contender.errors import ContenderError, NotFoundError
@@ -196,7 +193,7 @@ class Gatherer:
         """The alarms of a pipeline, with graphs of the last hours."""
         bench, now = self.bench(pipeline), datetime.now(UTC).timestamp()
         cloudwatch, span = bench.cloud.client("cloudwatch"), Span(now - OPENS_WITH, now)
-        sources = Sources(metrics_of(bench), AlarmStates(cloudwatch), WidgetFunctions(bench.cloud.client("lambda")))
+        sources = sources_of(bench)
         return shown_alarms(
             cloudwatch,
             stage=f"{bench.prefix}-{self.environment}",

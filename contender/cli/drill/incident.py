@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-Severity = Literal["page", "ticket", "info"]
+from contender.alarms.kinds import Severity
 
 
 @dataclass(frozen=True)

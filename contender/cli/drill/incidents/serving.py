@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from contender.cli.drill.faults import days, later, models, traffic
+from contender.cli.drill.faults import days, later, traffic
 from contender.cli.drill.incident import Expected
 from contender.cli.drill.incidents.plan import DAY, HOUR, SOON, Incident, several
 from contender.cli.drill.scene import Scene, until
@@ -27,9 +29,16 @@ SLOW_ROUNDS = 100_000
 def _two_champions(scene: Scene) -> None:
     """A champion with a predecessor, so that a rollback has somewhere to go."""
     scene.first_champion()
-    models.serve(scene.bench, models.unchanged, name="again")
-    _is_served(scene)
+    _serve(scene, lambda models: models.unchanged, name="again")
     traffic.ask(scene.bench, CALLERS)
+
+
+def _serve(scene: Scene, change: Callable[[Any], Any], *, name: str) -> None:
+    """Make a changed champion, by a change of `faults.models`, and wait until it answers."""
+    from contender.cli.drill.faults import models  # noqa: PLC0415 - it loads onnx, which no other command needs
+
+    models.serve(scene.bench, change(models), name=name)
+    _is_served(scene)
 
 
 def _is_served(scene: Scene) -> None:
@@ -44,8 +53,7 @@ def _is_served(scene: Scene) -> None:
 
 
 def _fail(scene: Scene) -> None:
-    models.serve(scene.bench, models.failing, name="failing")
-    _is_served(scene)
+    _serve(scene, lambda models: models.failing, name="failing")
     answers = traffic.ask(scene.bench, CALLERS)
     if len(answers.errors) < REQUESTS:
         raise ContenderError(f"every request was to fail, but {answers.answered} of {REQUESTS} were answered")
@@ -124,8 +132,7 @@ def _champion_of_many_days(scene: Scene) -> None:
 
 
 def _nonsense(scene: Scene) -> None:
-    models.serve(scene.bench, models.certain(NONSENSE), name="nonsense")
-    _is_served(scene)
+    _serve(scene, lambda models: models.certain(NONSENSE), name="nonsense")
     records = days.logged(scene.bench, days.VISITORS, days.hours(datetime.now(UTC), 24))
     days.send_to_log(scene.bench, records)
     days.keep(scene.bench)
@@ -143,8 +150,7 @@ NONSENSE_SHARES = Incident(
 
 
 def _slow_down(scene: Scene) -> None:
-    models.serve(scene.bench, models.slow(SLOW_ROUNDS), name="slow")
-    _is_served(scene)
+    _serve(scene, lambda models: models.slow(SLOW_ROUNDS), name="slow")
     since = time.time()
     traffic.ask(scene.bench, CALLERS)
     later.repeat_requests(scene.bench, since=since, minutes=range(1, GOES_ON_MINUTES))
