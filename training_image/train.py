@@ -63,7 +63,7 @@ from training_image.task.checkpoint import RunCheckpoint
 from training_image.task.failure_reasons import reason_of, where_it_failed
 from training_image.task.progress import Progress, Report
 from training_image.task.resources import container_peak_mib, measured
-from training_image.task.supervisor import tell_supervisor
+from training_image.task.supervisor import end_with_supervisor, tell_supervisor
 
 METADATA_SECONDS = 2.0
 """How long to wait for the container agent to say which image this is."""
@@ -324,6 +324,7 @@ def signer(variables: Mapping[str, str]) -> Callable[[bytes], bytes] | None:
 
 def main() -> int:
     """Run the task of the environment; the exit code says whether there is a model version."""
+    end_with_supervisor(os.environ)
     environment = read_environment(Environment, os.environ)
     client = boto3.client("s3")
     task = TrainingTask(

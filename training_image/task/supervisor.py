@@ -7,6 +7,7 @@ waits; it is told what it has to know through a pipe.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -33,6 +34,9 @@ START_SECONDS = 600.0
 POLL_SECONDS = 0.1
 TIMED_OUT = 124
 """The exit code of what a time limit ended, as that of timeout(1)."""
+
+SET_PARENT_DEATH_SIGNAL = 1
+"""Of Linux's prctl(2): the signal that a process gets when its parent ends."""
 
 OOM_COUNTERS = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
@@ -201,11 +205,34 @@ class _Messages:
         return known
 
 
+def end_with_supervisor(variables: Mapping[str, str]) -> None:
+    """From the training's process, first: it ends when its supervisor is killed.
+
+    A task that is over must leave nothing at work: no model version of a run that has failed, no memory taken. Linux
+    ends it at once; elsewhere it ends when it has something to tell. Nothing happens where nobody listens.
+    """
+    if not variables.get(PIPE):
+        return
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    tell_supervisor(variables)  # it may have been killed before
+
+
 def tell_supervisor(variables: Mapping[str, str], **what: Any) -> None:
-    """From the training's process: fields of `Known`. Nothing happens where nobody listens."""
+    """From the training's process: fields of `Known`. Nothing happens where nobody listens.
+
+    Raises
+    ------
+    SystemExit
+        When the supervisor has ended: nobody waits for this training, so it leaves no result, and no reason.
+    """
     descriptor = variables.get(PIPE, "")
-    if descriptor:
+    if not descriptor:
+        return
+    try:
         os.write(int(descriptor), json.dumps(what).encode() + b"\n")
+    except BrokenPipeError:
+        raise SystemExit("the task's supervisor has ended; so does the training") from None
 
 
 def leave_reason(folder: RunFolder, reason: str, report: Callable[[str], None], *, seconds: float) -> None:

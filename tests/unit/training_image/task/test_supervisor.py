@@ -16,7 +16,7 @@ import pytest
 from contender.workflow.run_folder import TRAINING, RunFolder
 from tests.fakes import MemoryObjects
 from training_image.__main__ import main
-from training_image.task.supervisor import Ending, Known, Supervisor, leave_reason, oom_kills
+from training_image.task.supervisor import PIPE, Ending, Known, Supervisor, leave_reason, oom_kills, tell_supervisor
 
 ROOT = Path(__file__).parents[4]
 BEGINNING = "import os, signal, sys; from training_image.task.supervisor import tell_supervisor; "
@@ -138,6 +138,41 @@ class Runs:
 
     def report(self) -> dict[str, Any]:
         return self.folder.read(TRAINING)
+
+
+SUPERVISED = """
+import os, sys
+from training_image.task.supervisor import Supervisor
+Supervisor([sys.executable, "-c", sys.argv[1]], os.environ).run()
+"""
+ENDS_WITH_IT = """
+import os, signal
+from training_image.task.supervisor import end_with_supervisor
+end_with_supervisor(os.environ)
+print("at work", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends with what it tells next, as below")
+def test_a_training_ends_when_its_supervisor_is_killed() -> None:
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", SUPERVISED, ENDS_WITH_IT]
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout
+        assert supervisor.stdout.readline() == b"at work\n"
+        supervisor.kill()
+        assert supervisor.stdout.read() == b""  # the stream is over: nobody is left who could write to it
+
+
+def test_a_training_whose_supervisor_is_gone_leaves_no_reason_of_its_own() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        with pytest.raises(SystemExit, match="the task's supervisor has ended; so does the training"):
+            tell_supervisor({PIPE: str(writing)}, status="trained")
+    finally:
+        os.close(writing)
 
 
 def test_the_entry_point_leaves_the_reason_in_the_runs_folder(capsys: pytest.CaptureFixture[str]) -> None:
