@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -114,7 +114,7 @@ def isotonic(scores: ArrayLike, outcomes: ArrayLike) -> IsotonicMap:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InvalidInputError("scores and outcomes must be finite, but got missing or infinite values")
     knots, position = np.unique(x, return_inverse=True)
-    ends, means = _pooled(np.bincount(position, y).tolist(), np.bincount(position).tolist())
+    ends, means = _pooled(np.bincount(position, y), np.bincount(position).astype(np.float64))
     first = np.concatenate(([0], ends[:-1]))
     # A pool's inner knots lie on the straight line between its ends.
     kept = np.unique(np.concatenate([first, ends - 1]))
@@ -163,17 +163,13 @@ def fit_calibration(
     return Calibration(classes, positive, maps, len(truth), count, spread)
 
 
-def _pooled(sums: Sequence[float], counts: Sequence[float]) -> tuple[Integers, Floats]:
+def _pooled(sums: Floats, counts: Floats) -> tuple[Integers, Floats]:
     """Ends (exclusive) and means of the pools of adjacent violators."""
-    pools: list[tuple[int, float, float]] = []
-    for end, (total, count) in enumerate(zip(sums, counts, strict=True), start=1):
-        pool = (end, total, count)
-        while pools and pools[-1][1] * pool[2] >= pool[1] * pools[-1][2]:
-            _, before, rows = pools.pop()
-            pool = (end, before + pool[1], rows + pool[2])
-        pools.append(pool)
-    ends, totals, rows_of = zip(*pools, strict=True)
-    return np.array(ends, dtype=np.int64), np.array(totals) / np.array(rows_of)
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415  # slow to import, and only a training needs it
+
+    found = isotonic_regression(sums / counts, weights=counts).x
+    first = np.concatenate(([0], np.flatnonzero(np.diff(found) > 0.0) + 1))
+    return np.append(first[1:], len(found)), np.add.reduceat(sums, first) / np.add.reduceat(counts, first)
 
 
 def _cannot_calibrate(truth: Floats, classes: int) -> str:
