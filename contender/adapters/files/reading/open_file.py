@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 from contender.adapters.files.reading.delimited import open_delimited
 from contender.adapters.files.reading.file_rows import FileRows
 from contender.adapters.files.reading.json_lines import looks_like_json, open_json_lines
 from contender.adapters.files.reading.parquet import open_parquet
+from contender.adapters.files.reading.sheet_size import check_cells
 from contender.adapters.files.reading.unpacked import packing, unpack
 from contender.adapters.files.reading.workbooks import Workbook, open_workbook
 from contender.errors import BatchRejectedError
@@ -16,6 +18,9 @@ from contender.errors import BatchRejectedError
 MOST_UNPACKED = 4 << 30
 """Bytes. A function has a disk of 10 GiB, for what is unpacked and for what is made of it."""
 PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
+
+DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+"""What the standard library raises of archives: names in no encoding, versions and ciphers that do not exist, …"""
 
 
 def open_file(path: Path, name: str, folder: Path, *, most_bytes: int = MOST_UNPACKED) -> FileRows:
@@ -61,7 +66,9 @@ def _open_archive(path: Path, most_bytes: int) -> Workbook:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             size = sum(found.file_size for found in archive.infolist())
-    except zipfile.BadZipFile:
+            if "xl/workbook.xml" in members and size <= most_bytes:
+                check_cells(archive)
+    except DAMAGED_ARCHIVE:
         raise BatchRejectedError("a damaged archive or workbook; upload the file that is in it") from None
     if "xl/workbook.xml" not in members:
         raise BatchRejectedError(f"a zip archive of {len(members)} files; unpack it and upload the files, or use gzip")

@@ -21,6 +21,7 @@ from contender.errors import BatchRejectedError
 from contender.table import BLOCK
 from tests.files_as_people_have_them.door import Door
 from tests.files_as_people_have_them.orders import ORDERS, orders
+from tests.files_as_people_have_them.workbook import MAIN, write_workbook
 
 NEXT = orders(first=100)
 
@@ -56,6 +57,26 @@ def workbook_bomb() -> bytes:
     body = archive({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": b" " * 1_000_000})
     at = body.rfind(b"PK\x01\x02")  # the last entry of the list
     return body[: at + 24] + (0xF0000000).to_bytes(4, "little") + body[at + 28 :]
+
+
+def stray_cell(place: str) -> bytes:
+    """A workbook with a cell at its beginning and one far away, as a slip of the hand leaves it."""
+    cells = "".join(f'<c r="{at}"><v>1</v></c>' for at in ("A1", place))
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData><row r="1">{cells}</row></sheetData></worksheet>'
+    return with_sheet(write_workbook([["a"], [1]]), sheet.encode())
+
+
+def with_sheet(workbook: bytes, sheet: bytes) -> bytes:
+    """The workbook with another first sheet."""
+    with zipfile.ZipFile(io.BytesIO(workbook)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    return archive(members | {"xl/worksheets/sheet1.xml": sheet})
+
+
+def of_a_later_version(workbook: bytes) -> bytes:
+    """The archive's directory asks for a version of the format that there is not."""
+    at = workbook.rfind(b"PK\x01\x02")
+    return workbook[: at + 6] + (148).to_bytes(2, "little") + workbook[at + 8 :]
 
 
 def other_types() -> pd.DataFrame:
@@ -175,6 +196,16 @@ FAULTY: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "an archive": (lambda: archive({"a.csv": text().encode()}), "a.zip", "zip archive of 1 file.*unpack"),
     "an archive in an archive": (lambda: gzip.compress(gzip.compress(text().encode())), "a.csv.gz", "packed|zip|text"),
     "a workbook that unpacks to gigabytes": (workbook_bomb, "a.xlsx", "MiB|damaged|not an .xlsx"),
+    "a workbook with a stray cell in its last corner": (
+        lambda: stray_cell("XFD1048576"),
+        "a.xlsx",
+        "spans 16,384 columns and 1,048,576 rows.*delete stray cells",
+    ),
+    "an archive of a version that there is not": (
+        lambda: of_a_later_version(write_workbook([["a"], [1]])),
+        "a.xlsx",
+        "a damaged archive or workbook",
+    ),
     "JSON Lines with a list": (lambda: b'{"order": "1", "city": ["a"]}\n', "a.jsonl", "city holds a list"),
     "JSON Lines that break off": (lambda: b'{"order": "1"}\n{"order": "2', "a.jsonl", "not JSON Lines.*|line 2"),
     "JSON Lines with other things": (lambda: b'{"order": "1"}\n[1, 2]\n"x"\n', "a.jsonl", "line 2 .*no object"),
