@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast coverage browser test-containers bench bench-serving check format lock clean
+.PHONY: help install demo down test test-fast coverage browser test-containers fuzz bench bench-serving check format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
 	$(BIN)/python -m pytest tests/containers -m containers
+
+fuzz: $(INSTALLED) ## fuzz every parser of what people send, half an hour each; what was found is kept in .contender/fuzz
+	$(BIN)/python -m tests.fuzz
 
 browser: $(INSTALLED) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium

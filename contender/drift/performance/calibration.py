@@ -114,7 +114,8 @@ def isotonic(scores: ArrayLike, outcomes: ArrayLike) -> IsotonicMap:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InvalidInputError("scores and outcomes must be finite, but got missing or infinite values")
     knots, position = np.unique(x, return_inverse=True)
-    ends, means = _pooled(np.bincount(position, y), np.bincount(position, np.ones(len(y))))
+    sums, counts = np.bincount(position, y).astype(np.float64), np.bincount(position).astype(np.float64)
+    ends, means = _pooled(sums, counts)
     first = np.concatenate(([0], ends[:-1]))
     # A pool's inner knots lie on the straight line between its ends.
     kept = np.unique(np.concatenate([first, ends - 1]))

@@ -1,0 +1,73 @@
+"""`make fuzz`: each parser for as long as is asked, the inputs that reached new code kept for the next time.
+
+`python -m tests.fuzz [TARGET …] [--seconds 1800]`; the exit code says whether every input was taken or refused. What
+was found lies in `.contender/fuzz/<target>/found/`, and belongs into a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from hashlib import sha256
+
+from localcloud.side_environments import tool
+from tests.fuzz.targets import ROOT, TARGETS
+
+CORPUS = ROOT / ".contender" / "fuzz"
+SLOWEST_SECONDS, MOST_MIB = 25, 3_000
+LONGEST = 1 << 16
+"""Bytes of an input: code is reached by small ones, sooner."""
+
+EXECUTED, COVERED = re.compile(r"^#(\d+)", re.MULTILINE), re.compile(r"cov: (\d+)")
+
+
+def fuzz(name: str, seconds: int) -> bool:
+    """Run a target; whether nothing was found."""
+    corpus, found = CORPUS / name / "corpus", CORPUS / name / "found"
+    for folder in (corpus, found):
+        folder.mkdir(parents=True, exist_ok=True)
+    for seed in TARGETS[name].seeds():
+        (corpus / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    before = set(found.iterdir())
+    options = (f"-max_total_time={seconds}", f"-timeout={SLOWEST_SECONDS}", f"-rss_limit_mb={MOST_MIB}")
+    python = tool("atheris", ROOT).python(print)
+    command = [python, "-m", "tests.fuzz.guided", name, *options, f"-max_len={LONGEST}", f"-artifact_prefix={found}/"]
+    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    with (CORPUS / name / "log").open("w+") as log:
+        print(f"{name}: {seconds} s from {len(list(corpus.iterdir()))} inputs …", flush=True)
+        variables = {**os.environ, "PYTHONPATH": path}
+        ended = subprocess.run([*command, str(corpus)], env=variables, stdout=log, stderr=log, cwd=ROOT, check=False)
+        log.seek(0)
+        said = log.read()
+    new = sorted(set(found.iterdir()) - before)
+    executed, covered = _last(EXECUTED, said), _last(COVERED, said)
+    print(f"{name}: {executed} inputs, {covered} places of the code reached, {len(new)} found", flush=True)
+    if ended.returncode or new:
+        print("\n".join([*said.splitlines()[-25:], *map(str, new)]))
+    return not ended.returncode and not new
+
+
+def _last(pattern: re.Pattern[str], said: str) -> str:
+    numbers = pattern.findall(said)
+    return f"{int(numbers[-1]):,}" if numbers else "no"
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers of what people send.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}; all by default")
+    parser.add_argument("--seconds", type=int, default=1800, help="for each target (1800)")
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.targets if name not in TARGETS]
+    if unknown:
+        parser.error(f"there is no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+    results = [fuzz(name, asked.seconds) for name in asked.targets or TARGETS]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
