@@ -30,6 +30,7 @@ PARTS = (
     "files",
     "alarms",
     "batch_files",
+    "history",
 )
 """Modules of this package, in the order of the evidence."""
 

@@ -119,6 +119,15 @@ class ApprovalRequest:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class HistoryHead:
+    """The newest entry of a champion history: its number, from 1, its digest (hexadecimal) and its swap."""
+
+    sequence: int
+    digest: str
+    swap_id: str
+
+
 class Ledger(Protocol):
     """Leases, queued uploads, run records, champion history and approvals of all pipelines."""
 
@@ -150,10 +159,16 @@ class Ledger(Protocol):
         """Return the newest run records, newest first."""
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
-        """Add to the champion history; an entry with the same `swap_id` is stored once."""
+        """Add to the champion history as the next entry of its chain; one with the same `swap_id` is stored once.
+
+        Writers that race make one chain. Raises ConflictError (others write all the time: try again).
+        """
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
-        """Return the champion history, newest first."""
+        """Return the champion history, newest first; `chain` of each entry is as `contender.registry.history` says."""
+
+    def history_head(self, pipeline: str) -> HistoryHead | None:
+        """Return the note of the newest entry, or None before the first."""
 
     def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
         """Store an approval request; it replaces an earlier one of the same run."""

@@ -43,7 +43,7 @@ class Access:
 
     What a role may write it may also read, because a conditional write needs both. `copies`: it copies
     objects within the data bucket, and their tags with them. `signs` and `verifies`: it makes signatures of model
-    versions, or checks them.
+    versions, or checks them. `signs_history`: it adds to the champion history.
     """
 
     read_data: tuple[str, ...] = ()
@@ -53,6 +53,7 @@ class Access:
     table_actions: tuple[str, ...] = ()
     copies: bool = False
     signs: bool = False
+    signs_history: bool = False
     verifies: bool = False
 
 
@@ -64,6 +65,7 @@ class Storage:
     model_bucket: s3.IBucket
     runs_table: dynamodb.ITable
     signing_key: kms.IKey
+    history_key: kms.IKey
 
 
 def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
@@ -77,6 +79,8 @@ def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
     signing = [action for action, wanted in (("kms:Sign", access.signs), ("kms:Verify", access.verifies)) if wanted]
     if signing:
         role.add_to_policy(iam.PolicyStatement(actions=signing, resources=[storage.signing_key.key_arn]))
+    if access.signs_history:
+        role.add_to_policy(iam.PolicyStatement(actions=["kms:Sign"], resources=[storage.history_key.key_arn]))
 
 
 def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], write: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from stacks.acknowledge import acknowledge
 from stacks.environment import Environment
 
 POINTER_PATTERN = "models/*/champion.json"
+MARK_PATTERN = "models/*/first_champion.json"
 NONCURRENT_DAYS = 90
 ABANDONED_UPLOAD_DAYS = 7
 ACCESS_LOG_DAYS = 90
@@ -112,7 +113,7 @@ class RunsTable(Construct):
 
 
 class DataStack(Stack):
-    """Buckets, the runs table, the key that alerts are encrypted with, and the one that signs model versions."""
+    """Buckets, the runs table, the key that alerts are encrypted with, and those that sign versions and history."""
 
     def __init__(
         self,
@@ -133,17 +134,21 @@ class DataStack(Stack):
         for pipeline in pipelines:
             expire_predictions(data.bucket, pipeline)
         require_conditional_writes(models.bucket)
+        if environment.on_aws:  # the drill on the local cloud takes a pointer away, to see it missed
+            keep_pointers(models.bucket)
         self.storage = Storage(
             data_bucket=data.bucket,
             model_bucket=models.bucket,
             runs_table=runs.table,
-            signing_key=_signing_key(self, environment),
+            signing_key=_signing_key(self, environment, "SigningKey", "Signs the model versions of every pipeline"),
+            history_key=_signing_key(self, environment, "HistoryKey", "Signs the champion history of every pipeline"),
         )
         self.alerts_key = _alerts_key(self, environment)
         CfnOutput(self, "DataBucketName", value=data.bucket.bucket_name)
         CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
         CfnOutput(self, "RunsTableName", value=runs.table.table_name)
         CfnOutput(self, "SigningKeyArn", value=self.storage.signing_key.key_arn)
+        CfnOutput(self, "HistoryKeyArn", value=self.storage.history_key.key_arn)
 
 
 def expire_predictions(bucket: s3.Bucket, pipeline: PipelineConfig) -> None:
@@ -201,16 +206,33 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
     )
 
 
-def _signing_key(stack: DataStack, environment: Environment) -> kms.Key:
-    """The key that training signs model versions with, and nobody else: serving may only check.
+def keep_pointers(bucket: s3.Bucket) -> None:
+    """Deny everybody to delete a champion pointer, one of its earlier versions, or the mark that there was one.
 
-    Asymmetric, so that a check needs no right to sign. KMS does not rotate such keys; versions signed by a former key
-    would have to be signed again.
+    Who has to, say to delete an environment, takes the statement away first; CloudTrail tells who did.
+    """
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PointerIsNeverDeleted",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            resources=[bucket.arn_for_objects(pattern) for pattern in (POINTER_PATTERN, MARK_PATTERN)],
+        )
+    )
+
+
+def _signing_key(stack: DataStack, environment: Environment, construct_id: str, description: str) -> kms.Key:
+    """A key to sign with. Training alone signs versions, and what swaps the pointer signs the history, each with its
+    own: who may add to the history cannot make serving load a model.
+
+    Asymmetric, so that a check needs no right to sign. KMS does not rotate such keys; what a former key signed would
+    have to be signed again.
     """
     return kms.Key(
         stack,
-        "SigningKey",
-        description="Signs the model versions of every pipeline",
+        construct_id,
+        description=description,
         key_spec=kms.KeySpec.ECC_NIST_P256,
         key_usage=kms.KeyUsage.SIGN_VERIFY,
         removal_policy=environment.removal_policy,

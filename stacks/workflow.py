@@ -106,6 +106,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
                 read_models=(models,),
                 write_models=(pointer, first_champion_key(pipeline)),
                 table_actions=TABLE_WRITE_ACTIONS,
+                signs_history=True,
             ),
         ),
         FunctionSpec(
@@ -118,7 +119,12 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="RollBack",
             folder="roll_back",
             description="Rolls a version back (compare-and-swap)",
-            access=Access(read_models=(pointer,), write_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
+            access=Access(
+                read_models=(pointer,),
+                write_models=(pointer,),
+                table_actions=TABLE_WRITE_ACTIONS,
+                signs_history=True,
+            ),
         ),
         FunctionSpec(
             state="Record",
@@ -232,6 +238,7 @@ class WorkflowStack(Stack):
     ) -> dict[str, dict[str, str]]:
         """What single functions are told beyond what all of them are, by state."""
         pipeline, rollout = self._pipeline, {"ROLLOUT_POLICY": self._pipeline.rollout.to_json()}
+        swaps = {**rollout, "HISTORY_KEY_ID": storage.history_key.key_arn}
         return {
             "Claim": {"PIPELINE_FILE": pipeline_file.s3_object_url},
             "DetectDrift": {"TRAINING_CODE": self._training_code, "SIGNING_KEY_ID": storage.signing_key.key_arn},
@@ -242,8 +249,8 @@ class WorkflowStack(Stack):
                 "SERVE_FUNCTION_NAME": serve_function_name(self._environment, pipeline),
             },
             "Approval": self.topics.variables(),
-            "Promote": rollout,
-            "RollBack": rollout,
+            "Promote": swaps,
+            "RollBack": swaps,
             "Watch": {
                 **rollout,
                 "TASK": pipeline.task,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contender.errors import ConflictError, NotFoundError, PreconditionFailedError, UnknownOutcomeError
-from contender.ports import ApprovalRequest, Batch, Lease, SentMail, StoredObject
+from contender.ports import ApprovalRequest, Batch, HistoryHead, Lease, SentMail, StoredObject
 from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.table_entries import Entry, ItemKey, LiveMinute, Outcome, key_of
+from contender.registry.history import chain_so_far, head_of, in_order, linked
 from contender.serving.requests import RowReader
 
 
@@ -132,14 +133,16 @@ class MemorySentMails:
 
 @dataclass
 class MemoryLedger:
-    """The ledger of any number of pipelines."""
+    """The ledger of any number of pipelines. `sign` signs the history of champions."""
 
+    sign: Callable[[bytes], bytes] | None = None
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _pending: dict[tuple[str, str], Batch] = field(default_factory=dict)
     _leases: dict[str, Lease] = field(default_factory=dict)
     _tokens: dict[str, int] = field(default_factory=dict)
     _runs: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _promotions: dict[tuple[str, str], str] = field(default_factory=dict)
+    _heads: dict[str, HistoryHead] = field(default_factory=dict)
     _approvals: dict[tuple[str, str], ApprovalRequest] = field(default_factory=dict)
     _lock: Any = field(default_factory=RLock)
 
@@ -195,12 +198,24 @@ class MemoryLedger:
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
         with self._lock:
-            self._promotions.setdefault((pipeline, entry["swap_id"]), json.dumps(dict(entry)))
+            if (pipeline, entry["swap_id"]) in self._promotions:
+                return
+            head: HistoryHead | None = self._heads.get(pipeline)
+            earlier: Sequence[Mapping[str, Any]] = ()
+            if head is None:
+                head, earlier = chain_so_far(self.promotions(pipeline))
+            content = json.loads(json.dumps(dict(entry)))
+            added = linked(pipeline, content, head=head, earlier=earlier, sign=self.sign)
+            self._promotions[pipeline, entry["swap_id"]] = json.dumps(added)
+            self._heads[pipeline] = head_of(added)
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
         with self._lock:
             found = [json.loads(text) for (owner, _), text in self._promotions.items() if owner == pipeline]
-            return sorted(found, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
+            return sorted(found, key=in_order, reverse=True)
+
+    def history_head(self, pipeline: str) -> HistoryHead | None:
+        return self._heads.get(pipeline)
 
     def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
         self._approvals[pipeline, request.run_id] = request

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import localcloud.cloud
 from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects
 from contender.alarms.kinds import Severity
@@ -118,9 +119,21 @@ class Workbench:
         return self._output("data", "SigningKeyArn")
 
     @cached_property
+    def history_key_arn(self) -> str:
+        """The KMS key that signs the champion history; empty where the environment is from before there was one."""
+        try:
+            return self._output("data", "HistoryKeyArn")
+        except NotFoundError:
+            return ""
+
+    @cached_property
     def ledger(self) -> DynamoLedger:
         """The runs table."""
-        return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")))
+        return DynamoLedger(self.cloud.table(self._output("data", "RunsTableName")), sign=self._sign_history)
+
+    def _sign_history(self, digest: bytes) -> bytes:
+        key = self.history_key_arn
+        return KmsSigner(self.cloud.client("kms"), key).sign(digest) if key else b""
 
     @cached_property
     def predictions(self) -> PredictionTable:

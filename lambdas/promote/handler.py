@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 
 from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.kms import history_signer
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.pipeline.rollout_policy import RolloutPolicy
@@ -29,7 +30,7 @@ class Environment:
 
 environment = read_environment(Environment, os.environ)
 policy = RolloutPolicy.from_json(environment.rollout_policy)
-ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
+ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table), sign=history_signer(os.environ))
 models = S3Objects(boto3.client("s3"), environment.model_bucket)
 
 

@@ -22,6 +22,7 @@ PROMISED = {
     "show",
     "card",
     "champion",
+    "history",
     "predict",
     "url",
     "openapi",

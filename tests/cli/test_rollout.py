@@ -18,6 +18,7 @@ from contender.registry.versions import ModelRegistry
 from tests.conftest import create_bucket, create_runs_table
 
 OUTPUTS = {"ModelBucketName": "models", "RunsTableName": "runs", "RollbackMachineArn": "arn:aws:states:us-east-1:1:x"}
+OUTPUTS |= {"HistoryKeyArn": ""}
 
 
 @pytest.fixture

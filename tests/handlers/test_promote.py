@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from contender.adapters.aws import kms as aws_kms
+from contender.adapters.aws.public_key import local_check
 from contender.errors import InvalidInputError
+from contender.registry.history import verify_history
 from contender.registry.pointer import read_pointer
 from contender.registry.swaps import end_trial, roll_back
 from tests.handlers.conftest import Cloud
+from tests.kms import Kms
 
 
 def state(challenger: str, etag: str | None = None, *, token: int = 1) -> dict[str, Any]:
@@ -205,3 +210,15 @@ def test_a_version_that_was_rolled_back_is_refused_and_by_a_persons_approval_it_
 
 def test_what_moved_the_pointer_before_the_canary_is_a_lost_race(baking: Cloud) -> None:
     assert baking.call("promote", state("v2", "another"), run_id="run-2")["status"] == "lost_race"
+
+
+def test_the_history_is_signed_with_its_own_key(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    kms = Kms()
+    monkeypatch.setenv("HISTORY_KEY_ID", "key")
+    monkeypatch.setattr(aws_kms, "boto3", SimpleNamespace(client={"kms": kms}.__getitem__))
+    cloud.call("promote", state("v1"))
+    cloud.call("promote", state("v2", etag(cloud)), run_id="run-2")
+    cloud.call("roll_back", {"trigger": "manual", "pipeline": "shop"}, run_id="run-3")
+    found, head = cloud.ledger.promotions("shop"), cloud.ledger.history_head("shop")
+    assert [entry["kind"] for entry in found] == ["rollback", "promotion", "promotion"]
+    assert list(verify_history("shop", found, verify_signature=local_check(kms, "key"), head=head)) == []

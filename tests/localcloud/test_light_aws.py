@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from contender.adapters.aws.kms import KmsSigner
+from contender.adapters.aws.public_key import local_check
 from contender.adapters.light_aws.services import LightAws
 from contender.errors import NotFoundError, UnknownOutcomeError
 from contender.registry.versions import MANIFEST, SIGNATURE, ModelRegistry
@@ -95,6 +96,7 @@ def test_a_signature_is_checked(emulated: CloudConnection, light: LightAws) -> N
     digest = hashlib.sha256(b"manifest").digest()
     signed = kms.sign(KeyId=key, Message=digest, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256")["Signature"]
     assert light.kms().verify(key, digest, signed) is True
+    assert local_check(kms, key)(digest, signed) is True
     assert light.kms().verify(key, hashlib.sha256(b"another").digest(), signed) is False
     assert light.kms().verify(key, digest, b"no signature") is False
     with pytest.raises(NotFoundError):

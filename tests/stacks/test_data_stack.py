@@ -81,6 +81,14 @@ def test_the_pointer_can_only_be_created_or_swapped(anywhere: Synthesised) -> No
     }
 
 
+def test_on_aws_nobody_deletes_a_pointer_or_its_earlier_versions(on_aws: Synthesised) -> None:
+    (statement,) = [s for s in policy_statements(on_aws, "Models") if s.get("Sid") == "PointerIsNeverDeleted"]
+    assert (statement["Effect"], statement["Principal"], "Condition" in statement) == ("Deny", {"AWS": "*"}, False)
+    assert set(statement["Action"]) == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+    keys = {flat(resource).partition("/")[2] for resource in statement["Resource"]}
+    assert keys == {"models/*/champion.json", "models/*/first_champion.json"}
+
+
 def test_the_runs_table_has_two_keys_expiry_recovery_and_on_demand_billing(anywhere: Synthesised) -> None:
     table = anywhere.only("data", "AWS::DynamoDB::Table")
     assert [(k["AttributeName"], k["KeyType"]) for k in table["KeySchema"]] == [

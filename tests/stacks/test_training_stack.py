@@ -87,12 +87,13 @@ def test_training_signs_with_a_key_of_the_data_stack(anywhere: Synthesised) -> N
     )
 
 
-def test_only_training_may_sign(anywhere: Synthesised) -> None:
+def test_only_training_may_sign_versions(anywhere: Synthesised) -> None:
     signers = {
         (stack, resource["LogicalId"])
         for stack in anywhere.templates
         for resource in anywhere.resources(stack, "AWS::IAM::Policy")
-        if any("kms:Sign" in s["Action"] for s in statements(resource["Properties"]["PolicyDocument"]))
+        for s in statements(resource["Properties"]["PolicyDocument"])
+        if "kms:Sign" in s["Action"] and "SigningKey" in str(s["Resource"])
     }
     assert {stack for stack, _ in signers} == {"training"}
     assert len(signers) == 1

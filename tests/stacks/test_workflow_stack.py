@@ -156,11 +156,19 @@ def test_who_decides_about_a_waiting_challenger_reads_its_judgements(anywhere: S
         assert any(resource.endswith(f"/judgements/{PIPELINE}/*") for resource in read)
 
 
-def test_only_who_asks_earlier_champions_verifies_signatures(anywhere: Synthesised) -> None:
+def test_who_asks_earlier_champions_verifies_signatures_and_who_swaps_signs_the_history_with_another_key(
+    anywhere: Synthesised,
+) -> None:
     for spec in workflow_stack.function_specs(PIPELINE):
         allowed = anywhere.allowed(WORKFLOW, f"Functions{spec.state}Role")
-        used = {action for action, _ in allowed if action in ("kms:Sign", "kms:Verify")}
-        assert used == ({"kms:Verify"} if spec.state == "DetectDrift" else set())
+        used = {
+            (action, "history" if "HistoryKey" in resource else "versions")
+            for action, resource in allowed
+            if action in ("kms:Sign", "kms:Verify")
+        }
+        expected = {"DetectDrift": {("kms:Verify", "versions")}}
+        expected |= {state: {("kms:Sign", "history")} for state in ("Promote", "RollBack")}
+        assert used == expected.get(spec.state, set())
 
 
 def test_what_a_role_writes_it_may_also_read_because_conditional_writes_ask_for_both(

@@ -25,9 +25,10 @@ from contender.errors import (
     PreconditionFailedError,
     UnknownOutcomeError,
 )
-from contender.ports import ApprovalRequest, Batch, Ledger, Objects, SentMail, SentMails
+from contender.ports import ApprovalRequest, Batch, HistoryHead, Ledger, Objects, SentMail, SentMails
 from contender.predictions.table_entries import Entry, EntryTable, key_of
 from contender.predictions.table_items import rows_key
+from contender.registry.history import verify_history
 from tests.conftest import create_bucket, create_runs_table
 from tests.fakes import Fault, MemoryEntryTable, MemoryLedger, MemoryObjects, MemorySentMails
 
@@ -268,6 +269,16 @@ class TestLedger:
         ledger.append_promotion("flights", {"swap_id": "s", "swapped_at": "2026-01-01", "champion": "v"})
         ledger.append_promotion("flights", {"swap_id": "s", "swapped_at": "2026-01-02", "champion": "v"})
         assert [entry["swapped_at"] for entry in ledger.promotions("flights")] == ["2026-01-01"]
+
+    def test_the_history_is_a_chain_and_its_newest_entry_is_noted(self, ledger: Ledger) -> None:
+        assert ledger.history_head("flights") is None
+        for day in (1, 2):
+            ledger.append_promotion("flights", {"swap_id": f"s{day}", "swapped_at": f"2026-01-0{day}", "champion": "v"})
+        newest, first = ledger.promotions("flights")
+        assert (newest["chain"]["sequence"], newest["chain"]["previous"]) == (2, first["chain"]["digest"])
+        head = ledger.history_head("flights")
+        assert head == HistoryHead(2, newest["chain"]["digest"], "s2")
+        assert list(verify_history("flights", [newest, first], verify_signature=None, head=head)) == []
 
     def test_a_question_waits_until_it_is_answered_and_then_has_no_token_any_more(self, ledger: Ledger) -> None:
         ledger.put_approval("flights", question("r1"))

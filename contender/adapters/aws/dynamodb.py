@@ -7,28 +7,49 @@ Every item of a pipeline has the partition key `pipeline#<name>`; the sort key t
     pending#<batch id>             an upload waits
     run#<started at>#<run id>      how a run ended
     promotion#<swap id>            one entry of the history of champions
+    history-head                   which entry of the history is the newest
     approval#<run id>              what a run asked a person, and the answer
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from contender.errors import ConflictError, NotFoundError
-from contender.ports import ApprovalRequest, Batch, Lease
+from contender.errors import ConflictError, IntegrityError, NotFoundError
+from contender.ports import ApprovalRequest, Batch, HistoryHead, Lease
+from contender.registry.history import Sign, chain_so_far, head_of, in_order, linked
+
+HISTORY_HEAD = "history-head"
+MAX_ATTEMPTS = 10
+TRIED_AGAIN = {
+    "None",
+    "ConditionalCheckFailed",
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+"""Why a transaction was cancelled that may go through when its head is read again."""
 
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """`table` is a boto3 DynamoDB table resource with keys `pk` and `sk`, and TTL on `expires_at`."""
+    """`table` is a boto3 DynamoDB table resource with keys `pk` and `sk`, and TTL on `expires_at`.
+
+    `sign` makes the signatures of the champion history, over sha256 digests; None: nobody who writes to it can.
+    `wait` takes the seconds before a write is tried again.
+    """
 
     table: Any
+    sign: Sign | None = None
+    wait: Callable[[float], None] = time.sleep
 
     def add_batch(self, pipeline: str, batch: Batch, *, remember_until: float) -> bool:
         """One transaction writes the event and the queued upload, so a repeated event changes nothing."""
@@ -130,18 +151,64 @@ class DynamoLedger:
         return [json.loads(item["record"]) for item in items]
 
     def append_promotion(self, pipeline: str, entry: Mapping[str, Any]) -> None:
-        """Write the entry unless its `swap_id` is there."""
-        item = _key(pipeline, f"promotion#{entry['swap_id']}") | {"record": json.dumps(dict(entry))}
+        """One transaction writes the entry, unless its `swap_id` is there, and moves the head that it follows.
+
+        Where another writer was first, or an answer is lost, the head is read again: an entry that is there is done.
+        """
+        content = json.loads(json.dumps(dict(entry)))  # what is digested is what can be read back
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt:
+                self.wait(random.uniform(0, 0.05 * 2**attempt))
+            if self._has(pipeline, f"promotion#{entry['swap_id']}"):
+                return
+            noted = self.history_head(pipeline)
+            head, earlier = (noted, ()) if noted else chain_so_far(self.promotions(pipeline))
+            added = linked(pipeline, content, head=head, earlier=earlier, sign=self.sign)
+            if self._extend_history(pipeline, added, noted):
+                return
+        raise ConflictError(
+            f"swap {entry['swap_id']} of {pipeline} could not be recorded in {MAX_ATTEMPTS} attempts, because others "
+            "recorded theirs; try again"
+        )
+
+    def _extend_history(self, pipeline: str, added: Mapping[str, Any], noted: HistoryHead | None) -> bool:
+        """Write an entry and the note that it is the newest; False if the head is not `noted` any more."""
+        client, name = self.table.meta.client, self.table.name
+        entry = _key(pipeline, f"promotion#{added['swap_id']}") | {"record": json.dumps(added)}
+        head = _key(pipeline, HISTORY_HEAD) | asdict(head_of(added))
+        expected: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if noted is not None:
+            expected = {
+                "ConditionExpression": "digest = :before",
+                "ExpressionAttributeValues": {":before": noted.digest},
+            }
         try:
-            self.table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+            client.transact_write_items(
+                TransactItems=[
+                    {"Put": {"TableName": name, "Item": entry, "ConditionExpression": "attribute_not_exists(pk)"}},
+                    {"Put": {"TableName": name, "Item": head, **expected}},
+                ]
+            )
+        except client.exceptions.TransactionCanceledException as error:
+            if {reason["Code"] for reason in error.response["CancellationReasons"]} <= TRIED_AGAIN:
+                return False
+            raise
+        except (ReadTimeoutError, ConnectionClosedError):
+            return False
+        return True
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
-        """All entries, the newest swap first."""
-        entries = [json.loads(item["record"]) for item in self._query(pipeline, "promotion#")]
-        return sorted(entries, key=lambda entry: (entry["swapped_at"], entry["swap_id"]), reverse=True)
+        """All entries, the newest first: by their number, and those from before there were numbers by time."""
+        entries = [_entry(item) for item in self._query(pipeline, "promotion#")]
+        return sorted(entries, key=in_order, reverse=True)
+
+    def history_head(self, pipeline: str) -> HistoryHead | None:
+        """The note of the newest entry by a consistent read; None before the first."""
+        item = self.table.get_item(Key=_key(pipeline, HISTORY_HEAD), ConsistentRead=True).get("Item")
+        return HistoryHead(int(item["sequence"]), str(item["digest"]), str(item["swap_id"])) if item else None
+
+    def _has(self, pipeline: str, sort_key: str) -> bool:
+        return "Item" in self.table.get_item(Key=_key(pipeline, sort_key), ConsistentRead=True)
 
     def put_approval(self, pipeline: str, request: ApprovalRequest) -> None:
         """Write the request under the run's id, over an earlier one of the same run."""
@@ -199,6 +266,19 @@ class DynamoLedger:
 
 def _key(pipeline: str, sort_key: str) -> dict[str, Any]:
     return {"pk": f"pipeline#{pipeline}", "sk": sort_key}
+
+
+def _entry(item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        entry: dict[str, Any] = json.loads(item["record"])
+    except (KeyError, ValueError):
+        entry = {}
+    if not isinstance(entry, dict) or "swap_id" not in entry:
+        raise IntegrityError(
+            f"{item['sk']} in the history of {item['pk'].removeprefix('pipeline#')} cannot be read: it was altered; "
+            "put the table's item back from point-in-time recovery"
+        )
+    return entry
 
 
 def _approval(item: Mapping[str, Any]) -> ApprovalRequest:

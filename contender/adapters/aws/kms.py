@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import boto3
 
 _ALGORITHM = "ECDSA_SHA_256"
 
@@ -19,3 +22,9 @@ class KmsSigner:
         """The signature over a sha256 digest, in DER."""
         answer = self.client.sign(KeyId=self.key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm=_ALGORITHM)
         return bytes(answer["Signature"])
+
+
+def history_signer(variables: Mapping[str, str]) -> Callable[[bytes], bytes] | None:
+    """What signs the champion history with the key in `HISTORY_KEY_ID`; None where that is not set."""
+    key_id = variables.get("HISTORY_KEY_ID", "")
+    return KmsSigner(boto3.client("kms"), key_id).sign if key_id else None

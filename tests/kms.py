@@ -1,0 +1,30 @@
+"""KMS with one key on a curve. Moto takes a digest for a message and digests it again: nobody else could verify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+ECDSA = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass(frozen=True)
+class Kms:
+    """The calls that signing and checking make."""
+
+    key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
+
+    def sign(self, *, Message: bytes, MessageType: str, SigningAlgorithm: str, **_: Any) -> dict[str, bytes]:  # noqa: N803
+        assert (MessageType, SigningAlgorithm) == ("DIGEST", "ECDSA_SHA_256")
+        return {"Signature": self.key.sign(Message, ECDSA)}
+
+    def get_public_key(self, **_: Any) -> dict[str, bytes]:
+        return {"PublicKey": self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)}
