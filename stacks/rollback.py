@@ -13,15 +13,14 @@ from constructs import Construct
 
 from contender.alarms.table import alarm_name
 from contender.pipeline.config import PipelineConfig
+from contender.workflow.trigger_events import FROM_ALARM, ROLLBACK_WITHIN, alarm_input
 from stacks.environment import Environment
 from stacks.functions import LoopFunction
 from stacks.machines import DefinedMachine
-from stacks.triggers import DELIVERY_ATTEMPTS
+from stacks.triggers import DELIVERY_ATTEMPTS, event_fields
 
 DEFINITION_FILE = "statemachines/rollback.asl.json"
 STATES = ("RollBack", "Record", "Notify")
-DELIVERY_AGE_MINUTES = 30
-"""A rollback that comes later than this would undo something else than what rang."""
 
 
 def rollback_machine_name(environment: Environment, pipeline: PipelineConfig) -> str:
@@ -74,17 +73,10 @@ class RollbackMachine(DefinedMachine):
             event_targets.SfnStateMachine(
                 self.machine,
                 input=events.RuleTargetInput.from_object(
-                    {
-                        "trigger": "alarm",
-                        "pipeline": self._pipeline,
-                        "reason": f"alarm {alarm_name}",
-                        "by": alarm_name,
-                        # Says which ringing it was, so that an event that is delivered twice undoes one change.
-                        "event_time": events.EventField.from_path("$.time"),
-                    }
+                    alarm_input(self._pipeline, alarm_name, event_fields(FROM_ALARM))
                 ),
                 dead_letter_queue=dead_letters,
                 retry_attempts=DELIVERY_ATTEMPTS,
-                max_event_age=Duration.minutes(DELIVERY_AGE_MINUTES),
+                max_event_age=Duration.seconds(int(ROLLBACK_WITHIN.total_seconds())),
             )
         )

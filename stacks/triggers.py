@@ -5,7 +5,7 @@ What cannot be delivered waits in one queue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -17,6 +17,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IDependable
 
+from contender.workflow.trigger_events import FROM_UPLOAD, code_change_input, upload_input
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge
 
@@ -65,23 +66,10 @@ class Triggers(Construct):
                 },
             ),
         )
-        field = events.EventField.from_path
         rule.add_target(
             event_targets.SfnStateMachine(
                 self._machine,
-                input=events.RuleTargetInput.from_object(
-                    {
-                        "trigger": "upload",
-                        "pipeline": self._pipeline,
-                        "bucket": field("$.detail.bucket.name"),
-                        "key": field("$.detail.object.key"),
-                        "version_id": field("$.detail.object.version-id"),
-                        "etag": field("$.detail.object.etag"),
-                        "sequencer": field("$.detail.object.sequencer"),
-                        "size": field("$.detail.object.size"),
-                        "event_time": field("$.time"),
-                    }
-                ),
+                input=events.RuleTargetInput.from_object(upload_input(self._pipeline, event_fields(FROM_UPLOAD))),
                 dead_letter_queue=self.dead_letters,
                 retry_attempts=DELIVERY_ATTEMPTS,
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
@@ -128,7 +116,7 @@ class Triggers(Construct):
         rule.add_target(
             event_targets.SfnStateMachine(
                 self._machine,
-                input=events.RuleTargetInput.from_object({"trigger": "code-change", "pipeline": self._pipeline}),
+                input=events.RuleTargetInput.from_object(code_change_input(self._pipeline)),
                 dead_letter_queue=self.dead_letters,
                 retry_attempts=DELIVERY_ATTEMPTS,
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
@@ -142,3 +130,8 @@ class Triggers(Construct):
             description=f"Digest of the training code and settings of {self._pipeline}",
         )
         value.node.add_dependency(rule, *after)
+
+
+def event_fields(paths: Mapping[str, str]) -> dict[str, str]:
+    """Fields of an input that a rule takes from the event that it matched."""
+    return {name: events.EventField.from_path(path) for name, path in paths.items()}

@@ -230,6 +230,7 @@ class WorkflowStack(Stack):
             ],
             project_root=project_root,
         )
+        CfnOutput(self, "TriggersDeadLettersUrl", value=self.triggers.dead_letters.queue_url)
         CfnOutput(self, "RollbackMachineArn", value=self.rollback.machine.state_machine_arn)
         CfnOutput(self, "StateMachineArn", value=self.machine.state_machine_arn)
 

@@ -36,6 +36,7 @@ PROMISED = {
     "live",
     "alarms",
     "mail",
+    "dead-letters",
     "console",
     "dashboard",
     "demo",
