@@ -20,7 +20,7 @@ from contender.predictions.ids import PredictionId, parse_prediction_id
 from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, pair_change, score
 from contender.predictions.log_messages import is_kept
 from contender.predictions.record import CHALLENGER, Record
-from contender.predictions.table_entries import Entry, LiveMinute, label_arrivals
+from contender.predictions.table_entries import Entry, LiveMinute, age_in_days, label_arrivals
 from contender.predictions.table_items import expiry, label_key, minute_of
 from contender.table import as_category
 
@@ -200,7 +200,9 @@ class Joined:
             if side.change != NOTHING
         }
         if labels := self.sides[0].change.labels:
-            counts[label_arrivals(self.record.pipeline, self.given.received_at, keep_days)] = LiveCounts(labels=labels)
+            received = self.given.received_at
+            arrived = LiveCounts(labels=labels, ages={age_in_days(at, received): labels})
+            counts[label_arrivals(self.record.pipeline, received, keep_days)] = arrived
         return Entry(self.to_item(keep_days), counts, replaces=self.replaces)
 
 

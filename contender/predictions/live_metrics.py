@@ -41,7 +41,13 @@ _LOG_GROWTH = math.log(_GROWTH)
 _COUNTS = ("requests", "errors", "rows", "labels", "correct", "pairs")
 _SUMS = ("loss_sum", "loss_square_sum", *PAIR_SUMS)
 _SCALARS = (*_COUNTS, *_SUMS)
-_HISTOGRAMS = {"latency": "latencies", "class": "classes", "probability": "probabilities", "value": "values"}
+_HISTOGRAMS = {
+    "latency": "latencies",
+    "class": "classes",
+    "probability": "probabilities",
+    "value": "values",
+    "age": "ages",
+}
 
 Buckets = Mapping[int, int]
 
@@ -101,6 +107,7 @@ class LiveCounts:
     classes : rows by predicted class.
     probabilities : rows by bin of their probability (see `Outputs.probability`), 0 to 19.
     values : rows by bucket of a regression's value.
+    ages : labels by the age in days that their predictions had when they arrived; counted where they arrive only.
     labels, correct, loss_sum, loss_square_sum : over the rows whose truth has come: log loss or squared error.
     pairs : of those, the rows that the champion predicted as well; counted for a challenger only.
     pair_difference_sum, pair_difference_square_sum : over the pairs, of the challenger's loss minus the champion's.
@@ -125,6 +132,7 @@ class LiveCounts:
     classes: Mapping[str, int] = field(default_factory=dict)
     probabilities: Buckets = field(default_factory=dict)
     values: Buckets = field(default_factory=dict)
+    ages: Buckets = field(default_factory=dict)
 
     def __add__(self, other: LiveCounts) -> LiveCounts:
         numbers: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in _SCALARS}

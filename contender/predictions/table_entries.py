@@ -35,6 +35,22 @@ ARRIVALS = ("labels", "arrived")
 """In the place of version and variant: labels by the minute in which they arrived, whenever the prediction was made."""
 
 
+OLDEST_AGE = 14
+"""Days. Labels of predictions that are as old or older are counted together."""
+
+
+def age_in_days(made_at: float, received_at: float) -> int:
+    """How old a prediction was when its label arrived: 0 within the first day, `OLDEST_AGE` at most.
+
+    Examples
+    --------
+    >>> day = 86_400.0
+    >>> [age_in_days(0.0, received) for received in (-60.0, 0.9 * day, 3.0 * day, 90 * day)]
+    [0, 0, 3, 14]
+    """
+    return min(max(0, int((received_at - made_at) // 86_400)), OLDEST_AGE)
+
+
 def label_arrivals(pipeline: str, received_at: float, keep_days: int) -> LiveMinute:
     """The minute in which a label arrived."""
     return LiveMinute(pipeline, *ARRIVALS, minute_of(received_at), expiry(received_at, keep_days))

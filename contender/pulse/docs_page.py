@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from contender.predictions.table_entries import OLDEST_AGE
 from contender.pulse.champion import FOLLOWED_WITHIN, RECOVERS
 from contender.pulse.gauges import EVERY_MINUTES, GAUGES
 from contender.pulse.live import LEAST_LABELS, LEAST_USUAL_LABELS, LEAST_USUAL_REQUESTS
@@ -39,8 +40,11 @@ arrived: time columns may hold numbers, or years that are long past. A rollback 
 the newest swap. `ChangeOn` stays 1 for {RECOVERED} minutes after a rollback.
 
 **Traffic and labels.** Requests of the last hour, and labels that arrived in the last day, are divided by the median
-of the same hour or day of up to four former weeks; what was logged in the last 10 minutes is not counted yet. There
-is no value if that median is below {LEAST_USUAL_REQUESTS} requests or {LEAST_USUAL_LABELS} labels.
+of what is usual by up to four former weeks; what was logged in the last 10 minutes is not counted yet. There is no
+value if that median is below {LEAST_USUAL_REQUESTS} requests or {LEAST_USUAL_LABELS} labels. Usual requests are those
+of the same hour. Usual labels are those of the same day, by the age in days that their predictions had, each age in
+proportion to its predictions then and now: labels that come three days late follow the traffic of three days ago.
+Ages of fewer than one label in a hundred, and of {OLDEST_AGE} days and more, count as they came then.
 
 **Loss.** Mean loss (log loss or squared error) of the champion's labelled predictions, of as many of the last seven
 days as give 1,000 labels, minus that of the judged model on its holdout. Half of the difference's 95 % interval, from

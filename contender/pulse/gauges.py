@@ -93,7 +93,7 @@ LIVE_LOSS_EXCESS = Gauge(
 LABEL_RATIO = Gauge(
     "LabelRatio",
     "ratio",
-    "Labels that arrived in the last day relative to the same day of former weeks",
+    "Labels that arrived in the last day relative to those that predictions of their ages got in former weeks",
     "labels in the same day of former weeks",
 )
 POINTER_STATE = Gauge(

@@ -11,7 +11,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot, isfinite, sqrt
 from statistics import median
@@ -43,7 +43,8 @@ class LiveSeen:
     ----------
     requests : in the last hour; None where serving is younger than that.
     former_requests : in the same hour of former weeks, as far as there was a champion.
-    labels, former_labels : that arrived in the last day, and in the same day of former weeks.
+    labels : that arrived in the last day.
+    former_labels : as `usual_labels` has it of the same day of former weeks.
     day : the champion's counts of the last day; None where it has served for less.
     days : its counts by day, those of its last week.
     holdout : counts of its holdout by block, as if it had been served; empty where its version has none.
@@ -52,7 +53,7 @@ class LiveSeen:
     requests: int | None = None
     former_requests: Sequence[int] = ()
     labels: int | None = None
-    former_labels: Sequence[int] = ()
+    former_labels: Sequence[float] = ()
     day: LiveCounts | None = None
     days: Sequence[LiveCounts] = ()
     holdout: Sequence[LiveCounts] = field(default=())
@@ -66,7 +67,7 @@ def live_readings(seen: LiveSeen) -> Iterator[Reading]:
     yield SHARE_SHIFT.name, share_shift(seen.day or NOTHING, seen.holdout)
 
 
-def against_usual(count: int | None, former: Sequence[int], *, least: int) -> float | None:
+def against_usual(count: int | None, former: Sequence[float], *, least: int) -> float | None:
     """A count relative to the median of former weeks; None where that is below `least` or unknown.
 
     Examples
@@ -78,6 +79,27 @@ def against_usual(count: int | None, former: Sequence[int], *, least: int) -> fl
     """
     usual = median(former) if former else 0
     return None if count is None or usual < max(least, 1) else max(count, 0) / usual
+
+
+def usual_labels(arrived: LiveCounts, rows: Mapping[int, tuple[int, int]]) -> float:
+    """The labels that would arrive today if the predictions of each age got as many as on a former day.
+
+    Labels that come days later follow the traffic of days ago, not that of today.
+
+    Parameters
+    ----------
+    arrived : on the former day.
+    rows : predictions that were of an age, in days, on the former day, and those that are today. Labels of an age that
+        is not here, or had no predictions, count as they came.
+
+    Examples
+    --------
+    >>> arrived = LiveCounts(labels=100, ages={3: 100})
+    >>> usual_labels(arrived, {3: (1000, 250)}), usual_labels(arrived, {})
+    (25.0, 100.0)
+    """
+    more = sum(arrived.ages.get(age, 0) * (now / then - 1.0) for age, (then, now) in rows.items() if then > 0)
+    return float(arrived.labels + more)
 
 
 def loss_excess(days: Sequence[LiveCounts], holdout: Sequence[LiveCounts]) -> float | None:

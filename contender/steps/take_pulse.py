@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contender.data.datasets import DatasetReader
@@ -13,9 +13,9 @@ from contender.ports import Ledger, ReadObjects
 from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
 from contender.predictions.live_metrics import LiveCounts, total
 from contender.predictions.record import CHALLENGER, CHAMPION
-from contender.predictions.table_entries import ARRIVALS
+from contender.predictions.table_entries import ARRIVALS, OLDEST_AGE
 from contender.pulse.champion import followed_since
-from contender.pulse.live import LEAST_LABELS, LiveSeen
+from contender.pulse.live import LEAST_LABELS, LiveSeen, usual_labels
 from contender.pulse.runs import UPLOADED, CurrentRun
 from contender.pulse.settings import PulseSettings
 from contender.pulse.take import Gathered, gauges_of
@@ -32,6 +32,8 @@ FORMER_WEEKS = 4
 LABELLED_DAYS = 7
 LOGGED_WITHIN = timedelta(minutes=10)
 """Predictions and labels are in the table after this; what is newer is not counted yet."""
+RARE = 0.01
+"""Ages that fewer labels have are not worth reading the predictions of."""
 FORMER_CHAMPIONS = 3
 """Versions that are looked for, beside the one that the pointer names, among those that answer."""
 
@@ -44,6 +46,7 @@ class ChampionFacts:
     newest_rows_at: dict[str, str | None] = field(default_factory=dict)
     holdout: dict[str, Sequence[LiveCounts]] = field(default_factory=dict)
     labelled_days: dict[str, tuple[datetime, list[LiveCounts]]] = field(default_factory=dict)
+    former_labels: tuple[datetime, Sequence[float]] = (datetime.min.replace(tzinfo=UTC), ())
 
 
 @dataclass(frozen=True)
@@ -156,24 +159,43 @@ class PulseTaker:
         return LiveSeen(
             requests=self._requests(history, until) if begun <= until - HOUR else None,
             former_requests=[self._requests(history, until - ago) for ago in weeks if begun <= until - ago - HOUR],
-            labels=self._labels(until) if begun <= until - DAY else None,
-            former_labels=[self._labels(until - ago) for ago in weeks if begun <= until - ago - DAY],
+            labels=self._count(*ARRIVALS, until - DAY, until).labels if begun <= until - DAY else None,
+            former_labels=self._former_labels(history, until, [ago for ago in weeks if begun <= until - ago - DAY]),
             day=self._count(pointer.champion, CHAMPION, until - DAY, until) if serving <= until - DAY else None,
             days=self._labelled_days(pointer.champion, max(serving, until - LABELLED_DAYS * DAY), until),
             holdout=self._holdout(champion) if champion is not None else (),
         )
 
     def _requests(self, history: Sequence[Mapping[str, Any]], until: datetime) -> int:
-        """Requests of the hour, by whatever versions answered then."""
-        served = {version for entry in _in_force(history, until - HOUR, until) for version in _answering(entry)}
-        return sum(
-            self._count(version, variant, until - HOUR, until).requests
+        return self._answered(history, until - HOUR, until).requests
+
+    def _answered(self, history: Sequence[Mapping[str, Any]], since: datetime, until: datetime) -> LiveCounts:
+        """The counts of whatever versions answered then."""
+        served = {version for entry in _in_force(history, since, until) for version in _answering(entry)}
+        return total(
+            self._count(version, variant, since, until)
             for version in sorted(served)
             for variant in (CHAMPION, CHALLENGER)
         )
 
-    def _labels(self, until: datetime) -> int:
-        return self._count(*ARRIVALS, until - DAY, until).labels
+    def _former_labels(
+        self, history: Sequence[Mapping[str, Any]], until: datetime, weeks: Sequence[timedelta]
+    ) -> Sequence[float]:
+        """What labels are to be expected, by each of these former weeks."""
+        read_at, usual = self.facts.former_labels
+        if timedelta(0) <= until - read_at < HOUR and len(usual) == len(weeks):
+            return usual
+        usual = [self._usual_labels(history, until, ago) for ago in weeks]
+        self.facts.former_labels = until, usual
+        return usual
+
+    def _usual_labels(self, history: Sequence[Mapping[str, Any]], until: datetime, ago: timedelta) -> float:
+        def rows(age: int, at: datetime) -> int:
+            return self._answered(history, at - (age + 1) * DAY, at - age * DAY).rows
+
+        arrived = self._count(*ARRIVALS, until - ago - DAY, until - ago)
+        common = [age for age, count in arrived.ages.items() if age < OLDEST_AGE and count >= RARE * arrived.labels]
+        return usual_labels(arrived, {age: (rows(age, until - ago), rows(age, until)) for age in common})
 
     def _labelled_days(self, version: str, since: datetime, until: datetime) -> list[LiveCounts]:
         """Counts by day, from the newest back to where there are enough labels."""

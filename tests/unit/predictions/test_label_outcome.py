@@ -18,7 +18,7 @@ from contender.predictions.label_outcome import (
     later_keys,
     settle_label,
 )
-from contender.predictions.live_metrics import Outputs
+from contender.predictions.live_metrics import LiveCounts, Outputs
 from contender.predictions.record import Record
 from contender.predictions.table_entries import ARRIVALS, key_of
 from contender.predictions.table_items import label_key, rows_item, rows_key
@@ -66,6 +66,7 @@ def test_a_label_is_joined_to_its_row() -> None:
     minute, arrival = outcome.entry(30).counts
     assert (minute.version, minute.variant, minute.minute) == ("v1", "champion", "2023-11-14T22:13Z")
     assert (arrival.version, arrival.variant) == ARRIVALS
+    assert outcome.entry(30).counts[arrival] == LiveCounts(labels=1, ages={0: 1})
 
 
 def test_a_label_waits_for_its_prediction_until_patience_is_over() -> None:

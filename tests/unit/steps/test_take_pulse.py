@@ -180,6 +180,18 @@ def test_labels_are_compared_by_when_they_arrived(pulse: PulseWorld) -> None:
     assert pulse.take()["LabelRatio"] == 0.8
 
 
+def test_labels_that_come_three_days_late_follow_the_traffic_of_three_days_ago(pulse: PulseWorld) -> None:
+    """Half as many predictions three days ago as on the days of former weeks: half as many labels are usual today."""
+    pulse.crown("v1")
+    for weeks in (1, 2, 3, 4):
+        pulse.live.add(*ARRIVALS, LiveCounts(labels=101, ages={3: 100, 14: 1}), weeks=weeks, hours=3)
+        pulse.live.add("v1", "champion", LiveCounts(rows=1_000), weeks=weeks, days=3, hours=3)
+    pulse.live.add("v1", "champion", LiveCounts(rows=500), days=3, hours=3)
+    pulse.live.add("v1", "champion", LiveCounts(rows=9_999), hours=3)  # too young to have labels
+    pulse.live.add(*ARRIVALS, LiveCounts(labels=51, ages={3: 51}), hours=3)
+    assert pulse.take()["LabelRatio"] == 1.0
+
+
 def late(share: float, rows: int, loss: float) -> LiveCounts:
     hits = round(share * rows)
     return LiveCounts(
