@@ -85,6 +85,7 @@ class BatchMachine(DefinedMachine):
         self._grant_maps(name)
         self._grant_lists(storage, pipeline.name)
         topics.let_publish(self.role, "ticket")
+        self.let_count_unsent_mails()
 
     def _grant_maps(self, name: str) -> None:
         """A distributed map runs each item as an execution of the machine itself, as StartJobs does each file."""
@@ -176,6 +177,7 @@ class BatchStack(Stack):
         self.triggers = self._triggers(pipeline, storage)
         make = AlarmMaker(self, "Alarms", environment=environment, pipeline=pipeline, tell=tell)
         BatchAlarms(make, machine=self.machine.machine, dead_letters=self.triggers.dead_letters)
+        CfnOutput(self, "TriggersDeadLettersUrl", value=self.triggers.dead_letters.queue_url)
         CfnOutput(self, "StateMachineArn", value=self.machine.machine.state_machine_arn)
 
     def _triggers(self, pipeline: PipelineConfig, storage: Storage) -> Triggers:

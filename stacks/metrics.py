@@ -1,4 +1,9 @@
-"""Names of the metrics that functions emit; a test compares them."""
+"""The metrics that Contender itself emits: their names, which a test compares, and how a template reads one."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 
 NAMESPACE = "Contender"
 SERVICE = "record"
@@ -23,3 +28,15 @@ LIVE = (LIVE_REQUESTS, LIVE_ERRORS, LIVE_ROWS, LIVE_LATENCY, LIVE_LABELS, LIVE_C
 )
 VARIANTS = ("champion", "challenger", "champion-shadow", "challenger-shadow")
 """A shadow prediction is one for the log, of the model that did not answer."""
+
+
+def emitted(name: str, *, period: Duration, statistic: str = "Sum", label: str, **dimensions: str) -> cloudwatch.Metric:
+    """A metric of Contender's namespace with these dimensions."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=name,
+        dimensions_map=dimensions,
+        statistic=statistic,
+        period=period,
+        label=label,
+    )

@@ -59,6 +59,7 @@ class MonitoringStack(Stack):
         ServingAlarms(make, pipeline=pipeline, shared=shared, gauges=gauges)
         GaugeAlarms(make, pipeline=pipeline, gauges=gauges)
         QueueAlarms(make, shared=shared)
+        make.alarm("unsent-mails", shared.unsent_mails(), threshold=1)
         PipelineDashboard(
             self,
             "Overview",

@@ -95,13 +95,12 @@ class PipelineMetrics:
 
     def _no_answers(self, period: Duration) -> cloudwatch.Metric:
         """Requests that the champion had no finite prediction for."""
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=metrics.NO_ANSWERS,
-            dimensions_map={"service": metrics.SERVING_SERVICE, "pipeline": self._pipeline},
-            statistic="Sum",
+        return metrics.emitted(
+            metrics.NO_ANSWERS,
             period=period,
             label="no finite prediction",
+            service=metrics.SERVING_SERVICE,
+            pipeline=self._pipeline,
         )
 
     def _predict(self, name: str, period: Duration, *, statistic: str = "Sum", label: str) -> cloudwatch.Metric:
@@ -165,29 +164,25 @@ class PipelineMetrics:
             )
         ]
 
-    def unsent_mails(self) -> cloudwatch.Metric:
-        """Mails that a state machine could not send."""
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=metrics.UNSENT_MAILS,
-            dimensions_map={"pipeline": self._pipeline},
-            statistic="Sum",
+    def unsent_mails(self) -> cloudwatch.MathExpression:
+        """Mails that a state machine could not send, in an hour."""
+        return cloudwatch.MathExpression(
+            expression="FILL(unsent, 0)",
+            using_metrics={"unsent": self.unsent_mail()},
             period=HOUR,
-            label="mails not sent",
+            label="unsent mails",
         )
+
+    def unsent_mail(self) -> cloudwatch.Metric:
+        """What a state machine writes for each mail that it could not send."""
+        return metrics.emitted(metrics.UNSENT_MAILS, period=HOUR, label="mails not sent", pipeline=self._pipeline)
 
     def emitted(
         self, service: str, name: str, *, statistic: str = "Sum", label: str, **dimensions: str
     ) -> cloudwatch.Metric:
         """What a function emits, by its folder in lambdas/."""
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=name,
-            dimensions_map={"service": service, "pipeline": self._pipeline, **dimensions},
-            statistic=statistic,
-            period=HOUR,
-            label=label,
-        )
+        about = {"service": service, "pipeline": self._pipeline, **dimensions}
+        return metrics.emitted(name, period=HOUR, statistic=statistic, label=label, **about)
 
     def live(self, name: str, *, statistic: str, label: str = "") -> list[cloudwatch.IMetric]:
         """A live metric of each variant."""
@@ -223,14 +218,8 @@ class PipelineMetrics:
         ]
 
     def _live(self, name: str, variant: str, statistic: str, label: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=name,
-            dimensions_map={"pipeline": self._pipeline, "variant": variant},
-            statistic=statistic,
-            period=self._period,
-            label=label,
-        )
+        about = {"pipeline": self._pipeline, "variant": variant}
+        return metrics.emitted(name, period=self._period, statistic=statistic, label=label, **about)
 
     def gauge(self, gauge: Gauge, *, label: str = "", statistic: str = "Maximum") -> cloudwatch.Metric:
         """A gauge of Pulse."""
@@ -240,12 +229,12 @@ class PipelineMetrics:
 
 
 def undelivered(dead_letters: sqs.Queue, period: Duration) -> cloudwatch.MathExpression:
-    """Messages in a dead-letter queue, those that somebody is looking at included."""
+    """Messages in a dead-letter queue. Those that somebody is looking at are not seen meanwhile, so that an alarm needs
+    more than one period to end."""
     waiting = dead_letters.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum")
-    in_flight = dead_letters.metric_approximate_number_of_messages_not_visible(period=period, statistic="Maximum")
     return cloudwatch.MathExpression(
-        expression="waiting + inFlight",
-        using_metrics={"waiting": waiting, "inFlight": in_flight},
+        expression="FILL(waiting, 0)",
+        using_metrics={"waiting": waiting},
         period=period,
         label="dead letters",
     )

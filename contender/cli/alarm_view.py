@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from contender.adapters.aws.described_alarms import alarms_that_begin
 from contender.alarms.table import KINDS
-from contender.cli.clouds import LOCAL, Cloud
-from localcloud.alarms.local_alarms import records_file
-from localcloud.alarms.records_file import AlarmsState, read_alarms_state
+from contender.cli.clouds import Cloud
+from contender.mails.alarm_event import read_reason_data
+from contender.mails.readings import newest_value
+from localcloud.alarms.records_file import AlarmsState
 
 SIGNS = {
     "GreaterThanThreshold": ">",
@@ -52,16 +52,16 @@ class AlarmRow:
     problem: str = ""
 
 
-def read_alarms(cloud: Cloud, prefix: str, environment: str, root: Path) -> Sequence[AlarmRow]:
-    """The alarms whose names begin so: those that ring first, then by name."""
-    pages = (
-        cloud.client("cloudwatch")
-        .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    )
-    rows = [row_of(each) for page in pages for key in ("MetricAlarms", "CompositeAlarms") for each in page.get(key, ())]
-    if environment == LOCAL:
-        rows = evaluated(rows, read_alarms_state(records_file(root)))
+def read_alarms(cloud: Cloud, prefix: str, evaluation: AlarmsState | None) -> Sequence[AlarmRow]:
+    """The alarms whose names begin so: those that ring first, then by name.
+
+    Parameters
+    ----------
+    evaluation : what the local cloud's evaluation knows; None on AWS.
+    """
+    rows = [row_of(each) for each in alarms_that_begin(cloud.client("cloudwatch"), prefix)]
+    if evaluation is not None:
+        rows = evaluated(rows, evaluation)
     return sorted(rows, key=lambda row: (_ORDER.index(row.state), row.name))
 
 
@@ -71,7 +71,7 @@ def row_of(described: Mapping[str, Any]) -> AlarmRow:
     Examples
     --------
     >>> row = row_of({"AlarmName": "a", "StateValue": "ALARM", "Threshold": 0.5, "AlarmActions": ["topic"],
-    ...     "ComparisonOperator": "GreaterThanThreshold", "StateReasonData": '{"recentDatapoints": [0.7]}',
+    ...     "ComparisonOperator": "GreaterThanThreshold", "StateReasonData": '{"recentDatapoints": [0.2, 0.7]}',
     ...     "StateUpdatedTimestamp": datetime(2026, 1, 1, tzinfo=UTC)})
     >>> row.value, row.sign, row.threshold, row.since
     (0.7, '>', 0.5, '2026-01-01T00:00:00+00:00')
@@ -84,7 +84,7 @@ def row_of(described: Mapping[str, Any]) -> AlarmRow:
         described["AlarmName"],
         described["StateValue"],
         since.astimezone(UTC).isoformat(timespec="seconds") if since else "",
-        _newest(described.get("StateReasonData", "")),
+        newest_value(read_reason_data(described.get("StateReasonData")))[0],
         SIGNS.get(described.get("ComparisonOperator", ""), ""),
         described.get("Threshold"),
         described.get("StateReason", ""),
@@ -93,14 +93,6 @@ def row_of(described: Mapping[str, Any]) -> AlarmRow:
         kind.severity if kind else "",
         kind.runbook if kind else "",
     )
-
-
-def _newest(reason_data: str) -> float | None:
-    try:
-        points = json.loads(reason_data)["recentDatapoints"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return float(points[0]) if points else None
 
 
 def evaluated(rows: Iterable[AlarmRow], state: AlarmsState) -> list[AlarmRow]:

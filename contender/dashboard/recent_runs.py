@@ -6,13 +6,14 @@ For a custom widget, whose console takes scripts out of what is answered; all th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
 from contender.dashboard.run_links import RunLinks
 from contender.formatting import duration
+from contender.pulse.runs import ended_at
 from contender.reports.line_chart import shortened
 
 SHOWN = 10
@@ -60,9 +61,10 @@ def _row(record: Mapping[str, Any], links: RunLinks, now: datetime) -> str:
     verdict, reason = str(record["verdict"]), str(record["reason"])
     file = PurePosixPath(str(record.get("source_key") or "")).name or str(record.get("trigger") or "")
     shown = " ".join(_link(name, target) for name, target in links.of(record))
-    ended = _ended(record)
+    ended = ended_at(record)
+    shown_time = f"{ended:%Y-%m-%d %H:%M} UTC" if ended else ""
     return (
-        f'<td title="{ended:%Y-%m-%d %H:%M} UTC">{_ago(ended, now)}</td><td>{escape(shortened(file, 40))}</td>'
+        f'<td title="{shown_time}">{_ago(ended, now)}</td><td>{escape(shortened(file, 40))}</td>'
         f'<td class="verdict {escape(verdict)}">{escape(verdict.replace("_", " "))}</td>'
         f'<td class="reason" title="{escape(reason)}">{escape(shortened(reason, LONGEST_REASON))}</td><td>{shown}</td>'
     )
@@ -81,7 +83,7 @@ def _last_run(records: Sequence[Mapping[str, Any]], now: datetime) -> str:
     failed = next((count for count, each in enumerate(records) if each["verdict"] != "failed"), len(records))
     again = f", {failed} in a row" if failed > 1 else ""
     reason = shortened(str(last["reason"]), LONGEST_REASON)
-    return f"<b>Last run: {escape(verdict)}{again}</b>, {_ago(_ended(last), now)}. {escape(reason)}"
+    return f"<b>Last run: {escape(verdict)}{again}</b>, {_ago(ended_at(last), now)}. {escape(reason)}"
 
 
 def _last_change(promotions: Sequence[Mapping[str, Any]], now: datetime) -> str:
@@ -94,10 +96,5 @@ def _last_change(promotions: Sequence[Mapping[str, Any]], now: datetime) -> str:
     return f"<b>Last change: {escape(kind)}</b>, {_ago(at, now)}. The champion is {champion}. {escape(reason)}"
 
 
-def _ended(record: Mapping[str, Any]) -> datetime:
-    started = datetime.fromisoformat(str(record["started_at"])).astimezone(UTC)
-    return started + timedelta(seconds=float(record["seconds"]))
-
-
-def _ago(then: datetime, now: datetime) -> str:
-    return f"{duration(max(0.0, (now - then).total_seconds()))} ago"
+def _ago(then: datetime | None, now: datetime) -> str:
+    return f"{duration(max(0.0, (now - then).total_seconds()))} ago" if then else ""

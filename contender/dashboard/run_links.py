@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from contender.mails.place import LOCAL, TRAINING, Place
+from contender.pulse.runs import ended_at
 from contender.workflow.run_folder import REPORT_PAGE
 
 WHY_A_RUN_FAILED = (
@@ -61,7 +62,7 @@ class RunLinks:
 
     def _log(self, run_id: str, record: Mapping[str, Any]) -> str:
         start = datetime.fromisoformat(str(record["started_at"])).astimezone(UTC)
-        end = start + timedelta(seconds=float(record["seconds"])) + _MARGIN
+        end = (ended_at(record) or start) + _MARGIN
         of_the_run = f"(execution_arn like /:{run_id}$/ or run_id = '{run_id}') and "
         return self._console("cloudwatch/home", log_query(
             WHY_A_RUN_FAILED.format(run=of_the_run), self.log_groups, start - _MARGIN, end

@@ -33,6 +33,9 @@ PURPOSES: Mapping[str, str] = {
     "live": "See requests, errors, latency and predicted classes by model version",
     "runs": "See the newest runs, how they ended and why",
     "retrain": "When the cause is fixed, start a run",
+    "dead-letters list": "See what was not delivered or handled, and why",
+    "dead-letters redrive": "When the cause is fixed, send it again",
+    "mail test": "See whether mails arrive, and who gets which",
     "alarms": "See which alarms ring, since when and why",
 }
 """What a command is good for, by how it begins; the longer beginning first."""
@@ -90,7 +93,7 @@ def over_mail(kind: AlarmKind, change: AlarmChange, incident: Incident, place: P
     at = change.at or now
     lasted = duration((at - incident.since).total_seconds()) if incident.since else ""
     content = Content(
-        fact="over" + (f" after {lasted}" if lasted else "") + f": {lower_first(kind.title)}",
+        fact=lower_first(kind.title) + (f": ended after {lasted}" if lasted else ": ended"),
         happened=f"This is over, and its alarm no longer rings: {lower_first(kind.title)}.",
         since=f"{moment(at)}" + (f"; it began at {moment(incident.since)}" if incident.since else ""),
         evidence=[f"The first mail said: {incident.subject}"],

@@ -12,6 +12,7 @@ from contender.mails.mail import Content, Mail
 from contender.mails.place import Place
 from contender.mails.times import moment, read_time
 from contender.ports import SentMail
+from contender.stats.metric_titles import title_of
 
 WEEK = timedelta(days=7)
 LISTED = 3
@@ -69,14 +70,14 @@ def _promotions(week: Sequence[Mapping[str, Any]]) -> str:
 def _difference(run: Mapping[str, Any]) -> str:
     """
     >>> _difference({"metric": "auc", "difference": 0.0123, "low": 0.004, "high": 0.02})
-    ' (auc +0.0123, 0.004 to 0.02)'
+    ' (AUC +0.0123, 0.004 to 0.02)'
     """
     if run.get("difference") is None:
         return ""
     low, high = run.get("low"), run.get("high")
     between = f", {minus(f'{low:.3g}')} to {minus(f'{high:.3g}')}" if low is not None and high is not None else ""
     sign = "+" if run["difference"] > 0 else ""
-    return f" ({run.get('metric')} {sign}{minus(format(run['difference'], '.3g'))}{between})"
+    return f" ({title_of(str(run.get('metric') or ''))} {sign}{minus(format(run['difference'], '.3g'))}{between})"
 
 
 def _spend(week: Sequence[Mapping[str, Any]]) -> str:

@@ -63,6 +63,7 @@ MEASURED: Mapping[str, tuple[str, float, float]] = {
     "queue-age": ("age against what is too old", 1.8, 1.0),
     "undelivered-triggers": ("dead letters", 2.0, 0.0),
     "unhandled-messages": ("unhandled messages", 12.0, 0.0),
+    "unsent-mails": ("unsent mails", 1.0, 1.0),
     "batch-unfinished-jobs": ("unfinished jobs", 1.0, 0.0),
     "batch-undelivered-files": ("dead letters", 1.0, 0.0),
 }

@@ -19,6 +19,8 @@ LINE_CHARACTERS = 500
 EVIDENCE_LINES, STEP_LINES, LINK_LINES = 3, 3, 4
 
 NOTHING_DONE = "Nothing."
+OVER = "[over]"
+"""The subject of a mail that says that something is over begins so."""
 _LABEL_WIDTH = 15
 
 
@@ -88,8 +90,8 @@ def compose(content: Content, severity: Severity, *, environment: str, pipeline:
     <BLANKLINE>
     What to do     contender runs --pipeline flights
     """
-    mark = "over" if over else severity
-    subject = cut(f"[{mark}] {environment} {pipeline}: {content.fact}", SUBJECT_CHARACTERS)
+    mark = OVER if over else f"[{severity}]"
+    subject = cut(f"{mark} {environment} {pipeline}: {content.fact}", SUBJECT_CHARACTERS)
     return Mail(severity, subject, "\n".join(_lines(content)))
 
 

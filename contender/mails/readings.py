@@ -39,6 +39,8 @@ class AlarmState:
 def newest_value(reason_data: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """The newest data point that decided about an alarm, and the threshold.
 
+    CloudWatch lists `recentDatapoints` oldest first, and `evaluatedDatapoints`, with times, newest first.
+
     Examples
     --------
     >>> newest_value({"recentDatapoints": [0.1, 0.38], "threshold": 0.0144}), newest_value({})
@@ -79,10 +81,11 @@ def _many(what: str) -> Format:
 
 MEASURED: Mapping[str, tuple[str, Format]] = {
     "error rate": ("{} of predictions fail", percent),
-    "slow share": ("{} of predictions are slower than promised (serving.slo_ms)", percent),
+    "slow share": ("{} of predictions take longer than promised", percent),
     "throttled share": ("{} throttled for each failed prediction", _many("call")),
-    "dead letters": ("{} not delivered", _many("trigger")),
+    "dead letters": ("{} could not be delivered", _many("event")),
     "unhandled messages": ("{} could not be processed", _many("message")),
+    "unsent mails": ("{} could not be sent", _many("mail")),
     "unfinished jobs": ("{} stopped or timed out", _many("batch prediction")),
     "age against what is too old": ("the oldest message of a queue is {} × as old as it may be", figure),
 }
@@ -109,27 +112,29 @@ class Gauge:
 GAUGES: Mapping[str, Gauge] = {
     "FailedRunsInARow": Gauge("{} in a row", _many("failed run"), lambda value: value >= 1),
     "RunOverdueMinutes": Gauge(
-        "the run at work is {} over its usual time", _minutes, lambda value: value >= thresholds.OVERDUE_MINUTES
+        "the current run takes {} longer than usual", _minutes, lambda value: value >= thresholds.OVERDUE_MINUTES
     ),
     "OldestUploadMinutes": Gauge("an upload waits for {}", _minutes, lambda value: value >= thresholds.WAITING_MINUTES),
     "MissedIntervals": Gauge("{} missing", _many("scheduled run"), lambda value: value >= thresholds.MISSED_INTERVALS),
     "HoursSinceUpload": Gauge("no upload for {}", _hours),
     "TrafficRatio": Gauge("{} of the usual requests", percent, lambda value: value < thresholds.TRAFFIC_RATIO),
     "DriftedRunsWithoutPromotion": Gauge(
-        "{} in a row without a better model", _many("drifted run"), lambda value: value >= thresholds.DRIFTED_RUNS
+        "{} in a row found drift, and no better model", _many("run"), lambda value: value >= thresholds.DRIFTED_RUNS
     ),
     "NewestRowHours": Gauge("the newest row that the model learned from is {} old", _hours),
     "ShareShift": Gauge(
-        "predictions shifted {} × as far as on the model's own days",
+        "the mix of predictions is off by {} × what chance explains",
         figure,
         lambda value: value > thresholds.SHARE_SHIFT,
     ),
     "LiveLossExcess": Gauge(
-        "live loss is {} half-widths above the holdout's interval", figure, lambda value: value > thresholds.LOSS_EXCESS
+        "the model errs more than in its test (live loss {} half-widths too high)",
+        figure,
+        lambda value: value > thresholds.LOSS_EXCESS,
     ),
     "LabelRatio": Gauge("{} of the usual labels arrive", percent, lambda value: value < thresholds.LABEL_RATIO),
     "PointerState": Gauge(
-        "the champion pointer is {}",
+        "the champion pointer (which model serves) is {}",
         lambda value: POINTER_STATES.get(round(value), figure(value)),
         lambda value: value >= 1,
     ),
@@ -145,7 +150,7 @@ def gauge_facts(names: Sequence[str], values: Mapping[str, float]) -> Sequence[s
     Examples
     --------
     >>> gauge_facts(["FailedRunsInARow", "RunOverdueMinutes"], {"FailedRunsInARow": 0, "RunOverdueMinutes": 35})
-    ['the run at work is 35 min over its usual time']
+    ['the current run takes 35 min longer than usual']
     """
     known = [(GAUGES[name], values[name]) for name in names if name in GAUGES and number(values.get(name))]
     sure = [(gauge, value) for gauge, value in known if gauge.breaches is not None and gauge.breaches(value)]
@@ -161,7 +166,7 @@ def fact_of(state: AlarmState) -> str:
     >>> fact_of(AlarmState("a", True, measures=["error rate", "5xx"], value=0.38))
     '38 % of predictions fail'
     >>> fact_of(AlarmState("a", True, measures=["dead letters"], value=1))
-    '1 trigger not delivered'
+    '1 event could not be delivered'
     """
     known = next((MEASURED[name] for name in state.measures if name in MEASURED), None)
     if known is None or state.value is None:

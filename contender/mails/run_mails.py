@@ -14,17 +14,10 @@ from contender.formatting import counted
 from contender.mails.mail import NOTHING_DONE, Content, Mail, short
 from contender.mails.place import Place
 from contender.mails.times import moment
+from contender.stats.metric_titles import title_of
 from contender.workflow.messages import Comparison, Record, Rollback, RunState, Verdict
 from contender.workflow.outcome import drifted_without_labels, gave_up, next_steps, waits_for_the_next_batch
-
-STARTED_BY = {
-    "upload": "an upload",
-    "schedule": "the schedule",
-    "alarm": "an alarm",
-    "manual": "a person",
-    "code-change": "a deployment that changed the training code or settings",
-    "pending": "uploads that had waited for the run before",
-}
+from contender.workflow.trigger_events import STARTED_BY
 
 HAPPENED = {
     "promoted": "A newly trained model version answers the requests for predictions from now on.",
@@ -162,11 +155,11 @@ def _challenger(state: RunState) -> str:
 def _gain(comparison: Comparison | None) -> str:
     """
     >>> _gain(Comparison("wins", "", "v2", "sha", metric="auc", difference=0.0123))
-    'auc +0.0123'
+    'AUC +0.0123'
     """
     if comparison is None or comparison.difference is None:
         return ""
-    return f"{comparison.metric} {comparison.difference:+.3g}".replace("-", "−").strip()
+    return f"{title_of(comparison.metric)} {comparison.difference:+.3g}".replace("-", "−").strip()
 
 
 def _name(key: str | None) -> str:

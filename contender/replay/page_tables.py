@@ -8,7 +8,7 @@ from contender.replay.page_marks import styled, swatch
 from contender.replay.recommendation import dollars, share
 from contender.replay.report import ArmResult, Replay, Step
 from contender.replay.trade_off import Point
-from contender.reports.html import count, section, signed
+from contender.reports.html import badge, count, section, signed
 
 WORDS = {
     "waiting": "no champion yet",
@@ -97,7 +97,7 @@ def _decision(found: Replay, step: Step) -> str:
     score = f"{step.score:.4f}" if step.score is not None else "–"
     return (
         f"<tr><th scope=row>{escape(found.batches[step.batch].name)}</th>"
-        f'<td><span class="verdict {step.verdict}">{WORDS.get(step.verdict, step.verdict)}</span></td>'
+        f"<td>{badge(step.verdict, WORDS.get(step.verdict, step.verdict))}</td>"
         f"<td>{score}</td><td>{drift}<p>{escape(step.reason)}</p></td></tr>"
     )
 

@@ -102,6 +102,17 @@ def panels(figures: Sequence[str], *, css: str = "") -> str:
     return f'<div class="{f"panels {css}".strip()}">{"".join(figures)}</div>' if figures else ""
 
 
+def badge(tone: str, text: str) -> str:
+    """A state or a verdict (text) in the colour of its tone: good, bad, unsure or calm.
+
+    Examples
+    --------
+    >>> badge("bad", "✕ in alarm")
+    '<span class="verdict bad">✕ in alarm</span>'
+    """
+    return f'<span class="verdict {escape(tone)}">{escape(text)}</span>'
+
+
 def fields(values: Mapping[str, str]) -> str:
     """Names (text) with their values (HTML), without those that have none."""
     shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in values.items() if value)

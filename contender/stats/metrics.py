@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contender.errors import InvalidInputError
+from contender.stats.metric_titles import title_of
 from contender.stats.sums import matrix_product
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -187,8 +188,7 @@ def own_metric(name: str, found: object, *, task: str, greater_is_better: bool) 
             raise InvalidInputError(f"metric {name} failed with {type(error).__name__}: {error}") from error
         return number if number is not None and np.isfinite(number) else None
 
-    title = name.rpartition(":")[2].replace("_", " ")
-    return Metric(name, title, (task,), greater_is_better, False, rows)
+    return Metric(name, title_of(name), (task,), greater_is_better, False, rows)
 
 
 def prepared(y: ArrayLike, predictions: ArrayLike, *, positive: int = 1) -> tuple[Floats, Floats]:
@@ -367,15 +367,15 @@ CLASSIFICATION = (BINARY, MULTICLASS)
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("auc", "AUC", (BINARY,), True, False, area_under_curve, area_under_curve_of_groups),
-        Metric("log_loss", "log loss", CLASSIFICATION, False, True, *_mean_of(_log_loss_terms)),
-        Metric("brier", "Brier score", CLASSIFICATION, False, True, *_mean_of(_brier_terms)),
-        Metric("accuracy", "accuracy", CLASSIFICATION, True, False, *_mean_of(_accuracy_terms)),
-        Metric("macro_f1", "macro F1", CLASSIFICATION, True, False, *_additive(_macro_f1_terms, _macro_f1)),
-        Metric("mae", "mean absolute error", (REGRESSION,), False, True, *_mean_of(_absolute_terms)),
+        Metric("auc", title_of("auc"), (BINARY,), True, False, area_under_curve, area_under_curve_of_groups),
+        Metric("log_loss", title_of("log_loss"), CLASSIFICATION, False, True, *_mean_of(_log_loss_terms)),
+        Metric("brier", title_of("brier"), CLASSIFICATION, False, True, *_mean_of(_brier_terms)),
+        Metric("accuracy", title_of("accuracy"), CLASSIFICATION, True, False, *_mean_of(_accuracy_terms)),
+        Metric("macro_f1", title_of("macro_f1"), CLASSIFICATION, True, False, *_additive(_macro_f1_terms, _macro_f1)),
+        Metric("mae", title_of("mae"), (REGRESSION,), False, True, *_mean_of(_absolute_terms)),
         Metric(
             "rmse",
-            "root mean squared error",
+            title_of("rmse"),
             (REGRESSION,),
             False,
             True,

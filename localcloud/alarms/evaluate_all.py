@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ class AlarmStatus:
 
 
 class Evaluation:
-    """One evaluation of all alarms that are deployed, at one time."""
+    """One evaluation of all alarms that are deployed, at one time; those that rest keep what is known of them."""
 
     def __init__(
         self,
@@ -54,7 +54,9 @@ class Evaluation:
         read: Read,
         at: float,
         awake_since: float,
+        resting: Collection[str] = (),
     ) -> None:
+        self._resting = frozenset(resting)
         self.records: dict[str, AlarmRecord] = {}
         self.due: list[Delivery] = []
         self._described = {each["AlarmName"]: each for each in (*metric, *composite)}
@@ -69,11 +71,12 @@ class Evaluation:
 
     def state(self) -> AlarmsState:
         """What is to be kept. An alarm that is not deployed any more is forgotten."""
+        before = self._before
         return replace(
-            self._before,
+            before,
             evaluated_at=self._at,
-            records=self.records,
-            refused=self._refused,
+            records={name: each for name, each in before.records.items() if name in self._resting} | self.records,
+            refused={name: each for name, each in before.refused.items() if name in self._resting} | self._refused,
             to_set=self.to_set(),
         )
 

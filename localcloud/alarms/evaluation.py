@@ -110,7 +110,7 @@ def _finding(alarm: MetricAlarm, state: State, values: Series, begins: Series, a
         "version": "1.0",
         "queryDate": iso(at),
         "period": alarm.period * MINUTE,
-        "recentDatapoints": [value for value, _ in there],
+        "recentDatapoints": [value for value, _ in reversed(there)],  # the oldest first, as CloudWatch has these
         "threshold": alarm.threshold,
         "evaluatedDatapoints": [{"timestamp": iso(begin), "value": value} for value, begin in there],
     }

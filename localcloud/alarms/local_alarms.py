@@ -53,7 +53,9 @@ class LocalAlarms:
         self._records_file, self._lock_file = records_file(root), folder / LOCK
         self._is_alone, self._sampled_at = False, float("-inf")
 
-    def evaluate(self, *, at: float, awake_since: float = float("-inf")) -> Sequence[AlarmStatus]:
+    def evaluate(
+        self, *, at: float, awake_since: float = float("-inf"), prefixes: Sequence[str] | None = None
+    ) -> Sequence[AlarmStatus]:
         """Collect metrics, evaluate each alarm at this time, set its state, and do what it has to do.
 
         Parameters
@@ -61,6 +63,8 @@ class LocalAlarms:
         at : epoch seconds.
         awake_since : since when the cloud has been up without a pause. Nothing could be reported before, so an alarm
             for which missing data is breaching stays as it is until all its periods are later than that.
+        prefixes : of the names of the alarms that are evaluated, and answered; the others stay as they are. Alarms
+            that hold each other back have to be evaluated together. None: all.
         """
         with self.alone():
             self._collection.read_lines(now=at)
@@ -68,7 +72,17 @@ class LocalAlarms:
                 self._collection.sample_queues(now=at)
                 self._sampled_at = at
             before = read_alarms_state(self._records_file)
-            found = Evaluation(before, *self._deployed(), read=self._points, at=at, awake_since=awake_since)
+            metric, composite = self._deployed()
+            resting = _resting([each["AlarmName"] for each in (*metric, *composite)], prefixes)
+            found = Evaluation(
+                before,
+                [each for each in metric if each["AlarmName"] not in resting],
+                [each for each in composite if each["AlarmName"] not in resting],
+                read=self._points,
+                at=at,
+                awake_since=awake_since,
+                resting=resting,
+            )
             # What is to be done is written down first: whoever is killed in between does it then, and loses nothing.
             state = replace(found.state(), waiting=[*before.waiting, *found.due])
             write_alarms_state(self._records_file, state)
@@ -146,3 +160,9 @@ class LocalAlarms:
                 continue
             (failed if at - left.since > GIVE_UP_SECONDS else waiting).append(left)
         return replace(state, waiting=waiting, failed=failed[-FAILED_KEPT:])
+
+
+def _resting(names: Sequence[str], prefixes: Sequence[str] | None) -> frozenset[str]:
+    return (
+        frozenset() if prefixes is None else frozenset(name for name in names if not name.startswith(tuple(prefixes)))
+    )

@@ -33,4 +33,5 @@ class BatchAlarms:
             threshold=0,
             operator=ABOVE,
             silence=SILENCE_CHANGES_NOTHING,
+            of_points=3,
         )

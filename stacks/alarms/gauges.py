@@ -24,13 +24,12 @@ class Gauges:
         self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW, label: str = ""
     ) -> cloudwatch.Metric:
         """A gauge over a window."""
-        return cloudwatch.Metric(
-            namespace=metrics.NAMESPACE,
-            metric_name=gauge.name,
-            dimensions_map={"pipeline": self._pipeline},
-            statistic=statistic,
+        return metrics.emitted(
+            gauge.name,
             period=Duration.minutes(minutes),
+            statistic=statistic,
             label=label or gauge.name,
+            pipeline=self._pipeline,
         )
 
     def known(self, expression: str, **gauges: Gauge) -> cloudwatch.MathExpression:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Required, TypedDict, Unpack
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -27,6 +29,17 @@ HEAR_OF_THE_CAUSE = Duration.minutes(1)
 """How long an alarm delays its mail, in case the one that is its cause rings in the same minute."""
 
 
+class Rule(TypedDict, total=False):
+    """When an alarm rings: where `points` of `of_points` data points (one of one) compare so to the threshold (at
+    least), and what a missing one means (nothing)."""
+
+    threshold: Required[float]
+    operator: cloudwatch.ComparisonOperator
+    silence: cloudwatch.TreatMissingData
+    points: int
+    of_points: int
+
+
 class AlarmMaker(Construct):
     """The alarms of one pipeline, by their kinds.
 
@@ -50,55 +63,16 @@ class AlarmMaker(Construct):
         self._action = act_by(self, tell)
         self.telling: list[cloudwatch.IAlarm] = []
 
-    def alarm(
-        self,
-        id_: str,
-        metric: cloudwatch.IMetric,
-        *,
-        threshold: float,
-        operator: cloudwatch.ComparisonOperator = AT_LEAST,
-        silence: cloudwatch.TreatMissingData = SILENCE_IS_FINE,
-        points: int = 1,
-        of_points: int = 1,
-    ) -> cloudwatch.Alarm:
-        """An alarm that tells people, on `points` of `of_points` data points."""
-        made = self._metric_alarm(
-            id_,
-            metric,
-            text=description(kind(id_), pipeline=self._pipeline.name, environment=self._environment.name),
-            threshold=threshold,
-            operator=operator,
-            silence=silence,
-            points=points,
-            of_points=of_points,
-        )
+    def alarm(self, id_: str, metric: cloudwatch.IMetric, **rule: Unpack[Rule]) -> cloudwatch.Alarm:
+        """An alarm that tells people."""
+        text = description(kind(id_), pipeline=self._pipeline.name, environment=self._environment.name)
+        made = self._metric_alarm(id_, metric, text, **rule)
         self._let_tell(made)
         return made
 
-    def part(
-        self,
-        suffix: str,
-        metric: cloudwatch.IMetric,
-        *,
-        of: str,
-        threshold: float,
-        operator: cloudwatch.ComparisonOperator = AT_LEAST,
-        silence: cloudwatch.TreatMissingData = SILENCE_IS_FINE,
-        points: int = 1,
-        of_points: int = 1,
-    ) -> cloudwatch.IAlarmRule:
+    def part(self, suffix: str, metric: cloudwatch.IMetric, *, of: str, **rule: Unpack[Rule]) -> cloudwatch.IAlarmRule:
         """That an alarm rings which tells nobody, and is part of a kind."""
-        made = self._metric_alarm(
-            f"{of}-{suffix}",
-            metric,
-            text=description_of_part(of),
-            threshold=threshold,
-            operator=operator,
-            silence=silence,
-            points=points,
-            of_points=of_points,
-        )
-        return rings(made)
+        return rings(self._metric_alarm(f"{of}-{suffix}", metric, description_of_part(of), **rule))
 
     def composite(
         self,
@@ -128,29 +102,18 @@ class AlarmMaker(Construct):
         alarm.add_ok_action(self._action)
         self.telling.append(alarm)
 
-    def _metric_alarm(
-        self,
-        name: str,
-        metric: cloudwatch.IMetric,
-        *,
-        text: str,
-        threshold: float,
-        operator: cloudwatch.ComparisonOperator,
-        silence: cloudwatch.TreatMissingData,
-        points: int,
-        of_points: int,
-    ) -> cloudwatch.Alarm:
+    def _metric_alarm(self, name: str, metric: cloudwatch.IMetric, text: str, **rule: Unpack[Rule]) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
             self,
             _construct_id(name),
             alarm_name=f"{self._environment.stage_name}-{self._pipeline.name}-{name}",
             alarm_description=text,
             metric=metric,
-            threshold=threshold,
-            comparison_operator=operator,
-            evaluation_periods=of_points,
-            datapoints_to_alarm=points,
-            treat_missing_data=silence,
+            threshold=rule["threshold"],
+            comparison_operator=rule.get("operator", AT_LEAST),
+            evaluation_periods=rule.get("of_points", 1),
+            datapoints_to_alarm=rule.get("points", 1),
+            treat_missing_data=rule.get("silence", SILENCE_IS_FINE),
         )
 
 

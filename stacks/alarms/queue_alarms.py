@@ -20,6 +20,7 @@ class QueueAlarms:
             threshold=0,
             operator=ABOVE,
             silence=SILENCE_CHANGES_NOTHING,
+            of_points=3,
         )
         make.alarm("unhandled-messages", shared.unhandled(), threshold=0, operator=ABOVE, points=1, of_points=3)
         make.alarm("queue-age", shared.queue_age(), threshold=1, points=2, of_points=3)

@@ -46,7 +46,7 @@ def _data(shared: PipelineMetrics, pipeline: PipelineConfig) -> Row:
     failed = shared.emitted("rehearse", "RehearsalsFailed", label="rehearsals failed")
     return [
         graph("Rows of uploads", [accepted, rejected], stacked=True),
-        graph("Refused", [refused, failed, shared.unsent_mails()]),
+        graph("Refused", [refused, failed, shared.unsent_mail()], thresholds={"a mail": 1.0}),
         graph("Drift", [drifted, evidence]),
         graph(
             "Age of the champion's newest row (hours)",

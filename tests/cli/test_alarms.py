@@ -49,7 +49,7 @@ def deployed(aws: None) -> None:
             ComparisonOperator="GreaterThanThreshold",
             AlarmActions=actions,
         )
-        data = json.dumps({"recentDatapoints": [0.38]}) if state == "ALARM" else "{}"
+        data = json.dumps({"recentDatapoints": [0.2, 0.38]}) if state == "ALARM" else "{}"
         cloudwatch.set_alarm_state(
             AlarmName=f"contender-dev-{name}", StateValue=state, StateReason="38 % fail", StateReasonData=data
         )

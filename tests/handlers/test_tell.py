@@ -78,7 +78,7 @@ def test_a_metric_alarms_value_is_in_the_mail_and_the_topic_is_that_of_its_sever
     assert call(cloud, "tell", event)["outcome"] == "sent"
     assert call(cloud, "tell", event, "call-2")["outcome"] == "sent before"
     (mail,) = others()
-    assert mail["Subject"] == "[ticket] prod shop: 3 triggers not delivered since 12:36 UTC"
+    assert mail["Subject"] == "[ticket] prod shop: 3 events could not be delivered since 12:36 UTC"
     assert pages() == []
 
 
@@ -97,7 +97,7 @@ def test_a_composite_alarms_page_tells_what_its_rollback_came_to(cloud: Cloud, p
     )
     assert call(cloud, "tell", named(COMPOSITE_ALARM, "champion-fails"))["outcome"] == "sent"
     (mail,) = pages()
-    assert mail["Subject"] == "[page] prod shop: the champion fails since 12:56 UTC, rolled back to v1"
+    assert mail["Subject"] == "[page] prod shop: the serving model (champion) fails since 12:56 UTC, rolled back to v1"
     assert others() == []
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import boto3
 import pytest
+from moto.sns.exceptions import InvalidParameterValue
+from moto.sns.models import SNSBackend
 from statelint.linter import Linter
 
 from contender.predictions.batch_messages import BatchState, Finish, Found, PartDone, Plan
@@ -64,6 +66,7 @@ def failing(before: list[str], **answers: Answer) -> Way:
 
 
 REJECTED = Finish("finished", "1 rejected", 3, 1, mail=True, subject="1 row rejected", body="which")
+UNSENDABLE = replace(REJECTED, subject="longer than SNS takes " * 10)
 WAYS = {
     "a file is predicted": Way([*PREDICTED, "HasFailed", "Done"]),
     "a file that is done is left alone": Way([*PLANNING, "Done"], {"PlanBatch": Plan("done", "is done").to_dict()}),
@@ -82,6 +85,9 @@ WAYS = {
     "a part breaks": failing([*PLANNING, "PredictParts"], PredictPart=BROKEN),
     "FinishBatch breaks and that is told without it": Way(
         [*PREDICTED[:-1], "TellUnfinished", "NotFinished"], {"FinishBatch": BROKEN}, "FAILED", mailed=1
+    ),
+    "a mail that cannot be sent does not undo the job": Way(
+        [*PREDICTED, "Tell", "CountUnsentMail", "HasFailed", "Done"], {"FinishBatch": UNSENDABLE.to_dict()}
     ),
     "a schedule finds nothing": Way(
         ["IsSchedule", "FindFiles", "DoFilesWait", "Done"], {"FindFiles": Found(0).to_dict()}, request=SCHEDULE
@@ -139,7 +145,25 @@ def test_a_job_takes_the_way_that_its_tasks_answers_say(engine: Engine, mails: A
 
 def test_the_ways_take_every_branch_and_every_catch() -> None:
     walked = {step for way in WAYS.values() for step in pairwise(way.states)}
-    assert asl.edges(DEFINITION) - walked == {("StartJobs", "Done")}, "which is walked below"
+    walked_below = {
+        ("StartJobs", "Done"),
+        ("TellUnfinished", "CountUnsentMailOfFailure"),
+        ("CountUnsentMailOfFailure", "NotFinished"),
+    }
+    assert asl.edges(DEFINITION) - walked == walked_below
+
+
+def test_that_finish_batch_broke_and_could_not_be_told_is_counted(
+    engine: Engine, mails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise InvalidParameterValue("the topic is gone")
+
+    monkeypatch.setattr(SNSBackend, "publish", refuse)
+    engine.script(ALL_GOOD | {"FinishBatch": BROKEN})
+    outcome = engine.run(UPLOAD)
+    assert outcome.states[-3:] == ["TellUnfinished", "CountUnsentMailOfFailure", "NotFinished"]
+    assert outcome.status == "FAILED"
 
 
 def test_each_part_is_told_its_job_and_its_rows(engine: Engine, mails: Any) -> None:

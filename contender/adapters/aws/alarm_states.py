@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contender.adapters.aws.described_alarms import alarms_named
 from contender.mails.alarm_event import alarms_of_rule, read_reason_data
 from contender.mails.readings import AlarmState, state_of
-
-MOST_NAMES = 100
-"""DescribeAlarms takes so many names."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +18,12 @@ class CloudWatchAlarms:
     client: Any
 
     def read(self, names: Sequence[str]) -> Sequence[AlarmState]:
-        """The alarms of these names, in their order; the first hundred."""
-        asked = list(dict.fromkeys(names))[:MOST_NAMES]
-        answer = self.client.describe_alarms(
-            AlarmNames=asked, AlarmTypes=["CompositeAlarm", "MetricAlarm"], MaxRecords=MOST_NAMES
-        )
-        found = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
-        states = [
+        """The alarms of these names, in their order."""
+        return [
             state_of(
                 each,
                 reason_data=read_reason_data(each.get("StateReasonData")),
                 children=alarms_of_rule(each.get("AlarmRule")),
             )
-            for each in found
+            for each in alarms_named(self.client, names)
         ]
-        return sorted(states, key=lambda state: asked.index(state.name))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contender.adapters.aws.described_alarms import alarms_named
 from contender.dashboard.body import DashboardBody, read_body
 from contender.dashboard.sources import AlarmState
 from contender.errors import ContenderError, NotFoundError
-
-_PAGE = 100
-"""Alarms that DescribeAlarms takes by name at once."""
 
 
 def read_dashboard(cloudwatch: Any, name: str) -> DashboardBody:
@@ -45,16 +43,7 @@ class AlarmStates:
 
     def __call__(self, names: Sequence[str]) -> Sequence[AlarmState]:
         """The states of alarms by their names; one that is not there is left out."""
-        return [
-            _state(each) for start in range(0, len(names), _PAGE) for each in self._page(names[start : start + _PAGE])
-        ]
-
-    def _page(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        answer = self.cloudwatch.describe_alarms(
-            AlarmNames=list(names), AlarmTypes=["CompositeAlarm", "MetricAlarm"], MaxRecords=_PAGE
-        )
-        yield from answer.get("CompositeAlarms", ())
-        yield from answer.get("MetricAlarms", ())
+        return [_state(each) for each in alarms_named(self.cloudwatch, names)]
 
 
 def _state(alarm: Mapping[str, Any]) -> AlarmState:

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contender.adapters.aws.described_alarms import alarms_named
 from contender.rollout.canary import Alarms
 
 
@@ -21,10 +22,9 @@ class ServingAlarm:
     def rang_since(self, since: datetime) -> Alarms:
         """The alarm, if it began to ring during the trial. That it cannot be read is said, no more."""
         try:
-            answer = self.client.describe_alarms(AlarmNames=[self.name], AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+            found = alarms_named(self.client, [self.name])
         except (ClientError, BotoCoreError) as error:
             return Alarms(note=f"{self.name} could not be read: {error}")
-        found = [*answer.get("CompositeAlarms", ()), *answer.get("MetricAlarms", ())]
         if not found:
             return Alarms(note=f"there is no alarm {self.name} here")
         ringing = [each for each in found if each["StateValue"] == "ALARM"]

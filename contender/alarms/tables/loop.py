@@ -9,7 +9,7 @@ LOOP_STUCK = AlarmKind(
     id="loop-stuck",
     title="The training loop is stuck",
     severity="ticket",
-    purpose="The champion keeps serving, but it learns nothing from new data.",
+    purpose="The model keeps serving, but no new one is trained on new data.",
     expression="`FailedRunsInARow`, `RunOverdueMinutes`, `OldestUploadMinutes` while no run is at work, "
     "`MissedIntervals`",
     threshold=f"`alarms.failed_runs` failed runs in a row, or a run {thresholds.OVERDUE_MINUTES} minutes over its "
@@ -29,12 +29,12 @@ DATA_STOPPED = AlarmKind(
     id="data-stopped",
     title="Data stopped coming",
     severity="ticket",
-    purpose="A producer of uploads or a caller of the API is silent: the champion gets older, or nobody uses it.",
+    purpose="A producer of uploads or a caller of the API is silent: the model gets older, or nobody uses it.",
     expression="`HoursSinceUpload`, and `TrafficRatio`: requests against the same hours of former weeks",
     threshold="`alarms.expects_uploads_every_hours` without an upload; or, unless `alarms.expects_traffic` is false, "
     f"less than {thresholds.TRAFFIC_RATIO:.0%} of the usual requests",
     owner="data owner",
-    by_itself="Nothing: the champion keeps serving.",
+    by_itself="Nothing: the model keeps serving.",
     first_commands=(
         "contender status --env {environment}",
         "contender live --pipeline {pipeline} --env {environment}",
@@ -44,9 +44,9 @@ DATA_STOPPED = AlarmKind(
 )
 PULSE_MISSING = AlarmKind(
     id="pulse-missing",
-    title="The watching itself is silent",
+    title="Monitoring of loop, model and spending is silent",
     severity="ticket",
-    purpose="No gauge is written, so that alarms about loop, model, data and spending cannot ring.",
+    purpose="Nothing is measured, so that alarms about loop, model, data and spending cannot ring.",
     expression="Readings of Pulse in 5 minutes; a missing one breaches",
     threshold="none in three windows in a row: one that comes late or fails is no silence",
     owner="on-call, in working hours",
@@ -67,4 +67,19 @@ SPEND_HIGH = AlarmKind(
     suppressed_by=("pulse-missing",),
 )
 
-LOOP = (LOOP_STUCK, DATA_STOPPED, PULSE_MISSING, SPEND_HIGH)
+UNSENT_MAILS = AlarmKind(
+    id="unsent-mails",
+    title="A mail about a run could not be sent",
+    severity="ticket",
+    purpose="Somebody was to hear of a run or of a batch prediction, and did not.",
+    expression="`UnsentMails`: mails that a state machine could not send after five attempts",
+    threshold="one in an hour; over when an hour has passed without another",
+    owner="on-call, in working hours",
+    by_itself="The run or job stands; its record and report are there.",
+    first_commands=(
+        "contender runs --pipeline {pipeline} --env {environment}",
+        "contender mail test --pipeline {pipeline} --env {environment}",
+    ),
+)
+
+LOOP = (LOOP_STUCK, DATA_STOPPED, PULSE_MISSING, SPEND_HIGH, UNSENT_MAILS)

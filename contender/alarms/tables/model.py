@@ -7,9 +7,9 @@ from contender.alarms.kinds import AlarmKind
 
 MODEL_HURTS = AlarmKind(
     id="model-hurts",
-    title="The champion predicts worse than it promised",
+    title="The serving model (champion) predicts worse than in its test",
     severity="ticket",
-    purpose="Answers come, but they are wrong more often than on the champion's holdout, or have another mix.",
+    purpose="Answers come, but they are wrong more often than in the model's test, or have another mix.",
     expression="`LiveLossExcess`, `ShareShift`; neither while a canary bakes or a rollback is on (`ChangeOn`)",
     threshold=f"live loss above the 95 % interval of its difference to the holdout by more than "
     f"{thresholds.LOSS_EXCESS:g} of its half width, which chance does in one of 600 weeks; or predicted classes or "
@@ -26,9 +26,9 @@ MODEL_HURTS = AlarmKind(
 )
 MODEL_STALE = AlarmKind(
     id="model-stale",
-    title="The champion is out of date",
+    title="The serving model (champion) is out of date",
     severity="ticket",
-    purpose="Data has changed and no challenger was good enough, or the champion has seen no recent rows.",
+    purpose="Data has changed and no newly trained model was better, or the model has seen no recent rows.",
     expression="`DriftedRunsWithoutPromotion`, `NewestRowHours`",
     threshold=f"{thresholds.DRIFTED_RUNS} runs in a row with drift and without a promotion; or the newest row older "
     "than `alarms.stale_after_days`",
@@ -46,8 +46,9 @@ LABELS_STOPPED = AlarmKind(
     id="labels-stopped",
     title="Labels stopped coming",
     severity="ticket",
-    purpose="Nobody can see whether the champion is right: live loss and canaries are judged by labels.",
-    expression="`LabelRatio`: labels that arrived in the last day against the same day of former weeks",
+    purpose="Nobody can see whether predictions are right: live loss and canaries are judged by labels.",
+    expression="`LabelRatio`: labels that arrived in the last day against those that predictions of these ages "
+    "usually get",
     threshold=f"less than {thresholds.LABEL_RATIO:.0%} of the usual, unless `alarms.expects_labels` is false",
     owner="data owner",
     by_itself="Nothing.",

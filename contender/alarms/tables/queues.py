@@ -6,6 +6,8 @@ from contender.alarms import thresholds
 from contender.alarms.kinds import AlarmKind
 
 _STATUS = "contender status --env {environment}"
+_LIST = "contender dead-letters list --pipeline {pipeline} --env {environment}"
+_REDRIVE = "contender dead-letters redrive --all --pipeline {pipeline} --env {environment}"
 _ONE = "one message: each is something that was lost until somebody looks"
 
 QUEUE_AGE = AlarmKind(
@@ -30,7 +32,7 @@ UNDELIVERED_TRIGGERS = AlarmKind(
     threshold=_ONE,
     owner="on-call, in working hours",
     by_itself="The event is kept for 14 days.",
-    first_commands=(_STATUS, "contender retrain --pipeline {pipeline} --env {environment}"),
+    first_commands=(_LIST, _REDRIVE, _STATUS),
 )
 UNHANDLED_MESSAGES = AlarmKind(
     id="unhandled-messages",
@@ -41,7 +43,7 @@ UNHANDLED_MESSAGES = AlarmKind(
     threshold=_ONE,
     owner="on-call, in working hours",
     by_itself="The messages are kept for 14 days; predictions over HTTP are not affected.",
-    first_commands=(_STATUS,),
+    first_commands=(_LIST, _REDRIVE),
 )
 BATCH_UNFINISHED_JOBS = AlarmKind(
     id="batch-unfinished-jobs",
@@ -63,7 +65,7 @@ BATCH_UNDELIVERED_FILES = AlarmKind(
     threshold=_ONE,
     owner="on-call, in working hours",
     by_itself="The event is kept for 14 days.",
-    first_commands=(_STATUS,),
+    first_commands=(_LIST, _REDRIVE),
 )
 
 QUEUES = (QUEUE_AGE, UNDELIVERED_TRIGGERS, UNHANDLED_MESSAGES, BATCH_UNFINISHED_JOBS, BATCH_UNDELIVERED_FILES)

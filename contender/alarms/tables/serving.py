@@ -12,7 +12,7 @@ _BURN = (
 
 CHAMPION_FAILS = AlarmKind(
     id="champion-fails",
-    title="The champion fails",
+    title="The serving model (champion) fails",
     severity="page",
     purpose="Predictions fail since a new version serves: callers get errors.",
     expression="Share of POST /v1/predict answered 5xx or without a finite prediction; the champion was swapped within "
@@ -33,7 +33,7 @@ PREDICTIONS_FAIL = AlarmKind(
     id="predictions-fail",
     title="Predictions fail, and no new version is the cause",
     severity="page",
-    purpose="Callers get errors. Nothing was swapped lately or Lambda throttles, so that a rollback would not help.",
+    purpose="Callers get errors. The model did not change lately, or Lambda throttles: a rollback would not help.",
     expression="Share of POST /v1/predict answered 5xx or without a finite prediction",
     threshold=f"{_BURN}; at least 4 (6) failures in the long window",
     owner="on-call",
@@ -54,7 +54,7 @@ SLOW_REQUESTS = AlarmKind(
     threshold=f"{_BURN}; at least 20 (30) slow requests in the long window, because instances that start are slow "
     "together",
     owner="on-call",
-    by_itself="Nothing: a slow champion is rolled back by a person.",
+    by_itself="Nothing: a slow model is rolled back by a person.",
     first_commands=(
         "contender status --env {environment}",
         "contender live --pipeline {pipeline} --env {environment}",
@@ -71,7 +71,7 @@ POINTER_LOST = AlarmKind(
     "than the pointer names",
     threshold="1: one reading is enough, the state does not come by chance",
     owner="on-call",
-    by_itself="Nothing is crowned against the naive baseline; instances that run keep their model.",
+    by_itself="No model is promoted until it is back; instances that run keep their model.",
     first_commands=(
         "contender champion --restore --pipeline {pipeline} --env {environment}",
         "contender status --env {environment}",

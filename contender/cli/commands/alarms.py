@@ -25,7 +25,7 @@ from contender.cli.options import (
     stack_prefix,
 )
 from localcloud.alarms.local_alarms import records_file
-from localcloud.alarms.records_file import read_alarms_state
+from localcloud.alarms.records_file import AlarmsState, read_alarms_state
 
 STALE_SECONDS = 180.0
 """The local cloud evaluates once a minute."""
@@ -49,7 +49,8 @@ def alarms(
         pipeline_config(pipeline)
     root = project_root()
     prefix = "-".join(filter(None, (stack_prefix(root), environment, pipeline))) + "-"
-    rows = read_alarms(cloud_of(environment, root), prefix, environment, root)
+    evaluation = read_alarms_state(records_file(root)) if environment == LOCAL else None
+    rows = read_alarms(cloud_of(environment, root), prefix, evaluation)
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -70,7 +71,7 @@ def alarms(
     console.print(f"{len(ringing)} of {len(shown)} in alarm")
     for runbook in dict.fromkeys(row.runbook for row in ringing if row.runbook):
         console.print(f"what to do: {runbook}", markup=False)
-    _complain(shown, environment, now)
+    _complain(shown, evaluation, now)
 
 
 def _line(row: AlarmRow, name: str, now: datetime) -> tuple[str | Text, ...]:
@@ -81,14 +82,14 @@ def _line(row: AlarmRow, name: str, now: datetime) -> tuple[str | Text, ...]:
     return state, Text(name), Text(row.severity), Text(since), Text(against)
 
 
-def _complain(rows: Sequence[AlarmRow], environment: str, now: datetime) -> None:
+def _complain(rows: Sequence[AlarmRow], evaluation: AlarmsState | None, now: datetime) -> None:
     """Say what keeps the table from being true."""
     for row in rows:
         if row.problem:
             errors.print(Text("warning", style="bold yellow"), Text(f"{row.name}: {row.problem}"))
-    if environment != LOCAL:
+    if evaluation is None:
         return
-    at = read_alarms_state(records_file(project_root())).evaluated_at
+    at = evaluation.evaluated_at
     if now.timestamp() - at > STALE_SECONDS:
         last = f"since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at else "yet"
         errors.print(Text("warning", style="bold yellow"), Text(f"alarms were not evaluated {last}; run contender up"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from contender.cli.console import console, errors, print_json
 from contender.cli.drill.catalogue import INCIDENTS, chosen
 from contender.cli.drill.own_cloud import folder
+from contender.cli.drill.page import drill_page
 from contender.cli.drill.play import play_all
 from contender.cli.drill.view import print_results
 from contender.cli.options import JsonOption, project_root
@@ -35,6 +37,12 @@ def drill(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the drill's cloud running, to look at it with contender console.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what rang, and each mail as on-call got it, as a page to this file.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play incidents on a local cloud of its own: which alarm goes off, when, which mail, what heals by itself.
@@ -42,7 +50,7 @@ def drill(
     The alarms' clock is put forward, so that hours and days pass at once. Your own local cloud is not touched, and
     without --keep nothing is left running. Exit code 1: an incident did not go as it must.
 
-    Example: contender drill --only champion-5xx
+    Example: contender drill --only champion-5xx --html drill.html
     """
     started = time.monotonic()
     incidents = chosen(only or [])
@@ -60,6 +68,8 @@ def drill(
             keep=keep,
         )
     seconds = time.monotonic() - started
+    if html:
+        html.write_text(drill_page(results, seconds), encoding="utf-8")
     if as_json:
         print_json({"seconds": round(seconds, 1), "incidents": [result.to_dict() for result in results]})
     else:

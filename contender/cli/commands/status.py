@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 import localcloud.cloud
+from contender.adapters.aws.described_alarms import alarms_that_begin
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.find_run import waiting_runs
@@ -23,6 +24,7 @@ from contender.cli.options import (
     project_root,
     workbench,
 )
+from contender.pulse.runs import ended_at
 from contender.registry.pointer import read_pointer
 
 
@@ -84,8 +86,8 @@ def _last_run(records: Sequence[Mapping[str, Any]], now: datetime) -> str:
     if not records:
         return ""
     (record,) = records
-    ended = datetime.fromisoformat(record["started_at"]) + timedelta(seconds=record["seconds"])
-    return f"{record['verdict'].replace('_', ' ')} {ago(ended, now)} ago ({record['run_id']}): {record['reason']}"
+    verdict, when = record["verdict"].replace("_", " "), ago(ended_at(record), now)
+    return f"{verdict} {when} ago ({record['run_id']}): {record['reason']}"
 
 
 def _started(bench: Workbench) -> datetime | None:
@@ -101,12 +103,9 @@ def _alarms(bench: Workbench) -> list[str] | str:
     """The names of the pipeline's alarms that are in alarm."""
     prefix = f"{bench.prefix}-{bench.environment}-{bench.pipeline}-"
     try:
-        answer = bench.cloud.client("cloudwatch").describe_alarms(
-            AlarmNamePrefix=prefix, AlarmTypes=["CompositeAlarm", "MetricAlarm"]
-        )
+        found = alarms_that_begin(bench.cloud.client("cloudwatch"), prefix)
     except (ClientError, BotoCoreError) as error:
         return f"cannot be read: {error}"
-    found = [*answer.get("CompositeAlarms", ()), *answer.get("MetricAlarms", ())]
     return [each["AlarmName"] for each in found if each["StateValue"] == "ALARM"]
 
 

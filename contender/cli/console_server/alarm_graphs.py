@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
+from contender.adapters.aws.described_alarms import alarms_that_begin
 from contender.alarms.table import kind_of
 from contender.cli.alarm_view import SIGNS, AlarmRow, evaluated, row_of
 from contender.console.pages.alarms import ShownAlarm, anchor
@@ -31,12 +32,8 @@ def shown_alarms(
     evaluation : what the local cloud's evaluation knows; None on AWS.
     """
     longer = tuple(f"{stage}-{other}-" for other in pipelines if other.startswith(f"{pipeline}-"))
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=f"{stage}-{pipeline}-", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
-    )
-    listed = (alarm for page in pages for key in ("CompositeAlarms", "MetricAlarms") for alarm in page.get(key, ()))
     found = []
-    for alarm in listed:
+    for alarm in alarms_that_begin(cloudwatch, f"{stage}-{pipeline}-"):
         row, rule = row_of(alarm), str(alarm.get("AlarmRule", ""))
         if row.name.startswith(longer):
             continue

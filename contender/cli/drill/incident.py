@@ -55,12 +55,14 @@ class Seen:
     mails : from the fault on, pages and tickets only.
     healed : what was over without a person; empty: nothing.
     wrong : what else was not as it must be, as sentences.
+    news : mails that ask nobody to act: of severity info, or that something is over.
     """
 
     rings: Sequence[Ring] = ()
     mails: Sequence[Told] = ()
     healed: str = ""
     wrong: Sequence[str] = ()
+    news: Sequence[Told] = ()
 
 
 @dataclass(frozen=True)

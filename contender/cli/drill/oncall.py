@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,17 +52,14 @@ class OnCall:
         self._connection = cloud.connect(root)
         self._new_mails = read_mails or mail.InboxReader(self._connection).new_mails
         self._alarms = LocalAlarms(self._connection, root)
-        self._benches = {bench.pipeline: bench for bench in benches}
+        self._stages = {bench.pipeline: f"{bench.prefix}-{bench.environment}" for bench in benches}
         self._topics = {
-            bench.topic_arn(severity): (name, severity)
-            for name, bench in self._benches.items()
-            for severity in SEVERITIES
+            bench.topic_arn(severity): (bench.pipeline, severity) for bench in benches for severity in SEVERITIES
         }
         self._lambda = self._connection.client("lambda")
-        stages = {f"{bench.prefix}-{bench.environment}" for bench in benches}
         self._pulse_functions = [
             value
-            for stage in sorted(stages)
+            for stage in sorted(set(self._stages.values()))
             for name, value in self._connection.outputs[f"{stage}-pulse"].items()
             if name.startswith(PULSE_OUTPUT)
         ]
@@ -75,10 +72,11 @@ class OnCall:
         with self._alarms.alone():
             yield
 
-    def look(self, at: float) -> Mapping[str, Sequence[str]]:
+    def look(self, at: float, pipelines: Collection[str]) -> Mapping[str, Sequence[str]]:
         """Put the clock to a time (epoch seconds): Pulse takes the gauges where it is due, alarms are evaluated.
 
-        Answers the kinds of alarms that are on and tell somebody, by pipeline.
+        Only the alarms of these pipelines are: those of others stay as they are, whatever the time. Answers the kinds
+        of alarms that are on and tell somebody, by pipeline.
 
         Raises
         ------
@@ -88,13 +86,13 @@ class OnCall:
         if at - self._pulsed_at >= 60.0 * EVERY_MINUTES:
             self._pulse(at)
             self._pulsed_at = at
-        statuses = self._alarms.evaluate(at=at)
+        statuses = self._alarms.evaluate(at=at, prefixes=[f"{self._stages[name]}-{name}-" for name in pipelines])
         refused = [f"{status.name}: {status.refused}" for status in statuses if status.refused]
         if refused:
             raise ContenderError(f"alarms cannot be evaluated: {'; '.join(refused)}")
         on = [status.name for status in statuses if status.state == "ALARM" and status.acts and not status.held]
         self._read_mails()
-        return {name: self._kinds(name, on) for name in self._benches}
+        return {name: self._kinds(name, on) for name in pipelines}
 
     def take_mails(self, pipeline: str) -> Sequence[Letter]:
         """The mails about a pipeline that have come and were not taken yet."""
@@ -111,9 +109,7 @@ class OnCall:
         wait_until(has_come, seconds=MAIL_SECONDS)
 
     def _kinds(self, pipeline: str, alarms: Sequence[str]) -> Sequence[str]:
-        bench = self._benches[pipeline]
-        stage = f"{bench.prefix}-{bench.environment}"
-        kinds = (kind_of(name, stage=stage, pipeline=pipeline) for name in alarms)
+        kinds = (kind_of(name, stage=self._stages[pipeline], pipeline=pipeline) for name in alarms)
         return [kind.id for kind in kinds if kind is not None]
 
     def _read_mails(self) -> None:

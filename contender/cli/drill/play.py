@@ -58,7 +58,7 @@ def play(watches: Sequence[Watch], oncall: OnCall, on_progress: OnEvent) -> Sequ
     """
     with oncall.alone():
         _each(watches, Watch.prepare, "prepared", on_progress)
-        before = oncall.look(time.time())
+        before = oncall.look(time.time(), [watch.name for watch in watches])
         for watch in watches:
             watch.hear_before(before[watch.name], oncall)
         _each(watches, Watch.strike, "broken", on_progress)
@@ -81,12 +81,15 @@ def _each(watches: Sequence[Watch], do: Callable[[Watch], None], word: str, on_p
 
 
 def _put_forward(watches: Sequence[Watch], oncall: OnCall, on_progress: OnEvent) -> None:
-    """Put the clock forward, from one time at which an incident is looked at to the next."""
+    """Put the clock forward, from one time at which an incident is looked at to the next.
+
+    The alarms of an incident rest when it has ended: days later they would tell of what is no part of it.
+    """
     start = time.time()
     for minutes in sorted({minute for watch in watches for minute in watch.incident.looks}):
         at = start + 60.0 * minutes
-        ringing = oncall.look(at)
-        for watch in watches:
-            if minutes <= max(watch.incident.looks):
-                for ring in watch.hear(ringing[watch.name], at, oncall):
-                    on_progress(f"{watch.name}: {ring.kind} rings, {duration(ring.minutes)} after the fault")
+        going_on = [watch for watch in watches if minutes <= max(watch.incident.looks)]
+        ringing = oncall.look(at, [watch.name for watch in going_on])
+        for watch in going_on:
+            for ring in watch.hear(ringing[watch.name], at, oncall):
+                on_progress(f"{watch.name}: {ring.kind} rings, {duration(ring.minutes)} after the fault")

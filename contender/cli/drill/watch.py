@@ -12,9 +12,7 @@ from contender.cli.drill.incidents.plan import Incident
 from contender.cli.drill.oncall import Letter
 from contender.cli.drill.scene import Scene
 from contender.errors import ContenderError
-
-OVER = ("[over]", "OK:")
-"""The subject of a mail that says that an alarm is over begins with one of these; the second is CloudWatch's own."""
+from contender.mails.mail import OVER
 
 
 class Listener(Protocol):
@@ -35,6 +33,7 @@ class Watch:
         self.struck_at = 0.0
         self._rings: list[Ring] = []
         self._mails: list[Told] = []
+        self._news: list[Told] = []
         self._ringing: Sequence[str] = ()
         self._healed = self._repaired = ""
         self._wrong: list[str] = []
@@ -83,7 +82,7 @@ class Watch:
 
     def result(self) -> Result:
         """What came of it."""
-        seen = Seen(self._rings, self._mails, self._healed or self._repaired, self._wrong)
+        seen = Seen(self._rings, self._mails, self._healed or self._repaired, self._wrong, self._news)
         found = self._wrong if self._has_failed else problems(self.incident.expected, seen)
         return Result(self.name, self.incident.title, self.incident.expected, seen, found, round(self._seconds, 1))
 
@@ -97,11 +96,11 @@ class Watch:
         self._healed = self.incident.healed(self.scene)
 
     def _read(self, oncall: Listener, at: float) -> None:
-        """Mails that somebody has to act on. Until the clock is put forward for the first time, it is the real one."""
+        """Take the mails that have come. Until the clock is put forward for the first time, it is the real one."""
         for letter in oncall.take_mails(self.name):
             minutes = self._minutes(letter.sent_at if self._is_first_look else at)
-            if letter.severity != "info" and not letter.subject.startswith(OVER):
-                self._mails.append(Told(letter.severity, letter.subject, letter.body, minutes))
+            is_news = letter.severity == "info" or letter.subject.startswith(OVER)
+            (self._news if is_news else self._mails).append(Told(letter.severity, letter.subject, letter.body, minutes))
 
     def _minutes(self, at: float) -> float:
         return (at - self.struck_at) / 60.0 - self.incident.due_minutes

@@ -8,7 +8,7 @@ from html import escape
 
 from contender.alarms.kinds import AlarmKind
 from contender.console.shell import Site, console_page, link, moment
-from contender.reports.html import details, fields, section, table
+from contender.reports.html import badge, details, fields, section, table
 
 STATES = {"ALARM": ("bad", "✕ in alarm"), "OK": ("good", "✓ ok"), "INSUFFICIENT_DATA": ("unsure", "? no data")}
 """Of CloudWatch, with tone and words."""
@@ -87,8 +87,7 @@ def _row(alarm: ShownAlarm) -> tuple[str, ...]:
 
 
 def _badge(state: str) -> str:
-    tone, said = STATES.get(state, ("unsure", state))
-    return f'<span class="verdict {tone}">{escape(said)}</span>'
+    return badge(*STATES.get(state, ("unsure", state)))
 
 
 def _section(pipeline: str, environment: str, alarm: ShownAlarm, known: set[str]) -> str:

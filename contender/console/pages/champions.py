@@ -8,7 +8,7 @@ from typing import Any
 
 from contender.console.manifest_diff import Changes, Difference
 from contender.console.shell import Site, address, console_page, link, moment
-from contender.reports.html import fields, section, signed, table
+from contender.reports.html import badge, fields, section, signed, table
 
 KIND_TONES = {"promotion": "good", "rollback": "bad", "restored": "unsure"}
 
@@ -45,7 +45,7 @@ def _row(pipeline: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     shown = link(address(pipeline, "runs", run), champion, css="row") if run else escape(champion)
     return (
         shown,
-        f'<span class="verdict {KIND_TONES.get(kind, "calm")}">{escape(kind)}</span>',
+        badge(KIND_TONES.get(kind, "calm"), kind),
         f'<span class="when">{escape(moment(entry.get("swapped_at")))}</span>',
         escape(previous),
         link(against, "what differs") if previous and previous != champion else "",

@@ -15,7 +15,7 @@ from contender.console.pages.executions import MACHINES, scrolled, status_badge,
 from contender.console.pages.runs import verdict_badge
 from contender.console.shell import Site, address, console_page, link, moment
 from contender.formatting import duration
-from contender.reports.html import details, fields, section, table
+from contender.reports.html import badge, details, fields, section, table
 
 MOST_CHARACTERS = 20_000
 TONES = {"succeeded": "good", "caught": "unsure", "failed": "bad", "running": "unsure", "aborted": "calm"}
@@ -108,7 +108,7 @@ def _in_order(execution: Execution, pipeline: str, functions: Mapping[str, str])
     rows = [
         (
             link(f"#{_anchor(place)}", visit.state, css="row"),
-            f'<span class="verdict {TONES[visit.outcome]}">{OUTCOMES[visit.outcome]}</span>',
+            badge(TONES[visit.outcome], OUTCOMES[visit.outcome]),
             f'<span class="when">{moment(visit.entered)}</span>',
             f'<span class="took">{_took(visit)}</span>',
             str(visit.retries or ""),

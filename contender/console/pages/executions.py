@@ -10,7 +10,7 @@ from contender.console.executions import Execution
 from contender.console.pages.runs import verdict_badge
 from contender.console.shell import Site, address, console_page, entry, filter_form, link, moment
 from contender.formatting import duration
-from contender.reports.html import count, details, table
+from contender.reports.html import badge, count, details, table
 
 MACHINES: Mapping[str, str] = {"loop": "Continuous training", "rollback": "Rollback", "batch": "Batch prediction"}
 """What each machine is called on pages."""
@@ -61,8 +61,7 @@ def scrolled(graph: str) -> str:
 
 def status_badge(status: str) -> str:
     """An execution's status in its colour."""
-    tone = STATUS_TONES.get(status, "unsure")
-    return f'<span class="verdict {tone}">{escape(status.replace("_", " ").lower())}</span>'
+    return badge(STATUS_TONES.get(status, "unsure"), status.replace("_", " ").lower())
 
 
 def took(execution: Execution) -> str:

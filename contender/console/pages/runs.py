@@ -8,9 +8,10 @@ from typing import Any
 
 from contender.console.shell import Site, address, console_page, filter_form, link, moment
 from contender.formatting import duration
-from contender.reports.html import table
+from contender.reports.html import badge, table
 from contender.reports.run.page import GLYPHS
-from contender.reports.run.summary import TONES, TRIGGERS
+from contender.reports.run.summary import TONES
+from contender.workflow.trigger_events import STARTED_BY
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -32,7 +33,7 @@ def table_of_runs(pipeline: str, records: Records) -> str:
 def verdict_badge(verdict: str) -> str:
     """A verdict in its colour, with a mark for those who see none."""
     tone = TONES.get(verdict, "unsure")
-    return f'<span class="verdict {tone}">{GLYPHS[tone]} {escape(verdict.replace("_", " "))}</span>'
+    return badge(tone, f"{GLYPHS[tone]} {verdict.replace('_', ' ')}")
 
 
 def _row(pipeline: str, record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def _row(pipeline: str, record: Mapping[str, Any]) -> tuple[str, ...]:
         verdict_badge(str(record["verdict"])),
         f'<span class="when">{escape(moment(record.get("started_at")))}</span>',
         f'<span class="took">{duration(record["seconds"])}</span>' if record.get("seconds") else "",
-        escape(TRIGGERS.get(trigger, trigger)),
+        escape(STARTED_BY.get(trigger, trigger)),
         link(address(pipeline, "executions", _machine(record), run), "execution"),
         escape(str(record.get("reason") or "")),
     )

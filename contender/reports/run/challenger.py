@@ -13,7 +13,7 @@ from contender.registry.learned_rows import told_by
 from contender.reports import html as pages
 from contender.reports.candidates import candidates
 from contender.reports.curve_charts import curve_figures
-from contender.reports.html import details, fields, panels, section, signed, table
+from contender.reports.html import badge, details, fields, panels, section, signed, table
 from contender.reports.interval_chart import intervals
 from contender.reports.run import charts as run_charts
 from contender.reports.run.evidence import RunEvidence
@@ -107,7 +107,7 @@ def _item(status: str, name: str, reason: str) -> str:
     tone, mark = MARKS.get(status, ("calm", "–"))
     return (
         f'<li class="{tone}"><span class="glyph" aria-hidden="true">{mark}</span><b>{escape(name)}</b> '
-        f'<span class="verdict {tone}">{escape(status)}</span><p>{escape(reason)}</p></li>'
+        f"{badge(tone, status)}<p>{escape(reason)}</p></li>"
     )
 
 

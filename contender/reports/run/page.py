@@ -10,15 +10,16 @@ from typing import Any
 
 from contender.formatting import duration
 from contender.reports import html as pages
-from contender.reports.html import count, details, fields, panels, section, sentence, table
+from contender.reports.html import badge, count, details, fields, panels, section, sentence, table
 from contender.reports.run import charts as run_charts
 from contender.reports.run.challenger import compared, rolled_out, trained
 from contender.reports.run.cost import costs, unknown_cost
 from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import TITLE, left_out
-from contender.reports.run.summary import TONES, TRIGGERS, headline, next_step, serving_change, stages
+from contender.reports.run.summary import TONES, headline, next_step, serving_change, stages
 from contender.reports.run.training_decision import training_decision
+from contender.workflow.trigger_events import STARTED_BY
 
 GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
 
@@ -65,7 +66,7 @@ def _header(run: RunEvidence) -> str:
     record, verdict = run.record, str(run.record["verdict"])
     what = [f"Run of <b>{escape(str(record['pipeline']))}</b>"]
     if record.get("trigger"):
-        what.append(f"triggered by {escape(TRIGGERS.get(record['trigger'], str(record['trigger'])))}")
+        what.append(f"triggered by {escape(STARTED_BY.get(record['trigger'], str(record['trigger'])))}")
     what += [escape(_moment(record["started_at"]))] if record.get("started_at") else []
     what += [escape(duration(record["seconds"]))] if record.get("seconds") else []
     tone = TONES.get(verdict, "unsure")
@@ -191,7 +192,7 @@ def _code(text: object) -> str:
 
 
 def _verdict(tone: str, text: str) -> str:
-    return f'<span class="verdict {tone}">{GLYPHS[tone]} {escape(text)}</span>'
+    return badge(tone, f"{GLYPHS[tone]} {text}")
 
 
 def _drift(run: RunEvidence) -> str:

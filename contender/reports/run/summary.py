@@ -12,6 +12,7 @@ from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.left_out import waiting_batch
 from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
+from contender.stats.metric_titles import title_of
 from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN, in_sentences
 
 Tone = Literal["good", "bad", "unsure", "calm"]
@@ -30,15 +31,6 @@ TONES: Mapping[str, Tone] = {
     "running": "unsure",
 }
 
-TRIGGERS = {
-    "upload": "an upload",
-    "schedule": "the schedule",
-    "alarm": "an alarm",
-    "manual": "a user",
-    "code-change": "a code change",
-    "pending": "queued uploads",
-}
-
 
 def metric_title(compared: Mapping[str, Any]) -> str:
     """A comparison's metric as sentences call it; older files have only its name.
@@ -50,8 +42,7 @@ def metric_title(compared: Mapping[str, Any]) -> str:
     >>> metric_title({"metric": "own.metrics:cost_per_late_flight"})
     'cost per late flight'
     """
-    named = str(compared.get("metric", "")).rpartition(":")[2].replace("_", " ")
-    return str(compared.get("metric_title") or named)
+    return str(compared.get("metric_title") or title_of(str(compared.get("metric", ""))))
 
 
 def headline(run: RunEvidence) -> str:

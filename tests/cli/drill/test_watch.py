@@ -84,10 +84,12 @@ def test_an_alarm_that_goes_on_after_the_repair_is_wrong() -> None:
 
 def test_news_are_no_mail_that_somebody_has_to_act_on() -> None:
     begun = watch()
+    over = page("[over] local shop: the champion pointer is lost: ended after 1 min")
     hear(begun, 6, Inbox([Letter("info", "promoted", "", 0.0)], [page()]), "pointer-lost")
-    hear(begun, 7, Inbox())
+    hear(begun, 7, Inbox([over]))
     begun.end()
     assert begun.result().problems == []
+    assert [told.subject for told in begun.result().seen.news] == ["promoted", over.subject]
 
 
 def test_a_strike_that_fails_is_the_only_thing_that_is_told() -> None:

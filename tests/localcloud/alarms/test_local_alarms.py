@@ -54,6 +54,22 @@ def state(found: Any, name: str) -> AlarmStatus:
     return status
 
 
+def test_an_alarm_that_rests_keeps_its_state_whatever_its_metric_says(cloud: FakeCloud, alarms: LocalAlarms) -> None:
+    for name in ("shop-fails", "flights-fails"):
+        cloud.put_alarm(name, **alarm(AlarmActions=[TOPIC], OKActions=[TOPIC]))
+    alarms.evaluate(at=NOW)
+    cloud.report("Failed", 2.0, at=NOW + 61, pipeline="flights")
+    (found,) = alarms.evaluate(at=NOW + 70, prefixes=["flights-"])
+    assert (found.name, found.state) == ("flights-fails", "ALARM")
+    alarms.evaluate(at=NOW + 500, prefixes=["shop-"])
+    assert {name: each["StateValue"] for name, each in cloud.alarms.items()} == {
+        "shop-fails": "OK",
+        "flights-fails": "ALARM",
+    }
+    over = state(alarms.evaluate(at=NOW + 510), "flights-fails")
+    assert (over.state, over.since) == ("OK", NOW + 510)
+
+
 def test_an_alarm_rings_by_its_metric_and_tells_when_it_begins_and_when_it_is_over(
     cloud: FakeCloud, alarms: LocalAlarms
 ) -> None:

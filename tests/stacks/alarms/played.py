@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from contender.pulse.gauges import GAUGES
 from localcloud.alarms.definitions import MetricQuery, read_alarms
 from localcloud.alarms.history import AlarmHistory, histories
 from localcloud.alarms.metric_math import Series
@@ -16,6 +17,8 @@ from tests.stacks.synthesis import PIPELINE
 READING = 5
 """Minutes between two readings of Pulse."""
 REQUESTS = 60.0
+
+GAUGE_NAMES = {gauge.name for gauge in GAUGES}
 
 Value = float | Series
 Templates = Mapping[str, Mapping[str, Any]]
@@ -62,7 +65,7 @@ class Situation:
         """(t,) what a metric got in each minute."""
         minute = np.arange(self.length)
         happens = (self.begins <= minute) & (minute < self.ends)
-        if query.namespace == "Contender" and set(query.dimensions) == {"pipeline"}:
+        if query.name in GAUGE_NAMES:
             return self._gauge(query, (self.begins <= minute) & (minute < self.gauges_end))
         before = next((value for name, value in HEALTHY.items() if _is_about(name, query)), np.nan)
         during = next((value for name, value in self.metrics.items() if _is_about(name, query)), before)

@@ -69,18 +69,14 @@ SITUATIONS: Mapping[str, tuple[Situation, Expected]] = {
     "a label waits for its prediction": (Situation({"Feedback ApproximateAgeOfOldestMessage": 1400.0}), {}),
     "the feedback queue is stuck": (Situation({"Feedback ApproximateAgeOfOldestMessage": 1801.0}), {"queue-age": 4}),
     "a trigger is undelivered": (
-        Situation(
-            {
-                "workflow ApproximateNumberOfMessagesVisible": 1.0,
-                "workflow ApproximateNumberOfMessagesNotVisible": 1.0,
-            }
-        ),
+        Situation({"workflow ApproximateNumberOfMessagesVisible": 1.0}),
         {"undelivered-triggers": 3},
     ),
     "a message is unhandled": (
         Situation({"AsyncDeadLetters ApproximateNumberOfMessagesVisible": 1.0}),
         {"unhandled-messages": 3},
     ),
+    "a mail cannot be sent": (Situation({"UnsentMails": 1.0}, ends=401), {"unsent-mails": 3}),
     "a batch job is stopped": (Situation({"ExecutionsAborted": 1.0}, ends=401), {"batch-unfinished-jobs": 3}),
     "pulse is silent": (Situation({}, SILENT), {"pulse-missing": 30}),
     "four times too many errors for a day": (

@@ -27,10 +27,10 @@ DIMENSIONS: Mapping[str, set[str]] = {
     "AWS/SQS": {"QueueName"},
     "AWS/States": {"StateMachineArn"},
 }
-ALWAYS_THERE = {"Count", "Latency", BEAT, "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"}
+ALWAYS_THERE = {"Count", "Latency", BEAT}
 """Metrics that have a value whenever there is something to judge; any other one needs FILL in an expression."""
 
-EMITTED = {"NoAnswers", *(each.name for each in GAUGES)}
+EMITTED = {"NoAnswers", "UnsentMails", *(each.name for each in GAUGES)}
 
 Templates = Mapping[str, Mapping[str, Any]]
 

@@ -37,7 +37,7 @@ def test_a_week_in_one_mail() -> None:
     assert mail.body.split("\n")[:6] == [
         "What happened  The figures of a week of training. Nothing is wrong, and nobody has to answer.",
         "Since          07:00 UTC on 2 March 2026, until 07:00 UTC on 9 March 2026",
-        "Evidence       Promoted v2 (auc +0.0123, −0.004 to 0.02).",
+        "Evidence       Promoted v2 (AUC +0.0123, −0.004 to 0.02).",
         "               Waiting costs about 0.0014 log loss a week.",
         "               Runs cost $0.02. Alarms: loop-stuck 2 ×.",
         "Automatically  Model version v2 serves.",

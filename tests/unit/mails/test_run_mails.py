@@ -23,7 +23,7 @@ TOLD: dict[str, tuple[str, str]] = {
     "a person said yes": ("info", "promoted v2"),
     "a person said yes and the race was lost for good": ("info", "v2 was not promoted"),
     "a yes to the first question is none to the second": ("ticket", "no answer in time, v2 was not promoted"),
-    "a canary that passed": ("info", "promoted v2 (auc +0.1)"),
+    "a canary that passed": ("info", "promoted v2 (AUC +0.1)"),
     "a canary that was worse": ("ticket", "trial of v2 ended, v1 serves"),
     "a canary that saw no traffic": ("ticket", "trial of v2 ended, v1 serves"),
     "a canary that somebody took out before Watch": ("info", "v2 was not promoted"),

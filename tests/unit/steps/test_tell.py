@@ -139,7 +139,7 @@ def test_an_end_is_told_once_and_only_of_what_was_told(office: Office) -> None:
     assert office.tell(later).outcome == "sent"
     assert office.tell(later).outcome == "sent before"
     assert office.tell(event("loop-stuck", "OK", AT + timedelta(hours=2))).outcome == "nothing to tell"
-    assert subjects(office)[1] == "[over] prod flights: over after 12 min: the training loop is stuck"
+    assert subjects(office)[1] == "[over] prod flights: the training loop is stuck: ended after 12 min"
     assert len(office.mails) == 2
 
 
@@ -212,7 +212,7 @@ def test_a_mail_that_could_not_be_sent_before_the_end_is_one_that_tells_all(offi
     office.tell(event("pointer-lost"), "call-a")
     assert len(office.mails) == 1
     assert office.mails[0].subject.startswith("[over] prod flights: ")
-    assert "over after 2 min" in office.mails[0].subject
+    assert "ended after 2 min" in office.mails[0].subject
     assert office.mails[0].severity == "page"
 
 

@@ -20,9 +20,13 @@ from contender.predictions.ids import RANDOM_BYTES, new_request_id, prediction_i
 from contender.predictions.log_messages import messages_of
 from contender.predictions.record import CHAMPION, SYNC, Record, log_record
 
-VISITORS = visits(60)
 KEPT_SECONDS = 90.0
 """The log and the labels of weeks are stored by then."""
+
+
+def visitors() -> pd.DataFrame:
+    """The rows that predictions of these days are asked for."""
+    return visits(60)
 
 
 def hours(first: datetime, count: int) -> Iterator[datetime]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contender.cli.clouds import Workbench
+from contender.cli.drill.faults.resources import physical_id
 from localcloud.metrics.collection import GROUP, STREAM
 
 LINES_A_CALL = 500
@@ -51,9 +52,4 @@ def _later(line: Mapping[str, Any], minutes: int) -> str:
 
 def _access_log(bench: Workbench) -> str:
     """The log group in which API Gateway writes what was asked."""
-    stack = f"{bench.prefix}-{bench.environment}-{bench.pipeline}-serving"
-    resources = bench.cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
-    (found,) = (
-        each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"].startswith("PredictionAccessLogs")
-    )
-    return str(found)
+    return physical_id(bench, "serving", begins="PredictionAccessLogs", kind="AWS::Logs::LogGroup")

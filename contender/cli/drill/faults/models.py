@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contender.adapters.aws.kms import KmsSigner
 from contender.cli.clouds import Workbench
+from contender.cli.drill.faults.resources import physical_id
 from contender.errors import ContenderError
 from contender.registry.pointer import Pointer, require_pointer
 from contender.registry.versions import MODEL, ModelRegistry
@@ -63,23 +64,12 @@ def _promote(bench: Workbench, comparison: Comparison, *, run_id: str, fencing_t
     claim = Claim("claimed", run_id, bench.pipeline, "manual", now, "part of the drill", fencing_token=fencing_token)
     state = {"pipeline": bench.pipeline, "claim": claim.to_dict(), "comparison": comparison.to_dict()}
     answer = bench.cloud.client("lambda").invoke(
-        FunctionName=_promote_function(bench),
+        FunctionName=physical_id(bench, "workflow", begins="FunctionsPromote", kind="AWS::Lambda::Function"),
         Payload=json.dumps({"run_id": run_id, "started_at": now, "state": state}),
     )
     told = json.loads(answer["Payload"].read())
     if told.get("status") != "promoted":
         raise ContenderError(f"Promote was to make {comparison.challenger} the champion, but answered {told}")
-
-
-def _promote_function(bench: Workbench) -> str:
-    stack = f"{bench.prefix}-{bench.environment}-{bench.pipeline}-workflow"
-    resources = bench.cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
-    (found,) = (
-        each["PhysicalResourceId"]
-        for each in resources
-        if each["ResourceType"] == "AWS::Lambda::Function" and each["LogicalResourceId"].startswith("FunctionsPromote")
-    )
-    return str(found)
 
 
 def changed(model: bytes, change: Change) -> bytes:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
 from contender.cli.drill.faults import days, later, traffic
 from contender.cli.drill.incident import Expected
 from contender.cli.drill.incidents.plan import DAY, HOUR, SOON, Incident, several
@@ -18,7 +20,6 @@ from contender.registry.pointer import pointer_key
 SEEN_SECONDS = 20.0
 """Serving follows the pointer within a second; its first request after a change may have to load a model."""
 REQUESTS = 24
-CALLERS = visits(50, rows=REQUESTS)
 NONSENSE = (0.03, 0.97)
 HOLDOUT_DAYS = 20
 GOES_ON_MINUTES = 16
@@ -26,11 +27,16 @@ SLOW_ROUNDS = 100_000
 """About 0.3 s."""
 
 
+def callers() -> pd.DataFrame:
+    """The rows of those who ask for predictions."""
+    return visits(50, rows=REQUESTS)
+
+
 def _two_champions(scene: Scene) -> None:
     """A champion with a predecessor, so that a rollback has somewhere to go."""
     scene.first_champion()
     _serve(scene, lambda models: models.unchanged, name="again")
-    traffic.ask(scene.bench, CALLERS)
+    traffic.ask(scene.bench, callers())
 
 
 def _serve(scene: Scene, change: Callable[[Any], Any], *, name: str) -> None:
@@ -54,7 +60,7 @@ def _is_served(scene: Scene) -> None:
 
 def _fail(scene: Scene) -> None:
     _serve(scene, lambda models: models.failing, name="failing")
-    answers = traffic.ask(scene.bench, CALLERS)
+    answers = traffic.ask(scene.bench, callers())
     if len(answers.errors) < REQUESTS:
         raise ContenderError(f"every request was to fail, but {answers.answered} of {REQUESTS} were answered")
 
@@ -64,7 +70,7 @@ def _rolled_back(scene: Scene) -> str:
     if pointer is None or not pointer.rolled_back:
         return ""
     _is_served(scene)
-    answers = traffic.ask(scene.bench, CALLERS)
+    answers = traffic.ask(scene.bench, callers())
     return "rolled back" if not answers.errors else ""
 
 
@@ -79,12 +85,12 @@ CHAMPION_5XX = Incident(
 
 
 def _look_ups_fail(scene: Scene) -> None:
-    request = scene.bench.request("POST", traffic.PREDICT, {"rows": [traffic.feature_rows(CALLERS)[0]]})
+    request = scene.bench.request("POST", traffic.PREDICT, {"rows": [traffic.feature_rows(callers())[0]]})
     request_id = str(request["predictions"][0]["prediction_id"]).rpartition("-")[0]
     until(lambda: not traffic.look_up(scene.bench, request_id, 1), what=f"stored prediction {request_id}", seconds=60.0)
     traffic.spoil_one_prediction(scene.bench, request_id)
     errors = traffic.look_up(scene.bench, request_id, REQUESTS)
-    traffic.ask(scene.bench, CALLERS)
+    traffic.ask(scene.bench, callers())
     if len(errors) < REQUESTS:
         raise ContenderError(f"every look-up was to fail, but {REQUESTS - len(errors)} of {REQUESTS} were answered")
 
@@ -133,7 +139,7 @@ def _champion_of_many_days(scene: Scene) -> None:
 
 def _nonsense(scene: Scene) -> None:
     _serve(scene, lambda models: models.certain(NONSENSE), name="nonsense")
-    records = days.logged(scene.bench, days.VISITORS, days.hours(datetime.now(UTC), 24))
+    records = days.logged(scene.bench, days.visitors(), days.hours(datetime.now(UTC), 24))
     days.send_to_log(scene.bench, records)
     days.keep(scene.bench)
 
@@ -152,7 +158,7 @@ NONSENSE_SHARES = Incident(
 def _slow_down(scene: Scene) -> None:
     _serve(scene, lambda models: models.slow(SLOW_ROUNDS), name="slow")
     since = time.time()
-    traffic.ask(scene.bench, CALLERS)
+    traffic.ask(scene.bench, callers())
     later.repeat_requests(scene.bench, since=since, minutes=range(1, GOES_ON_MINUTES))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from contender.cli.drill.faults import days, traffic
 from contender.cli.drill.incident import Expected
 from contender.cli.drill.incidents.plan import DAY, Incident, every, several
-from contender.cli.drill.incidents.serving import CALLERS
+from contender.cli.drill.incidents.serving import callers
 from contender.cli.drill.scene import Scene
 from contender.cli.drill.shop import visits
 from contender.errors import ContenderError
@@ -31,7 +31,7 @@ PRODUCER_SILENT = Incident(
 
 def _stop_keeping(scene: Scene) -> None:
     traffic.stop_keeping(scene.bench)
-    traffic.ask(scene.bench, CALLERS)
+    traffic.ask(scene.bench, callers())
 
 
 LOG_STUCK = Incident(
@@ -49,11 +49,11 @@ LABELLED_DAYS, UNLABELLED_DAYS = 9, 2
 
 def _labels_that_stop(scene: Scene) -> None:
     days_of_traffic = LABELLED_DAYS + UNLABELLED_DAYS
-    records = days.logged(scene.bench, days.VISITORS, days.hours(datetime.now(UTC), 24 * days_of_traffic))
+    records = days.logged(scene.bench, days.visitors(), days.hours(datetime.now(UTC), 24 * days_of_traffic))
     days.send_to_log(scene.bench, records)
     days.keep(scene.bench)
     labelled = records[: 24 * LABELLED_DAYS - 1]
-    days.send_labels(scene.bench, labelled, days.truth(labelled, days.VISITORS), after=timedelta(hours=1))
+    days.send_labels(scene.bench, labelled, days.truth(labelled, days.visitors()), after=timedelta(hours=1))
     days.keep(scene.bench)
 
 
@@ -85,7 +85,7 @@ def _spend(scene: Scene) -> None:
 
 def _still_answers(scene: Scene) -> str:
     """Training has stopped where the incident could be played."""
-    return "" if traffic.ask(scene.bench, CALLERS).errors else "training stopped, serving goes on"
+    return "" if traffic.ask(scene.bench, callers()).errors else "training stopped, serving goes on"
 
 
 OVER_BUDGET = Incident(

@@ -380,7 +380,7 @@ def test_reports_from_before_a_figure_was_kept_are_shown_without_it() -> None:
         for name in names:
             del older[step][name]
     text = report(replace(run, reports=older, approval=None)).text
-    assert f"Better model promoted: auc {AFTER} vs. {BEFORE}." in text
+    assert f"Better model promoted: AUC {AFTER} vs. {BEFORE}." in text
 
 
 @pytest.mark.parametrize("name", ["validation", "drift", "training", "comparison", "rehearsal", "watch", "curves"])
