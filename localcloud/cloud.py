@@ -15,6 +15,7 @@ from localcloud.assembly import read_assembly
 from localcloud.connection import CloudConnection
 from localcloud.deployer import Deployer, Deployment, deployment_of
 from localcloud.ecs_tasks import KILL_SECONDS
+from localcloud.held_state import held_state
 from localcloud.processes import (
     RECORD_SUFFIX,
     ProcessRecord,
@@ -38,6 +39,10 @@ from localcloud.state import (
 AGENT_STOP_SECONDS = 6 * KILL_SECONDS
 
 OnEvent = Callable[[str], None]
+CRASHED = (
+    "the emulator has ended without being stopped; run `contender up`: it restores what the emulator held and goes on "
+    "with what was running"
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,10 @@ def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None)
     """
     workspace = Workspace(root.resolve())
     with locked(workspace, lambda: on_event("Another command is starting or stopping the local cloud; waiting")):
-        state = _started(workspace, on_event, containers)
+        state, restored = _started(workspace, on_event, containers)
         key = synth.inputs_hash(workspace.root, containers=state.containers)
         if state.assembly == key:
-            return deployment_of(_watched(workspace, state))
+            return replace(deployment_of(_watched(workspace, state)), restored=restored)
         # Empty while under way: a deployment that is cut short must not pass for a complete one.
         state = replace(state, assembly="")
         write_state(workspace, state)
@@ -118,7 +123,7 @@ def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None)
         parameters = parameter_changes.parameters_of(stacks)
         state = replace(_watched(workspace, state), assembly=key, parameters=parameters)
         write_state(workspace, state)
-        return deployment_of(state, changed, [one.content for one in started])
+        return replace(deployment_of(state, changed, [one.content for one in started]), restored=restored)
 
 
 def down(root: Path, *, discard: bool = False) -> None:
@@ -133,11 +138,11 @@ def down(root: Path, *, discard: bool = False) -> None:
             state = None
         clean = _stop(workspace, state)
         shutil.rmtree(workspace.temporary, ignore_errors=True)
-        if state is None or discard or not clean:
+        if discard:
             discard_data(workspace)
             workspace.state_file.unlink(missing_ok=True)
-        else:
-            write_state(workspace, replace(state, emulator=None, agent=None, watcher=None, stopped_cleanly=True))
+        elif state is not None:
+            write_state(workspace, replace(state, emulator=None, agent=None, watcher=None, stopped_cleanly=clean))
 
 
 def stop_watching(root: Path) -> None:
@@ -160,7 +165,7 @@ def status(root: Path) -> CloudStatus:
     if state is None or state.emulator is None:
         return CloudStatus(running=False, message="the local cloud is down; run `contender up`")
     if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
-        return CloudStatus(running=False, message="the emulator has ended; run `contender up` to start it again")
+        return CloudStatus(running=False, message=CRASHED)
     agent_running = state.agent is not None and is_alive(state.agent)
     alarms_running = state.watcher is not None and is_alive(state.watcher)
     deployment = deployment_of(state)
@@ -211,19 +216,20 @@ def _connection(state: State) -> CloudConnection:
     return CloudConnection(port=state.port, outputs=deployment_of(state).outputs)
 
 
-def _started(workspace: Workspace, on_event: OnEvent, containers: bool | None) -> State:
-    """The state of a cloud whose emulator and agent run; starts what does not."""
+def _started(workspace: Workspace, on_event: OnEvent, containers: bool | None) -> tuple[State, str]:
+    """The state of a cloud whose emulator and agent run; starts what does not. And what was restored after a crash."""
+    restored = ""
     try:
         state = read_state(workspace)
     except UnreadableStateError as error:
-        on_event(f"Starting with an empty cloud: {error}")
+        on_event(f"{error}; what it held is kept, and its stacks are looked at again")
         _stop(workspace, None)
         state = None
     wanted = containers if containers is not None else state is not None and state.containers
     if wanted:
         container_mode.check()
     if state is None or not _answers(state):
-        state = _start_emulator(workspace, state, on_event)
+        state, restored = _start_emulator(workspace, state, on_event)
     if state.containers != wanted:
         state = replace(state, containers=wanted)
         if state.agent is not None:
@@ -234,7 +240,7 @@ def _started(workspace: Workspace, on_event: OnEvent, containers: bool | None) -
         container_mode.clean_up(workspace)
         state = replace(state, agent=_start_agent(workspace, state.port, containers=state.containers))
         write_state(workspace, state)
-    return state
+    return state, restored
 
 
 def _answers(state: State) -> bool:
@@ -245,14 +251,15 @@ def _answers(state: State) -> bool:
     return wait_until(lambda: emulator.is_healthy(state.port), seconds=emulator.START_SECONDS)
 
 
-def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) -> State:
+def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) -> tuple[State, str]:
+    crashed = old is not None and (old.emulator is not None or not old.stopped_cleanly)
     if old is not None and old.emulator is not None:
-        on_event("The emulator ended without saving its state; starting with an empty one")
+        on_event("The emulator has ended without being stopped; restoring what it held")
         _stop(workspace, old)
-    continued = old is not None and old.emulator is None and old.stopped_cleanly
-    if not continued:
+    if not emulator.holds_anything(workspace):
         discard_data(workspace)
-    base = replace(old, agent=None, watcher=None) if old is not None and continued else None
+        old, crashed = None if old is None else State(port=old.port), False
+    base = replace(old, agent=None, watcher=None) if old is not None else None
     with emulator.reserved_port(old.port if old else emulator.DEFAULT_PORT) as port:
         on_event(f"Starting the emulator on {emulator.endpoint(port)}")
         record = emulator.start(workspace, port)
@@ -260,7 +267,12 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
         # Before it is healthy: whoever interrupts us now finds it, and can stop it.
         write_state(workspace, state)
         emulator.wait_until_healthy(workspace, record, port)
-    return state
+    if not crashed:
+        return state, ""
+    running = emulator.resumed(workspace)
+    restored = f"{held_state(_connection(state))}; {running} execution{'s go' if running != 1 else ' goes'} on"
+    on_event(f"Restored: {restored}")
+    return state, restored
 
 
 def _start_agent(workspace: Workspace, port: int, *, containers: bool) -> ProcessRecord:

@@ -9,10 +9,12 @@ from urllib.parse import quote
 
 from localcloud.ecs_tasks import (
     KILL_SECONDS,
+    OUT_OF_MEMORY,
     Exit,
     TaskLog,
     TaskPlan,
     container_of,
+    limit_of,
     log_target,
     task_id,
     variables_of,
@@ -27,7 +29,6 @@ CPU_UNITS = 1024
 METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 # As ECS words it, so that one reader understands both.
 NOT_STARTED = "CannotStartContainerError"
-OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
 class ContainerRunner:
@@ -118,14 +119,9 @@ def container_spec(
     surroundings: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> ContainerSpec:
-    """The first container of a task; its limits are its own, or else the task's, as on Fargate. What was asked for at
-    the start counts before the definition."""
+    """The first container of a task, with its limits."""
     container, overrides = container_of(task, definition)
-    whole = task.get("overrides", {})
-    memory, cpu = (
-        overrides.get(limit) or container.get(limit) or whole.get(limit) or definition.get(limit)
-        for limit in ("memory", "cpu")
-    )
+    memory, cpu = (limit_of(what, task, definition) for what in ("memory", "cpu"))
     return ContainerSpec(
         image=container["image"],
         name=f"contender-{container['name']}-{task_id(task['taskArn'])}",
@@ -133,8 +129,8 @@ def container_spec(
         environment={**surroundings, **variables_of(container, overrides)},
         entry_point=tuple(container.get("entryPoint") or ()),
         arguments=tuple(overrides.get("command") or container.get("command") or ()),
-        memory_mib=int(memory) if memory else None,
-        cpus=int(cpu) / CPU_UNITS if cpu else None,
+        memory_mib=memory,
+        cpus=cpu / CPU_UNITS if cpu else None,
     )
 
 

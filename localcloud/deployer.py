@@ -43,12 +43,15 @@ class Deployment:
         Stacks that this deployment created, updated or deleted; empty when everything was there already.
     started : tuple of str
         Input (JSON) of each execution that it started, because it changed a parameter that a rule watches.
+    restored : str
+        What was there again after the emulator had ended without being stopped; empty otherwise.
     """
 
     outputs: dict[str, dict[str, str]]
     omissions: tuple[Omission, ...]
     changed: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
+    restored: str = ""
 
 
 def deployment_of(state: State, changed: Sequence[str] = (), started: Sequence[str] = ()) -> Deployment:

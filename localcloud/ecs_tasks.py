@@ -19,11 +19,13 @@ from contender.training.pinned_kernels import with_pinned_kernels
 from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import VARIABLES, of_tasks
-from localcloud.processes import RECORD_SUFFIX, record_of
+from localcloud.processes import RECORD_SUFFIX, group_members, record_of
+from localcloud.task_memory import used_mib
 
 DOCKERFILE = Path("training_image/Dockerfile")
 # SIGTERM, and SIGKILL after so long. ECS waits 30 s, but here somebody is waiting for `contender down`.
 KILL_SECONDS = 5.0
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _PYTHON = re.compile(r"^(.*/)?python(3(\.\d+)?)?$")
 
 
@@ -45,6 +47,7 @@ class TaskPlan:
     command: tuple[str, ...]
     environment: dict[str, str]
     log: LogTarget | None
+    memory_mib: int | None = None
 
     @property
     def task_id(self) -> str:
@@ -106,7 +109,18 @@ def plan_task(
         command=(sys.executable if _PYTHON.match(program) else program, *arguments, *command),
         environment={**surroundings, **variables_of(container, overrides)},
         log=log_target(container, task_id(task["taskArn"])),
+        memory_mib=limit_of("memory", task, definition),
     )
+
+
+def limit_of(what: str, task: Mapping[str, Any], definition: Mapping[str, Any]) -> int | None:
+    """The first container's `memory` (MiB) or `cpu`: its own, or else the task's, as on Fargate; None without one.
+
+    What was asked for at the start counts before the definition.
+    """
+    container, overrides = container_of(task, definition)
+    where = (overrides, container, task.get("overrides", {}), definition)
+    return next((int(each[what]) for each in where if each.get(what)), None)
 
 
 def container_of(task: Mapping[str, Any], definition: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -219,6 +233,7 @@ class ProcessTask:
         self.log = TaskLog(folder, plan.task_id, f"$ {shlex.join(plan.command)}")
         self._record_file = folder / f"{plan.task_id}{RECORD_SUFFIX}"
         self._kill_at: float | None = None
+        self._out_of_memory = False
         self._process: subprocess.Popen[bytes] | ForkedProcess
         with self.log.path.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             streams = (nothing.fileno(), log.fileno(), log.fileno())
@@ -247,12 +262,19 @@ class ProcessTask:
 
     @property
     def exit(self) -> Exit | None:
-        """How the process ended; as containers do, 128 and more for a signal."""
+        """How the process ended; as containers do, 128 and more for a signal. Who takes too much memory is ended."""
         code = self._process.poll()
+        if code is None and self.plan.memory_mib is not None:
+            self._out_of_memory = used_mib(group_members(self._process.pid)) > self.plan.memory_mib
+            if self._out_of_memory:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                code = self._process.wait()
         if code is None and self._kill_at is not None and time.monotonic() > self._kill_at:
             os.killpg(self._process.pid, signal.SIGKILL)
             code = self._process.wait()
-        return None if code is None else Exit(code if code >= 0 else 128 - code)
+        if code is None:
+            return None
+        return Exit(code if code >= 0 else 128 - code, OUT_OF_MEMORY if self._out_of_memory else "")
 
     def ask_to_stop(self) -> None:
         """SIGTERM now; whoever asks for the exit after the stop timeout kills it."""

@@ -34,6 +34,7 @@ PROBE_SECONDS = 5.0
 LOG_TAIL_LINES = 15
 IDLE_FUNCTION_SECONDS = 90
 """A function's process ends after so long without a call: 207 that were kept took 14 GB."""
+JOURNAL, REPORT = "journal.sqlite", "restored.json"
 HEALTH_PATH = "/_ministack/health"
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
@@ -78,6 +79,7 @@ def reserved_port(preferred: int) -> Iterator[int]:
 def start(workspace: Workspace, port: int) -> ProcessRecord:
     """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned."""
     workspace.temporary.mkdir(parents=True, exist_ok=True)
+    (_state_folder(workspace) / REPORT).unlink(missing_ok=True)
     return start_detached(
         [sys.executable, "-P", str(Path(__file__).with_name("ministack_server.py")), *of_functions(workspace.root)],
         environment=environment(workspace, port, os.environ),
@@ -100,7 +102,7 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         **{name.upper(): value for name, value in CREDENTIALS.items()},
         "TMPDIR": str(workspace.temporary.resolve()),
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder / "state"),
+        "STATE_DIR": str(_state_folder(workspace)),
         "LAMBDA_WARM_TTL_SECONDS": str(IDLE_FUNCTION_SECONDS),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
@@ -110,6 +112,23 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         # Tasks are the agent's. With Docker in reach the emulator would run them too, and remove containers.
         "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
     }
+
+
+def holds_anything(workspace: Workspace) -> bool:
+    """Whether the emulator will find something that it held before."""
+    folder = _state_folder(workspace)
+    return (folder / JOURNAL).exists() or any(folder.glob("*.json"))  # before there was a journal
+
+
+def resumed(workspace: Workspace) -> int:
+    """How many executions the emulator found running when it started, and goes on with."""
+    report = _state_folder(workspace) / REPORT
+    wait_until(report.exists, seconds=PROBE_SECONDS)
+    return int(json.loads(report.read_text("utf-8"))["executions"]) if report.exists() else 0
+
+
+def _state_folder(workspace: Workspace) -> Path:
+    return workspace.data.resolve() / "state"
 
 
 def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -> None:

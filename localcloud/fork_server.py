@@ -33,6 +33,10 @@ STREAMS = 3
 DESCRIBED = ("s3", "dynamodb", "sns", "kms")
 """The services that most functions and tasks ask; what boto3 reads of them is read before they are forked."""
 
+SET_PARENT_DEATH_SIGNAL = 1
+"""Of Linux's prctl(2): the signal that a process gets when its parent ends."""
+
+ADOPTED_SECONDS = 0.0005
 COERCED = "LC_CTYPE"
 ORDINARY_POPEN = subprocess.Popen
 
@@ -55,6 +59,7 @@ class Start:
     environment: Mapping[str, str]
     new_session: bool = False
     forks: bool = False
+    with_parent: bool = False
 
 
 def load(names: Sequence[str]) -> Loaded:
@@ -91,8 +96,11 @@ def fork_apart() -> int:
     reading, writing = os.pipe()
     between = fork()
     if between == 0:
+        me = os.getpid()
         pid = fork()
         if pid == 0:
+            while os.getppid() == me:
+                time.sleep(ADOPTED_SECONDS)
             return 0
         os.write(writing, str(pid).encode())
         os._exit(0)
@@ -106,6 +114,14 @@ def fork() -> int:
     """`os.fork` without the warning of Python 3.12: the threads here are native, and their libraries know forks."""
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         return os.fork()
+
+
+def end_with_parent() -> None:
+    """Be killed when the process ends that this one was given to, however that ends."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended in between
+        os._exit(1)
 
 
 def become(start: Start, loaded: Loaded, streams: Mapping[int, int], kept: Collection[int] = ()) -> None:
@@ -124,6 +140,8 @@ def become(start: Start, loaded: Loaded, streams: Mapping[int, int], kept: Colle
                 os.close(int(entry.name))
     if start.new_session:
         os.setsid()
+    elif start.with_parent:
+        end_with_parent()
     os.chdir(start.directory)
     os.environ.clear()
     os.environ.update(start.environment)

@@ -116,6 +116,7 @@ class ForkServer:
         streams: Sequence[int],
         new_session: bool = False,
         forks: bool = False,
+        with_parent: bool = False,
     ) -> int | None:
         """Fork a child of this process, and answer its id; None where only an ordinary start would be the same.
 
@@ -125,6 +126,7 @@ class ForkServer:
         streams : file descriptors of its standard input, output and error.
         forks : whether it starts processes of this interpreter by a fork as well. It is taken to compute nothing
             itself: the variables that native libraries read are compared for what it starts, and not for itself.
+        with_parent : whether it is killed when this process ends, however that ends.
         """
         same = forks or read_at_start(environment) == read_at_start(self._environment)
         if not (self._modules and can_fork(command) and same):
@@ -135,6 +137,7 @@ class ForkServer:
             "environment": dict(environment),
             "new_session": new_session,
             "forks": forks,
+            "with_parent": with_parent,
         }
         message = json.dumps(request).encode()
         with self._lock:

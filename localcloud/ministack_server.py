@@ -10,7 +10,8 @@ end, as on AWS. And each of its processes imports its packages anew; here it is 
 process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
-`ministack_schedules.py`).
+`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), and keeps what it holds on
+disk as it changes (`localcloud/durable/`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -37,7 +38,8 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import ecs, stepfunctions
 
-from localcloud import ministack_alarms, ministack_metrics, ministack_schedules
+from localcloud import ministack_alarms, ministack_calls, ministack_metrics, ministack_schedules
+from localcloud.durable import install as durable
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import VARIABLES
 
@@ -164,7 +166,9 @@ class FunctionStarts:
         (stdin, to_child), (from_child, stdout), (errors_from_child, stderr) = os.pipe(), os.pipe(), os.pipe()
         streams = (stdin, stdout, stderr)
         try:
-            pid = self._fork_server.start(command, directory=directory, environment=environment, streams=streams)
+            pid = self._fork_server.start(
+                command, directory=directory, environment=environment, streams=streams, with_parent=True
+            )
         finally:
             for descriptor in streams:
                 os.close(descriptor)
@@ -189,7 +193,9 @@ def main() -> None:
         (lambda_runtime.Worker, "_spawn"),
         (lambda_runtime.subprocess, "Popen"),
         (lambda_runtime.zipfile, "ZipFile"),
+        *durable.NEEDED,
         *ministack_alarms.NEEDED,
+        *ministack_calls.NEEDED,
         *ministack_metrics.NEEDED,
         *ministack_schedules.NEEDED,
     )
@@ -202,6 +208,7 @@ def main() -> None:
     ministack_alarms.install()
     ministack_metrics.install()
     ministack_schedules.install()
+    durable.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})

@@ -9,6 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
+import localcloud.cloud
 from contender.cli.commands import (
     alarms,
     approve,
@@ -48,8 +49,9 @@ from contender.cli.commands import (
     url,
 )
 from contender.cli.console import errors
-from contender.cli.options import cloud_of
+from contender.cli.options import cloud_of, project_root
 from contender.errors import ContenderError
+from localcloud.emulator import HOST
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the signal's number."""
@@ -112,12 +114,20 @@ def run() -> None:
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise
-        errors.print(Text("error", style="bold red"), _one_line(error), markup=False)
+        errors.print(Text("error", style="bold red"), crash_behind(error) or _one_line(error), markup=False)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             errors.print("interrupted")
         raise
+
+
+def crash_behind(error: Exception) -> str:
+    """What to do where the local cloud's emulator ended under a command; empty where something else is wrong."""
+    if not isinstance(error, BotoCoreError) or f"://{HOST}:" not in str(error):
+        return ""
+    found = localcloud.cloud.status(project_root())
+    return "" if found.running else found.message
 
 
 def _one_line(error: Exception) -> str:

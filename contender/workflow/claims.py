@@ -20,6 +20,10 @@ LEASE_SECONDS = 11 * 3600
 REMEMBER_SECONDS = 30 * 24 * 3600
 """How long a duplicate event is recognised; a dead-letter queue keeps events for 14 days."""
 
+MOST_UPLOADS = 500
+"""What one run takes; the next takes the others. What is known of each has to fit into the state, which Step Functions
+limits to 256 KiB, and to be read within ValidateBatch's 15 minutes."""
+
 MAX_ATTEMPTS = 3
 """An upload whose runs failed this often before reading it is removed from the queue and reported."""
 
@@ -64,7 +68,7 @@ def claim(
     now: float,
     is_running: Callable[[str], bool],
 ) -> Taken:
-    """Queue the upload, take the lease, and take every queued upload.
+    """Queue the upload, take the lease, and take the queued uploads, the oldest first, `MOST_UPLOADS` at most.
 
     `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still in progress: one that
     was aborted cannot release it. Calling `claim` again for the same run gives the same answer.
@@ -76,11 +80,12 @@ def claim(
     batch = batch_of(request) if request.key else None
     if batch is not None:
         is_new = ledger.add_batch(request.pipeline, batch, remember_until=now + REMEMBER_SECONDS)
-        waiting = {pending.batch_id for pending in ledger.pending_batches(request.pipeline)}
-        held = ledger.lease(request.pipeline)
-        is_mine = held is not None and held.owner == run_id  # a repeated call, after a first one that took the lease
-        if not is_new and batch.batch_id not in waiting and not is_mine:
-            return duplicate(f"Duplicate event: {_file(batch)} was processed in an earlier run.")
+        if not is_new:  # in a storm of uploads none is read that has come before: each would read all of them
+            waiting = {pending.batch_id for pending in ledger.pending_batches(request.pipeline)}
+            held = ledger.lease(request.pipeline)
+            is_mine = held is not None and held.owner == run_id  # a repeated call, after one that took the lease
+            if batch.batch_id not in waiting and not is_mine:
+                return duplicate(f"Duplicate event: {_file(batch)} was processed in an earlier run.")
 
     given_up: tuple[Batch, ...] = ()
     while True:
@@ -98,7 +103,7 @@ def claim(
         for found in hopeless:
             ledger.settle_batch(request.pipeline, found.batch_id)
         given_up += hopeless
-        batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)
+        batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)[:MOST_UPLOADS]
         if batches or request.trigger not in ("upload", "pending"):
             break
         # An upload that came since the queue was read has found the lease taken and relies on this run.

@@ -278,7 +278,7 @@ class LivePipeline:
 
     def records(self) -> list[dict[str, Any]]:
         """All runs, newest first."""
-        return [dict(record) for record in self.bench.ledger.runs(self.name, limit=1000)]
+        return [dict(record) for record in self.bench.ledger.runs(self.name, limit=10_000)]
 
     def reports(self, run_id: str) -> dict[str, Any]:
         return RunFolder(self.bench.data, self.name, run_id).reports()

@@ -106,20 +106,29 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(project: Any, fu
 
 
 @pytest.mark.emulator
-def test_an_emulator_that_was_killed_is_replaced_by_a_fresh_one(project: Any, function_template: TemplateMaker) -> None:
+def test_an_emulator_that_was_killed_goes_on_with_what_it_held(project: Any, function_template: TemplateMaker) -> None:
     project.write_stacks(code=function_template(), data=BUCKET)
     cloud.up(project.root)
-    cloud.connect(project.root).client("s3").put_object(Bucket="data", Key="a", Body=b"1")
-    emulator = record_of(cloud.status(project.root).emulator_pid)
+    s3 = cloud.connect(project.root).client("s3")
+    version = s3.put_object(Bucket="data", Key="a", Body=b"1")["VersionId"]
+    s3.put_object(Bucket="data", Key="a", Body=b"2")
+    found = cloud.status(project.root)
+    emulator = record_of(found.emulator_pid)
     os.kill(emulator.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(emulator), seconds=20)
-    assert "has ended" in cloud.status(project.root).message
+    assert "has ended without being stopped; run `contender up`" in cloud.status(project.root).message
 
     said: list[str] = []
-    assert cloud.up(project.root, said.append).changed == ("code", "data")
+    deployment = cloud.up(project.root, said.append)
 
-    assert any("empty" in message for message in said)
-    assert "Contents" not in cloud.connect(project.root).client("s3").list_objects_v2(Bucket="data")
+    restored = "0 runs, 0 champions, 0 uploads waiting; 0 executions go on"
+    assert (deployment.changed, deployment.restored) == ((), restored)
+    assert f"Restored: {restored}" in said
+    s3 = cloud.connect(project.root).client("s3")
+    assert s3.get_object(Bucket="data", Key="a")["Body"].read() == b"2"
+    assert s3.get_object(Bucket="data", Key="a", VersionId=version)["Body"].read() == b"1"
+    assert answer(cloud.connect(project.root)) == "first"
+    assert not group_members(emulator.pid)
 
 
 @pytest.mark.emulator

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.container_tasks import OUT_OF_MEMORY, ContainerRunner, ContainerTask, container_spec
-from localcloud.ecs_tasks import Exit, LogTarget, was_started
+from localcloud.container_tasks import ContainerRunner, ContainerTask, container_spec
+from localcloud.ecs_tasks import OUT_OF_MEMORY, Exit, LogTarget, was_started
 from localcloud.engine import Ended, create_command
 from localcloud.errors import TaskNotStartedError
 from tests.localcloud.fake_engine import FakeEngine

@@ -11,6 +11,7 @@ import pytest
 
 from localcloud.ecs_agent import surroundings
 from localcloud.ecs_tasks import (
+    OUT_OF_MEMORY,
     Exit,
     LogTarget,
     ProcessRunner,
@@ -131,6 +132,26 @@ def test_a_task_that_is_asked_to_stop_ends_while_nobody_waits_for_it(tmp_path: P
     assert wait_until(lambda: "up" in task.log.unread(ended=False)[0], seconds=20)
     task.ask_to_stop()
     assert wait_until(lambda: task.exit == Exit(143), seconds=20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process takes")
+def test_a_task_that_takes_more_memory_than_it_was_given_is_ended_with_the_reason_that_fargate_gives(
+    tmp_path: Path,
+) -> None:
+    takes = "a = bytes(range(256)) * 300_000; import time; time.sleep(60)"
+    source = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {takes!r}])"
+    command, limit = (sys.executable, "-c", source), 64
+    plan = TaskPlan("cluster", "task/one", "train", command, {}, None, memory_mib=limit)
+    task = ProcessTask(plan, root=tmp_path, folder=tmp_path)
+    assert wait_until(lambda: task.exit is not None, seconds=20)
+    assert task.exit == Exit(137, OUT_OF_MEMORY)
+
+
+def test_the_memory_of_a_task_is_the_containers_or_else_the_tasks_and_an_override_counts_first() -> None:
+    assert plan().memory_mib is None
+    assert plan(container={"memory": 512}).memory_mib == 512
+    assert plan(overriding(memory=256), {"memory": 512}).memory_mib == 256
+    assert plan({"overrides": {"memory": "1024"}}).memory_mib == 1024
 
 
 WAITS_FOR_THE_TRAINING = """

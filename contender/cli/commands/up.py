@@ -46,6 +46,8 @@ def start_cloud(containers: bool | None = None) -> None:
         deployment = localcloud.cloud.up(
             project_root(), on_event=lambda message: spinner.update(escape(message)), containers=containers
         )
+    if deployment.restored:
+        console.print(f"the emulator had ended without being stopped; restored: {deployment.restored}")
     for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
         console.print(f"[dim]not emulated: {count} × {kind} ({reason})[/dim]")
     for request in map(json.loads, deployment.started):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.workflow.claims import LEASE_SECONDS, MAX_ATTEMPTS, Taken, batch_of, claim, give_back
+from contender.workflow.claims import LEASE_SECONDS, MAX_ATTEMPTS, MOST_UPLOADS, Taken, batch_of, claim, give_back
 from contender.workflow.messages import Request
 from tests.fakes import MemoryLedger
 from tests.interleaving import Stepped, interleave
@@ -221,6 +221,26 @@ class TestClaim:
 
 OUTCOMES = ["good", "claim is retried", "failed", "aborted"]
 UPLOADS = st.sampled_from(["a", "b", "c"])
+
+
+def test_a_storm_of_uploads_is_taken_in_several_runs_the_oldest_first() -> None:
+    world = World()
+    running = world.claim("long", SCHEDULE)
+    assert running.claim.status == "claimed"
+    count = 2 * MOST_UPLOADS + 1
+    for number in reversed(range(count)):
+        moment = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+        assert world.claim(f"up-{number}", upload(f"{number:04}", event_time=moment)).claim.status == "duplicate"
+    taken: list[str] = []
+    for run in ("long", "second", "third", "fourth"):
+        mine = world.claim(run, PENDING) if run != "long" else running
+        left = give_back(
+            world.ledger, "flights", run_id=run, batch_ids=[one.batch_id for one in mine.batches], looked_at=True
+        )
+        assert len(mine.batches) <= MOST_UPLOADS
+        assert left == count - len(taken) - len(mine.batches)
+        taken += [one.key for one in mine.batches]
+    assert taken == [f"incoming/flights/{number:04}.csv" for number in range(count)]
 
 
 @st.composite

@@ -1,0 +1,102 @@
+"""Which entries of MiniStack's stores may have changed: those that were read or written through them.
+
+A service's stores are dictionaries by account and region. Whoever changes an entry has got it from there first; who
+only reads it is taken along, since an entry that is the same is not written again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+
+ALL = object()
+"""In the place of a key: any of them."""
+_BY_KEY = ("__getitem__", "__setitem__", "__delitem__", "get", "pop", "setdefault")
+_BY_SCOPED_KEY = ("get_scoped", "set_scoped", "pop_scoped")
+_ALL = ("values", "items", "values_scoped", "items_scoped", "all_values", "all_items", "update", "clear")
+
+Touch = tuple[Any, Any]
+"""A store, and the key of an entry with its account and region."""
+
+
+class Touched:
+    """What was touched since it was last asked for, by everybody and by one request."""
+
+    def __init__(self) -> None:
+        self._by_anybody: dict[tuple[int, Any], Touch] = {}
+        self._lock = threading.Lock()
+
+    def add(self, store: Any, key: Any) -> None:
+        """Note an entry."""
+        touch = (id(store), key)
+        with self._lock:
+            self._by_anybody[touch] = (store, key)
+        mine = _MINE.get()
+        if mine is not None and key is not ALL:
+            mine[touch] = (store, key)
+
+    def seen(self) -> list[Touch]:
+        """What anybody touched since it was last taken."""
+        with self._lock:
+            return list(self._by_anybody.values())
+
+    def take(self) -> list[Touch]:
+        """What anybody touched since the last time."""
+        with self._lock:
+            found, self._by_anybody = list(self._by_anybody.values()), {}
+        return found
+
+
+_MINE: ContextVar[dict[tuple[int, Any], Touch] | None] = ContextVar("touched_by_this_request", default=None)
+
+
+@contextmanager
+def one_request() -> Iterator[dict[tuple[int, Any], Touch]]:
+    """Collects what is touched in here, in threads as well that have a copy of this context."""
+    mine: dict[tuple[int, Any], Touch] = {}
+    token = _MINE.set(mine)
+    try:
+        yield mine
+    finally:
+        _MINE.reset(token)
+
+
+def watch(touched: Touched) -> None:
+    """Have MiniStack's dictionaries say what is touched in them."""
+    for kind in (AccountScopedDict, AccountRegionScopedDict):
+        for name in _BY_KEY:
+            setattr(kind, name, _noting_key(touched, getattr(kind, name)))
+        for name in _BY_SCOPED_KEY:
+            setattr(kind, name, _noting_scoped_key(touched, getattr(kind, name), kind is AccountRegionScopedDict))
+        for name in _ALL:
+            if hasattr(kind, name):
+                setattr(kind, name, _noting_all(touched, getattr(kind, name)))
+
+
+def _noting_key(touched: Touched, method: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(self: Any, key: Any, *rest: Any) -> Any:
+        touched.add(self, self._scoped(key))
+        return method(self, key, *rest)
+
+    return noting
+
+
+def _noting_scoped_key(touched: Touched, method: Callable[..., Any], regional: bool) -> Callable[..., Any]:
+    def noting(self: Any, account: str, region: str, key: Any, *rest: Any) -> Any:
+        touched.add(self, (account, region, key) if regional else (account, key))
+        return method(self, account, region, key, *rest)
+
+    return noting
+
+
+def _noting_all(touched: Touched, method: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(self: Any, *rest: Any) -> Any:
+        touched.add(self, ALL)
+        return method(self, *rest)
+
+    return noting
