@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast coverage browser test-containers fuzz bench bench-serving check format lock clean
+.PHONY: help install demo down test test-fast coverage browser test-containers fuzz bench bench-serving check sbom format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,15 +59,19 @@ bench: $(INSTALLED) ## measure speed and error rates, compared with other tools;
 bench-serving: $(INSTALLED) ## measure serving, compared with other tools: start, responses, memory, size; fails likewise
 	$(BIN)/python -m benchmarks --only serving
 
-check: $(INSTALLED) ## format, lint, types, import law, templates and the state machine's definition
+check: $(INSTALLED) ## format, lint, types, import law, templates, the state machine's definition, scans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy contender lambdas training_image stacks localcloud
+	$(BIN)/mypy contender lambdas training_image stacks localcloud scans
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
 	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE -c alarm_emails=oncall@example.com '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
+	printf '%s\n' templates secrets packages | xargs -P 2 -I SCAN $(BIN)/python -m scans SCAN
+
+sbom: $(INSTALLED) ## write bills of materials (CycloneDX) of functions, serving and image to sbom/
+	$(BIN)/python -m scans sbom
 
 format: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -77,7 +81,7 @@ lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
 	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
-	for tool in $(basename $(wildcard localcloud/tools/*.in)); do \
+	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in)); do \
 		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \
 		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
 	done
