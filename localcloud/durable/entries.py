@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ministack.services import lambda_svc
+from ministack.services import dynamodb, lambda_svc
 
 Part = tuple[Any, ...]
 WHOLE: Part = ()
@@ -44,7 +44,7 @@ def noted_pieces(service: str, store: str, entry: Any, noted: Iterable[Part]) ->
     if (service, store) != TABLES:
         yield from pieces_of(service, store, entry)
         return
-    yield Piece(WHOLE, without(entry, "items", "_index_members"))
+    yield Piece(WHOLE, without(entry, *_OF_ITEMS))
     for partition, sort in noted:
         item = entry["items"].get(partition, {}).get(sort, GONE)
         yield Piece((partition, sort), item, item)
@@ -61,8 +61,12 @@ def without(entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in names}
 
 
+_OF_ITEMS = ("items", "_index_members", "ItemCount", "TableSizeBytes")
+"""What follows from a table's items."""
+
+
 def _cut_table(table: Mapping[str, Any]) -> Iterator[Piece]:
-    yield Piece(WHOLE, without(table, "items", "_index_members"))
+    yield Piece(WHOLE, without(table, *_OF_ITEMS))
     for partition, items in list(table["items"].items()):
         for sort, item in list(items.items()):
             yield Piece((partition, sort), item, item)  # DynamoDB's functions replace an item and never change it
@@ -73,7 +77,9 @@ def _join_table(parts: Mapping[Part, Any]) -> dict[str, Any]:
     for part, item in parts.items():
         if part != WHOLE:
             items[part[0]][part[1]] = item
-    return {**parts[WHOLE], "items": items}
+    table = {**parts[WHOLE], "items": items}
+    dynamodb._update_counts(table)
+    return table
 
 
 def _cut_queue(queue: Mapping[str, Any]) -> Iterator[Piece]:

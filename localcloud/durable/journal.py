@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "journal.sqlite"
+CHECKPOINT_PAGES = 4000
+"""After so many pages of 4 KiB SQLite moves what is in its log to the file."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
     service TEXT NOT NULL, store TEXT NOT NULL, key TEXT NOT NULL, part TEXT NOT NULL, value BLOB NOT NULL,
@@ -43,6 +45,7 @@ class Journal:
         self._connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._connection.execute(_SCHEMA)
 
     def write(self, changed: Sequence[tuple[Place, bytes]], deleted: Sequence[Place] = ()) -> None:
