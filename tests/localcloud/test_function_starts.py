@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import pytest
 
 from localcloud import emulator
+from localcloud.call_slots import MOST_CALLS, MOST_PROCESSES
+from localcloud.connection import client
 from localcloud.processes import group_members, wait_until
 from localcloud.state import Workspace
 from tests.localcloud.functions import FunctionFailedError, Functions
@@ -48,6 +52,24 @@ def handler(event, context):
             file.write(str(os.getpid()) + ".")
         time.sleep(60)
     return os.getpid()
+"""
+
+COUNTS = """
+import os, time
+def handler(event, context):
+    time.sleep(0.02)
+    with open(event, "a") as file:
+        file.write(str(os.getpid()) + chr(10))
+"""
+
+CALLS_ITSELF = """
+import boto3, json, os
+def handler(event, context):
+    if event == 0:
+        return 0
+    name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+    answer = boto3.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event - 1))
+    return 1 + json.loads(answer["Payload"].read())
 """
 
 TELLS_WHERE_IT_LIES = """
@@ -179,3 +201,25 @@ def test_functions_outlive_the_process_they_were_forked_from_and_new_ones_start(
     assert running.functions.call("after")["loaded"]
     assert running.functions.call("before")["pid"] == before["pid"]
     assert running.fork_server() != server
+
+
+def test_many_calls_at_once_run_in_few_processes_and_each_is_made_once(running: Running, tmp_path: Path) -> None:
+    calls, made = 120, tmp_path / "made"
+    made.touch()
+    running.functions.create("counts", COUNTS)
+    functions = client("lambda", emulator.endpoint(running.functions.port))
+    for _ in range(calls):
+        functions.invoke(FunctionName="counts", InvocationType="Event", Payload=json.dumps(str(made)))
+    assert wait_until(lambda: len(made.read_text().split()) >= calls, seconds=60)
+    lines = made.read_text().split()
+    assert len(lines) == calls
+    assert len(set(lines)) <= MOST_CALLS
+    assert len(group_members(running.pid)) <= MOST_PROCESSES + 2  # the emulator and its fork server
+
+
+def test_functions_that_call_functions_end_however_many_there_are(running: Running) -> None:
+    """Each holds a slot while it waits for its own call; together they hold all."""
+    running.functions.create("recursive", CALLS_ITSELF)
+    with ThreadPoolExecutor(2 * MOST_CALLS) as pool:
+        answers = list(pool.map(lambda _number: running.functions.call("recursive", 1), range(MOST_CALLS + 1)))
+    assert answers == [1] * (MOST_CALLS + 1)
