@@ -13,6 +13,7 @@ ContenderError
 ├── PreconditionFailedError    a conditional write found another state than expected
 ├── UnknownOutcomeError        a write got no answer and may have happened
 ├── LostRaceError              somebody else moved the champion first
+│   └── OutrunError            a run with a newer lease did
 ├── RolledBackError            a version that was rolled back would serve again
 ├── IntegrityError             stored bytes are not what their manifest says
 ├── TrainingFailedError        a training task ended without a model version
@@ -74,6 +75,10 @@ class UnknownOutcomeError(ContenderError):
 
 class LostRaceError(ContenderError):
     """Raised when the champion changed between judging and swapping; judge again, against the new champion."""
+
+
+class OutrunError(LostRaceError):
+    """Raised when a run with a newer lease changed the champion: the older run judges no more."""
 
 
 class RolledBackError(ContenderError):

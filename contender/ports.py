@@ -140,8 +140,8 @@ class Ledger(Protocol):
     def settle_batch(self, pipeline: str, batch_id: str) -> None:
         """Remove a processed upload from the queue."""
 
-    def return_batch(self, pipeline: str, batch_id: str) -> None:
-        """Count one more attempt for an upload whose run failed before reading it; it stays queued."""
+    def return_batch(self, pipeline: str, batch_id: str, *, run_id: str) -> None:
+        """Count one more attempt for an upload whose run failed before reading it, once a run; it stays queued."""
 
     def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:
         """Take or renew the lease; return the current lease, which may belong to another owner."""

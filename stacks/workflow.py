@@ -44,7 +44,13 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Claim",
             folder="claim",
             description="Takes the pipeline's lease and the queued uploads for this run",
-            access=Access(write_data=(runs,), read_models=(pointer,), table_actions=TABLE_WRITE_ACTIONS),
+            access=Access(
+                read_data=(f"incoming/{pipeline}/*",),
+                write_data=(f"quarantine/{pipeline}/*", runs),
+                read_models=(pointer,),
+                table_actions=TABLE_WRITE_ACTIONS,
+                copies=True,
+            ),
         ),
         FunctionSpec(
             state="ValidateBatch",

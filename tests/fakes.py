@@ -138,6 +138,7 @@ class MemoryLedger:
     sign: Callable[[bytes], bytes] | None = None
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _pending: dict[tuple[str, str], Batch] = field(default_factory=dict)
+    _returned: dict[tuple[str, str], str] = field(default_factory=dict)
     _leases: dict[str, Lease] = field(default_factory=dict)
     _tokens: dict[str, int] = field(default_factory=dict)
     _runs: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -164,10 +165,11 @@ class MemoryLedger:
         with self._lock:
             self._pending.pop((pipeline, batch_id), None)
 
-    def return_batch(self, pipeline: str, batch_id: str) -> None:
+    def return_batch(self, pipeline: str, batch_id: str, *, run_id: str) -> None:
         with self._lock:
             found = self._pending.get((pipeline, batch_id))
-            if found is not None:
+            if found is not None and self._returned.get((pipeline, batch_id)) != run_id:
+                self._returned[pipeline, batch_id] = run_id
                 self._pending[pipeline, batch_id] = replace(found, attempts=found.attempts + 1)
 
     def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from contender.data.identity_file import IdentityFile, write_identities
 from contender.data.passes.first_pass import FirstPass, look_at
 from contender.data.passes.second_pass import entering_rows, second_pass
 from contender.data.passes.uploaded_rows import OpenUpload, UploadedRows, WriteRows
+from contender.data.quarantine import Quarantine
 from contender.data.row_hashes import Hashes
 from contender.data.row_identities import Mask, RowIdentities, Sorted, sort_rows
 from contender.data.unlabelled_rows import UnlabelledRows
@@ -252,28 +252,22 @@ class Intake:
             reason = f"nothing new: {len(arriving.sorted.known):,} rows known, {arriving.deleted:,} deleted earlier"
         return FileReport(batch.key, "duplicate", reason, rows, refused, manifests[-1].version)
 
+    @property
+    def _quarantine(self) -> Quarantine:
+        return Quarantine(self.objects, self.config.name, self.run_id)
+
     def _quarantine_file(self, batch: Batch, reason: str, kinds: Sequence[Mapping[str, Any]] = ()) -> FileReport:
-        key = self._quarantine_key(batch)
-        self.objects.copy(batch.key, key, version_id=batch.version_id)
-        self._explain(key, {"reason": reason, **({"kinds": kinds} if kinds else {}), **asdict(batch)})
+        key = self._quarantine.keep(batch, reason, kinds)
         return FileReport(batch.key, "quarantined", reason, quarantine_key=key)
 
     def _quarantine_rows(self, batch: Batch, checked: Checked) -> str:
-        key = self._quarantine_key(batch) + ".rows"
+        key = self._quarantine.key(batch) + ".rows"
         places = checked.places
         rows = {str(places.number(row)): reason for row, reason in sorted(checked.rejected.items())}
-        self._explain(
+        self._quarantine.explain(
             key, {"reason": checked.summary(), "kinds": kinds_of(checked), f"{places.unit}s": rows, **asdict(batch)}
         )
         return key + ".reason.json"
-
-    def _explain(self, key: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps({"run_id": self.run_id, **content}, indent=2, ensure_ascii=False)
-        self.objects.put(key + ".reason.json", text.encode())
-
-    def _quarantine_key(self, batch: Batch) -> str:
-        name = PurePosixPath(batch.key).name or "unnamed"
-        return f"quarantine/{self.config.name}/{self.run_id}/{batch.batch_id[:8]}-{name}"
 
 
 @dataclass(frozen=True, eq=False)

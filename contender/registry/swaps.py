@@ -14,6 +14,7 @@ from contender.errors import (
     InvalidInputError,
     LostRaceError,
     NotFoundError,
+    OutrunError,
     PreconditionFailedError,
     RolledBackError,
     UnknownOutcomeError,
@@ -92,7 +93,7 @@ def promote(
     Raises
     ------
     LostRaceError
-        When somebody else moved the pointer meanwhile, or a run with a newer fencing token wrote it.
+        When somebody else moved the pointer meanwhile; OutrunError when a run with a newer fencing token wrote it.
     RolledBackError
         When the version was taken out of service before and no person asks for it (`by_person`).
     """
@@ -255,7 +256,8 @@ def _check_turn(
     run_id: str,
     fencing_token: int,
 ) -> None:
-    """Raises LostRaceError when the pointer is not the one that was judged against, or a newer run has written it."""
+    """Raises LostRaceError when the pointer is not the one that was judged against, OutrunError when a newer run
+    wrote it."""
     if (current.etag if current else None) != judged_against:
         now_champion = current.pointer.champion if current else "gone"
         raise LostRaceError(
@@ -263,7 +265,7 @@ def _check_turn(
             "compare it again"
         )
     if current is not None and current.pointer.fencing_token > fencing_token:
-        raise LostRaceError(
+        raise OutrunError(
             f"run {run_id} holds fencing token {fencing_token}, but the pointer of {pipeline} was written with "
             f"{current.pointer.fencing_token}: a newer run has changed it"
         )

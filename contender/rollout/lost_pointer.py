@@ -15,7 +15,7 @@ from contender.ports import Ledger
 from contender.registry.pointer import Pointer, PointerState, mark_first_champion, read_pointer
 from contender.registry.swaps import swap
 from contender.registry.versions import ModelRegistry
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import history_entry
 from contender.workflow.outcome import option
 
 Entry = Mapping[str, Any]

@@ -6,14 +6,14 @@ All of it is idempotent: a swap is known by its id, and an entry is kept once.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from contender.errors import InvalidInputError, LostRaceError, NotFoundError, RolledBackError
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import end_trial, roll_back
+from contender.rollout.swap_history import complete_history, history_entry
 from contender.workflow.messages import Rollback
 
 
@@ -23,15 +23,6 @@ class Undone:
 
     rollback: Rollback
     pointer: Pointer | None
-
-
-def history_entry(pointer: Pointer, *, kind: str, now: str, reason: str, run_id: str, by: str = "") -> dict[str, Any]:
-    """One line of the history of champions: what was swapped (`kind`), when, why, by which run or person.
-
-    The pointer keeps how its champion came to serve, which a trial does not change; here it is the swap's own.
-    """
-    of_the_swap = {"kind": kind, "swapped_at": now, "reason": reason, "run_id": run_id}
-    return asdict(pointer) | of_the_swap | ({"by": by} if by else {})
 
 
 def take_back(
@@ -79,6 +70,8 @@ def undo_newest(
     """
     before = read_pointer(models, pipeline)
     current = before.pointer if before else None
+    if current is not None and current.swap_id != swap_id:
+        complete_history(ledger, current, now=now.isoformat())
     if current is not None and not by_person and not current.has_seen(swap_id):
         why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
         if why_not:

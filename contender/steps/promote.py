@@ -9,29 +9,37 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from contender.errors import InvalidInputError, LostRaceError, RolledBackError
+from contender.errors import InvalidInputError, LostRaceError, OutrunError, RolledBackError
 from contender.formatting import percent
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import read_pointer
 from contender.registry.swaps import promote, start_trial
 from contender.rollout.promotion import Move, canary_of, next_move
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import complete_history, history_entry
 from contender.workflow.messages import Comparison, Promotion, RunState
 
 
 def promote_challenger(
     state: RunState, models: Objects, ledger: Ledger, *, policy: RolloutPolicy, now: datetime
 ) -> Promotion:
-    """Make the run's challenger a canary or the champion; a lost race and a refusal are answers, not errors."""
+    """Make the run's challenger a canary or the champion; a lost race and a refusal are answers, not errors.
+
+    The pointer may have moved although this ends with an error: called again, it completes what was begun.
+    """
     if state.claim is None or state.comparison is None:
         raise InvalidInputError("Promote needs the sections claim and comparison; the state machine sets them")
     move = next_move(state, state.comparison, policy)
     promotion = _Promotion(
         models, ledger, state.request.pipeline, state.run_id, state.claim.fencing_token, state.comparison, move, now
     )
+    found = read_pointer(models, state.request.pipeline)
+    if found is not None and not found.pointer.swap_id.startswith(f"{state.run_id}:"):
+        complete_history(ledger, found.pointer, now=now.isoformat())
     try:
         return promotion.begin_canary(policy) if move.to_canary else promotion.make_champion()
+    except OutrunError as error:
+        return Promotion("outrun", f"{error}.", state.comparison.challenger)
     except LostRaceError as error:
         return Promotion("lost_race", str(error), state.comparison.challenger)
     except RolledBackError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,12 @@ from contender.reports.run.cost import cost_usd
 from contender.reports.run.evidence import RunEvidence, gather
 from contender.reports.run.page import page
 from contender.rollout.approval import REJECTED, answer_of
+from contender.rollout.dead_runs import as_it_turned_out
 from contender.steps.loop_run import Emit, LoopRun
 from contender.workflow.claims import give_back
 from contender.workflow.messages import Record, RunState
 from contender.workflow.outcome import error_name, run_record
-from contender.workflow.run_folder import BATCHES
+from contender.workflow.run_folder import BATCHES, VALIDATION
 
 
 def record_run(
@@ -41,6 +43,8 @@ def record_run(
     """
     run = LoopRun(data, models, state.request.pipeline, state.run_id)
     champion = run.pointer()
+    if champion is not None and state.failure is not None:
+        state = as_it_turned_out(state, champion.pointer)
     seconds = (now - datetime.fromisoformat(state.started_at)).total_seconds()
     record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
     verdict = record["verdict"]
@@ -51,7 +55,9 @@ def record_run(
     _close_question(state, ledger)
     _forget_challenger(state, run, verdict)
     looked_at = state.validation is not None
-    waiting = give_back(ledger, run.pipeline, run_id=run.run_id, batch_ids=_taken_uploads(run), looked_at=looked_at)
+    waiting = give_back(
+        ledger, run.pipeline, run_id=run.run_id, batch_ids=_taken_uploads(run, looked_at=looked_at), looked_at=looked_at
+    )
     held = state.claim is not None and state.claim.status == "claimed"
     # A failed run starts no other one: what made it fail would make the next one fail as well.
     pending = waiting if held and verdict != "failed" else 0
@@ -114,10 +120,14 @@ def _forget_challenger(state: RunState, run: LoopRun, verdict: str) -> None:
             run.judgements.write(replace(judgement, verdict=REJECTED if rejected else verdict))
 
 
-def _taken_uploads(run: LoopRun) -> tuple[str, ...]:
-    """The uploads that the run's claim took; none when it did not get that far."""
-    try:
-        batches = run.folder.read(BATCHES)["batches"]
-    except NotFoundError:
-        return ()
-    return tuple(batch["batch_id"] for batch in batches)
+def _taken_uploads(run: LoopRun, *, looked_at: bool) -> tuple[str, ...]:
+    """The uploads that ValidateBatch has read, or else those that the run's claim took; none when it got not so far.
+
+    A claim that was called twice may have written down more than what was read.
+    """
+    if looked_at:
+        with suppress(NotFoundError, KeyError):
+            return tuple(run.folder.read(VALIDATION)["batches"])
+    with suppress(NotFoundError):
+        return tuple(batch["batch_id"] for batch in run.folder.read(BATCHES)["batches"])
+    return ()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from contender.errors import NotFoundError
 from contender.ports import Batch, Ledger
 from contender.workflow.messages import Claim, Request
 
@@ -25,7 +27,7 @@ MOST_UPLOADS = 500
 limits to 256 KiB, and to be read within ValidateBatch's 15 minutes."""
 
 MAX_ATTEMPTS = 3
-"""An upload whose runs failed this often before reading it is removed from the queue and reported."""
+"""An upload whose runs failed this often before reading it is quarantined and reported."""
 
 
 def batch_of(request: Request) -> Batch:
@@ -52,11 +54,15 @@ def _file(batch: Batch) -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """The claim, the uploads that the run takes, and those removed from the queue after too many failed runs."""
+    """The claim, the uploads that the run takes, and those to give up after too many failed runs."""
 
     claim: Claim
     batches: tuple[Batch, ...] = ()
     given_up: tuple[Batch, ...] = ()
+
+
+def _nothing(_: str) -> None:
+    """Nobody asks for the run whose lease is taken over."""
 
 
 def claim(
@@ -67,22 +73,25 @@ def claim(
     started_at: str,
     now: float,
     is_running: Callable[[str], bool],
+    bury: Callable[[str], None] = _nothing,
 ) -> Taken:
     """Queue the upload, take the lease, and take the queued uploads, the oldest first, `MOST_UPLOADS` at most.
 
     `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still in progress: one that
-    was aborted cannot release it. Calling `claim` again for the same run gives the same answer.
+    was aborted cannot release it. `bury` is called with such a run before its lease is taken over. Calling `claim`
+    again for the same run gives the same answer.
     """
 
     def duplicate(reason: str) -> Taken:
         return Taken(Claim("duplicate", run_id, request.pipeline, request.trigger, started_at, reason))
 
-    batch = batch_of(request) if request.key else None
+    batch, held = batch_of(request) if request.key else None, ledger.lease(request.pipeline)
+    if held is not None and held.owner != run_id and held.expires_at < now and not is_running(held.owner):
+        bury(held.owner)
     if batch is not None:
         is_new = ledger.add_batch(request.pipeline, batch, remember_until=now + REMEMBER_SECONDS)
         if not is_new:  # in a storm of uploads none is read that has come before: each would read all of them
             waiting = {pending.batch_id for pending in ledger.pending_batches(request.pipeline)}
-            held = ledger.lease(request.pipeline)
             is_mine = held is not None and held.owner == run_id  # a repeated call, after one that took the lease
             if batch.batch_id not in waiting and not is_mine:
                 return duplicate(f"Duplicate event: {_file(batch)} was processed in an earlier run.")
@@ -91,6 +100,7 @@ def claim(
     while True:
         lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
         if lease.owner != run_id and not is_running(lease.owner):
+            bury(lease.owner)
             ledger.release_lease(request.pipeline, lease.owner)
             lease = ledger.acquire_lease(request.pipeline, run_id, now=now, seconds=LEASE_SECONDS)
         if lease.owner != run_id:
@@ -99,17 +109,15 @@ def claim(
             return replace(duplicate(queued or f"Nothing to do: {busy}."), given_up=given_up)
 
         pending = ledger.pending_batches(request.pipeline)
-        hopeless = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
-        for found in hopeless:
-            ledger.settle_batch(request.pipeline, found.batch_id)
-        given_up += hopeless
+        given_up = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
         batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)[:MOST_UPLOADS]
         if batches or request.trigger not in ("upload", "pending"):
             break
         # An upload that came since the queue was read has found the lease taken and relies on this run.
         ledger.release_lease(request.pipeline, run_id)
-        if not ledger.pending_batches(request.pipeline):
-            return replace(duplicate("Nothing to do: another run has taken the queued uploads."), given_up=given_up)
+        if all(found in given_up for found in ledger.pending_batches(request.pipeline)):
+            nothing = duplicate("Nothing to do: another run has taken the queued uploads.")
+            return replace(nothing, given_up=given_up)
 
     names = ", ".join(_file(found) for found in batches[:3]) + (" …" if len(batches) > 3 else "")
     reason = f"Processing {len(batches)} upload{'s' if len(batches) != 1 else ''}" + (f": {names}" if names else "")
@@ -126,16 +134,28 @@ def claim(
     return Taken(taken, batches, given_up)
 
 
+def give_up(
+    ledger: Ledger, pipeline: str, given_up: Iterable[Batch], quarantine: Callable[[Batch, str], object]
+) -> None:
+    """Take uploads out of the queue whose runs failed before reading them; first they are put in quarantine."""
+    for batch in given_up:
+        reason = f"{batch.attempts} runs failed before they could read it; fix what made them fail and upload it again"
+        with suppress(NotFoundError):  # deleted since: nothing is left to keep
+            quarantine(batch, reason)
+        ledger.settle_batch(pipeline, batch.batch_id)
+
+
 def give_back(ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable[str], looked_at: bool) -> int:
     """End a run's claim, and count the uploads that are still queued.
 
-    Uploads that the run has read leave the queue; those of a run that failed before that stay, with one more attempt.
+    Uploads that the run has read leave the queue; those of a run that failed before that stay, with one more attempt,
+    however often this is called for the run.
     """
     for batch_id in batch_ids:
         if looked_at:
             ledger.settle_batch(pipeline, batch_id)
         else:
-            ledger.return_batch(pipeline, batch_id)
+            ledger.return_batch(pipeline, batch_id, run_id=run_id)
     # First the lease, then the queue: an upload that comes between the two takes the lease itself.
     ledger.release_lease(pipeline, run_id)
     return len(ledger.pending_batches(pipeline))

@@ -75,7 +75,7 @@ class Request(Message):
 class Claim(Message):
     """`claimed`: this run holds the lease. `duplicate`: there is nothing to do.
 
-    `given_up` names uploads that were removed from the queue because repeated runs failed before reading them.
+    `given_up` names uploads that were quarantined because repeated runs failed before reading them.
     `over_budget`: why this run may not train; empty while the month's budget lasts.
     """
 
@@ -176,10 +176,10 @@ class Promotion(Message):
 
     `canary`: the challenger answers a share of the requests; `etag` is that of the new pointer, and `bake_seconds`
     the wait until Watch looks. `lost_race`: the champion changed since the comparison, which has to be done again.
-    `refused`: the version was rolled back before.
+    `refused`: the version was rolled back before. `outrun`: a run that took over the lease has changed the champion.
     """
 
-    status: Literal["promoted", "canary", "lost_race", "refused"]
+    status: Literal["promoted", "canary", "lost_race", "refused", "outrun"]
     reason: str
     version: str
     previous: str | None = None

@@ -23,13 +23,13 @@ def conclude(state: RunState) -> tuple[Verdict, str]:
         return "failed", f"{state.failure.reason}{undone}"
     if state.rollback is not None:
         return _taken_back(state, state.rollback)
+    if state.promotion is not None and state.promotion.status in ("promoted", "refused", "outrun"):
+        return _moved(state, state.promotion)
     if state.claim is None or state.claim.status == "duplicate":
         return "duplicate", state.claim.reason if state.claim else "nothing was claimed"
     if state.validation is not None and state.validation.status in ("quarantined", "duplicate"):
         verdict: Verdict = "quarantined" if state.validation.status == "quarantined" else "duplicate"
         return verdict, state.validation.reason
-    if state.promotion is not None and state.promotion.status in ("promoted", "refused"):
-        return _moved(state, state.promotion)
     if state.promotion is not None and state.watch is not None:
         # PromoteFully lost the race: the pointer was changed while the canary ran, and that decision stands.
         return "retained", f"{state.watch.reason} {state.promotion.reason}"
@@ -56,7 +56,7 @@ def _taken_back(state: RunState, rollback: Rollback) -> tuple[Verdict, str]:
 
 
 def _moved(state: RunState, promotion: Promotion) -> tuple[Verdict, str]:
-    if promotion.status == "refused":
+    if promotion.status in ("refused", "outrun"):
         return "retained", promotion.reason
     answered = state.approval is not None and state.approval.approved
     said = [

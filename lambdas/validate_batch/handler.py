@@ -50,7 +50,9 @@ def validate(state: RunState) -> Validation:
             folder=Path(temporary),
         )
         validation, files = intake.receive(batches)
-    folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files]})
+    # Record takes these out of the queue, and no other: they are in a dataset version or in quarantine by now.
+    read = [batch.batch_id for batch in batches]
+    folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files], "batches": read})
     emit("RowsAccepted", validation.rows)
     emit("RowsRejected", validation.rejected_rows)
     emit("FilesQuarantined", validation.quarantined_files)

@@ -11,7 +11,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.options import workbench
 from contender.registry.swaps import promote
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import history_entry
 from tests.cli.conftest import Contender
 from tests.conftest import create_bucket
 from tests.kms import Kms

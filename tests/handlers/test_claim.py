@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from contender.errors import ContenderError, LostPointerError, NotFoundError
 from contender.registry.pointer import pointer_key, read_pointer
 from contender.registry.versions import ModelVersion
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import history_entry
 from contender.workflow.claims import MAX_ATTEMPTS
 from tests.handlers.conftest import MACHINE, PIPELINE_FILE, Cloud, orders, set_pipeline
 from tests.models import crown
@@ -104,13 +105,17 @@ def test_an_upload_given_up_is_logged_as_an_error_and_named_in_the_claim(
 ) -> None:
     request = cloud.upload("poison.csv", orders())
     cloud.call("claim", request)
-    for _ in range(MAX_ATTEMPTS):
-        cloud.ledger.return_batch("shop", cloud.batches()[0]["batch_id"])
+    for number in range(MAX_ATTEMPTS):
+        cloud.ledger.return_batch("shop", cloud.batches()[0]["batch_id"], run_id=f"failed-{number}")
     cloud.ledger.release_lease("shop", "run-1")
     capsys.readouterr()
     claim = cloud.call("claim", request, run_id="run-2")
     assert (claim["status"], claim["given_up"]) == ("duplicate", [request["key"]])
-    assert "upload removed from the queue after repeated failures" in capsys.readouterr().out
+    assert "upload quarantined after repeated failures" in capsys.readouterr().out
+    assert cloud.ledger.pending_batches("shop") == []
+    reason, kept = sorted(cloud.data.keys("quarantine/shop/run-2/"), reverse=True)
+    assert cloud.data.get(kept).body == orders()
+    assert "3 runs failed before they could read it" in json.loads(cloud.data.get(reason).body)["reason"]
 
 
 def test_without_a_pipeline_file_the_claim_fails_and_says_which(cloud: Cloud, monkeypatch: Any) -> None:

@@ -190,11 +190,17 @@ class TestLedger:
 
     def test_a_returned_upload_waits_with_one_more_attempt(self, ledger: Ledger) -> None:
         ledger.add_batch("flights", batch("a", version_id="v"), remember_until=2e9)
-        ledger.return_batch("flights", "a")
+        ledger.return_batch("flights", "a", run_id="run-1")
         assert ledger.pending_batches("flights") == [batch("a", version_id="v", attempts=1)]
 
+    def test_an_upload_that_one_run_returns_twice_has_one_more_attempt(self, ledger: Ledger) -> None:
+        ledger.add_batch("flights", batch("a"), remember_until=2e9)
+        for run_id in ("run-1", "run-1", "run-2", "run-2"):
+            ledger.return_batch("flights", "a", run_id=run_id)
+        assert ledger.pending_batches("flights") == [batch("a", attempts=2)]
+
     def test_an_upload_that_is_settled_cannot_be_returned(self, ledger: Ledger) -> None:
-        ledger.return_batch("flights", "a")
+        ledger.return_batch("flights", "a", run_id="run-1")
         assert list(ledger.pending_batches("flights")) == []
 
     def test_uploads_wait_oldest_first(self, ledger: Ledger) -> None:

@@ -103,13 +103,14 @@ class DynamoLedger:
         """Delete the queued upload; its event stays known."""
         self.table.delete_item(Key=_key(pipeline, f"pending#{batch_id}"))
 
-    def return_batch(self, pipeline: str, batch_id: str) -> None:
-        """Count one more attempt; a batch that is settled already is left alone."""
+    def return_batch(self, pipeline: str, batch_id: str, *, run_id: str) -> None:
+        """Count one more attempt, unless this run's is counted; a batch that is settled already is left alone."""
+        is_new = Attr("returned_by").not_exists() | Attr("returned_by").ne(run_id)
         self._update_if(
             Key=_key(pipeline, f"pending#{batch_id}"),
-            UpdateExpression="ADD attempts :one",
-            ConditionExpression=Attr("pk").exists(),
-            ExpressionAttributeValues={":one": 1},
+            UpdateExpression="SET returned_by = :run ADD attempts :one",
+            ConditionExpression=Attr("pk").exists() & is_new,
+            ExpressionAttributeValues={":one": 1, ":run": run_id},
         )
 
     def acquire_lease(self, pipeline: str, owner: str, *, now: float, seconds: float) -> Lease:

@@ -24,7 +24,7 @@ from contender.errors import InvalidInputError, NotFoundError
 from contender.registry.pointer import Mode, Pointer, Trial, require_pointer
 from contender.registry.swaps import end_trial, start_trial
 from contender.registry.versions import ModelRegistry
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import history_entry
 
 MAX_TRIAL_HOURS = 24 * 14
 

@@ -12,7 +12,8 @@ from contender.errors import InvalidInputError, LostPointerError, NotFoundError
 from contender.registry.pointer import pointer_key, read_pointer, require_pointer
 from contender.registry.versions import MANIFEST, ModelRegistry
 from contender.rollout.lost_pointer import check_not_lost, restore_pointer
-from contender.rollout.rollback import history_entry, undo_newest
+from contender.rollout.rollback import undo_newest
+from contender.rollout.swap_history import history_entry
 from tests.fakes import Fault, MemoryLedger, MemoryObjects
 from tests.models import crown
 

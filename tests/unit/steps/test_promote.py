@@ -13,6 +13,7 @@ from contender.registry.pointer import require_pointer
 from contender.registry.swaps import roll_back
 from contender.steps.promote import promote_challenger
 from contender.workflow.messages import Promotion, Watch
+from contender.workflow.outcome import conclude
 from tests.unit.steps.loop_world import LoopWorld
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,3 +89,12 @@ def test_what_was_rolled_back_comes_back_only_with_a_persons_approval(world: Loo
 def test_a_state_without_what_it_needs_is_refused(world: LoopWorld) -> None:
     with pytest.raises(InvalidInputError, match="Promote needs the sections claim and comparison"):
         promote(world, "run-2", AT_ONCE)
+
+
+def test_a_run_that_a_newer_one_has_overtaken_ends_instead_of_judging_again(world: LoopWorld) -> None:
+    sections = won("v2", etag(world))
+    sections["claim"]["fencing_token"] = 6
+    promotion = promote(world, "run-0", AT_ONCE, **sections)
+    assert (promotion.status, require_pointer(world.models, "shop").pointer.champion) == ("outrun", "v1")
+    state = world.state("run-0", **sections, promotion=promotion.to_dict())
+    assert conclude(state) == ("retained", promotion.reason)

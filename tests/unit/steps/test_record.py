@@ -10,10 +10,11 @@ import pytest
 
 from contender.comparison.judgements import Judgement, Judgements
 from contender.ports import ApprovalRequest, Batch
+from contender.registry.swaps import promote
 from contender.steps.record import record_run
 from contender.workflow.claims import claim
 from contender.workflow.messages import Record, Request
-from contender.workflow.run_folder import BATCHES, TRAINING
+from contender.workflow.run_folder import BATCHES, TRAINING, VALIDATION
 from tests.fakes import Fault
 from tests.unit.steps.loop_world import LoopWorld
 
@@ -137,3 +138,27 @@ def test_a_page_that_cannot_be_kept_fails_no_run(run: Recorder) -> None:
     run.world.data.faults.extend([None, Fault.CONFLICT])
     assert run.record(**sections, **SKIPPED).report == ""
     assert run.trouble == ["the run's report could not be made"]
+
+
+def test_recording_a_failed_run_again_counts_no_other_attempt(run: Recorder) -> None:
+    claimed = run.claimed("a.csv")
+    for _ in range(5):
+        run.record(**claimed, **FAILED)
+    assert [batch.attempts for batch in run.world.ledger.pending_batches("shop")] == [1]
+
+
+def test_an_upload_that_was_claimed_too_late_to_be_read_stays_queued(run: Recorder) -> None:
+    claimed = run.claimed("a.csv", "b.csv")
+    run.world.folder().write(VALIDATION, {"status": "accepted", "reason": "", "files": [], "batches": ["a.csv"]})
+    assert run.record(**claimed, **VALIDATED, **SKIPPED).pending == 1
+    assert [batch.batch_id for batch in run.world.ledger.pending_batches("shop")] == ["b.csv"]
+
+
+def test_a_run_whose_promotion_moved_the_pointer_before_it_failed_is_recorded_as_promoted(run: Recorder) -> None:
+    model = run.world.registry.write({"version": "v2"}, {})
+    promote(
+        run.world.models, pipeline="shop", version="v2", manifest_sha256=model.manifest_sha256, judged_against=None,
+        run_id="run-1", fencing_token=1, now=NOW.isoformat(), reason="better",
+    )  # fmt: skip
+    record = run.record(**run.claimed(), **LOST, **FAILED)
+    assert (record.verdict, record.champion_after) == ("promoted", "v2")

@@ -16,7 +16,7 @@ from contender.predictions.table_entries import ARRIVALS
 from contender.predictions.table_items import minute_of
 from contender.pulse.settings import PulseSettings
 from contender.registry.pointer import pointer_key, read_pointer
-from contender.rollout.rollback import history_entry
+from contender.rollout.swap_history import history_entry
 from contender.steps.take_pulse import ChampionFacts, PulseTaker
 from tests.models import crown
 from tests.unit.steps.loop_world import LoopWorld

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.workflow.claims import LEASE_SECONDS, MAX_ATTEMPTS, MOST_UPLOADS, Taken, batch_of, claim, give_back
+from contender.workflow.claims import (
+    LEASE_SECONDS,
+    MAX_ATTEMPTS,
+    MOST_UPLOADS,
+    Taken,
+    batch_of,
+    claim,
+    give_back,
+    give_up,
+)
 from contender.workflow.messages import Request
 from tests.fakes import MemoryLedger
 from tests.interleaving import Stepped, interleave
@@ -56,7 +65,7 @@ class World:
             now=now,
             is_running=self.running.__contains__,
         )
-        self.given_up.extend(batch.key for batch in taken.given_up)
+        give_up(self.ledger, "flights", taken.given_up, lambda batch, reason: self.given_up.append(batch.key))
         return taken
 
     def execute(self, request: Request, outcome: str = "good", now: float = 0.0) -> None:

@@ -1,0 +1,56 @@
+"""Runs that ended without recording it: an execution that a person stopped, or whose time was over, cannot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from contender.ports import Ledger
+from contender.registry.pointer import Pointer
+from contender.workflow.messages import Failure, Promotion, Request, RunState
+from contender.workflow.outcome import run_record
+
+RECENT = 100
+"""Newest records among which that of a run is looked for whose lease is taken over."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution: `status` as Step Functions has it, `started_at` as its states are told."""
+
+    status: str
+    started_at: str
+
+
+def record_dead_run(
+    ledger: Ledger, pipeline: str, *, run_id: str, execution: Execution, pointer: Pointer | None
+) -> bool:
+    """Record a run that held the lease and runs no more; False where it has a record.
+
+    It has failed, unless it had made a champion by then. Its uploads are still queued. A run that is redriven writes
+    its own record over this one.
+
+    Parameters
+    ----------
+    execution : of the run that ended: `ABORTED`, `TIMED_OUT` or `FAILED`.
+    """
+    if any(record["run_id"] == run_id for record in ledger.runs(pipeline, limit=RECENT)):
+        return False
+    ended = {"ABORTED": "was stopped", "TIMED_OUT": "took longer than it may"}.get(execution.status, "ended")
+    said = f"The execution {ended} before it could record how it went; its uploads go to the next run."
+    failure = Failure(execution.status, json.dumps({"errorMessage": said}))
+    state = RunState(Request(pipeline), run_id, execution.started_at, failure=failure)
+    if pointer is not None:
+        state = as_it_turned_out(state, pointer)
+    champion = pointer.champion if pointer is not None else None
+    ledger.put_run(run_record(state, seconds=0.0, champion_after=champion))
+    return True
+
+
+def as_it_turned_out(state: RunState, pointer: Pointer) -> RunState:
+    """The state of a run that failed after it had moved the pointer: its challenger became the champion."""
+    made = [swap.champion for swap in pointer.swaps if swap.swap_id == f"{state.run_id}:{swap.champion}"]
+    if not made:
+        return state
+    reason = f"{made[-1]} became the champion; the run ended before it could say so."
+    return replace(state, failure=None, rollback=None, promotion=Promotion("promoted", reason, made[-1]))

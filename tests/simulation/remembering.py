@@ -1,0 +1,162 @@
+"""What is computed once: pure parts of the steps, which give the same result for the same rows in every schedule.
+
+The files of the simulation are few, and a schedule is about who does what when. So reading a file, holding it to the
+contract and measuring its drift are remembered by their content, as is the pipeline file once parsed; each call of AWS
+before, between and after them still happens. The report's page is left empty: nothing depends on it. Nor is the wait
+before a write is repeated left to chance. Without this, a schedule takes five times as long (decision 0067).
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, lru_cache
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from contender.adapters.aws import dynamodb
+from contender.adapters.files import rows_parquet, typed_rows
+from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.rows_parquet import write_rows
+from contender.adapters.files.typed_rows import open_upload
+from contender.data import intake
+from contender.data.contract.batch import ParsedBatch
+from contender.data.passes import first_pass, second_pass
+from contender.drift import batch_check
+from contender.errors import BatchRejectedError
+from contender.pipeline.budget_policy import budget_of
+from contender.pipeline.config import PipelineConfig, parse_pipeline
+from contender.steps import detect_drift, record, scoring_run
+from tests.simulation import tiny_training
+
+Key = Callable[..., Any]
+
+
+def remembered(function: Callable[..., Any], key: Key) -> Callable[..., Any]:
+    """The function, whose results are kept by what `key` makes of its arguments."""
+    known: dict[bytes, Any] = {}
+
+    def asked(*given: Any, **named: Any) -> Any:
+        about = sha256(pickle.dumps(key(*given, **named))).digest()
+        if about not in known:
+            known[about] = function(*given, **named)
+        return known[about]
+
+    return asked
+
+
+class KnownRows:
+    """An upload's rows, read once for all that have the same content."""
+
+    def __init__(self, digest: bytes, read_as: str, cells: Any, batches: list[ParsedBatch], places: Any) -> None:
+        self.digest, self.read_as, self.cells, self._batches, self.places = digest, read_as, cells, batches, places
+
+    def readings(self) -> Iterator[Iterator[ParsedBatch]]:
+        yield iter(self._batches)
+
+    def batches(self) -> Iterator[ParsedBatch]:
+        return iter(self._batches)
+
+
+def _opened() -> Callable[..., Any]:
+    known: dict[bytes, KnownRows | BatchRejectedError] = {}
+
+    def opened(path: Path, name: str, folder: Path, config: PipelineConfig) -> KnownRows:
+        digest = sha256(path.read_bytes()).digest()
+        if digest not in known:
+            known[digest] = _read(digest, path, name, folder, config)
+        found = known[digest]
+        if isinstance(found, BatchRejectedError):
+            raise found
+        return found
+
+    return opened
+
+
+def _read(digest: bytes, path: Path, name: str, folder: Path, config: PipelineConfig) -> KnownRows | BatchRejectedError:
+    try:
+        rows = open_upload(path, name, folder, config)
+        batches: list[ParsedBatch] = []
+        for reading in rows.readings():
+            batches = list(reading)
+        count = sum(len(batch.table) for batch in batches)
+        places = rows.places(count)
+    except BatchRejectedError as error:
+        return error
+    return KnownRows(digest, rows.read_as, dict(rows.cells), batches, lambda _: places)
+
+
+def _second_pass() -> Callable[..., Any]:
+    known: dict[Any, tuple[Any, bytes]] = {}
+
+    def written(upload: Any, found: Any, enter: Any, config: Any, *, sequence: int, write: Any, path: Path) -> Any:
+        about = (upload.digest, enter.tobytes(), sequence)
+        if about not in known:
+            rows = second_pass.second_pass(upload, found, enter, config, sequence=sequence, write=write, path=path)
+            known[about] = (rows, path.read_bytes())
+        rows, body = known[about]
+        path.write_bytes(body)
+        return rows
+
+    return written
+
+
+def _at_once(items: Iterable[Any], **_: Any) -> Iterator[Any]:
+    return iter(items)
+
+
+@cache
+def _replacements() -> tuple[tuple[Any, str, Any], ...]:
+    """Module, name, and what takes the place of it."""
+    parsed = lru_cache(parse_pipeline)
+    reference = SimpleNamespace(from_bytes=lru_cache(batch_check.Reference.from_bytes))
+    observe_key: Key = lambda _, grid, table, model: (grid, table.columns, model.predict(table))  # noqa: E731
+    check_key: Key = lambda _, reference, table, model, current, **more: (  # noqa: E731
+        reference,
+        table.columns,
+        model.predict(table),
+        current,
+        more,
+    )
+    reference_key: Key = lambda _, table, held, model: (table.columns, held, model.predict)  # noqa: E731
+    look_key: Key = lambda upload, _, expected: (upload.digest, expected)  # noqa: E731
+    return (
+        (rows_parquet, "read_ahead", _at_once),
+        (typed_rows, "read_ahead", _at_once),
+        (scoring_run, "parse_pipeline", parsed),
+        (detect_drift, "parse_pipeline", parsed),
+        (tiny_training, "parse_pipeline", parsed),
+        (detect_drift, "Reference", reference),
+        (detect_drift, "observe", remembered(batch_check.observe, observe_key)),
+        (detect_drift, "check_batch", remembered(batch_check.check_batch, check_key)),
+        (tiny_training, "reference_of", remembered(batch_check.reference_of, reference_key)),
+        (intake, "look_at", remembered(first_pass.look_at, look_key)),
+        (intake, "second_pass", _second_pass()),
+        (dynamodb, "random", SimpleNamespace(uniform=lambda _, most: most)),
+        (record, "page", lambda _: "<html></html>"),
+    )
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """With these in place."""
+    with ExitStack() as stack:
+        for module, name, instead in _replacements():
+            stack.enter_context(patch.object(module, name, instead))
+        yield
+
+
+@cache
+def ports() -> dict[str, dict[str, Any]]:
+    """The same for names in the functions' modules."""
+    parsed, rows = lru_cache(parse_pipeline), lru_cache(read_parquet)
+    return {
+        "Claim": {"budget_of": lru_cache(budget_of)},
+        "ValidateBatch": {"parse_pipeline": parsed, "open_upload": _opened(), "write_rows": write_rows},
+        "DetectDrift": {"read_parquet": rows},
+        "EvaluateChallenger": {"read_parquet": rows},
+    }
