@@ -53,7 +53,12 @@ differences between days and between blocks, is the unit. At least {LEAST_LABELS
 **Shares.** The rows of the last day by predicted class, and by range of the score or value, against their shares in
 each block of the holdout. The unit is half the prediction interval that one in a thousand of the holdout's own days
 would leave (Student's t, over all classes together). At least {LEAST_ROWS} rows, {LEAST_BLOCKS} blocks, and a
-champion that has served for a day.
+champion that has served for a day. Of few blocks the variance of a share is moderated by that of all shares. What
+that is worth, simulated with 600 days of 1,000 rows: five even ranges of scores, of which two become empty and the
+highest three times as frequent, are found on every day by 5 blocks of 1,000 rows, on 60 % by 5 blocks of 60 rows (29 %
+and 1 % without), on 90 % and 33 % by 3 blocks. No day of its own passed the limit there, up to 3 in 1,000 where ranges
+vary unevenly, 8 where one alone varies. Between two classes there is nothing to moderate by: a class that grows from 20
+to 60 % is found on 57 % of the days by 5 blocks of 1,000 rows, and on none by 3; have 10 or more.
 
 **Spending.** Each run's record has its estimated cost ([cost.md](cost.md)); the month is the calendar month in UTC.
 Once `budget.month_usd` is used up, runs end as skipped where they would train, with this reason; a waiting challenger

@@ -3,10 +3,14 @@
 Each class, and each range of scores, has a share of the rows of each block of the holdout. A new day like these has all
 its shares within their prediction intervals [1]_ with a chance of 999 in 1,000. The gauge is the largest distance of a
 share from its mean, divided by half its interval: above 1 is what one in a thousand of its own days would show.
+Of few blocks the variance of one share says little, so it is moderated by that of all shares [2]_.
 
 References
 ----------
 .. [1] Hahn & Meeker (1991), "Statistical Intervals", section 4.3: of a single future observation.
+.. [2] Smyth (2004), "Linear models and empirical Bayes methods for assessing differential expression in microarray
+   experiments", Statistical Applications in Genetics and Molecular Biology 3 (1), article 3: the moderated t-statistic,
+   here with prior degrees of freedom that are fixed.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean, variance
 
 from contender.predictions.live_metrics import LiveCounts, total
 from contender.stats.tails import student_quantile
@@ -27,6 +31,8 @@ LEAST_BLOCK_ROWS = 10
 BY_CHANCE = 0.001
 FINEST = 0.01
 """Shares of different days differ by a percentage point at least, whatever a few days of a holdout show."""
+PRIOR_DEGREES = 4
+"""Degrees of freedom that all shares together lend to each: as many as it has itself of five blocks."""
 RANGES = 5
 """Scores are compared in so many ranges, equally frequent on the holdout."""
 
@@ -103,15 +109,25 @@ def _shares(counts: LiveCounts, table: str, edges: Sequence[int]) -> Shares:
 
 
 def _largest(day: Shares, blocks: Sequence[Shares], rows: int, chance: float) -> float:
-    """The largest shift of any share, each divided by half its prediction interval."""
+    """The largest shift of any share, each divided by half its prediction interval.
+
+    How much a share varies between blocks is averaged of two estimates: its own, and what all shares together say of
+    one of its size, which is nothing new where there are but two.
+    """
     groups = {group for shares in (day, *blocks) for group in shares}
     n = len(blocks)
-    factor = student_quantile(chance / 2.0 / len(groups), n - 1)
+    known = {group: [shares.get(group, 0.0) for shares in blocks] for group in groups}
+    means = {group: fmean(shares) for group, shares in known.items()}
+    binomial = {group: mean * (1.0 - mean) for group, mean in means.items()}
+    own = {group: variance(shares) for group, shares in known.items()}
+    together = sum(own.values()) / (sum(binomial.values()) or 1.0)
+    others = max(0, sum(mean > 0.0 for mean in means.values()) - 2)
+    prior = min(PRIOR_DEGREES, (n - 1) * others)
+    factor = student_quantile(chance / 2.0 / len(groups), n - 1 + prior)
     shifts = []
     for group in groups:
-        known = [shares.get(group, 0.0) for shares in blocks]
-        mean = fmean(known)
-        between = max(stdev(known), FINEST) ** 2 * (1.0 + 1.0 / n)
-        spread = sqrt(between + mean * (1.0 - mean) / rows)
-        shifts.append(abs(day.get(group, 0.0) - mean) / (factor * spread))
+        moderated = ((n - 1) * own[group] + prior * together * binomial[group]) / (n - 1 + prior)
+        between = max(moderated, FINEST**2) * (1.0 + 1.0 / n)
+        spread = sqrt(between + binomial[group] / rows)
+        shifts.append(abs(day.get(group, 0.0) - means[group]) / (factor * spread))
     return max(shifts)
