@@ -21,7 +21,8 @@ One example of each mail, as Contender writes it (`python -m contender.mails.doc
   to look.
 - Runs that changed nothing are in the weekly digest. After a week without a run there is none.
 - A mail about an alarm that SNS refuses is tried again for some minutes; then Lambda's own message goes to the page
-  topic. A mail about a run that could not be sent is the metric `UnsentMails`.
+  topic. A mail about a run or a batch prediction that could not be sent rings the alarm
+  `unsent-mails`.
 
 Mails of the local cloud: `contender mail`. Whether mails arrive: `contender mail test --env prod --pipeline flights`.
 Decision: [0059](decisions/0059-one-mail-for-an-incident.md).
