@@ -103,6 +103,9 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         "TMPDIR": str(workspace.temporary.resolve()),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(_state_folder(workspace)),
+        # As on AWS, where our functions have one processor; threads that wait for each other keep several busy.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
         "LAMBDA_WARM_TTL_SECONDS": str(IDLE_FUNCTION_SECONDS),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),

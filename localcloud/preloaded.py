@@ -16,12 +16,14 @@ VARIABLES = {"ORT_DISABLE_TELEMETRY": "1"}
 OF_FUNCTIONS: Mapping[str, Sequence[str]] = {
     "aws-lambda-powertools": ("aws_lambda_powertools",),
     "boto3": ("boto3",),
+    "duckdb": ("duckdb",),
     "msgspec": ("msgspec",),
     "numpy": ("numpy",),
     "onnxruntime": ("onnxruntime",),
     "orjson": ("orjson",),
     "pandas": ("pandas",),
     "pyarrow": ("pyarrow", "pyarrow.csv", "pyarrow.parquet"),
+    "python-calamine": ("python_calamine",),
     "scipy": ("scipy.special",),
 }
 OF_TASKS: Mapping[str, Sequence[str]] = {

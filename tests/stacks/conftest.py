@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +13,35 @@ from tests.stacks.synthesis import Synthesised, synthesise
 
 
 @pytest.fixture(scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesised]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+def synthesised_once(shared: Path, title: str, name: str, *, more_settings: str = "") -> Synthesised:
+    """What one process of the test run synthesises, and the others read."""
+    folder = shared / f"synthesised-{title}"
+    folder.mkdir(exist_ok=True)
+    kept = folder / "kept.pickle"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            draft = folder / "draft.pickle"
+            draft.write_bytes(pickle.dumps(synthesise(name, folder, more_settings=more_settings)))
+            draft.rename(kept)
+    found: Synthesised = pickle.loads(kept.read_bytes())
+    return found
+
+
+@pytest.fixture(scope="session")
+def environments(shared_folder: Path) -> Callable[[str], Synthesised]:
     """An environment's templates by its name, synthesised when first asked for."""
     known: dict[str, Synthesised] = {}
 
     def of(name: str) -> Synthesised:
         if name not in known:
-            known[name] = synthesise(name, tmp_path_factory.mktemp(name))
+            known[name] = synthesised_once(shared_folder, name, name)
         return known[name]
 
     return of
@@ -33,9 +58,9 @@ batch_schedule = "cron(0 3 * * ? *)"
 
 
 @pytest.fixture(scope="session")
-def with_settings(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+def with_settings(shared_folder: Path) -> Synthesised:
     """An account where callers send a key, some instances are kept warm, and files wait for a schedule."""
-    return synthesise("dev", tmp_path_factory.mktemp("with_settings"), more_settings=SETTINGS)
+    return synthesised_once(shared_folder, "with-settings", "dev", more_settings=SETTINGS)
 
 
 @pytest.fixture(params=["dev", "prod"])

@@ -130,6 +130,7 @@ def trained() -> Iterator[dict[str, tuple[dict[str, str], dict[str, str]]]]:
     """By machine: digests of all files, and the kernels that made them."""
     set_here = {"PYTHONHASHSEED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
     clean = {name: value for name, value in os.environ.items() if name not in set_here}
+    clean["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait would keep busy what the other processes need
     environments = {name: with_pinned_kernels({**clean, **variables}) for name, variables in MACHINES.items()}
     processes = {name: started(environment) for name, environment in environments.items()}
     processes["another kernel"] = started(with_pinned_kernels(clean) | {"OPENBLAS_CORETYPE": "Prescott"})
