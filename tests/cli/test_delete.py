@@ -14,6 +14,7 @@ from contender.adapters.files.readers import read_parquet, write_parquet
 from contender.cli.clouds import Workbench
 from contender.cli.options import workbench
 from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.ports import Batch
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
 from tests.cli.conftest import PIPELINE, Contender
@@ -55,10 +56,27 @@ def bench(project: Path, ledger: DynamoLedger) -> Workbench:
         columns=("order", "amount", "bought"),
     )
     DatasetStore(made.data, "sales").write(manifest, part)
-    made.data.put("incoming/sales/1.csv", b"order,amount,bought")
+    made.data.put("incoming/sales/1.csv", b"order,amount,bought\nR7,1,yes\n")
     trained = {"version": MODEL, "datasets": ["aa11"], "trained_through": 1.0, "files": {}}
     made.models.put(f"models/sales/{MODEL}/manifest.json", json.dumps(trained).encode())
     return made
+
+
+UNLABELLED = "unlabelled/sales/c0ffee.parquet"
+REASON = "quarantine/sales/run-1/b2-2.csv.rows.reason.json"
+
+
+def add_files(bench: Workbench) -> None:
+    """An upload whose labels had not come, what a run made of it, and a file that nobody can read."""
+    validation = {"files": [{"key": "incoming/sales/2.csv", "unlabelled": "c0ffee"}]}
+    for key, body in {
+        "incoming/sales/2.csv": b"order,amount\nR2,3\nR8,4\n",
+        UNLABELLED: b"PAR1",
+        "runs/sales/run-1/validation.json": json.dumps(validation).encode(),
+        REASON: json.dumps({"key": "incoming/sales/2.csv", "rows": {"2": "amount must be a number"}}).encode(),
+        "quarantine/sales/run-1/b1-odd.bin": b"\x1f\x8b\x00",
+    }.items():
+        bench.data.put(key, body)
 
 
 def ids(bench: Workbench) -> list[str]:
@@ -69,6 +87,7 @@ def ids(bench: Workbench) -> list[str]:
 def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
     bench: Workbench, contender: Contender, tmp_path: Path
 ) -> None:
+    add_files(bench)
     listed = tmp_path / "ids.txt"
     listed.write_text("R2\n\nR9\n")
     shown = contender("delete", "R1", "--file", str(listed), "-p", "sales", "--yes", "--json", "--env", "dev")
@@ -80,8 +99,13 @@ def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
         "not_searched": [],
         "datasets": {"aa11": 2},
         "models": {MODEL: "learned"},
-        "remains": {"incoming/sales/": 1},
+        "files": ["incoming/sales/2.csv", UNLABELLED, REASON],
+        "files_waiting": [],
+        "files_not_searched": ["quarantine/sales/run-1/b1-odd.bin"],
+        "remains": {"incoming/sales/": 1, "quarantine/sales/": 1, "runs/sales/": 1},
     }
+    assert bench.data.keys("incoming/") == ["incoming/sales/1.csv"]
+    assert not bench.data.client.list_object_versions(Bucket=bench.data.bucket, Prefix=UNLABELLED).get("Versions")
     assert ids(bench) == ["R3"]
     versions = bench.data.client.list_object_versions(
         Bucket=bench.data.bucket, Prefix="datasets/sales/aa11/part-0.parquet"
@@ -122,3 +146,23 @@ def test_while_a_run_is_in_progress_nothing_is_deleted(bench: Workbench, contend
     shown = contender("delete", "R1", "-p", "sales", "--yes", "--env", "dev")
     assert (shown.code, "run run-77 is in progress" in shown.err) == (1, True)
     assert ids(bench) == ["R1", "R2", "R3"]
+
+
+def test_files_can_be_kept_and_one_that_waits_for_a_run_is_not_taken_away(
+    bench: Workbench, contender: Contender
+) -> None:
+    bench.data.put("incoming/sales/1.csv", b"order,amount,bought\nR1,1,yes\n")
+    kept = contender("delete", "R3", "-p", "sales", "--yes", "--keep-files", "--json", "--env", "dev")
+    assert json.loads(kept.out)["files"] == []
+    batch = Batch("b", "incoming/sales/1.csv", None, 1, "2026-01-01")
+    bench.ledger.add_batch("sales", batch, remember_until=2e9)
+    shown = contender("delete", "R1", "-p", "sales", "--yes", "--env", "dev")
+    assert "1 files waiting for a run" in shown.out, shown.err
+    assert bench.data.keys("incoming/") == ["incoming/sales/1.csv"]
+
+
+def test_a_row_that_is_only_in_a_refused_file_is_deleted_too(bench: Workbench, contender: Contender) -> None:
+    bench.data.put("quarantine/sales/run-1/b1-a.csv", b"order,amount\nR9,x\n")
+    shown = contender("delete", "R9", "-p", "sales", "--yes", "--env", "dev")
+    assert (shown.code, "1 files erased whole: quarantine/sales/run-1/b1-a.csv" in shown.out) == (0, True), shown.err
+    assert bench.data.keys("quarantine/") == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 
 from contender.adapters.files.parquet_rows import keep_rows
 from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.row_search import ids_in
 from contender.cli.caller import caller_of
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, errors, print_json, print_table
@@ -24,6 +27,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.data.deletion.delete_rows import FoundRows, PartFiles, RowDeletion, learned_by
+from contender.data.deletion.stored_files import FoundFiles, erase_files, find_files
 from contender.errors import ConflictError, InvalidInputError, NotFoundError
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import ModelRegistry
@@ -33,9 +37,9 @@ SHOWN = 10
 """Ids of a list that are printed."""
 
 REMAINS: Mapping[str, str] = {
-    "incoming": "uploaded files, as they came",
-    "quarantine": "refused files and rows",
-    "unlabelled": "features of files without labels; ids are not kept with them",
+    "incoming": "other uploaded files, and those that cannot be searched",
+    "quarantine": "other refused files, and those that cannot be searched",
+    "unlabelled": "features of files without labels whose upload is gone; ids are not kept with them",
     "batch": "batch predictions and their input",
     "predictions": "the prediction log",
     "feedback": "labels that were sent in",
@@ -54,14 +58,18 @@ def delete(
     ids: Annotated[list[str] | None, typer.Argument(help="Row ids: values of the column row_id.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A file with one row id a line.")] = None,
     reason: Annotated[str, typer.Option(help="Reason; kept in the list of deletions.")] = "",
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Leave uploads and refused files that hold the rows as they are.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
     """Delete rows from every dataset version, for good. A deleted row that is uploaded again is left out.
 
-    It names the model versions that learned the rows, and what else may hold them. Models do not change: train a new
-    one with `contender retrain`.
+    Uploads and refused files that hold a row are erased whole, with what was made of them: their other rows are in the
+    dataset versions. It names the model versions that learned the rows, and what else may hold them. Models do not
+    change: train a new one with `contender retrain`.
 
     Example: contender delete R17 R18 --pipeline flights --reason "request of 3 May"
     """
@@ -77,22 +85,27 @@ def delete(
             lambda body: f"{PREFIX}/{Tracked.of('', body).key}",
             spinner.update,
         )
-        found = deletion.find([*(ids or ()), *ids_of(file)])
+        wanted = [*(ids or ()), *ids_of(file)]
+        found = deletion.find(wanted)
         models = learned_by(found.losing, model_manifests(bench))
+        files = FoundFiles() if keep_files else files_with(bench, wanted, deletion.config.row_id or "", spinner.update)
+    found = with_ids(found, files.ids)
     if not found.ids and not found.deleted:
         raise NotFoundError(
             f"{pipeline} has no row {listed(found.unknown)}; ids are values of {deletion.config.row_id}"
         )
     if not as_json:
         print_found(found, models, champion_of(bench))
-    if found.ids and not yes and not typer.confirm(f"delete {found.rows:,} rows for good?"):
+        print_files(files)
+    if found.ids and not yes and not typer.confirm(_question(found, files)):
         raise typer.Exit(1)
     with errors.status("deleting") as spinner:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         deletion.delete(found, at=at, by=caller_of(bench), reason=reason, models=list(models))
+        erase_files(bench.data, files)
     remains = what_remains(bench)
     if as_json:
-        print_json(in_json(found, models, remains))
+        print_json(in_json(found, models, files, remains))
     else:
         print_end(bench, found, models, remains)
     running = run_in_progress(bench)
@@ -160,7 +173,28 @@ def listed(ids: Sequence[str]) -> str:
     return ", ".join(ids[:SHOWN]) + more
 
 
-def in_json(found: FoundRows, models: Mapping[str, str], remains: Mapping[str, int]) -> dict[str, Any]:
+def files_with(bench: Workbench, ids: Sequence[str], row_id: str, report: Callable[[str], None]) -> FoundFiles:
+    """The uploads and refused files that hold the rows."""
+    search = partial(ids_in, row_id=row_id, ids=ids)
+    waiting = {batch.key for batch in bench.ledger.pending_batches(bench.pipeline)}
+    return find_files(bench.data, bench.pipeline, search, waiting=waiting, report=report)
+
+
+def with_ids(found: FoundRows, ids: Collection[str]) -> FoundRows:
+    """What was found, and rows that no dataset version has but a file."""
+    only_there = [one for one in found.unknown if one in ids]
+    unknown = tuple(one for one in found.unknown if one not in ids)
+    return replace(found, ids=(*found.ids, *only_there), unknown=unknown)
+
+
+def _question(found: FoundRows, files: FoundFiles) -> str:
+    erased = f" and erase {len(files.erased):,} files" if files.erased else ""
+    return f"delete {found.rows:,} rows{erased} for good?"
+
+
+def in_json(
+    found: FoundRows, models: Mapping[str, str], files: FoundFiles, remains: Mapping[str, int]
+) -> dict[str, Any]:
     """The command's result for scripts."""
     return {
         "deleted": list(found.ids),
@@ -169,6 +203,9 @@ def in_json(found: FoundRows, models: Mapping[str, str], remains: Mapping[str, i
         "not_searched": list(found.not_searched),
         "datasets": {each.manifest.version: each.rows for each in found.losing},
         "models": dict(models),
+        "files": list(files.erased),
+        "files_waiting": list(files.waiting),
+        "files_not_searched": list(files.unreadable),
         "remains": dict(remains),
     }
 
@@ -195,6 +232,17 @@ def print_found(found: FoundRows, models: Mapping[str, str], champion: str) -> N
     if models:
         names = [(name, how, "champion" if name == champion else "") for name, how in models.items()]
         print_table(("model version", "these rows", ""), names)
+
+
+def print_files(files: FoundFiles) -> None:
+    """Which files are about to be erased, and which are not."""
+    for keys, what in (
+        (files.erased, "erased whole"),
+        (files.waiting, "waiting for a run; run the command again when it has ended"),
+        (files.unreadable, "not searched: no such column, or not readable; look yourself"),
+    ):
+        if keys:
+            console.print(f"{len(keys):,} files {what}: {listed(keys)}", markup=False)
 
 
 def print_end(bench: Workbench, found: FoundRows, models: Mapping[str, str], remains: Mapping[str, int]) -> None:
