@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast coverage browser test-containers fuzz bench bench-serving check sbom format lock clean
+.PHONY: help install demo down test test-fast coverage browser chaos test-containers fuzz bench bench-serving check sbom format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synt
 
 coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term
+
+chaos: $(INSTALLED) ## a storm of 1,000 uploads on the local cloud, then a kill of its emulator: nothing is lost
+	$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py
 
 test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
