@@ -109,7 +109,7 @@ class Kept:
             nonlocal refused
             if message["type"] == "http.response.start":
                 try:
-                    self._keeper.keep(mine.values())
+                    self._keeper.keep(mine.so_far())
                 except sqlite3.Error:
                     logger.exception("the journal cannot be written")
                     refused = True

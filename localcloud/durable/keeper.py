@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,23 @@ Name = tuple[str, str]
 """A service's module and a store in it."""
 
 
+@dataclass
+class _Changes:
+    """What is to be written, and what is known of the journal after that: dictionary, key, value or `GONE`."""
+
+    changed: list[tuple[Place, bytes]] = field(default_factory=list)
+    deleted: list[Place] = field(default_factory=list)
+    after: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)
+
+    def remember(self) -> None:
+        """It has been written."""
+        for known, key, value in self.after:
+            if value is GONE:
+                known.pop(key, None)
+            else:
+                known[key] = value
+
+
 class Keeper:
     """Keeps MiniStack's stores in a journal."""
 
@@ -49,6 +67,7 @@ class Keeper:
         self._journal = journal
         self._touched = touched
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
         self._names: dict[int, Name] = {}
         self._modules = 0
         # What the journal has, by store and key and then by part: the stamp, or the bytes' hash.
@@ -62,21 +81,22 @@ class Keeper:
         Of a table, what was noted is looked at; thoroughly, all of it.
         """
         with self._lock:
-            changed: list[tuple[Place, bytes]] = []
-            deleted: list[Place] = []
+            found = _Changes()
             for store, key in touches:
                 name = self._name(store)
                 if name is None or (key is ALL and name in FOUND_BY_KEY) or (name in SWEPT and not thoroughly):
                     continue
                 for one in self._keys(store, name) if key is ALL else [key]:
-                    self._compare(name, store._data.get(one, GONE), one, thoroughly, changed, deleted)
-            if changed or deleted:
-                self._journal.write(changed, deleted)
-            return len(changed) + len(deleted)
+                    self._compare(name, store._data.get(one, GONE), one, thoroughly, found)
+            if found.changed or found.deleted:
+                self._journal.write(found.changed, found.deleted)
+            found.remember()
+            return len(found.changed) + len(found.deleted)
 
     def note(self, entry: Any, part: Part) -> None:
         """A part of this entry has been set or removed."""
-        self._noted.setdefault(id(entry), set()).add(part)
+        with self._noting:
+            self._noted.setdefault(id(entry), set()).add(part)
 
     def keep_now(self) -> None:
         """Write what anybody has touched since the last sweep, which will look at it once more."""
@@ -85,7 +105,12 @@ class Keeper:
     def sweep(self, earlier: Sequence[Touch]) -> list[Touch]:
         """Write what was touched since the last time, and once more what was touched `earlier`; answers the former."""
         now = self._touched.take()
-        self.keep([*earlier, *now], thoroughly=True)
+        try:
+            self.keep([*earlier, *now], thoroughly=True)
+        except Exception:
+            for store, key in (*earlier, *now):
+                self._touched.add(store, key)
+            raise
         return now
 
     def keep_everything(self) -> int:
@@ -123,40 +148,39 @@ class Keeper:
     def _keys(self, store: Any, name: Name) -> set[Any]:
         return {*list(store._data), *(key for kept, key in self._kept if kept == name)}
 
-    def _compare(
-        self,
-        name: Name,
-        entry: Any,
-        key: Any,
-        thoroughly: bool,
-        changed: list[tuple[Place, bytes]],
-        deleted: list[Place],
-    ) -> None:
-        kept = self._kept.setdefault((name, key), {})
+    def _compare(self, name: Name, entry: Any, key: Any, thoroughly: bool, found: _Changes) -> None:
+        kept = self._kept.get((name, key), {})
         if entry is GONE:
-            deleted += [Place(*name, repr(key), repr(part)) for part in kept]
-            del self._kept[(name, key)]
+            found.deleted += [Place(*name, repr(key), repr(part)) for part in kept]
+            found.after.append((self._kept, (name, key), GONE))
             return
-        noted = self._noted.pop(id(entry), set())
-        pieces = pieces_of(*name, entry) if thoroughly or not kept else noted_pieces(*name, entry, noted)
+        with self._noting:
+            noted = self._noted.pop(id(entry), set())
         there = set()
-        for part, value, stamp, make in pieces:
+        after = {}
+        for part, value, stamp, make in (
+            pieces_of(*name, entry) if thoroughly or not kept else noted_pieces(*name, entry, noted)
+        ):
+            if value is GONE:
+                continue
             there.add(part)
             before = kept.get(part)
-            if value is GONE:
-                there.discard(part)
-            elif stamp is None or (before is not stamp and not (isinstance(stamp, tuple) and before == stamp)):
-                content = self._pickled(name, make(value) if make else value)
-                if content is None:
-                    continue
-                now = hash(content)
-                if before != now or not isinstance(before, int):
-                    changed.append((Place(*name, repr(key), repr(part)), content))
-                kept[part] = now if stamp is None else stamp
-        all_seen = thoroughly or name != TABLES
-        for part in [one for one in (kept if all_seen else noted) if one not in there and one in kept]:
-            deleted.append(Place(*name, repr(key), repr(part)))
-            del kept[part]
+            if stamp is not None and (before is stamp or (isinstance(stamp, tuple) and before == stamp)):
+                continue
+            content = self._pickled(name, make(value) if make else value)
+            if content is None:
+                continue
+            now = hash(content)
+            if before != now or not isinstance(before, int):
+                found.changed.append((Place(*name, repr(key), repr(part)), content))
+            after[part] = now if stamp is None else stamp
+        looked_at = kept if thoroughly or name != TABLES else noted
+        for part in [one for one in looked_at if one not in there and one in kept]:
+            found.deleted.append(Place(*name, repr(key), repr(part)))
+            after[part] = GONE
+        if after:
+            mine = self._kept.setdefault((name, key), kept)
+            found.after += [(mine, part, stamp) for part, stamp in after.items()]
 
     def _pickled(self, name: Name, value: Any) -> bytes | None:
         """The value as bytes. Another thread may be at it: then once more."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
@@ -37,8 +38,8 @@ class Touched:
         with self._lock:
             self._by_anybody[touch] = (store, key)
         mine = _MINE.get()
-        if mine is not None and key is not ALL:
-            mine[touch] = (store, key)
+        if mine is not None and not mine.answered and key is not ALL:
+            mine.touches[touch] = (store, key)
 
     def seen(self) -> list[Touch]:
         """What anybody touched since it was last taken."""
@@ -52,17 +53,31 @@ class Touched:
         return found
 
 
-_MINE: ContextVar[dict[tuple[int, Any], Touch] | None] = ContextVar("touched_by_this_request", default=None)
+@dataclass
+class OneRequest:
+    """What one request has touched until it was answered; what it has started goes on in a copy of its context."""
+
+    touches: dict[tuple[int, Any], Touch] = field(default_factory=dict)
+    answered: bool = False
+
+    def so_far(self) -> list[Touch]:
+        """The entries, while other threads of the request may touch more."""
+        return list(self.touches.values())
+
+
+_MINE: ContextVar[OneRequest | None] = ContextVar("touched_by_this_request", default=None)
 
 
 @contextmanager
-def one_request() -> Iterator[dict[tuple[int, Any], Touch]]:
+def one_request() -> Iterator[OneRequest]:
     """Collects what is touched in here, in threads as well that have a copy of this context."""
-    mine: dict[tuple[int, Any], Touch] = {}
+    mine = OneRequest()
     token = _MINE.set(mine)
     try:
         yield mine
     finally:
+        mine.answered = True
+        mine.touches.clear()
         _MINE.reset(token)
 
 

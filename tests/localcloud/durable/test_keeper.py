@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -130,6 +131,30 @@ def test_what_cannot_be_kept_is_named_once_and_stops_nothing(
         keeper.keep([(store, ALL)])
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["made_up._things is not kept"]
     assert list(read_again(tmp_path).values()) == [1]
+
+
+class FullDisk(Journal):
+    """A journal whose next write fails."""
+
+    full = True
+
+    def write(self, *rows: Any) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        super().write(*rows)
+
+
+def test_what_a_full_disk_refused_is_written_as_soon_as_there_is_room(tmp_path: Path, service: Any) -> None:
+    journal, touched, store = FullDisk(tmp_path), Touched(), service._things
+    keeper = Keeper(journal, touched)
+    store["a"] = {"n": 1}
+    account = next(iter(store._data))[0]
+    touched.add(store, (account, "a"))
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        keeper.sweep([])
+    journal.full = False
+    keeper.sweep([])
+    assert read_again(tmp_path) == {(account, "a"): {"n": 1}}
 
 
 def test_messages_that_are_received_and_deleted_change_their_rows_alone(tmp_path: Path) -> None:
