@@ -64,7 +64,7 @@ def play(watches: Sequence[Watch], oncall: OnCall, on_progress: OnEvent) -> Sequ
         _each(watches, Watch.strike, "broken", on_progress)
         _put_forward(watches, oncall, on_progress)
         for watch in watches:
-            watch.end()
+            watch.end(oncall)
             on_progress(f"{watch.name}: {'passed' if not watch.result().problems else 'failed'}")
     return [watch.result() for watch in watches]
 

@@ -30,7 +30,7 @@ class Watch:
 
     def __init__(self, incident: Incident, scene: Scene) -> None:
         self.incident, self.scene, self.name = incident, scene, incident.name
-        self.struck_at = 0.0
+        self.struck_at = self._looked_at = 0.0
         self._rings: list[Ring] = []
         self._mails: list[Told] = []
         self._news: list[Told] = []
@@ -64,14 +64,15 @@ class Watch:
         if expected.alarm in ringing and expected.alarm not in self._ringing and expected.severity is not None:
             oncall.wait_for_mail(self.name, expected.severity)
             self._read(oncall, at)
-        self._ringing, self._is_first_look = ringing, False
+        self._ringing, self._is_first_look, self._looked_at = ringing, False, at
         if self._is_on() and not self._repaired:
             self._do(self._repair)
         return new
 
-    def end(self) -> None:
-        """See what has healed, and whether the alarm is over after a repair."""
+    def end(self, oncall: Listener) -> None:
+        """See what has healed, whether the alarm is over after a repair, and which mails came last."""
         self._do(self._heal)
+        self._read(oncall, self._looked_at)
         if self._repaired and self._is_on():
             self._wrong.append(f"{self.incident.expected.alarm} still rings after the repair")
 

@@ -66,7 +66,7 @@ def test_it_rings_after_the_minutes_of_the_alarms_clock_and_its_mail_is_waited_f
     hear(begun, 5, inbox)
     hear(begun, 6, inbox, "pointer-lost")
     hear(begun, 7, inbox)
-    begun.end()
+    begun.end(Inbox())
     result = begun.result()
     assert [(ring.kind, round(ring.minutes)) for ring in result.seen.rings] == [("pointer-lost", 6)]
     assert [round(told.minutes) for told in result.seen.mails] == [6]
@@ -78,7 +78,7 @@ def test_an_alarm_that_goes_on_after_the_repair_is_wrong() -> None:
     begun, inbox = watch(), Inbox(late=[page()])
     for minute in (6, 7):
         hear(begun, minute, inbox, "pointer-lost")
-    begun.end()
+    begun.end(Inbox())
     assert begun.result().problems == ["pointer-lost still rings after the repair"]
 
 
@@ -86,8 +86,8 @@ def test_news_are_no_mail_that_somebody_has_to_act_on() -> None:
     begun = watch()
     over = page("[over] local shop: the champion pointer is lost: ended after 1 min")
     hear(begun, 6, Inbox([Letter("info", "promoted", "", 0.0)], [page()]), "pointer-lost")
-    hear(begun, 7, Inbox([over]))
-    begun.end()
+    hear(begun, 7, Inbox())
+    begun.end(Inbox([over]))
     assert begun.result().problems == []
     assert [told.subject for told in begun.result().seen.news] == ["promoted", over.subject]
 
@@ -98,5 +98,5 @@ def test_a_strike_that_fails_is_the_only_thing_that_is_told() -> None:
 
     begun = watch(strike=fail)
     hear(begun, 6, Inbox())
-    begun.end()
+    begun.end(Inbox())
     assert begun.result().problems == ["no champion to break"]
