@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, Fn, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -50,9 +50,9 @@ class ClosedNetwork(Construct):
             ],
             gateway_endpoints={
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
-                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
             },
         )
+        self._close_s3()
         self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
         self.task_security_group = ec2.SecurityGroup(
             self,
@@ -84,7 +84,7 @@ class ClosedNetwork(Construct):
             "CloudWatchLogs": services.CLOUDWATCH_LOGS,
             "Kms": services.KMS,
         }.items():
-            self.vpc.add_interface_endpoint(
+            endpoint = self.vpc.add_interface_endpoint(
                 name,
                 service=service,
                 subnets=subnets,
@@ -92,6 +92,22 @@ class ClosedNetwork(Construct):
                 open=False,
                 private_dns_enabled=True,
             )
+            endpoint.add_to_policy(_own_account_only(self, actions=["*"], resource_too=False))
+
+    def _close_s3(self) -> None:
+        """Without a policy any bucket of the world is reached through the endpoint, with keys that somebody brought."""
+        endpoint = self.vpc.node.find_child("S3")
+        assert isinstance(endpoint, ec2.GatewayVpcEndpoint)
+        endpoint.add_to_policy(_own_account_only(self, actions=["s3:*"], resource_too=True))
+        layers = f"arn:{Aws.PARTITION}:s3:::prod-{Aws.REGION}-starport-layer-bucket/*"
+        endpoint.add_to_policy(
+            iam.PolicyStatement(
+                sid="LayersOfImages",  # ECR keeps them in a bucket of AWS, and signs the requests itself
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:GetObject"],
+                resources=[layers],
+            )
+        )
 
     def _add_flow_log(self, environment: Environment) -> None:
         if not environment.flow_logs:
@@ -105,6 +121,19 @@ class ClosedNetwork(Construct):
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group),
             traffic_type=ec2.FlowLogTrafficType.REJECT,
         )
+
+
+def _own_account_only(scope: Construct, *, actions: list[str], resource_too: bool) -> iam.PolicyStatement:
+    """Roles of this account, on what this account has: nothing leaves with keys or to a bucket of somebody else."""
+    account = Stack.of(scope).account
+    resource = {"aws:ResourceAccount": account} if resource_too else {}
+    return iam.PolicyStatement(
+        sid="OwnAccountOnly",
+        principals=[iam.AnyPrincipal()],
+        actions=actions,
+        resources=["*"],
+        conditions={"StringEquals": {"aws:PrincipalAccount": account, **resource}},
+    )
 
 
 class TrainingTask(Construct):

@@ -46,6 +46,13 @@ def test_nobody_may_delete_models_or_change_what_protects_them(anywhere: Synthes
     assert [found for found in granted(anywhere) if CHANGES_THE_BUCKET.match(found[1])] == []
 
 
+def test_every_key_that_encrypts_is_rotated_and_kms_rotates_none_that_signs(anywhere: Synthesised) -> None:
+    keys = {key["LogicalId"]: key["Properties"] for key in anywhere.resources("data", "AWS::KMS::Key")}
+    signing = {name for name, key in keys.items() if key.get("KeyUsage") == "SIGN_VERIFY"}
+    assert {re.sub("[0-9A-F]{8}$", "", name) for name in signing} == {"SigningKey", "HistoryKey"}
+    assert {key.get("EnableKeyRotation") for name, key in keys.items() if name not in signing} == {True}
+
+
 def test_no_variable_of_a_function_or_task_holds_a_secret(anywhere: Synthesised, with_settings: Synthesised) -> None:
     for templates in (anywhere, with_settings):
         for stack in templates.templates:

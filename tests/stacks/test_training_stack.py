@@ -37,9 +37,33 @@ def test_interface_endpoints_are_only_where_they_are_worth_their_price(
     gateways = [
         flat(e["Properties"]["ServiceName"]) for e in endpoints if e["Properties"]["VpcEndpointType"] == "Gateway"
     ]
-    assert sorted(name.rsplit(".", 1)[-1] for name in gateways) == ["dynamodb", "s3"]
+    assert sorted(name.rsplit(".", 1)[-1] for name in gateways) == ["s3"]
     assert set(services) == ({"ecr.api", "ecr.dkr", "logs", "kms"} if zones else set())
     assert {len(properties["SubnetIds"]) for properties in services.values()} == ({zones} if zones else set())
+
+
+def test_no_endpoint_serves_keys_or_buckets_of_another_account(anywhere: Synthesised) -> None:
+    endpoints = anywhere.resources("training", "AWS::EC2::VPCEndpoint")
+    for endpoint in (each["Properties"] for each in endpoints):
+        own, *more = statements(endpoint["PolicyDocument"])
+        same = {"aws:PrincipalAccount", *(["aws:ResourceAccount"] if endpoint["VpcEndpointType"] == "Gateway" else [])}
+        assert (own["Effect"], set(own["Condition"]["StringEquals"])) == ("Allow", same)
+        # The bucket of layers has a name for each region: Amazon ECR's guide, "Create the Amazon S3 gateway endpoint".
+        places = [each["Resource"] for each in more]
+        found = [flat(place[0] if isinstance(place, list) else place) for place in places]
+        layers = [place.endswith("-starport-layer-bucket/*") for place in found]
+        assert layers == ([True] if endpoint["VpcEndpointType"] == "Gateway" else [])
+
+
+def test_tasks_only_send_https(anywhere: Synthesised) -> None:
+    (group,) = [
+        each["Properties"]
+        for each in anywhere.resources("training", "AWS::EC2::SecurityGroup")
+        if each["LogicalId"].startswith("NetworkTaskGroup")
+    ]
+    rules = group["SecurityGroupEgress"]
+    assert [(rule["FromPort"], rule["ToPort"], rule["IpProtocol"]) for rule in rules] == [(443, 443, "tcp")]
+    assert "SecurityGroupIngress" not in group
 
 
 def test_the_network_says_what_it_rejected(on_aws: Synthesised) -> None:
