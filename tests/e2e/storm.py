@@ -18,13 +18,12 @@ from localcloud import cloud
 from localcloud.processes import RECORD_SUFFIX, group_members, is_alive, read_record, record_of, wait_until
 from localcloud.state import Workspace, read_state
 from tests.e2e.loop import LivePipeline, LocalLoop, csv
-from tests.e2e.shop import ROWS, visits
+from tests.e2e.shop import visits
 
 LOOK_SECONDS = 1.0
 KIB = 1024
 MOST_BYTES = 4 * KIB**3
 MOST_TRAININGS = 3
-ROWS_OF_A_FILE = 12
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,7 @@ class Storm:
 
 def storm(loop: LocalLoop, pipeline: LivePipeline, uploads: int, *, within_seconds: float, lanes: int = 50) -> Storm:
     """Upload so many files, all different, evenly over a time; answers when all have been dealt with."""
-    # The first has enough rows for a first champion.
-    bodies = {
-        f"{number:04}.csv": csv(visits(number, rows=ROWS_OF_A_FILE if number else ROWS)) for number in range(uploads)
-    }
+    bodies = {f"{number:04}.csv": csv(visits(number)) for number in range(uploads)}
     began = time.monotonic()
 
     def upload(name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from localcloud import emulator
+from localcloud.call_slots import MOST_CALLS, MOST_PROCESSES
 from localcloud.connection import client
 from localcloud.processes import ProcessRecord, group_members, is_alive, wait_until
 from localcloud.state import Workspace
@@ -166,3 +168,70 @@ def test_what_was_acknowledged_is_there_and_what_was_running_goes_on(killable: C
     history = [each["type"] for each in states.get_execution_history(executionArn=execution)["events"]]
     assert history.count("TaskStateEntered") == history.count("PassStateEntered") == 1
     assert emulator.resumed(killable.workspace) == 1
+
+
+UPLOADS = 200
+NOTES = """
+import os, time
+def handler(event, context):
+    key = event["detail"]["object"]["key"]
+    while key >= "150" and not os.path.exists("GATE"):
+        time.sleep(0.02)
+    with open("FILE", "a") as file:
+        file.write(key + chr(10))
+"""
+NOTED = {
+    "StartAt": "Note",
+    "States": {
+        "Note": {
+            "Type": "Task",
+            "Resource": "arn:aws:lambda:us-east-1:000000000000:function:notes",
+            "TimeoutSeconds": 30,
+            "End": True,
+        }
+    },
+}
+
+
+def start_on_upload(cloud: Cloud, bucket: str) -> str:
+    """A state machine that an upload into this bucket starts; answers its ARN."""
+    role = "arn:aws:iam::000000000000:role/r"
+    s3, events = cloud.client("s3"), cloud.client("events")
+    made = cloud.client("stepfunctions").create_state_machine(name="noted", roleArn=role, definition=json.dumps(NOTED))
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
+    events.put_rule(Name="uploads", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="uploads", Targets=[{"Id": "m", "Arn": made["stateMachineArn"], "RoleArn": role}])
+    return str(made["stateMachineArn"])
+
+
+def test_two_hundred_uploads_at_once_and_a_kill_among_them_are_all_dealt_with(killable: Cloud, tmp_path: Path) -> None:
+    """With the loop's own functions, and a thousand uploads: `make chaos`."""
+    noted, gate = tmp_path / "storm.txt", tmp_path / "gate"
+    noted.touch()
+    Functions(killable.port).create("notes", NOTES.replace("FILE", str(noted)).replace("GATE", str(gate)))
+    machine = start_on_upload(killable, "storm")
+    s3, keys = killable.client("s3"), [f"{number:03}" for number in range(UPLOADS)]
+    processes = []
+
+    def upload(key: str) -> None:
+        s3.put_object(Bucket="storm", Key=key, Body=key.encode())
+        assert killable.record is not None
+        processes.append(len(group_members(killable.record.pid)) if key.endswith("0") else 0)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(upload, keys))
+    killable.kill()
+    assert len(noted.read_text().split()) < UPLOADS
+    gate.touch()
+    killable.start()
+
+    states = killable.client("stepfunctions")
+    running = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
+    assert wait_until(lambda: set(noted.read_text().split()) == set(keys), seconds=120)
+    assert wait_until(lambda: not states.list_executions(**running)["executions"], seconds=60)
+    assert len(noted.read_text().split()) <= UPLOADS + MOST_CALLS, "only what was in flight may be done again"
+    assert max(processes) <= MOST_PROCESSES + 2  # the emulator and its fork server
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    assert [each["status"] for page in pages for each in page["executions"]] == ["SUCCEEDED"] * UPLOADS
