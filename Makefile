@@ -10,9 +10,10 @@ export npm_config_loglevel := error
 # Where it is set, every process of the tests would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-EVERY_TEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
+EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast coverage browser chaos test-containers fuzz bench bench-serving check sbom format lock clean
+.PHONY: help install demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check sbom format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,8 +38,11 @@ test: $(INSTALLED) browser ## all tests, including those on the local cloud
 	$(EVERY_TEST) --durations 25
 
 test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synthesis, no long training, few examples of each property
-	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' \
+	$(SPREAD) -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' \
 		tests/unit --ignore tests/unit/training_image # whose libraries alone take half of the minute to load
+
+properties: $(INSTALLED) ## property tests alone, each with all the examples it asks for, and others each time
+	$(SPREAD) -n 3 -q --hypothesis-profile thorough -m 'hypothesis and not containers' tests/unit tests/handlers
 
 coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term

@@ -10,7 +10,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,23 @@ from localcloud.mlflow_server import MlflowServer
 from tests.aws_in_process import empty_aws
 from tests.mlflow_command import MlflowCommand, mlflow_command
 
-settings.register_profile(
-    "contender",
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-    print_blob=True,
-)
-FAST, FAST_EXAMPLES, FAST_STEPS = "fast", 5, 8
-"""The profile of `make test-fast`, and the most that a property is tried in it."""
-settings.register_profile(FAST, settings.get_profile("contender"), max_examples=FAST_EXAMPLES)
-settings.load_profile("contender")
+GATE, FAST, THOROUGH = "gate", "fast", "thorough"
+"""The profiles of `make test`, `make test-fast` and `make properties` (decision 0062)."""
+MOST: Mapping[str, Mapping[str, int]] = {
+    GATE: {"max_examples": 40},
+    FAST: {"max_examples": 5, "stateful_step_count": 8},
+    THOROUGH: {},
+}
+"""By profile: the most that a property is tried, however often it asks to be."""
+ALWAYS: Mapping[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+    "print_blob": True,
+}
+settings.register_profile(GATE, derandomize=True, **ALWAYS, **MOST[GATE])
+settings.register_profile(FAST, derandomize=True, **ALWAYS, **MOST[FAST])
+settings.register_profile(THOROUGH, **ALWAYS)
+settings.load_profile(GATE)
 read_once()
 
 REGION = "us-east-1"
@@ -71,16 +77,15 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The tests that take longest begin; what comes last are many short files, over which processes end together."""
     items.sort(key=lambda item: [folder in item.path.parts for folder in LONGEST], reverse=True)
-    if config.getoption("hypothesis_profile") == FAST:
-        for item in items:
-            shorten(getattr(item, "obj", None))
+    most = MOST[config.getoption("hypothesis_profile") or GATE]
+    for item in items if most else ():
+        shorten(getattr(item, "obj", None), most)
 
 
-def shorten(test: Any) -> None:
-    """Hold a property that asks for more examples than the fast profile to that profile's."""
+def shorten(test: Any, most: Mapping[str, int]) -> None:
+    """Hold a property that asks for more examples than the profile to that profile's."""
     asked = getattr(test, "_hypothesis_internal_use_settings", None)  # a decorator's settings precede a profile's
     if asked is not None:
-        most = {"max_examples": FAST_EXAMPLES, "stateful_step_count": FAST_STEPS}
         kept = {name: min(limit, getattr(asked, name)) for name, limit in most.items()}
         function = getattr(test, "__func__", test)
         function._hypothesis_internal_use_settings = settings(asked, **kept)

@@ -12,8 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from contender.errors import TrainingFailedError
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.table import Table
-from tests.unit.training_image.fit.test_fit import ROWS_A_DAY, config_of, history
-from training_image.fit.fit import train
+from tests.unit.training_image.fit.test_fit import ROWS_A_DAY, config_of, history, plain
 
 HELD = 9 * ROWS_A_DAY
 
@@ -26,7 +25,7 @@ def test_an_estimator_that_raises_anything_is_named(error: Exception, monkeypatc
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit)
     words = rf"hist_gradient_boosting cannot be trained: {type(error).__name__}: {error}"
     with pytest.raises(TrainingFailedError, match=words):
-        train(config_of(), *history())
+        plain(config_of(), *history())
 
 
 def test_a_reason_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +36,7 @@ def test_a_reason_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         TrainingFailedError, match=r"cannot be trained: several lines; correct training\.parameters [^\n]*$"
     ):
-        train(config_of(), *history())
+        plain(config_of(), *history())
 
 
 def test_running_out_of_memory_is_left_to_who_knows_how_much_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +45,7 @@ def test_running_out_of_memory_is_left_to_who_knows_how_much_there_was(monkeypat
 
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit)
     with pytest.raises(MemoryError):
-        train(config_of(), *history())
+        plain(config_of(), *history())
 
 
 @pytest.mark.parametrize(
@@ -73,14 +72,14 @@ def test_predictions_that_are_no_numbers_are_told_with_a_row(
         rf"{model.__name__} predicts \[nan.*\] for \[.*\], and no finite number for 1 of \d+ rows: it cannot be served"
     )
     with pytest.raises(TrainingFailedError, match=words):
-        train(config_of(task, training=training), *history(task))
+        plain(config_of(task, training=training), *history(task))
 
 
 @pytest.mark.parametrize("metric", ["", "auc", "log_loss", "brier", "accuracy"])
 def test_a_holdout_of_one_class_has_no_auc_but_can_be_judged_by_other_metrics(metric: str) -> None:
     table, order, blocks = history()
     table["y"][order >= HELD] = "no"
-    model = train(config_of(promotion=PromotionPolicy(metric=metric)), table, order, blocks)
+    model = plain(config_of(promotion=PromotionPolicy(metric=metric)), table, order, blocks)
 
     assert model.metrics["auc"] is None
     assert all(model.metrics[name] is not None for name in ("log_loss", "brier", "accuracy"))
@@ -94,14 +93,14 @@ def test_a_holdout_of_new_classes_only_cannot_be_judged_at_all() -> None:
 
     words = r"none of the 180 rows of the holdout has a class of the training rows"
     with pytest.raises(TrainingFailedError, match=words):
-        train(config_of("multiclass"), table, order, blocks)
+        plain(config_of("multiclass"), table, order, blocks)
 
 
 def test_a_class_that_training_lacks_is_told() -> None:
     table, order, blocks = history("multiclass")
     table["y"][order == HELD] = "new"
     lines: list[str] = []
-    train(config_of("multiclass"), table, order, blocks, report=lines.append)
+    plain(config_of("multiclass"), table, order, blocks, report=lines.append)
 
     assert lines[0] == "1 of 180 rows left out of the holdout: no training row has their class"
 
@@ -113,7 +112,7 @@ def test_features_that_never_vary_teach_nothing(task: str) -> None:
     table["kind"][:] = "u"
 
     with pytest.raises(TrainingFailedError, match=r"all features \(a, b, kind\) are constant in the 540 training rows"):
-        train(config_of(task), table, order, blocks)
+        plain(config_of(task), table, order, blocks)
 
 
 def test_one_feature_that_is_sometimes_missing_is_enough() -> None:
@@ -123,11 +122,11 @@ def test_one_feature_that_is_sometimes_missing_is_enough() -> None:
     table = Table({**table.columns, "a": a, "b": np.zeros(len(order))})
     table["kind"][:] = "u"
 
-    assert train(config_of(), table, order, blocks).metrics["auc"] == pytest.approx(1.0)
+    assert plain(config_of(), table, order, blocks).metrics["auc"] == pytest.approx(1.0)
 
 
 def test_too_few_blocks_for_the_gap_are_counted() -> None:
     with pytest.raises(
         TrainingFailedError, match=r"at least 14 blocks, .*training.gap_blocks = 12\), but .* are in 12"
     ):
-        train(config_of(training={"gap_blocks": 12}), *history())
+        plain(config_of(training={"gap_blocks": 12}), *history())

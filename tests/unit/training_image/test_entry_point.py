@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +17,15 @@ from moto.server import ThreadedMotoServer
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.registry.versions import ModelRegistry
+from contender.training.pinned_kernels import with_pinned_kernels
 from contender.workflow.run_folder import CHECKPOINT, TRAINING, RunFolder
+from localcloud.forking import ForkedProcess, ForkServer
+from localcloud.preloaded import of_tasks
 from tests.unit.training_image.training_world import World
 
 ROOT = Path(__file__).parents[3]
+COMMAND = [sys.executable, "-m", "training_image"]
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 NUMBERS = itertools.count()
 SEARCHING = """
 name = "trial"
@@ -40,7 +44,8 @@ C = { low = 0.01, high = 10.0 }
 class Task:
     """A run's training task on an S3 of its own, with two datasets."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, forks: ForkServer) -> None:
+        self.forks = forks
         client = boto3.client("s3", endpoint_url=endpoint)
         number = next(NUMBERS)  # servers in one process share what they hold
         data, models = f"data-{number}", f"models-{number}"
@@ -56,6 +61,7 @@ class Task:
             client.put_object(Bucket=data, Key=key, Body=world.data.get(key).body)
         self.environment = {
             **os.environ,
+            **UNBUFFERED,
             "AWS_ENDPOINT_URL": endpoint,
             "RUN_ID": "run-1",
             "PIPELINE": "trial",
@@ -65,30 +71,57 @@ class Task:
 
     def run(self, *, stop_at: str = "", **variables: str) -> tuple[int, str]:
         """The exit code and the output; SIGTERM comes with the line in which `stop_at` stands."""
-        command = [sys.executable, "-u", "-m", "training_image"]
-        said = []
-        environment = {**self.environment, **variables}
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
+        environment, said = {**self.environment, **variables}, []
+        reading, writing = os.pipe()
+        with Path(os.devnull).open() as nothing, os.fdopen(reading) as output:
+            pid = self.forks.start(
+                COMMAND,
+                directory=ROOT,
+                environment=environment,
+                streams=(nothing.fileno(), writing, writing),
+                forks=True,
+            )
+            os.close(writing)
+            assert pid is not None
+            process = ForkedProcess(pid)
+            for line in output:
                 said.append(line)
                 if stop_at and stop_at in line:
-                    process.send_signal(signal.SIGTERM)
-        return process.returncode, "".join(said)
+                    process.terminate()
+            return process.wait(), "".join(said)
+
+    def run_anew(self) -> tuple[int, str]:
+        """The same, of an interpreter that has loaded nothing."""
+        done = subprocess.run(
+            COMMAND,
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
 
     def report(self) -> dict[str, Any]:
         return self.folder.read(TRAINING)
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    """A process that has loaded what trainings load, as a local cloud has one."""
+    server = ForkServer(of_tasks(ROOT), with_pinned_kernels({**os.environ, **UNBUFFERED}))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def task() -> Iterator[Task]:
+def task(forks: ForkServer) -> Iterator[Task]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     try:
-        yield Task(f"http://{host}:{port}")
+        yield Task(f"http://{host}:{port}", forks)
     finally:
         server.stop()
 
@@ -125,7 +158,7 @@ def test_a_task_that_hangs_is_ended_by_its_time_limit(task: Task) -> None:
 
 def test_a_task_whose_environment_lacks_something_still_says_so(task: Task) -> None:
     task.environment.pop("MODEL_BUCKET")
-    code, said = task.run()
+    code, said = task.run_anew()
 
     assert code == 1
     assert "MODEL_BUCKET" in said

@@ -40,6 +40,7 @@ class World:
     def __init__(self) -> None:
         self.data, self.models = MemoryObjects(), MemoryObjects()
         self.registry = ModelRegistry(self.models, "flights")
+        self._again: dict[str, tuple[dict[str, Any], dict[str, bytes]]] = {}
         config = parse_pipeline(PIPELINE_FILE)
         rows = flights.month(1)[::10][list(config.columns)].to_csv(index=False).encode()
         self.data.put("incoming/flights/january.csv", rows)
@@ -64,8 +65,12 @@ class World:
         return self.registry.read(folder.read(TRAINING)["model_version"])
 
     def again(self, model: ModelVersion, **changed: Any) -> Reproduction:
+        """What `changed` of a manifest makes of the comparison with the version, trained once more."""
         recorded = {name: self.registry.file(model, name) for name in model.manifest["files"]}
-        manifest, files = train_again(model.manifest, self.data, code=str(model.manifest["code"]["sha"]))
+        if model.version not in self._again:
+            code = str(model.manifest["code"]["sha"])
+            self._again[model.version] = train_again(model.manifest, self.data, code=code)
+        manifest, files = self._again[model.version]
         return compare({**model.manifest, **changed}, recorded, manifest, files)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -55,6 +55,14 @@ except OSError:  # its system library (Debian: libgomp1)
     KNOWN = tuple(name for name in POLICIES if name != "lightgbm")
 else:
     KNOWN = tuple(POLICIES)
+
+
+class Trained(NamedTuple):
+    """What a machine made of everything: the digests of all files, the kernels, whether Optuna was loaded for it."""
+
+    digests: dict[str, str]
+    kernels: dict[str, str]
+    optuna: bool
 
 
 def history(task: str) -> Table:
@@ -110,24 +118,24 @@ def digests() -> dict[str, str]:
 
 
 def started(environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    """A process that trains everything and prints the digests, and what it computed with."""
-    code = f"import json, {__name__} as here; print(json.dumps([here.digests(), here.machine_kernels()]))"
+    """A process that trains everything and prints the digests, what it computed with, and whether Optuna was loaded."""
+    said = "here.digests(), here.machine_kernels(), 'optuna' in sys.modules"
+    code = f"import json, sys, {__name__} as here; print(json.dumps([{said}]))"
     path = {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", code], env={**environment, **path}, stdout=subprocess.PIPE, text=True
     )
 
 
-def answer(process: subprocess.Popen[str]) -> tuple[dict[str, str], dict[str, str]]:
+def answer(process: subprocess.Popen[str]) -> Trained:
     out, _ = process.communicate()
     assert process.returncode == 0
-    found, kernels = json.loads(out)
-    return found, kernels
+    return Trained(*json.loads(out))
 
 
 @pytest.fixture(scope="module")
-def trained() -> Iterator[dict[str, tuple[dict[str, str], dict[str, str]]]]:
-    """By machine: digests of all files, and the kernels that made them."""
+def trained() -> Iterator[dict[str, Trained]]:
+    """By machine."""
     set_here = {"PYTHONHASHSEED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
     clean = {name: value for name, value in os.environ.items() if name not in set_here}
     clean["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait would keep busy what the other processes need
@@ -141,30 +149,32 @@ def trained() -> Iterator[dict[str, tuple[dict[str, str], dict[str, str]]]]:
 
 @pytest.mark.parametrize("machine", list(MACHINES)[1:])
 def test_every_estimator_and_task_gives_the_same_files_on_each_machine(trained: Any, machine: str) -> None:
-    first, _ = trained["no variable set"]
-    found, _ = trained[machine]
+    first, found = trained["no variable set"].digests, trained[machine].digests
 
     assert len(first) == len(KNOWN) * len(TASKS) * 10
     assert [name for name, digest in first.items() if found[name] != digest] == []
 
 
 def test_the_kernels_are_the_projects_and_not_the_machines(trained: Any) -> None:
-    ran = [trained[machine][1] for machine in MACHINES]
+    ran = [trained[machine].kernels for machine in MACHINES]
     assert ran[0] == ran[1] == ran[2]
     if (instructions() or frozenset()) >= X86_64_V3:
         assert ran[0]["blas"] == KERNELS["x86_64"]["OPENBLAS_CORETYPE"]
         assert ran[0]["simd"] == "X86_V3"
-        assert trained["another kernel"][1]["blas"] != ran[0]["blas"]
+        assert trained["another kernel"].kernels["blas"] != ran[0]["blas"]
 
 
 def test_what_needs_no_blas_is_the_same_with_any_kernel(trained: Any) -> None:
     """A linear model and Platt's scaling are found with BLAS. All else is summed in one order."""
-    first, _ = trained["no variable set"]
-    found, _ = trained["another kernel"]
+    first, found = trained["no variable set"].digests, trained["another kernel"].digests
     without = [name for name in first if not name.startswith("linear ") and not name.endswith(FULL_PRECISION_OF_PLATT)]
 
     assert len(without) == (len(KNOWN) - 1) * (len(TASKS) * 10 - 2)
     assert [name for name in without if found[name] != first[name]] == []
+
+
+def test_optuna_is_loaded_only_to_search(trained: Any) -> None:
+    assert not trained["no variable set"].optuna
 
 
 def test_numpys_newer_instructions_are_all_named() -> None:

@@ -14,10 +14,9 @@ import pytest
 from contender.cli.replay_training import real_training
 from contender.errors import ContenderError, TrainingFailedError
 from contender.table import BLOCK, ORDER, Table
-from tests.unit.training_image.fit.test_fit import config_of, history, train_on
+from tests.unit.training_image.fit.test_fit import config_of, history, plain, train_on
 from training_image.estimators.user_estimator import own_estimator
 from training_image.export.export import score_onnx
-from training_image.fit.fit import train
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -106,7 +105,7 @@ def own(name: str, task: str = "binary", **training: Any) -> Any:
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_its_pipeline_is_trained_and_served(task: str) -> None:
     table, order, blocks = history(task)
-    model = train(own("build", task), table, order, blocks)
+    model = plain(own("build", task), table, order, blocks)
 
     assert model.parameters["n_estimators"] == 5
     assert model.parameters["random_state"] == 7
@@ -116,7 +115,7 @@ def test_its_pipeline_is_trained_and_served(task: str) -> None:
 
 
 def test_the_parameters_of_the_pipeline_file_are_its_to_use() -> None:
-    model = train(own("build", parameters={"n_estimators": 3}), *history())
+    model = plain(own("build", parameters={"n_estimators": 3}), *history())
 
     assert model.parameters["n_estimators"] == 3
 
@@ -133,14 +132,14 @@ def test_what_has_a_seed_keeps_it() -> None:
 
 def test_it_is_weighed_and_calibrated_as_any_other() -> None:
     settings = {"half_life_blocks": 3.0, "class_weight": "balanced", "calibration": "sigmoid", "validation_blocks": 3}
-    model = train(own("build", **settings), *history())
+    model = plain(own("build", **settings), *history())
 
     assert model.calibration is not None
     assert model.calibration["rows"] == 180
 
 
 def test_it_is_repeatable() -> None:
-    assert train(own("build"), *history()).onnx == train(own("build"), *history()).onnx
+    assert plain(own("build"), *history()).onnx == plain(own("build"), *history()).onnx
 
 
 @pytest.mark.parametrize(
@@ -168,7 +167,7 @@ def test_what_is_wrong_with_it_is_told_with_its_path(path: str, words: str) -> N
     table, order, blocks = history()
     table["a"][:50] = np.nan
     with pytest.raises(ContenderError, match=words) as raised:
-        train(config_of(training={"estimator": path, "parameters": {}}), table, order, blocks)
+        plain(config_of(training={"estimator": path, "parameters": {}}), table, order, blocks)
 
     assert path in str(raised.value)
 
@@ -176,7 +175,7 @@ def test_what_is_wrong_with_it_is_told_with_its_path(path: str, words: str) -> N
 def test_one_that_takes_no_weights_is_told_so() -> None:
     config = own("takes_no_weights", half_life_blocks=2.0)
     with pytest.raises(TrainingFailedError, match=r"shop_models:takes_no_weights cannot be trained: .*sample_weight"):
-        train(config, *history())
+        plain(config, *history())
 
 
 def test_the_example_of_the_docs_is_trained_in_every_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +186,7 @@ def test_the_example_of_the_docs_is_trained_in_every_task(tmp_path: Path, monkey
 
     for task in ("binary", "multiclass", "regression"):
         training = {"estimator": "shop_mine:build", "parameters": {"n_estimators": 4}, "half_life_blocks": 5.0}
-        model = train(config_of(task, training=training), *history(task))
+        model = plain(config_of(task, training=training), *history(task))
         assert (model.parameters["n_estimators"], model.parameters["min_samples_leaf"]) == (4, 5)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from contender.errors import TrainingFailedError
 from tests.unit.training_image.export.test_export import ESTIMATORS, LIGHTGBM
-from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, train_on
+from tests.unit.training_image.fit.test_fit import DAYS, ROWS_A_DAY, config_of, history, plain, train_on
 from training_image.evidence import files as evidence
 from training_image.export.export import pipeline_predictions, score_onnx
 from training_image.fit.fit import train
@@ -78,7 +78,7 @@ def test_a_model_made_overconfident_by_weights_is_mended_by_calibration() -> Non
     losses = []
     for calibration in ("none", "sigmoid"):
         chosen = settings("linear", class_weight="balanced", calibration=calibration)
-        metrics = train(config_of(training=chosen), table, order, blocks).metrics
+        metrics = plain(config_of(training=chosen), table, order, blocks).metrics
         losses.append(metrics["log_loss"] or np.inf)
 
     assert losses[1] < 0.9 * losses[0]
@@ -117,10 +117,10 @@ def test_the_gap_is_in_neither_the_profile_nor_what_is_held_out_until_the_refit(
 def test_what_is_decided_does_not_depend_on_the_holdout() -> None:
     table, order, blocks = history()
     config = config_of(training=settings(early_stopping_rounds=5, calibration="sigmoid"))
-    first = train(config, table, order, blocks)
+    first = plain(config, table, order, blocks)
     newest = order >= 10 * ROWS_A_DAY
     table["y"][newest] = np.random.default_rng(0).permutation(table["y"][newest])
-    second = train(config, table, order, blocks)
+    second = plain(config, table, order, blocks)
 
     assert first.judged.onnx == second.judged.onnx
     assert first.onnx != second.onnx
@@ -136,8 +136,8 @@ def test_all_of_it_is_repeatable_to_the_byte(estimator: str) -> None:
     table, order, blocks = history()
     mixed = np.random.default_rng(9).permutation(len(order))
     config = config_of(training=settings(estimator, **more))
-    first = train(config, table, order, blocks)
-    second = train(config, table.select_rows(mixed), order[mixed], blocks[mixed])
+    first = plain(config, table, order, blocks)
+    second = plain(config, table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
     assert first.judged.onnx == second.judged.onnx
@@ -161,8 +161,8 @@ def test_newer_rows_count_more_when_the_world_has_turned_around() -> None:
     table, order, blocks = history()
     late = order >= 6 * ROWS_A_DAY
     table["a"][~late] *= -1.0  # what was a sign of "no" has become one of "yes"
-    plain, aged = (
-        train(
+    even, aged = (
+        plain(
             config_of(training={"estimator": "linear", "parameters": {}, "half_life_blocks": half_life}),
             table,
             order,
@@ -171,7 +171,7 @@ def test_newer_rows_count_more_when_the_world_has_turned_around() -> None:
         for half_life in (0.0, 1.0)
     )
 
-    assert (aged or 0.0) > (plain or 0.0) + 0.1
+    assert (aged or 0.0) > (even or 0.0) + 0.1
 
 
 def test_training_rows_of_one_class_before_the_validation_rows_are_told() -> None:
@@ -179,7 +179,7 @@ def test_training_rows_of_one_class_before_the_validation_rows_are_told() -> Non
     table["y"][order < 6 * ROWS_A_DAY] = "no"
 
     with pytest.raises(TrainingFailedError, match=r"360 training rows before the validation rows are all of one class"):
-        train(config_of(training=settings(calibration="sigmoid")), table, order, blocks)
+        plain(config_of(training=settings(calibration="sigmoid")), table, order, blocks)
 
 
 @pytest.mark.parametrize("decides", [{"early_stopping_rounds": 5}, {"calibration": "sigmoid"}], ids=str)
@@ -189,13 +189,13 @@ def test_validation_rows_of_nothing_but_new_classes_are_told(decides: dict[str, 
     words = r"none of the 120 validation rows has a class that the 360 training rows before them have: .*; set more"
 
     with pytest.raises(TrainingFailedError, match=words):
-        train(config_of("multiclass", training=settings(**decides)), table, order, blocks)
+        plain(config_of("multiclass", training=settings(**decides)), table, order, blocks)
 
 
 def test_a_class_that_only_the_validation_rows_have_is_left_out_of_what_is_decided() -> None:
     table, order, blocks = history("multiclass")
     table["y"][(order >= 7 * ROWS_A_DAY) & (order < 7 * ROWS_A_DAY + 15)] = "new"
-    model = train(config_of("multiclass", training=settings(calibration="sigmoid")), table, order, blocks)
+    model = plain(config_of("multiclass", training=settings(calibration="sigmoid")), table, order, blocks)
 
     assert model.classes == ("low", "mid", "new", "top")
     assert model.calibration is not None
@@ -206,7 +206,7 @@ def test_a_learning_curve_compares_calibrated_models_with_each_other(monkeypatch
     """All its points are models of the same rows here, so that they differ by nothing but what is done to them."""
     monkeypatch.setattr(evidence, "FEW_SHARES", (1.0,))
     monkeypatch.setattr(evidence, "LEAST_ROWS", 1)
-    model = train_on("multiclass", training=settings(calibration="sigmoid"))
+    model = train(config_of("multiclass", training=settings(calibration="sigmoid")), *history("multiclass"))
     first, last = model.evidence["learning_curve"]
 
     assert first == pytest.approx(last, abs=1e-5)
@@ -215,7 +215,7 @@ def test_a_learning_curve_compares_calibrated_models_with_each_other(monkeypatch
 def test_the_log_says_what_was_decided() -> None:
     lines: list[str] = []
     config = config_of(training=settings(early_stopping_rounds=5, calibration="sigmoid"))
-    train(config, *history(), report=lines.append)
+    plain(config, *history(), report=lines.append)
 
     assert any("of 60 rounds are best on 120 validation rows" in line for line in lines)
     assert any(line.startswith("calibrated on 120 validation rows: log loss 0.") for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,18 @@ def history(task: str = "binary", *, seed: int = 1) -> tuple[Table, NDArray[Any]
     return Table({"a": a, "b": b, "kind": kind, "y": target}), order, blocks
 
 
+plain = partial(train, described=False)
+"""A training without evidence and explanation, which take twice as long."""
+
+_trained: dict[tuple[str, str], TrainedModel] = {}
+
+
 def train_on(task: str = "binary", **changes: Any) -> TrainedModel:
-    return train(config_of(task, **changes), *history(task))
+    """The plain model of these settings, trained once: nobody changes it."""
+    asked = (task, repr(changes))
+    if asked not in _trained:
+        _trained[asked] = plain(config_of(task, **changes), *history(task))
+    return _trained[asked]
 
 
 def test_the_holdout_is_newer_than_every_row_that_the_judged_model_learned_from() -> None:
@@ -74,7 +85,7 @@ def test_one_block_cannot_be_trained_on_and_held_out() -> None:
     blocks[:] = "day-00"
 
     with pytest.raises(TrainingFailedError, match=r"at least two blocks.*720 rows are in 1; upload more data, or"):
-        train(config_of(), table, order, blocks)
+        plain(config_of(), table, order, blocks)
 
 
 @pytest.mark.parametrize(("task", "value"), [("binary", "no"), ("multiclass", "mid"), ("regression", 7.0)])
@@ -83,12 +94,12 @@ def test_a_constant_target_is_named_with_its_value(task: str, value: Any) -> Non
     table["y"][:] = value
 
     with pytest.raises(TrainingFailedError, match=rf"target y is {value!r} in all 540 training rows"):
-        train(config_of(task), table, order, blocks)
+        plain(config_of(task), table, order, blocks)
 
 
 def test_a_binary_target_of_three_values_is_refused() -> None:
     with pytest.raises(TrainingFailedError, match="target y has 3 values"):
-        train(config_of("binary"), *history("multiclass"))
+        plain(config_of("binary"), *history("multiclass"))
 
 
 def test_the_positive_class_is_the_pipelines_or_the_last() -> None:
@@ -141,8 +152,8 @@ def test_the_profile_is_of_all_rows_by_day_with_predictions_and_losses_of_the_ho
 def test_one_seed_gives_the_same_bytes_whatever_the_order_of_rows() -> None:
     table, order, blocks = history()
     mixed = np.random.default_rng(9).permutation(len(order))
-    first = train(config_of(), table, order, blocks)
-    second = train(config_of(), table.select_rows(mixed), order[mixed], blocks[mixed])
+    first = plain(config_of(), table, order, blocks)
+    second = plain(config_of(), table.select_rows(mixed), order[mixed], blocks[mixed])
 
     assert first.onnx == second.onnx
     assert first.judged.onnx == second.judged.onnx
@@ -157,13 +168,13 @@ def test_sums_are_not_divided_among_as_many_threads_as_there_happen_to_be() -> N
         threads.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
 
     with threadpool_limits(limits=2, user_api="blas"):
-        train(config_of(), *history(), report=look)
+        plain(config_of(), *history(), report=look)
 
     assert threads == {1}
 
 
 def test_how_many_threads_the_bins_were_made_with_is_in_no_file() -> None:
-    model = train_on()
+    model = plain(config_of(), *history())
     before = model.skops()
     trained_part(model.pipeline)[-1]._bin_mapper.n_threads = 8
 
@@ -173,7 +184,7 @@ def test_how_many_threads_the_bins_were_made_with_is_in_no_file() -> None:
 def test_a_class_that_only_the_holdout_has_is_left_out_of_its_metrics() -> None:
     table, order, blocks = history("multiclass")
     table["y"][order == 9 * ROWS_A_DAY] = "new"
-    model = train(config_of("multiclass"), table, order, blocks)
+    model = plain(config_of("multiclass"), table, order, blocks)
 
     assert model.classes == ("low", "mid", "top")
     assert model.metrics["log_loss"] is not None
@@ -181,7 +192,7 @@ def test_a_class_that_only_the_holdout_has_is_left_out_of_its_metrics() -> None:
 
 
 def test_a_multiclass_pipeline_whose_data_has_two_classes_so_far_can_be_trained() -> None:
-    model = train(config_of("multiclass"), *history("binary"))
+    model = plain(config_of("multiclass"), *history("binary"))
 
     assert model.classes == ("no", "yes")
     assert model.positive is None
@@ -190,7 +201,7 @@ def test_a_multiclass_pipeline_whose_data_has_two_classes_so_far_can_be_trained(
 def test_a_category_without_a_frequent_level_does_not_stop_training() -> None:
     table, order, blocks = history()
     table["kind"][:] = [f"unique-{row}" for row in range(len(order))]
-    model = train(config_of(), table, order, blocks)
+    model = plain(config_of(), table, order, blocks)
 
     assert model.encodings[2].levels == ()
     assert score_onnx(model.onnx, np.array([[0.0, 0.0, np.nan]], dtype=np.float32)).shape == (1, 2)
@@ -204,7 +215,7 @@ def test_the_metrics_on_the_training_rows_are_told_beside_those_on_the_holdout()
 
 def test_progress_is_told_a_line_a_step() -> None:
     lines: list[str] = []
-    train(config_of(), *history(), report=lines.append)
+    plain(config_of(), *history(), report=lines.append)
 
     assert lines[0] == "training hist_gradient_boosting on 540 rows, holdout of 180"
     assert "agrees with the trained one" in lines[1]
