@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from contender.adapters.serving.onnx_model import LEADING_FEATURE, MANY_ROWS
+from contender.adapters.serving.onnx_model import LEADING_FEATURE, MANY_ROWS, open_session, score
 from contender.data.encoding import FeatureEncoding
 from contender.errors import ParityError, TrainingFailedError
 from contender.pipeline.config import PipelineConfig
@@ -217,7 +217,8 @@ def test_many_rows_have_the_predictions_of_each_alone_in_their_own_order(estimat
     matrix, target = rows_of("multiclass")
     graph = to_onnx(fit_estimator(config_of(estimator, "multiclass"), matrix, target), 5)
 
-    one_by_one = np.concatenate([score_onnx(graph, row.reshape(1, -1)) for row in matrix])
+    session = open_session(graph)
+    one_by_one = np.concatenate([score(session, row.reshape(1, -1)) for row in matrix])
 
     assert len(matrix) > MANY_ROWS
     assert np.allclose(score_onnx(graph, matrix), one_by_one, rtol=0.0, atol=1e-6)
