@@ -60,6 +60,9 @@ fuzz: $(INSTALLED) ## fuzz every parser of what people send, half an hour each; 
 browser: $(INSTALLED) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium
 
+chaos: $(INSTALLED) ## simulate 10,000 schedules with faults, and every fault point (SEED=… SCHEDULES=… to repeat)
+	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
+
 bench: $(INSTALLED) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
 

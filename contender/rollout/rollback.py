@@ -13,7 +13,7 @@ from contender.errors import InvalidInputError, LostRaceError, NotFoundError, Ro
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import end_trial, roll_back
-from contender.rollout.swap_history import complete_history, history_entry
+from contender.rollout.swap_history import history_entry
 from contender.workflow.messages import Rollback
 
 
@@ -70,8 +70,6 @@ def undo_newest(
     """
     before = read_pointer(models, pipeline)
     current = before.pointer if before else None
-    if current is not None and current.swap_id != swap_id:
-        complete_history(ledger, current, now=now.isoformat())
     if current is not None and not by_person and not current.has_seen(swap_id):
         why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
         if why_not:

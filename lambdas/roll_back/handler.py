@@ -14,7 +14,9 @@ from contender.adapters.aws.kms import history_signer
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.registry.pointer import read_pointer
 from contender.rollout.rollback import take_back, undo_newest
+from contender.rollout.swap_history import complete_history
 from contender.workflow.messages import Rollback, RunState
 from lambdas.step import step
 
@@ -48,6 +50,9 @@ def put_back(state: RunState) -> Rollback:
             reason=told,
             now=now.isoformat(),
         )
+    found = read_pointer(models, pipeline)
+    if found is not None and state.run_id not in found.pointer.swap_id:
+        complete_history(ledger, found.pointer, now=now.isoformat())
     by_person, rang_at = state.request.trigger == "manual", state.request.event_time
     return undo_newest(
         models,

@@ -62,4 +62,22 @@ PLANTED: Mapping[str, Callable[[World], Ports]] = {
     "acknowledgement before the write": acknowledged_before_the_write,
 }
 RACE = Scenario("plain", (Action(0.0, "dearer", "a"), Action(90.0, "roll back")))
-"""A person rolls back while a run promotes."""
+"""A person rolls back about when a run promotes."""
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """Where a planted bug is looked for: faults are drawn mostly at points with `focus` in their name."""
+
+    scenario: Scenario
+    focus: str
+    seeds: int = 400
+
+
+HUNTS: Mapping[str, Hunt] = {
+    "promotion without If-Match": Hunt(RACE, "Promote"),
+    "lease without fencing": Hunt(
+        Scenario("plain", (Action(0.0, "dearer", "a"), Action(3600.0, "same", "b"))), "entered"
+    ),
+    "acknowledgement before the write": Hunt(Scenario("plain", (Action(0.0, "dearer", "a"),)), "Validate"),
+}

@@ -74,16 +74,17 @@ def _kind(outcome: Outcome) -> str:
     return " ".join(word for word in outcome.problems[0].splitlines()[-1].split() if word.isalpha())[:40]
 
 
-def explained(failure: Failure) -> str:
+def explained(failure: Failure, *, again: bool = False) -> str:
     """The failing schedule, in the order in which it happened.
 
-    What was broken first, then what was done and what went wrong, then the executions; last how to run it again.
+    What was broken first, then what was done and what went wrong, then the executions; last how to run it again, for
+    one that was drawn from its seed (`again`).
     """
-    lines = [f"Seed {failure.seed} breaks {len(failure.outcome.problems)} promise(s):"]
+    lines = [f"Broken with seed {failure.seed}:"]
     lines += [f"  ✗ {problem}" for problem in failure.outcome.problems]
     lines += [f"It needs (pipeline with rollout: {failure.scenario.rollout}):"]
     lines += [f"  {action.after:7.1f} s  {action.what} {action.name}" for action in failure.scenario.actions]
     lines += [f"  at {point}: {fault.name}, {fault.value}" for point, fault in failure.faults] or ["  no fault at all"]
     lines += ["What happened:", *(f"  {line}" for line in failure.outcome.log)]
-    lines += [f"Again: make chaos SEED={failure.seed} SCHEDULES=1"]
+    lines += [f"Again: make chaos SEED={failure.seed} SCHEDULES=1"] if again else []
     return "\n".join(lines)
