@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import TestCase
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -122,14 +123,13 @@ def test_a_private_key_is_kept_and_signs_as_before(tmp_path: Path, service: Any)
     assert again["_private_key"].private_numbers() == key.private_numbers()
 
 
-def test_what_cannot_be_kept_is_named_once_and_stops_nothing(
-    tmp_path: Path, service: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_kept_is_named_once_and_stops_nothing(tmp_path: Path, service: Any) -> None:
     keeper, store = Keeper(Journal(tmp_path), Touched()), service._things
     store["open"], store["plain"] = {"file": sys.stdout}, 1
-    for _ in range(2):
-        keeper.keep([(store, ALL)])
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["made_up._things is not kept"]
+    with TestCase().assertLogs() as logged:
+        for _ in range(2):
+            keeper.keep([(store, ALL)])
+    assert [record.getMessage().partition(":")[0] for record in logged.records] == ["made_up._things is not kept"]
     assert list(read_again(tmp_path).values()) == [1]
 
 
