@@ -31,6 +31,7 @@ PARTS = (
     "alarms",
     "batch_files",
     "history",
+    "poison",
 )
 """Modules of this package, in the order of the evidence."""
 

@@ -159,12 +159,12 @@ def measure(*, size: Size, report: Report) -> Part:
 
 def _streams(size: Size) -> Mapping[str, Callable[[], Stream]]:
     if size == "smoke":
-        return {name: partial(_small, name) for name in SMOKE}
+        return {name: partial(small_stream, name) for name in SMOKE}
     everything = {**{name: partial(generated, name) for name in GENERATORS}, **PACKAGED}
     return everything if size == "full" else {name: everything[name] for name in QUICK}
 
 
-def _small(name: str) -> Stream:
+def small_stream(name: str) -> Stream:
     """A few rows and small models."""
     stream = generated(name, batches=9, rows=100)
     training = replace(stream.config.training, parameters={"max_iter": 5})
