@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contender.redaction import without_secrets
 from contender.workflow.messages import Message, RunState
+from lambdas.redacted_log import new_logger
 
-logger = Logger()
+logger = new_logger()
 metrics = Metrics()
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
@@ -55,6 +57,10 @@ def step(work: Callable[[Any], Message], read: Callable[[Mapping[str, Any]], Sta
         started = time.perf_counter()
         try:
             section = work(state)
+        except Exception as error:
+            # Lambda logs the message, the state machine passes it on, and a mail quotes it.
+            error.args = tuple(without_secrets(arg) if isinstance(arg, str) else arg for arg in error.args)
+            raise
         finally:
             emit("StepSeconds", time.perf_counter() - started, unit=MetricUnit.Seconds)
         logger.info("step finished", section=section.to_dict())

@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Accepted:
-    """Findings that are no fault, with the `reason`. `place` may have wildcards."""
+    """Findings that are no fault, with the `reason`. `rule` and `place` may have wildcards."""
 
     rule: str
     place: str
@@ -30,7 +30,7 @@ class Accepted:
 
     def covers(self, finding: Finding) -> bool:
         """Whether a finding is one of these."""
-        return finding.rule == self.rule and fnmatchcase(finding.place, self.place)
+        return fnmatchcase(finding.rule, self.rule) and fnmatchcase(finding.place, self.place)
 
 
 def accepted_by(scan: str, file: Path = EXCEPTIONS) -> Sequence[Accepted]:

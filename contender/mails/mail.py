@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from contender.alarms.kinds import Severity
+from contender.redaction import without_secrets
 
 SUBJECT_CHARACTERS = 99
 """SNS takes subjects of less than 100 characters, without line breaks and control characters."""
@@ -91,7 +92,7 @@ def compose(content: Content, severity: Severity, *, environment: str, pipeline:
     What to do     contender runs --pipeline flights
     """
     mark = OVER if over else f"[{severity}]"
-    subject = cut(f"{mark} {environment} {pipeline}: {content.fact}", SUBJECT_CHARACTERS)
+    subject = cut(f"{mark} {environment} {pipeline}: {without_secrets(content.fact)}", SUBJECT_CHARACTERS)
     return Mail(severity, subject, "\n".join(_lines(content)))
 
 
@@ -112,7 +113,7 @@ def _lines(content: Content) -> Iterator[str]:
 def _labelled(label: str, texts: Sequence[str]) -> Iterator[str]:
     """Lines of one subject: the label stands before the first."""
     for position, text in enumerate(texts):
-        yield f"{'' if position else label:<{_LABEL_WIDTH}}{cut(text, LINE_CHARACTERS - _LABEL_WIDTH)}"
+        yield f"{'' if position else label:<{_LABEL_WIDTH}}{cut(without_secrets(text), LINE_CHARACTERS - _LABEL_WIDTH)}"
 
 
 def _first(texts: Sequence[str], most: int) -> Sequence[str]:

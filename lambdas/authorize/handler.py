@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
+from lambdas.redacted_log import new_logger
 
 HEADER = "x-api-key"
 KEPT_SECONDS = 300.0
@@ -61,7 +61,7 @@ class Secret:
         return self._digest
 
 
-logger = Logger()
+logger = new_logger()
 environment = read_environment(Environment, os.environ)
 client = boto3.client("secretsmanager")
 secret = Secret(

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
@@ -14,6 +13,7 @@ from contender.adapters.files.prediction_files import feedback_parquet
 from contender.steps.keep_feedback import keep_feedback
 from lambdas.prediction_log import LogEnvironment, open_log
 from lambdas.queues import failures, read_messages
+from lambdas.redacted_log import new_logger
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Environment(LogEnvironment):
     max_receives: str
 
 
-logger = Logger()
+logger = new_logger()
 environment = read_environment(Environment, os.environ)
 log = open_log(environment, logger)
 PATIENCE = int(environment.max_receives) - 1

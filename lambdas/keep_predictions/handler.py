@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
@@ -13,8 +12,9 @@ from contender.adapters.files.prediction_files import predictions_parquet
 from contender.steps.keep_predictions import keep_predictions
 from lambdas.prediction_log import LogEnvironment, open_log
 from lambdas.queues import failures, read_messages
+from lambdas.redacted_log import new_logger
 
-logger = Logger()
+logger = new_logger()
 log = open_log(read_environment(LogEnvironment, os.environ), logger)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.environment import read_environment
@@ -21,6 +20,7 @@ from contender.serving.answering import Answerer
 from contender.serving.pointer_follower import Follower
 from contender.steps.predict_queued import QueuedPredictions, predict_queued
 from lambdas.queues import failures, read_messages
+from lambdas.redacted_log import new_logger
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Environment:
     max_receives: str
 
 
-logger = Logger()
+logger = new_logger()
 environment = read_environment(Environment, os.environ)
 policy = ServingPolicy.from_json(environment.serving_policy)
 aws = LightAws(os.environ)

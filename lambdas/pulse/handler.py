@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.aws.dynamodb import DynamoLedger
@@ -21,6 +20,7 @@ from contender.pulse.times import time_of
 from contender.steps.take_pulse import ChampionFacts, PulseTaker
 from lambdas.executions import is_running
 from lambdas.metric_lines import write_metrics
+from lambdas.redacted_log import new_logger
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Environment:
     execution_arn: str
 
 
-logger = Logger()
+logger = new_logger()
 environment = read_environment(Environment, os.environ)
 s3, dynamodb, step_functions = boto3.client("s3"), boto3.resource("dynamodb"), boto3.client("stepfunctions")
 runs_table = dynamodb.Table(environment.runs_table)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.aws.dynamodb import DynamoLedger
@@ -17,6 +16,7 @@ from contender.adapters.aws.sent_mails import DynamoSentMails
 from contender.adapters.environment import read_environment
 from contender.steps.send_digest import send_digest
 from lambdas.place import here
+from lambdas.redacted_log import new_logger
 from lambdas.step import traced
 from lambdas.topics import publish
 
@@ -32,7 +32,7 @@ table = boto3.resource("dynamodb").Table(environment.runs_table)
 ledger, sent = DynamoLedger(table), DynamoSentMails(table)
 data = S3Objects(boto3.client("s3"), environment.data_bucket)
 place = here()
-logger = Logger()
+logger = new_logger()
 
 
 @logger.inject_lambda_context

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
+from lambdas.redacted_log import new_logger
 from lambdas.serve.after_answer import Work
 
 
@@ -13,7 +14,7 @@ class RequestLog:
     """The function's log and metrics, of one request at a time."""
 
     def __init__(self, pipeline: str) -> None:
-        self._logger, self._metrics = Logger(), Metrics()
+        self._logger, self._metrics = new_logger(), Metrics()
         self._metrics.set_default_dimensions(pipeline=pipeline)
         self._aws_request_id = ""
         self._measured: list[tuple[str, str, float]] = []

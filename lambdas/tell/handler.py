@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.aws.alarm_states import CloudWatchAlarms
@@ -23,6 +22,7 @@ from contender.adapters.aws.sent_mails import DynamoSentMails
 from contender.adapters.environment import read_environment
 from contender.steps.tell import Teller, tell
 from lambdas.place import here
+from lambdas.redacted_log import new_logger
 from lambdas.step import traced
 from lambdas.topics import publish
 
@@ -33,7 +33,7 @@ class Environment:
 
 
 table = boto3.resource("dynamodb").Table(read_environment(Environment, os.environ).runs_table)
-logger = Logger()
+logger = new_logger()
 place = here()
 teller = Teller(
     place,
