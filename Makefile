@@ -47,9 +47,6 @@ properties: $(INSTALLED) ## property tests alone, each with all the examples it 
 coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term
 
-chaos: $(INSTALLED) ## a storm of 1,000 uploads on the local cloud, then a kill of its emulator: nothing is lost
-	$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py
-
 test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
 	$(BIN)/python -m pytest tests/containers -m containers
@@ -60,8 +57,9 @@ fuzz: $(INSTALLED) ## fuzz every parser of what people send, half an hour each; 
 browser: $(INSTALLED) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium
 
-chaos: $(INSTALLED) ## simulate 10,000 schedules with faults, and every fault point (SEED=… SCHEDULES=… to repeat)
+chaos: $(INSTALLED) ## simulate 10,000 schedules with faults and every fault point (SEED=… SCHEDULES=…); a storm of 1,000 uploads, with kills
 	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
+	$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py
 
 bench: $(INSTALLED) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
