@@ -15,7 +15,7 @@ from contender.cli.clouds import Workbench
 from contender.registry.pointer import read_pointer
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Clients:
 
     bench: Workbench
     row: Mapping[str, Any]
-    count: int = 4
+    count: int = 2
     answers: list[Answer] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)

@@ -11,6 +11,7 @@ from localcloud import cloud
 from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
 from tests.e2e.early import early_works
+from tests.e2e.growth import GROWN, RESEEDED, grow
 from tests.e2e.loop import LocalLoop, copy_project
 
 LANES = 4
@@ -24,8 +25,11 @@ def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     copy_project(made.root)
     for file in (made.root / "pipelines").glob("*.toml"):
         file.write_text(shop.only_after_drift(file.read_text(encoding="utf-8")), encoding="utf-8")
+    modules = {item.module.__name__ for item in request.session.items if isinstance(item, pytest.Function)}
+    grows = bool(modules & GROWN)
     for pipeline, text in shop.PIPELINES.items():
-        made.write_pipeline(pipeline, text)
+        if pipeline == RESEEDED or not grows:
+            made.write_pipeline(pipeline, text)
     shop.plant_skew(made.root)
     processes, lanes = [], ThreadPoolExecutor(LANES)
     try:
@@ -33,7 +37,8 @@ def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         made.contender("status")  # commands take this environment, and not one that a test changes at the same time
         found = cloud.status(made.root)
         processes = [record_of(pid) for pid in (found.emulator_pid, found.agent_pid, found.watcher_pid)]
-        modules = {item.module.__name__ for item in request.session.items if isinstance(item, pytest.Function)}
+        if grows:
+            grow(made)
         for work in early_works(modules):
             lanes.submit(made.once, work)
         yield made

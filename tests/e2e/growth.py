@@ -1,4 +1,7 @@
-"""How the cloud grows while it runs: what several files of tests need deployed, by one `contender up`."""
+"""How the cloud grows while it runs: what most files of tests need deployed, by one `contender up`.
+
+To synthesise a pipeline takes a second of CPU time, at each deployment again: so the cloud begins with few.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from typing import Any
 from tests.e2e import shop
 from tests.e2e.early import once
 from tests.e2e.loop import LocalLoop
-from tests.e2e.own_data import CASES, write
+from tests.e2e.own_data import CASES, DEPLOYED, write
 from tests.e2e.people_files import make_pipelines
 from tests.e2e.readme import own_data_commands
 
 RESEEDED = "shop-code"
-"""The pipeline whose seed the deployment changes."""
+"""The pipeline whose seed the deployment changes. Of the shop's, it alone is there before."""
+
+GROWN = frozenset(f"tests.e2e.test_{name}" for name in ("lineage", "own_data", "people_files", "readme"))
+"""Files of tests that ask for the growth; without them the cloud has all pipelines of the shop at once."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Growth:
     Attributes
     ----------
     first, asked : records of the changed pipeline's runs before the change: of a file, and of a request for a model.
-    made : what `contender init` answered for each data set of `own_data`.
+    made : what `contender init` answered for each data set of `own_data` that is deployed.
     people : the same for each story of `people_files`.
     commands : the README's commands that were run, as they stand there.
     """
@@ -39,7 +45,7 @@ class Growth:
 
 @once
 def grow(loop: LocalLoop) -> Growth:
-    """New pipelines of files, and another seed for one that is there, deployed to the running cloud."""
+    """New pipelines, and another seed for one that is there, deployed to the running cloud."""
     folder = loop.root / "own data"
     folder.mkdir()
     first = loop.pipeline(RESEEDED).run("first", shop.visits(0))
@@ -52,12 +58,14 @@ def grow(loop: LocalLoop) -> Growth:
         return made
 
     with ThreadPoolExecutor(2) as pool:
-        made = dict(zip(CASES, pool.map(initialise, CASES), strict=True))
+        made = dict(zip(DEPLOYED, pool.map(initialise, DEPLOYED), strict=True))
     people = make_pipelines(loop)
     init, up, _ = own_data_commands()
     customers = shop.visits(1, rows=2000).rename(columns={"bought": "churned"})
     customers.to_csv(loop.root / "customers.csv", index=False)
     loop.contender(*init)
+    for pipeline, text in shop.PIPELINES.items():
+        loop.write_pipeline(pipeline, text)
     text = shop.pipeline_file(RESEEDED)
     loop.write_pipeline(RESEEDED, text.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
     loop.up(up)

@@ -26,7 +26,7 @@ from contender.workflow.run_folder import VALIDATION, RunFolder
 from localcloud import cloud, mail
 
 PROJECT = Path(__file__).resolve().parents[2]
-POLL_SECONDS = (0.05, 0.5)
+POLL_SECONDS = (0.1, 1.0)
 """The first pause, and the longest: to look costs time that what is waited for needs."""
 
 START_SECONDS = 60.0

@@ -76,12 +76,14 @@ class Case:
 
 
 CASES = {
-    "tumours": Case(tumours, "is benign?", "binary"),
-    "wines": Case(wines, "cultivar", "multiclass"),
     "passengers": Case(passengers, "survived", "binary"),
     "computers": Case(computers, "price", "regression"),
+    "tumours": Case(tumours, "is benign?", "binary"),
+    "wines": Case(wines, "cultivar", "multiclass"),
     "diamonds": Case(diamonds, "price", "regression", "parquet"),
 }
+DEPLOYED = ("tumours", "wines", "diamonds")
+"""Cases that go through a cloud: one of each task. The others: `tests/cli/test_models_of_people_files.py`."""
 
 
 def write(frame: pd.DataFrame, path: Path) -> str:

@@ -38,21 +38,11 @@ class Story:
 
 
 STORIES = {
-    "noise": Story(("noise_export_1.csv", "noise_export_2.csv"), "y", ("--id", "rid"), retrain=True),
     "labels": Story(("labels_1.csv", "labels_in_other_case.csv")),
-    "milliseconds": Story(("milliseconds.csv",)),
     "shops": Story(("ids_above_2_53.parquet",), batches=("batch_ids.parquet", "batch_ids_one_null.parquet")),
-    "index-repeats": Story(("index_repeats.parquet",)),
-    "class-none": Story(("class_named_none.csv",), "disorder"),
-    "spreadsheets": Story(("semicolons_decimal_commas.csv",)),
-    "lakes": Story(("gzipped.csv.gz", "tabs.tsv")),
-    "postcodes": Story(("postcodes.csv",)),
-    "placeholders": Story(("numbers_with_placeholders.csv",)),
-    "day-first": Story(("day_first_dates.csv",)),
     "corrections": Story(("corrections_1.csv", "corrections_2.csv"), options=("--id", "cid"), retrain=True),
-    "accents": Story(("accents_composed.csv",), batches=("accents_composed.csv", "accents_decomposed.csv")),
-    "dates-as-numbers": Story(("date_as_number_1.csv", "date_as_number_2.csv")),
 }
+"""What else people send is read and learned alike: `tests/cli/test_models_of_people_files.py`."""
 
 
 @dataclass(frozen=True)

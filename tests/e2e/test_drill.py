@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -26,11 +26,21 @@ TYPED_BY_ITS_INCIDENT = "pointer-lost"
 """Where the pointer is there, its runbook has nothing to restore."""
 
 
+@dataclass(frozen=True)
+class SharedScene(Scene):
+    """A pipeline of the shared cloud, whose commands need no interpreter of their own."""
+
+    loop: LocalLoop
+
+    def command(self, *arguments: str) -> str:
+        return self.loop.contender(*arguments)
+
+
 @pytest.fixture(scope="module")
 @early
 def results(loop: LocalLoop) -> Mapping[str, Result]:
     """What came of the incidents that are played here."""
-    scenes = {name: Scene(loop.pipeline(name).bench, loop.root) for name in PLAYED}
+    scenes = {name: SharedScene(loop.pipeline(name).bench, loop.root, loop) for name in PLAYED}
     watches = [Watch(replace(INCIDENTS[name], looks=LOOKS), scene) for name, scene in scenes.items()]
     oncall = OnCall(loop.root, [scene.bench for scene in scenes.values()], loop.mail_reader())
     found = play(watches, oncall, lambda message: None)

@@ -68,5 +68,5 @@ def test_the_real_dvc_pulls_the_rows_from_the_local_cloud(
 
 
 def test_pipelines_that_were_not_changed_have_no_such_run(loop: LocalLoop, runs: dict[str, Any]) -> None:
-    for name in ("shop-batch", "flights"):
+    for name in ("movies", "flights"):
         assert [run for run in loop.pipeline(name).records() if run["trigger"] == "code-change"] == []

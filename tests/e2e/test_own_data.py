@@ -15,7 +15,7 @@ from contender.table import as_categories
 from tests.e2e.early import early
 from tests.e2e.growth import grow
 from tests.e2e.loop import LocalLoop
-from tests.e2e.own_data import CASES, Case, write
+from tests.e2e.own_data import CASES, DEPLOYED, Case, write
 
 pytestmark = pytest.mark.emulator
 
@@ -47,11 +47,11 @@ def play(loop: LocalLoop, name: str, made: dict[str, Any]) -> Outcome:
 def outcomes(loop: LocalLoop) -> dict[str, Outcome]:
     made = grow(loop).made
     with ThreadPoolExecutor(2) as pool:
-        told = {name: pool.submit(play, loop, name, made[name]) for name in CASES}
+        told = {name: pool.submit(play, loop, name, made[name]) for name in DEPLOYED}
         return {name: outcome.result() for name, outcome in told.items()}
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=DEPLOYED)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -90,6 +90,6 @@ def test_a_row_of_the_file_is_predicted_whole_as_it_is(
 
 
 def test_rows_may_come_from_standard_input(outcomes: dict[str, Outcome], loop: LocalLoop) -> None:
-    rows = outcomes["passengers"].frame.head(3).to_json(orient="records")
-    answer = json.loads(loop.contender("predict", "--pipeline", "passengers", "-", "--json", text=rows))
+    rows = outcomes["wines"].frame.head(3).to_json(orient="records")
+    answer = json.loads(loop.contender("predict", "--pipeline", "wines", "-", "--json", text=rows))
     assert len(answer["predictions"]) == 3

@@ -11,6 +11,7 @@ from contender.data.datasets import DatasetStore
 from contender.data.intake import FileReport
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch
+from contender.table import Table
 from tests.fakes import MemoryObjects
 from tests.uploads import receive
 
@@ -43,8 +44,12 @@ class Door:
         """Every object of every dataset version: what a refused file must not change."""
         return {key: self.objects.get(key).body for key in self.objects.keys(f"datasets/{self.config.name}/")}
 
-    def rows(self, report: FileReport) -> pd.DataFrame:
-        """The rows of the dataset version that a file became."""
+    def table(self, report: FileReport) -> Table:
+        """The dataset version that a file became."""
         assert report.dataset_version is not None, report.reason
         store = DatasetStore(self.objects, self.config.name)
-        return pd.DataFrame(dict(read_parquet(store.part(store.manifest(report.dataset_version))).columns))
+        return read_parquet(store.part(store.manifest(report.dataset_version)))
+
+    def rows(self, report: FileReport) -> pd.DataFrame:
+        """The same as a frame."""
+        return pd.DataFrame(dict(self.table(report).columns))
