@@ -19,7 +19,7 @@ from tests.e2e.shop import visits
 
 pytestmark = pytest.mark.emulator
 
-UPLOADS = 30
+UPLOADS = 15
 
 
 def datasets(pipeline: LivePipeline) -> dict[str, str]:
@@ -48,7 +48,7 @@ def kill_training(loop: LocalLoop, pipeline: LivePipeline, execution: str) -> No
 
 
 @early
-def test_thirty_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop) -> None:
+def test_fifteen_uploads_at_once_are_a_few_runs_and_none_is_lost(loop: LocalLoop) -> None:
     pipeline = loop.pipeline("shop-burst")
     # Day 0 comes twice: same rows, another name.
     bodies = {f"{number}.csv": csv(visits(number % (UPLOADS - 1))) for number in range(UPLOADS)}
