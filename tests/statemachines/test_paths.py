@@ -531,7 +531,7 @@ def test_record_reads_the_verdict_off_the_way_that_was_taken(engine: Engine, way
     assert conclude(RunState.from_dict(engine.calls["Record"][0]))[0] == verdict
 
 
-@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Rehearse", "Promote"])
+@pytest.mark.parametrize("name", ["ValidateBatch", "DetectDrift", "EvaluateChallenger", "Rehearse"])
 def test_a_function_that_says_what_is_wrong_is_not_asked_again(engine: Engine, name: str) -> None:
     engine.script(ALL_GOOD | {name: BROKEN, "Record": FAILED})
     engine.run(UPLOAD)
@@ -544,6 +544,12 @@ def test_what_must_not_be_lost_is_tried_four_times_more_with_a_cap_on_the_wait(e
     engine.run(UPLOAD)
     assert len(engine.calls[name]) == 5
     assert all(0 <= wait <= most for wait, most in zip(engine.waits, [2, 4, 8, 16], strict=True))
+
+
+def test_a_promotion_that_breaks_is_tried_again_because_the_pointer_may_have_moved(engine: Engine) -> None:
+    engine.script(ALL_GOOD | {"Promote": BROKEN, "Record": FAILED})
+    engine.run(UPLOAD)
+    assert len(engine.calls["Promote"]) == 5
 
 
 def test_an_upload_survives_a_claim_that_breaks_once(engine: Engine) -> None:
