@@ -20,6 +20,7 @@ def test_a_finding_that_nobody_explained_fails_and_one_that_is_explained_does_no
     assert complaints([KEY], []) == ["contender/x.py:3: what looks like a secret (AWS Access Key)"]
     assert complaints([KEY], [Accepted("AWS Access Key", "contender/x.py:*", "an example")]) == []
     assert len(complaints([KEY], [Accepted("AWS Access Key", "contender/y.py:*", "an example")])) == 2
+    assert complaints([], [Accepted("CKV_AWS_45", "*", "a digest looks like one", sometimes=True)]) == []
 
 
 def test_every_exception_has_a_reason(tmp_path: Path) -> None:
