@@ -8,7 +8,9 @@ ContenderError
 ├── PipelineFileError          pipelines/<name>.toml is not usable
 ├── BatchRejectedError         a whole upload cannot be read
 ├── NotFoundError              an object, version or run does not exist
-│   └── LostPointerError       the champion pointer is gone, but there was one
+│   ├── LostPointerError       the champion pointer is gone, but there was one
+│   │   └── DamagedPointerError  the champion pointer is there and cannot be read
+│   └── LostRunsError          the runs table was emptied, or restored from an earlier time
 ├── ConflictError              a conditional write met a concurrent one: try again
 ├── PreconditionFailedError    a conditional write found another state than expected
 ├── UnknownOutcomeError        a write got no answer and may have happened
@@ -16,6 +18,7 @@ ContenderError
 │   └── OutrunError            a run with a newer lease did
 ├── RolledBackError            a version that was rolled back would serve again
 ├── IntegrityError             stored bytes are not what their manifest says
+│   └── DamagedChampionError   the version that the champion pointer names cannot be used
 ├── TrainingFailedError        a training task ended without a model version
 ├── TrackingError              an experiment tracker is unavailable or refuses data
 ├── ParityError                the serving model and the trained one disagree
@@ -61,6 +64,14 @@ class LostPointerError(NotFoundError):
     """Raised when a pipeline has no champion pointer although its history knows a champion; it has to be restored."""
 
 
+class DamagedPointerError(LostPointerError):
+    """Raised when the champion pointer is there and is no pointer: not JSON, cut off, or of another shape."""
+
+
+class LostRunsError(NotFoundError):
+    """Raised when the runs table knows less than the champion pointer: it was emptied, or restored from before."""
+
+
 class ConflictError(ContenderError):
     """Raised when a conditional write collided with one in flight (S3 answers 409); the same call may succeed."""
 
@@ -87,6 +98,10 @@ class RolledBackError(ContenderError):
 
 class IntegrityError(ContenderError):
     """Raised when stored bytes do not have the sha256 that their manifest names."""
+
+
+class DamagedChampionError(IntegrityError):
+    """Raised when the version that the champion pointer names is gone, or is not the one that was promoted."""
 
 
 class TrainingFailedError(ContenderError):

@@ -152,6 +152,12 @@ class Ledger(Protocol):
     def lease(self, pipeline: str) -> Lease | None:
         """Return the current lease, expired or not, or None."""
 
+    def fencing_token(self, pipeline: str) -> int:
+        """Return the token of the newest lease, released or not; 0 where there never was one."""
+
+    def raise_fencing_token(self, pipeline: str, least: int) -> None:
+        """Have the next lease get a fencing token above `least`, as after a loss of the table; never lowers it."""
+
     def put_run(self, record: Mapping[str, Any]) -> None:
         """Store a run's record, which has the keys `pipeline`, `run_id` and `started_at`."""
 
@@ -166,6 +172,9 @@ class Ledger(Protocol):
 
     def promotions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
         """Return the champion history, newest first; `chain` of each entry is as `contender.registry.history` says."""
+
+    def restore_promotions(self, pipeline: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write entries of a backup with their chain as it is; those that are there stay, the newest is the head."""
 
     def history_head(self, pipeline: str) -> HistoryHead | None:
         """Return the note of the newest entry, or None before the first."""

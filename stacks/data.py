@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -136,6 +136,9 @@ class DataStack(Stack):
         require_conditional_writes(models.bucket)
         if environment.on_aws:  # the drill on the local cloud takes a pointer away, to see it missed
             keep_pointers(models.bucket)
+        if environment.keeps_data:
+            forbid_deletion(data.bucket)
+            forbid_deletion(models.bucket)
         self.storage = Storage(
             data_bucket=data.bucket,
             model_bucket=models.bucket,
@@ -206,6 +209,32 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
     )
 
 
+def forbid_deletion(bucket: s3.Bucket) -> None:
+    """Deny the deletion of the bucket itself: whoever wants it has to change its policy first."""
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="BucketStays",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:DeleteBucket"],
+            resources=[bucket.bucket_arn],
+        )
+    )
+
+
+def _protect_key(key: kms.Key) -> None:
+    """Deny what makes the key useless: whoever wants it has to change its policy first."""
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="KeyStays",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["kms:ScheduleKeyDeletion", "kms:DisableKey"],
+            resources=["*"],
+        )
+    )
+
+
 def keep_pointers(bucket: s3.Bucket) -> None:
     """Deny everybody to delete a champion pointer, one of its earlier versions, or the mark that there was one.
 
@@ -229,15 +258,23 @@ def _signing_key(stack: DataStack, environment: Environment, construct_id: str, 
     Asymmetric, so that a check needs no right to sign. KMS does not rotate such keys; what a former key signed would
     have to be signed again.
     """
-    return kms.Key(
+    key = kms.Key(
         stack,
         construct_id,
         description=description,
         key_spec=kms.KeySpec.ECC_NIST_P256,
         key_usage=kms.KeyUsage.SIGN_VERIFY,
         removal_policy=environment.removal_policy,
-        pending_window=Duration.days(7) if environment.removal_policy == RemovalPolicy.DESTROY else None,
+        pending_window=_pending_window(environment),
     )
+    if environment.keeps_data:
+        _protect_key(key)
+    return key
+
+
+def _pending_window(environment: Environment) -> Duration:
+    """How long a key's deletion can be taken back: the longest or the shortest that KMS knows."""
+    return Duration.days(30 if environment.keeps_data else 7)
 
 
 def _alerts_key(stack: DataStack, environment: Environment) -> kms.Key:
@@ -248,7 +285,7 @@ def _alerts_key(stack: DataStack, environment: Environment) -> kms.Key:
         description="Encrypts the alert topics of every pipeline",
         enable_key_rotation=True,
         removal_policy=environment.removal_policy,
-        pending_window=Duration.days(7) if environment.removal_policy == RemovalPolicy.DESTROY else None,
+        pending_window=_pending_window(environment),
     )
     key.add_to_resource_policy(
         iam.PolicyStatement(

@@ -16,7 +16,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import first_champion_key, pointer_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
-from contender.workflow.run_folder import REPORT_PAGE
+from contender.workflow.run_folder import RECORD, REPORT_PAGE
 from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
@@ -138,7 +138,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             description="Records the run and its report, and releases the lease",
             access=Access(
                 read_data=(runs,),
-                write_data=(judgements, f"runs/{pipeline}/*/{REPORT_PAGE}"),
+                write_data=(judgements, f"runs/{pipeline}/*/{REPORT_PAGE}", f"runs/{pipeline}/*/{RECORD}"),
                 read_models=(pointer,),
                 table_actions=TABLE_WRITE_ACTIONS,
             ),

@@ -189,6 +189,13 @@ class MemoryLedger:
     def lease(self, pipeline: str) -> Lease | None:
         return self._leases.get(pipeline)
 
+    def fencing_token(self, pipeline: str) -> int:
+        return self._tokens.get(pipeline, 0)
+
+    def raise_fencing_token(self, pipeline: str, least: int) -> None:
+        with self._lock:
+            self._tokens[pipeline] = max(least, self._tokens.get(pipeline, 0))
+
     def put_run(self, record: Mapping[str, Any]) -> None:
         with self._lock:
             self._runs[record["pipeline"], record["started_at"], record["run_id"]] = json.dumps(dict(record))
@@ -215,6 +222,14 @@ class MemoryLedger:
         with self._lock:
             found = [json.loads(text) for (owner, _), text in self._promotions.items() if owner == pipeline]
             return sorted(found, key=in_order, reverse=True)
+
+    def restore_promotions(self, pipeline: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        with self._lock:
+            for entry in entries:
+                self._promotions.setdefault((pipeline, entry["swap_id"]), json.dumps(dict(entry)))
+            head, _ = chain_so_far(self.promotions(pipeline))
+            if head is not None:
+                self._heads[pipeline] = head
 
     def history_head(self, pipeline: str) -> HistoryHead | None:
         return self._heads.get(pipeline)

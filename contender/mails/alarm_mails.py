@@ -26,6 +26,7 @@ TOLD_BY_A_RUN = "loop-stuck"
 _ROLLED_BACK = ("rolled_back", "trial_ended")
 
 PURPOSES: Mapping[str, str] = {
+    "doctor": "See what else is damaged, and what to do about it",
     "status": "See what serves, what runs and since when, what waits, and which alarms ring",
     "champion --restore": "Put the pointer back",
     "champion": "See which model version serves, since when, and what served before",

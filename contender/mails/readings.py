@@ -92,7 +92,7 @@ MEASURED: Mapping[str, tuple[str, Format]] = {
 """What expressions measure, by their label."""
 
 
-POINTER_STATES = {0: "fine", 1: "lost", 2: "not followed by serving"}
+POINTER_STATES = {0: "fine", 1: "lost", 2: "not followed by serving", 3: "damaged", 4: "naming a damaged version"}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def champion_readings(
     history: Sequence[Mapping[str, Any]],
     *,
     another_serves: bool,
+    damaged: bool = False,
     newest_rows_at: str | None,
     now: datetime,
 ) -> Iterator[Reading]:
@@ -31,12 +32,16 @@ def champion_readings(
     ----------
     history : of champions, newest first.
     another_serves : whether predictions were made by another version than the pointer names.
+    damaged : whether the pointer cannot be read (then it is None), or the version that it names cannot be used.
     newest_rows_at : when the newest rows that the champion was trained on arrived; None where that is unknown.
     """
     if pointer is None:
-        yield POINTER_STATE.name, float(PointerHealth.LOST if history else PointerHealth.FINE)
+        gone = PointerHealth.LOST if history else PointerHealth.FINE
+        yield POINTER_STATE.name, float(PointerHealth.DAMAGED if damaged else gone)
         return
     health = PointerHealth.ANOTHER_VERSION_SERVES if another_serves else PointerHealth.FINE
+    if damaged:
+        health = PointerHealth.CHAMPION_DAMAGED
     yield POINTER_STATE.name, float(health)
     yield CHANGE_ON.name, float(_is_changing(pointer, history, now))
     yield SWAP_MINUTES.name, minutes_since(newest_swap(pointer, history), now)

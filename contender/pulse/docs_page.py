@@ -37,7 +37,8 @@ failed until the next run takes the lease.
 **Champion.** `NewestRowHours` is the age of the newest dataset version that the champion was trained on, by when it
 arrived: time columns may hold numbers, or years that are long past. A rollback does not make it younger.
 `PointerState` is 2 if the log of predictions shows answers of a former champion later than {FOLLOWED} minutes after
-the newest swap. `ChangeOn` stays 1 for {RECOVERED} minutes after a rollback.
+the newest swap; 3 and 4 tell a pointer or a champion that serving cannot load, and keeps its last good model instead
+of. `ChangeOn` stays 1 for {RECOVERED} minutes after a rollback.
 
 **Traffic and labels.** Requests of the last hour, and labels that arrived in the last day, are divided by the median
 of what is usual by up to four former weeks; what was logged in the last 10 minutes is not counted yet. There is no

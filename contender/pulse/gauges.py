@@ -23,6 +23,8 @@ class PointerHealth(IntEnum):
     FINE = 0
     LOST = 1
     ANOTHER_VERSION_SERVES = 2
+    DAMAGED = 3
+    CHAMPION_DAMAGED = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ LABEL_RATIO = Gauge(
 POINTER_STATE = Gauge(
     "PointerState",
     "state",
-    "0: fine, or there never was a champion; 1: the champion pointer is lost; 2: another version serves than it names",
+    "0: fine, or there never was a champion; 1: the champion pointer is lost; 2: another version serves than it names; "
+    "3: the pointer cannot be read; 4: the version that it names is gone or was changed",
     "nothing: pointer and history are read each time, so that its absence means that no pulse was taken",
 )
 CHANGE_ON = Gauge("ChangeOn", "0 or 1", "1 while a canary or a rollback is in progress", "a champion")

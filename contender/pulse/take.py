@@ -26,7 +26,7 @@ class Gathered:
     runs : records of the newest runs, newest first; all of this month's are among them.
     pending : uploads that no run has settled.
     history : of champions, newest first.
-    another_serves, newest_rows_at : see `champion_readings`.
+    another_serves, damaged, newest_rows_at : see `champion_readings`.
     """
 
     settings: PulseSettings
@@ -37,6 +37,7 @@ class Gathered:
     pointer: Pointer | None = None
     history: Sequence[Mapping[str, Any]] = ()
     another_serves: bool = False
+    damaged: bool = False
     newest_rows_at: str | None = None
     live: LiveSeen = field(default=LiveSeen())
 
@@ -58,6 +59,7 @@ def gauges_of(found: Gathered) -> dict[str, float]:
             found.pointer,
             found.history,
             another_serves=found.another_serves,
+            damaged=found.damaged,
             newest_rows_at=found.newest_rows_at,
             now=found.now,
         ),

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from contender.errors import (
     ConflictError,
     ContenderError,
+    DamagedPointerError,
     InvalidInputError,
     LostPointerError,
     NotFoundError,
@@ -122,12 +123,20 @@ class Pointer:
 
     @classmethod
     def from_json(cls, body: bytes) -> Pointer:
-        """The inverse of `to_json`."""
-        content: dict[str, Any] = json.loads(body)
-        trial = content.pop("challenger", None)
-        past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
-        rolled_back = tuple(content.pop("rolled_back", ()))
-        return cls(**content, challenger=Trial(**trial) if trial else None, past=past, rolled_back=rolled_back)
+        """The inverse of `to_json`. Raises InvalidInputError, with the reason, for bytes that are no pointer."""
+        try:
+            content: Any = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInputError(f"{len(body)} bytes that are not JSON ({error})") from None
+        try:
+            trial = content.pop("challenger", None)
+            past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
+            rolled_back = tuple(content.pop("rolled_back", ()))
+            pointer = cls(**content, challenger=Trial(**trial) if trial else None, past=past, rolled_back=rolled_back)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InvalidInputError(f"JSON of another shape ({error})") from None
+        _check_texts(pointer)
+        return pointer
 
 
 @dataclass(frozen=True)
@@ -138,22 +147,69 @@ class PointerState:
     etag: str
 
 
+def _check_texts(pointer: Pointer) -> None:
+    """Raises InvalidInputError where a name, a digest or a time is no text, or the fencing token no number."""
+    needed: dict[str, object] = {
+        name: getattr(pointer, name)
+        for name in ("pipeline", "champion", "manifest_sha256", "run_id", "swap_id", "swapped_at", "reason")
+    }
+    needed |= {f"rolled_back[{place}]": version for place, version in enumerate(pointer.rolled_back)}
+    for place, swap in enumerate(pointer.past):
+        needed |= {f"past[{place}].swap_id": swap.swap_id, f"past[{place}].champion": swap.champion}
+    if pointer.challenger is not None:
+        needed |= {
+            f"challenger.{name}": value for name, value in asdict(pointer.challenger).items() if name != "weight"
+        }
+    for name in ("previous", "previous_manifest_sha256"):
+        if (value := getattr(pointer, name)) is not None:
+            needed[name] = value
+    for name, value in needed.items():
+        if not isinstance(value, str):
+            raise InvalidInputError(f"{name} is {value!r} and no text")
+    if type(pointer.fencing_token) is not int:
+        raise InvalidInputError(f"fencing_token is {pointer.fencing_token!r} and no whole number")
+    if not pointer.champion:
+        raise InvalidInputError("champion is empty")
+
+
 def pointer_key(pipeline: str) -> str:
     """The key of the pipeline's champion pointer in the model bucket."""
     return f"models/{pipeline}/champion.json"
 
 
+def parse_pointer(body: bytes, pipeline: str) -> Pointer:
+    """The pointer of a pipeline from its object.
+
+    Raises
+    ------
+    DamagedPointerError
+        When the bytes are no pointer, or that of another pipeline; the message says what they are and what to type.
+    """
+    try:
+        pointer = Pointer.from_json(body)
+        if pointer.pipeline != pipeline:
+            raise InvalidInputError(f"the pointer of {pointer.pipeline}")
+    except InvalidInputError as error:
+        raise DamagedPointerError(
+            f"the champion pointer of {pipeline} is damaged: {pointer_key(pipeline)} holds {error}. Nothing is trained "
+            f"or promoted until it is restored with: contender champion --restore --pipeline {pipeline} "
+            "(on AWS with --env)"
+        ) from None
+    return pointer
+
+
 def read_pointer(objects: ReadObjects, pipeline: str) -> PointerState | None:
-    """The pointer as it stands; None before the first promotion."""
+    """The pointer as it stands; None before the first promotion. Raises DamagedPointerError where it is unreadable."""
     try:
         stored = objects.get(pointer_key(pipeline))
     except NotFoundError:
         return None
-    return PointerState(Pointer.from_json(stored.body), stored.etag)
+    return PointerState(parse_pointer(stored.body, pipeline), stored.etag)
 
 
 def require_pointer(objects: ReadObjects, pipeline: str) -> PointerState:
-    """The pointer as it stands; raises NotFoundError before the first promotion, LostPointerError where it is lost."""
+    """The pointer as it stands; raises NotFoundError before the first promotion, LostPointerError where it is lost or
+    damaged."""
     found = read_pointer(objects, pipeline)
     if found is None:
         raise no_champion(objects, pipeline)

@@ -85,19 +85,20 @@ class ModelReader:
         NotFoundError
             When there is no such version, or its training never finished.
         IntegrityError
-            When the manifest is not the one that was named.
+            When the manifest is not the one that was named, or is none.
         """
         kept = self._kept(manifest_sha256)
-        body = self.objects.get(self.key(version, MANIFEST)).body if kept is None else kept
+        body = self._get(version, MANIFEST) if kept is None else kept
         found = sha256(body)
         if manifest_sha256 is not None and found != manifest_sha256:
             raise IntegrityError(
                 f"the manifest of {version} has sha256 {found}, but {manifest_sha256} was promoted; "
                 "it was changed since and is not used"
             )
+        model = ModelVersion(self._parsed(version, body), found)
         if kept is None:
             self._keep(found, body)
-        return ModelVersion(json.loads(body), found)
+        return model
 
     def file(self, model: ModelVersion, name: str) -> bytes:
         """Read one of a version's files, checked against its manifest.
@@ -115,12 +116,32 @@ class ModelReader:
         body = self._kept(expected["sha256"])
         if body is not None:
             return body
-        body = self.objects.get(self.key(model.version, name)).body
+        body = self._get(model.version, name)
         found = sha256(body)
         if found != expected["sha256"]:
             raise IntegrityError(f"{name} of {model.version} has sha256 {found}, not {expected['sha256']}")
         self._keep(found, body)
         return body
+
+    def _parsed(self, version: str, body: bytes) -> Mapping[str, Any]:
+        try:
+            manifest: Mapping[str, Any] = json.loads(body)
+            named = manifest["version"]
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise IntegrityError(f"the manifest of {version} cannot be read ({error}); restore it in S3") from None
+        if named != version:
+            raise IntegrityError(f"the manifest of {version} is that of {named}; it is not used")
+        return manifest
+
+    def _get(self, version: str, name: str) -> bytes:
+        key = self.key(version, name)
+        try:
+            return self.objects.get(key).body
+        except NotFoundError:
+            raise NotFoundError(
+                f"{version} has no {name}: {key} is not in the model bucket, because it was deleted or its training "
+                "never ended"
+            ) from None
 
     def _kept(self, digest: str | None) -> bytes | None:
         return self.warm.get(digest) if self.warm is not None and digest is not None else None

@@ -1,4 +1,4 @@
-"""A champion pointer that is gone, told from a pipeline that never had one, and put back.
+"""A champion pointer that is gone or damaged, told from a pipeline that never had one, and put back.
 
 The history of champions in the runs table is written after each swap, so a history without a pointer means a loss: a
 deleted object, a wrong bucket, a restored table. Without the check the next challenger would be crowned against the
@@ -10,9 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contender.errors import IntegrityError, InvalidInputError, LostPointerError, NotFoundError
-from contender.ports import Ledger
-from contender.registry.pointer import Pointer, PointerState, mark_first_champion, read_pointer
+from contender.errors import (
+    DamagedPointerError,
+    IntegrityError,
+    InvalidInputError,
+    LostPointerError,
+    LostRaceError,
+    LostRunsError,
+    NotFoundError,
+)
+from contender.ports import Ledger, Objects
+from contender.registry.pointer import (
+    Pointer,
+    PointerState,
+    mark_first_champion,
+    parse_pointer,
+    pointer_key,
+)
 from contender.registry.swaps import swap
 from contender.registry.versions import ModelRegistry
 from contender.rollout.swap_history import history_entry
@@ -38,9 +52,25 @@ def check_not_lost(found: PointerState | None, ledger: Ledger, pipeline: str, *,
         )
 
 
+def check_runs_not_lost(found: PointerState | None, fencing_token: int, pipeline: str, *, environment: str) -> None:
+    """Raises LostRunsError when a new lease's fencing token is below the pointer's.
+
+    Tokens only grow, so the runs table was emptied, or restored from before the newest promotion. Nothing could be
+    promoted until its counter has caught up, and every comparison would be for nothing.
+    """
+    if found is not None and fencing_token < found.pointer.fencing_token:
+        raise LostRunsError(
+            f"the runs table of {pipeline} was emptied or restored from an earlier time: this run got fencing token "
+            f"{fencing_token}, and the champion {found.pointer.champion} was promoted with "
+            f"{found.pointer.fencing_token}; nothing is trained or promoted until they agree. Repair it with: "
+            f"contender doctor --fix --pipeline {pipeline}{option(environment)}"
+        )
+
+
 def restore_pointer(registry: ModelRegistry, ledger: Ledger, *, now: str, by: str) -> Pointer:
     """Make the newest version champion again that the history and its own manifest agree on.
 
+    A pointer that is there is replaced only where it cannot be read, by a compare-and-swap on what was found.
     A trial is not restored. Versions that were rolled back stay so.
 
     Parameters
@@ -58,8 +88,7 @@ def restore_pointer(registry: ModelRegistry, ledger: Ledger, *, now: str, by: st
         When somebody else writes a pointer meanwhile.
     """
     pipeline = registry.pipeline
-    if (found := read_pointer(registry.objects, pipeline)) is not None:
-        raise InvalidInputError(f"{pipeline} has a champion, {found.pointer.champion}; there is nothing to restore")
+    damaged = _etag_of_damaged(registry.objects, pipeline)
     history = ledger.promotions(pipeline)
     if not history:
         raise InvalidInputError(f"{pipeline} never had a champion; upload data to train the first one")
@@ -72,17 +101,38 @@ def restore_pointer(registry: ModelRegistry, ledger: Ledger, *, now: str, by: st
         fencing_token=max(each["fencing_token"] for each in history),
         swap_id=f"restore:{now}",
         swapped_at=now,
-        reason=f"restored: the pointer was lost. Before: {newest['reason']}",
+        reason=f"restored: the pointer was {'damaged' if damaged else 'lost'}. Before: {newest['reason']}",
         previous=newest.get("previous"),
         previous_manifest_sha256=newest.get("previous_manifest_sha256"),
         rolled_back=tuple(history[0].get("rolled_back", ())),
         provisional=bool(newest.get("provisional", False)),
     )
-    swap(registry.objects, pointer, based_on=None)
+    _write(registry.objects, pointer, damaged)
     mark_first_champion(registry.objects, pointer)
     entry = history_entry(pointer, kind="restored", now=now, reason=pointer.reason, run_id=pointer.run_id, by=by)
     ledger.append_promotion(pipeline, entry)
     return pointer
+
+
+def _etag_of_damaged(objects: Objects, pipeline: str) -> str | None:
+    """The entity tag of a pointer that cannot be read; None where there is none. A whole one: InvalidInputError."""
+    try:
+        stored = objects.get(pointer_key(pipeline))
+    except NotFoundError:
+        return None
+    try:
+        found = parse_pointer(stored.body, pipeline)
+    except DamagedPointerError:
+        return stored.etag
+    raise InvalidInputError(f"{pipeline} has a champion, {found.champion}; there is nothing to restore")
+
+
+def _write(objects: Objects, pointer: Pointer, damaged: str | None) -> None:
+    """Swap the pointer in; one that cannot be read cannot tell whether a write without an answer was this one."""
+    try:
+        swap(objects, pointer, based_on=damaged)
+    except DamagedPointerError as error:
+        raise LostRaceError(f"{error}; another write came between, so try again") from None
 
 
 def _newest_whole(registry: ModelRegistry, history: Sequence[Entry]) -> Entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from contender.errors import InvalidInputError, LostRaceError, NotFoundError, RolledBackError
+from contender.errors import DamagedPointerError, InvalidInputError, LostRaceError, NotFoundError, RolledBackError
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import end_trial, roll_back
@@ -68,7 +68,10 @@ def undo_newest(
     does an alarm restore a version that was itself rolled back. What cannot be undone is `refused` with the reason,
     not an error, because a retry would not help.
     """
-    before = read_pointer(models, pipeline)
+    try:
+        before = read_pointer(models, pipeline)
+    except DamagedPointerError as error:
+        return Undone(Rollback("refused", f"{error}."), None)
     current = before.pointer if before else None
     if current is not None and not by_person and not current.has_seen(swap_id):
         why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from contender.errors import NoAnswerError, TooLargeError
 from contender.registry.pointer import Pointer
+from contender.serving.pointer_follower import Stale
 from contender.serving.requests import MAX_BODY_BYTES
 
 
@@ -115,8 +117,8 @@ def check_answer_size(text: str, rows: int) -> None:
         )
 
 
-def describe_model(manifest: Mapping[str, Any], pointer: Pointer) -> dict[str, Any]:
-    """What `GET /v1/model` says of the champion, and of a challenger on trial beside it."""
+def describe_model(manifest: Mapping[str, Any], pointer: Pointer, stale: Stale | None = None) -> dict[str, Any]:
+    """What `GET /v1/model` says of the champion, of a challenger on trial beside it, and why it may be an old one."""
     trial = pointer.challenger
     return {
         "model_version": manifest["version"],
@@ -134,4 +136,11 @@ def describe_model(manifest: Mapping[str, Any], pointer: Pointer) -> dict[str, A
         "challenger": None
         if trial is None
         else {"model_version": trial.version, "mode": trial.mode, "weight": trial.weight, "until": trial.until or None},
+        "stale": None
+        if stale is None
+        else {
+            "since": datetime.fromtimestamp(stale.since, UTC).isoformat(timespec="seconds"),
+            "reason": stale.reason,
+            "names": stale.names or None,
+        },
     }

@@ -275,6 +275,16 @@ def _refused() -> Schema:
     return {"type": "array", "items": item}
 
 
+def _stale() -> Schema:
+    return _object(
+        {
+            "since": {"type": "string", "format": "date-time"},
+            "reason": {"type": "string"},
+            "names": {"type": ["string", "null"], "description": "The version that the pointer names."},
+        }
+    )
+
+
 def _model(manifest: Mapping[str, Any]) -> Schema:
     text: Schema = {"type": "string"}
     trial = _object(
@@ -306,5 +316,9 @@ def _model(manifest: Mapping[str, Any]) -> Schema:
             },
             "previous": {"type": ["string", "null"]},
             "challenger": {"oneOf": [{"type": "null"}, trial]},
+            "stale": {
+                "oneOf": [{"type": "null"}, _stale()],
+                "description": "Why this is the last good model and not the one that the champion pointer names now.",
+            },
         }
     )

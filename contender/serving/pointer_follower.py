@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Generic, TypeVar
 
-from contender.errors import NotFoundError
+from contender.errors import DamagedPointerError, NotFoundError
 from contender.ports import FollowedObjects, WarmStore
-from contender.registry.pointer import Pointer, PointerState, Trial, no_champion, pointer_key
+from contender.registry.pointer import Pointer, PointerState, Trial, no_champion, parse_pointer, pointer_key
 from contender.registry.versions import ModelReader, ModelVersion
 from contender.rollout.traffic_split import Variant, choose_variant, is_shadowed
 
@@ -27,6 +27,21 @@ LONGEST_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
+class Stale:
+    """Why the last good model answers, and not what the champion pointer names now.
+
+    Attributes
+    ----------
+    since : epoch seconds.
+    names : the version that the pointer names; empty where the pointer cannot be read.
+    """
+
+    since: float
+    reason: str
+    names: str = ""
+
+
+@dataclass(frozen=True)
 class Serving(Generic[Model_co]):
     """What answers now.
 
@@ -34,6 +49,7 @@ class Serving(Generic[Model_co]):
     ----------
     pointer : the one that named `model`; a newer one may name a version that cannot be used.
     trial, challenger : the challenger that is on trial beside it, loaded; both None where there is none to use.
+    stale : None where `model` is what the pointer names.
     """
 
     pointer: Pointer
@@ -41,6 +57,7 @@ class Serving(Generic[Model_co]):
     model: Model_co
     trial: Trial | None = None
     challenger: Model_co | None = None
+    stale: Stale | None = None
 
     def variant(self, key: str, now: float) -> Variant:
         """Who answers a request with this key at this time (epoch seconds); see `contender.rollout.traffic_split`."""
@@ -55,10 +72,11 @@ class Serving(Generic[Model_co]):
 
 @dataclass
 class _Retry:
-    """When to try again, and how long to wait after that."""
+    """When to try again, how long to wait after that, and why it failed."""
 
     at: float
     pause: float
+    reason: str
 
 
 _Name = tuple[str, str]
@@ -164,6 +182,7 @@ class Follower(Generic[Model]):
             if self._serving is None:
                 raise
             self._report(error)
+            self._serving = self._last_good(self._serving, str(error), started)
             self._pause = min(2.0**self._failures * LOOK_AGAIN_SECONDS, LONGEST_PAUSE_SECONDS)
             self._failures += 1
             self._looked_at = self._clock()
@@ -172,22 +191,30 @@ class Follower(Generic[Model]):
         self._looked_at, self._pause, self._failures = started, LOOK_AGAIN_SECONDS, 0
 
     def _read_pointer(self) -> PointerState:
-        """The pointer as it stands, or the last one known when a process starts while S3 is away."""
-        key = pointer_key(self._pipeline)
-        known = self._seen or self._remembered(key)
+        """The pointer as it stands, or the last one known when a process starts while it is damaged or S3 is away."""
+        known = self._seen or self._remembered(pointer_key(self._pipeline))
         try:
-            stored = self._objects.get_if_changed(key, known.etag if known else None)
-        except NotFoundError:
-            raise no_champion(self._objects, self._pipeline) from None
+            return self._newest_pointer(known)
+        except NotFoundError as error:
+            if self._serving is not None or known is None or not isinstance(error, DamagedPointerError):
+                raise
+            self._report(error)
         except Exception as error:
             if self._serving is not None or known is None:
                 raise
             self._report(error)
-            return known
+        return known
+
+    def _newest_pointer(self, known: PointerState | None) -> PointerState:
+        key = pointer_key(self._pipeline)
+        try:
+            stored = self._objects.get_if_changed(key, known.etag if known else None)
+        except NotFoundError:
+            raise no_champion(self._objects, self._pipeline) from None
         if stored is None:
             assert known is not None
             return known
-        found = PointerState(Pointer.from_json(stored.body), stored.etag)
+        found = PointerState(parse_pointer(stored.body, self._pipeline), stored.etag)
         if self._warm is not None:
             self._warm.remember(key, stored)
         return found
@@ -209,7 +236,9 @@ class Follower(Generic[Model]):
         model = self._model(champion, now, needed=before is None)
         if model is None:
             assert before is not None
-            self._serving = replace(before, trial=None, challenger=None)  # it was on trial beside another champion
+            reason = self._retries[champion].reason
+            # The challenger was on trial beside another champion.
+            self._serving = replace(self._last_good(before, reason, now, pointer.champion), trial=None, challenger=None)
             return
         trial = pointer.challenger
         named = {champion}
@@ -220,6 +249,11 @@ class Follower(Generic[Model]):
         self._serving = Serving(pointer, state.etag, model, trial if challenger is not None else None, challenger)
         self._loaded = {name: kept for name, kept in self._loaded.items() if name in named}
         self._retries = {name: retry for name, retry in self._retries.items() if name in named}
+
+    @staticmethod
+    def _last_good(serving: Serving[Model], reason: str, now: float, names: str = "") -> Serving[Model]:
+        since = serving.stale.since if serving.stale is not None else now
+        return replace(serving, stale=Stale(since, reason, names))
 
     def _model(self, name: _Name, now: float, *, needed: bool = False) -> Model | None:
         """A version's model, loaded when it is not yet; None when it cannot be used, unless it is `needed`."""
@@ -234,7 +268,7 @@ class Follower(Generic[Model]):
             if needed:
                 raise
             pause = min(2 * retry.pause, LONGEST_RETRY_SECONDS) if retry is not None else LOOK_AGAIN_SECONDS
-            self._retries[name] = _Retry(self._clock() + pause, pause)
+            self._retries[name] = _Retry(self._clock() + pause, pause, str(error))
             error.add_note(f"{name[0]} cannot be used and serves nothing; next attempt in {pause:.0f} s")
             self._report(error)
             return None

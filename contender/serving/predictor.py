@@ -26,6 +26,10 @@ NO_ANSWERS = "NoAnswers"
 """The metric of requests that the champion had no finite prediction for."""
 
 
+STALE_ANSWERS = "StaleAnswers"
+"""The metric of requests that the last good model answered, because what the champion pointer names cannot be used."""
+
+
 class Predictor:
     """Answers prediction requests with the champion or a canary, and sends each to the log when its answer is out.
 
@@ -89,6 +93,8 @@ class Predictor:
         latency = self._milliseconds(started)
         self._measure("Predictions", "Count", len(answered.asked.rows))
         self._measure("PredictLatency", "Milliseconds", latency)
+        if serving.stale is not None:
+            self._measure(STALE_ANSWERS, "Count", 1)
         self._after(partial(self._keep, answered, request_id, now, latency, shadow))
         return answered.text
 

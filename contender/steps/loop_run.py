@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from contender.comparison.judgements import Judgements
 from contender.ports import Objects
+from contender.registry.champion import read_champion
 from contender.registry.pointer import Pointer, PointerState, read_pointer
 from contender.registry.versions import ModelRegistry, ModelVersion
 from contender.workflow.run_folder import RunFolder
@@ -52,5 +53,5 @@ class LoopRun:
         return read_pointer(self.models, self.pipeline)
 
     def champion(self, pointer: Pointer) -> ModelVersion:
-        """The version that the pointer names, checked against the digest in it."""
-        return self.registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
+        """The version that the pointer names, checked against the digest in it; raises DamagedChampionError."""
+        return read_champion(self.registry, pointer)

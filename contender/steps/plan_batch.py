@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from contender.errors import BatchRejectedError, NotFoundError
+from contender.errors import BatchRejectedError, DamagedChampionError, NotFoundError
 from contender.ports import Objects
 from contender.predictions.batch_folder import (
     MANIFEST,
@@ -35,6 +35,7 @@ from contender.predictions.batch_plan import (
     make_plan,
     wanted_columns,
 )
+from contender.registry.champion import read_champion
 from contender.registry.pointer import PointerState, require_pointer
 from contender.registry.versions import ModelRegistry
 from contender.steps.loop_run import Emit
@@ -116,6 +117,8 @@ def _plan_file(state: BatchState, planner: BatchPlanner) -> Plan:
             return Plan("refused", str(error), job=source.job)
         try:
             body = folder.settle(PLAN, _make(state, planner, folder, source, champion).to_json())
+        except DamagedChampionError as error:
+            return Plan("refused", str(error), job=source.job)
         except BatchRejectedError as error:
             return Plan("refused", str(error), job=source.job, for_good=True)
     made = JobPlan.from_json(body)
@@ -139,8 +142,7 @@ def _make(
 ) -> JobPlan:
     """Copy the columns that the model needs, part by part, and list the parts."""
     pointer = champion.pointer
-    registry = ModelRegistry(planner.models, planner.pipeline)
-    model = registry.read(pointer.champion, manifest_sha256=pointer.manifest_sha256)
+    model = read_champion(ModelRegistry(planner.models, planner.pipeline), pointer)
     features = [feature["name"] for feature in model.manifest["features"]]
     if not source.size:
         raise BatchRejectedError("the file is empty (0 bytes)")

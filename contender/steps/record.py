@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from contender.errors import NotFoundError
+from contender.errors import ContenderError, NotFoundError
 from contender.ports import ApprovalRequest, Ledger, Objects
 from contender.pulse.times import time_of
+from contender.registry.pointer import Pointer
 from contender.reports.run.cost import cost_usd
 from contender.reports.run.evidence import RunEvidence, gather
 from contender.reports.run.page import page
@@ -20,7 +21,7 @@ from contender.steps.loop_run import Emit, LoopRun
 from contender.workflow.claims import give_back
 from contender.workflow.messages import Record, RunState
 from contender.workflow.outcome import error_name, run_record
-from contender.workflow.run_folder import BATCHES, VALIDATION
+from contender.workflow.run_folder import BATCHES, RECORD, VALIDATION
 
 
 def record_run(
@@ -42,16 +43,17 @@ def record_run(
     report_trouble : tells, in a handler of an exception, what could not be done because of it.
     """
     run = LoopRun(data, models, state.request.pipeline, state.run_id)
-    champion = run.pointer()
-    if champion is not None and state.failure is not None:
-        state = as_it_turned_out(state, champion.pointer)
+    pointer = _pointer(run, report_trouble)
+    if pointer is not None and state.failure is not None:
+        state = as_it_turned_out(state, pointer)
     seconds = (now - datetime.fromisoformat(state.started_at)).total_seconds()
-    record = run_record(state, seconds=seconds, champion_after=champion.pointer.champion if champion else None)
+    record = run_record(state, seconds=seconds, champion_after=pointer.champion if pointer else None)
     verdict = record["verdict"]
     asked = ledger.approval(run.pipeline, run.run_id)
     evidence, usd = _evidence(run, record, asked, report_trouble)
     record |= {"usd": usd, "work_seconds": _seconds_at_work(state, asked, now)}
     ledger.put_run(record)
+    _keep_copy(run, record, report_trouble)
     _close_question(state, ledger)
     _forget_challenger(state, run, verdict)
     looked_at = state.validation is not None
@@ -67,6 +69,24 @@ def record_run(
     report = _write_report(run, ledger, evidence, report_trouble)
     error = error_name(state) if verdict == "failed" else ""
     return Record(verdict, record["reason"], pending, record["champion_after"], report, error)
+
+
+def _pointer(run: LoopRun, report_trouble: Callable[[str], None]) -> Pointer | None:
+    """What serves after the run; a pointer that cannot be read is no reason for a run to have no record."""
+    try:
+        found = run.pointer()
+    except ContenderError:
+        report_trouble("the champion pointer could not be read")
+        return None
+    return found.pointer if found is not None else None
+
+
+def _keep_copy(run: LoopRun, record: Mapping[str, Any], report_trouble: Callable[[str], None]) -> None:
+    """Keep the record in the run's folder, too; that it cannot be kept is no reason for a run to fail."""
+    try:
+        run.folder.write(RECORD, record)
+    except Exception:
+        report_trouble("the copy of the run's record could not be kept")
 
 
 def _evidence(
@@ -126,7 +146,7 @@ def _taken_uploads(run: LoopRun, *, looked_at: bool) -> tuple[str, ...]:
     A claim that was called twice may have written down more than what was read.
     """
     if looked_at:
-        with suppress(NotFoundError, KeyError):
+        with suppress(NotFoundError, LookupError, TypeError, ValueError):
             return tuple(run.folder.read(VALIDATION)["batches"])
     with suppress(NotFoundError):
         return tuple(batch["batch_id"] for batch in run.folder.read(BATCHES)["batches"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contender.data.datasets import DatasetReader
-from contender.errors import ContenderError
+from contender.errors import ContenderError, DamagedChampionError, DamagedPointerError
 from contender.ports import Ledger, ReadObjects
 from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
 from contender.predictions.live_metrics import LiveCounts, total
@@ -20,6 +20,7 @@ from contender.pulse.runs import UPLOADED, CurrentRun
 from contender.pulse.settings import PulseSettings
 from contender.pulse.take import Gathered, gauges_of
 from contender.pulse.times import time_of
+from contender.registry.champion import read_champion
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import ModelReader, ModelVersion
 from contender.steps.month_budget import NEWEST_RUNS, newest_runs
@@ -74,10 +75,11 @@ class PulseTaker:
 
     def take(self, now: datetime) -> dict[str, float]:
         """The gauges of the pipeline at this time, as far as there is evidence for them."""
-        found = read_pointer(self.models, self.pipeline)
-        pointer = found.pointer if found is not None else None
+        pointer, damaged = self._pointer()
         history = self.ledger.promotions(self.pipeline)
-        champion = self._champion(pointer) if pointer is not None else None
+        champion = None
+        if pointer is not None:
+            champion, damaged = self._champion(pointer)
         return gauges_of(
             Gathered(
                 settings=self.settings,
@@ -87,6 +89,7 @@ class PulseTaker:
                 pending=self.ledger.pending_batches(self.pipeline),
                 pointer=pointer,
                 history=history,
+                damaged=damaged,
                 another_serves=pointer is not None and self._another_serves(pointer, history, now),
                 newest_rows_at=self._newest_rows_at(champion) if champion is not None else None,
                 live=self._live(pointer, champion, history, now),
@@ -116,12 +119,22 @@ class PulseTaker:
             waits=bakes or (asked is not None and not asked.answer),
         )
 
-    def _champion(self, pointer: Pointer) -> ModelVersion | None:
-        """None where its files cannot be read, which is serving's to tell."""
+    def _pointer(self) -> tuple[Pointer | None, bool]:
+        """The champion pointer, and whether it is there and cannot be read."""
         try:
-            return ModelReader(self.models, self.pipeline).read(pointer.champion)
+            found = read_pointer(self.models, self.pipeline)
+        except DamagedPointerError:
+            return None, True
+        return (found.pointer if found is not None else None), False
+
+    def _champion(self, pointer: Pointer) -> tuple[ModelVersion | None, bool]:
+        """Its manifest, and whether it is gone or another one than was promoted."""
+        try:
+            return read_champion(ModelReader(self.models, self.pipeline), pointer), False
+        except DamagedChampionError:
+            return None, True
         except ContenderError:
-            return None
+            return None, False
 
     def _newest_rows_at(self, champion: ModelVersion) -> str | None:
         """When the newest of the dataset versions that it was trained on arrived."""

@@ -26,6 +26,9 @@ CHECKPOINT = "checkpoint.json"
 REPORT_PAGE = "report.html"
 """The run's report as a page for people, made from all the others."""
 
+RECORD = "record.json"
+"""No report: the run's record as the runs table has it, so that a lost table can be made again."""
+
 REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH)
 
 

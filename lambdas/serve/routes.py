@@ -117,7 +117,7 @@ class Routes:
 
     def _model(self, _: Request) -> Reply:
         serving = self._serving()
-        return _json(describe_model(serving.model.manifest, serving.pointer))
+        return _json(describe_model(serving.model.manifest, serving.pointer, serving.stale))
 
     def _health(self, _: Request) -> Reply:
         return _json({"status": "ok", "model_version": self._serving().model.version})

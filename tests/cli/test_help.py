@@ -14,6 +14,9 @@ COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 PROMISED = {
     "up",
     "down",
+    "doctor",
+    "backup",
+    "restore",
     "status",
     "init",
     "check",

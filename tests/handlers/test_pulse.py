@@ -74,11 +74,17 @@ def test_a_run_is_in_progress_while_its_execution_is(pulse: Cloud) -> None:
 def test_a_pipeline_that_cannot_be_looked_at_does_not_keep_another_from_its_gauges(
     pulse: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pulse.models.put("models/broken/champion.json", b"{", if_none_match=True)
+    unreadable = {"pk": "pipeline#broken", "sk": "run#2026#r", "record": "{"}
+    boto3.resource("dynamodb").Table("runs").put_item(Item=unreadable)
     pulse.claimed(pulse.upload("a.csv", orders()))
     found = take(pulse, time=AT)
     assert list(found["pipelines"]) == ["shop"]
     assert found["pipelines"]["shop"]["OldestUploadMinutes"] == 30.0
+
+
+def test_a_damaged_pointer_is_a_gauge(pulse: Cloud) -> None:
+    pulse.models.put("models/broken/champion.json", b"{", if_none_match=True)
+    assert take(pulse, time=AT)["pipelines"]["broken"] == {"PointerState": 3.0}
 
 
 def test_live_predictions_are_compared_with_the_holdout_that_training_counted(

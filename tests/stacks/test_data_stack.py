@@ -109,6 +109,26 @@ def test_prod_data_outlives_its_stack(prod: Synthesised) -> None:
     assert prod.only("data", "AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is True
 
 
+@pytest.mark.parametrize("start", ["Data", "Models"])
+def test_a_bucket_of_prod_cannot_be_deleted_before_its_policy_is_changed(prod: Synthesised, start: str) -> None:
+    (statement,) = [s for s in policy_statements(prod, start) if s.get("Sid") == "BucketStays"]
+    assert (statement["Effect"], statement["Action"], statement["Principal"]) == (
+        "Deny",
+        ["s3:DeleteBucket"],
+        {"AWS": "*"},
+    )
+
+
+def test_a_key_of_prod_cannot_be_deleted_before_its_policy_is_changed_and_then_only_in_30_days(
+    prod: Synthesised,
+) -> None:
+    keys = [key["Properties"] for key in prod.resources("data", "AWS::KMS::Key")]
+    assert {key["PendingWindowInDays"] for key in keys} == {30}
+    signing = [key for key in keys if key.get("KeyUsage") == "SIGN_VERIFY"]
+    denied = [sorted(s["Action"]) for key in signing for s in statements(key["KeyPolicy"]) if s["Effect"] == "Deny"]
+    assert denied == [["kms:DisableKey", "kms:ScheduleKeyDeletion"]] * 2
+
+
 def test_dev_data_goes_with_its_stack(dev: Synthesised) -> None:
     (table,) = dev.resources("data", "AWS::DynamoDB::Table")
     assert table["DeletionPolicy"] == "Delete"

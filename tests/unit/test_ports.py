@@ -238,6 +238,23 @@ class TestLedger:
         assert ledger.lease("flights") is None
         assert ledger.acquire_lease("flights", "r2", now=101, seconds=10).fencing_token == 2
 
+    def test_tokens_go_on_from_where_they_are_raised_to_and_are_never_lowered(self, ledger: Ledger) -> None:
+        assert ledger.fencing_token("flights") == 0
+        ledger.raise_fencing_token("flights", 7)
+        ledger.raise_fencing_token("flights", 3)
+        assert (ledger.fencing_token("flights"), ledger.lease("flights")) == (7, None)
+        assert ledger.acquire_lease("flights", "r1", now=100, seconds=10).fencing_token == 8
+
+    def test_entries_of_a_backup_come_back_as_they_are_and_the_next_one_follows_them(self, ledger: Ledger) -> None:
+        for name in ("a", "b"):
+            ledger.append_promotion("flights", {"swap_id": name, "champion": name, "swapped_at": "2026"})
+        kept, head = ledger.promotions("flights"), ledger.history_head("flights")
+        ledger.restore_promotions("elsewhere", list(reversed(kept)))
+        ledger.restore_promotions("elsewhere", kept[:1])
+        assert (ledger.promotions("elsewhere"), ledger.history_head("elsewhere")) == (kept, head)
+        ledger.append_promotion("elsewhere", {"swap_id": "c", "champion": "c", "swapped_at": "2026"})
+        assert [entry["chain"]["sequence"] for entry in ledger.promotions("elsewhere")] == [3, 2, 1]
+
     def test_only_the_holder_can_release_the_lease(self, ledger: Ledger) -> None:
         held = ledger.acquire_lease("flights", "r1", now=100, seconds=10)
         ledger.release_lease("flights", "r2")

@@ -141,6 +141,20 @@ class DynamoLedger:
         item = self.table.get_item(Key=_key(pipeline, "lease"), ConsistentRead=True).get("Item")
         return _lease(item) if item and "holder" in item else None
 
+    def fencing_token(self, pipeline: str) -> int:
+        """The counter in the lease's item, by a consistent read."""
+        item = self.table.get_item(Key=_key(pipeline, "lease"), ConsistentRead=True).get("Item", {})
+        return int(item.get("fencing_token", 0))
+
+    def raise_fencing_token(self, pipeline: str, least: int) -> None:
+        """One conditional update of the lease's item; a higher token stays."""
+        self._update_if(
+            Key=_key(pipeline, "lease"),
+            UpdateExpression="SET fencing_token = :least",
+            ConditionExpression=Attr("fencing_token").not_exists() | Attr("fencing_token").lt(least),
+            ExpressionAttributeValues={":least": least},
+        )
+
     def put_run(self, record: Mapping[str, Any]) -> None:
         """Write the record as JSON under the run's start and id; the same run overwrites its own."""
         sort_key = f"run#{record['started_at']}#{record['run_id']}"
@@ -202,6 +216,26 @@ class DynamoLedger:
         """All entries, the newest first: by their number, and those from before there were numbers by time."""
         entries = [_entry(item) for item in self._query(pipeline, "promotion#")]
         return sorted(entries, key=in_order, reverse=True)
+
+    def restore_promotions(self, pipeline: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Conditional writes of the entries, then of the head, which only moves forward."""
+        for entry in entries:
+            item = _key(pipeline, f"promotion#{entry['swap_id']}") | {"record": json.dumps(dict(entry))}
+            self._put_if(Item=item, ConditionExpression=Attr("pk").not_exists())
+        head, _ = chain_so_far(self.promotions(pipeline))
+        if head is not None:
+            self._put_if(
+                Item=_key(pipeline, HISTORY_HEAD) | asdict(head),
+                ConditionExpression=Attr("pk").not_exists() | Attr("sequence").lt(head.sequence),
+            )
+
+    def _put_if(self, **put: Any) -> None:
+        """Write an item, unless its condition does not hold."""
+        try:
+            self.table.put_item(**put)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def history_head(self, pipeline: str) -> HistoryHead | None:
         """The note of the newest entry by a consistent read; None before the first."""

@@ -24,6 +24,21 @@ class KmsSigner:
         return bytes(answer["Signature"])
 
 
+@dataclass(frozen=True)
+class KmsVerifier:
+    """Asks KMS whether signatures are good; `client` is a boto3 KMS client."""
+
+    client: Any
+
+    def verify(self, key_id: str, digest: bytes, signature: bytes) -> bool:
+        """Whether the signature was made over the sha256 digest by the key."""
+        asked = {"KeyId": key_id, "Message": digest, "MessageType": "DIGEST", "Signature": signature}
+        try:
+            return bool(self.client.verify(**asked, SigningAlgorithm=_ALGORITHM)["SignatureValid"])
+        except self.client.exceptions.KMSInvalidSignatureException:
+            return False
+
+
 def history_signer(variables: Mapping[str, str]) -> Callable[[bytes], bytes] | None:
     """What signs the champion history with the key in `HISTORY_KEY_ID`; None where that is not set."""
     key_id = variables.get("HISTORY_KEY_ID", "")

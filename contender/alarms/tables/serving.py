@@ -68,13 +68,13 @@ POINTER_LOST = AlarmKind(
     severity="page",
     purpose="New instances have no model to serve, and nothing is trained or promoted until the pointer is back.",
     expression="`PointerState`: 1, the history knows a champion and there is no pointer; 2, another version serves "
-    "than the pointer names",
+    "than the pointer names; 3, the pointer cannot be read; 4, the version that it names is gone or was changed",
     threshold="1: one reading is enough, the state does not come by chance",
     owner="on-call",
     by_itself="No model is promoted until it is back; instances that run keep their model.",
     first_commands=(
         "contender champion --restore --pipeline {pipeline} --env {environment}",
-        "contender status --env {environment}",
+        "contender doctor --pipeline {pipeline} --env {environment}",
     ),
     gauges=("PointerState",),
 )
