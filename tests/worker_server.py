@@ -6,9 +6,7 @@ run here: a fork copies just the one that forks.
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import os
 import select
 import signal
@@ -20,12 +18,8 @@ from pathlib import Path
 import pytest
 
 from localcloud.fork_server import Loaded, Start, become, fork
-from localcloud.preloaded import VARIABLES, of_tasks
+from localcloud.preloaded import VARIABLES
 from tests.worker_client import FORKED
-
-ROOT = Path(__file__).resolve().parents[1]
-BESIDES = of_tasks(ROOT)
-"""What trainings import, which many tests start: they load it when they run."""
 
 
 class OnlyImports:
@@ -39,9 +33,6 @@ class OnlyImports:
 def import_tests(arguments: Sequence[str]) -> None:
     """A module that cannot be imported is left to the worker, which says why."""
     pytest.main([*arguments, "-n", "0", "--collect-only", "-q", "-p", "no:cacheprovider"], plugins=[OnlyImports()])
-    for name in BESIDES:
-        with contextlib.suppress(ImportError, OSError):
-            importlib.import_module(name)
 
 
 def serve(listener: socket.socket) -> tuple[list[int], int] | None:
@@ -62,7 +53,7 @@ def serve(listener: socket.socket) -> tuple[list[int], int] | None:
 
 def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
-    os.environ.update(VARIABLES)
+    os.environ.update(VARIABLES)  # ONNX Runtime has a thread for its telemetry, whose end a fork would wait for
     import_tests(sys.argv[2:])
     gc.collect()
     gc.freeze()  # what is there stays in pages that all workers share
