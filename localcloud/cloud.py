@@ -39,6 +39,13 @@ from localcloud.state import (
 AGENT_STOP_SECONDS = 6 * KILL_SECONDS
 
 OnEvent = Callable[[str], None]
+BUSY_SECONDS = 20.0
+"""In a storm of uploads an answer may take seconds."""
+
+BUSY = (
+    f"the emulator runs and has not answered for {BUSY_SECONDS:.0f} s; wait a moment, or run `contender up`, which "
+    "waits a minute and then starts it again with what it holds"
+)
 CRASHED = (
     "the emulator has ended without being stopped; run `contender up`: it restores what the emulator held and goes on "
     "with what was running"
@@ -164,8 +171,12 @@ def status(root: Path) -> CloudStatus:
         return CloudStatus(running=False, message=f"{error}; run `contender up` to start it again")
     if state is None or state.emulator is None:
         return CloudStatus(running=False, message="the local cloud is down; run `contender up`")
-    if not is_alive(state.emulator) or not emulator.is_healthy(state.port):
+    record = state.emulator
+    answered = wait_until(lambda: not is_alive(record) or emulator.is_healthy(state.port), seconds=BUSY_SECONDS)
+    if not is_alive(record):
         return CloudStatus(running=False, message=CRASHED)
+    if not answered:
+        return CloudStatus(running=False, message=BUSY)
     agent_running = state.agent is not None and is_alive(state.agent)
     alarms_running = state.watcher is not None and is_alive(state.watcher)
     deployment = deployment_of(state)
