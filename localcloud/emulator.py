@@ -126,7 +126,7 @@ def holds_anything(workspace: Workspace) -> bool:
 def resumed(workspace: Workspace) -> int:
     """How many executions the emulator found running when it started, and goes on with."""
     report = _state_folder(workspace) / REPORT
-    wait_until(report.exists, seconds=PROBE_SECONDS)
+    wait_until(report.exists, seconds=START_SECONDS)
     return int(json.loads(report.read_text("utf-8"))["executions"]) if report.exists() else 0
 
 
