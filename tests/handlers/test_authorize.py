@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import boto3
@@ -92,3 +93,18 @@ def test_without_any_secret_nobody_is_let_in(matches: tuple[Changing, Callable[[
     changing.value = None
     with pytest.raises(ConnectionError):
         match(KEY)
+
+
+def test_a_secret_of_digests_holds_no_key_and_lets_the_former_and_the_new_one_in(
+    matches: tuple[Changing, Callable[[str], bool]],
+) -> None:
+    changing, match = matches
+    digests = [hashlib.sha256(key.encode()).hexdigest() for key in ("former", "new")]
+    changing.value = " ".join(f"sha256:{digest}" for digest in digests)
+    assert match("former")
+    assert match("new")
+    assert not match(changing.value)
+    assert not match(digests[0])
+    changing.value, changing.now = f"sha256:{digests[1]}", 301.0
+    assert match("new")
+    assert not match("former")
