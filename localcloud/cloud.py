@@ -273,7 +273,7 @@ def _start_emulator(workspace: Workspace, old: State | None, on_event: OnEvent) 
     base = replace(old, agent=None, watcher=None) if old is not None else None
     with emulator.reserved_port(old.port if old else emulator.DEFAULT_PORT) as port:
         on_event(f"Starting the emulator on {emulator.endpoint(port)}")
-        record = emulator.start(workspace, port)
+        record = emulator.start(workspace, port, permissions=True)
         state = replace(base or State(port=port), port=port, emulator=record, stopped_cleanly=False)
         # Before it is healthy: whoever interrupts us now finds it, and can stop it.
         write_state(workspace, state)

@@ -52,10 +52,12 @@ class ContainerRunner:
         self._surroundings = surroundings
         self._labels = {**labels, PART_LABEL: PART}
 
-    def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> ContainerTask:
+    def start(
+        self, task: Mapping[str, Any], definition: Mapping[str, Any], credentials: Mapping[str, str]
+    ) -> ContainerTask:
         """Start a task; see `Runner.start`."""
         container, _ = container_of(task, definition)
-        surroundings = dict(self._surroundings)
+        surroundings = {**self._surroundings, **credentials}
         if self._metadata_url:
             # Where ECS tells a container of itself: which image it is, for the manifest of what it makes.
             surroundings[METADATA] = f"{self._metadata_url}/{quote(container['image'], safe='')}"

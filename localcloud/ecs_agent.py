@@ -33,6 +33,8 @@ from localcloud.state import CREDENTIALS, REGION, Workspace
 POLL_SECONDS = 0.5
 """Each look takes some milliseconds, of the emulator too; a training takes seconds at least."""
 MAX_TASKS = 2
+SESSION_SECONDS = 12 * 3600
+"""How long a task's credentials are valid; ECS would renew them, here no training is to take longer."""
 # An emulator that is away for longer has been killed, and an agent without one would run forever.
 GIVE_UP_SECONDS = 120.0
 # Threads of OpenMP that wait for each other keep their processors busy, which tasks and functions share here: on two
@@ -52,6 +54,7 @@ class Agent:
         self._ecs = client("ecs", endpoint_url)
         self._logs = client("logs", endpoint_url)
         self._states = client("stepfunctions", endpoint_url)
+        self._sts = client("sts", endpoint_url)
         self._folder = Workspace(root).tasks
         self._folder.mkdir(parents=True, exist_ok=True)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -110,7 +113,8 @@ class Agent:
         # Before the task starts: once it runs, somebody may cancel the execution that is looked for.
         self._find_execution(arn, task)
         try:
-            running = self._runner.start(task, described["taskDefinition"])
+            definition = described["taskDefinition"]
+            running = self._runner.start(task, definition, self._credentials(task_id(arn), definition))
         except TaskNotStartedError as error:
             self._executions.pop(arn, None)
             self._report(cluster, arn, str(error))
@@ -118,6 +122,19 @@ class Agent:
         self._running[arn] = running
         self._open_log_stream(running.plan)
         logger.info("started task %s: %s", running.plan.task_id, running.plan.command)
+
+    def _credentials(self, session: str, definition: Mapping[str, Any]) -> dict[str, str]:
+        """The task role's credentials, as variables; a task without a role has those of its surroundings."""
+        if not definition.get("taskRoleArn"):
+            return {}
+        assumed = self._sts.assume_role(
+            RoleArn=definition["taskRoleArn"], RoleSessionName=session, DurationSeconds=SESSION_SECONDS
+        )["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": assumed["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": assumed["SessionToken"],
+        }
 
     def _finish(self, task: RunningTask) -> None:
         self._ship_output(task)

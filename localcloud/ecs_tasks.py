@@ -190,8 +190,10 @@ class RunningTask(Protocol):
 class Runner(Protocol):
     """Starts tasks."""
 
-    def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> RunningTask:
-        """Start the first container of a task, as the emulator describes it.
+    def start(
+        self, task: Mapping[str, Any], definition: Mapping[str, Any], credentials: Mapping[str, str]
+    ) -> RunningTask:
+        """Start the first container of a task, as the emulator describes it, with its role's credentials as variables.
 
         Raises
         ------
@@ -210,12 +212,15 @@ class ProcessRunner:
         # With the kernels that every training has, which are chosen when its packages are loaded.
         self._fork_server = ForkServer(of_tasks(root), {**with_pinned_kernels(surroundings), **VARIABLES})
 
-    def start(self, task: Mapping[str, Any], definition: Mapping[str, Any]) -> ProcessTask:
+    def start(
+        self, task: Mapping[str, Any], definition: Mapping[str, Any], credentials: Mapping[str, str]
+    ) -> ProcessTask:
         """Start a task; see `Runner.start`."""
+        surroundings = {**self._surroundings, **credentials}
         try:
             # Read for each task: the file may have been edited since the last one.
             entry_point = parse_entry_point((self._root / DOCKERFILE).read_text("utf-8"))
-            plan = plan_task(task, definition, entry_point=entry_point, surroundings=self._surroundings)
+            plan = plan_task(task, definition, entry_point=entry_point, surroundings=surroundings)
             return ProcessTask(plan, root=self._root, folder=self._folder, fork_server=self._fork_server)
         except (EntryPointError, OSError) as error:
             raise TaskNotStartedError(f"CannotStartContainerError: {error}") from error

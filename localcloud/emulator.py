@@ -76,13 +76,17 @@ def reserved_port(preferred: int) -> Iterator[int]:
                 return
 
 
-def start(workspace: Workspace, port: int) -> ProcessRecord:
-    """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned."""
+def start(workspace: Workspace, port: int, *, permissions: bool = False) -> ProcessRecord:
+    """Start the emulator's process; it is healthy only once `wait_until_healthy` has returned.
+
+    With `permissions` it checks requests against the deployed roles and policies, as AWS does.
+    """
     workspace.temporary.mkdir(parents=True, exist_ok=True)
     (_state_folder(workspace) / REPORT).unlink(missing_ok=True)
+    workspace.decisions.unlink(missing_ok=True)
     return start_detached(
         [sys.executable, "-P", str(Path(__file__).with_name("ministack_server.py")), *of_functions(workspace.root)],
-        environment=environment(workspace, port, os.environ),
+        environment={**environment(workspace, port, os.environ), "AUTH": str(permissions).lower()},
         # Not the project's root: functions must import what is in their zip, and nothing that lies around.
         directory=workspace.temporary,
         log_file=workspace.emulator_log,
@@ -101,6 +105,7 @@ def environment(workspace: Workspace, port: int, inherited: Mapping[str, str]) -
         "MINISTACK_REGION": REGION,
         **{name.upper(): value for name, value in CREDENTIALS.items()},
         "TMPDIR": str(workspace.temporary.resolve()),
+        "CONTENDER_DECISIONS": str(workspace.decisions.resolve()),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(_state_folder(workspace)),
         # As on AWS, where our functions have one processor; threads that wait for each other keep several busy.

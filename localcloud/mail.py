@@ -45,8 +45,15 @@ def open_inbox(connection: CloudConnection) -> None:
     sqs, sns = connection.client("sqs"), connection.client("sns")
     url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_from_topics(queue))})
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+
+
+def _from_topics(queue: str) -> dict[str, Any]:
+    """The queue's policy: topics may write to it."""
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    return {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": queue}]}
 
 
 def _severities(connection: CloudConnection) -> dict[str, str]:

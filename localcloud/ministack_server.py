@@ -10,8 +10,8 @@ end, as on AWS. And each of its processes imports its packages anew; here it is 
 process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
-`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), and keeps what it holds on
-disk as it changes (`localcloud/durable/`).
+`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), keeps what it holds on
+disk as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -38,7 +38,13 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import ecs, stepfunctions
 
-from localcloud import ministack_alarms, ministack_calls, ministack_metrics, ministack_schedules
+from localcloud import (
+    ministack_alarms,
+    ministack_calls,
+    ministack_metrics,
+    ministack_permissions,
+    ministack_schedules,
+)
 from localcloud.durable import install as durable
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import VARIABLES
@@ -197,6 +203,7 @@ def main() -> None:
         *ministack_alarms.NEEDED,
         *ministack_calls.NEEDED,
         *ministack_metrics.NEEDED,
+        *ministack_permissions.NEEDED,
         *ministack_schedules.NEEDED,
     )
     for module, name in needed:
@@ -209,6 +216,7 @@ def main() -> None:
     ministack_metrics.install()
     ministack_schedules.install()
     durable.install()
+    ministack_permissions.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})

@@ -49,6 +49,11 @@ class Workspace:
         return self.folder / "ministack.log"
 
     @property
+    def decisions(self) -> Path:
+        """What roles were allowed and refused: lines of JSON."""
+        return self.folder / "decisions.jsonl"
+
+    @property
     def agent_log(self) -> Path:
         """What the ECS agent prints."""
         return self.folder / "ecs-agent.log"

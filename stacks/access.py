@@ -13,11 +13,10 @@ from aws_cdk import aws_s3 as s3
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
 
 TABLE_READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:Query")
+TABLE_APPEND_ACTIONS = (*TABLE_READ_ACTIONS, "dynamodb:PutItem")
 TABLE_WRITE_ACTIONS = (
-    *TABLE_READ_ACTIONS,
-    "dynamodb:ConditionCheckItem",
+    *TABLE_APPEND_ACTIONS,
     "dynamodb:DeleteItem",
-    "dynamodb:PutItem",
     "dynamodb:UpdateItem",
 )
 
@@ -41,8 +40,9 @@ WHY_A_PREFIX = {
 class Access:
     """Key patterns that a role may read and write, and what it may do with the runs table.
 
-    What a role may write it may also read, because a conditional write needs both. `copies`: it copies
-    objects within the data bucket, and their tags with them. `signs` and `verifies`: it makes signatures of model
+    What a role may write it may also read, because a conditional write needs both. `versions`: keys in the data
+    bucket of which it reads the version that an event named. `copies`: where it copies objects to within the data
+    bucket, from what it reads, and their tags with them. `signs` and `verifies`: it makes signatures of model
     versions, or checks them. `signs_history`: it adds to the champion history.
     """
 
@@ -51,7 +51,8 @@ class Access:
     read_models: tuple[str, ...] = ()
     write_models: tuple[str, ...] = ()
     table_actions: tuple[str, ...] = ()
-    copies: bool = False
+    versions: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     signs: bool = False
     signs_history: bool = False
     verifies: bool = False
@@ -73,7 +74,10 @@ def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
     _grant_keys(role, storage.data_bucket, read=access.read_data, write=access.write_data)
     _grant_keys(role, storage.model_bucket, read=access.read_models, write=access.write_models)
     if access.copies:
-        _grant_tags(role, storage.data_bucket, source=access.read_data, target=access.write_data)
+        _grant_tags(role, storage.data_bucket, source=access.versions, target=access.copies)
+    if access.versions:
+        resources = [storage.data_bucket.arn_for_objects(pattern) for pattern in access.versions]
+        role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObjectVersion"], resources=resources))
     if access.table_actions:
         storage.runs_table.grant(role, *access.table_actions)
     signing = [action for action, wanted in (("kms:Sign", access.signs), ("kms:Verify", access.verifies)) if wanted]
@@ -89,14 +93,14 @@ def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], writ
         return
     role.add_to_policy(
         iam.PolicyStatement(
-            actions=["s3:GetObject", "s3:GetObjectVersion"],
+            actions=["s3:GetObject"],
             resources=[bucket.arn_for_objects(pattern) for pattern in readable],
         )
     )
     if write:
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["s3:PutObject", "s3:AbortMultipartUpload"],
+                actions=["s3:PutObject"],
                 resources=[bucket.arn_for_objects(pattern) for pattern in write],
             )
         )

@@ -32,7 +32,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="PlanBatch",
             folder="plan_batch",
             description="Plans a batch job: the model version and the parts of a file; or lists the waiting files",
-            access=Access(read_data=(files,), write_data=(jobs,), read_models=(models,)),
+            access=Access(read_data=(files,), versions=(files,), write_data=(jobs,), read_models=(models,)),
             memory_mib=2048,
             disk_mib=10_240,
             timeout_minutes=15,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Names, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -35,6 +35,7 @@ LOG_CONCURRENCY = 5
 ASYNC_CONCURRENCY = 10
 
 SEND = "sqs:SendMessage"
+READ_QUEUE = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 TABLE_ACTIONS_OF_SERVING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 TABLE_ACTIONS_OF_KEEPING = ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
@@ -283,20 +284,33 @@ class PredictionStore(Stack):
     def _connect(self) -> None:
         """A batch in which a message fails is not failed as a whole: the function names those to deliver again."""
         for name, queue in (("KeepPredictions", self.log_queue), ("KeepFeedback", self.feedback_queue)):
-            self.functions[name].function.add_event_source(
-                event_sources.SqsEventSource(
-                    queue,
-                    batch_size=GATHER_MESSAGES,
-                    max_batching_window=Duration.seconds(GATHER_SECONDS),
-                    max_concurrency=LOG_CONCURRENCY,
-                    report_batch_item_failures=True,
-                )
+            _read_queue(
+                self.functions[name],
+                queue,
+                batch_size=GATHER_MESSAGES,
+                max_batching_window=Duration.seconds(GATHER_SECONDS),
+                max_concurrency=LOG_CONCURRENCY,
             )
-        self.functions["PredictQueued"].function.add_event_source(
-            event_sources.SqsEventSource(
-                self.async_queue,
-                batch_size=FIFO_MESSAGES,
-                max_concurrency=ASYNC_CONCURRENCY,
-                report_batch_item_failures=True,
-            )
+        _read_queue(
+            self.functions["PredictQueued"],
+            self.async_queue,
+            batch_size=FIFO_MESSAGES,
+            max_concurrency=ASYNC_CONCURRENCY,
         )
+
+
+def _read_queue(reader: LoopFunction, queue: sqs.IQueue, **settings: Any) -> None:
+    """Call a function with messages of a queue.
+
+    With the permissions that Lambda asks for: the CDK's own event source grants two more. The id is the one that it
+    gives, since a mapping with another one could not take the place of one that is deployed.
+    """
+    reader.function.add_event_source_mapping(
+        f"SqsEventSource:{Names.node_unique_id(queue.node)}",
+        event_source_arn=queue.queue_arn,
+        report_batch_item_failures=True,
+        **settings,
+    )
+    reader.role.add_to_policy(
+        iam.PolicyStatement(sid="ReadQueue", actions=list(READ_QUEUE), resources=[queue.queue_arn])
+    )

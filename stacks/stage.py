@@ -18,6 +18,7 @@ from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
+from stacks.people import PeopleStack
 from stacks.prediction_log import PredictionStore
 from stacks.pulse import PulseStack
 from stacks.serving import ServingStack
@@ -43,6 +44,7 @@ class ContenderStage(Stage):
     data : DataStack
     training : TrainingStack
     pulse : PulseStack
+    people : PeopleStack
     workflows, predictions, serving, batch, monitoring : dict
         The stacks of each pipeline, by its name.
     """
@@ -89,6 +91,15 @@ class ContenderStage(Stage):
             storage=self.data.storage,
             project_root=project_root,
             **self._settings("Gauges of all pipelines"),
+        )
+
+        self.people = PeopleStack(
+            self,
+            "people",
+            environment=environment,
+            storage=self.data.storage,
+            alerts_key=self.data.alerts_key,
+            **self._settings("What people may do"),
         )
 
     def _add_pipeline(self, pipeline: PipelineConfig, *, project_root: Path, alarm_emails: Sequence[str]) -> None:

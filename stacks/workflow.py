@@ -17,7 +17,7 @@ from contender.registry.pointer import first_champion_key, pointer_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
 from contender.workflow.run_folder import RECORD, REPORT_PAGE
-from stacks.access import TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
+from stacks.access import TABLE_APPEND_ACTIONS, TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.dashboard.recent_runs import RecentRuns
@@ -49,7 +49,8 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
                 write_data=(f"quarantine/{pipeline}/*", runs),
                 read_models=(pointer,),
                 table_actions=TABLE_WRITE_ACTIONS,
-                copies=True,
+                versions=(f"incoming/{pipeline}/*",),
+                copies=(f"quarantine/{pipeline}/*",),
             ),
         ),
         FunctionSpec(
@@ -60,7 +61,8 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
                 read_data=(f"incoming/{pipeline}/*",),
                 write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, runs),
                 table_actions=TABLE_READ_ACTIONS,
-                copies=True,
+                versions=(f"incoming/{pipeline}/*",),
+                copies=(f"quarantine/{pipeline}/*",),
             ),
             memory_mib=3008,
             # A file, what is unpacked of it, its typed rows, the part, and 28 bytes for each row of earlier versions.
@@ -102,7 +104,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="Approval",
             folder="approval",
             description="Requests approval of the challenger",
-            access=Access(read_data=(runs,), table_actions=TABLE_WRITE_ACTIONS),
+            access=Access(read_data=(runs,), table_actions=("dynamodb:PutItem",)),
         ),
         FunctionSpec(
             state="Promote",
@@ -111,7 +113,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             access=Access(
                 read_models=(models,),
                 write_models=(pointer, first_champion_key(pipeline)),
-                table_actions=TABLE_WRITE_ACTIONS,
+                table_actions=TABLE_APPEND_ACTIONS,
                 signs_history=True,
             ),
         ),
@@ -128,7 +130,7 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             access=Access(
                 read_models=(pointer,),
                 write_models=(pointer,),
-                table_actions=TABLE_WRITE_ACTIONS,
+                table_actions=TABLE_APPEND_ACTIONS,
                 signs_history=True,
             ),
         ),

@@ -57,8 +57,16 @@ class Cloud:
         return self.session.resource("dynamodb", endpoint_url=self.endpoint_url)
 
 
-def connect(environment: str, root: Path) -> Cloud:
+PERSON = "person"
+SESSION_SECONDS = 36 * 3600
+"""The longest that STS gives; a console may be open for a day."""
+
+
+def connect(environment: str, root: Path, *, people_stack: str = "") -> Cloud:
     """Reach an environment by its name: the local cloud, or one in AWS with the caller's own credentials.
+
+    With `people_stack`, the local cloud lets the caller do what the policies of this stack allow, as AWS would; without
+    it, everything.
 
     Raises
     ------
@@ -69,8 +77,24 @@ def connect(environment: str, root: Path) -> Cloud:
         session = boto3.Session()
         return Cloud(session, None, partial(_stack_output, session), lambda url: url.rstrip("/"))
     connection = localcloud.cloud.connect(root)
-    session = boto3.Session(**CREDENTIALS, region_name=connection.region)
+    keys = _keys_of_a_person(connection, people_stack)
+    session = boto3.Session(**keys, region_name=connection.region)
     return Cloud(session, connection.endpoint_url, partial(_local_output, connection), connection.callable_url)
+
+
+def _keys_of_a_person(connection: CloudConnection, people_stack: str) -> dict[str, str]:
+    outputs = connection.outputs.get(people_stack, {})
+    policies = [{"arn": value} for name, value in outputs.items() if name.endswith("PolicyArn")]
+    if not policies:
+        return CREDENTIALS
+    given = connection.client("sts").get_federation_token(
+        Name=PERSON, PolicyArns=policies, DurationSeconds=SESSION_SECONDS
+    )["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
 
 
 def _local_output(connection: CloudConnection, stack: str, name: str) -> str:

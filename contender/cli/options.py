@@ -50,7 +50,7 @@ def workbench(pipeline: str, environment: str) -> Workbench:
 @cache
 def cloud_of(environment: str, root: Path) -> Cloud:
     """An environment of a project, reached once: a command may work with all pipelines of it."""
-    return connect(environment, root)
+    return connect(environment, root, people_stack=f"{stack_prefix(root)}-{environment}-people")
 
 
 def stack_prefix(root: Path) -> str:

@@ -17,6 +17,22 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.cli.main import run
 from tests.aws_in_process import empty_aws
 from tests.conftest import create_bucket, create_runs_table
+from tests.permissions.commands import command_of
+from tests.permissions.recorder import listen, recorder, write_recorded
+
+listen()
+
+
+def pytest_sessionfinish() -> None:
+    write_recorded()
+
+
+@pytest.fixture(autouse=True)
+def permitted() -> Iterator[None]:
+    """No command asks AWS for what the policies that docs/permissions.md names for it would refuse."""
+    yield
+    refused, recorder.refused = recorder.refused, []
+    assert not refused, refused
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ def contender(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     def call(*arguments: str) -> Ended:
         monkeypatch.setattr("sys.argv", ["contender", *arguments])
-        with pytest.raises(SystemExit) as end:
+        with pytest.raises(SystemExit) as end, recorder.running(command_of(arguments)):
             run()
         printed = capsys.readouterr()
         return Ended(end.value.code if isinstance(end.value.code, int) else 0, printed.out, printed.err)

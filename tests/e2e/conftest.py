@@ -12,7 +12,7 @@ from localcloud.processes import group_members, is_alive, record_of
 from tests.e2e import shop
 from tests.e2e.early import early_works
 from tests.e2e.growth import GROWN, RESEEDED, grow
-from tests.e2e.loop import LocalLoop, copy_project
+from tests.e2e.loop import LocalLoop, copy_project, decisions
 
 LANES = 4
 """How much works early at the same time."""
@@ -44,6 +44,9 @@ def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         yield made
     finally:
         lanes.shutdown(wait=False, cancel_futures=True)
+        decided = decisions(made.root)
         made.down()
+    refused = [decision for decision in decided if decision["decision"] != "Allow"]
+    assert not refused, f"refused by the deployed roles and policies: {refused}"
     left = [process for process in processes if is_alive(process) or group_members(process.pid)]
     assert not left, f"still running after `down`: {left}"

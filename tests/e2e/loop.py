@@ -24,6 +24,7 @@ from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.registry.pointer import Pointer, read_pointer
 from contender.workflow.run_folder import VALIDATION, RunFolder
 from localcloud import cloud, mail
+from localcloud.state import Workspace
 
 PROJECT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = (0.1, 1.0)
@@ -49,6 +50,12 @@ def eventually(find: Callable[[], Found | None], *, what: str, seconds: float = 
 def copy_project(to: Path) -> None:
     """The parts of this project that the local cloud and the commands need."""
     own_cloud.copy_project(PROJECT, to)
+
+
+def decisions(root: Path) -> list[dict[str, Any]]:
+    """What the local cloud decided about roles and people: each kind of decision once."""
+    file = Workspace(root).decisions
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 @dataclass

@@ -26,6 +26,7 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.workflow.run_folder import BATCHES, RunFolder
 from tests.aws_in_process import Held
 from tests.conftest import REGION, create_bucket, create_runs_table, create_table
+from tests.permissions.recorder import TRAINING, listen, recorder, write_recorded
 
 PIPELINE = "shop"
 PIPELINE_FILE = """
@@ -59,6 +60,21 @@ _starts = count()
 PROVEN = PIPELINE_FILE.replace("min_rows", 'rule = "proven"\nmin_rows')
 STRICT = PROVEN.replace("min_rows = 20", "min_rows = 100")
 STARTED_AT = "2026-01-01T00:00:00.000Z"
+
+
+listen()
+
+
+def pytest_sessionfinish() -> None:
+    write_recorded()
+
+
+@pytest.fixture(autouse=True)
+def permitted() -> Iterator[None]:
+    """No function asks AWS for what its deployed role would refuse."""
+    yield
+    refused, recorder.refused = recorder.refused, []
+    assert not refused, refused
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,9 @@ class Cloud:
         """The handler's module, imported at the first call as in a cold start."""
         if name not in self.modules:
             sys.modules.pop(f"lambdas.{name}.handler", None)
-            self.modules[name] = importlib.import_module(f"lambdas.{name}.handler")
+            with recorder.running(name):
+                self.modules[name] = module = importlib.import_module(f"lambdas.{name}.handler")
+            module.handler = recorder.recorded(name, module.handler)
         return self.modules[name]
 
     def call(self, name: str, state: dict[str, Any], *, run_id: str = "run-1") -> dict[str, Any]:
@@ -301,7 +319,8 @@ def train(cloud: Cloud, run_id: str = "run-1") -> bool:
         elapsed=lambda: 0.0,
         report=lambda line: None,
     )
-    return task.run()
+    with recorder.running(TRAINING):
+        return task.run()
 
 
 def follow(cloud: Cloud, request: dict[str, Any], until: str, *, run_id: str = "run-1") -> dict[str, Any]:

@@ -29,7 +29,7 @@ def definition(**container: Any) -> dict[str, Any]:
 
 def start(engine: FakeEngine, folder: Path, **container: Any) -> ContainerTask:
     runner = ContainerRunner(engine, folder=folder, surroundings={"AWS_REGION": "us-east-1"}, labels=LABELS)
-    return runner.start(TASK, definition(**container))
+    return runner.start(TASK, definition(**container), {})
 
 
 def test_a_container_has_the_limits_the_environment_and_the_labels_of_its_task(tmp_path: Path) -> None:

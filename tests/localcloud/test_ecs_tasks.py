@@ -190,7 +190,7 @@ def test_a_training_whose_packages_are_loaded_has_the_kernels_and_ends_as_after_
         around = {"PATH": os.environ["PATH"], **surroundings("http://127.0.0.1:1")}
         runner = ProcessRunner(root=tmp_path, folder=tmp_path / how, surroundings=around)
         environment = {"containerDefinitions": [{**CONTAINER, "environment": [{"name": "RUN", "value": "r1"}]}]}
-        task = runner.start(TASK, environment)
+        task = runner.start(TASK, environment, {})
         assert wait_until(lambda task=task: task.exit == Exit(0), seconds=60)  # type: ignore[misc]
         said.append(task.log.unread(ended=True)[0][1:])
         runner.close()

@@ -202,7 +202,7 @@ def test_a_container_is_told_which_image_it_is_as_ecs_tells_it(host: Host, tmp_p
     server = FunctionServer(host(engine), tmp_path / "host.json")
     runner = ContainerRunner(engine, folder=tmp_path, surroundings={}, labels={}, metadata_url=server.metadata_url)
     task = {"taskArn": "task/t1", "clusterArn": "cluster"}
-    runner.start(task, {"containerDefinitions": [{"name": "train", "image": "registry/training:1"}]})
+    runner.start(task, {"containerDefinitions": [{"name": "train", "image": "registry/training:1"}]}, {})
     assert image_digest(engine.made[0].spec.environment) == "sha256:registry/training:1"
     assert image_digest({"ECS_CONTAINER_METADATA_URI_V4": f"{server.metadata_url}/another"}) is None
     server.close()

@@ -7,7 +7,7 @@ import json
 from contender.pulse.settings import from_json
 from tests.stacks.synthesis import PIPELINE, Synthesised, flat
 
-READ = {"s3:GetObject", "s3:GetObjectVersion"}
+READ = {"s3:GetObject"}
 
 
 def test_pulse_is_taken_every_five_minutes_by_the_clock_of_the_schedule(anywhere: Synthesised) -> None:

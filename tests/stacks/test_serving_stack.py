@@ -42,7 +42,6 @@ def test_serving_may_read_its_own_models_and_nothing_else(anywhere: Synthesised)
     assert {action for action, _ in pairs if action.startswith("kms:")} == {"kms:Verify"}
     assert {action for action, _ in pairs if action.startswith("s3:")} == {
         "s3:GetObject",
-        "s3:GetObjectVersion",
         "s3:ListBucket",
     }
 
