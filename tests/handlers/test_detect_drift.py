@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from contender.data.datasets import DatasetStore
-from contender.errors import NotFoundError
+from contender.errors import DamagedChampionError
 from contender.workflow.run_folder import DRIFT
 from tests.handlers.conftest import PIPELINE_FILE, Cloud, follow, orders, set_pipeline
 
@@ -100,7 +100,7 @@ def test_a_schedule_looks_at_what_came_since_the_champion(crowned: Cloud) -> Non
 def test_a_champion_whose_model_is_gone_is_an_error(crowned: Cloud) -> None:
     version = crowned.models.keys("models/shop/2026")[0].split("/")[2]
     crowned.models.client.delete_object(Bucket="models", Key=f"models/shop/{version}/manifest.json")
-    with pytest.raises(NotFoundError, match=version):
+    with pytest.raises(DamagedChampionError, match=version):
         follow(crowned, crowned.upload("february.csv", orders(first_day=25)), "detect_drift", run_id="run-2")
 
 
