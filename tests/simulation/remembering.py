@@ -34,6 +34,8 @@ from contender.steps import detect_drift, record, scoring_run
 from tests.simulation import tiny_training
 
 Key = Callable[..., Any]
+read_rows = lru_cache(read_parquet)
+"""The rows of a dataset version's part."""
 
 
 def remembered(function: Callable[..., Any], key: Key) -> Callable[..., Any]:
@@ -153,10 +155,10 @@ def remembering() -> Iterator[None]:
 @cache
 def ports() -> dict[str, dict[str, Any]]:
     """The same for names in the functions' modules."""
-    parsed, rows = lru_cache(parse_pipeline), lru_cache(read_parquet)
+    parsed = lru_cache(parse_pipeline)
     return {
         "Claim": {"budget_of": lru_cache(budget_of)},
         "ValidateBatch": {"parse_pipeline": parsed, "open_upload": _opened(), "write_rows": write_rows},
-        "DetectDrift": {"read_parquet": rows},
-        "EvaluateChallenger": {"read_parquet": rows},
+        "DetectDrift": {"read_parquet": read_rows},
+        "EvaluateChallenger": {"read_parquet": read_rows},
     }

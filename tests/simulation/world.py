@@ -20,7 +20,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
-from contender.adapters.files.readers import read_parquet
 from contender.errors import ContenderError
 from contender.predictions.live_metrics import LiveCounts
 from contender.rollout.canary import Alarms
@@ -30,6 +29,7 @@ from tests.simulation import tiny_training
 from tests.simulation.calls import Calls, refusal
 from tests.simulation.faults import DIRECT, EVENT, INVOKE, STATE, TASK, Chaos, Fault
 from tests.simulation.functions import HERE, LAMBDA_SECONDS, work_of
+from tests.simulation.remembering import read_rows
 from tests.simulation.storage_services import Buckets, Items, S3Client, TableResource
 from tests.simulation.virtual_time import Actor, Clock, Future, Killed
 
@@ -302,7 +302,7 @@ class World:
             cause = {"StopCode": "SpotInterruption", "StoppedReason": "Your Spot Task was interrupted."}
             raise asl.StateError("States.TaskFailed", json.dumps({**cause, "Containers": [{}]}))
         actor = Actor(label)
-        work = lambda: tiny_training.train(execution.name, self.data, self.models, read_parquet, _sign)  # noqa: E731
+        work = lambda: tiny_training.train(execution.name, self.data, self.models, read_rows, _sign)  # noqa: E731
         running.children.append(actor)
         future = self.clock.spawn(actor, work, after=60.0)
         if not self.clock.wait(future, seconds):
