@@ -77,7 +77,10 @@ def load(names: Sequence[str]) -> Loaded:
 def serve(control: socket.socket) -> tuple[Start, list[int]] | None:
     """Fork for each request; returns in the children, with what to become, and here once nobody asks any more."""
     while True:
-        message, streams, _, _ = socket.recv_fds(control, LONGEST_MESSAGE, STREAMS)
+        try:
+            message, streams, _, _ = socket.recv_fds(control, LONGEST_MESSAGE, STREAMS)
+        except ConnectionResetError:  # who asked was killed
+            return None
         if not message:
             return None
         pid = fork_apart()
