@@ -81,13 +81,13 @@ class InboxReader:
 
     def new_mails(self) -> tuple[Mail, ...]:
         """The mails that have come since this was called last, oldest first."""
-        found = read_inbox(self._connection)
-        known, self._known = self._known, Counter(found)
+        found: Counter[Mail] = Counter()
         new = []
-        for mail in found:
-            known[mail] -= 1
-            if known[mail] < 0:
+        for mail in read_inbox(self._connection):
+            found[mail] += 1
+            if found[mail] > self._known[mail]:
                 new.append(mail)
+        self._known |= found  # what somebody else is reading is missing for a moment, and not new when it is back
         return tuple(new)
 
 

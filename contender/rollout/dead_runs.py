@@ -25,26 +25,38 @@ class Execution:
 def record_dead_run(
     ledger: Ledger, pipeline: str, *, run_id: str, execution: Execution, pointer: Pointer | None
 ) -> bool:
-    """Record a run that held the lease and runs no more; False where it has a record.
+    """Record a run that held the lease and runs no more; False where it has a record that is true.
 
     It has failed, unless it had made a champion by then. Its uploads are still queued. A run that is redriven writes
-    its own record over this one.
+    its own record over this one; where it is stopped again after it has made a champion, this one is replaced.
 
     Parameters
     ----------
     execution : of the run that ended: `ABORTED`, `TIMED_OUT` or `FAILED`.
     """
-    if any(record["run_id"] == run_id for record in ledger.runs(pipeline, limit=RECENT)):
-        return False
+    known = next((record for record in ledger.runs(pipeline, limit=RECENT) if record["run_id"] == run_id), None)
     ended = {"ABORTED": "was stopped", "TIMED_OUT": "took longer than it may"}.get(execution.status, "ended")
     said = f"The execution {ended} before it could record how it went; its uploads go to the next run."
     failure = Failure(execution.status, json.dumps({"errorMessage": said}))
-    state = RunState(Request(pipeline), run_id, execution.started_at, failure=failure)
+    started_at = known["started_at"] if known else execution.started_at
+    state = RunState(Request(pipeline), run_id, started_at, failure=failure)
     if pointer is not None:
         state = as_it_turned_out(state, pointer)
+    if known is not None and (known["verdict"] != "failed" or state.failure is not None):
+        return False
     champion = pointer.champion if pointer is not None else None
     ledger.put_run(run_record(state, seconds=0.0, champion_after=champion))
     return True
+
+
+def correct_record(ledger: Ledger, pointer: Pointer) -> None:
+    """Replace the record of the champion's run where it says that the run failed: it was stopped after its swap, and
+    recorded before, so that nobody has told it since."""
+    records = ledger.runs(pointer.pipeline, limit=RECENT)
+    known = next((record for record in records if record["run_id"] == pointer.run_id), None)
+    if known is not None and known["verdict"] == "failed":
+        stopped = Execution("ABORTED", known["started_at"])
+        record_dead_run(ledger, pointer.pipeline, run_id=pointer.run_id, execution=stopped, pointer=pointer)
 
 
 def as_it_turned_out(state: RunState, pointer: Pointer) -> RunState:

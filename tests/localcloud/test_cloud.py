@@ -15,7 +15,7 @@ from contender.errors import NotRunningError
 from localcloud import cloud
 from localcloud.connection import CloudConnection
 from localcloud.errors import SynthesisError
-from localcloud.mail import InboxReader, drain_inbox, read_inbox
+from localcloud.mail import QUEUE, InboxReader, drain_inbox, read_inbox
 from localcloud.processes import group_members, is_alive, record_of, wait_until
 from localcloud.state import Workspace, read_state
 
@@ -225,6 +225,12 @@ def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project
     assert [len(reader.new_mails()), len(reader.new_mails())] == [2, 0]
     sns.publish(TopicArn=topic, Message="no subject")
     assert [mail.body for mail in reader.new_mails()] == ["no subject"]
+    sqs = connection.client("sqs")
+    inbox = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    (held,) = sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=1)["Messages"]  # somebody else reads
+    assert reader.new_mails() == ()
+    sqs.change_message_visibility(QueueUrl=inbox, ReceiptHandle=held["ReceiptHandle"], VisibilityTimeout=0)
+    assert reader.new_mails() == ()
     first, second, _ = drain_inbox(connection)
     assert (first.severity, first.topic, first.subject, first.body) == ("ticket", topic, "Promoted", "model 7")
     assert (second.subject, second.body) == ("", "no subject")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contender.registry.pointer import Pointer
-from contender.rollout.dead_runs import Execution, record_dead_run
+from contender.rollout.dead_runs import Execution, correct_record, record_dead_run
 from contender.rollout.swap_history import complete_history
 from tests.fakes import MemoryLedger
 
@@ -32,6 +32,23 @@ def test_a_record_that_is_there_stays() -> None:
     ledger.put_run({"pipeline": "shop", "run_id": "run-1", "started_at": STOPPED.started_at, "verdict": "retained"})
     assert not record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=None)
     assert ledger.runs("shop")[0]["verdict"] == "retained"
+
+
+def test_a_run_that_was_redriven_and_made_the_champion_is_no_failed_one_any_more() -> None:
+    ledger = MemoryLedger()
+    assert record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=None)
+    assert record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=POINTER)
+    assert [record["verdict"] for record in ledger.runs("shop")] == ["promoted"]
+    assert not record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=POINTER)
+
+
+def test_the_next_run_corrects_the_record_of_the_run_that_made_the_champion() -> None:
+    ledger = MemoryLedger()
+    correct_record(ledger, POINTER)
+    assert not ledger.runs("shop")  # a run that nobody recorded is not made up
+    record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=None)
+    correct_record(ledger, POINTER)
+    assert [(record["verdict"], record["champion_after"]) for record in ledger.runs("shop")] == [("promoted", "v2")]
 
 
 def test_a_swap_that_nobody_wrote_down_comes_into_the_history_once() -> None:
