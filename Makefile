@@ -41,8 +41,8 @@ test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synt
 	$(SPREAD) -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' \
 		tests/unit --ignore tests/unit/training_image # whose libraries alone take half of the minute to load
 
-properties: $(INSTALLED) ## property tests alone, each with all the examples it asks for, and others each time
-	$(SPREAD) -n 3 -q --hypothesis-profile thorough -m 'hypothesis and not containers' tests/unit tests/handlers
+properties: $(INSTALLED) ## property tests alone, each with all the examples it asks for, and others each time (PROFILE=full: the same)
+	$(SPREAD) -n 3 -q --hypothesis-profile $(or $(PROFILE),thorough) -m 'hypothesis and not containers' tests/unit tests/handlers
 
 coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
 	$(EVERY_TEST) --cov --cov-report term

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import skops.io
 from numpy.typing import NDArray
 from onnx import helper
 from skl2onnx import convert_sklearn
@@ -23,7 +24,7 @@ from contender.adapters.serving.onnx_model import LEADING_FEATURE, open_session,
 from contender.data.encoding import FeatureEncoding
 from contender.errors import ParityError, TrainingFailedError
 from training_image.estimators.catalogue import own_threads
-from training_image.export.canonical_skops import canonical_skops, dumped
+from training_image.export.canonical_skops import canonical_skops
 from training_image.onnx_parts.calibration import Calibrated, trained_part
 from training_image.onnx_parts.calibration_graph import append_calibration
 from training_image.onnx_parts.float32 import round_down, upper_edge
@@ -185,7 +186,7 @@ def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
     bins = getattr(trained_part(pipeline)[-1], "_bin_mapper", None)
     if bins is not None:
         bins.n_threads = 1  # it keeps how many this machine had, though it is done with them
-    return canonical_skops(dumped(pipeline))
+    return canonical_skops(skops.io.dumps(pipeline))
 
 
 def score_onnx(graph: bytes, matrix: Matrix) -> Predictions:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training_image.export.canonical_skops import canonical_skops, dumped
+from training_image.export.canonical_skops import canonical_skops
 
 ESTIMATORS = {
     "trees": lambda: HistGradientBoostingClassifier(max_iter=3, random_state=7),
@@ -38,9 +38,9 @@ def opened(file: bytes) -> Any:
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_two_trainings_give_one_file_which_opens_as_the_pipeline(name: str) -> None:
     first, second = trained(name), trained(name)
-    raw = [skops.io.dumps(pipeline) for pipeline in (first, second)]
-    assert raw[0] != raw[1]  # addresses of two objects that are there at once
-    files = {canonical_skops(one) for one in (*raw, dumped(first), dumped(second))}
+    dumped = [skops.io.dumps(pipeline) for pipeline in (first, second)]
+    assert dumped[0] != dumped[1]  # addresses of two objects that are there at once
+    files = {canonical_skops(one) for one in dumped}
     assert len(files) == 1
     again = opened(files.pop())
     np.testing.assert_array_equal(again.predict_proba(ROWS), first.predict_proba(ROWS))
