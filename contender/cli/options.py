@@ -34,8 +34,13 @@ def project_root() -> Path:
     return Path(contender.__file__).resolve().parents[1]
 
 
-def workbench(pipeline: str, environment: str) -> Workbench:
+def workbench(pipeline: str, environment: str, *, whole_account: bool = False) -> Workbench:
     """What a command on one pipeline works with.
+
+    Parameters
+    ----------
+    whole_account : the command is for whoever administers the account. Where the local cloud enforces permissions, the
+        policies for people do not allow all that it does.
 
     Raises
     ------
@@ -44,13 +49,16 @@ def workbench(pipeline: str, environment: str) -> Workbench:
     """
     pipeline_config(pipeline)
     root = project_root()
-    return Workbench(cloud_of(environment, root), environment, pipeline, stack_prefix(root))
+    cloud = cloud_of(environment, root, whole_account=whole_account)
+    return Workbench(cloud, environment, pipeline, stack_prefix(root))
 
 
 @cache
-def cloud_of(environment: str, root: Path) -> Cloud:
+def cloud_of(environment: str, root: Path, *, whole_account: bool = False) -> Cloud:
     """An environment of a project, reached once: a command may work with all pipelines of it."""
-    return connect(environment, root, people_stack=f"{stack_prefix(root)}-{environment}-people")
+    return connect(
+        environment, root, people_stack="" if whole_account else f"{stack_prefix(root)}-{environment}-people"
+    )
 
 
 def stack_prefix(root: Path) -> str:

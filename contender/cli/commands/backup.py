@@ -31,7 +31,7 @@ def backup(
     Example: contender backup s3://backups/contender --env prod
     """
     names = [pipeline] if pipeline else all_pipelines()
-    benches = [workbench(name, environment) for name in names]
+    benches = [workbench(name, environment, whole_account=True) for name in names]
     where = Place(place, benches[0].cloud)
     with errors.status("backing up") as status:
         maker = BackupMaker(where.to_write(), lambda step: status.update(Text(step)))

@@ -73,7 +73,7 @@ def doctor(
 
 
 def _examine(name: str, environment: str, *, fix: bool, deep: bool, tell: Callable[[str], None]) -> Examined:
-    bench = workbench(name, environment)
+    bench = workbench(name, environment, whole_account=True)
     examination, around = examination_of(bench, deep=deep, tell=tell)
     findings = examine(examination.gather(around))
     if not fix or all(found.repair is None for found in findings):

@@ -38,7 +38,7 @@ def restore(
 
     Example: contender restore s3://backups/contender --env prod
     """
-    bench = workbench(pipeline or all_pipelines()[0], environment)
+    bench = workbench(pipeline or all_pipelines()[0], environment, whole_account=True)
     with errors.status("verifying") as status:
         restorer = Restorer(
             Place(place, bench.cloud).to_read(),
@@ -54,7 +54,7 @@ def restore(
         restorer.verify(index)
         found = []
         for one in chosen if not check else ():
-            bench = workbench(one.pipeline, environment)
+            bench = workbench(one.pipeline, environment, whole_account=True)
             target = Source(one.pipeline, bench.models, bench.data, bench.ledger)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             found.append(
