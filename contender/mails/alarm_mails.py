@@ -165,9 +165,12 @@ def _evidence(kind: AlarmKind, change: AlarmChange, evidence: Evidence) -> list[
 
 
 def _ringing(evidence: Evidence) -> Sequence[AlarmState]:
-    """The alarms that ring, the worst value of them first: a short window says more of now than a long one."""
-    ringing = [state for state in evidence.states if state.ringing]
-    return sorted(ringing, key=lambda state: -(state.value or 0.0))
+    """The alarms that ring, of each measure the worst: a short window says more of now than a long one."""
+    worst: dict[tuple[str, ...], AlarmState] = {}
+    for state in sorted(evidence.states, key=lambda state: -(state.value or 0.0)):
+        if state.ringing:
+            worst.setdefault(tuple(state.measures), state)
+    return list(worst.values())
 
 
 def _done(kind: AlarmKind, rollback: Mapping[str, Any] | None) -> str:
