@@ -132,7 +132,7 @@ def test_functions_know_their_pipeline_and_places(anywhere: Synthesised) -> None
 
 def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None:
     run, model = f"/runs/{PIPELINE}/*", f"/models/{PIPELINE}"
-    assert writes(anywhere, "Claim") == {run}
+    assert writes(anywhere, "Claim") == {run, f"/quarantine/{PIPELINE}/*"}  # uploads that it gives up
     kept = {f"/datasets/{PIPELINE}/*", f"/unlabelled/{PIPELINE}/*"}
     assert writes(anywhere, "ValidateBatch") == {run, f"/quarantine/{PIPELINE}/*", *kept}
     assert writes(anywhere, "DetectDrift") == {run, f"/profiles/{PIPELINE}/*", f"/datasets/{PIPELINE}/*/fate.json"}
@@ -142,7 +142,8 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "Watch") == {run}
     assert writes(anywhere, "Rehearse") == {run}
     assert writes(anywhere, "Approval") == set()
-    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*", f"/runs/{PIPELINE}/*/report.html"}
+    own = f"/runs/{PIPELINE}/*/"
+    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*", f"{own}report.html", f"{own}record.json"}
     assert writes(anywhere, "Notify") == set()
 
 
