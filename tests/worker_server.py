@@ -55,6 +55,8 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     os.environ.update(VARIABLES)  # ONNX Runtime has a thread for its telemetry, whose end a fork would wait for
     import_tests(sys.argv[2:])
+    if "jsii" in sys.modules:  # its Node.js answers one process only: import what loads it lazily (tests/lazily.py)
+        sys.exit("workers are not forked: a module of tests loads the CDK when it is imported")
     gc.collect()
     gc.freeze()  # what is there stays in pages that all workers share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here

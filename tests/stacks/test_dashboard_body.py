@@ -18,9 +18,11 @@ from contender.ports import MetricSeries, SeriesQuery
 from contender.predictions import record
 from contender.pulse.gauges import GAUGES
 from contender.workflow.messages import Verdict
-from stacks import metrics
+from tests.lazily import lazily
 from tests.stacks.alarms.static_checks import ALARM, COMPOSITE, expression, kind_of, resources, stats
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, flat
+
+metrics = lazily("stacks.metrics")
 
 MONITORING = f"{PIPELINE}-monitoring"
 NOT_DRAWN = {"champion-fails-throttled", "champion-fails-swapped", "pulse-missing"}

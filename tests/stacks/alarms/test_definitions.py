@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from contender.serving import predictor
-from stacks import metrics
+from tests.lazily import lazily
 from tests.stacks.alarms.static_checks import ALARM, COMPOSITE, expression, kind_of, resources, stats
 from tests.stacks.synthesis import PIPELINE, Synthesised, flat
+
+metrics = lazily("stacks.metrics")
 
 MONITORING = f"{PIPELINE}-monitoring"
 
