@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 
 # Tests share the processors, where threads that wait for each other keep them busy: a small matrix then takes eighty
@@ -46,6 +47,8 @@ settings.register_profile(THOROUGH, derandomize=False, **ALWAYS)
 settings.register_profile(FULL, derandomize=True, **ALWAYS)
 settings.load_profile(GATE)
 read_once()
+# Without any, whoever logs first or calls `basicConfig` gives all libraries a stream that is closed when its test ends.
+logging.getLogger().addHandler(logging.NullHandler())
 
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.kms import history_signer
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
+from contender.errors import DamagedPointerError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.registry.pointer import read_pointer
 from contender.rollout.rollback import take_back, undo_newest
@@ -50,9 +52,10 @@ def put_back(state: RunState) -> Rollback:
             reason=told,
             now=now.isoformat(),
         )
-    found = read_pointer(models, pipeline)
-    if found is not None and state.run_id not in found.pointer.swap_id:
-        complete_history(ledger, found.pointer, now=now.isoformat())
+    with suppress(DamagedPointerError):  # the rollback is refused with what to do
+        found = read_pointer(models, pipeline)
+        if found is not None and state.run_id not in found.pointer.swap_id:
+            complete_history(ledger, found.pointer, now=now.isoformat())
     by_person, rang_at = state.request.trigger == "manual", state.request.event_time
     return undo_newest(
         models,

@@ -114,6 +114,7 @@ def ago(then: datetime | None, now: datetime) -> str:
 
     Examples
     --------
+    >>> from datetime import timedelta
     >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     >>> ago(noon, noon + timedelta(hours=30)), ago(noon, noon + timedelta(seconds=95)), ago(None, noon)
     ('30 hours', '1 minute', '')
