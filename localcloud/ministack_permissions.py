@@ -115,7 +115,7 @@ def evaluate(context: EvalContext, policies: Any, *limits: Any) -> EvalResult:
 def resource_of(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *place: Any) -> str:
     """The ARN that a request is about."""
     found = str(_resource_of(service, method, path, headers, body, query, *place))
-    if service != "monitoring":
+    if service not in ("monitoring", "logs"):
         return found
     action = str(iam_actions.extract_iam_action(service, method, path, headers, body, query))
     asked = json.loads(body) if body.startswith(b"{") else {name: values[0] for name, values in query.items()}

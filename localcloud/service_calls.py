@@ -113,10 +113,13 @@ def calls_of_map(machine: str, around: Surroundings) -> list[NeededCall]:
 def corrected_resource(action: str, resource: str, asked: Mapping[str, Any], account: str) -> str:
     """The resource of a request where MiniStack takes another one; `asked` has the request's parameters.
 
-    CloudWatch's dashboards, for which it has none: Service Authorization Reference, Amazon CloudWatch.
+    CloudWatch's dashboards, for which it has none: Service Authorization Reference, Amazon CloudWatch. Log groups that
+    CloudFormation names: there they begin with the stack's name, which the policies for people go by.
     """
     if action == "cloudwatch:GetDashboard" and asked.get("DashboardName"):
         return f"arn:aws:cloudwatch::{account}:dashboard/{asked['DashboardName']}"
+    if action == "logs:FilterLogEvents":
+        return resource.replace(":log-group:/aws/cloudformation/", ":log-group:")
     return resource
 
 
