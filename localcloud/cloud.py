@@ -129,6 +129,7 @@ def up(root: Path, on_event: OnEvent = quiet, *, containers: bool | None = None)
         started = parameter_changes.start(_connection(state).client("stepfunctions"), stacks, state.parameters)
         parameters = parameter_changes.parameters_of(stacks)
         state = replace(_watched(workspace, state), assembly=key, parameters=parameters)
+        emulator.keep_everything(state.port)
         write_state(workspace, state)
         return replace(deployment_of(state, changed, [one.content for one in started]), restored=restored)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http
 import http.client
 import itertools
 import json
@@ -36,6 +37,8 @@ IDLE_FUNCTION_SECONDS = 90
 """A function's process ends after so long without a call: 207 that were kept took 14 GB."""
 JOURNAL, REPORT = "journal.sqlite", "restored.json"
 HEALTH_PATH = "/_ministack/health"
+KEEP_PATH = "/_contender/keep"
+"""Writes what nobody has written yet: what stacks are made of while no request waits for it."""
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
@@ -137,6 +140,26 @@ def resumed(workspace: Workspace) -> int:
 
 def _state_folder(workspace: Workspace) -> Path:
     return workspace.data.resolve() / "state"
+
+
+def keep_everything(port: int) -> None:
+    """Have the journal hold all that there is, stacks and what they are made of included.
+
+    Raises
+    ------
+    EmulatorError
+        When the emulator does not answer, or cannot write.
+    """
+    connection = http.client.HTTPConnection(HOST, port, timeout=START_SECONDS)
+    try:
+        connection.request("POST", KEEP_PATH)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise EmulatorError(f"the emulator did not keep what was deployed: {error}; run `contender up` again") from None
+    finally:
+        connection.close()
+    if status != http.HTTPStatus.NO_CONTENT:
+        raise EmulatorError(f"the emulator could not keep what was deployed (status {status}); is the disk full?")
 
 
 def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -> None:

@@ -20,6 +20,7 @@ from localcloud import ministack_calls
 from localcloud.durable import executions, restored, touched
 from localcloud.durable.journal import Journal
 from localcloud.durable.keeper import Keeper
+from localcloud.emulator import KEEP_PATH
 
 NEEDED = (
     (app, "app"),
@@ -100,6 +101,11 @@ class Kept:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] == "http" and scope["path"] == KEEP_PATH:
+            self._keeper.keep_everything()
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
         if scope["type"] != "http" or is_read(scope):
             await self._application(scope, receive, send)
             return
