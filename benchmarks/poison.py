@@ -6,7 +6,7 @@ cost is how much worse they are served than without poison.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,15 +15,13 @@ import numpy as np
 from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.policies import SMOKE, small_stream
 from benchmarks.streams.generated import generated
-from benchmarks.streams.loop import Loop, Model
+from benchmarks.streams.loop import run
 from benchmarks.streams.models import Models, place_of
 from benchmarks.streams.packaged import PACKAGED
-from benchmarks.streams.poisoned import KINDS, Poisoned, within_contract
+from benchmarks.streams.poisoned import KINDS, within_contract
 from benchmarks.streams.stream import Stream
 from benchmarks.tables import markdown_table
 from contender.pipeline.validation_policy import ValidationPolicy
-from contender.table import Table
-from contender.training.arriving_batches import ArrivingBatches
 
 SHARES = {"smoke": (0.2,), "quick": (0.02, 0.2), "full": (0.02, 0.05, 0.2, 0.4)}
 STREAMS = ("sea, abrupt", "flights by month", "bikes by month", "banana")
@@ -59,7 +57,7 @@ def measure(*, size: Size, report: Report) -> Part:
     found: dict[tuple[str, float], list[Attack]] = {}
     for name, make in _streams(size).items():
         stream = make()
-        clean = _users_loss(Models(stream))[0]
+        clean = run(Models(stream), checks_batches=True).loss
         for kind in KINDS:
             for share in SHARES[size]:
                 report(f"{name}: {kind}, {share:.0%}")
@@ -81,49 +79,24 @@ def attack(stream: Stream, kind: str, share: float, clean: float) -> Attack:
         place: KINDS[kind](stream, stream.batches[place], share, random)
         for place in range(first, len(stream.batches) - 1)
     }
-    arrived = {place: _through_contract(stream, batch) for place, batch in poisoned.items()}
-    taken = {place: table for place, table in arrived.items() if table is not None}
-    made_up = sum(int(batch.made_up.sum()) for batch in poisoned.values())
-    left = {
-        place: int((within_contract(stream, poisoned[place].table) & poisoned[place].made_up).sum()) for place in taken
+    kept = {place: within_contract(stream, batch.table) for place, batch in poisoned.items()}
+    taken = {
+        place: poisoned[place].table.select_rows(np.flatnonzero(rows))
+        for place, rows in kept.items()
+        if 1.0 - rows.mean() <= MOST_REJECTED
     }
+    made_up = sum(int(batch.made_up.sum()) for batch in poisoned.values())
+    left = {place: int((kept[place] & poisoned[place].made_up).sum()) for place in taken}
     refused = set(poisoned) - set(taken)
-    loss, loop, served = _users_loss(Models(stream, taken), refused, harmful={place for place in left if left[place]})
+    outcome = run(Models(stream, taken), checks_batches=True, refused=refused)
     return Attack(
         uploads=len(poisoned),
         refused=len(refused),
         rows_left=sum(left.values()) / made_up,
-        set_aside=len([place for place in loop.outcome.left_out if place in taken]),
-        served=served,
-        worse=loss / clean - 1.0,
+        set_aside=len([place for place in outcome.left_out if place in taken]),
+        served=any(left.get(place_of(batch)) for batch in outcome.learned),
+        worse=outcome.loss / clean - 1.0,
     )
-
-
-def _through_contract(stream: Stream, batch: Poisoned) -> Table | None:
-    """The rows that are taken; None where the file is refused."""
-    kept = within_contract(stream, batch.table)
-    return None if 1.0 - kept.mean() > MOST_REJECTED else batch.table.select_rows(np.flatnonzero(kept))
-
-
-def _users_loss(
-    models: Models, refused: Collection[int] = (), harmful: Collection[int] = ()
-) -> tuple[float, Loop, bool]:
-    """The mean loss of all requests, the loop at the end, and whether a model served that learned a harmful batch."""
-    stream = models.stream
-    first = tuple(models.arrived(place) for place in range(stream.start))
-    model, arriving = Model(first, first, stream.start), ArrivingBatches()
-    for each in first:
-        arriving.take(each, models.summary(each))
-    loop = Loop(models, arriving, champion=model, newest=model, window=list(first), served={model.name: model})
-    total, served = 0.0, False
-    for place in range(stream.start, len(stream.batches)):
-        total += float(models.losses(loop.champion.served, str(place)).sum())
-        served |= any(place_of(batch) in harmful for batch in loop.champion.served)
-        if place in refused:
-            loop.outcome.left_out.append(place)
-        elif place < len(stream.batches) - 1:
-            loop.take(place)
-    return total / float(stream.rows[stream.start :].sum()), loop, served
 
 
 def _figures(found: Mapping[tuple[str, float], Sequence[Attack]]) -> Iterator[Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -188,20 +189,16 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
     """
     creates_object = {"Bool": {"s3:ObjectCreationOperation": "true"}}
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
+        denied_to_all(
             sid="ArtifactsAreWrittenOnce",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
             actions=["s3:PutObject"],
             not_resources=[bucket.arn_for_objects(POINTER_PATTERN)],
             conditions={"Null": {"s3:if-none-match": "true"}, **creates_object},
         )
     )
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
+        denied_to_all(
             sid="PointerIsComparedAndSwapped",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
             actions=["s3:PutObject"],
             resources=[bucket.arn_for_objects(POINTER_PATTERN)],
             conditions={"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}, **creates_object},
@@ -209,13 +206,16 @@ def require_conditional_writes(bucket: s3.Bucket) -> None:
     )
 
 
+def denied_to_all(**statement: Any) -> iam.PolicyStatement:
+    """A statement of a bucket's or a key's policy that holds for everybody, whatever else allows it."""
+    return iam.PolicyStatement(effect=iam.Effect.DENY, principals=[iam.AnyPrincipal()], **statement)
+
+
 def forbid_deletion(bucket: s3.Bucket) -> None:
     """Deny the deletion of the bucket itself: whoever wants it has to change its policy first."""
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
+        denied_to_all(
             sid="BucketStays",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
             actions=["s3:DeleteBucket"],
             resources=[bucket.bucket_arn],
         )
@@ -225,10 +225,8 @@ def forbid_deletion(bucket: s3.Bucket) -> None:
 def _protect_key(key: kms.Key) -> None:
     """Deny what makes the key useless: whoever wants it has to change its policy first."""
     key.add_to_resource_policy(
-        iam.PolicyStatement(
+        denied_to_all(
             sid="KeyStays",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
             actions=["kms:ScheduleKeyDeletion", "kms:DisableKey"],
             resources=["*"],
         )
@@ -241,10 +239,8 @@ def keep_pointers(bucket: s3.Bucket) -> None:
     Who has to, say to delete an environment, takes the statement away first; CloudTrail tells who did.
     """
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
+        denied_to_all(
             sid="PointerIsNeverDeleted",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
             actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
             resources=[bucket.arn_for_objects(pattern) for pattern in (POINTER_PATTERN, MARK_PATTERN)],
         )

@@ -7,7 +7,7 @@ newest batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,6 +64,7 @@ class Outcome:
     broken_promoted : broken batches that were in the newest data of a model that was promoted with them.
     set_aside : the sign of each batch that looked broken, by its place.
     left_out : places of the batches that no model was trained on.
+    learned : every batch that a model which served was trained on.
     """
 
     loss: float = 0.0
@@ -73,6 +74,7 @@ class Outcome:
     broken_promoted: list[int] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
+    learned: set[BatchId] = field(default_factory=set)
 
 
 @dataclass
@@ -269,8 +271,13 @@ class Loop:
         self.served[model.name] = model
 
 
-def run(models: Models, *, checks_batches: bool) -> Outcome:
-    """The policy of the stream's pipeline over the whole stream, with or without a check of each batch before it."""
+def run(models: Models, *, checks_batches: bool, refused: Collection[int] = ()) -> Outcome:
+    """The policy of the stream's pipeline over the whole stream, with or without a check of each batch before it.
+
+    Parameters
+    ----------
+    refused : places of the batches that the contract refused as a whole.
+    """
     stream = models.stream
     first = tuple(models.arrived(place) for place in range(stream.start))
     model = Model(first, first, stream.start)
@@ -283,7 +290,10 @@ def run(models: Models, *, checks_batches: bool) -> Outcome:
     total = 0.0
     for place in range(stream.start, len(stream.batches)):
         total += float(models.losses(loop.champion.served, str(place)).sum())
-        if place < len(stream.batches) - 1:
+        loop.outcome.learned.update(loop.champion.served)
+        if place in refused:
+            loop.outcome.left_out.append(place)
+        elif place < len(stream.batches) - 1:
             loop.take(place)
     loop.outcome.loss = total / float(stream.rows[stream.start :].sum())
     return loop.outcome

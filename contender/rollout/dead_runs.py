@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from contender.ports import Ledger
 from contender.registry.pointer import Pointer
@@ -34,7 +36,7 @@ def record_dead_run(
     ----------
     execution : of the run that ended: `ABORTED`, `TIMED_OUT` or `FAILED`.
     """
-    known = next((record for record in ledger.runs(pipeline, limit=RECENT) if record["run_id"] == run_id), None)
+    known = _record_of(ledger, pipeline, run_id)
     ended = {"ABORTED": "was stopped", "TIMED_OUT": "took longer than it may"}.get(execution.status, "ended")
     said = f"The execution {ended} before it could record how it went; its uploads go to the next run."
     failure = Failure(execution.status, json.dumps({"errorMessage": said}))
@@ -52,11 +54,14 @@ def record_dead_run(
 def correct_record(ledger: Ledger, pointer: Pointer) -> None:
     """Replace the record of the champion's run where it says that the run failed: it was stopped after its swap, and
     recorded before, so that nobody has told it since."""
-    records = ledger.runs(pointer.pipeline, limit=RECENT)
-    known = next((record for record in records if record["run_id"] == pointer.run_id), None)
+    known = _record_of(ledger, pointer.pipeline, pointer.run_id)
     if known is not None and known["verdict"] == "failed":
         stopped = Execution("ABORTED", known["started_at"])
         record_dead_run(ledger, pointer.pipeline, run_id=pointer.run_id, execution=stopped, pointer=pointer)
+
+
+def _record_of(ledger: Ledger, pipeline: str, run_id: str) -> Mapping[str, Any] | None:
+    return next((record for record in ledger.runs(pipeline, limit=RECENT) if record["run_id"] == run_id), None)
 
 
 def as_it_turned_out(state: RunState, pointer: Pointer) -> RunState:

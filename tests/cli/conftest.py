@@ -18,21 +18,10 @@ from contender.cli.main import run
 from tests.aws_in_process import empty_aws
 from tests.conftest import create_bucket, create_runs_table
 from tests.permissions.commands import command_of
-from tests.permissions.recorder import listen, recorder, write_recorded
+from tests.permissions.fixtures import permitted, pytest_sessionfinish  # noqa: F401 - pytest finds them here
+from tests.permissions.recorder import listen, recorder
 
 listen()
-
-
-def pytest_sessionfinish() -> None:
-    write_recorded()
-
-
-@pytest.fixture(autouse=True)
-def permitted() -> Iterator[None]:
-    """No command asks AWS for what the policies that docs/permissions.md names for it would refuse."""
-    yield
-    refused, recorder.refused = recorder.refused, []
-    assert not refused, refused
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.workflow.run_folder import BATCHES, RunFolder
 from tests.aws_in_process import Held
 from tests.conftest import REGION, create_bucket, create_runs_table, create_table
-from tests.permissions.recorder import TRAINING, listen, recorder, write_recorded
+from tests.permissions.fixtures import permitted, pytest_sessionfinish  # noqa: F401 - pytest finds them here
+from tests.permissions.recorder import TRAINING, listen, recorder
 
 PIPELINE = "shop"
 PIPELINE_FILE = """
@@ -63,18 +64,6 @@ STARTED_AT = "2026-01-01T00:00:00.000Z"
 
 
 listen()
-
-
-def pytest_sessionfinish() -> None:
-    write_recorded()
-
-
-@pytest.fixture(autouse=True)
-def permitted() -> Iterator[None]:
-    """No function asks AWS for what its deployed role would refuse."""
-    yield
-    refused, recorder.refused = recorder.refused, []
-    assert not refused, refused
 
 
 @dataclass(frozen=True)
