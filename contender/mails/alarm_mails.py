@@ -94,7 +94,7 @@ def over_mail(kind: AlarmKind, change: AlarmChange, incident: Incident, place: P
     at = change.at or now
     lasted = duration((at - incident.since).total_seconds()) if incident.since else ""
     content = Content(
-        fact=lower_first(kind.title) + (f": ended after {lasted}" if lasted else ": ended"),
+        fact=(f"ended after {lasted}" if lasted else "ended") + f": {lower_first(kind.title)}",
         happened=f"This is over, and its alarm no longer rings: {lower_first(kind.title)}.",
         since=f"{moment(at)}" + (f"; it began at {moment(incident.since)}" if incident.since else ""),
         evidence=[f"The first mail said: {incident.subject}"],

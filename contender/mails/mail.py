@@ -22,7 +22,6 @@ EVIDENCE_LINES, STEP_LINES, LINK_LINES = 3, 3, 4
 NOTHING_DONE = "Nothing."
 OVER = "[over]"
 """The subject of a mail that says that something is over begins so."""
-_LABEL_WIDTH = 15
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,10 @@ def compose(content: Content, severity: Severity, *, environment: str, pipeline:
     >>> print(mail.subject)
     [ticket] prod flights: 2 runs failed in a row
     >>> print(mail.body)
-    What happened  Training fails.
-    Automatically  Nothing.
+    What happened: Training fails.
+    Automatically: Nothing.
     <BLANKLINE>
-    What to do     contender runs --pipeline flights
+    What to do: contender runs --pipeline flights
     """
     mark = OVER if over else f"[{severity}]"
     subject = cut(f"{mark} {environment} {pipeline}: {without_secrets(content.fact)}", SUBJECT_CHARACTERS)
@@ -111,9 +110,10 @@ def _lines(content: Content) -> Iterator[str]:
 
 
 def _labelled(label: str, texts: Sequence[str]) -> Iterator[str]:
-    """Lines of one subject: the label stands before the first."""
+    """Lines of one subject: the label stands before the first. No columns: a phone would break them."""
     for position, text in enumerate(texts):
-        yield f"{'' if position else label:<{_LABEL_WIDTH}}{cut(without_secrets(text), LINE_CHARACTERS - _LABEL_WIDTH)}"
+        mark = "- " if position else f"{label}: "
+        yield f"{mark}{cut(without_secrets(text), LINE_CHARACTERS - len(mark))}"
 
 
 def _first(texts: Sequence[str], most: int) -> Sequence[str]:
@@ -150,17 +150,20 @@ def plain(text: str) -> str:
 def cut(text: str, most: int) -> str:
     """`plain` text of at most so many characters, as UTF-16 counts them; what is cut off shows as an ellipsis.
 
+    It is cut between words, unless a third of it would be lost.
+
     Examples
     --------
-    >>> cut("short", 10), cut("much too long", 10)
-    ('short', 'much too …')
+    >>> cut("short", 10), cut("much too long", 11), cut("x" * 12, 10)
+    ('short', 'much too …', 'xxxxxxxxx…')
     """
     line = plain(text[: 4 * most])
     if len(text) <= 4 * most and _length(line) <= most:
         return line
     while _length(line) > most - 1:
         line = line[:-1]
-    return f"{line}…"
+    words = line.rpartition(" ")[0]
+    return f"{words} …" if 3 * len(words) > 2 * most else f"{line}…"
 
 
 def _length(text: str) -> int:

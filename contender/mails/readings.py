@@ -75,6 +75,11 @@ def _dollars(value: float) -> str:
     return f"${value:,.2f}"
 
 
+def _times(value: float) -> str:
+    """How many times as much: two digits are all that it says."""
+    return f"{value:.1f}" if value < 10.0 else f"{value:,.0f}"
+
+
 def _many(what: str) -> Format:
     return lambda value: counted(round(value), what)
 
@@ -87,7 +92,7 @@ MEASURED: Mapping[str, tuple[str, Format]] = {
     "unhandled messages": ("{} could not be processed", _many("message")),
     "unsent mails": ("{} could not be sent", _many("mail")),
     "unfinished jobs": ("{} stopped or timed out", _many("batch prediction")),
-    "age against what is too old": ("the oldest message of a queue is {} × as old as it may be", figure),
+    "age against what is too old": ("the oldest message of a queue is {} × as old as it may be", _times),
 }
 """What expressions measure, by their label."""
 
@@ -124,12 +129,12 @@ GAUGES: Mapping[str, Gauge] = {
     "NewestRowHours": Gauge("the newest row that the model learned from is {} old", _hours),
     "ShareShift": Gauge(
         "the mix of predictions is off by {} × what chance explains",
-        figure,
+        _times,
         lambda value: value > thresholds.SHARE_SHIFT,
     ),
     "LiveLossExcess": Gauge(
         "the model errs more than in its test (live loss {} half-widths too high)",
-        figure,
+        _times,
         lambda value: value > thresholds.LOSS_EXCESS,
     ),
     "LabelRatio": Gauge("{} of the usual labels arrive", percent, lambda value: value < thresholds.LABEL_RATIO),

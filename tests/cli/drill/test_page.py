@@ -5,8 +5,8 @@ from __future__ import annotations
 from contender.cli.drill.incident import Expected, Result, Ring, Seen, Told
 from contender.cli.drill.page import drill_page
 
-PAGE = Told("page", "[page] local shop: 50 % of predictions fail", "What happened  <b>It</b> fails.", 2.0)
-OVER = Told("page", "[over] local shop: ended", "What happened  This is over.", 9.0)
+PAGE = Told("page", "[page] local shop: 50 % of predictions fail", "What happened: <b>It</b> fails.", 2.0)
+OVER = Told("page", "[over] local shop: ended", "What happened: This is over.", 9.0)
 
 
 def result(problems: list[str]) -> Result:
@@ -20,7 +20,7 @@ def test_each_incident_has_its_alarm_its_time_and_its_mails_in_the_order_in_whic
     assert "1 of 1 incidents went as they must" in page
     assert "champion-fails after 2 min (≤ 5 min); rolled back" in page
     assert page.index(PAGE.subject) < page.index(OVER.subject)
-    assert "What happened  &lt;b&gt;It&lt;/b&gt; fails." in page
+    assert "What happened: &lt;b&gt;It&lt;/b&gt; fails." in page
     assert "9 min after the fault, to the topic page" in page
 
 

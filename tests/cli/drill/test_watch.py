@@ -84,7 +84,7 @@ def test_an_alarm_that_goes_on_after_the_repair_is_wrong() -> None:
 
 def test_news_are_no_mail_that_somebody_has_to_act_on() -> None:
     begun = watch()
-    over = page("[over] local shop: the champion pointer is lost: ended after 1 min")
+    over = page("[over] local shop: ended after 1 min: the champion pointer is lost")
     hear(begun, 6, Inbox([Letter("info", "promoted", "", 0.0)], [page()]), "pointer-lost")
     hear(begun, 7, Inbox())
     begun.end(Inbox([over]))

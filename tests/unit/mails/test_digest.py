@@ -35,12 +35,12 @@ def test_a_week_in_one_mail() -> None:
     assert mail is not None
     assert (mail.severity, mail.subject) == ("info", "[info] prod shop: 3 runs in a week: 2 skipped, 1 promoted")
     assert mail.body.split("\n")[:6] == [
-        "What happened  The figures of a week of training. Nothing is wrong, and nobody has to answer.",
-        "Since          07:00 UTC on 2 March 2026, until 07:00 UTC on 9 March 2026",
-        "Evidence       Promoted v2 (AUC +0.0123, −0.004 to 0.02).",
-        "               Waiting costs about 0.0014 log loss a week.",
-        "               Runs cost $0.02. Alarms: loop-stuck 2 ×.",
-        "Automatically  Model version v2 serves.",
+        "What happened: The figures of a week of training. Nothing is wrong, and nobody has to answer.",
+        "Since: 07:00 UTC on 2 March 2026, until 07:00 UTC on 9 March 2026",
+        "Evidence: Promoted v2 (AUC +0.0123, −0.004 to 0.02).",
+        "- Waiting costs about 0.0014 log loss a week.",
+        "- Runs cost $0.02. Alarms: loop-stuck 2 ×.",
+        "Automatically: Model version v2 serves.",
     ]
 
 
@@ -55,4 +55,4 @@ def test_many_promotions_are_counted_and_none_is_said() -> None:
     assert many is not None
     assert "Promoted v0, v1, v2 and 2 more." in many.body
     assert none is not None
-    assert "No model version was promoted.\n               No alarm rang." in none.body
+    assert "No model version was promoted.\n- No alarm rang." in none.body

@@ -39,9 +39,9 @@ def test_a_mail_says_what_happened_and_what_to_do_in_fifteen_lines(example: Exam
     assert not mail.subject.endswith("…") or "loop-stuck" in example.when or "not understood" in example.when
     lines = mail.body.split("\n")
     assert len(lines) <= BODY_LINES
-    assert lines[0].startswith("What happened  ")
-    assert any(line.startswith("Automatically  ") for line in lines)
-    assert any(line.startswith("What to do     ") for line in lines)
+    assert lines[0].startswith("What happened: ")
+    assert any(line.startswith("Automatically: ") for line in lines)
+    assert any(line.startswith("What to do: ") for line in lines)
     assert "{" not in mail.body.replace('{"alarmData"', "").replace('{"alarmName"', "").replace('{"value"', "")
 
 

@@ -59,4 +59,4 @@ def test_a_short_text_stays_as_it_is() -> None:
 
 def test_more_evidence_than_fits_is_counted() -> None:
     mail = compose(Content("f", "h", evidence=list("abcde")), "info", environment="dev", pipeline="shop")
-    assert "\n               c (and 2 more)\n" in mail.body
+    assert "\n- c (and 2 more)\n" in mail.body

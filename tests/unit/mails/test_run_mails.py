@@ -94,8 +94,8 @@ def test_a_refused_upload_is_named_in_the_subject() -> None:
     mail = run_mail(ended(found, "quarantined", "No column late."), HERE)
     assert mail is not None
     assert mail.subject == "[ticket] prod shop: 1 file refused (a.csv)"
-    assert "Evidence       No column late." in mail.body
-    assert "Automatically  Model version v1 keeps serving." in mail.body
+    assert "Evidence: No column late." in mail.body
+    assert "Automatically: Model version v1 keeps serving." in mail.body
 
 
 def test_an_upload_that_was_given_up_is_told_whatever_the_verdict() -> None:
@@ -135,9 +135,9 @@ def test_a_mail_from_the_laptop_leads_to_commands_and_one_from_aws_to_the_consol
     local, aws = run_mail(found, Place("local", "shop")), run_mail(found, HERE)
     assert local is not None
     assert aws is not None
-    assert "Run            contender show run-1 --open\n" in local.body
+    assert "Run: contender show run-1 --open\n" in local.body
     assert (
         "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/"
         "arn:aws:states:eu-west-1:111122223333:execution:contender-prod-shop-continuous-training:run-1\n"
     ) in aws.body
-    assert "Report         contender show run-1 --env prod --open\n" in aws.body
+    assert "Report: contender show run-1 --env prod --open\n" in aws.body

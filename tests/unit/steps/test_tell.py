@@ -126,7 +126,7 @@ def test_a_failed_run_is_told_by_the_alarm_with_its_reason_and_its_execution(off
     office.tell(event("loop-stuck"))
     (mail,) = office.mails
     assert mail.subject == ("[ticket] prod flights: 2 failed runs in a row: No column late.")
-    assert "Evidence       2 failed runs in a row\n" in mail.body
+    assert "Evidence: 2 failed runs in a row\n" in mail.body
     assert "Run run-7 failed: No column late." in mail.body
     assert "contender-prod-flights-continuous-training:run-7" in mail.body
 
@@ -139,7 +139,7 @@ def test_an_end_is_told_once_and_only_of_what_was_told(office: Office) -> None:
     assert office.tell(later).outcome == "sent"
     assert office.tell(later).outcome == "sent before"
     assert office.tell(event("loop-stuck", "OK", AT + timedelta(hours=2))).outcome == "nothing to tell"
-    assert subjects(office)[1] == "[over] prod flights: the training loop is stuck: ended after 12 min"
+    assert subjects(office)[1] == "[over] prod flights: ended after 12 min: the training loop is stuck"
     assert len(office.mails) == 2
 
 
@@ -162,7 +162,7 @@ def test_a_rollback_and_its_alarm_are_one_mail_which_waits_for_the_outcome(offic
     (mail,) = office.mails
     assert mail.subject == ("[page] prod flights: 38 % of predictions fail since 03:04 UTC, rolled back to v1")
     assert len(office.waits) == 2
-    assert "Automatically  v1 serves again; v2 was rolled back" in mail.body
+    assert "Automatically: v1 serves again; v2 was rolled back" in mail.body
     assert "contender-prod-flights-rollback:rollback-1" in mail.body
     office.tell(event("champion-fails", "OK", AT + timedelta(minutes=5)))
     assert "v1 serves again; v2 was rolled back" in office.mails[1].body
@@ -175,7 +175,7 @@ def test_a_rollback_that_was_refused_or_has_not_ended_is_told_as_such(office: Of
     office.ledger.put_run(ROLLBACK | {"verdict": "failed", "rollback": "refused", "reason": "Nothing before v2."})
     office.tell(event("champion-fails", at=AT + timedelta(minutes=1)))
     assert office.mails[1].subject.endswith("since 03:05 UTC, not rolled back")
-    assert "Automatically  Not rolled back. Nothing before v2." in office.mails[1].body
+    assert "Automatically: Not rolled back. Nothing before v2." in office.mails[1].body
 
 
 def test_a_training_that_another_alarm_started_is_no_rollback(office: Office) -> None:
