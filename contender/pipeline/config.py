@@ -24,6 +24,7 @@ from contender.pipeline.cell_defaults import MISSING_TEXTS
 from contender.pipeline.column_contract import ColumnContract, contract_problems
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.keys import key
+from contender.pipeline.live_policy import LivePolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.pipeline.serving_policy import ServingPolicy
@@ -115,6 +116,7 @@ class PipelineConfig:
     promotion: PromotionPolicy = key("When a challenger is promoted.", PromotionPolicy())
     rollout: RolloutPolicy = key("How a promoted challenger is rolled out.", RolloutPolicy())
     serving: ServingPolicy = key("How predictions are served and stored.", ServingPolicy())
+    live: LivePolicy = key("How live predictions are watched.", LivePolicy())
     schedule: SchedulePolicy = key("When the loop runs without an upload.", SchedulePolicy())
     alarms: AlarmPolicy = key("When on-call gets a mail.", AlarmPolicy())
     notify: NotifyPolicy = key("Who gets mails.", NotifyPolicy())

@@ -8,12 +8,22 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from contender.workflow.task_failure import is_task, task_failure, task_seconds
 
-Trigger = Literal["upload", "schedule", "alarm", "manual", "code-change", "pending"]
+Trigger = Literal[
+    "upload",
+    "schedule",
+    "alarm",
+    "manual",
+    "code-change",
+    "pending",
+    "drift-alarm",
+    "performance-alarm",
+    "fresh-labels",
+]
 Verdict = Literal[
     "promoted",
     "retained",
@@ -54,7 +64,8 @@ class Message:
 class Request(Message):
     """What started the run. `reason` and `by` are those of a rollback.
 
-    `over_budget`: a person has it train although the month's budget is used up.
+    `over_budget`: a person has it train although the month's budget is used up. `evidence` of live predictions or
+    labels, as `contender.workflow.live_evidence` has it: its window, version, reason, features and figures.
     """
 
     pipeline: str
@@ -69,6 +80,7 @@ class Request(Message):
     reason: str = ""
     by: str = ""
     over_budget: bool = False
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

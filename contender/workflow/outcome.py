@@ -140,6 +140,7 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
         "drifted": state.drift.drifted if state.drift else False,
         "drifted_features": list(state.drift.drifted_features) if state.drift else [],
         "source_key": state.request.key,
+        "evidence": dict(state.request.evidence) or None,
         "given_up": list(given_up),
         "next_step": next_step(state, verdict),
         "rollback": state.rollback.status if state.rollback else None,

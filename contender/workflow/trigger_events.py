@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from contender.errors import InvalidInputError
+from contender.workflow.live_evidence import DETAIL_TYPE, LIVE_TRIGGERS
 
 FROM_UPLOAD: Mapping[str, str] = {
     "bucket": "$.detail.bucket.name",
@@ -24,6 +25,12 @@ FROM_UPLOAD: Mapping[str, str] = {
 """Fields of a run's input, and where the event of S3 has them."""
 FROM_ALARM: Mapping[str, str] = {"event_time": "$.time"}
 """It says which ringing it was, so that an event that is delivered twice undoes one change."""
+FROM_LIVE_EVIDENCE: Mapping[str, str] = {
+    "trigger": "$.detail.trigger",
+    "evidence": "$.detail.evidence",
+    "event_time": "$.time",
+}
+"""What live predictions or their labels show."""
 
 ROLLBACK_WITHIN = timedelta(minutes=30)
 """A rollback that comes later than this would undo something else than what rang."""
@@ -35,6 +42,9 @@ STARTED_BY: Mapping[str, str] = {
     "manual": "a person",
     "code-change": "changed training code or settings",
     "pending": "uploads that had waited",
+    "drift-alarm": "drift of live predictions",
+    "performance-alarm": "worse live performance",
+    "fresh-labels": "new labels of live predictions",
 }
 """What starts a run, by its trigger, in words."""
 
@@ -49,6 +59,11 @@ def upload_input(pipeline: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 def code_change_input(pipeline: str) -> dict[str, Any]:
     """The input of a run that a changed training recipe starts."""
     return {"trigger": "code-change", "pipeline": pipeline}
+
+
+def live_evidence_input(pipeline: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of a run that live evidence starts; `fields` are those of `FROM_LIVE_EVIDENCE`."""
+    return {"pipeline": pipeline, **fields}
 
 
 def alarm_input(pipeline: str, alarm: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +107,11 @@ def input_of(body: str, pipeline: str) -> dict[str, Any]:
         return upload_input(pipeline, fields)
     if kind == "Parameter Store Change":
         return code_change_input(pipeline)
+    if kind == DETAIL_TYPE:
+        fields = _fields(FROM_LIVE_EVIDENCE, content)
+        if fields.get("trigger") not in LIVE_TRIGGERS:
+            raise InvalidInputError(f"live evidence must have detail.trigger {', '.join(LIVE_TRIGGERS)}")
+        return live_evidence_input(pipeline, fields)
     if kind == "CloudWatch Alarm State Change":
         return alarm_input(pipeline, str(_at("$.detail.alarmName", content)), _fields(FROM_ALARM, content))
     raise InvalidInputError(f"a message about a trigger must be an upload, a schedule, an alarm …, but is {kind!r}")

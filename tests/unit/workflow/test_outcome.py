@@ -113,6 +113,7 @@ def test_a_record_has_what_the_command_line_promises() -> None:
         "drifted": True,
         "drifted_features": ["amount"],
         "source_key": "incoming/shop/a.csv",
+        "evidence": None,
         "given_up": [],
         "next_step": "Nothing to do. If predictions look wrong: contender rollback --pipeline shop",
         "rollback": None,
