@@ -21,7 +21,7 @@ QUEUE_AGE = AlarmKind(
     "there yet",
     owner="on-call, in working hours",
     by_itself="Messages are tried again, and go to a dead-letter queue after the last attempt.",
-    first_commands=(_STATUS,),
+    first_commands=(_STATUS, _LIST),
 )
 UNDELIVERED_TRIGGERS = AlarmKind(
     id="undelivered-triggers",
