@@ -26,6 +26,7 @@ WHY_A_PREFIX = {
     "quarantine": "Quarantined files keep the names they came with, below their run.",
     "datasets": "A dataset version is named by its content, which is not known before it is written.",
     "unlabelled": "A file without labels is named by its content, which is not known before it is written.",
+    "labelled": "Labelled predictions are named by their content, and set aside below their caller's hash.",
     "profiles": "A profile is named by its champion and its dataset version, which are not known before.",
     "judgements": "A judgement is named by its model version and its run, which are not known before.",
     "runs": "A run is named by its execution, which is not known before it starts.",

@@ -35,8 +35,8 @@ from stacks.triggers import Triggers
 
 def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
     """The functions of the loop, in the order of their states."""
-    datasets, unlabelled, runs, profiles, judgements = (
-        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "runs", "profiles", "judgements")
+    datasets, unlabelled, labelled, runs, profiles, judgements = (
+        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "labelled", "runs", "profiles", "judgements")
     )
     models, pointer = f"models/{pipeline}/*", pointer_key(pipeline)
     return (
@@ -58,10 +58,10 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="validate_batch",
             description="Validates new batches against the data contract; valid rows become a dataset version",
             access=Access(
-                read_data=(f"incoming/{pipeline}/*",),
-                write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, runs),
+                read_data=(f"incoming/{pipeline}/*", f"feedback/{pipeline}/dt=*"),
+                write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, labelled, runs),
                 table_actions=TABLE_READ_ACTIONS,
-                versions=(f"incoming/{pipeline}/*",),
+                versions=(f"incoming/{pipeline}/*", labelled),
                 copies=(f"quarantine/{pipeline}/*",),
             ),
             memory_mib=3008,

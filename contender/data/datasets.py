@@ -15,6 +15,8 @@ from contender.ports import Objects, ReadObjects
 from contender.storage import sha256, sha256_of, write_file_once, write_once
 
 MANIFEST, FATE = "manifest.json", "fate.json"
+UPLOAD, FEEDBACK = "upload", "feedback"
+"""Where the rows of a version come from: a file that somebody uploaded, or predictions whose labels have come."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class DatasetManifest:
     file that tells its rows apart, None where rows are added whether known or not; `corrected` of its rows replace a
     row of an earlier version, and `known` rows of the upload were left out; `repeated` were added although an earlier
     version has them. `deleted` rows were deleted since. `upload` names all valid rows of the upload, as `version` names
-    those that entered. `classes` are those of the target; none for a regression.
+    those that entered. `classes` are those of the target; none for a regression. `source`: where its rows come from.
     """
 
     pipeline: str
@@ -50,6 +52,7 @@ class DatasetManifest:
     deleted: int = 0
     upload: str = ""
     classes: tuple[str, ...] = ()
+    source: str = UPLOAD
 
     @property
     def content(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from contender.data.contract.expected import expected_of
 from contender.data.contract.judgement import refusal
 from contender.data.contract.rows import Checked
-from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.datasets import UPLOAD, DatasetManifest, DatasetStore
 from contender.data.deletion.deleted_rows import hashes_of, read_deletions
 from contender.data.earlier_rows import EarlierRows
 from contender.data.identity_file import IdentityFile, write_identities
@@ -66,7 +66,8 @@ class Intake:
     `open` and `write` read an upload and write the part of a dataset version. `done` names the dataset versions that a
     run has already brought to a verdict: the same rows once more are a duplicate, unless their first run failed.
     `folder` is empty and for temporary files: an upload, what is unpacked of it, its typed rows, the part, and 28 bytes
-    for each row of earlier versions.
+    for each row of earlier versions. `source` is where its rows come from. `id_only` is a column that tells them apart
+    and is not kept.
     """
 
     objects: Objects
@@ -77,6 +78,8 @@ class Intake:
     write: WriteRows
     done: frozenset[str]
     folder: Path
+    source: str = UPLOAD
+    id_only: str = ""
 
     def receive(self, batches: Sequence[Batch]) -> tuple[Validation, tuple[FileReport, ...]]:
         """Every upload ends as a dataset version, a duplicate, or in quarantine with its reason."""
@@ -97,7 +100,7 @@ class Intake:
                 reports.append(report)
         finally:
             pool.shutdown(cancel_futures=True)
-        return _summary(reports), tuple(reports)
+        return summary_of(reports), tuple(reports)
 
     def _receive_one(
         self,
@@ -198,7 +201,14 @@ class Intake:
     ) -> DatasetManifest:
         part, identities = upload.folder / "part", upload.folder / "rows"
         rows = second_pass(
-            upload.rows, upload.found, arriving.mask, self.config, sequence=sequence, write=self.write, path=part
+            upload.rows,
+            upload.found,
+            arriving.mask,
+            self.config,
+            sequence=sequence,
+            write=self.write,
+            path=part,
+            unkept=self.id_only,
         )
         write_identities(arriving.identities, identities)
         part_sha256, identities_sha256 = sha256_of(part), sha256_of(identities)
@@ -225,6 +235,7 @@ class Intake:
             known=0 if arriving.added else int(arriving.sorted.known.sum()),
             repeated=int((~arriving.sorted.new).sum()) if arriving.added else 0,
             upload=whole,
+            source=self.source,
         )
         store.write_files(manifest, part, identities)
         return manifest
@@ -349,7 +360,8 @@ def _ids_start_anew(config: PipelineConfig) -> str:
     )
 
 
-def _summary(reports: Sequence[FileReport]) -> Validation:
+def summary_of(reports: Sequence[FileReport]) -> Validation:
+    """What a run's state is told of its uploads."""
     if not reports:
         return Validation("nothing_new", "No upload is queued.")
     accepted = [report for report in reports if report.status == "accepted"]

@@ -16,7 +16,13 @@ from contender.mails.place import Place
 from contender.mails.times import moment
 from contender.stats.metric_titles import title_of
 from contender.workflow.messages import Comparison, Record, Rollback, RunState, Verdict
-from contender.workflow.outcome import drifted_without_labels, gave_up, next_steps, waits_for_the_next_batch
+from contender.workflow.outcome import (
+    distrusts,
+    drifted_without_labels,
+    gave_up,
+    next_steps,
+    waits_for_the_next_batch,
+)
 from contender.workflow.trigger_events import STARTED_BY
 
 HAPPENED = {
@@ -31,6 +37,10 @@ HAPPENED = {
 }
 _BROKEN = "An uploaded batch looks broken, so nothing was trained with it. It is set aside until somebody decides."
 _NO_LABELS = "The newest rows differ from those that the model learned from, but have no labels yet to learn from."
+_DISTRUSTED = (
+    "The labels that a caller sent disagree with the model much more than those of all others. No model has learned "
+    "from them; they are set aside until somebody decides."
+)
 _GIVEN_UP = "An upload was removed from the queue because several runs failed before they had read it."
 _KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed", "skipped"})
 """Verdicts that leave the champion as it was."""
@@ -46,7 +56,12 @@ def run_mail(state: RunState, place: Place) -> Mail | None:
 
 def severity_of(state: RunState, verdict: Verdict) -> Severity | None:
     """How urgent the news of a run is; None where it is in another mail, or in the weekly digest."""
-    if gave_up(state) or waits_for_the_next_batch(state, verdict) or drifted_without_labels(state, verdict):
+    if (
+        gave_up(state)
+        or distrusts(state)
+        or waits_for_the_next_batch(state, verdict)
+        or drifted_without_labels(state, verdict)
+    ):
         return "ticket"
     if state.rollback is not None and state.claim is None:
         return _of_a_rollback(state, verdict)
@@ -93,6 +108,8 @@ def _content(state: RunState, record: Record, place: Place) -> Content:
 def _happened(state: RunState, verdict: Verdict) -> str:
     if gave_up(state):
         return _GIVEN_UP
+    if distrusts(state):
+        return _DISTRUSTED
     if waits_for_the_next_batch(state, verdict):
         return _BROKEN
     if drifted_without_labels(state, verdict):
@@ -115,6 +132,10 @@ def _fact(state: RunState, record: Record) -> str:
 def _facts(state: RunState, verdict: Verdict) -> Iterator[str]:
     if gave_up(state) and state.claim is not None:
         yield f"{counted(len(state.claim.given_up), 'upload')} given up: {_name(state.claim.given_up[0])}"
+    elif distrusts(state) and state.validation is not None:
+        callers = state.validation.suspicious_callers
+        yield f"labels of caller {callers[0]} were set aside"
+        yield f"({len(callers)} callers)" if len(callers) > 1 else ""
     elif waits_for_the_next_batch(state, verdict):
         yield "a batch looks broken, nothing was trained"
     elif drifted_without_labels(state, verdict):

@@ -24,9 +24,10 @@ from contender.pipeline.cell_defaults import MISSING_TEXTS
 from contender.pipeline.column_contract import ColumnContract, contract_problems
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.keys import key
-from contender.pipeline.live_policy import LivePolicy
+from contender.pipeline.live_policy import LivePolicy, feedback_problems
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.rollout_policy import RolloutPolicy
+from contender.pipeline.schedule_policy import SchedulePolicy
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.pipeline.training_policy import AUTO, IMPORT_PATTERN, SearchPolicy, TrainingPolicy
 from contender.pipeline.validation_policy import ValidationPolicy
@@ -39,14 +40,6 @@ Section = TypeVar("Section")
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
 MAIL_PATTERN = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-
-
-@dataclass(frozen=True)
-class SchedulePolicy:
-    """When the loop runs without an upload."""
-
-    expression: str = key("An EventBridge Scheduler expression, `rate(…)` or `cron(…)`.", "rate(15 hours)")
-    enabled: bool = key("Whether the schedule is on.", True)
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,7 @@ class PipelineConfig:
     promotion: PromotionPolicy = key("When a challenger is promoted.", PromotionPolicy())
     rollout: RolloutPolicy = key("How a promoted challenger is rolled out.", RolloutPolicy())
     serving: ServingPolicy = key("How predictions are served and stored.", ServingPolicy())
-    live: LivePolicy = key("How live predictions are watched.", LivePolicy())
+    live: LivePolicy = key("How live predictions are watched, and what is learned from their labels.", LivePolicy())
     schedule: SchedulePolicy = key("When the loop runs without an upload.", SchedulePolicy())
     alarms: AlarmPolicy = key("When on-call gets a mail.", AlarmPolicy())
     notify: NotifyPolicy = key("Who gets mails.", NotifyPolicy())
@@ -186,6 +179,8 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     if not SCHEDULE_PATTERN.match(config.schedule.expression):
         yield f"schedule.expression must be rate(…) or cron(…), but got {config.schedule.expression!r}"
     yield from _address_problems(config)
+    beside = (config.target, config.row_id, config.time)
+    yield from feedback_problems(config.live, config.serving, config.features, config.columns, beside)
 
 
 def _address_problems(config: PipelineConfig) -> Iterator[str]:

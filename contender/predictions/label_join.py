@@ -35,7 +35,7 @@ class Given:
     """A label as it came.
 
     `position` is its place in its message, which decides between two labels that were received together.
-    `received_at` and `observed_at` are epoch seconds.
+    `received_at` and `observed_at` are epoch seconds. `caller` is the hash of who sent it, empty where unknown.
     """
 
     prediction_id: str
@@ -43,6 +43,7 @@ class Given:
     received_at: float
     position: int
     observed_at: float | None = None
+    caller: str = ""
 
     @property
     def token(self) -> str:
@@ -56,6 +57,7 @@ class Given:
             "label": self.label,
             "observed_at": None if self.observed_at is None else iso(self.observed_at),
             "received_at": iso(self.received_at),
+            **({"caller": self.caller} if self.caller else {}),
         }
 
 
@@ -76,6 +78,9 @@ def read_message(text: str, pipeline: str) -> list[Given]:
     if content.get("pipeline") != pipeline:
         raise InvalidInputError(f"the feedback is for pipeline {_shown(content.get('pipeline'))}, not for {pipeline!r}")
     received_at = _seconds(content.get("received_at"), "received_at")
+    caller = content.get("caller", "")
+    if not isinstance(caller, str) or len(caller) > MAX_SHOWN:
+        raise InvalidInputError(f"caller must be a short text, but got {_shown(caller)}")
     given: list[Given] = []
     for position, item in enumerate(content["items"]):
         if not isinstance(item, dict) or not isinstance(item.get("prediction_id"), str) or "label" not in item:
@@ -88,6 +93,7 @@ def read_message(text: str, pipeline: str) -> list[Given]:
                 received_at,
                 position,
                 None if observed_at is None else _seconds(observed_at, f"items[{position}].observed_at"),
+                caller,
             )
         )
     return given
@@ -189,6 +195,7 @@ class Joined:
             "received_at": iso(self.given.received_at),
             "expires_at": expiry(self.record.at, keep_days),
             **({} if observed is None else {"observed_at": iso(observed)}),
+            **({"caller": self.given.caller} if self.given.caller else {}),
         }
 
     def entry(self, keep_days: int) -> Entry:

@@ -15,9 +15,10 @@ from contender.drift.model_loss import Floats, row_losses
 from contender.drift.profiles.profile import Profile
 from contender.errors import ContenderError, InvalidInputError
 from contender.pipeline.alarm_policy import AlarmPolicy, NotifyPolicy
-from contender.pipeline.config import PipelineConfig, SchedulePolicy
+from contender.pipeline.config import PipelineConfig
 from contender.pipeline.drift_policy import DriftPolicy
 from contender.pipeline.promotion_policy import PromotionPolicy
+from contender.pipeline.schedule_policy import SchedulePolicy
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.registry.candidate import Candidate
 from contender.replay.arms import Train, Trained

@@ -107,7 +107,8 @@ class Claim(Message):
 @dataclass(frozen=True)
 class Validation(Message):
     """`accepted`: at least one new dataset version, or rows without labels. `nothing_new`: no upload was queued (a
-    schedule, a person). `unlabelled` names the files without labels, which are checked for drift only.
+    schedule, a person). `unlabelled` names the files without labels, which are checked for drift only. `feedback` says
+    what became of labelled predictions; `suspicious_callers`: whose labels were set aside until a person trusts them.
     """
 
     status: Literal["accepted", "nothing_new", "quarantined", "duplicate"]
@@ -117,6 +118,8 @@ class Validation(Message):
     rejected_rows: int = 0
     quarantined_files: int = 0
     unlabelled: tuple[str, ...] = ()
+    feedback: str = ""
+    suspicious_callers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def run_record(state: RunState, *, seconds: float, champion_after: str | None) -
     given_up = state.claim.given_up if state.claim else ()
     if given_up:
         reason = f"{reason} Removed from the queue after repeated failures: {', '.join(given_up)}."
+    if distrusts(state) and state.validation is not None and state.validation.feedback not in reason:
+        reason = f"{reason} {state.validation.feedback}"
     return {
         "run_id": state.run_id,
         "pipeline": state.request.pipeline,
@@ -185,6 +187,12 @@ _LABELS: Steps = (
     "Upload these rows again as soon as their labels are known: before that there is nothing new to learn from.",
     "What drifted: contender show {run_id}",
 )
+_LOOK_AT_THE_CALLER: Steps = (
+    "Look at its rows, below labelled/{name}/set-aside/{caller}/ in the data bucket.",
+    'If they are right, set trusted_callers = ["{caller}"] in [live] of the pipeline file and deploy; the next run '
+    "takes them.",
+    "If they are wrong, change the caller's key or role: docs/serving.md.",
+)
 UPLOAD_AGAIN: Steps = (
     "Fix what made those runs fail, then upload the file again. Those runs: contender runs --pipeline {pipeline}",
 )
@@ -234,6 +242,8 @@ def next_steps(state: RunState, verdict: Verdict, *, environment: str = "local")
         "pipeline": f"{state.request.pipeline}{where}",
         "run_id": f"{state.run_id}{where}",
         "version": "".join(waiting),
+        "name": state.request.pipeline,
+        "caller": state.validation.suspicious_callers[0] if distrusts(state) and state.validation else "",
     }
     return tuple(line.format(**values) for line in _next_steps(state, verdict))
 
@@ -252,6 +262,8 @@ def in_sentences(lines: Steps) -> str:
 def _next_steps(state: RunState, verdict: Verdict) -> Steps:
     if gave_up(state):
         return UPLOAD_AGAIN
+    if distrusts(state):
+        return _LOOK_AT_THE_CALLER
     if verdict == "promoted" and champion_before(state) is None:
         return _FIRST
     if verdict == "failed" and state.rollback is not None and state.rollback.status == "refused":
@@ -282,3 +294,8 @@ def drifted_without_labels(state: RunState, verdict: Verdict) -> bool:
 def gave_up(state: RunState) -> bool:
     """Whether uploads were removed from the queue because repeated runs failed before reading them."""
     return state.claim is not None and bool(state.claim.given_up)
+
+
+def distrusts(state: RunState) -> bool:
+    """Whether a caller's labels were set aside, because they disagree with the model much more than those of others."""
+    return state.validation is not None and bool(state.validation.suspicious_callers)

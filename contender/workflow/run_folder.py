@@ -13,6 +13,8 @@ from contender.ports import Objects
 PIPELINE_FILE = "pipeline.toml"
 BATCHES = "batches.json"
 VALIDATION = "validation.json"
+FEEDBACK = "feedback.json"
+"""No report of its own: which labelled predictions were taken, and whose were not."""
 DRIFT = "drift.json"
 TRAINING = "training.json"
 COMPARISON = "comparison.json"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from contender.adapters.serving.json import parse_json, to_json
 from contender.errors import ContenderError, InvalidInputError, TooLargeError
+from contender.predictions.callers import identity_of
 from contender.serving.requests import MAX_BODY_BYTES
 
 if TYPE_CHECKING:  # serving starts without loading the ports
@@ -28,6 +29,7 @@ class Request:
     content_type: str = ""
     body: str | None = None
     is_base64: bool = False
+    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of_event(cls, event: Mapping[str, Any]) -> Request:
@@ -38,7 +40,11 @@ class Request:
         if content_type is None:  # API Gateway writes names in lower case; others may not
             content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
         is_base64 = bool(event.get("isBase64Encoded"))
-        return cls(http["method"], event["rawPath"], content_type, event.get("body"), is_base64)
+        return cls(http["method"], event["rawPath"], content_type, event.get("body"), is_base64, event)
+
+    def identity(self, auth: str) -> str:
+        """Who makes the request; see `identity_of`."""
+        return identity_of(self.event, auth)
 
     def json(self) -> Any:
         """The value of the body.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contender.errors import InvalidInputError, TooLargeError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.async_requests import AsyncRequest, body_sha256
+from contender.predictions.callers import caller_hash
 from contender.predictions.feedback import Refusal, read_feedback
 from contender.predictions.ids import request_id_of_key
 from contender.predictions.table_items import request_key
@@ -96,8 +97,12 @@ class Waiting:
         self._async_queue.send(message, group=named, deduplication_id=mine.request_id)
         return "queued"
 
-    def take_feedback(self, body: Any, model: ServedModel) -> dict[str, Any]:
+    def take_feedback(self, body: Any, model: ServedModel, identity: str = "") -> dict[str, Any]:
         """Check ground truth and queue what can be taken; each item that cannot is named with the reason.
+
+        Parameters
+        ----------
+        identity : who sends it, as authorised; only its hash goes any further.
 
         Raises
         ------
@@ -116,9 +121,11 @@ class Waiting:
                 f"none of the {len(refused)} items could be taken; items[{first.index}]: {first.reason}",
                 refused=told,
             )
+        caller = caller_hash(self._pipeline, identity)
         with reaching("the queue of feedback", "send all items again; repeated ones do no harm", self._report):
             for chunk in _chunks([item.to_dict() for item in items]):
-                self._feedback_queue.send(_message(pipeline=self._pipeline, received_at=now, items=chunk))
+                message = _message(pipeline=self._pipeline, received_at=now, caller=caller, items=chunk)
+                self._feedback_queue.send(message)
         return {"accepted": len(items), "refused": told}
 
 

@@ -113,7 +113,8 @@ class Routes:
         return reply
 
     def _feedback(self, request: Request) -> Reply:
-        return _json(self._waiting.take_feedback(request.json(), self._serving().model), status=202)
+        identity = request.identity(self._policy.auth)
+        return _json(self._waiting.take_feedback(request.json(), self._serving().model, identity), status=202)
 
     def _model(self, _: Request) -> Reply:
         serving = self._serving()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,13 +14,16 @@ import boto3
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
+from contender.adapters.files.feedback_files import FEEDBACK_FORMAT
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
 from contender.data.intake import Intake
 from contender.pipeline.config import parse_pipeline
 from contender.ports import Batch
+from contender.steps.gather_labels import LabelGatherer
+from contender.steps.validate_uploads import validate_uploads
 from contender.workflow.messages import RunState, Validation
-from contender.workflow.run_folder import BATCHES, VALIDATION, RunFolder
+from contender.workflow.run_folder import BATCHES, FEEDBACK, VALIDATION, RunFolder
 from lambdas.step import emit, step
 
 
@@ -38,10 +42,11 @@ def validate(state: RunState) -> Validation:
     pipeline = state.request.pipeline
     folder = RunFolder(data, pipeline, state.run_id)
     batches = [Batch(**batch) for batch in folder.read(BATCHES)["batches"]]
+    config = parse_pipeline(folder.pipeline_file())
     with TemporaryDirectory() as temporary:
         intake = Intake(
             objects=data,
-            config=parse_pipeline(folder.pipeline_file()),
+            config=config,
             run_id=state.run_id,
             now=state.started_at,
             open=open_upload,
@@ -49,10 +54,13 @@ def validate(state: RunState) -> Validation:
             done=versions_with_a_verdict(pipeline),
             folder=Path(temporary),
         )
-        validation, files = intake.receive(batches)
+        found = validate_uploads(intake, batches, LabelGatherer(data, config, FEEDBACK_FORMAT, datetime.now(UTC)))
+    validation = found.validation
     # Record takes these out of the queue, and no other: they are in a dataset version or in quarantine by now.
     read = [batch.batch_id for batch in batches]
-    folder.write(VALIDATION, validation.to_dict() | {"files": [asdict(report) for report in files], "batches": read})
+    folder.write(VALIDATION, validation.to_dict() | {"files": list(map(asdict, found.files)), "batches": read})
+    if found.gathered.rows is not None:
+        folder.write(FEEDBACK, found.gathered.to_dict())
     emit("RowsAccepted", validation.rows)
     emit("RowsRejected", validation.rejected_rows)
     emit("FilesQuarantined", validation.quarantined_files)

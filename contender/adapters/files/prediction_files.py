@@ -46,6 +46,7 @@ def feedback_parquet(joined: Sequence[Joined], manifest: Mapping[str, Any], poli
         "received_at": _moments(one.given.received_at for one in joined),
         "loss": pa.array([one.sides[0].score.loss for one in joined], pa.float64()),
         "shadow_loss": pa.array([one.shadow_loss for one in joined], pa.float64()),
+        "caller": pa.array([one.given.caller or None for one in joined], pa.string()),
     }
     if not is_regression:
         columns["correct"] = pa.array([bool(one.sides[0].score.correct) for one in joined], pa.bool_())

@@ -12,7 +12,15 @@ from rich.text import Text
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
-from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, PipelineOption, workbench
+from contender.cli.live_performance import show_performance
+from contender.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    EnvironmentOption,
+    JsonOption,
+    PipelineOption,
+    pipeline_config,
+    workbench,
+)
 from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.live_words import labels_in_words, latency_in_words, pairs_in_words, predicted_in_words
 from contender.predictions.record import LIVE_VARIANTS
@@ -30,15 +38,26 @@ def live(
     pipeline: PipelineOption,
     hours: Annotated[float, typer.Option(min=0.02, max=24 * 730, help="How many hours back.")] = 24.0,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    performance: Annotated[
+        bool,
+        typer.Option("--performance", help="The metric on predictions whose labels have come, of whole days (UTC)."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show live metrics by version: requests, errors, latency, predicted classes, accuracy where labels have arrived.
 
     A label counts in the hour of its prediction. Latencies come from a histogram, exact to 2.5 %.
 
-    Example: contender live --pipeline flights --hours 1
+    With --performance: the metric with 95 % intervals by day of prediction and of label, by variant and slice, beside
+    the holdout's, and how many predictions have labels. It reads the files of these days.
+
+    Examples: contender live --pipeline flights --hours 1
+              contender live --pipeline flights --hours 336 --performance
     """
     bench = workbench(pipeline, environment)
+    if performance:
+        show_performance(bench, pipeline_config(pipeline), hours=hours, as_json=as_json)
+        return
     pointer = require_pointer(bench.models, pipeline).pointer
     now = time.time()
     found = counted(bench, known_versions(pointer), now - hours * _SECONDS_AN_HOUR, now)

@@ -44,6 +44,7 @@ def second_pass(
     sequence: int,
     write: WriteRows,
     path: Path,
+    unkept: str = "",
 ) -> WrittenRows:
     """Write the rows that enter.
 
@@ -52,6 +53,7 @@ def second_pass(
     enter : (n,) at least one row of the file.
     sequence : the number of the dataset version.
     path : what the rows are written to.
+    unkept : a column that is not written; none where empty.
     """
     rows = entering_rows(upload, found, enter, config, sequence=sequence)
     pieces = SummaryInPieces(
@@ -62,8 +64,8 @@ def second_pass(
     def summed_up() -> Iterator[Table]:
         for table in rows.tables():
             pieces.add(table)
-            columns[:] = [name for name in table.columns if name not in (ORDER, BLOCK)]
-            yield table
+            columns[:] = [name for name in table.columns if name not in (ORDER, BLOCK, unkept)]
+            yield table.select_columns(name for name in table.columns if name != unkept) if unkept else table
 
     write(summed_up(), path)
     summary = pieces.summary(found.hashes.similar[enter])
