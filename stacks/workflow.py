@@ -33,11 +33,13 @@ from stacks.training_machine import ContinuousTraining, machine_name
 from stacks.triggers import Triggers
 
 
-def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
+def function_specs(pipeline: str, *, learns_from_feedback: bool = False) -> tuple[FunctionSpec, ...]:
     """The functions of the loop, in the order of their states."""
-    datasets, unlabelled, labelled, runs, profiles, judgements = (
-        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "labelled", "runs", "profiles", "judgements")
+    datasets, unlabelled, runs, profiles, judgements = (
+        f"{prefix}/{pipeline}/*" for prefix in ("datasets", "unlabelled", "runs", "profiles", "judgements")
     )
+    feedback = (f"feedback/{pipeline}/dt=*",) if learns_from_feedback else ()
+    labelled = (f"labelled/{pipeline}/*",) if learns_from_feedback else ()
     models, pointer = f"models/{pipeline}/*", pointer_key(pipeline)
     return (
         FunctionSpec(
@@ -58,10 +60,10 @@ def function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="validate_batch",
             description="Validates new batches against the data contract; valid rows become a dataset version",
             access=Access(
-                read_data=(f"incoming/{pipeline}/*", f"feedback/{pipeline}/dt=*"),
-                write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, labelled, runs),
+                read_data=(f"incoming/{pipeline}/*", *feedback),
+                write_data=(f"quarantine/{pipeline}/*", datasets, unlabelled, *labelled, runs),
                 table_actions=TABLE_READ_ACTIONS,
-                versions=(f"incoming/{pipeline}/*", labelled),
+                versions=(f"incoming/{pipeline}/*", *labelled),
                 copies=(f"quarantine/{pipeline}/*",),
             ),
             memory_mib=3008,
@@ -184,7 +186,7 @@ class WorkflowStack(Stack):
             pipeline=pipeline,
             storage=storage,
             project_root=project_root,
-            specs=function_specs(pipeline.name),
+            specs=function_specs(pipeline.name, learns_from_feedback=pipeline.live.learn_from_feedback),
             variables=self._variables(pipeline_file, predictions, storage),
         )
         self._grant_pipeline_file(pipeline_file)
