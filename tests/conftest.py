@@ -59,6 +59,9 @@ TOGETHER = ("e2e", "stacks", "localcloud")
 LONGEST = ("e2e", "training_image")
 """Folders of tests of which some take half a minute and more."""
 
+COLLECTOR = (20_000, 20, 100)
+"""When the garbage collector looks: after so many new objects, and so many looks at these and at those that stayed."""
+
 MLFLOW = "test_mlflow"
 """How files begin whose tests share an MLflow server."""
 
@@ -72,10 +75,12 @@ def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported stays until the end: the garbage collector need not look through it again and again."""
+    """What is imported stays until the end: the garbage collector need not look through it again and again. What tests
+    make is gone soon: it need not look often."""
     gc.disable()
     found = yield
     gc.freeze()
+    gc.set_threshold(*COLLECTOR)
     gc.enable()
     return found
 
@@ -104,7 +109,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
         file = Path(nodeid.partition("::")[0])
         if file.name.startswith(MLFLOW):
             return MLFLOW
-        return file.parent.name if file.parent.name in TOGETHER else str(file)
+        return next((part for part in file.parts if part in TOGETHER), str(file))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:

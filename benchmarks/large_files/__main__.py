@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -76,12 +76,17 @@ def measured(work: Callable[[], str | int]) -> Mapping[str, float | str | int]:
     }
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> Mapping[str, float | str | int]:
+    """What the arguments ask for, measured in this process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     parser.add_argument("--before", action="store_true", help="only the reader as it was")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     upload = asked.folder / "bucket" / "incoming" / "shop" / asked.name
     before = partial(read_batch_before, upload, CONFIG)
-    json.dump(measured(before if asked.before else partial(validate_batch, asked.folder, asked.name)), sys.stdout)
+    return measured(before if asked.before else partial(validate_batch, asked.folder, asked.name))
+
+
+if __name__ == "__main__":
+    json.dump(main(), sys.stdout)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
+from typer.main import get_command
 
 import localcloud.cloud
 from contender.cli.commands import (
@@ -112,11 +115,17 @@ for command in (
     command.add_to(app)
 
 
+@cache
+def program() -> Callable[[], None]:
+    """All commands, made of their functions, which takes longer than many a command."""
+    return get_command(app)
+
+
 def run() -> None:
     """Run a command; an expected error is one line on standard error and exit code 1, never a traceback."""
     cloud_of.cache_clear()  # where several commands run in one process, each reaches what there is then
     try:
-        app()
+        program()()
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise

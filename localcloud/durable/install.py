@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -36,6 +37,8 @@ NEEDED = (
     (stepfunctions, "_emit_execution_status_event"),
 )
 SWEEP_SECONDS = 0.5
+SWEEPS_A_READ = 10
+"""What requests read is looked at every so many sweeps, in case that somebody changes it who has had it for long."""
 JOURNAL_SAYS = "what the local cloud held cannot be read"
 REPORT = "restored.json"
 _READS = ("Get", "Describe", "List", "Query", "Scan", "BatchGet", "Filter", "Lookup")
@@ -106,8 +109,12 @@ class Kept:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
-        if scope["type"] != "http" or is_read(scope):
+        if scope["type"] != "http" or scope["path"].startswith(_UNKEPT_PATHS):
             await self._application(scope, receive, send)
+            return
+        if is_read(scope):
+            with touched.only_reading():
+                await self._application(scope, receive, send)
             return
         refused = False
 
@@ -130,10 +137,11 @@ class Kept:
 
 def is_read(scope: Mapping[str, Any]) -> bool:
     """Whether a request changes nothing that is kept."""
-    if scope["method"] in ("GET", "HEAD") or scope["path"].startswith(_UNKEPT_PATHS):
-        return True
-    target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"")
-    return bool(target.rpartition(b".")[2].decode("latin-1").startswith(_READS))
+    if scope["method"] in ("GET", "HEAD"):
+        return b"Action=" not in scope.get("query_string", b"")
+    target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"").decode("latin-1")
+    operation = target.rpartition(".")[2] or scope["path"].rpartition("/operation/")[2]
+    return operation.startswith(_READS)
 
 
 def fire(bucket: str, key: str, event: str, *given: Any, **named: Any) -> None:
@@ -169,11 +177,11 @@ def _go_on(keeper: Keeper, calls: ministack_calls.Calls, report: dict[str, Any])
     draft.write_text(json.dumps(report), "utf-8")
     draft.replace(draft.with_name(REPORT))
     earlier: list[touched.Touch] = []
-    while True:
+    for number in itertools.count(1):
         time.sleep(SWEEP_SECONDS)
         try:
             # Twice: who got an entry before the last look may have changed it since.
-            earlier = keeper.sweep(earlier)
+            earlier = keeper.sweep(earlier, read=number % SWEEPS_A_READ == 0)
         except sqlite3.Error:
             logger.exception("the journal cannot be written")
 

@@ -9,6 +9,7 @@ import pickle
 import re
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,8 +71,8 @@ class Keeper:
         self._noting = threading.Lock()
         self._names: dict[int, Name] = {}
         self._modules = 0
-        # What the journal has, by store and key and then by part: the stamp, or the bytes' hash.
-        self._kept: dict[tuple[Name, Any], dict[Part, Any]] = {}
+        # What the journal has, by store, by key and by part: the stamp, or the bytes' hash.
+        self._kept: defaultdict[Name, dict[Any, dict[Part, Any]]] = defaultdict(dict)
         self._noted: dict[int, set[Part]] = {}
         self._refused: set[Name] = set()
 
@@ -102,13 +103,17 @@ class Keeper:
         """Write what anybody has touched since the last sweep, which will look at it once more."""
         self.keep(self._touched.seen())
 
-    def sweep(self, earlier: Sequence[Touch]) -> list[Touch]:
-        """Write what was touched since the last time, and once more what was touched `earlier`; answers the former."""
-        now = self._touched.take()
+    def sweep(self, earlier: Sequence[Touch], *, read: bool = True) -> list[Touch]:
+        """Write what was touched since the last time, and once more what was touched `earlier`; answers the former.
+
+        With `read`, what was touched by nothing but requests that read is looked at, too.
+        """
+        now, seen = self._touched.take(), self._touched.take_read() if read else []
+        each_once = {(id(store), key): (store, key) for store, key in (*earlier, *now, *seen)}.values()
         try:
-            self.keep([*earlier, *now], thoroughly=True)
+            self.keep(each_once, thoroughly=True)
         except Exception:
-            for store, key in (*earlier, *now):
+            for store, key in each_once:
                 self._touched.add(store, key)
             raise
         return now
@@ -131,7 +136,7 @@ class Keeper:
                     continue
                 entry = ((place.service, place.store), key)
                 found.setdefault(entry, {})[part] = value
-                self._kept.setdefault(entry, {})[part] = hash(content)
+                self._kept[entry[0]].setdefault(key, {})[part] = hash(content)
         for (name, key), parts in found.items():
             try:
                 yield name, key, joined(*name, parts)
@@ -146,13 +151,13 @@ class Keeper:
         return self._names.get(id(store))
 
     def _keys(self, store: Any, name: Name) -> set[Any]:
-        return {*list(store._data), *(key for kept, key in self._kept if kept == name)}
+        return {*list(store._data), *self._kept[name]}
 
     def _compare(self, name: Name, entry: Any, key: Any, thoroughly: bool, found: _Changes) -> None:
-        kept = self._kept.get((name, key), {})
+        kept = self._kept[name].get(key, {})
         if entry is GONE:
             found.deleted += [Place(*name, repr(key), repr(part)) for part in kept]
-            found.after.append((self._kept, (name, key), GONE))
+            found.after.append((self._kept[name], key, GONE))
             return
         with self._noting:
             noted = self._noted.pop(id(entry), set())
@@ -179,7 +184,7 @@ class Keeper:
             found.deleted.append(Place(*name, repr(key), repr(part)))
             after[part] = GONE
         if after:
-            mine = self._kept.setdefault((name, key), kept)
+            mine = self._kept[name].setdefault(key, kept)
             found.after += [(mine, part, stamp) for part, stamp in after.items()]
 
     def _pickled(self, name: Name, value: Any) -> bytes | None:
@@ -223,9 +228,12 @@ class _Pickler(pickle.Pickler):
 
 def pickled(value: Any) -> bytes:
     """A value as bytes."""
-    buffer = io.BytesIO()
-    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
-    return buffer.getvalue()
+    try:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except (TypeError, AttributeError, pickle.PicklingError):  # few hold a private key; the others take half the time
+        buffer = io.BytesIO()
+        _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+        return buffer.getvalue()
 
 
 def pem_of(key: Any) -> bytes:

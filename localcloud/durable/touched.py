@@ -1,7 +1,8 @@
 """Which entries of MiniStack's stores may have changed: those that were read or written through them.
 
 A service's stores are dictionaries by account and region. Whoever changes an entry has got it from there first; who
-only reads it is taken along, since an entry that is the same is not written again.
+only reads it is taken along, since an entry that is the same is not written again. What was touched by nothing but
+requests that read is apart: to see that an entry is the same takes as long as to write it, and most requests read.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ class Touched:
 
     def __init__(self) -> None:
         self._by_anybody: dict[tuple[int, Any], Touch] = {}
+        self._by_readers: dict[tuple[int, Any], Touch] = {}
         self._lock = threading.Lock()
 
     def add(self, store: Any, key: Any) -> None:
         """Note an entry."""
         touch = (id(store), key)
         with self._lock:
-            self._by_anybody[touch] = (store, key)
+            (self._by_readers if _READS.get() else self._by_anybody)[touch] = (store, key)
         mine = _MINE.get()
         if mine is not None and not mine.answered and key is not ALL:
             mine.touches[touch] = (store, key)
@@ -47,9 +49,15 @@ class Touched:
             return list(self._by_anybody.values())
 
     def take(self) -> list[Touch]:
-        """What anybody touched since the last time."""
+        """What anybody touched since the last time, but for requests that read."""
         with self._lock:
             found, self._by_anybody = list(self._by_anybody.values()), {}
+        return found
+
+    def take_read(self) -> list[Touch]:
+        """What requests that read touched since the last time."""
+        with self._lock:
+            found, self._by_readers = list(self._by_readers.values()), {}
         return found
 
 
@@ -66,6 +74,7 @@ class OneRequest:
 
 
 _MINE: ContextVar[OneRequest | None] = ContextVar("touched_by_this_request", default=None)
+_READS: ContextVar[bool] = ContextVar("this_request_only_reads", default=False)
 
 
 @contextmanager
@@ -79,6 +88,16 @@ def one_request() -> Iterator[OneRequest]:
         mine.answered = True
         mine.touches.clear()
         _MINE.reset(token)
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Notes what is touched in here, in threads as well that have a copy of this context, as read."""
+    token = _READS.set(True)
+    try:
+        yield
+    finally:
+        _READS.reset(token)
 
 
 def watch(touched: Touched) -> None:

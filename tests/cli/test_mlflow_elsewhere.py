@@ -216,7 +216,7 @@ def test_a_server_that_does_not_take_it_is_one_error_and_the_next_sync_completes
     assert "s3cret" not in said
     elsewhere.spoil = as_it_is
     assert contender("mlflow", "sync", "--tracking-uri", with_password).code == 0
-    assert len(runs(server, deployed.title)) == len(kept(server, deployed.title)["versions"]) == 2
+    assert len(runs(server, deployed.title)) == len(versions(server, deployed.title)) == 2
 
 
 def test_a_server_that_never_answers_is_an_error_too(

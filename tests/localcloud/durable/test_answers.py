@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud.durable.install import Kept
-from localcloud.durable.touched import Touched, one_request
+from localcloud.durable.touched import Touched, one_request, only_reading
 
 
 class Notes:
@@ -59,6 +59,7 @@ def test_what_a_request_changed_is_written_before_it_is_answered() -> None:
         request("HEAD"),
         request(target="DynamoDB_20120810.Query"),
         request(target="AWSStepFunctions.DescribeExecution"),
+        request(path="/service/GraniteServiceVersion20100801/operation/DescribeAlarms"),
         request(path="/_aws/execute-api/abc/$default/v1/predict"),
     ],
 )
@@ -81,3 +82,12 @@ def test_what_is_touched_after_the_answer_is_no_longer_the_requests() -> None:
     touched.add(store, "b")
     assert mine.so_far() == []
     assert touched.take() == [(store, "a"), (store, "b")]
+
+
+def test_what_requests_that_read_have_touched_is_apart() -> None:
+    touched, store = Touched(), object()
+    with only_reading():
+        touched.add(store, "read")
+    touched.add(store, "changed")
+    assert (touched.seen(), touched.take()) == ([(store, "changed")], [(store, "changed")])
+    assert (touched.take_read(), touched.take_read()) == ([(store, "read")], [])

@@ -22,7 +22,7 @@ from ministack.services import sqs
 from localcloud.durable.entries import LINES, joined, pieces_of
 from localcloud.durable.journal import Journal
 from localcloud.durable.keeper import SERVICES, Keeper
-from localcloud.durable.touched import ALL, Touched
+from localcloud.durable.touched import ALL, Touched, only_reading
 
 KEY = ("000000000000", "us-east-1", "one")
 
@@ -155,6 +155,23 @@ def test_what_a_full_disk_refused_is_written_as_soon_as_there_is_room(tmp_path: 
     journal.full = False
     keeper.sweep([])
     assert read_again(tmp_path) == {(account, "a"): {"n": 1}}
+
+
+def test_what_somebody_changes_long_after_reading_it_is_written_by_a_sweep_of_what_was_read(
+    tmp_path: Path, service: Any
+) -> None:
+    touched, store = Touched(), service._things
+    keeper = Keeper(Journal(tmp_path), touched)
+    store["a"] = {"n": 1}
+    account = next(iter(store._data))[0]
+    keeper.keep([(store, ALL)])
+    with only_reading():
+        touched.add(store, (account, "a"))
+    store["a"]["n"] = 2
+    keeper.sweep([], read=False)
+    assert read_again(tmp_path) == {(account, "a"): {"n": 1}}
+    keeper.sweep([])
+    assert read_again(tmp_path) == {(account, "a"): {"n": 2}}
 
 
 def test_messages_that_are_received_and_deleted_change_their_rows_alone(tmp_path: Path) -> None:
