@@ -20,7 +20,7 @@ from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import VARIABLES, of_tasks
 from localcloud.processes import RECORD_SUFFIX, group_members, record_of
-from localcloud.task_memory import used_mib
+from localcloud.task_memory import bound_reservations, used_mib
 
 DOCKERFILE = Path("training_image/Dockerfile")
 # SIGTERM, and SIGKILL after so long. ECS waits 30 s, but here somebody is waiting for `contender down`.
@@ -263,6 +263,8 @@ class ProcessTask:
                     start_new_session=True,
                 )
             )
+        if plan.memory_mib is not None:
+            bound_reservations(self._process.pid, plan.memory_mib)
         self._record_file.write_text(json.dumps(asdict(record_of(self._process.pid))), "utf-8")
 
     @property

@@ -1,4 +1,5 @@
-"""Lets the emulator turn into metrics what AWS does: EMF lines, requests to APIs, calls of functions, executions.
+"""Lets the emulator turn into metrics what AWS does: EMF lines, requests to APIs, calls of functions, executions, and
+what is put by the API.
 
 Each goes, as a line in the embedded metric format, into one log stream (`GROUP`, `STREAM`), which `localcloud.metrics`
 reads. MiniStack leaves EMF lines as they are, counts neither requests to an API nor executions, and does not say how
@@ -12,13 +13,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ministack.services import apigateway, cloudwatch_logs, lambda_svc, sqs, stepfunctions
+from ministack.services import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, sqs, stepfunctions
+
+from localcloud.metrics.embedded import MOST_VALUES
 
 GROUP = "/contender-local/metrics"
 STREAM = "lines"
 OLDEST_SENT = "OldestMessageSentTimestamp"
 """A queue's attribute that SQS has not: when its oldest message was sent, in milliseconds."""
 NEEDED = (
+    (cloudwatch, "_store_datum"),
     (cloudwatch_logs, "_append_log_events"),
     (apigateway, "_handle_execute_in_scope"),
     (apigateway, "_match_route"),
@@ -29,6 +33,7 @@ NEEDED = (
     (sqs, "_refresh_counts"),
 )
 
+_store: Callable[..., None] = cloudwatch._store_datum
 _append = cloudwatch_logs._append_log_events
 _execute = apigateway._handle_execute_in_scope
 _of_execution = stepfunctions._emit_execution_status_event
@@ -49,12 +54,49 @@ Response = tuple[int, dict[str, str], bytes]
 
 def install() -> None:
     """Put these in the place of MiniStack's own functions."""
+    cloudwatch._store_datum = store_datum
     cloudwatch_logs._append_log_events = append_log_events
     apigateway._handle_execute_in_scope = execute
     lambda_svc._emit_lambda_metrics = emit_lambda_metrics
     lambda_svc._execute_function_dispatch = dispatch
     stepfunctions._emit_execution_status_event = emit_execution
     sqs._refresh_counts = refresh_counts
+
+
+def store_datum(namespace: str, name: str, dimensions: Mapping[str, str], at: float, unit: str, *put: Any) -> None:
+    """A datum of PutMetricData: as lines too, which the journal has and alarms read."""
+    _store(namespace, name, dimensions, at, unit, *put)
+    values = samples_of(*put)
+    for start in range(0, len(values), MOST_VALUES):
+        some = {name: values[start : start + MOST_VALUES]}
+        keep([emf_line(namespace, dimensions, [list(dimensions)], some, at=at)])
+
+
+def samples_of(
+    value: float | None,
+    values: Sequence[float] | None,
+    counts: Sequence[float] | None,
+    statistics: Mapping[str, float] | None,
+) -> list[float]:
+    """The samples of a datum; of a statistic set, some that have its count, sum, minimum and maximum.
+
+    Examples
+    --------
+    >>> samples_of(None, [1.0, 2.0], [2.0, 1.0], None)
+    [1.0, 1.0, 2.0]
+    >>> samples_of(None, None, None, {"SampleCount": 4.0, "Sum": 12.0, "Minimum": 1.0, "Maximum": 5.0})
+    [1.0, 5.0, 3.0, 3.0]
+    """
+    if values is not None:
+        times = counts or [1.0] * len(values)
+        return [float(each) for each, count in zip(values, times, strict=False) for _ in range(int(count))]
+    if statistics is None:
+        return [] if value is None else [float(value)]
+    count, total = int(statistics.get("SampleCount", 0)), float(statistics.get("Sum", 0))
+    if count < 2:
+        return [total] * count
+    ends = [float(statistics["Minimum"]), float(statistics["Maximum"])]
+    return ends + [(total - sum(ends)) / max(1, count - 2)] * (count - 2)
 
 
 def append_log_events(stream: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
@@ -94,12 +136,18 @@ def _stream(now: int) -> Any:
 
 
 def emf_line(
-    namespace: str, dimensions: Mapping[str, str], sets: Sequence[Sequence[str]], values: Mapping[str, float]
+    namespace: str,
+    dimensions: Mapping[str, str],
+    sets: Sequence[Sequence[str]],
+    values: Mapping[str, float | Sequence[float]],
+    *,
+    at: float | None = None,
 ) -> str:
-    """A line in the embedded metric format: the values, by each set of the dimensions."""
+    """A line in the embedded metric format: the values, by each set of the dimensions; `at` is now, or a Unix time."""
     metrics = [{"Name": name} for name in values]
     directive = {"Namespace": namespace, "Dimensions": [list(each) for each in sets], "Metrics": metrics}
-    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    moment = time.time() if at is None else at
+    about = {"Timestamp": int(moment * 1000), "CloudWatchMetrics": [directive]}
     return json.dumps({"_aws": about, **dimensions, **values}, separators=(",", ":"))
 
 
@@ -134,7 +182,7 @@ def emit_execution(execution: Mapping[str, Any]) -> None:
     name = STATUSES.get(execution["status"])
     if name is None or execution.get("sync"):
         return
-    values: dict[str, float] = {name: 1}
+    values: dict[str, float | Sequence[float]] = {name: 1}
     if execution.get("stopDate"):
         began, ended = (stepfunctions._iso_to_epoch_ms(execution[each]) for each in ("startDate", "stopDate"))
         values["ExecutionTime"] = ended - began
@@ -164,7 +212,7 @@ def request_line(api_id: str, stage: str, path: str, method: str, status: int, m
     if " " in key and has_detailed_metrics(apigateway._stages.get(api_id, {}).get(stage, {}), key):
         dimensions["Method"], dimensions["Resource"] = key.split(" ", 1)
         sets.append(["ApiId", "Stage", "Method", "Resource"])
-    values: dict[str, float] = {"Count": 1, "Latency": round(milliseconds)}
+    values: dict[str, float | Sequence[float]] = {"Count": 1, "Latency": round(milliseconds)}
     for name, first in (("4xx", 400), ("5xx", 500)):
         if first <= status < first + 100:
             values[name] = 1

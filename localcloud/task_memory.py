@@ -1,11 +1,27 @@
-"""What a task's processes take of memory, as a container's limit counts it."""
+"""What a task's processes take of memory, as a container's limit counts it, and what each can take at most."""
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 KIB_PER_MIB = 1024
+RESERVED_MIB = 2048
+"""What a process may reserve beyond its limit without using it: stacks of threads, pools of native libraries."""
+
+
+def bound_reservations(pid: int, limit_mib: int) -> None:
+    """Have the kernel refuse a process, and those that it starts, more than its limit and what is reserved unused.
+
+    The limit itself is held by looking (`used_mib`), twice a second; this holds what is taken between two looks. Only
+    Linux can do it to another process. A cgroup would hold both, but needs rights that few users have been given.
+    """
+    if hasattr(resource, "prlimit"):
+        most = (limit_mib + RESERVED_MIB) * KIB_PER_MIB**2
+        with suppress(OSError, ValueError):  # it has ended, or has a lower bound already
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
 def used_mib(processes: Iterable[int]) -> float:

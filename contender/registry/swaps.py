@@ -188,8 +188,19 @@ def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swa
     return pointer
 
 
-def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason: str, by_person: bool) -> Pointer:
+def roll_back(
+    objects: Objects,
+    *,
+    pipeline: str,
+    swap_id: str,
+    now: str,
+    reason: str,
+    by_person: bool,
+    current: PointerState | None = None,
+) -> Pointer:
     """Undo the newest change: end the running trial, or else make the previous version the champion again.
+
+    `current` is the pointer as its caller has read it, on which alone it is based; None: it is read here.
 
     A trial whose time is over at `now` (ISO) answers nothing any more: it is cleared away, and undoes nothing.
 
@@ -207,7 +218,7 @@ def roll_back(objects: Objects, *, pipeline: str, swap_id: str, now: str, reason
     LostRaceError
         When somebody else moved the pointer meanwhile.
     """
-    current = require_pointer(objects, pipeline)
+    current = current or require_pointer(objects, pipeline)
     before = current.pointer
     if before.has_seen(swap_id):
         return before

@@ -1,6 +1,7 @@
 """Rolls a version back: at the end of a failed trial, or for a person or an alarm.
 
 Each one swaps the pointer, adds an entry to the history of champions, and returns a section that says what was done.
+What is undone is in the history first: whoever made that swap may have ended before writing it down.
 All of it is idempotent: a swap is known by its id, and an entry is kept once.
 """
 
@@ -13,7 +14,7 @@ from contender.errors import DamagedPointerError, InvalidInputError, LostRaceErr
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import end_trial, roll_back
-from contender.rollout.swap_history import history_entry
+from contender.rollout.swap_history import complete_history, history_entry
 from contender.workflow.messages import Rollback
 
 
@@ -37,6 +38,8 @@ def take_back(
         pointer = end_trial(models, pipeline=pipeline, version=version, run_id=run_id, swap_id=swap_id, bad=bad)
     except LostRaceError as error:
         found = read_pointer(models, pipeline)
+        if found is not None:  # PromoteFully may have ended the trial by promoting, and died before it wrote that down
+            complete_history(ledger, found.pointer, now=now)
         return Rollback("refused", f"{error}.", version, found.pointer.champion if found else "")
     kind = "rollback" if bad else "trial ended"
     ledger.append_promotion(pipeline, history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id))
@@ -73,6 +76,8 @@ def undo_newest(
     except DamagedPointerError as error:
         return Undone(Rollback("refused", f"{error}."), None)
     current = before.pointer if before else None
+    if current is not None and not current.has_seen(swap_id):
+        complete_history(ledger, current, now=now.isoformat())
     if current is not None and not by_person and not current.has_seen(swap_id):
         why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
         if why_not:
@@ -85,6 +90,7 @@ def undo_newest(
             now=now.isoformat(),
             reason=f"rolled back: {reason}",
             by_person=by_person,
+            current=before,
         )
     except (InvalidInputError, LostRaceError, NotFoundError, RolledBackError) as error:
         return Undone(Rollback("refused", f"{error}.", champion=current.champion if current else ""), current)

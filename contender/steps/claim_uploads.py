@@ -63,10 +63,10 @@ def claim_uploads(
         log.error("upload quarantined after repeated failures", key=batch.key, attempts=batch.attempts)
     give_up(ledger, pipeline, taken.given_up, Quarantine(data, pipeline, state.run_id).keep)
     claimed = replace(taken.claim, given_up=tuple(batch.key for batch in taken.given_up))
-    champion = read_pointer(models, pipeline)
-    serving = champion.pointer.champion if champion else None
     if claimed.status == "duplicate":
         return claimed
+    champion = read_pointer(models, pipeline)
+    serving = champion.pointer.champion if champion else None
     # Before the uploads are the run's: they keep waiting.
     check_not_lost(champion, ledger, pipeline, environment=environment)
     check_runs_not_lost(champion, claimed.fencing_token, pipeline, environment=environment)

@@ -18,7 +18,7 @@ from contender.reports.run.page import page
 from contender.rollout.approval import REJECTED, answer_of
 from contender.rollout.dead_runs import as_it_turned_out
 from contender.steps.loop_run import Emit, LoopRun
-from contender.workflow.claims import give_back
+from contender.workflow.claims import give_back, worth_a_run
 from contender.workflow.messages import Record, RunState
 from contender.workflow.outcome import error_name, run_record
 from contender.workflow.run_folder import BATCHES, RECORD, VALIDATION
@@ -49,26 +49,40 @@ def record_run(
     seconds = (now - datetime.fromisoformat(state.started_at)).total_seconds()
     record = run_record(state, seconds=seconds, champion_after=pointer.champion if pointer else None)
     verdict = record["verdict"]
-    asked = ledger.approval(run.pipeline, run.run_id)
-    evidence, usd = _evidence(run, record, asked, report_trouble)
+    # In a storm most runs only queue their upload, and have left nothing that could be read.
+    began = state.claim is None or state.claim.status == "claimed"
+    asked = ledger.approval(run.pipeline, run.run_id) if began else None
+    evidence, usd = _evidence(run, record, asked, report_trouble) if began else _of_nothing(record)
     record |= {"usd": usd, "work_seconds": _seconds_at_work(state, asked, now)}
     ledger.put_run(record)
     _keep_copy(run, record, report_trouble)
-    _close_question(state, ledger)
-    _forget_challenger(state, run, verdict)
-    looked_at = state.validation is not None
-    waiting = give_back(
-        ledger, run.pipeline, run_id=run.run_id, batch_ids=_taken_uploads(run, looked_at=looked_at), looked_at=looked_at
-    )
-    held = state.claim is not None and state.claim.status == "claimed"
-    # A failed run starts no other one: what made it fail would make the next one fail as well.
-    pending = waiting if held and verdict != "failed" else 0
+    pending = 0
+    if began:
+        pending = _give_back(state, run, ledger, verdict)
+    else:
+        ledger.release_lease(run.pipeline, run.run_id)  # a repeated claim may have taken it late
     emit_verdict(run.pipeline, verdict)
     if usd is not None:
         emit("RunUsd", usd)
     report = _write_report(run, ledger, evidence, report_trouble)
     error = error_name(state) if verdict == "failed" else ""
     return Record(verdict, record["reason"], pending, record["champion_after"], report, error)
+
+
+def _give_back(state: RunState, run: LoopRun, ledger: Ledger, verdict: str) -> int:
+    """End what the run holds; answers for how many uploads the next one starts at once."""
+    _close_question(state, ledger)
+    _forget_challenger(state, run, verdict)
+    looked_at = state.validation is not None
+    taken = _taken_uploads(run, looked_at=looked_at)
+    waiting = give_back(ledger, run.pipeline, run_id=run.run_id, batch_ids=taken, looked_at=looked_at)
+    return worth_a_run(waiting, failed=verdict == "failed") if state.claim is not None else 0
+
+
+def _of_nothing(record: Mapping[str, Any]) -> tuple[RunEvidence, float]:
+    """Evidence and cost of a run that did nothing."""
+    evidence = RunEvidence(record)
+    return evidence, cost_usd(evidence)
 
 
 def _pointer(run: LoopRun, report_trouble: Callable[[str], None]) -> Pointer | None:
@@ -109,7 +123,7 @@ def _write_report(
     if evidence is None:
         return ""
     try:
-        asked = ledger.approval(run.pipeline, run.run_id)
+        asked = ledger.approval(run.pipeline, run.run_id) if evidence.approval else None
         return run.folder.write_page(page(replace(evidence, approval=asked)))
     except Exception:
         report_trouble("the run's report could not be made")

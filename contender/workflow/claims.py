@@ -8,7 +8,7 @@ taken is always seen by the run that holds it, or by the run that this one start
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -75,7 +75,8 @@ def claim(
     is_running: Callable[[str], bool],
     bury: Callable[[str], None] = _nothing,
 ) -> Taken:
-    """Queue the upload, take the lease, and take the queued uploads, the oldest first, `MOST_UPLOADS` at most.
+    """Queue the upload, take the lease, and take the queued uploads, `MOST_UPLOADS` at most: those of the fewest failed
+    runs, and of these the oldest.
 
     `now` is in epoch seconds. `is_running` says whether the run that holds the lease is still in progress: one that
     was aborted cannot release it. `bury` is called with such a run before its lease is taken over. Calling `claim`
@@ -110,7 +111,7 @@ def claim(
 
         pending = ledger.pending_batches(request.pipeline)
         given_up = tuple(found for found in pending if found.attempts >= MAX_ATTEMPTS)
-        batches = tuple(found for found in pending if found.attempts < MAX_ATTEMPTS)[:MOST_UPLOADS]
+        batches = _taken(pending)
         if batches or request.trigger not in ("upload", "pending"):
             break
         # An upload that came since the queue was read has found the lease taken and relies on this run.
@@ -134,6 +135,13 @@ def claim(
     return Taken(taken, batches, given_up)
 
 
+def _taken(pending: Sequence[Batch]) -> tuple[Batch, ...]:
+    """Of all that wait what one run takes, in the same order: what makes runs fail does not keep the others waiting."""
+    left = sorted((found for found in pending if found.attempts < MAX_ATTEMPTS), key=lambda found: found.attempts)
+    taken = {found.batch_id for found in left[:MOST_UPLOADS]}
+    return tuple(found for found in pending if found.batch_id in taken)
+
+
 def give_up(
     ledger: Ledger, pipeline: str, given_up: Iterable[Batch], quarantine: Callable[[Batch, str], object]
 ) -> None:
@@ -145,8 +153,10 @@ def give_up(
         ledger.settle_batch(pipeline, batch.batch_id)
 
 
-def give_back(ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable[str], looked_at: bool) -> int:
-    """End a run's claim, and count the uploads that are still queued.
+def give_back(
+    ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable[str], looked_at: bool
+) -> Sequence[Batch]:
+    """End a run's claim; answers the uploads that are still queued.
 
     Uploads that the run has read leave the queue; those of a run that failed before that stay, with one more attempt,
     however often this is called for the run.
@@ -158,4 +168,19 @@ def give_back(ledger: Ledger, pipeline: str, *, run_id: str, batch_ids: Iterable
             ledger.return_batch(pipeline, batch_id, run_id=run_id)
     # First the lease, then the queue: an upload that comes between the two takes the lease itself.
     ledger.release_lease(pipeline, run_id)
-    return len(ledger.pending_batches(pipeline))
+    return ledger.pending_batches(pipeline)
+
+
+def worth_a_run(waiting: Sequence[Batch], *, failed: bool) -> int:
+    """For how many of the uploads that wait after a run the next run starts at once.
+
+    After one that failed for those that no failed run has had: at most one more run for what came meanwhile, while
+    the others wait for the next event. What made the run fail would else use up their attempts within minutes.
+
+    Examples
+    --------
+    >>> tried, fresh = Batch("1", "a.csv", "v1", 9, "", attempts=1), Batch("2", "b.csv", "v1", 9, "")
+    >>> worth_a_run([tried, fresh], failed=True), worth_a_run([tried, fresh], failed=False)
+    (1, 2)
+    """
+    return sum(not (failed and found.attempts) for found in waiting)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +13,8 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.kms import history_signer
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.errors import DamagedPointerError
 from contender.pipeline.rollout_policy import RolloutPolicy
-from contender.registry.pointer import read_pointer
 from contender.rollout.rollback import take_back, undo_newest
-from contender.rollout.swap_history import complete_history
 from contender.workflow.messages import Rollback, RunState
 from lambdas.step import step
 
@@ -52,10 +48,6 @@ def put_back(state: RunState) -> Rollback:
             reason=told,
             now=now.isoformat(),
         )
-    with suppress(DamagedPointerError):  # the rollback is refused with what to do
-        found = read_pointer(models, pipeline)
-        if found is not None and state.run_id not in found.pointer.swap_id:
-            complete_history(ledger, found.pointer, now=now.isoformat())
     by_person, rang_at = state.request.trigger == "manual", state.request.event_time
     return undo_newest(
         models,

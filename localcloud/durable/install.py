@@ -33,6 +33,7 @@ NEEDED = (
     (s3, "_fire_s3_event_async"),
     (s3, "_next_event_sequencer"),
     (stepfunctions, "_add_event"),
+    (stepfunctions, "_execute_task"),
     (stepfunctions, "_run_execution"),
     (stepfunctions, "_emit_execution_status_event"),
 )
@@ -43,6 +44,7 @@ JOURNAL_SAYS = "what the local cloud held cannot be read"
 REPORT = "restored.json"
 _READS = ("Get", "Describe", "List", "Query", "Scan", "BatchGet", "Filter", "Lookup")
 _UNKEPT_PATHS = ("/_aws/execute-api/", "/_ministack/")
+_RUN_THEMSELVES = ("arn:aws:states:::lambda:", "arn:aws:states:::ecs:")
 _UNAVAILABLE = (
     b'{"__type":"ServiceUnavailable","message":"the local cloud cannot write to its disk; what was asked may be lost"}'
 )
@@ -74,8 +76,20 @@ def install() -> None:
         return event
 
     def emit_status(execution: dict[str, Any]) -> None:
-        emit(execution)
-        keeper.keep_now()
+        with touched.one_request() as mine:
+            emit(execution)
+            keeper.keep(mine.so_far())
+
+    execute = stepfunctions._execute_task
+
+    def execute_task(state: Mapping[str, Any], *given: Any) -> Any:
+        if not calls_a_service(state["Resource"]):
+            return execute(state, *given)
+        with touched.one_request() as mine:
+            try:
+                return execute(state, *given)
+            finally:
+                keeper.keep(mine.so_far())
 
     put, remove = dynamodb._set_item, dynamodb._remove_item
 
@@ -91,6 +105,7 @@ def install() -> None:
 
     dynamodb._set_item, dynamodb._remove_item = set_item, remove_item
     stepfunctions._add_event = add_event
+    stepfunctions._execute_task = execute_task
     stepfunctions._emit_execution_status_event = emit_status
     stepfunctions._run_execution = executions.run_execution
 
@@ -142,6 +157,17 @@ def is_read(scope: Mapping[str, Any]) -> bool:
     target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"").decode("latin-1")
     operation = target.rpartition(".")[2] or scope["path"].rpartition("/operation/")[2]
     return operation.startswith(_READS)
+
+
+def calls_a_service(resource: str) -> bool:
+    """Whether a state has a service change something before the state ends; what functions change, they ask for.
+
+    Examples
+    --------
+    >>> calls_a_service("arn:aws:states:::dynamodb:updateItem"), calls_a_service("arn:aws:states:::lambda:invoke")
+    (True, False)
+    """
+    return resource.startswith("arn:aws:states:::") and not resource.startswith(_RUN_THEMSELVES)
 
 
 def fire(bucket: str, key: str, event: str, *given: Any, **named: Any) -> None:

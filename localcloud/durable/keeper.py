@@ -99,10 +99,6 @@ class Keeper:
         with self._noting:
             self._noted.setdefault(id(entry), set()).add(part)
 
-    def keep_now(self) -> None:
-        """Write what anybody has touched since the last sweep, which will look at it once more."""
-        self.keep(self._touched.seen())
-
     def sweep(self, earlier: Sequence[Touch], *, read: bool = True) -> list[Touch]:
         """Write what was touched since the last time, and once more what was touched `earlier`; answers the former.
 

@@ -43,11 +43,6 @@ class Touched:
         if mine is not None and not mine.answered and key is not ALL:
             mine.touches[touch] = (store, key)
 
-    def seen(self) -> list[Touch]:
-        """What anybody touched since it was last taken."""
-        with self._lock:
-            return list(self._by_anybody.values())
-
     def take(self) -> list[Touch]:
         """What anybody touched since the last time, but for requests that read."""
         with self._lock:

@@ -64,7 +64,7 @@ def begin(
 
 def test_a_rollback_from_here_is_in_the_history_and_among_the_runs(bench: Workbench) -> None:
     assert swap_from_here(bench, reason="a drill").champion == "v1"
-    (entry,) = bench.ledger.promotions("shop")
+    entry = bench.ledger.promotions("shop")[0]
     assert (entry["kind"], entry["champion"], entry["reason"]) == ("rollback", "v1", "rolled back: a drill")
     assert entry["by"] == caller_of(bench)
     (run,) = bench.ledger.runs("shop")
@@ -96,7 +96,7 @@ def test_a_trial_begins_beside_the_champion_and_ends_by_itself(bench: Workbench,
     assert (trial.version, trial.weight, trial.mode, pointer(bench).champion) == ("v3", 0.2, mode, "v2")
     assert trial.manifest_sha256 == ModelRegistry(bench.models, "shop").read("v3").manifest_sha256
     assert timedelta(hours=2) <= datetime.fromisoformat(trial.until) - before < timedelta(hours=2, minutes=5)
-    (entry,) = bench.ledger.promotions("shop")
+    entry = bench.ledger.promotions("shop")[0]
     assert (entry["kind"], entry["by"], entry["run_id"]) == (mode, caller_of(bench), trial.run_id)
 
 
@@ -106,6 +106,16 @@ def test_a_trial_that_is_ended_is_over_and_held_against_it_where_it_was_worse(be
     trial, after = stop_trial(bench, bad=bad)
     assert (trial.version, after.challenger, after.rolled_back) == ("v3", None, ("v3",) if bad else ())
     assert bench.ledger.promotions("shop")[0]["kind"] == ("rollback" if bad else "trial ended")
+
+
+def test_the_history_has_no_gap_where_a_run_died_before_it_wrote_its_promotion_down(bench: Workbench) -> None:
+    assert bench.ledger.promotions("shop") == []
+    begin(bench)
+    stop_trial(bench, bad=False)
+    crown(bench, "v3")
+    swap_from_here(bench, reason="a drill")
+    kinds = [entry["kind"] for entry in reversed(bench.ledger.promotions("shop"))]
+    assert kinds == ["promotion", "canary", "trial ended", "promotion", "rollback"]
 
 
 def test_a_version_that_was_rolled_back_may_be_tried_again_by_a_person(bench: Workbench) -> None:

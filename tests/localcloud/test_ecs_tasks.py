@@ -147,6 +147,22 @@ def test_a_task_that_takes_more_memory_than_it_was_given_is_ended_with_the_reaso
     assert task.exit == Exit(137, OUT_OF_MEMORY)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds another process")
+def test_a_task_that_asks_for_far_more_memory_at_once_is_refused_it_by_the_kernel(tmp_path: Path) -> None:
+    source = """
+import time
+while True:
+    try:
+        taken = bytearray(8 << 30)
+    except MemoryError:
+        break
+    time.sleep(0.02)
+"""
+    plan = TaskPlan("cluster", "task/one", "train", (sys.executable, "-c", source), {}, None, memory_mib=64)
+    task = ProcessTask(plan, root=tmp_path, folder=tmp_path)
+    assert wait_until(lambda: task.exit == Exit(0), seconds=20)
+
+
 def test_the_memory_of_a_task_is_the_containers_or_else_the_tasks_and_an_override_counts_first() -> None:
     assert plan().memory_mib is None
     assert plan(container={"memory": 512}).memory_mib == 512

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.simulation.faults import CALL, READ, Chaos, Fault
+from tests.simulation.faults import CALL, READ, WRITE, Chaos, Fault
 from tests.simulation.virtual_time import Clock, Killed
 
 TYPICAL_SECONDS = 0.2
@@ -56,6 +56,15 @@ class Calls:
             return effect()
         return self._befall(fault, service, operation, effect)
 
+    def write_to_disk(self, what: str) -> None:
+        """A function writes a file. Raises OSError where its disk is full."""
+        actor = self.clock.actor
+        if actor is None:
+            return
+        actor.calls[what] += 1
+        if self.chaos.decide(f"{actor.label} disk.{what} {actor.calls[what]}", WRITE) is not None:
+            FullDisk().read()
+
     def _befall(self, fault: Fault, service: str, operation: str, effect: Callable[[], Any]) -> Any:
         if fault is Fault.SLOW:
             self.clock.sleep(SLOW_SECONDS)
@@ -66,6 +75,8 @@ class Calls:
         if fault in (Fault.LOST_ANSWER, Fault.KILL_AFTER):
             self._quietly(effect)
         if fault in (Fault.KILL_BEFORE, Fault.KILL_AFTER):
+            if self.clock.actor is not None:
+                self.clock.actor.dead = True  # it cleans nothing up any more
             raise Killed
         if fault is Fault.DISK_FULL:
             return {**effect(), "Body": FullDisk()}

@@ -15,6 +15,7 @@ WAYS = {
     "a person approves": Scenario("approval", (Action(0.0, "dearer"), Action(900.0, "approved"))),
     "a person rolls back": Scenario("plain", (Action(0.0, "dearer"), Action(3600.0, "roll back"))),
     "a file is quarantined": Scenario("plain", (Action(0.0, "broken"),)),
+    "dead letters are sent again": Scenario("plain", (Action(0.0, "undelivered"), Action(60.0, "redrive"))),
     "an upload waits for the run in progress": Scenario("plain", (Action(0.0, "dearer"), Action(30.0, "same"))),
 }
 """Scenarios that between them enter every state."""

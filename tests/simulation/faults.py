@@ -25,7 +25,7 @@ class Fault(Enum):
     REPEATED = "it happened, the answer was lost, and the client sent it once more"
     KILL_BEFORE = "the process was killed before the call"
     KILL_AFTER = "the process was killed after the call"
-    DISK_FULL = "no space left on the disk for what was read"
+    DISK_FULL = "no space left on the disk for what was read or made"
     NOT_RUN = "the service refused to run the function, and its client's repeats"
     RAN_UNHEARD = "the function ran, but its answer did not arrive"
     NO_CAPACITY = "no capacity for the task"
@@ -35,6 +35,8 @@ class Fault(Enum):
     CLOCK_HALF_A_DAY_AHEAD = "its clock is 12 hours ahead"
     TWICE = "the event was delivered twice, the second time a little later"
     LATE = "the event was delivered an hour later"
+    AGAIN_A_DAY_LATER = "the event was delivered twice, the second time 23 hours later"
+    UNDELIVERED = "the event could not be delivered for a day, and lies in the dead-letter queue"
     STOPPED = "the execution was stopped here"
     STOPPED_AND_REDRIVEN = "the execution was stopped here and redriven 10 minutes later"
     STOPPED_AND_REDRIVEN_LATE = "the execution was stopped here and redriven 8 hours later"
@@ -54,12 +56,21 @@ CALL = (
 """What may befall a call of AWS that is made by a function or a task of ours."""
 READ = tuple(fault for fault in CALL if fault not in (Fault.LOST_ANSWER, Fault.REPEATED, Fault.KILL_AFTER))
 """Of a call that changes nothing, a lost answer is a time-out."""
-INVOKE = (Fault.NOT_RUN, Fault.RAN_UNHEARD, Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND, Fault.CLOCK_HALF_A_DAY_AHEAD)
+INVOKE = (
+    Fault.NOT_RUN,
+    Fault.RAN_UNHEARD,
+    Fault.SLOW,
+    Fault.CLOCK_AHEAD,
+    Fault.CLOCK_BEHIND,
+    Fault.CLOCK_HALF_A_DAY_AHEAD,
+)
 TASK = (Fault.NO_CAPACITY, Fault.SPOT)
-EVENT = (Fault.TWICE, Fault.LATE)
+EVENT = (Fault.TWICE, Fault.LATE, Fault.AGAIN_A_DAY_LATER, Fault.UNDELIVERED)
+WRITE = (Fault.DISK_FULL,)
+"""What may befall a file that a function writes to its own disk."""
 STATE = (Fault.STOPPED, Fault.STOPPED_AND_REDRIVEN, Fault.STOPPED_AND_REDRIVEN_LATE)
 DIRECT = (Fault.THROTTLE, Fault.SERVER_ERROR, Fault.LOST_ANSWER)
-"""What may befall a call that a state machine makes itself."""
+"""What may befall a call that a state machine or EventBridge makes itself; one that times out is one of these three."""
 
 
 def fraction(*about: object) -> float:
@@ -118,7 +129,10 @@ class Chaos:
         return most * fraction(self.seed, "jitter", point)
 
 
-FOCI = ("", "", "Claim", "Validate", "Train", "Evaluate", "Promote", "Watch", "RollBack", "Record", "entered", "invoke")
+STATES = ("Claim", "Validate", "Train", "Evaluate", "Promote", "Watch", "RollBack", "Record", "Notify")
+SERVICES = ("s3.", "dynamodb.", "kms.", "sns.", "sqs.", "stepfunctions.", "lambda.")
+FOCI = ("", "", *STATES, *SERVICES, "entered", "invoke", "event", "start")
+"""Parts of the names of points."""
 
 
 def swarm(seed: int) -> Chaos:

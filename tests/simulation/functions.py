@@ -64,6 +64,7 @@ ENVIRONMENT = {
     "TASK": "regression",
     "ALARM": "serving",
     "SIGNING_KEY_ID": "",
+    "HISTORY_KEY_ID": "history",
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "simulated",

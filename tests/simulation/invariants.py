@@ -14,6 +14,7 @@ from typing import Any
 from contender.data.datasets import DatasetStore
 from contender.errors import ContenderError, NotFoundError
 from contender.ports import Batch, Lease, Ledger, Objects
+from contender.registry.history import verify_history as check_history
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import SIGNATURE, ModelRegistry
 from contender.workflow.run_folder import BATCHES, VALIDATION, RunFolder
@@ -55,10 +56,12 @@ class Evidence:
     in_datasets, in_quarantine : the uploads that are in a dataset version, or in quarantine with a reason.
     waiting : queued uploads.
     dead_letters : uploads whose events are in a dead-letter queue.
+    stopped : uploads of executions that were stopped before Claim had answered, and can be redriven.
     records : of all runs that have one.
     damage : why the champion, or the version on trial, is not whole; empty where they are.
     pointers : every pointer that there was, oldest first; only the newest where older ones are not known.
     history : swap ids in the history of champions.
+    broken_history : what is wrong with its chain and signatures, in sentences.
     lease_holders : the runs that were granted the lease, in turn; empty where that is not known.
     """
 
@@ -74,6 +77,8 @@ class Evidence:
     pointers: Sequence[Pointer]
     history: frozenset[str]
     lease_holders: Sequence[str] = ()
+    broken_history: Sequence[str] = ()
+    stopped: frozenset[Upload] = frozenset()
 
 
 def gather(
@@ -85,12 +90,15 @@ def gather(
     uploads: Sequence[Upload],
     executions: Sequence[Execution],
     dead_letters: Sequence[Upload] = (),
+    stopped: Sequence[Upload] = (),
     pointers: Sequence[Pointer] = (),
     lease_holders: Sequence[str] = (),
     verify: Verify | None = None,
+    verify_history: Verify | None = None,
 ) -> Evidence:
     """Read what a pipeline left."""
-    found = read_pointer(models, pipeline)
+    found, promotions = read_pointer(models, pipeline), ledger.promotions(pipeline)
+    wrong = check_history(pipeline, promotions, verify_signature=verify_history, head=ledger.history_head(pipeline))
     return Evidence(
         uploads=uploads,
         executions=executions,
@@ -98,11 +106,13 @@ def gather(
         in_quarantine=_in_quarantine(data, pipeline),
         waiting=ledger.pending_batches(pipeline),
         dead_letters=frozenset(dead_letters),
+        stopped=frozenset(stopped),
         records=ledger.runs(pipeline, limit=10_000),
         lease=ledger.lease(pipeline),
         damage=_damage(models, pipeline, found.pointer, verify) if found is not None else "",
         pointers=pointers or ((found.pointer,) if found is not None else ()),
-        history=frozenset(str(entry["swap_id"]) for entry in ledger.promotions(pipeline)),
+        history=frozenset(str(entry["swap_id"]) for entry in promotions),
+        broken_history=[problem.message for problem in wrong],
         lease_holders=lease_holders,
     )
 
@@ -177,20 +187,25 @@ def violations(evidence: Evidence, *, settled: bool = False) -> list[str]:
         *_pointer(evidence),
         *_swaps(evidence),
         *_fencing(evidence),
+        *(f"the history of champions is broken: {said}" for said in evidence.broken_history),
     ]
     if settled and running:
         found.append(f"executions do not end: {', '.join(running)}")
     if settled and evidence.waiting:
         keys = ", ".join(batch.key for batch in evidence.waiting)
         found.append(f"still waiting after the next event was processed: {keys}")
+    if settled and evidence.dead_letters:
+        keys = ", ".join(key for key, _ in sorted(evidence.dead_letters, key=str))
+        found.append(f"still in the dead-letter queue after they were sent again: {keys}")
     return found
 
 
 def _unaccounted_uploads(evidence: Evidence) -> list[str]:
     waiting = {(batch.key, batch.version_id) for batch in evidence.waiting}
-    places = evidence.in_datasets | evidence.in_quarantine | waiting | evidence.dead_letters
+    places = evidence.in_datasets | evidence.in_quarantine | waiting | evidence.dead_letters | evidence.stopped
     return [
-        f"upload {key} ({version}) is in no dataset version, not in quarantine, not queued and in no dead-letter queue"
+        f"upload {key} ({version}) is in no dataset version, not in quarantine, not queued, in no dead-letter queue "
+        "and in no execution that can be redriven"
         for key, version in evidence.uploads
         if (key, version) not in places
     ]

@@ -2,13 +2,16 @@
 
 The files of the simulation are few, and a schedule is about who does what when. So reading a file, holding it to the
 contract and measuring its drift are remembered by their content, as is the pipeline file once parsed; each call of AWS
-before, between and after them still happens. The report's page is left empty: nothing depends on it. Nor is the wait
-before a write is repeated left to chance. Without this, a schedule takes five times as long (decision 0067).
+before, between and after them still happens. The report's page and the pictures' curves are left empty: nothing depends
+on them. Nor is the wait before a write is repeated left to chance. Without this, a schedule takes five times as long
+(decision 0067).
 """
 
 from __future__ import annotations
 
+import json
 import pickle
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, lru_cache
@@ -23,6 +26,7 @@ from contender.adapters.files import rows_parquet, typed_rows
 from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
+from contender.cli import dead_letters
 from contender.data import intake
 from contender.data.contract.batch import ParsedBatch
 from contender.data.passes import first_pass, second_pass
@@ -30,10 +34,15 @@ from contender.drift import batch_check
 from contender.errors import BatchRejectedError
 from contender.pipeline.budget_policy import budget_of
 from contender.pipeline.config import PipelineConfig, parse_pipeline
-from contender.steps import detect_drift, record, scoring_run
+from contender.steps import detect_drift, evaluate_challenger, record, scoring_run
+from contender.training.settings import settings_of
+from contender.workflow import run_folder
 from tests.simulation import tiny_training
+from tests.simulation.functions import HERE, SimulatedDatetime
 
 Key = Callable[..., Any]
+IN_MEMORY = ("/dev/shm",)
+"""Where a folder of temporary files costs no disk; elsewhere it is where it always is."""
 read_rows = lru_cache(read_parquet)
 """The rows of a dataset version's part."""
 
@@ -43,12 +52,33 @@ def remembered(function: Callable[..., Any], key: Key) -> Callable[..., Any]:
     known: dict[bytes, Any] = {}
 
     def asked(*given: Any, **named: Any) -> Any:
-        about = sha256(pickle.dumps(key(*given, **named))).digest()
+        about = _digest(key(*given, **named))
         if about not in known:
             known[about] = function(*given, **named)
         return known[about]
 
     return asked
+
+
+def once_each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function of an object that is kept and never changed, called once for each."""
+    known: dict[int, tuple[Any, Any]] = {}
+
+    def asked(kept: Any) -> Any:
+        if id(kept) not in known:
+            known[id(kept)] = (kept, function(kept))
+        return known[id(kept)][1]
+
+    return asked
+
+
+def _digest(content: Any) -> bytes:
+    return sha256(pickle.dumps(content)).digest()
+
+
+def _compact(content: Any, **options: Any) -> str:
+    """As json.dumps, without line breaks, which only its slow encoder makes."""
+    return json.dumps(content, **{**options, "indent": None})
 
 
 class KnownRows:
@@ -96,6 +126,7 @@ def _second_pass() -> Callable[..., Any]:
     known: dict[Any, tuple[Any, bytes]] = {}
 
     def written(upload: Any, found: Any, enter: Any, config: Any, *, sequence: int, write: Any, path: Path) -> Any:
+        HERE.world.calls.write_to_disk("part")
         about = (upload.digest, enter.tobytes(), sequence)
         if about not in known:
             rows = second_pass.second_pass(upload, found, enter, config, sequence=sequence, write=write, path=path)
@@ -115,10 +146,11 @@ def _at_once(items: Iterable[Any], **_: Any) -> Iterator[Any]:
 def _replacements() -> tuple[tuple[Any, str, Any], ...]:
     """Module, name, and what takes the place of it."""
     parsed = lru_cache(parse_pipeline)
-    reference = SimpleNamespace(from_bytes=lru_cache(batch_check.Reference.from_bytes))
-    observe_key: Key = lambda _, grid, table, model: (grid, table.columns, model.predict(table))  # noqa: E731
+    reference, named = SimpleNamespace(from_bytes=lru_cache(batch_check.Reference.from_bytes)), once_each(_digest)
+    settings = once_each(settings_of)
+    observe_key: Key = lambda _, grid, table, model: (named(grid), table.columns, model.predict(table))  # noqa: E731
     check_key: Key = lambda _, reference, table, model, current, **more: (  # noqa: E731
-        reference,
+        named(reference),
         table.columns,
         model.predict(table),
         current,
@@ -135,10 +167,17 @@ def _replacements() -> tuple[tuple[Any, str, Any], ...]:
         (detect_drift, "Reference", reference),
         (detect_drift, "observe", remembered(batch_check.observe, observe_key)),
         (detect_drift, "check_batch", remembered(batch_check.check_batch, check_key)),
+        (detect_drift, "settings_of", settings),
+        (tiny_training, "settings_of", settings),
+        (tiny_training, "to_bytes", once_each(tiny_training.to_bytes)),
         (tiny_training, "reference_of", remembered(batch_check.reference_of, reference_key)),
         (intake, "look_at", remembered(first_pass.look_at, look_key)),
         (intake, "second_pass", _second_pass()),
         (dynamodb, "random", SimpleNamespace(uniform=lambda _, most: most)),
+        (run_folder, "json", SimpleNamespace(dumps=_compact, loads=json.loads)),
+        (tempfile, "tempdir", next((folder for folder in IN_MEMORY if Path(folder).is_dir()), None)),
+        (dead_letters, "datetime", SimulatedDatetime),
+        (evaluate_challenger, "side_by_side", lambda _: {}),
         (record, "page", lambda _: "<html></html>"),
     )
 

@@ -80,6 +80,11 @@ class Scenario:
 
 
 @cache
+def policy_of(rollout: str) -> RolloutPolicy:
+    return parse_pipeline(PIPELINE_FILE + ROLLOUTS[rollout]).rollout
+
+
+@cache
 def beginning(rollout: str) -> tuple[Buckets, Items]:
     """A pipeline with two champions so far, which the real loop made of two files without any fault."""
     world = World(Buckets(), Items(), Chaos(), start=START - 86_400.0, prefix="first-")
@@ -100,7 +105,7 @@ class in_world:  # noqa: N801 - reads as a statement
     """With the functions in this world."""
 
     def __init__(self, world: World, rollout: str, ports: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        policy: RolloutPolicy = parse_pipeline(PIPELINE_FILE + ROLLOUTS[rollout]).rollout
+        policy = policy_of(rollout)
         every = (world.ports(), remembering.ports(), ports or {})
         given = {
             state: {name: port for some in every for name, port in some.get(state, {}).items()} for state in FOLDERS
@@ -156,6 +161,10 @@ def do(world: World, action: Action, number: int) -> None:
         world.deliver({**told, "trigger": "schedule"})
     elif action.what == "roll back":
         world.deliver({**told, "trigger": "manual", "by": "a person", "event_time": ""}, "rollback")
+    elif action.what == "undelivered":
+        world.upload(f"{action.name or number}.csv", content("dearer", number), delivered=False)
+    elif action.what == "redrive":
+        world.redrive_dead_letters()
     elif action.what == "alarm":
         world.deliver({**told, "trigger": "alarm"}, "rollback")
     else:
@@ -176,6 +185,8 @@ def draw(seed: int) -> Scenario:
         near = fraction(seed, "near", number) < 0.5
         moment = actions[0].after + 60.0 + 60.0 * fraction(seed, "moment", number)
         actions.append(Action(moment if near else (span + 300.0) * fraction(seed, "moment", number), what))
+    if fraction(seed, "redrive") < 0.25:
+        actions.append(Action((1800.0, 13 * 86_400.0)[int(fraction(seed, "redriven") * 2)], "redrive"))
     if rollout == "approval":
         answer = ("approved", "approved", "rejected")[int(fraction(seed, "answer") * 3)]
         actions += [Action(moment, answer) for moment in (900.0, 2700.0, 9000.0)]

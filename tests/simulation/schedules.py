@@ -9,8 +9,9 @@ from typing import Any
 from contender.registry.pointer import Pointer, pointer_key
 from tests.simulation.faults import Chaos, Fault
 from tests.simulation.invariants import Execution, gather, violations
+from tests.simulation.other_services import verifies_history, verifies_version
 from tests.simulation.scenarios import Scenario, beginning, content, do, in_world
-from tests.simulation.world import World, verifies
+from tests.simulation.world import World
 
 Ports = Mapping[str, Mapping[str, Any]]
 
@@ -43,6 +44,9 @@ def run(scenario: Scenario, chaos: Chaos, planted: Any = None) -> Outcome:
         if not problems:
             chaos.on = False
             world.upload("next.csv", content("same", 20))
+            world.redrive_dead_letters()
+            for name in world.stopped_in_claim():
+                world.redrive(world.executions[name])
             world.clock.run()
             problems = [*world.mistakes, *_problems(world, settled=True)]
         verdicts = {str(record["run_id"]): str(record["verdict"]) for record in world.ledger.runs("shop")}
@@ -62,9 +66,15 @@ def _problems(world: World, *, settled: bool) -> list[str]:
         "shop",
         uploads=world.uploads,
         executions=executions,
-        dead_letters=[(str(told.get("key")), told.get("version_id")) for told in world.dead_letters],
+        dead_letters=[
+            (str(letter.told["key"]), letter.told["version_id"])
+            for letter in world.dead_letters.letters
+            if "key" in letter.told
+        ],
+        stopped=[(str(told["key"]), told["version_id"]) for told in world.stopped_in_claim().values() if "key" in told],
         pointers=pointers,
         lease_holders=world.items.leases,
-        verify=verifies,
+        verify=verifies_version,
+        verify_history=verifies_history,
     )
     return violations(evidence, settled=settled)

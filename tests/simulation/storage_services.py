@@ -126,6 +126,10 @@ class Items:
     def copy(self) -> Items:
         return Items(dict(self.items), list(self.leases))
 
+    def expire(self, now: float) -> None:
+        """TTL: what has expired is deleted, which takes DynamoDB up to two days."""
+        self.items = {key: item for key, item in self.items.items() if item.get("expires_at", now) >= now}
+
     def put(self, item: Mapping[str, Any], condition: Any = None) -> None:
         key = (item["pk"], item["sk"])
         if condition is not None and not holds(condition, self.items.get(key, {}), {}):
@@ -264,9 +268,21 @@ class TableResource:
         return self.calls.make("dynamodb", "UpdateItem", effect)
 
     def query(self, *, KeyConditionExpression: Any, ScanIndexForward: bool = True, Limit: int = 0, **_: Any) -> Any:  # noqa: N803
+        partition, prefix = _of_query(KeyConditionExpression)
+
         def effect() -> Any:
-            found = [item for item in self.items.items.values() if holds(KeyConditionExpression, item, {})]
-            found.sort(key=lambda item: str(item["sk"]), reverse=not ScanIndexForward)
-            return {"Items": [dict(item) for item in (found[:Limit] if Limit else found)]}
+            held = self.items.items
+            keys = sorted(key for key in held if key[0] == partition and key[1].startswith(prefix))
+            keys = keys if ScanIndexForward else keys[::-1]
+            return {"Items": [dict(held[key]) for key in (keys[:Limit] if Limit else keys)]}
 
         return self.calls.make("dynamodb", "Query", effect, reads=True)
+
+
+def _of_query(condition: ConditionBase) -> tuple[str, str]:
+    """Partition, and what the sort key begins with. Raises ValueError for another condition on the keys."""
+    both = condition.get_expression()
+    partition, prefix = (each.get_expression() for each in both["values"])
+    if (both["operator"], partition["operator"], prefix["operator"]) != ("AND", "=", "begins_with"):
+        raise ValueError(f"{condition} is not known; teach it to {__file__}")
+    return partition["values"][1], prefix["values"][1]

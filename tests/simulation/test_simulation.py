@@ -29,6 +29,20 @@ def test_without_faults_dearer_orders_make_a_new_champion() -> None:
     assert run(PROMOTED, Chaos()).verdicts["upload-1.1"] == "promoted"
 
 
+def test_an_upload_that_came_while_a_run_failed_waits_for_no_other_event() -> None:
+    scenario = Scenario("plain", (Action(0.0, "dearer", "a"), Action(30.0, "same", "b")))
+    outcome = run(scenario, Chaos(chosen={"upload-1.1/EvaluateChallenger.1 s3.GetObject 1": Fault.SERVER_ERROR}))
+    assert outcome.verdicts["upload-1.1"] == "failed"
+    assert any("-pending-" in name for name in outcome.verdicts)
+
+
+def test_a_dead_letter_that_is_sent_again_twice_is_one_run() -> None:
+    scenario = Scenario("plain", (Action(0.0, "undelivered", "a"), Action(60.0, "redrive")))
+    outcome = run(scenario, Chaos(chosen={"redrive-1.1 sqs.DeleteMessage 1": Fault.KILL_BEFORE}))
+    assert (outcome.problems, len(outcome.happened)) == ((), 1)
+    assert outcome.verdicts["00000001-upload-2026-06-01T09-00-00"] == "promoted"
+
+
 PUT_POINTER = "upload-1.1/Promote.1 s3.PutObject 1"
 PUT_DATASET = "upload-1.1/ValidateBatch.1 s3.PutObject 3"
 OVERTAKEN = Scenario("plain", (Action(0.0, "dearer", "a"), Action(3600.0, "same", "b")))

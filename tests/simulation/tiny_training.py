@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from contender.data.dataset_fate import left_out
 from contender.data.datasets import DatasetStore
-from contender.drift.batch_check import reference_of
+from contender.drift.batch_check import Reference, reference_of
 from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, parse_pipeline
 from contender.ports import Objects
@@ -47,6 +47,10 @@ class Model:
     def predict(self, table: Table) -> NDArray[np.float64]:
         answers: NDArray[np.float64] = table["amount"][:, None] + self.off
         return answers
+
+
+def to_bytes(reference: Reference) -> bytes:
+    return reference.to_bytes()
 
 
 def load_model(registry: ModelReader, model: ModelVersion, *, judged: bool = False) -> Model:
@@ -125,7 +129,7 @@ def _version(
         },
     }
     golden = {"requests": [{"rows": [{"amount": 1.0}, {"amount": 2.0}]}], "predictions": [[1.0 + off], [2.0 + off]]}
-    files = {MODEL: str(off).encode(), REFERENCE: reference.to_bytes(), GOLDEN: json.dumps(golden).encode()}
+    files = {MODEL: str(off).encode(), REFERENCE: to_bytes(reference), GOLDEN: json.dumps(golden).encode()}
     return manifest, files
 
 

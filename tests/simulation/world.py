@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,9 +24,11 @@ from contender.rollout.canary import Alarms
 from contender.workflow.messages import MAX_REASON_CHARACTERS
 from tests.simulation import states_language as asl
 from tests.simulation import tiny_training
-from tests.simulation.calls import Calls, refusal
+from tests.simulation.calls import SLOW_SECONDS, Calls, refusal
+from tests.simulation.dead_letters import DeadLetterBox, send_again
 from tests.simulation.faults import DIRECT, EVENT, INVOKE, STATE, TASK, Chaos, Fault
-from tests.simulation.functions import HERE, LAMBDA_SECONDS, work_of
+from tests.simulation.functions import LAMBDA_SECONDS, work_of
+from tests.simulation.other_services import other_clients, sign_version
 from tests.simulation.remembering import read_rows
 from tests.simulation.storage_services import Buckets, Items, S3Client, TableResource
 from tests.simulation.virtual_time import Actor, Clock, Future, Killed
@@ -40,7 +40,6 @@ MACHINES = {
     "rollback": "contender-prod-shop-rollback",
 }
 ROOT = Path(__file__).resolve().parents[2]
-SIGNING_KEY = b"a key of the simulation"
 EXPECTED = (ContenderError, ClientError, BotoCoreError, OSError)
 """What a function of ours may end with when the cloud fails it; anything else is a mistake of somebody's."""
 
@@ -81,7 +80,6 @@ class World:
     start: float = START
     prefix: str = ""
     executions: dict[str, Running] = field(default_factory=dict)
-    dead_letters: list[Mapping[str, Any]] = field(default_factory=list)
     uploads: list[tuple[str, str]] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
@@ -92,19 +90,16 @@ class World:
         self.calls = Calls(self.clock, self.chaos)
         self._uuids = count(1)
         self._events = count(1)
-        states = SimpleNamespace(describe_execution=self._describe)
-        topics = SimpleNamespace(publish=self._publish)
-        serving = SimpleNamespace(invoke=self._serve)
+        self.dead_letters = DeadLetterBox(self.calls)
         self.clients: dict[str, Any] = {
             "s3": S3Client(self.calls, self.buckets),
             "table": TableResource(self.calls, self.items),
-            "stepfunctions": states,
-            "sns": topics,
-            "lambda": serving,
+            "sqs": self.dead_letters,
+            **other_clients(self),
         }
         self.data = S3Objects(self.clients["s3"], "data")
         self.models = S3Objects(self.clients["s3"], "models")
-        self.ledger = DynamoLedger(self.clients["table"])
+        self.ledger = DynamoLedger(self.clients["table"])  # of whoever looks: only functions sign
 
     def time(self) -> float:
         """What the clock of whoever asks says."""
@@ -125,8 +120,8 @@ class World:
 
     # What people and other services do.
 
-    def upload(self, name: str, body: bytes) -> None:
-        """A file arrives, and its event."""
+    def upload(self, name: str, body: bytes, *, delivered: bool = True) -> None:
+        """A file arrives, and its event; or that lies in the dead-letter queue."""
         key = f"incoming/shop/{name}"
         stored = self.buckets.write("data", key, body, None, None)
         self.uploads.append((key, stored.version))
@@ -135,21 +130,26 @@ class World:
             "etag": stored.etag.strip('"'), "sequencer": f"{len(self.uploads):016X}", "size": len(body),
             "event_time": self.stamp(),
         }  # fmt: skip
-        self.deliver(told)
+        if delivered:
+            self.deliver(told)
+        else:
+            self.dead_letters.add(told)
 
     def deliver(self, told: Mapping[str, Any], machine: str = "continuous_training") -> None:
         """EventBridge has an event for a machine: at least once, in no order."""
         name = f"{self.prefix}{told['trigger']}-{next(self._events)}"
         fault = self.chaos.decide(f"{name} event", EVENT)
-        times = 2 if fault is Fault.TWICE else 1
-        for number in range(times):
-            late = (
-                3600.0 if fault is Fault.LATE else self.chaos.jitter(f"{name} delivery {number}", 2.0 + 30.0 * number)
-            )
-            actor = Actor(f"{name} delivery {number + 1}")
-            self.clock.spawn(
-                actor, lambda number=number: self._deliver(f"{name}.{number + 1}", told, machine), after=late
-            )
+        if fault is Fault.UNDELIVERED:
+            self.dead_letters.add(told)
+            return
+        moments = [3600.0 if fault is Fault.LATE else self.chaos.jitter(f"{name} delivery 0", 2.0)]
+        if fault is Fault.TWICE:
+            moments.append(self.chaos.jitter(f"{name} delivery 1", 32.0))
+        elif fault is Fault.AGAIN_A_DAY_LATER:
+            moments.append(23 * 3600.0)
+        for number, after in enumerate(moments, 1):
+            actor = Actor(f"{name} delivery {number}")
+            self.clock.spawn(actor, lambda number=number: self._deliver(f"{name}.{number}", told, machine), after=after)
 
     def _deliver(self, name: str, told: Mapping[str, Any], machine: str) -> None:
         for attempt in range(8):
@@ -159,14 +159,30 @@ class World:
             if fault is None:
                 return
             self.clock.sleep(60.0 * 2**attempt)
-        self.dead_letters.append(told)
+        self.dead_letters.add(told)
+
+    def redrive_dead_letters(self) -> None:
+        """A person sends the dead letters again; where the command fails, twice more."""
+        number = next(self._events)
+        machines = {machine: f"{ACCOUNT}:stateMachine:{name}" for machine, name in MACHINES.items()}
+
+        def command() -> None:
+            with suppress(*EXPECTED):
+                send_again(self.clients, machines, self.clock.sleep)
+
+        for attempt in range(3):
+            self.clock.spawn(Actor(f"redrive-{number}.{attempt + 1}"), command, after=120.0 * attempt)
 
     # Step Functions.
+
+    def machine_of(self, arn: str) -> str:
+        return next(machine for machine, name in MACHINES.items() if arn.endswith(f":{name}"))
 
     def begin(self, name: str, told: Mapping[str, Any], machine: str) -> None:
         arn = f"{ACCOUNT}:execution:{MACHINES[machine]}:{name}"
         state_machine = f"{ACCOUNT}:stateMachine:{MACHINES[machine]}"
         execution = asl.Execution(name, arn, state_machine, dict(told), self.stamp())
+        self.items.expire(self.clock.now)
         self.executions[name] = Running(execution, machine, Actor(name))
         self._go(self.executions[name])
 
@@ -225,6 +241,14 @@ class World:
             self._note(f"{running.execution.name} is redriven from {running.execution.at}")
             self._go(running)
 
+    def stopped_in_claim(self) -> Mapping[str, Mapping[str, Any]]:
+        """The inputs of the executions that were stopped before Claim had answered, by their names."""
+        return {
+            name: found.execution.input
+            for name, found in self.executions.items()
+            if found.execution.status == "ABORTED" and found.execution.at == "Claim"
+        }
+
     def answer(self, name: str, token: str, output: Mapping[str, Any]) -> None:
         """SendTaskSuccess. Raises ClientError where nobody waits for the token."""
         found = self.executions[name].tokens.get(token)
@@ -252,7 +276,8 @@ class World:
         skew = {Fault.CLOCK_AHEAD: 300.0, Fault.CLOCK_BEHIND: -300.0, Fault.CLOCK_HALF_A_DAY_AHEAD: 43_200.0}
         actor = Actor(label, skew.get(fault, 0.0) if fault else 0.0)
         event = json.loads(json.dumps(payload))
-        future = self.clock.spawn(actor, lambda: work_of(function)(event))
+        slow = SLOW_SECONDS if fault is Fault.SLOW else 0.0
+        future = self.clock.spawn(actor, lambda: work_of(function)(event), after=slow)
         own = LAMBDA_SECONDS.get(function, 120.0)
         self.clock.at(self.clock.now + own, lambda: self._time_out(actor, future))
         if not self.clock.wait(future, seconds or own + 1.0):
@@ -302,7 +327,7 @@ class World:
             cause = {"StopCode": "SpotInterruption", "StoppedReason": "Your Spot Task was interrupted."}
             raise asl.StateError("States.TaskFailed", json.dumps({**cause, "Containers": [{}]}))
         actor = Actor(label)
-        work = lambda: tiny_training.train(execution.name, self.data, self.models, read_rows, _sign)  # noqa: E731
+        work = lambda: tiny_training.train(execution.name, self.data, self.models, read_rows, sign_version)  # noqa: E731
         running.children.append(actor)
         future = self.clock.spawn(actor, work, after=60.0)
         if not self.clock.wait(future, seconds):
@@ -345,30 +370,6 @@ class World:
         else:
             assert action == "putMetricData", action
 
-    # Clients of other services.
-
-    def _describe(self, *, executionArn: str) -> Any:  # noqa: N803 - boto3's name
-        def effect() -> Any:
-            found = self.executions.get(executionArn.rpartition(":")[2])
-            if found is None:
-                raise refusal("ExecutionDoesNotExist", 400, "DescribeExecution")
-            started = datetime.fromisoformat(found.execution.started_at)
-            return {"status": found.execution.status, "startDate": started, "name": found.execution.name}
-
-        return self.calls.make("stepfunctions", "DescribeExecution", effect, reads=True)
-
-    def _publish(self, *, TopicArn: str, Subject: str, Message: str) -> None:  # noqa: N803
-        self.calls.make("sns", "Publish", lambda: self.mails.append(Subject))
-
-    def _serve(self, *, FunctionName: str, Payload: bytes) -> Any:  # noqa: N803
-        read: Callable[[str], bytes] = lambda key: self.buckets.read("models", key).body  # noqa: E731
-
-        def effect() -> Any:
-            answer = tiny_training.rehearse(read, json.loads(Payload)["rehearse"])
-            return {"Payload": BytesIO(json.dumps(answer).encode())}
-
-        return self.calls.make("lambda", "Invoke", effect, reads=True)
-
     def _note(self, line: str) -> None:
         self.log.append(f"{self.stamp()} {line}")
 
@@ -386,13 +387,3 @@ def _live_minutes(pipeline: str, version: str, variant: str, since: float, until
         return []
     latencies = {0: 500}
     return [("2026-03-01T09:00", LiveCounts(requests=500, rows=500, latencies=latencies))]
-
-
-def _sign(digest: bytes) -> bytes:
-    """As KMS signs, with a key that only training has."""
-    HERE.world.calls.make("kms", "Sign", lambda: None, reads=True)
-    return hmac.new(SIGNING_KEY, digest, hashlib.sha256).digest()
-
-
-def verifies(digest: bytes, signature: bytes) -> bool:
-    return hmac.compare_digest(signature, hmac.new(SIGNING_KEY, digest, hashlib.sha256).digest())

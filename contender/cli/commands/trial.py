@@ -24,7 +24,7 @@ from contender.errors import InvalidInputError, NotFoundError
 from contender.registry.pointer import Mode, Pointer, Trial, require_pointer
 from contender.registry.swaps import end_trial, start_trial
 from contender.registry.versions import ModelRegistry
-from contender.rollout.swap_history import history_entry
+from contender.rollout.swap_history import complete_history, history_entry
 
 MAX_TRIAL_HOURS = 24 * 14
 
@@ -88,6 +88,7 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
         raise InvalidInputError(
             f"a trial of {on.version} is running; end it with: contender trial end -p {bench.pipeline}"
         )
+    complete_history(bench.ledger, found.pointer, now=now.isoformat())
     pointer = start_trial(
         bench.models,
         pipeline=bench.pipeline,
@@ -136,9 +137,11 @@ def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:
     NotFoundError
         When there is none.
     """
-    trial = require_pointer(bench.models, bench.pipeline).pointer.challenger
+    found = require_pointer(bench.models, bench.pipeline).pointer
+    trial = found.challenger
     if trial is None:
         raise NotFoundError(f"{bench.pipeline} has no running trial; see `contender champion`")
+    complete_history(bench.ledger, found, now=datetime.now(UTC).isoformat())
     pointer = end_trial(
         bench.models,
         pipeline=bench.pipeline,

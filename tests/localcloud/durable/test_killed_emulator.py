@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import pytest
 from localcloud import emulator
 from localcloud.call_slots import MOST_CALLS, MOST_PROCESSES
 from localcloud.connection import client
+from localcloud.metrics.collection import GROUP, STREAM
+from localcloud.metrics.embedded import read_line
 from localcloud.processes import ProcessRecord, group_members, is_alive, wait_until
 from localcloud.state import Workspace
 from tests.localcloud.functions import Functions
@@ -111,6 +114,8 @@ def fill(cloud: Cloud) -> dict[str, Any]:
     (gone,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=gone["ReceiptHandle"])
     sqs.receive_message(QueueUrl=queue, VisibilityTimeout=600)  # whoever got it dies with the emulator
+    metric = {"MetricName": "UnsentMails", "Value": 3.0, "Dimensions": [{"Name": "pipeline", "Value": "p"}]}
+    cloud.client("cloudwatch").put_metric_data(Namespace="Contender", MetricData=[metric])
     kms = cloud.client("kms")
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     signature = kms.sign(KeyId=key, Message=b"m", SigningAlgorithm="ECDSA_SHA_256")["Signature"]
@@ -127,6 +132,9 @@ def check(cloud: Cloud, made: dict[str, Any]) -> None:
     assert s3.get_object(Bucket="kept", Key="large")["Body"].read() == b"part"
     found = cloud.client("dynamodb").scan(TableName="runs")["Items"]
     assert [item["sk"]["S"] for item in found] == [f"{number:03}" for number in range(1, ITEMS)]
+    lines = cloud.client("logs").get_log_events(logGroupName=GROUP, logStreamName=STREAM, startFromHead=True)["events"]
+    samples = [sample for each in lines for sample in read_line(each["message"], now=time.time())]
+    assert [sample.value for sample in samples if sample.metric.name == "UnsentMails"] == [3.0]
     sqs, bodies = cloud.client("sqs"), []
     while messages := sqs.receive_message(QueueUrl=made["queue"], MaxNumberOfMessages=10).get("Messages"):
         bodies += [message["Body"] for message in messages]

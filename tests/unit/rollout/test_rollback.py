@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from contender.registry.pointer import Trial, read_pointer
-from contender.registry.swaps import end_trial, promote, start_trial
+from contender.registry.swaps import end_trial, promote, roll_back, start_trial
 from contender.rollout.rollback import take_back, undo_newest
+from contender.rollout.swap_history import complete_history
 from contender.workflow.messages import Rollback
 from tests.fakes import Fault, MemoryLedger, MemoryObjects
 
@@ -25,7 +26,7 @@ class Shop:
         for hour, version in enumerate(versions):
             self.promote(version, hour)
 
-    def promote(self, version: str, hour: int, *, by_person: bool = False) -> None:
+    def promote(self, version: str, hour: int, *, by_person: bool = False, written_down: bool = True) -> None:
         promote(
             self.objects,
             pipeline="shop",
@@ -38,12 +39,15 @@ class Shop:
             reason="it wins",
             by_person=by_person,
         )
+        if written_down:
+            complete_history(self.ledger, self.pointer, now="")
 
     def begin_trial(self, version: str, hour: int, *, hours: float = 48) -> None:
         since, until = ((NOON + timedelta(hours=each)).isoformat() for each in (hour, hour + hours))
         trial = Trial(version, "sha", 0.1, "canary", run_id="run", since=since, until=until)
         assert self.etag is not None
         start_trial(self.objects, pipeline="shop", trial=trial, judged_against=self.etag, fencing_token=1)
+        complete_history(self.ledger, self.pointer, now="")
 
     @property
     def etag(self) -> str | None:
@@ -58,6 +62,11 @@ class Shop:
     @property
     def history(self) -> list[Any]:
         return list(self.ledger.promotions("shop"))
+
+    @property
+    def kinds(self) -> list[str]:
+        """What happened, oldest first."""
+        return [str(entry["kind"]) for entry in reversed(self.history)]
 
     def take_back(self, *, bad: bool, hour: float = 0.0) -> Rollback:
         return take_back(
@@ -94,7 +103,7 @@ def test_a_runs_trial_ends_and_is_held_against_the_version_only_when_it_was_wors
     done = shop.take_back(bad=bad)
     assert (done.status, done.version, done.champion) == ("trial_ended", "v2", "v1")
     assert (shop.pointer.challenger, shop.pointer.rolled_back) == (None, ("v2",) if bad else ())
-    (entry,) = shop.history
+    entry = shop.history[0]
     assert (entry["kind"], entry["reason"]) == ("rollback" if bad else "trial ended", "it fails more often")
     assert (entry["champion"], entry["run_id"], entry["swapped_at"]) == ("v1", "run", NOON.isoformat())
 
@@ -103,7 +112,7 @@ def test_ending_a_trial_twice_is_ending_it_once() -> None:
     shop = Shop("v1")
     shop.begin_trial("v2", 1)
     assert shop.take_back(bad=True) == shop.take_back(bad=True)
-    assert len(shop.history) == 1
+    assert shop.kinds == ["promotion", "canary", "rollback"]
 
 
 def test_a_trial_that_somebody_else_has_ended_is_left_alone() -> None:
@@ -114,7 +123,16 @@ def test_a_trial_that_somebody_else_has_ended_is_left_alone() -> None:
     done = shop.take_back(bad=True)
     assert (done.status, "has no running trial" in done.reason, done.champion) == ("refused", True, "v1")
     assert shop.etag == before
-    assert len(shop.history) == 1
+    assert shop.kinds == ["promotion", "canary", "rollback"]
+
+
+def test_a_trial_that_ended_with_a_promotion_nobody_wrote_down_is_written_down_then() -> None:
+    """PromoteFully died in all its attempts, the last time after it had moved the pointer."""
+    shop = Shop("v1")
+    shop.begin_trial("v2", 1)
+    shop.promote("v2", 2, written_down=False)
+    assert shop.take_back(bad=False).status == "refused"
+    assert shop.kinds == ["promotion", "canary", "promotion"]
 
 
 def test_a_person_puts_the_previous_champion_back() -> None:
@@ -123,7 +141,7 @@ def test_a_person_puts_the_previous_champion_back() -> None:
     assert (done.status, done.version, done.champion) == ("rolled_back", "v2", "v1")
     assert done.reason == "v1 serves again; v2 was rolled back: predictions too high."
     assert (shop.pointer.champion, shop.pointer.rolled_back) == ("v1", ("v2",))
-    (entry,) = shop.history
+    entry = shop.history[0]
     assert (entry["kind"], entry["by"], entry["champion"], entry["previous"]) == ("rollback", "ann", "v1", "v2")
 
 
@@ -148,7 +166,7 @@ def test_asking_twice_is_asking_once() -> None:
     shop = Shop("v0", "v1", "v2")
     assert shop.undo(by_person=True) == shop.undo(by_person=True)
     assert shop.pointer.champion == "v1"
-    assert len(shop.history) == 1
+    assert shop.kinds == ["promotion"] * 3 + ["rollback"]
 
 
 def test_an_alarm_asked_twice_says_the_same_when_the_change_has_become_old_meanwhile() -> None:
@@ -161,7 +179,7 @@ def test_an_alarm_undoes_what_is_young_and_leaves_what_was_good_for_long() -> No
     refused = shop.undo(by_person=False, hour=26)
     assert refused.status == "refused"
     assert refused.reason == "v2 has served for 25 hours; an alarm rolls back only within 24 hours of a change"
-    assert (shop.pointer.champion, shop.history) == ("v2", [])
+    assert (shop.pointer.champion, shop.kinds) == ("v2", ["promotion"] * 2)
     assert shop.undo(by_person=False, hour=24.9, run="r2").status == "rolled_back"
 
 
@@ -193,6 +211,39 @@ def test_nor_is_it_touched_when_the_end_of_the_trial_is_not_written_down_yet() -
     assert shop.undo(by_person=False, hour=3.2, rang=3.0).status == "refused"
 
 
+def test_what_is_undone_is_written_down_first_if_whoever_made_it_has_died() -> None:
+    shop = Shop("v1")
+    shop.promote("v2", 1, written_down=False)
+    shop.undo(by_person=True)
+    assert shop.kinds == ["promotion", "promotion", "rollback"]
+    assert [entry["champion"] for entry in shop.history] == ["v1", "v2", "v1"]
+
+
+def test_a_rollback_that_died_before_it_was_written_down_says_who_asked_when_it_is_called_again() -> None:
+    shop = Shop("v1", "v2")
+    back = {"swap_id": "rollback:r1", "now": NOON.isoformat(), "reason": "rolled back", "by_person": False}
+    roll_back(shop.objects, pipeline="shop", **back)
+    assert shop.undo(by_person=False).status == "rolled_back"
+    assert (shop.kinds[-1], shop.history[0]["by"]) == ("rollback", "alarm")
+
+
+def test_only_the_change_that_was_looked_at_is_undone() -> None:
+    """A promotion that comes between the two is another change, which nobody has asked to undo."""
+    shop = Shop("v1")
+    shop.promote("v2", 1, written_down=False)
+    append = shop.ledger.append_promotion
+
+    def overtaken(pipeline: str, entry: Any) -> None:
+        append(pipeline, entry)
+        if shop.pointer.champion == "v2":
+            shop.promote("v3", 2)
+
+    shop.ledger.append_promotion = overtaken  # type: ignore[method-assign]
+    refused = shop.undo(by_person=True)
+    assert (refused.status, shop.pointer.champion) == ("refused", "v3")
+    assert [entry["champion"] for entry in reversed(shop.history)] == ["v1", "v2", "v3"]
+
+
 def test_a_person_undoes_what_is_old_as_well() -> None:
     assert Shop("v1", "v2").undo(by_person=True, hour=1000).status == "rolled_back"
 
@@ -210,7 +261,8 @@ def test_an_alarm_does_not_bring_back_what_was_taken_out_and_a_person_does() -> 
 def test_what_cannot_be_undone_is_refused_with_the_reason(versions: tuple[str, ...], why: str) -> None:
     shop = Shop(*versions)
     done = shop.undo(by_person=True)
-    assert (done.status, why in done.reason, shop.history) == ("refused", True, [])
+    assert (done.status, why in done.reason) == ("refused", True)
+    assert "rollback" not in shop.kinds
 
 
 @pytest.mark.parametrize("fault", list(Fault))

@@ -13,7 +13,7 @@ from contender.ports import ApprovalRequest, Batch
 from contender.registry.swaps import promote
 from contender.steps.record import record_run
 from contender.workflow.claims import claim
-from contender.workflow.messages import Record, Request
+from contender.workflow.messages import Claim, Record, Request
 from contender.workflow.run_folder import BATCHES, TRAINING, VALIDATION
 from tests.fakes import Fault
 from tests.unit.steps.loop_world import LoopWorld
@@ -111,6 +111,36 @@ def test_a_failed_run_gives_its_uploads_back_and_starts_no_other(run: Recorder) 
     record = run.record(**run.claimed("a.csv"), **FAILED)
     assert (record.verdict, record.pending) == ("failed", 0)
     assert [batch.attempts for batch in run.world.ledger.pending_batches("shop")] == [1]
+
+
+def test_a_run_that_only_queued_its_upload_reads_neither_the_queue_nor_files_that_it_cannot_have(
+    run: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a storm most runs are such ones: each read all that waited, and asked for nine files."""
+    reason = "Queued: run run-1 is in progress; b.csv will be processed in the next run."
+    queued = Claim("duplicate", "run-2", "shop", "upload", "2026-01-01T00:00:00+00:00", reason)
+    read: list[str] = []
+    monkeypatch.setattr(run.world.data, "get", read.append)
+    monkeypatch.setattr(run.world.ledger, "pending_batches", read.append)
+    record = run.record(claim=queued.to_dict())
+    assert (record.verdict, record.reason, record.pending, read) == ("duplicate", reason, 0, [])
+    assert run.trouble == []
+
+
+def test_uploads_that_came_while_a_run_failed_get_a_run_of_their_own(run: Recorder) -> None:
+    sections = run.claimed("a.csv")
+    run.add("b.csv")
+    assert run.record(**sections, **FAILED).pending == 1
+    assert {each.key: each.attempts for each in run.world.ledger.pending_batches("shop")} == {"a.csv": 1, "b.csv": 0}
+
+
+def test_a_run_that_fails_after_it_has_read_its_uploads_starts_the_next_for_those_that_came_meanwhile(
+    run: Recorder,
+) -> None:
+    sections = run.claimed("a.csv")
+    run.add("b.csv")
+    assert run.record(**sections, **VALIDATED, **FAILED).pending == 1
+    assert [each.key for each in run.world.ledger.pending_batches("shop")] == ["b.csv"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from contender.workflow.claims import (
     claim,
     give_back,
     give_up,
+    worth_a_run,
 )
 from contender.workflow.messages import Request
 from tests.fakes import MemoryLedger
@@ -54,6 +55,7 @@ class World:
     given_up: list[str] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
     started: int = 0
+    failed: int = 0
 
     def claim(self, run_id: str, request: Request, now: float = 0.0) -> Taken:
         self.running.add(run_id)
@@ -81,13 +83,14 @@ class World:
             self.running.discard(run_id)
             return
         good = outcome != "failed"
+        self.failed += not good
         if good:
             self.looked_at.extend(batch.key for batch in taken.batches)
         ids = [batch.batch_id for batch in taken.batches]
         waiting = give_back(self.ledger, "flights", run_id=run_id, batch_ids=ids, looked_at=good)
         self.running.discard(run_id)
-        if waiting and good and taken.claim.status == "claimed":
-            self.execute(PENDING, now=now)
+        if taken.claim.status == "claimed" and worth_a_run(waiting, failed=not good):
+            self.execute(PENDING, outcome, now)
 
 
 def waiting(world: World) -> list[str]:
@@ -214,7 +217,7 @@ class TestClaim:
         for number in range(1, 100):
             assert world.claim(f"event-{number}", upload(str(number))).claim.status == "duplicate"
         ids = [batch.batch_id for batch in first.batches]
-        assert give_back(world.ledger, "flights", run_id="run-1", batch_ids=ids, looked_at=True) == 99
+        assert len(give_back(world.ledger, "flights", run_id="run-1", batch_ids=ids, looked_at=True)) == 99
         assert world.claim("run-2", PENDING).claim.batches == 99
 
     def test_an_upload_that_comes_while_a_run_finds_nothing_to_do_is_not_stranded(self) -> None:
@@ -247,9 +250,20 @@ def test_a_storm_of_uploads_is_taken_in_several_runs_the_oldest_first() -> None:
             world.ledger, "flights", run_id=run, batch_ids=[one.batch_id for one in mine.batches], looked_at=True
         )
         assert len(mine.batches) <= MOST_UPLOADS
-        assert left == count - len(taken) - len(mine.batches)
+        assert len(left) == count - len(taken) - len(mine.batches)
         taken += [one.key for one in mine.batches]
     assert taken == [f"incoming/flights/{number:04}.csv" for number in range(count)]
+
+
+def test_what_no_failed_run_has_had_is_taken_first_and_gets_one_run_after_a_failed_one() -> None:
+    world = World()
+    for number in range(MOST_UPLOADS + 3):
+        batch = batch_of(upload(f"{number:04}"))
+        world.ledger.add_batch("flights", batch, remember_until=1e9)
+    world.execute(SCHEDULE, "failed")
+    assert (len(world.claimed), world.failed) == (2, 2), "the second takes the three that waited, and no third starts"
+    attempts = [found.attempts for found in world.ledger.pending_batches("flights")]
+    assert attempts == [2] * (MOST_UPLOADS - 3) + [1] * 6
 
 
 @st.composite
@@ -290,8 +304,7 @@ def test_however_runs_fail_and_abort_no_upload_is_lost(
     world = run_interleaved(data, events)
     uploaded = {request.key for request, _, _ in events if request.key}
     assert uploaded <= {*world.looked_at, *world.given_up, *waiting(world)}
-    failures = sum(outcome == "failed" for _, outcome, _ in events)
-    assert not world.given_up or failures >= MAX_ATTEMPTS
+    assert not world.given_up or world.failed >= MAX_ATTEMPTS
     world.execute(SCHEDULE, now=6 * 3600)
     assert waiting(world) == []
     assert uploaded == {*world.looked_at, *world.given_up}
