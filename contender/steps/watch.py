@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from contender.errors import InvalidInputError, NotFoundError
@@ -18,6 +18,9 @@ from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosse
 from contender.steps.loop_run import LoopRun
 from contender.workflow.messages import RunState, Watch
 from contender.workflow.run_folder import COMPARISON, WATCH, RunFolder
+
+MOST_SKEW = timedelta(minutes=15)
+"""How far apart the clocks of Promote and Watch may be."""
 
 Minutes = Sequence[tuple[str, LiveCounts]]
 """Counts by minute (ISO, UTC)."""
@@ -59,6 +62,9 @@ def watch_canary(
     if len(kept) >= look:  # a repeated call: what was seen once is not tested twice
         return Watch(kept[look - 1]["verdict"], kept[look - 1]["reason"], look, trial.since)
     since = datetime.fromisoformat(trial.since)
+    if since - now > MOST_SKEW:  # else it would look again and again, until its machine's hours are over
+        reason = f"The canary began at {trial.since}, and it is {now.isoformat()}: one of the two clocks was wrong."
+        return Watch("undecided", reason, look, trial.since)
     seen = _seen(live_metrics, found.pointer, trial, now)
     report = watch(
         seen[CHAMPION].side(policy.max_latency_ms),

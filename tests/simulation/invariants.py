@@ -29,12 +29,14 @@ Verify = Callable[[bytes, bytes], bool]
 class Execution:
     """An execution by its name, which is its run's id, and its status as Step Functions has it.
 
-    `unrecorded`: it ended in NotRecorded, because Record failed in all its attempts.
+    `unrecorded`: it ended in NotRecorded, because Record failed in all its attempts. `caught`: another state failed in
+    all of its own; where that was Promote, it may have died between moving the pointer and writing the history.
     """
 
     name: str
     status: str
     unrecorded: bool = False
+    caught: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -249,7 +251,7 @@ def _swaps(evidence: Evidence) -> list[str]:
         if not after.has_seen(before.swap_id):
             found.append(f"swap {after.swap_id} overwrote {before.swap_id}, which it knew nothing of")
     made = {pointer.swap_id for pointer in evidence.pointers}
-    ended_well = {execution.name for execution in evidence.executions if execution.status == "SUCCEEDED"}
+    ended_well = {each.name for each in evidence.executions if each.status == "SUCCEEDED" and not each.caught}
     newest = evidence.pointers[-1].swap_id if evidence.pointers else ""
     if newest.split(":")[0] not in ended_well:
         made -= {newest}  # the next swap completes the history

@@ -55,7 +55,12 @@ def run(scenario: Scenario, chaos: Chaos, planted: Any = None) -> Outcome:
 
 def _problems(world: World, *, settled: bool) -> list[str]:
     executions = [
-        Execution(name, found.execution.status, unrecorded=found.execution.at == "NotRecorded")
+        Execution(
+            name,
+            found.execution.status,
+            unrecorded=found.execution.at == "NotRecorded",
+            caught="failure" in found.execution.data,
+        )
         for name, found in world.executions.items()
     ]
     pointers = [Pointer.from_json(found.body) for found in world.buckets.objects["models", pointer_key("shop")]]

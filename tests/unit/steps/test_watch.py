@@ -70,6 +70,7 @@ def look(
     shadows: dict[str, list[tuple[str, LiveCounts]]] | None = None,
     alarms: Alarms = NO_ALARMS,
     run_id: str = "run",
+    now: datetime = NOW,
     **sections: Any,
 ) -> Watch:
     canary = {"status": "canary", "reason": "", "version": "v2"}
@@ -85,7 +86,7 @@ def look(
         alarms_since=lambda since: alarms,
         policy=POLICY,
         relative_loss=False,
-        now=NOW,
+        now=now,
     )
 
 
@@ -138,6 +139,13 @@ def test_a_repeated_call_tests_nothing_twice(world: LoopWorld) -> None:
     first = look(world)
     assert look(world, errors=200) == first
     assert look(world, errors=200, watch=first.to_dict()).looks == 2
+
+
+def test_a_canary_that_began_in_the_future_ends_at_the_first_look(world: LoopWorld) -> None:
+    """Promote's clock was half a day ahead; Watch looked 150 times, once each look's length."""
+    said = look(world, now=NOW - timedelta(hours=12))
+    assert (said.verdict, "one of the two clocks was wrong" in said.reason) == ("undecided", True)
+    assert look(world, now=NOW - timedelta(minutes=15)).verdict == "continue"
 
 
 def test_an_alarm_takes_it_back(world: LoopWorld) -> None:
