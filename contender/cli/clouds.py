@@ -188,6 +188,11 @@ class Workbench:
         """The URL of the pipeline's API."""
         return self.cloud.callable_url(self._output(f"{self.pipeline}-serving", "ApiUrl"))
 
+    @cached_property
+    def serve_function_name(self) -> str:
+        """The function that answers predictions."""
+        return self._output(f"{self.pipeline}-serving", "ServeFunctionName")
+
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Call the serving API over HTTP, signed as its IAM authorisation asks.
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from contender.adapters.aws.dead_letters import DeadLetters
 from contender.adapters.aws.kms import KmsVerifier
 from contender.adapters.aws.object_versions import kept_versions, uploads_of
+from contender.adapters.aws.serving_function import ServingFunction
 from contender.adapters.aws.surroundings import deployed_training_code, key_state, time_of_aws
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.history import signature_check
@@ -17,10 +18,12 @@ from contender.cli.dead_letters import queues_of
 from contender.cli.options import project_root
 from contender.doctor.facts import Bucket, QueueFacts, Surroundings
 from contender.doctor.gather import Examination
-from contender.errors import ContenderError
+from contender.doctor.rehearsal import rehearsal_fault
+from contender.errors import ContenderError, NotFoundError
 from contender.registry.history import Entry, Problem, verify_history
 from contender.registry.pointer import Pointer
 from contender.registry.signatures import Check, require_signature
+from contender.registry.versions import ModelRegistry
 from contender.training.fingerprint import code_sha256
 
 Found = TypeVar("Found")
@@ -68,6 +71,7 @@ def _surroundings(
         signing_key_id=key.rpartition("/")[2],
         deleted_at=deleted,
         served=_attempt(unread, "serving", lambda: _served(bench), None),
+        rehearsal=_attempt(unread, "serving", lambda: _rehearsal(bench), ""),
         dead_letters=_attempt(unread, "dead letters", lambda: _dead_letters(bench), ()),
         deployed_code=_attempt(
             unread, "code", lambda: deployed_training_code(formation, cloud.client("lambda"), f"{prefix}-workflow"), ""
@@ -84,6 +88,19 @@ def _served(bench: Workbench) -> Mapping[str, Any]:
         return dict(bench.request("GET", "/v1/model"))
     except ContenderError as error:
         return {"error": f"{error} ({address})"}
+
+
+def _rehearsal(bench: Workbench) -> str:
+    """What is wrong with the answers to golden requests.
+
+    The function is asked directly, as before a promotion: through the API each would be a prediction in the log.
+    """
+    try:
+        name = bench.serve_function_name
+    except NotFoundError:  # deployed by a release without this output
+        return ""
+    function = ServingFunction(bench.cloud.client("lambda"), name, report=lambda _said: None)
+    return rehearsal_fault(ModelRegistry(bench.models, bench.pipeline), function.rehearse)
 
 
 def _dead_letters(bench: Workbench) -> Sequence[QueueFacts]:

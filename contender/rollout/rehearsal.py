@@ -101,17 +101,13 @@ def rehearse(
         for each request, `memory_mb`, `model_bytes`.
     """
     version = str(manifest["version"])
-    answers = ServedAnswers.read(golden, manifest, served.get("answers"))
-    parity = compare_with_training(golden, manifest, answers)
+    parity, answer_checks = _checks_of_answers(golden, manifest, served)
     times = [float(each) for each in served.get("request_ms") or () if is_number(each)]
     p50 = median(times) if times else None
     load, memory = _figure(served, "load_ms"), _figure(served, "memory_mb")
     size = _figure(served, "model_bytes")
     checks = (
-        _answered_check(answers, len(golden.requests)),
-        _version_check(version, served.get("answers")),
-        _order_check(parity),
-        _parity_check(parity, golden),
+        *answer_checks,
         _within("latency", "The median golden request took", p50, policy.rehearse_max_ms, "ms"),
         _within("load", "Loading the model took", load, policy.rehearse_max_load_ms, "ms"),
         _within("memory", "The function needed", memory, policy.rehearse_max_memory_mib, "MiB"),
@@ -140,6 +136,25 @@ def _reason(version: str, checks: Sequence[Check], failed: Sequence[Check], *, r
     return (
         f"{version} passes the rehearsal: the serving function reproduces all {requests} golden requests within "
         f"{parity:.2g}; a request takes {figure(latency)} ms, loading {figure(load)} ms."
+    )
+
+
+def unlike_training(golden: Golden, manifest: Mapping[str, Any], served: Mapping[str, Any]) -> str:
+    """Why the serving function's answers are not training's, whatever time they took; empty where they are."""
+    failed = [check for check in _checks_of_answers(golden, manifest, served)[1] if not check.passed]
+    return lower_first(failed[0].reason) if failed else ""
+
+
+def _checks_of_answers(
+    golden: Golden, manifest: Mapping[str, Any], served: Mapping[str, Any]
+) -> tuple[Parity, tuple[Check, ...]]:
+    answers = ServedAnswers.read(golden, manifest, served.get("answers"))
+    parity = compare_with_training(golden, manifest, answers)
+    return parity, (
+        _answered_check(answers, len(golden.requests)),
+        _version_check(str(manifest["version"]), served.get("answers")),
+        _order_check(parity),
+        _parity_check(parity, golden),
     )
 
 
