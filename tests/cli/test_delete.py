@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.aws.dynamodb import DynamoLedger
@@ -102,6 +105,8 @@ def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
         "files": ["incoming/sales/2.csv", UNLABELLED, REASON],
         "files_waiting": [],
         "files_not_searched": ["quarantine/sales/run-1/b1-odd.bin"],
+        "like_logged": [],
+        "from_log": False,
         "remains": {"incoming/sales/": 1, "quarantine/sales/": 1, "runs/sales/": 1},
     }
     assert bench.data.keys("incoming/") == ["incoming/sales/1.csv"]
@@ -114,6 +119,76 @@ def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
 
     again = contender("delete", "R1", "-p", "sales", "--yes", "--env", "dev")
     assert (again.code, "deleted before: R1" in again.out) == (0, True)
+
+
+JOB = "batch/sales/out/june-1"
+
+
+def add_batch_job(bench: Workbench, *, ended: bool = True) -> None:
+    """A file for batch prediction with the row R2, its job, and another job."""
+    predictions = io.BytesIO()
+    pq.write_table(pa.table({"row": [1, 2], "row_id": ["R2", "R9"]}), predictions)
+    other = io.BytesIO()
+    pq.write_table(pa.table({"row": [1], "row_id": ["R8"]}), other)
+    plan = json.dumps({"source": {"key": "batch/sales/in/june.csv"}}).encode()
+    for key, body in {
+        "batch/sales/in/june.csv": b"order,amount\nR2,3\nR9,4\n",
+        f"{JOB}/_job/plan.json": plan,
+        f"{JOB}/part-00000.parquet": predictions.getvalue(),
+        "batch/sales/out/july-1/part-00000.parquet": other.getvalue(),
+        **({f"{JOB}/manifest.json": b"{}"} if ended else {}),
+    }.items():
+        bench.data.put(key, body)
+
+
+def test_batch_predictions_of_a_row_go_with_their_file(bench: Workbench, contender: Contender) -> None:
+    add_batch_job(bench)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--env", "dev")
+    assert shown.code == 0, shown.err
+    job = [f"{JOB}/{name}" for name in ("_job/plan.json", "manifest.json", "part-00000.parquet")]
+    assert json.loads(shown.out)["files"] == ["batch/sales/in/june.csv", *job]
+    assert bench.data.keys("batch/") == ["batch/sales/out/july-1/part-00000.parquet"]
+
+
+def test_a_batch_job_under_way_is_left_and_named(bench: Workbench, contender: Contender) -> None:
+    add_batch_job(bench, ended=False)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--env", "dev")
+    assert shown.code == 0, shown.err
+    found = json.loads(shown.out)
+    assert (found["files"], found["files_waiting"]) == ([], ["batch/sales/in/june.csv"])
+    assert len(bench.data.keys(JOB)) == 2
+
+
+LOG = "predictions/sales/dt=2026-01-01/v1-a.parquet"
+
+
+def add_log(bench: Workbench) -> None:
+    """Three logged predictions, of which the second is like the row R2, whose amount is 1."""
+    logged = io.BytesIO()
+    pq.write_table(pa.table({"prediction_id": ["p0", "p1", "p2"], "feature_amount": [0.5, 1.0, None]}), logged)
+    bench.data.put(LOG, logged.getvalue())
+
+
+def test_logged_predictions_that_are_like_a_deleted_row_are_named_and_kept(
+    bench: Workbench, contender: Contender
+) -> None:
+    add_log(bench)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--env", "dev")
+    assert shown.code == 0, shown.err
+    assert "1 logged predictions are like them in every feature; kept until they expire" in " ".join(shown.out.split())
+    assert bench.data.keys("predictions/") == [LOG]
+
+
+def test_logged_predictions_are_deleted_where_that_is_asked_for(bench: Workbench, contender: Contender) -> None:
+    add_log(bench)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--from-log", "--env", "dev")
+    assert shown.code == 0, shown.err
+    found = json.loads(shown.out)
+    assert (found["like_logged"], found["from_log"]) == (["p1"], True)
+    (left,) = bench.data.keys("predictions/")
+    assert left != LOG
+    assert pq.read_table(io.BytesIO(bench.data.get(left).body))["prediction_id"].to_pylist() == ["p0", "p2"]
+    assert not bench.data.client.list_object_versions(Bucket=bench.data.bucket, Prefix=LOG).get("Versions")
 
 
 def test_people_see_what_goes_and_what_remains(bench: Workbench, contender: Contender) -> None:

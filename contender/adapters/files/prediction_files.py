@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.predictions.deleted_from_log import LogFile
 from contender.predictions.ids import prediction_id
 from contender.predictions.label_join import Joined
 from contender.predictions.live_metrics import Outputs
@@ -51,6 +52,16 @@ def feedback_parquet(joined: Sequence[Joined], manifest: Mapping[str, Any], poli
     if not is_regression:
         columns["correct"] = pa.array([bool(one.sides[0].score.correct) for one in joined], pa.bool_())
     return _written(columns)
+
+
+def read_log(body: bytes) -> LogFile:
+    """What is needed of a file of the log, or of labels, to look for rows in it."""
+    table = pq.read_table(io.BytesIO(body))
+    features = [name for name in table.column_names if name.startswith(FEATURE)]
+    return LogFile(
+        table["prediction_id"].to_pylist(),
+        {name.removeprefix(FEATURE): table[name].to_pylist() for name in features},
+    )
 
 
 def _columns(

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from contender.adapters.files.parquet_rows import keep_rows
+from contender.adapters.files.prediction_files import read_log
 from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.row_search import ids_in
 from contender.cli.caller import caller_of
@@ -29,6 +31,9 @@ from contender.cli.options import (
 from contender.data.deletion.delete_rows import FoundRows, PartFiles, RowDeletion, learned_by
 from contender.data.deletion.stored_files import FoundFiles, erase_files, find_files
 from contender.errors import ConflictError, InvalidInputError, NotFoundError
+from contender.predictions.deleted_from_batch import find_batch_files
+from contender.predictions.deleted_from_log import LikeRows, erase_from_log, find_in_log
+from contender.predictions.record import Row
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import ModelRegistry
 from contender.tracking.dvc import PREFIX, Tracked
@@ -40,9 +45,9 @@ REMAINS: Mapping[str, str] = {
     "incoming": "other uploaded files, and those that cannot be searched",
     "quarantine": "other refused files, and those that cannot be searched",
     "unlabelled": "features of files without labels whose upload is gone; ids are not kept with them",
-    "batch": "batch predictions and their input",
-    "predictions": "the prediction log",
-    "feedback": "labels that were sent in",
+    "batch": "other batch predictions and their input",
+    "predictions": "the prediction log, which has no ids",
+    "feedback": "labels that were sent in, without ids",
     "runs": "reports of runs, which may quote cells",
 }
 """Folders of the data bucket that hold values too, and what they hold."""
@@ -61,14 +66,21 @@ def delete(
     keep_files: Annotated[
         bool, typer.Option("--keep-files", help="Leave uploads and refused files that hold the rows as they are.")
     ] = False,
+    from_log: Annotated[
+        bool,
+        typer.Option(
+            "--from-log", help="Also delete the rows of the prediction log that are like these in every feature."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
     """Delete rows from every dataset version, for good. A deleted row that is uploaded again is left out.
 
-    Uploads and refused files that hold a row are erased whole, with what was made of them: their other rows are in the
-    dataset versions. It names the model versions that learned the rows, and what else may hold them. Models do not
+    Uploads, refused files and files for batch prediction that hold a row are erased whole, with what was made of them.
+    Rows of the prediction log have no ids: those that are like a deleted row in every feature are counted, and deleted
+    with --from-log. It names the model versions that learned the rows, and what else may hold them. Models do not
     change: train a new one with `contender retrain`.
 
     Example: contender delete R17 R18 --pipeline flights --reason "request of 3 May"
@@ -89,6 +101,7 @@ def delete(
         found = deletion.find(wanted)
         models = learned_by(found.losing, model_manifests(bench))
         files = FoundFiles() if keep_files else files_with(bench, wanted, deletion.config.row_id or "", spinner.update)
+        logged = find_in_log(bench.data, pipeline, rows_of(deletion, found), read_log, spinner.update)
     found = with_ids(found, files.ids)
     if not found.ids and not found.deleted:
         raise NotFoundError(
@@ -97,15 +110,18 @@ def delete(
     if not as_json:
         print_found(found, models, champion_of(bench))
         print_files(files)
+        print_logged(logged, erased=from_log)
     if found.ids and not yes and not typer.confirm(_question(found, files)):
         raise typer.Exit(1)
     with errors.status("deleting") as spinner:
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        if from_log:  # while the rows are there to be compared with, should this be cut short
+            erase_from_log(bench.data, logged, keep_rows, spinner.update)
         deletion.delete(found, at=at, by=caller_of(bench), reason=reason, models=list(models))
         erase_files(bench.data, files)
     remains = what_remains(bench)
     if as_json:
-        print_json(in_json(found, models, files, remains))
+        print_json(in_json(found, models, files, logged, remains) | {"from_log": from_log})
     else:
         print_end(bench, found, models, remains)
     running = run_in_progress(bench)
@@ -174,10 +190,29 @@ def listed(ids: Sequence[str]) -> str:
 
 
 def files_with(bench: Workbench, ids: Sequence[str], row_id: str, report: Callable[[str], None]) -> FoundFiles:
-    """The uploads and refused files that hold the rows."""
+    """The uploads, refused files and files of batch prediction that hold the rows."""
     search = partial(ids_in, row_id=row_id, ids=ids)
     waiting = {batch.key for batch in bench.ledger.pending_batches(bench.pipeline)}
-    return find_files(bench.data, bench.pipeline, search, waiting=waiting, report=report)
+    stored = find_files(bench.data, bench.pipeline, search, waiting=waiting, report=report)
+    of_results = partial(ids_in, row_id="row_id", ids=ids)
+    return stored.and_also(find_batch_files(bench.data, bench.pipeline, search, of_results, report))
+
+
+def rows_of(deletion: RowDeletion, found: FoundRows) -> Sequence[Row]:
+    """The features of the rows that are to be deleted, as the dataset versions have them."""
+    rows: list[Row] = []
+    for each in found.losing:
+        names = [name for name in deletion.config.features if name in each.manifest.columns]
+        table = deletion.files.read(deletion.store.part(each.manifest), names).select_rows(np.flatnonzero(each.lost))
+        rows += [
+            dict(zip(names, row, strict=True)) for row in zip(*(table[name].tolist() for name in names), strict=True)
+        ]
+    return rows
+
+
+def ids_in_log(logged: Sequence[LikeRows]) -> list[str]:
+    """The ids of predictions, each once: a row with a label is in two files."""
+    return sorted({one for each in logged for one in each.prediction_ids})
 
 
 def with_ids(found: FoundRows, ids: Collection[str]) -> FoundRows:
@@ -193,7 +228,11 @@ def _question(found: FoundRows, files: FoundFiles) -> str:
 
 
 def in_json(
-    found: FoundRows, models: Mapping[str, str], files: FoundFiles, remains: Mapping[str, int]
+    found: FoundRows,
+    models: Mapping[str, str],
+    files: FoundFiles,
+    logged: Sequence[LikeRows],
+    remains: Mapping[str, int],
 ) -> dict[str, Any]:
     """The command's result for scripts."""
     return {
@@ -206,6 +245,7 @@ def in_json(
         "files": list(files.erased),
         "files_waiting": list(files.waiting),
         "files_not_searched": list(files.unreadable),
+        "like_logged": ids_in_log(logged),
         "remains": dict(remains),
     }
 
@@ -243,6 +283,16 @@ def print_files(files: FoundFiles) -> None:
     ):
         if keys:
             console.print(f"{len(keys):,} files {what}: {listed(keys)}", markup=False)
+
+
+def print_logged(logged: Sequence[LikeRows], *, erased: bool) -> None:
+    """Which rows of the prediction log are like those, and what becomes of them."""
+    ids = ids_in_log(logged)
+    if ids:
+        what = "deleted, too" if erased else "kept until they expire; to delete them: --from-log"
+        console.print(
+            f"{len(ids):,} logged predictions are like them in every feature; {what}: {listed(ids)}", markup=False
+        )
 
 
 def print_end(bench: Workbench, found: FoundRows, models: Mapping[str, str], remains: Mapping[str, int]) -> None:

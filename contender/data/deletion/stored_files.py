@@ -47,6 +47,16 @@ class FoundFiles:
         """Those that `erase_files` erases."""
         return (*self.holding, *self.made_of_them)
 
+    def and_also(self, other: FoundFiles) -> FoundFiles:
+        """Both."""
+        return FoundFiles(
+            (*self.holding, *other.holding),
+            (*self.made_of_them, *other.made_of_them),
+            (*self.waiting, *other.waiting),
+            (*self.unreadable, *other.unreadable),
+            self.ids | other.ids,
+        )
+
 
 def find_files(
     objects: ErasableObjects, pipeline: str, ids_in: IdsIn, *, waiting: Collection[str], report: Report
