@@ -32,6 +32,7 @@ PARTS = (
     "batch_files",
     "history",
     "poison",
+    "load",
 )
 """Modules of this package, in the order of the evidence."""
 

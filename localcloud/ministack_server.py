@@ -11,7 +11,8 @@ process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
 `ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), keeps what it holds on
-disk as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`).
+disk as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`) and what
+exceeds the limits of an HTTP API (`ministack_limits.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -41,6 +42,7 @@ from ministack.services import ecs, stepfunctions
 from localcloud import (
     ministack_alarms,
     ministack_calls,
+    ministack_limits,
     ministack_metrics,
     ministack_permissions,
     ministack_schedules,
@@ -202,6 +204,7 @@ def main() -> None:
         *durable.NEEDED,
         *ministack_alarms.NEEDED,
         *ministack_calls.NEEDED,
+        *ministack_limits.NEEDED,
         *ministack_metrics.NEEDED,
         *ministack_permissions.NEEDED,
         *ministack_schedules.NEEDED,
@@ -216,6 +219,7 @@ def main() -> None:
     ministack_metrics.install()
     ministack_schedules.install()
     durable.install()
+    ministack_limits.install()
     ministack_permissions.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))

@@ -19,6 +19,13 @@ min_labels = 15
 """
 """The end of a pipeline file whose champions bake for a few moments."""
 
+WITHOUT_PAUSE = """
+[serving]
+requests_per_second = 10000
+burst = 10000
+"""
+"""The end of a pipeline file whose clients ask without a pause, more often than the default lets pass."""
+
 NIGHTLY = """
 [serving]
 batch_schedule = "cron(0 3 1 1 ? 2099)"
@@ -65,8 +72,9 @@ PLAYED = ("champion-5xx", "pointer-lost")
 
 PIPELINES = {
     **{name: INCIDENTS[name].pipeline_file for name in PLAYED},
-    **{name: pipeline_file(name) for name in ("shop-live", "shop-input", "shop-burst", "shop-abort", "shop-skew")},
+    **{name: pipeline_file(name) for name in ("shop-input", "shop-burst", "shop-abort", "shop-skew")},
     **{name: pipeline_file(name) for name in ("shop-batch", "shop-log", "shop-code")},
+    "shop-live": pipeline_file("shop-live") + WITHOUT_PAUSE,
     "shop-canary": pipeline_file("shop-canary") + CANARY,
     "shop-asks": pipeline_file("shop-asks") + ASKS,
     "shop-broken": pipeline_file("shop-broken", parameters="{ trees = 7 }") + NIGHTLY,

@@ -127,7 +127,7 @@ def test_a_version_without_a_typical_row_gives_no_contributions_and_says_so(kept
         (None, "the body is empty; it must be JSON"),
         ("", "the body is empty; it must be JSON"),
         ("{", "the body is not JSON"),
-        ("[" * 100_000, "the body is not JSON"),
+        ("[" * 100_000, "the body is nested too deeply"),
         ('{"rows": [' + '{"amount": ' * 900 + "1" + "}" * 900 + "]}", "rows[0].carrier is missing"),
         ("9" * 5_000, "the body is not JSON"),
         ("[]", 'the body must be {"rows": [{…}, …]}'),

@@ -11,6 +11,9 @@ import orjson
 
 from contender.errors import InvalidInputError
 
+_TOO_DEEP = ("depth limit exceeded", "failed to allocate memory")
+"""How orjson tells of more than 1,024 levels; the other is said of brackets alone, and there is memory."""
+
 
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text.
@@ -23,6 +26,8 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if str(error).startswith(_TOO_DEEP):
+            raise InvalidInputError("the body is nested too deeply: rows are objects, and no value of one is") from None
         raise InvalidInputError(f"the body is not JSON: {error}") from None
 
 
