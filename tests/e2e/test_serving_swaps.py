@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contender.registry.pointer import pointer_key
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from tests.e2e.clients import Answer, Road, asking, landing
 from tests.e2e.early import early
@@ -133,3 +134,15 @@ def test_while_the_model_bucket_is_away_the_last_champion_answers_every_request(
     assert [answer.error for answer in answers if answer.error] == []
     assert {answer.version for answer in away} == {before}
     assert {answer.version for answer in answers} == {before, pointer["champion"]}
+
+
+def test_while_the_pointer_is_garbage_the_last_good_model_answers_and_says_so(live: Shop, loop: LocalLoop) -> None:
+    bench, key = live.pipeline.bench, pointer_key(NAME)
+    before = champion(live.pipeline).champion
+    bench.models.put(key, b"garbage", if_match=bench.models.get(key).etag)
+    stale = eventually(lambda: bench.request("GET", "/v1/model")["stale"], what="word that the model is stale")
+    assert "7 bytes that are not JSON" in stale["reason"]
+    assert live.pipeline.predict(live.row)["model_version"] == before
+    loop.contender("champion", "--restore", "--pipeline", NAME)
+    eventually(lambda: bench.request("GET", "/v1/model")["stale"] is None, what="a model that is not stale")
+    assert champion(live.pipeline).champion == before

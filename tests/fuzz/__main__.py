@@ -1,4 +1,4 @@
-"""`make fuzz`: each parser for as long as is asked, the inputs that reached new code kept for the next time.
+"""`make fuzz`: each parser and the API for as long as is asked; inputs that reached new code are kept for the next run.
 
 `python -m tests.fuzz [TARGET …] [--seconds 1800]`; the exit code says whether every input was taken or refused. What
 was found lies in `.contender/fuzz/<target>/found/`, and belongs into a test.
@@ -22,6 +22,9 @@ CORPUS = ROOT / ".contender" / "fuzz"
 SLOWEST_SECONDS, MOST_MIB = 25, 3_000
 LONGEST = 1 << 16
 """Bytes of an input: code is reached by small ones, sooner."""
+
+API = "api"
+"""The target that is no parser: schemathesis sends sequences of requests to the serving function."""
 
 EXECUTED, COVERED = re.compile(r"^#(\d+)", re.MULTILINE), re.compile(r"cov: (\d+)")
 
@@ -52,6 +55,14 @@ def fuzz(name: str, seconds: int) -> bool:
     return not ended.returncode and not new
 
 
+def fuzz_api(seconds: int) -> bool:
+    """Have schemathesis send requests to the serving function; whether each was answered as its document says."""
+    print(f"{API}: {seconds} s …", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "fuzz", "tests/handlers/test_api_contract.py"]
+    variables = {**os.environ, "CONTENDER_FUZZ_SECONDS": str(seconds)}
+    return not subprocess.run(command, env=variables, cwd=ROOT, check=False).returncode
+
+
 def _last(pattern: re.Pattern[str], said: str) -> str:
     numbers = pattern.findall(said)
     return f"{int(numbers[-1]):,}" if numbers else "no"
@@ -59,13 +70,14 @@ def _last(pattern: re.Pattern[str], said: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers of what people send.")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}; all by default")
+    every = [*TARGETS, API]
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(every)}; all by default")
     parser.add_argument("--seconds", type=int, default=1800, help="for each target (1800)")
     asked = parser.parse_args(arguments)
-    unknown = [name for name in asked.targets if name not in TARGETS]
+    unknown = [name for name in asked.targets if name not in every]
     if unknown:
-        parser.error(f"there is no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
-    results = [fuzz(name, asked.seconds) for name in asked.targets or TARGETS]
+        parser.error(f"there is no target {', '.join(unknown)}; there are {', '.join(every)}")
+    results = [fuzz_api(asked.seconds) if name == API else fuzz(name, asked.seconds) for name in asked.targets or every]
     return 0 if all(results) else 1
 
 

@@ -32,11 +32,7 @@ from tests.models import crown
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
-CONFIG = """
-[generation]
-deterministic = true
-max-examples = 20
-
+SETTINGS = """
 [checks]
 # API Gateway refuses who is not authorised, with a 403 for whatever is missing, before the function is called.
 ignored_auth.enabled = false
@@ -47,6 +43,13 @@ missing_required_header.enabled = false
 include-path = "/v1/feedback"
 checks.positive_data_acceptance.expected-statuses = ["202", "422"]
 """
+THE_SAME_EACH_TIME = """
+[generation]
+deterministic = true
+max-examples = 20
+"""
+FUZZ_SECONDS = int(os.environ.get("CONTENDER_FUZZ_SECONDS", "10"))
+"""For how long `make fuzz` sends sequences of requests, others each time."""
 
 
 def graph() -> bytes:
@@ -158,12 +161,24 @@ def url(gateway: Gateway) -> Iterator[str]:
     server.server_close()
 
 
+def schemathesis(url: str, folder: Path, verb: str, *options: str, settings: str) -> None:
+    """Ask the API as its document says, and otherwise; fails with what schemathesis found."""
+    config = folder / "schemathesis.toml"
+    config.write_text(settings, "utf-8")
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), verb, f"{url}/openapi.json"]
+    command += ["--no-color", "--continue-on-failure", "--header", "authorization:signed", *options]
+    environment = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    if os.environ.get("CONTENDER_FUZZ_SECONDS"):
+        sys.stderr.write(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_answer_to_made_up_requests_is_as_the_document_says(url: str, tmp_path: Path) -> None:
     """Examples, all bounds of all schemas, random bodies good and bad, and requests that follow from each other."""
-    config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG, "utf-8")
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{url}/openapi.json"]
-    command += ["--no-color", "--continue-on-failure", "--header", "authorization:signed"]
-    environment = {**os.environ, "COLUMNS": "120"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
+    schemathesis(url, tmp_path, "run", settings=THE_SAME_EACH_TIME + SETTINGS)
+
+
+@pytest.mark.fuzz
+def test_sequences_of_made_up_requests_are_answered_as_the_document_says(url: str, tmp_path: Path) -> None:
+    schemathesis(url, tmp_path, "fuzz", "--max-time", str(FUZZ_SECONDS), settings=SETTINGS)

@@ -223,17 +223,21 @@ def moto() -> Iterator[Callable[[], tuple[Ledger, Any]]]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         create_bucket("models")
         create_runs_table()
-        client, table = boto3.client("s3"), boto3.resource("dynamodb").Table("runs")
+        yield emptied(boto3.client("s3"), "models", boto3.resource("dynamodb").Table("runs"))
 
-        def make() -> tuple[Ledger, Any]:
-            objects = S3Objects(client, "models")
-            for key in objects.keys(""):
-                objects.erase(key)
-            for item in table.scan()["Items"]:
-                table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
-            return replace(DynamoLedger(table), wait=lambda _: None), objects
 
-        yield make
+def emptied(s3: Any, bucket: str, table: Any) -> Callable[[], tuple[Ledger, Any]]:
+    """Makes our adapters on a bucket and a runs table, with nothing in them."""
+
+    def make() -> tuple[Ledger, Any]:
+        objects = S3Objects(s3, bucket)
+        for key in objects.keys(""):
+            objects.erase(key)
+        for item in table.scan()["Items"]:
+            table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+        return replace(DynamoLedger(table), wait=lambda _: None), objects
+
+    return make
 
 
 def check(make: Callable[[], tuple[Ledger, Any]], *, examples: int, steps: int) -> None:
