@@ -33,6 +33,7 @@ PARTS = (
     "history",
     "poison",
     "load",
+    "live",
 )
 """Modules of this package, in the order of the evidence."""
 

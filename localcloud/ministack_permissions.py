@@ -34,12 +34,14 @@ from localcloud.service_calls import (
     calls_of_map,
     calls_of_target,
     calls_of_task,
+    context_of_events,
     corrected_resource,
 )
 
 DECISIONS = "CONTENDER_DECISIONS"
 """The variable with the file that decisions are written to."""
 MOST_DECISIONS = 20_000
+PUT_EVENTS = "events:PutEvents"
 NEEDED = (
     (app, "pin_request_origin"),
     (iam_evaluator, "evaluate"),
@@ -73,6 +75,8 @@ _credentials_of = lambda_runtime.execution_credentials
 _machine: contextvars.ContextVar[str] = contextvars.ContextVar("machine", default="")
 """The ARN of the state machine that is at work."""
 _evaluated: contextvars.ContextVar[EvalContext | None] = contextvars.ContextVar("evaluated", default=None)
+_of_events: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("events", default={})  # noqa: B039 - read only
+"""The condition keys of a request that puts events on a bus."""
 _invoke_target: Any = None
 _written: set[tuple[str, ...]] = set()
 _writing = threading.Lock()
@@ -115,9 +119,12 @@ def evaluate(context: EvalContext, policies: Any, *limits: Any) -> EvalResult:
 def resource_of(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, *place: Any) -> str:
     """The ARN that a request is about."""
     found = str(_resource_of(service, method, path, headers, body, query, *place))
-    if service not in ("monitoring", "logs"):
+    if service not in ("monitoring", "logs", "events"):
         return found
     action = str(iam_actions.extract_iam_action(service, method, path, headers, body, query))
+    if service == "events":
+        _of_events.set(context_of_events(body) if action == PUT_EVENTS else {})
+        return found
     asked = json.loads(body) if body.startswith(b"{") else {name: values[0] for name, values in query.items()}
     return corrected_resource(action, found, asked, responses.get_account_id())
 
@@ -125,6 +132,8 @@ def resource_of(service: str, method: str, path: str, headers: Any, body: bytes,
 def enforce(*request: Any, **more: Any) -> Any:
     """Check a signed request, and what it needs besides."""
     _evaluated.set(None)
+    if PUT_EVENTS in request:
+        more["service_context"] = {**(more.get("service_context") or {}), **_of_events.get()}
     refused = _enforce(*request, **more)
     asked = _evaluated.get()
     if asked is None:  # the root of the account, or nobody

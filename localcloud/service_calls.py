@@ -11,6 +11,7 @@ Amazon SNS Developer Guide, "Managing Amazon SNS encryption keys and costs". Rea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,6 +122,18 @@ def corrected_resource(action: str, resource: str, asked: Mapping[str, Any], acc
     if action == "logs:FilterLogEvents":
         return resource.replace(":log-group:/aws/cloudformation/", ":log-group:")
     return resource
+
+
+def context_of_events(body: bytes) -> dict[str, str]:
+    """The condition keys of a PutEvents request with one entry: Service Authorization Reference, Amazon EventBridge.
+
+    Examples
+    --------
+    >>> context_of_events(b'{"Entries": [{"Source": "contender.live", "DetailType": "Live evidence"}]}')
+    {'events:source': 'contender.live', 'events:detail-type': 'Live evidence'}
+    """
+    entry = json.loads(body)["Entries"][0]
+    return {"events:source": str(entry.get("Source")), "events:detail-type": str(entry.get("DetailType"))}
 
 
 def calls_of_target(target_arn: str) -> list[NeededCall]:

@@ -95,6 +95,7 @@ class PeopleStack(Stack):
             "SignHistory": (["kms:Sign"], [self._storage.history_key.key_arn]),
             "StartRuns": (["states:StartExecution"], [self._arn("states", "stateMachine:", "*")]),
             "AnswerApprovals": (["states:SendTaskFailure", "states:SendTaskSuccess"], ["*"]),
+            "JudgeWindows": (["lambda:InvokeFunction"], [self._arn("lambda", "function:", "*JudgeWindow*")]),
             "Predict": (["execute-api:Invoke"], [self._api("POST")]),
             "WorkOffDeadLetters": ([f"sqs:{one}" for one in letters], [self._arn("sqs", "", "*")]),
             "SendTestMails": (mails, topics),

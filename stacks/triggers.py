@@ -1,4 +1,4 @@
-"""What starts a state machine: an upload, a schedule, a changed training recipe.
+"""What starts a state machine: an upload, a schedule, a changed training recipe, live evidence.
 
 What cannot be delivered waits in one queue.
 """
@@ -17,7 +17,14 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IDependable
 
-from contender.workflow.trigger_events import FROM_UPLOAD, code_change_input, upload_input
+from contender.workflow.live_evidence import DETAIL_TYPE, SOURCE
+from contender.workflow.trigger_events import (
+    FROM_LIVE_EVIDENCE,
+    FROM_UPLOAD,
+    code_change_input,
+    live_evidence_input,
+    upload_input,
+)
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge
 
@@ -92,6 +99,28 @@ class Triggers(Construct):
                 retry_attempts=DELIVERY_ATTEMPTS,
                 max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
             ),
+        )
+
+    def add_live_evidence_rule(self, *, description: str) -> None:
+        """Start the machine for what the pipeline's live predictions or their labels show."""
+        rule = events.Rule(
+            self,
+            "LiveEvidence",
+            description=description,
+            event_pattern=events.EventPattern(
+                source=[SOURCE], detail_type=[DETAIL_TYPE], detail={"pipeline": [self._pipeline]}
+            ),
+        )
+        rule.add_target(
+            event_targets.SfnStateMachine(
+                self._machine,
+                input=events.RuleTargetInput.from_object(
+                    live_evidence_input(self._pipeline, event_fields(FROM_LIVE_EVIDENCE))
+                ),
+                dead_letter_queue=self.dead_letters,
+                retry_attempts=DELIVERY_ATTEMPTS,
+                max_event_age=Duration.hours(DELIVERY_AGE_HOURS),
+            )
         )
 
     def add_code_change_rule(

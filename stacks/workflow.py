@@ -22,6 +22,7 @@ from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.dashboard.recent_runs import RecentRuns
 from stacks.environment import Environment
+from stacks.live import LiveWindows
 from stacks.machines import executions_arn
 from stacks.prediction_log import PredictionStore
 from stacks.rollback import RollbackMachine, champion_alarm_name
@@ -202,6 +203,17 @@ class WorkflowStack(Stack):
             topics=self.topics,
             project_root=project_root,
         )
+        self.live = LiveWindows(
+            self,
+            "Live",
+            environment=environment,
+            pipeline=pipeline,
+            pipeline_file=pipeline_file,
+            storage=storage,
+            topics=self.topics,
+            project_root=project_root,
+        )
+        CfnOutput(self, "JudgeWindowFunctionName", value=self.live.function.function_name)
         self._grant_rehearsal()
         self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(
@@ -271,7 +283,7 @@ class WorkflowStack(Stack):
         }
 
     def _triggers(self, storage: Storage) -> Triggers:
-        """Uploads, the schedule, and a deployment that changes what models are made of."""
+        """Uploads, the schedule, live evidence, and a deployment that changes what models are made of."""
         pipeline = self._pipeline
         triggers = Triggers(self, "Triggers", pipeline=pipeline.name, machine=self.machine)
         triggers.add_upload_rule(
@@ -283,6 +295,9 @@ class WorkflowStack(Stack):
             description=f"Starts continuous training of {pipeline.name} on its schedule",
             expression=pipeline.schedule.expression,
             enabled=pipeline.schedule.enabled,
+        )
+        triggers.add_live_evidence_rule(
+            description=f"Starts continuous training of {pipeline.name} by what live predictions and labels show"
         )
         triggers.add_code_change_rule(
             description=f"Starts continuous training of {pipeline.name} when its training code or settings changed",

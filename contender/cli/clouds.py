@@ -179,6 +179,11 @@ class Workbench:
         """The state machine that rolls back."""
         return self._output(f"{self.pipeline}-workflow", "RollbackMachineArn")
 
+    @property
+    def judge_window_function(self) -> str:
+        """Name of the function that judges windows of the prediction log."""
+        return self._output(f"{self.pipeline}-workflow", "JudgeWindowFunctionName")
+
     def topic_arn(self, severity: Severity) -> str:
         """The SNS topic for mails of a severity."""
         return self._output(f"{self.pipeline}-workflow", f"{severity.capitalize()}TopicArn")

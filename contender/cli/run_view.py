@@ -18,6 +18,7 @@ from contender.registry.chosen_estimator import CANDIDATE_COLUMNS, candidate_row
 from contender.registry.learned_rows import told_by
 from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import batches_of, fate_in_words
+from contender.workflow.live_evidence import in_words
 
 PROMISED_KEYS = (
     "run_id",
@@ -30,6 +31,7 @@ PROMISED_KEYS = (
     "champion_after",
     "started_at",
     "seconds",
+    "evidence",
 )
 
 
@@ -47,7 +49,9 @@ class RunView:
         """Print the record and what its reports say: drift, comparison, rollout, approval."""
         self.print_line()
         console.print()
-        print_fields({name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason")})
+        plain = {name: self.record.get(name) for name in PROMISED_KEYS if name not in ("verdict", "reason", "evidence")}
+        live = in_words(self.record.get("evidence"))
+        print_fields(plain | ({"live evidence": live} if live else {}))
         files = reports.get("validation", {}).get("files", ())
         if any(how_read(each) for each in files):
             console.print("\n[bold]Files[/bold]")

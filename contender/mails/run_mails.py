@@ -15,11 +15,13 @@ from contender.mails.mail import NOTHING_DONE, Content, Mail, short
 from contender.mails.place import Place
 from contender.mails.times import moment
 from contender.stats.metric_titles import title_of
+from contender.workflow.live_evidence import in_words
 from contender.workflow.messages import Comparison, Record, Rollback, RunState, Verdict
 from contender.workflow.outcome import (
     distrusts,
     drifted_without_labels,
     gave_up,
+    moved_live_without_labels,
     next_steps,
     waits_for_the_next_batch,
 )
@@ -40,6 +42,9 @@ _NO_LABELS = "The newest rows differ from those that the model learned from, but
 _DISTRUSTED = (
     "The labels that a caller sent disagree with the model much more than those of all others. No model has learned "
     "from them; they are set aside until somebody decides."
+)
+_LIVE = (
+    "Live predictions are no longer like those that the model was judged by, and no new rows have labels to learn from."
 )
 _GIVEN_UP = "An upload was removed from the queue because several runs failed before they had read it."
 _KEEPS_SERVING = frozenset({"retained", "inconclusive", "stopped", "quarantined", "failed", "skipped"})
@@ -94,7 +99,7 @@ def _content(state: RunState, record: Record, place: Place) -> Content:
         fact=_fact(state, record),
         happened=_happened(state, record.verdict),
         since=f"{moment(state.started_at)}, when {STARTED_BY.get(state.request.trigger, 'something')} started the run",
-        evidence=[record.reason, state.drift.training if state.drift is not None else ""],
+        evidence=[record.reason, state.drift.training if state.drift is not None else "", _live_evidence(state)],
         done=_done(record),
         steps=next_steps(state, record.verdict, environment=place.environment),
         links=[
@@ -105,6 +110,12 @@ def _content(state: RunState, record: Record, place: Place) -> Content:
     )
 
 
+def _live_evidence(state: RunState) -> str:
+    """What live predictions or their labels showed, where they started the run."""
+    said = in_words(state.request.evidence)
+    return f"Started by live evidence, {said}. {state.request.evidence.get('reason', '')}" if said else ""
+
+
 def _happened(state: RunState, verdict: Verdict) -> str:
     if gave_up(state):
         return _GIVEN_UP
@@ -112,6 +123,8 @@ def _happened(state: RunState, verdict: Verdict) -> str:
         return _DISTRUSTED
     if waits_for_the_next_batch(state, verdict):
         return _BROKEN
+    if moved_live_without_labels(state, verdict):
+        return _LIVE
     if drifted_without_labels(state, verdict):
         return _NO_LABELS
     return HAPPENED.get(verdict, f"A run ended: {verdict}.")
@@ -139,7 +152,8 @@ def _facts(state: RunState, verdict: Verdict) -> Iterator[str]:
     elif waits_for_the_next_batch(state, verdict):
         yield "a batch looks broken, nothing was trained"
     elif drifted_without_labels(state, verdict):
-        yield "drift in rows without labels"
+        live = moved_live_without_labels(state, verdict)
+        yield f"{STARTED_BY[state.request.trigger]}, no labels to train on" if live else "drift in rows without labels"
     elif verdict == "promoted":
         yield f"promoted {short(state.promotion.version)}" if state.promotion else "promoted"
         yield f"({_gain(state.comparison)})" if _gain(state.comparison) else ""

@@ -77,6 +77,17 @@ def detect_drift(
     return replace(drift, retrain=False, reason=f"{stopped} {drift.reason}") if stopped else drift
 
 
+def _live_evidence(state: RunState) -> str:
+    """What live predictions show that is a reason to train on the rows that have come; empty without it.
+
+    Fresh labels are none of their own: whether they are worth a training is decided as for any rows.
+    """
+    request = state.request
+    if request.trigger not in ("drift-alarm", "performance-alarm") or not request.evidence:
+        return ""
+    return f"Live evidence of window {request.evidence.get('window', '')}: {request.evidence.get('reason', '')}"
+
+
 def _over_budget(state: RunState) -> str:
     """Why the month's budget does not allow a training; empty where it does, or a person overrides it."""
     return state.claim.over_budget if state.claim is not None and not state.request.over_budget else ""
@@ -98,9 +109,12 @@ def _check_new_data(
     arrivals = check_arrivals(run, manifests, of_run, rows, earlier, now=state.started_at)
     window = dataset_window(arrivals.shown, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
     requested = why_requested(state.request.trigger, run.config, newest.manifest, code=training_code)
+    live = _live_evidence(state)
     if not window.current:
         nothing = "No new data since the champion was trained."
-        return Drift(bool(requested), drifted=False, reason=f"{nothing} {requested}".strip())
+        wait = "A training waits for new rows with labels." if live and not requested else ""
+        reason = " ".join(filter(None, (live, nothing, wait, requested)))
+        return Drift(bool(requested), drifted=False, reason=reason)
     table, asked = rows.of_all(window.current)
     before = earlier.of(arrivals.usable, before=min(found.sequence for found in window.current))
     check = _check_window(run, champion, window, rows, table, asked, before)
@@ -121,9 +135,9 @@ def _check_new_data(
     sentences = (report.reason, worth.reason) if report.drifted and not worth.train else (worth.reason, report.reason)
     waits = worth.waits or bool(arrivals.suspicious)
     return Drift(
-        retrain=((report.drifted or worth.train) and not waits) or bool(requested),
+        retrain=((report.drifted or worth.train or bool(live)) and not waits) or bool(requested),
         drifted=report.drifted,
-        reason=" ".join(filter(None, (arrivals.reason, *sentences))),
+        reason=" ".join(filter(None, (live, arrivals.reason, *sentences))),
         drifted_features=report.drifted_features,
         rows=report.current_rows,
         # Who asked for a new model gets one, and it supersedes the one that waits.

@@ -193,6 +193,11 @@ _LOOK_AT_THE_CALLER: Steps = (
     "takes them.",
     "If they are wrong, change the caller's key or role: docs/serving.md.",
 )
+_LIVE_LABELS: Steps = (
+    "Send the labels of live predictions to POST /v1/feedback, or upload rows of this time with their labels: before "
+    "that there is nothing new to learn from.",
+    "What moved: contender live --windows 7 --pipeline {pipeline}",
+)
 UPLOAD_AGAIN: Steps = (
     "Fix what made those runs fail, then upload the file again. Those runs: contender runs --pipeline {pipeline}",
 )
@@ -274,6 +279,8 @@ def _next_steps(state: RunState, verdict: Verdict) -> Steps:
         return _WAS_ROLLED_BACK
     if waits_for_the_next_batch(state, verdict):
         return _LOOK_AT_THE_FILE
+    if moved_live_without_labels(state, verdict):
+        return _LIVE_LABELS
     if drifted_without_labels(state, verdict):
         return _LABELS
     return NEXT_STEPS.get(verdict, ())
@@ -286,9 +293,17 @@ def waits_for_the_next_batch(state: RunState, verdict: Verdict) -> bool:
 
 def drifted_without_labels(state: RunState, verdict: Verdict) -> bool:
     """Whether nothing could be trained for a drift, because the rows that have it have no labels yet."""
+    if moved_live_without_labels(state, verdict):
+        return True
     found = state.validation
     only = found is not None and bool(found.unlabelled) and not found.dataset_versions
     return verdict == "skipped" and only and state.drift is not None and state.drift.drifted
+
+
+def moved_live_without_labels(state: RunState, verdict: Verdict) -> bool:
+    """Whether live predictions have drifted, or become worse, and there are no new rows with labels to train on."""
+    alarmed = state.request.trigger in ("drift-alarm", "performance-alarm")
+    return verdict == "skipped" and alarmed and state.drift is not None and state.drift.rows == 0
 
 
 def gave_up(state: RunState) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ministack.core import iam_actions
 from ministack.core.router import detect_service
 
-from localcloud.service_calls import NeededCall
+from localcloud.service_calls import NeededCall, context_of_events
 from tests.permissions.templates import ACCOUNT, REGION
 
 _BUCKET_HOST = re.compile(r"^(?P<bucket>[^.]+)\.s3[.-][^/]*amazonaws\.com$")
@@ -48,6 +48,8 @@ def calls_of_request(
         return list(_of_dynamodb(action, resource, body))
     if action == "cloudwatch:PutMetricData":
         return [NeededCall(action, "*", {"cloudwatch:namespace": query["Namespace"][0]})]
+    if action == "events:PutEvents":
+        return [NeededCall(action, resource, context_of_events(body))]
     return [NeededCall(action, resource)]
 
 

@@ -24,6 +24,7 @@ from localcloud.service_calls import (
     Surroundings,
     calls_of_log_group,
     calls_of_map,
+    calls_of_publishing,
     calls_of_target,
     calls_of_task,
 )
@@ -51,6 +52,7 @@ def calls_of_services(deployment: Deployment) -> Calls:
     found: Calls = {}
     for key, call in (
         *_of_functions(deployment),
+        *_of_failures(deployment),
         *_of_queues(deployment),
         *_of_machines(deployment),
         *_of_rules(deployment),
@@ -74,6 +76,16 @@ def _of_functions(deployment: Deployment) -> Needed:
         if properties.get("TracingConfig", {}).get("Mode") == "Active":
             for action in TRACES:
                 yield role, NeededCall(action, "*")
+
+
+def _of_failures(deployment: Deployment) -> Needed:
+    """Lambda publishes with the function's role what a function could not do after all retries."""
+    around = Surroundings(REGION, ACCOUNT, _task_definition(deployment), topic_keys_of(deployment).__getitem__)
+    for stack, _, properties in deployment.resources("AWS::Lambda::EventInvokeConfig"):
+        function = deployment.templates[stack]["Resources"][properties["FunctionName"]["Ref"]]["Properties"]
+        topic = deployment.value(stack, properties["DestinationConfig"]["OnFailure"]["Destination"])
+        for call in calls_of_publishing(topic, around):
+            yield (stack, function["Role"]["Fn::GetAtt"][0]), call
 
 
 def _of_queues(deployment: Deployment) -> Needed:

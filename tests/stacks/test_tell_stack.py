@@ -20,7 +20,7 @@ def test_alarms_of_the_pipeline_and_of_the_account_may_call_tell(anywhere: Synth
 
 
 def test_what_tell_cannot_send_after_two_more_attempts_goes_to_the_page_topic(anywhere: Synthesised) -> None:
-    settings = anywhere.only(WORKFLOW, "AWS::Lambda::EventInvokeConfig")
+    settings = anywhere.named(WORKFLOW, "AWS::Lambda::EventInvokeConfig", "Mails")["Properties"]
     assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (2, 3600)
     destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
     assert flat(destination).startswith("<AlertsPage")

@@ -188,8 +188,8 @@ def test_only_who_mails_may_publish(anywhere: Synthesised) -> None:
         for statement in statements(policy["Properties"]["PolicyDocument"])
         if "sns:Publish" in statement["Action"]
     }
-    roles = ("FunctionsApproval", "FunctionsNotify", "MailsFunctionsSendDigest", "MailsFunctionsTell")
-    found = [name.partition("Role")[0] for name in sorted(publishers)]
+    roles = ("Approval", "Notify", "LiveFunctionsJudgeWindow", "MailsFunctionsSendDigest", "MailsFunctionsTell")
+    found = [name.partition("Role")[0].removeprefix("Functions") for name in sorted(publishers)]
     assert found == list(roles)
 
 

@@ -29,6 +29,7 @@ FORBIDDEN = {
     "send_digest": LOOP_LOADS_NO | DATA_LOADS_NO,
     "validate_batch": DATA_LOADS_NO | {"onnxruntime"},
     "detect_drift": DATA_LOADS_NO,
+    "judge_window": DATA_LOADS_NO | {"onnxruntime"},
     "evaluate_challenger": DATA_LOADS_NO,
     "plan_batch": DATA_LOADS_NO | {"onnxruntime"},
     "predict_part": DATA_LOADS_NO | {"scipy"},

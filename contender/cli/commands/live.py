@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,8 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
+from contender.errors import ContenderError
+from contender.live.report import LiveStore, sentence_of
 from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.live_words import labels_in_words, latency_in_words, pairs_in_words, predicted_in_words
 from contender.predictions.record import LIVE_VARIANTS
@@ -36,6 +39,12 @@ def add_to(app: typer.Typer) -> None:
 
 def live(
     pipeline: PipelineOption,
+    windows: Annotated[
+        int, typer.Option(min=0, max=1000, help="Show the verdicts of so many windows of the prediction log instead.")
+    ] = 0,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Judge windows that have closed now, not within the hour.")
+    ] = False,
     hours: Annotated[float, typer.Option(min=0.02, max=24 * 730, help="How many hours back.")] = 24.0,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     performance: Annotated[
@@ -50,13 +59,20 @@ def live(
 
     With --performance: the metric with 95 % intervals by day of prediction and of label, by variant and slice, beside
     the holdout's, and how many predictions have labels. It reads the files of these days.
+    With --windows: how windows of the prediction log were judged against what their versions were trained on.
 
-    Examples: contender live --pipeline flights --hours 1
-              contender live --pipeline flights --hours 336 --performance
+    Example: contender live --pipeline flights --hours 1
+             contender live --pipeline flights --hours 336 --performance
+             contender live --pipeline flights --windows 7
     """
     bench = workbench(pipeline, environment)
     if performance:
         show_performance(bench, pipeline_config(pipeline), hours=hours, as_json=as_json)
+        return
+    if judge:
+        judge_now(bench)
+    if windows or judge:
+        show_windows(LiveStore(bench.data, pipeline).newest(windows or 1), as_json=as_json)
         return
     pointer = require_pointer(bench.models, pipeline).pointer
     now = time.time()
@@ -70,6 +86,50 @@ def live(
         print_table(columns, [row(version, variant, counts) for version, variant, counts in found])
         for line in pairs_in_words(found):
             console.print(line)
+    if not as_json:
+        for report in LiveStore(bench.data, pipeline).newest(1):
+            console.print(f"Newest window {report['window']}: {sentence_of(report)}", markup=False)
+
+
+def judge_now(bench: Workbench) -> None:
+    """Have the windows judged that have closed.
+
+    Raises
+    ------
+    ContenderError
+        When the function failed.
+    """
+    with console.status("judging closed windows"):
+        answer = bench.cloud.client("lambda").invoke(FunctionName=bench.judge_window_function, Payload=b"{}")
+        said = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError"):
+        raise ContenderError(f"the windows could not be judged: {said.get('errorMessage', said)}; see its log")
+
+
+def show_windows(reports: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """What windows show, newest first."""
+    if as_json:
+        print_json(list(reports))
+    elif not reports:
+        console.print("no window has been judged yet; a day is judged when it is over, within the hour")
+    else:
+        columns = ("window", "version", "verdict", "predictions", "features", "reason")
+        print_table(columns, [line for report in reports for line in window_lines(report)])
+
+
+def window_lines(report: Mapping[str, Any]) -> list[tuple[str | Text, ...]]:
+    """A line for each version that answered in a window."""
+    return [
+        (
+            report["window"],
+            Text(version.partition("-")[0]),
+            Text(found["kind"], style="red" if found["kind"] in ("drift", "skew") else ""),
+            f"{found['rows']:,}",
+            Text(", ".join((*found["features"], *found["skewed"]))),
+            Text(found["reason"]),
+        )
+        for version, found in report["versions"].items()
+    ]
 
 
 def known_versions(pointer: Pointer) -> list[str]:

@@ -19,6 +19,7 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.run_view import PROMISED_KEYS
+from contender.workflow.live_evidence import in_words
 
 
 def runs(
@@ -35,7 +36,7 @@ def runs(
     records = [record for name in names for record in workbench(name, environment).ledger.runs(name, limit=limit)]
     newest = sorted(records, key=lambda record: str(record["started_at"]), reverse=True)[:limit]
     if as_json:
-        print_json([{name: record[name] for name in PROMISED_KEYS} for record in newest])
+        print_json([{name: record.get(name) for name in PROMISED_KEYS} for record in newest])
         return
     newest = [*waiting_runs(names, environment), *newest]
     if not newest:
@@ -50,7 +51,9 @@ def _run_row(record: Mapping[str, Any], several: tuple[str, ...]) -> tuple[str |
     about = (record["run_id"][:8], *(record[name] for name in several), started)
     # What is left of the line, twice: a reason that goes on is in `show`.
     room = 2 * (console.width - sum(len(text) + 2 for text in about) - len("inconclusive  "))
-    return *about, styled_verdict(record["verdict"]), _shortened(record["reason"], max(room - 8, 40))
+    live = in_words(record.get("evidence"))
+    reason = f"[{record['trigger']}: {live}] {record['reason']}" if live else record["reason"]
+    return *about, styled_verdict(record["verdict"]), _shortened(reason, max(room - 8, 40))
 
 
 def _shortened(reason: str, length: int) -> Text:

@@ -19,6 +19,7 @@ from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import TITLE, left_out
 from contender.reports.run.summary import TONES, headline, next_step, serving_change, stages
 from contender.reports.run.training_decision import training_decision
+from contender.workflow.live_evidence import in_words
 from contender.workflow.trigger_events import STARTED_BY
 
 GLYPHS = {"good": "✓", "bad": "✕", "unsure": "!", "calm": "–"}
@@ -74,8 +75,14 @@ def _header(run: RunEvidence) -> str:
     said = f'<p class="lead">{escape(sentence(_without_versions(record)))}</p>'
     serving = f"<dt>Serving</dt><dd>{escape(serving_change(run))}{_replaced(record)}</dd>"
     step = next_step(run)
+    live = in_words(record.get("evidence"))
+    live = (
+        f"<dt>Live evidence</dt><dd>{escape(live)}. {escape(str(record['evidence'].get('reason', '')))}</dd>"
+        if live
+        else ""
+    )
     step = f"<dt>Next step</dt><dd>{_with_commands(step)}</dd>" if step else ""
-    so = f'{said}<dl class="so">{step}{serving}</dl>'
+    so = f'{said}<dl class="so">{live}{step}{serving}</dl>'
     return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _stages(run)
 
 

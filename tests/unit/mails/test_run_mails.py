@@ -141,3 +141,23 @@ def test_a_mail_from_the_laptop_leads_to_commands_and_one_from_aws_to_the_consol
         "arn:aws:states:eu-west-1:111122223333:execution:contender-prod-shop-continuous-training:run-1\n"
     ) in aws.body
     assert "Report: contender show run-1 --env prod --open\n" in aws.body
+
+
+def test_live_drift_that_finds_no_labels_is_a_ticket_with_its_evidence_and_how_to_send_labels() -> None:
+    evidence = {
+        "window": "2026-03-02",
+        "version": "v1",
+        "reason": "Drift in 1 of 2 features.",
+        "features": ["amount"],
+        "figures": {"rows": 300.0},
+    }
+    request = Request("shop", "drift-alarm", evidence=evidence)
+    drift = Drift(retrain=False, drifted=False, reason="No new data since the champion was trained.")
+    found = replace(ended({"claim": CLAIM, "drift": drift}, "skipped", drift.reason), request=request)
+    mail = run_mail(found, HERE)
+    assert mail is not None
+    assert mail.subject == "[ticket] prod shop: drift of live predictions, no labels to train on"
+    assert "window 2026-03-02 of version v1: amount (rows 300). Drift in 1 of 2 features." in " ".join(
+        mail.body.split()
+    )
+    assert "POST /v1/feedback" in mail.body

@@ -183,3 +183,20 @@ class TestRowsWithoutLabels:
         world = LoopWorld()
         drift = detect(world, **self.unlabelled(world, range(30, 36)))
         assert (drift.retrain, drift.reason) == (False, NO_CHAMPION)
+
+
+EVIDENCE = {"trigger": "drift-alarm", "evidence": {"window": "2026-03-02", "reason": "Drift in 1 of 2 features."}}
+
+
+def test_live_drift_is_a_reason_to_train_on_rows_that_have_come(world: LoopWorld) -> None:
+    world.add_dataset_of_days(range(30, 40))
+    without, with_it = detect(world), detect(world, "run-3", **EVIDENCE)
+    assert (without.retrain, with_it.retrain) == (False, True)
+    assert with_it.reason.startswith("Live evidence of window 2026-03-02: Drift in 1 of 2 features.")
+    assert detect(world, "run-4", **{**EVIDENCE, "trigger": "fresh-labels"}).retrain is False
+
+
+def test_live_drift_without_new_rows_trains_nothing_and_says_what_it_waits_for(world: LoopWorld) -> None:
+    drift = detect(world, **EVIDENCE)
+    assert (drift.retrain, drift.rows) == (False, 0)
+    assert drift.reason.endswith("A training waits for new rows with labels.")

@@ -1,0 +1,279 @@
+"""JudgeWindow: reads closed windows of the prediction log, judges them, and starts a run where their evidence asks.
+
+It is no state of the loop: the loop has a lease for one training, and windows close whether or not a training is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from contender.data.periods import DAYS_OF_PERIOD
+from contender.drift.batch_check import Reference
+from contender.drift.profiles.profile import Profile
+from contender.errors import ContenderError
+from contender.live.counting import WindowCounter
+from contender.live.drift import (
+    FIRST_WINDOWS,
+    MOST_WINDOWS,
+    Observed,
+    VersionDrift,
+    class_shares,
+    judge_drift,
+)
+from contender.live.file_times import FileTimes, TimesOf
+from contender.live.logged_rows import LoggedRows, not_comparable
+from contender.live.reference import PREDICTED_CLASS, with_predicted_class
+from contender.live.report import LiveStore
+from contender.live.starts import Start, StartLog, choose
+from contender.live.windows import LogFile, Window, closed_windows, files_of, is_due, window_period
+from contender.pipeline.config import PipelineConfig
+from contender.ports import Ledger, Log, Objects
+from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
+from contender.predictions.live_metrics import Outputs
+from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.versions import REFERENCE, ModelRegistry, ModelVersion
+from contender.workflow.live_evidence import LiveEvidence
+
+ReadLoggedRows = Callable[[Iterable[bytes], Mapping[str, Any]], Iterator[LoggedRows]]
+"""Reads the rows of files of one version; the manifest is the version's."""
+Fetch = Callable[[Sequence[str]], Iterator[bytes]]
+"""The objects of the data bucket with these keys, in their order."""
+Send = Callable[[LiveEvidence], None]
+"""Puts an event on the bus."""
+
+
+@dataclass(frozen=True)
+class WindowJudge:
+    """Where a pipeline's windows are read, and who is told of them."""
+
+    config: PipelineConfig
+    data: Objects
+    models: Objects
+    ledger: Ledger
+    fetch: Fetch
+    read_rows: ReadLoggedRows
+    times_of: TimesOf
+    send: Send
+    log: Log
+    _references: dict[str, Profile | None] = field(default_factory=dict)
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return self.config.name
+
+    @property
+    def store(self) -> LiveStore:
+        """What is kept of the windows."""
+        return LiveStore(self.data, self.pipeline)
+
+    def judge(self, now: datetime) -> list[dict[str, Any]]:
+        """Judge the windows that are due, oldest first, and start a run if the newest has evidence for one.
+
+        Returns their reports.
+        """
+        found = read_pointer(self.models, self.pipeline)
+        if found is None:
+            return []
+        reports = []
+        for window in closed_windows(now, self.period(found.pointer)):
+            files = self._files(window)
+            names = [file.name for of_version in files.values() for file in of_version]
+            before = self.store.report(window.name)
+            if is_due(names, before.get("files") if before else None):
+                report = self._judge(window, files, found.pointer, now, again=before is not None)
+                self.store.write_report(report)
+                reports.append(report)
+        self._start(found.pointer, now)
+        return reports
+
+    def period(self, pointer: Pointer) -> str:
+        """How long the windows are."""
+        champion = ModelRegistry(self.models, self.pipeline).read(pointer.champion)
+        return window_period(self.config.live.window, self._block_period(self._reference(champion)))
+
+    def _block_period(self, reference: Profile | None) -> str | None:
+        """Of the blocks that live rows can be ranked among: those of time, where the reference has enough of them."""
+        config = self.config
+        by_time = bool(config.time) and not config.block
+        if reference is None or not by_time or config.drift.null == "rows":
+            return None
+        least = config.drift.min_blocks if config.drift.null == "auto" else 1
+        return config.block_period if len(reference.blocks) >= least else None
+
+    def _files(self, window: Window) -> dict[str, list[LogFile]]:
+        """The files with rows of a window, by version."""
+        found: list[LogFile] = []
+        for day in window.days:
+            keys = self.data.keys(f"predictions/{self.pipeline}/dt={day}/")
+            if window.is_whole_days:
+                found += map(LogFile, keys)
+            else:
+                found += FileTimes(self.data, self.pipeline, day).of(keys, self.fetch, self.times_of)
+        return files_of(window, found)
+
+    def _judge(
+        self, window: Window, files: Mapping[str, Sequence[LogFile]], pointer: Pointer, now: datetime, *, again: bool
+    ) -> dict[str, Any]:
+        versions = {version: self._judge_version(window, version, found) for version, found in files.items()}
+        found = versions.get(pointer.champion)
+        return {
+            "window": window.name,
+            "period": window.period,
+            "from": window.start.isoformat(),
+            "until": window.end.isoformat(),
+            "pipeline": self.pipeline,
+            "champion": pointer.champion,
+            "judged_at": now.isoformat(),
+            "judged_again": again,
+            "files": sorted(file.name for of_version in files.values() for file in of_version),
+            "versions": versions,
+            "evidence": [asdict(one) for one in drift_evidence(window, pointer.champion, found)],
+        }
+
+    def _judge_version(self, window: Window, version: str, files: Sequence[LogFile]) -> dict[str, Any]:
+        """One version's rows, against what that version was trained on."""
+        model = self._model(version)
+        reference = self._reference(model) if model is not None else None
+        if model is None or reference is None:
+            why = "its model version cannot be read" if model is None else "the version has no reference profile"
+            return {"rows": 0, **VersionDrift("no profile", f"Not judged: {why}.").to_dict()}
+        counter = self._count(window, model, reference, files)
+        counted = counter.profile()
+        self.store.write_profile(version, window, counted)
+        drift = self._drift(window, model, reference, counted)
+        return {
+            "rows": counter.rows,
+            "repeated_rows": counter.repeated,
+            "stands_for": round(counter.stands_for),
+            **replace(drift, reason=f"{counted_words(counter)} {drift.reason}").to_dict(),
+            "classes": class_shares(reference, counted, PREDICTED_CLASS),
+        }
+
+    def _model(self, version: str) -> ModelVersion | None:
+        try:
+            return ModelRegistry(self.models, self.pipeline).read(version)
+        except ContenderError as error:
+            self.log.error("a version in the prediction log cannot be read", version=version, reason=str(error))
+            return None
+
+    def _reference(self, model: ModelVersion) -> Profile | None:
+        """Its reference profile, read once; None for a version that has none, or one that this code cannot read."""
+        if model.version not in self._references:
+            self._references[model.version] = self._read_reference(model)
+        return self._references[model.version]
+
+    def _read_reference(self, model: ModelVersion) -> Profile | None:
+        registry = ModelRegistry(self.models, self.pipeline)
+        try:
+            profile = Reference.from_bytes(registry.file(model, REFERENCE)).profile
+        except ContenderError as error:
+            self.log.info("a version has no reference profile", version=model.version, reason=str(error))
+            return None
+        try:
+            holdout = from_bytes(registry.file(model, HOLDOUT_COUNTS))
+        except ContenderError:
+            holdout = []
+        return with_predicted_class(profile, holdout, Outputs.of(model.manifest))
+
+    def _count(
+        self, window: Window, model: ModelVersion, reference: Profile, files: Sequence[LogFile]
+    ) -> WindowCounter:
+        counter = WindowCounter(
+            window, reference.grid, self.pipeline, self.config.serving, self._block_period(reference)
+        )
+        for rows in self.read_rows(self.fetch([file.key for file in files]), model.manifest):
+            counter.add(rows)
+        return counter
+
+    def _drift(self, window: Window, model: ModelVersion, reference: Profile, counted: Profile) -> VersionDrift:
+        before = [one for one in self.store.windows_of(model.version) if one.period == window.period and one < window]
+        first = before[: FIRST_WINDOWS.get(window.period, 1)]
+        read = [*first, *(one for one in before[-MOST_WINDOWS:] if one not in first)]
+        profiles = ((one, self.store.profile(model.version, one)) for one in read)
+        observed = [Observed(one, each) for one, each in profiles if each is not None and each.grid == reference.grid]
+        starts, _ = StartLog(self.data, self.pipeline).read()
+        through = max((start.window for start in starts if start.version == model.version), default="")
+        block_period = self._block_period(reference)
+        return judge_drift(
+            reference,
+            [*observed, Observed(window, counted)],
+            self.config.drift,
+            answered=sum(one.window.name <= through for one in observed),
+            days_per_block=DAYS_OF_PERIOD[block_period] if block_period else 1.0,
+            not_comparable=not_comparable(model.manifest, self.config.serving),
+            known_skew=self._known_skew(model.version, before),
+        )
+
+    def _known_skew(self, version: str, before: Sequence[Window]) -> Sequence[str]:
+        """The columns that the window before found to differ since the first day."""
+        report = self.store.report(before[-1].name) if before else None
+        found = (report or {}).get("versions", {}).get(version, {})
+        return tuple(found.get("skewed", ()))
+
+    def _start(self, pointer: Pointer, now: datetime) -> None:
+        """Start a run by the newest report, unless it waits; it is looked at again each time until a newer one."""
+        newest = self.store.newest(1)
+        if not newest:
+            return
+        of_champion = [one for one in newest[0].get("evidence", []) if one["version"] == pointer.champion]
+        log = StartLog(self.data, self.pipeline)
+        starts, etag = log.read()
+        lease = self.ledger.lease(self.pipeline)
+        running = lease is not None and lease.expires_at > now.timestamp()
+        chosen, why_not = choose(
+            [_evidence_of(one) for one in of_champion], starts, self.config.live, now=now, running=running
+        )
+        if chosen is None:
+            if why_not:
+                self.log.info("live evidence starts no run", reason=why_not, window=newest[0]["window"])
+            return
+        start = Start(chosen.trigger, chosen.window, chosen.version, now.isoformat())
+        if not log.write([*starts, start], etag):
+            return
+        try:
+            self.send(chosen)
+        except Exception:
+            log.write(starts, log.read()[1])  # what was not sent is tried again
+            raise
+        self.log.info("live evidence starts a run", trigger=chosen.trigger, window=chosen.window)
+
+
+def drift_evidence(window: Window, version: str, found: Mapping[str, Any] | None) -> list[LiveEvidence]:
+    """What starts a run with trigger `drift-alarm`: that the champion drifted since its first day.
+
+    Parameters
+    ----------
+    found : what the window shows of it; None where it answered nothing.
+    """
+    if found is None or found["kind"] != "drift":
+        return []
+    over_time = (found["drift"] or {}).get("evidence") or {}
+    figures = {"rows": float(found["rows"])}
+    if over_time:
+        figures |= {"evidence_days": over_time["level"], "threshold_days": over_time["threshold"]}
+    return [LiveEvidence("drift-alarm", window.name, version, found["reason"], tuple(found["features"]), figures)]
+
+
+def counted_words(counter: WindowCounter) -> str:
+    """How many predictions were looked at, and of how many.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from contender.drift.profiles.grid import ProfileGrid
+    >>> from contender.pipeline.serving_policy import ServingPolicy
+    >>> window = Window.of(datetime(2026, 3, 1, tzinfo=UTC), "day")
+    >>> counted_words(WindowCounter(window, ProfileGrid(()), "shop", ServingPolicy(), rows=50, stands_for=500.0))
+    '50 predictions, a sample of about 500.'
+    """
+    if round(counter.stands_for) > counter.rows:
+        return f"{counter.rows:,} predictions, a sample of about {round(counter.stands_for):,}."
+    return f"{counter.rows:,} predictions."
+
+
+def _evidence_of(content: Mapping[str, Any]) -> LiveEvidence:
+    return LiveEvidence(**{**content, "features": tuple(content["features"])})

@@ -1,0 +1,135 @@
+"""JudgeWindow: judges windows of the prediction log on a schedule, and tells the loop what they show by an event."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from constructs import Construct
+
+from contender.pipeline.config import PipelineConfig
+from contender.predictions.holdout_counts import HOLDOUT_COUNTS
+from contender.registry.pointer import pointer_key
+from contender.registry.versions import MANIFEST, REFERENCE
+from contender.workflow.live_evidence import DETAIL_TYPE, SOURCE
+from stacks.access import Access, Storage
+from stacks.acknowledge import acknowledge, wildcard_finding
+from stacks.alerts import AlertTopics
+from stacks.environment import Environment
+from stacks.state_functions import FunctionSpec, LoopFunctions
+
+STATE = "JudgeWindow"
+MEMORY_MIB = 1024
+EVERY = Duration.hours(1)
+"""How often is looked for windows that have closed, and for evidence that waits for a run to end."""
+RETRIES = 2
+EVENT_AGE = Duration.minutes(30)
+
+
+class LiveWindows(Construct):
+    """The function and its schedule. What fails after two retries goes to the tickets' topic as it is.
+
+    Attributes
+    ----------
+    function : aws_lambda.Function
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: PipelineConfig,
+        pipeline_file: s3_assets.Asset,
+        storage: Storage,
+        topics: AlertTopics,
+        project_root: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        made = LoopFunctions(
+            self,
+            "Functions",
+            environment=environment,
+            pipeline=pipeline,
+            storage=storage,
+            project_root=project_root,
+            specs=[judge_window_spec(pipeline.name)],
+            variables={STATE: {"PIPELINE_FILE": pipeline_file.s3_object_url}},
+        ).by_state[STATE]
+        self.function = made.function
+        self._let_read_pipeline_file(made.role, pipeline_file)
+        self._let_tell_the_loop(made.role)
+        self._tell_of_failures(made.role, topics)
+        self._schedule(pipeline.name)
+
+    def _let_read_pipeline_file(self, role: iam.Role, pipeline_file: s3_assets.Asset) -> None:
+        resources = [pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)]
+        role.add_to_policy(iam.PolicyStatement(sid="ReadPipelineFile", actions=["s3:GetObject"], resources=resources))
+
+    def _let_tell_the_loop(self, role: iam.Role) -> None:
+        """Events of this source and kind only: other rules of the account cannot be set off."""
+        bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="TellTheLoop",
+                actions=["events:PutEvents"],
+                resources=[bus.event_bus_arn],
+                conditions={"StringEquals": {"events:source": SOURCE, "events:detail-type": DETAIL_TYPE}},
+            )
+        )
+
+    def _tell_of_failures(self, role: iam.Role, topics: AlertTopics) -> None:
+        topics.let_publish(role, "ticket")
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "Failed",
+            function_name=self.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=RETRIES,
+            maximum_event_age_in_seconds=int(EVENT_AGE.to_seconds()),
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=topics["ticket"].topic_arn)
+            ),
+        )
+
+    def _schedule(self, pipeline: str) -> None:
+        every_version = wildcard_finding(self, f"{self.function.function_arn}:*")
+        acknowledge(Stack.of(self), {every_version: "The CDK lets a schedule start every version of its one function."})
+        scheduler.Schedule(
+            self,
+            "Hourly",
+            description=f"Judges what was predicted by {pipeline}",
+            schedule=scheduler.ScheduleExpression.rate(EVERY),
+            target=scheduler_targets.LambdaInvoke(
+                self.function,
+                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
+                retry_attempts=RETRIES,
+                max_event_age=EVENT_AGE,
+            ),
+        )
+
+
+def judge_window_spec(pipeline: str) -> FunctionSpec:
+    """The function, in the way that those of a machine are described."""
+    files = (MANIFEST, REFERENCE, HOLDOUT_COUNTS)
+    return FunctionSpec(
+        state=STATE,
+        folder="judge_window",
+        description="Judges windows of the prediction log: drift of inputs and predictions",
+        access=Access(
+            read_data=(f"predictions/{pipeline}/*",),
+            write_data=(f"live/{pipeline}/*",),
+            read_models=(pointer_key(pipeline), *(f"models/{pipeline}/*/{file}" for file in files)),
+            table_actions=("dynamodb:GetItem",),
+        ),
+        memory_mib=MEMORY_MIB,
+        timeout_minutes=10,
+        needs_scipy=True,
+    )
