@@ -125,11 +125,15 @@ def _read(digest: bytes, path: Path, name: str, folder: Path, config: PipelineCo
 def _second_pass() -> Callable[..., Any]:
     known: dict[Any, tuple[Any, bytes]] = {}
 
-    def written(upload: Any, found: Any, enter: Any, config: Any, *, sequence: int, write: Any, path: Path) -> Any:
+    def written(
+        upload: Any, found: Any, enter: Any, config: Any, *, sequence: int, path: Path, unkept: Any, **more: Any
+    ) -> Any:
         HERE.world.calls.write_to_disk("part")
-        about = (upload.digest, enter.tobytes(), sequence)
+        about = (upload.digest, enter.tobytes(), sequence, unkept)
         if about not in known:
-            rows = second_pass.second_pass(upload, found, enter, config, sequence=sequence, write=write, path=path)
+            rows = second_pass.second_pass(
+                upload, found, enter, config, sequence=sequence, path=path, unkept=unkept, **more
+            )
             known[about] = (rows, path.read_bytes())
         rows, body = known[about]
         path.write_bytes(body)
