@@ -23,6 +23,7 @@ PARTS = (
     "promotions",
     "promotion_rule",
     "watch",
+    "live_falls",
     "replays",
     "searches",
     "first_champions",

@@ -155,6 +155,13 @@ ASKED = {"claim": CLAIM, "comparison": replace(WON, needs_approval=True, approva
 
 SET_ASIDE = Drift(False, False, "", set_aside=("d7c0ffee",))
 
+DISTRUSTED = Validation(
+    "nothing_new",
+    "No upload is queued.",
+    feedback="1,412 labelled predictions taken from feedback; 608 set aside (caller 3fa4c2b19d07, 608 rows: mean loss "
+    "1.94 vs. 0.412 of other callers).",
+    suspicious_callers=("3fa4c2b19d07",),
+)
 RUNS: Sequence[tuple[str, str, str, dict[str, Any]]] = (
     (
         "a challenger was promoted",
@@ -167,6 +174,12 @@ RUNS: Sequence[tuple[str, str, str, dict[str, Any]]] = (
         "promoted",
         f"{NEW} is the first champion.",
         {"claim": replace(CLAIM, champion_before=None), "promotion": replace(PROMOTED, previous=None)},
+    ),
+    (
+        "labels of a caller were set aside",
+        "skipped",
+        f"No drift yet. {DISTRUSTED.feedback}",
+        {"claim": CLAIM, "validation": DISTRUSTED, "drift": Drift(False, False, "No drift yet.")},
     ),
     (
         "no file of a run could be used",

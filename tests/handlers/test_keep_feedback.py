@@ -61,6 +61,13 @@ def test_a_label_stands_beside_its_prediction(log: Cloud) -> None:
     assert key.startswith("feedback/shop/dt=2026-01-01/v1-")
 
 
+def test_who_sent_a_label_stands_beside_it_as_a_hash(log: Cloud) -> None:
+    deliver(log, "keep_feedback", feedback((first(0), "true"), ("no id", "true"), caller="3fa4c2b19d07"))
+    (row,) = rows_in(log, FILES)
+    assert row["caller"] == "3fa4c2b19d07"
+    assert [line["caller"] for line in set_aside(log, "quarantine")] == ["3fa4c2b19d07"]
+
+
 def test_accuracy_and_loss_are_counted_with_the_minute_of_the_prediction(log: Cloud) -> None:
     deliver(log, "keep_feedback", feedback((first(0), "true"), (first(1), "true"), at=AT + 20 * 86_400))
     counts = live()

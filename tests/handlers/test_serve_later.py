@@ -13,6 +13,7 @@ import pytest
 from contender.adapters.light_aws.services import LightAws
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.async_requests import AsyncRequest
+from contender.predictions.callers import caller_hash
 from contender.predictions.ids import new_request_id, request_id_of_key
 from contender.predictions.log_messages import messages_of
 from contender.predictions.record import Record, log_record
@@ -280,6 +281,16 @@ def test_many_items_are_several_messages(serving: Cloud) -> None:
     items = [{"prediction_id": some_id(), "label": "true" + " " * 900} for _ in range(1_000)]
     assert feedback(serving, *items)[1]["accepted"] == 1_000
     assert sum(len(message["items"]) for message in taken("feedback")) == 1_000
+
+
+def test_the_feedback_names_its_caller_by_a_hash_and_never_by_the_key(serving: Cloud) -> None:
+    signed = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-west-1/execute-api/aws4_request"
+    headers = {"content-type": "application/json", "authorization": signed}
+    item = {"prediction_id": some_id(), "label": "true"}
+    assert ask(serving, "POST", "/v1/feedback", {"items": [item]}, headers=headers)[0] == 202
+    (message,) = taken("feedback")
+    assert message["caller"] == caller_hash("shop", "AKIDEXAMPLE")
+    assert "AKIDEXAMPLE" not in json.dumps(message)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from contender.mails.place import Place
 from contender.mails.run_mails import run_mail
 from contender.workflow.messages import Drift, Record, Request, RunState, Validation
-from contender.workflow.outcome import next_steps
+from contender.workflow.outcome import next_steps, run_record
 from tests.unit.workflow.runs import ASKED, BACK, CANARY, CLAIM, DATA, NOT_BACK, ROLLOUT, UNCLEAR, WAITS, WINS, state
 
 HERE = Place("prod", "shop", "contender-prod", "eu-west-1", "111122223333")
@@ -161,3 +161,20 @@ def test_live_drift_that_finds_no_labels_is_a_ticket_with_its_evidence_and_how_t
         mail.body.split()
     )
     assert "POST /v1/feedback" in mail.body
+
+
+def test_a_caller_whose_labels_were_set_aside_is_named_by_its_hash_with_what_to_do() -> None:
+    said = "700 labelled predictions taken from feedback; 300 set aside (caller 3fa4c2b19d07, 300 rows: mean loss 2.1)."
+    validation = Validation("nothing_new", said, feedback=said, suspicious_callers=("3fa4c2b19d07",))
+    found = state(validation=validation)
+    mail = run_mail(
+        replace(found, record=Record("skipped", run_record(found, seconds=1.0, champion_after="v1")["reason"])), HERE
+    )
+    assert mail is not None
+    assert (mail.severity, mail.subject) == (
+        "ticket",
+        "[ticket] prod shop: labels of caller 3fa4c2b19d07 were set aside",
+    )
+    assert "300 set aside (caller 3fa4c2b19d07" in mail.body.replace("\n", " ").replace("  ", "")
+    assert 'trusted_callers = ["3fa4c2b19d07"]' in mail.body
+    assert "labelled/shop/set-aside/3fa4c2b19d07/" in mail.body

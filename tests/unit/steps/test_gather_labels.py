@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contender.adapters.files.feedback_files import FEEDBACK_FORMAT
+from contender.adapters.files.prediction_files import feedback_parquet, predictions_parquet
 from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
@@ -24,10 +25,17 @@ from contender.data.intake import Intake
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.live_policy import LivePolicy
 from contender.ports import Batch
+from contender.predictions.queue_message import QueueMessage
+from contender.registry.manifests import Manifests
+from contender.registry.versions import ModelRegistry
 from contender.steps.gather_labels import LabelGatherer
+from contender.steps.keep_feedback import keep_feedback
+from contender.steps.keep_predictions import keep_predictions
 from contender.steps.validate_uploads import Validated, validate_uploads
 from contender.table import ORDER
 from tests.fakes import MemoryObjects
+from tests.unit.predictions.records import REQUEST, record
+from tests.unit.steps.logs import MemoryPredictionLog, delivered
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 CONFIG = PipelineConfig(
@@ -268,3 +276,28 @@ def test_a_regression_learns_numbers() -> None:
     )
     shop.run()
     assert sorted(read_parquet(shop.store.part(shop.versions[0]))["minutes"]) == [-3.0, 1.5, 2.0, 2.5]
+
+
+def test_what_serving_and_keep_feedback_write_is_what_is_gathered() -> None:
+    """A request, its label by a caller, and the same label once more, through the files that both functions write."""
+    kept = MemoryPredictionLog()
+    features = [{"name": "amount", "kind": "numeric"}, {"name": "carrier", "kind": "categorical"}]
+    versions = ModelRegistry(MemoryObjects(), "shop")
+    versions.write(
+        {"version": "v1", "task": "binary", "classes": ["false", "true"], "positive": "true", "features": features}, {}
+    )
+    log = replace(kept.open(), manifests=Manifests(versions))
+    asked = record(rows=[{"amount": 1.5, "carrier": "UA"}, {"amount": None, "carrier": None}])
+    assert keep_predictions(delivered(asked), log, predictions_parquet) == []
+    told = {"pipeline": "shop", "received_at": asked.at + 60, "caller": "3fa4c2b19d07"}
+    items = [{"prediction_id": f"{REQUEST}-{row}", "label": label} for row, label in enumerate(("true", "false"))]
+    message = QueueMessage("m", json.dumps(told | {"items": [*items, items[0]]}), 1)
+    assert keep_feedback([message], log, feedback_parquet, patience=3) == []
+    shop = Shop(replace(CONFIG, live=replace(CONFIG.live, exclude_predicted=("maybe",))), objects=kept.data)
+    gathered = shop.gatherer(datetime.fromtimestamp(asked.at + 3600, UTC)).gather()
+    assert gathered.rows is not None
+    assert gathered.taken == 2
+    assert gathered.rows["label"].tolist() == ["true", "false"]
+    assert gathered.rows["caller"].tolist() == ["3fa4c2b19d07"] * 2
+    assert gathered.rows["feature_carrier"].tolist() == ["UA", None]
+    assert gathered.rows["probability"].tolist() == [0.0, 0.5]
