@@ -70,7 +70,7 @@ bench-serving: $(INSTALLED) ## measure serving, compared with other tools: start
 check: $(INSTALLED) ## format, lint, types, import law, templates, the state machine's definition, scans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy contender lambdas training_image stacks localcloud scans
+	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
@@ -88,6 +88,8 @@ format: $(INSTALLED) ## format and fix what can be fixed
 lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
 	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
 	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
+		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
+	$(BIN)/uv pip compile serving_image/requirements.in -c requirements.txt -o serving_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
 	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in)); do \
 		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \

@@ -15,9 +15,10 @@ SCANS = ("secrets", "templates", "packages")
 DEPLOYED = {
     "functions": ROOT / "lambdas" / "requirements.txt",
     "serving": ROOT / "lambdas" / "serve" / "requirements.txt",
+    "serving container": ROOT / "serving_image" / "requirements.txt",
     "image": ROOT / "training_image" / "requirements.txt",
 }
-"""What pins the packages of the functions of the loop, of serving, and of the training image."""
+"""What pins the packages of the functions of the loop, of serving, and of the two images."""
 DEVELOPED = ROOT / "requirements.txt"
 
 

@@ -33,6 +33,7 @@ WHY_A_PREFIX = {
     "predictions": "A file is named by the messages in it, which are not known before they come.",
     "feedback": "A file is named by the messages in it, which are not known before they come.",
     "live": "A window is named by its time, and its counts by their version too, which are not known before.",
+    "tables": "A row of a table is named by its run or its batch job, which are not known before they start.",
     "batch": "Whoever uploads chooses the file's name, and a job's folder is named after it.",
     "models": "A model version is named by its training, which is not known before it ends.",
 }

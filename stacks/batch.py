@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
+from contender.query.tables import batch_prefix
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
 from stacks.alarms.batch_alarms import BatchAlarms
@@ -51,7 +52,7 @@ def batch_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             state="FinishBatch",
             folder="finish_batch",
             description="Collects the parts into the job's manifest, or writes why the job failed",
-            access=Access(write_data=(jobs,), read_models=(models,)),
+            access=Access(write_data=(jobs, f"{batch_prefix(pipeline)}*"), read_models=(models,)),
             timeout_minutes=5,
         ),
     )

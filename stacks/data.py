@@ -22,6 +22,10 @@ MARK_PATTERN = "models/*/first_champion.json"
 NONCURRENT_DAYS = 90
 ABANDONED_UPLOAD_DAYS = 7
 ACCESS_LOG_DAYS = 90
+QUERY_RESULTS = "athena/"
+"""Where Athena writes what queries gave, in the data bucket."""
+
+QUERY_RESULT_DAYS = 7
 
 
 class PrivateBucket(Construct):
@@ -134,6 +138,7 @@ class DataStack(Stack):
         announce_uploads(data.bucket)
         for pipeline in pipelines:
             expire_predictions(data.bucket, pipeline)
+        expire_query_results(data.bucket)
         require_conditional_writes(models.bucket)
         if environment.on_aws:  # the drill on the local cloud takes a pointer away, to see it missed
             keep_pointers(models.bucket)
@@ -167,6 +172,16 @@ def expire_predictions(bucket: s3.Bucket, pipeline: PipelineConfig) -> None:
             expiration=Duration.days(pipeline.serving.keep_days),
             noncurrent_version_expiration=Duration.days(1),
         )
+
+
+def expire_query_results(bucket: s3.Bucket) -> None:
+    """Remove what queries gave: it holds rows of predictions, and the query gives it again."""
+    bucket.add_lifecycle_rule(
+        id="expire-query-results",
+        prefix=QUERY_RESULTS,
+        expiration=Duration.days(QUERY_RESULT_DAYS),
+        noncurrent_version_expiration=Duration.days(1),
+    )
 
 
 def announce_uploads(bucket: s3.Bucket) -> None:

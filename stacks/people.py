@@ -14,6 +14,7 @@ from constructs import Construct
 
 from stacks.access import Storage
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
+from stacks.data import QUERY_RESULTS
 from stacks.environment import Environment
 
 NAMED_LATER = "Made later, with a name that begins with the environment's: a pipeline, a run, a file."
@@ -61,6 +62,9 @@ class PeopleStack(Stack):
     def _reading(self) -> dict[str, tuple[list[str], list[str]]]:
         """By the statement's id: actions and resources."""
         tables = [self._storage.runs_table.table_arn, self._arn("dynamodb", "table/", "*-predictions-*")]
+        queries = ["BatchGetNamedQuery", "GetNamedQuery", "GetQueryExecution", "GetQueryResults", "GetWorkGroup"]
+        queries += ["ListNamedQueries", "StartQueryExecution", "StopQueryExecution"]
+        data = self._storage.data_bucket
         execution = ["DescribeExecution", "DescribeStateMachineForExecution", "GetExecutionHistory"]
         return {
             "ReadOutputs": (["cloudformation:DescribeStacks"], [self._arn("cloudformation", "stack/", "*/*")]),
@@ -77,8 +81,17 @@ class PeopleStack(Stack):
             "FindLogs": (["lambda:GetFunctionConfiguration"], [self._arn("lambda", "function:", "*")]),
             "ReadLogs": (["logs:FilterLogEvents"], [self._arn("logs", "log-group:", "*")]),
             "AskForRecentRuns": (["lambda:InvokeFunction"], [self._arn("lambda", "function:", "*RecentRuns*")]),
-            "CheckHistory": (["kms:GetPublicKey"], [self._storage.history_key.key_arn]),
+            "CheckSignatures": (
+                ["kms:GetPublicKey"],
+                [self._storage.history_key.key_arn, self._storage.signing_key.key_arn],
+            ),
             "AskTheApi": (["execute-api:Invoke"], [self._api("GET")]),
+            "Query": ([f"athena:{one}" for one in queries], [self._workgroup()]),
+            "ReadTables": (["glue:GetDatabase", "glue:GetTable", "glue:GetTables"], self._catalogue()),
+            "KeepQueryResults": (
+                ["s3:GetBucketLocation", "s3:PutObject"],
+                [data.bucket_arn, *self._data(f"{QUERY_RESULTS}*")],
+            ),
         }
 
     def _operating(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -123,6 +136,15 @@ class PeopleStack(Stack):
         """Everything of a kind whose name begins with that of the environment's stage."""
         name = f"{kind}{self._stage}-{rest}"
         return self.format_arn(service=service, resource=name, arn_format=ArnFormat.NO_RESOURCE_NAME)
+
+    def _workgroup(self) -> str:
+        return self.format_arn(service="athena", resource="workgroup", resource_name=self._stage)
+
+    def _catalogue(self) -> list[str]:
+        """The databases of all pipelines, with their tables; Glue asks for a grant on the catalogue itself as well."""
+        start = f"{self._stage}_".replace("-", "_")
+        names = ("catalog", f"database/{start}*", f"table/{start}*/*")
+        return [self.format_arn(service="glue", resource=one, arn_format=ArnFormat.NO_RESOURCE_NAME) for one in names]
 
     def _dashboards(self) -> str:
         name = f"dashboard/{self._stage}-*"

@@ -16,8 +16,10 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from contender.dashboard.run_links import WHICH_REQUESTS_FAILED
+from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.serving_policy import ServingPolicy
+from contender.serving.request_contract import IGNORE, REFUSE, RequestContract, request_rules
 from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge
 from stacks.dashboard.saved_queries import save_query
@@ -43,6 +45,7 @@ ROUTES = {
 DOCS_ROUTE = "GET /docs"
 DOCS_REQUESTS_PER_SECOND, DOCS_BURST = 2, 10
 
+MOST_CONTRACT_CHARACTERS = 2_500
 API_KEY_HEADER = "x-api-key"
 API_KEY_CHARACTERS = 40
 AUTHORIZATION_KEPT = Duration.minutes(5)
@@ -61,6 +64,27 @@ _ACCESS_LOG_FIELDS = {
 def serve_function_name(environment: Environment, pipeline: PipelineConfig) -> str:
     """Fixed, because the workflow's stack calls the function and neither stack is to need the other."""
     return f"{environment.stage_name}-{pipeline.name}-serve"
+
+
+def request_contract(pipeline: PipelineConfig) -> dict[str, str]:
+    """The variable with the rules about the values of requests; none where nothing is checked.
+
+    Raises
+    ------
+    PipelineFileError
+        When it does not fit: a function's environment holds 4 KB.
+    """
+    rules = request_rules(pipeline.contract, pipeline.features)
+    if not rules or pipeline.serving.contract == IGNORE:
+        return {}
+    text = RequestContract(rules, refuses=pipeline.serving.contract == REFUSE).to_text()
+    if len(text) > MOST_CONTRACT_CHARACTERS:
+        raise PipelineFileError(
+            f"{pipeline.name}: the contract of the features takes {len(text):,} characters of the serving function's "
+            f'environment, which has room for {MOST_CONTRACT_CHARACTERS:,}; set serving.contract = "ignore", or '
+            "shorten the longest list under contract.*.allowed"
+        )
+    return {"REQUEST_CONTRACT": text}
 
 
 class ApiKey(Construct):
@@ -223,6 +247,7 @@ class ServingStack(Stack):
                 "MODEL_BUCKET": storage.model_bucket.bucket_name,
                 "SIGNING_KEY_ID": storage.signing_key.key_arn,
                 **predictions.variables,
+                **request_contract(pipeline),
             },
             access=Access(read_models=(f"models/{pipeline.name}/*",), verifies=True),
             storage=storage,

@@ -21,6 +21,7 @@ from stacks.monitoring import MonitoringStack
 from stacks.people import PeopleStack
 from stacks.prediction_log import PredictionStore
 from stacks.pulse import PulseStack
+from stacks.query import QueryStack
 from stacks.serving import ServingStack
 from stacks.training import TrainingStack
 from stacks.workflow import WorkflowStack
@@ -93,6 +94,15 @@ class ContenderStage(Stage):
             **self._settings("Gauges of all pipelines"),
         )
 
+        if environment.on_aws:  # the local cloud has no Athena: `contender sql` reads the same tables with DuckDB
+            QueryStack(
+                self,
+                "query",
+                environment=environment,
+                pipelines=pipelines,
+                data_bucket=self.data.storage.data_bucket,
+                **self._settings("SQL over predictions, labels and runs"),
+            )
         self.people = PeopleStack(
             self,
             "people",

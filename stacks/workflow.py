@@ -13,6 +13,7 @@ from constructs import Construct
 
 from contender.data.datasets import FATE
 from contender.pipeline.config import PipelineConfig
+from contender.query.tables import runs_prefix
 from contender.registry.pointer import first_champion_key, pointer_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
@@ -143,7 +144,12 @@ def function_specs(pipeline: str, *, learns_from_feedback: bool = False) -> tupl
             description="Records the run and its report, and releases the lease",
             access=Access(
                 read_data=(runs,),
-                write_data=(judgements, f"runs/{pipeline}/*/{REPORT_PAGE}", f"runs/{pipeline}/*/{RECORD}"),
+                write_data=(
+                    judgements,
+                    f"runs/{pipeline}/*/{REPORT_PAGE}",
+                    f"runs/{pipeline}/*/{RECORD}",
+                    f"{runs_prefix(pipeline)}*",
+                ),
                 read_models=(pointer,),
                 table_actions=TABLE_WRITE_ACTIONS,
             ),

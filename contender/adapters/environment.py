@@ -12,15 +12,18 @@ Environment = TypeVar("Environment")
 
 
 def read_environment(kind: type[Environment], variables: Mapping[str, str]) -> Environment:
-    """Build `kind`, a dataclass of text fields, from the variables of the same names in capitals.
+    """Build `kind`, a dataclass of text fields, from the variables of the same names in capitals; a field with a
+    default may be missing.
 
     Raises
     ------
     ContenderError
         When variables are missing; the message names all of them.
     """
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    missing = [name.upper() for name in names if not variables.get(name.upper())]
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    found = {field.name: value for field in fields if (value := variables.get(field.name.upper()))}
+    required = [field.name for field in fields if field.default is dataclasses.MISSING]
+    missing = [name.upper() for name in required if name not in found]
     if missing:
         raise ContenderError(f"environment variables {', '.join(missing)} are not set; the stack sets them")
-    return kind(**{name: variables[name.upper()] for name in names})
+    return kind(**found)

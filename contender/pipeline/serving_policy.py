@@ -43,6 +43,12 @@ class ServingPolicy:
         maximum=10_000,
     )
     max_rows: int = key("Most rows of one request.", 5000, minimum=1, maximum=5000)
+    contract: str = key(
+        "Requests with values outside of `[contract]`: `report`, they are answered, and a header and a metric say so; "
+        "`refuse`, they get a 400; `ignore`.",
+        "report",
+        choices=("report", "refuse", "ignore"),
+    )
     log_fraction: float = key(
         "Share of requests in the prediction log. Feedback works only for those; live metrics count all.",
         1.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Sha
 from contender.rollout.traffic_split import Variant
 from contender.serving.answering import CALLERS_FAULTS, Answered, Answerer
 from contender.serving.pointer_follower import Serving
+from contender.serving.request_contract import METRIC as CONTRACT_BROKEN
+from contender.serving.request_contract import Broken, RequestContract
 from contender.serving.requests import PredictRequest
 
 if TYPE_CHECKING:  # serving starts without loading the ports
@@ -30,6 +33,14 @@ STALE_ANSWERS = "StaleAnswers"
 """The metric of requests that the last good model answered, because what the champion pointer names cannot be used."""
 
 
+@dataclass(frozen=True)
+class Response:
+    """The body of an answer, and the rules of the contract that rows of the request break."""
+
+    text: str
+    broken: tuple[Broken, ...] = ()
+
+
 class Predictor:
     """Answers prediction requests with the champion or a canary, and sends each to the log when its answer is out.
 
@@ -38,6 +49,7 @@ class Predictor:
 
     Parameters
     ----------
+    contract : checks the values of requests; None where nothing is checked.
     parse_json : reads a body; raises InvalidInputError when it is not JSON.
     after : runs a function when the answer is out.
     measure : takes a metric's name, unit and value.
@@ -59,18 +71,19 @@ class Predictor:
         clock: Callable[[], float],
         timer: Callable[[], float],
         random: Callable[[int], bytes],
+        contract: RequestContract | None = None,
     ) -> None:
         self._pipeline, self._policy, self._answerer, self._log_queue = pipeline, policy, answerer, log_queue
         self._parse_json, self._after, self._measure, self._report = parse_json, after, measure, report
-        self._clock, self._timer, self._random = clock, timer, random
+        self._clock, self._timer, self._random, self._contract = clock, timer, random, contract
 
-    def answer_request(self, text: str | bytes, serving: Serving[ServedModel], started: float) -> str:
-        """The answer's body to a request's. `started` is when the request came, by the timer.
+    def answer_request(self, text: str | bytes, serving: Serving[ServedModel], started: float) -> Response:
+        """The answer to a request's body. `started` is when the request came, by the timer.
 
         Raises
         ------
         InvalidInputError, NoAnswerError, TooLargeError, NoContributionsError
-            As `Answerer.answer_body` does, for the champion.
+            As `Answerer.answer_body` does, for the champion; or as the contract does.
         """
         now = self._clock()
         request_id = self._new_id(now)
@@ -86,6 +99,7 @@ class Predictor:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
             answered = self._by_champion(serving.model, body, request_id, started)
+        broken = self._contract.broken(answered.asked.rows) if self._contract is not None else ()
         shadow = serving.shadow_of(answered.variant, key, now)
         if challenger is not None and failure is not None and _is_challengers_fault(failure):
             self._count_failure(challenger, CHALLENGER, failure, started)
@@ -95,8 +109,10 @@ class Predictor:
         self._measure("PredictLatency", "Milliseconds", latency)
         if serving.stale is not None:
             self._measure(STALE_ANSWERS, "Count", 1)
+        if broken:
+            self._measure(CONTRACT_BROKEN, "Count", sum(each.rows for each in broken))
         self._after(partial(self._keep, answered, request_id, now, latency, shadow))
-        return answered.text
+        return Response(answered.text, broken)
 
     def _read(self, model: ServedModel, text: str | bytes) -> Any:
         """A request of many rows as this model's own reader has it; else the parsed body."""

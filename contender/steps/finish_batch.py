@@ -16,6 +16,7 @@ from contender.predictions.batch_folder import FAILED_PARTS, FAILURE, MANIFEST, 
 from contender.predictions.batch_messages import BatchState, Finish, Plan
 from contender.predictions.batch_outcome import build_manifest, describe, part_failures
 from contender.predictions.batch_plan import JobPlan
+from contender.query.batch_lists import batch_list, batch_list_key
 from contender.registry.versions import ModelReader
 
 READS_AT_ONCE = 16
@@ -69,6 +70,8 @@ def _complete(state: BatchState, finisher: BatchFinisher) -> Finish:
     )
     # Another execution of the job may have been faster: then its manifest stands, and the mail is its business.
     manifest = json.loads(folder.settle(MANIFEST, json.dumps(manifest, indent=2).encode()))
+    files = [folder.key(report.predictions.name) for report in reports]
+    finisher.data.put(batch_list_key(finisher.pipeline, manifest, folder.job), batch_list(finisher.bucket, files))
     rejected = manifest["rejected"]["rows"]
     finished = Finish("finished", describe(manifest), rows=manifest["rows"], rejected=rejected)
     if not rejected or manifest["run_id"] != state.run_id:

@@ -11,6 +11,7 @@ from typing import Any
 from contender.errors import ContenderError, NotFoundError
 from contender.ports import ApprovalRequest, Ledger, Objects
 from contender.pulse.times import time_of
+from contender.query.run_rows import run_row_key, run_row_line
 from contender.registry.pointer import Pointer
 from contender.reports.run.cost import cost_usd
 from contender.reports.run.evidence import RunEvidence, gather
@@ -96,9 +97,11 @@ def _pointer(run: LoopRun, report_trouble: Callable[[str], None]) -> Pointer | N
 
 
 def _keep_copy(run: LoopRun, record: Mapping[str, Any], report_trouble: Callable[[str], None]) -> None:
-    """Keep the record in the run's folder, too; that it cannot be kept is no reason for a run to fail."""
+    """Keep the record in the run's folder and in the table of runs; that it cannot be kept is no reason for a run to
+    fail."""
     try:
         run.folder.write(RECORD, record)
+        run.data.put(run_row_key(record), run_row_line(record))
     except Exception:
         report_trouble("the copy of the run's record could not be kept")
 

@@ -94,6 +94,10 @@ class AfterAnswer:
         """Wait until everything given so far is done: for tests, and for processes that end."""
         self._answered.join()
 
+    def waiting(self) -> int:
+        """Of how many requests the work has not begun."""
+        return self._answered.qsize()
+
     def _hand_over(self) -> None:
         given, self._given = self._given, []
         if given or self._extension is not None:  # the extension waits for the end of every request

@@ -1,16 +1,13 @@
-"""Builds the serving function: environment, clients, model and routes."""
+"""Builds the serving function: model and routes."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contender.adapters.light_aws.services import LightAws
-from contender.adapters.serving.disk_cache import WarmFiles
 from contender.adapters.serving.json import parse_json, to_json
 from contender.adapters.serving.onnx_model import OnnxModel, load_model
 from contender.pipeline.serving_policy import ServingPolicy
@@ -19,24 +16,15 @@ from contender.registry.versions import ModelReader, ModelVersion
 from contender.serving.answering import Answerer
 from contender.serving.pointer_follower import Follower
 from contender.serving.predictor import Predictor
+from contender.serving.request_contract import RequestContract
 from lambdas.serve.after_answer import Work
 from lambdas.serve.looking_up import KeptPredictions
+from lambdas.serve.places import Environment, Places
 from lambdas.serve.queueing import Waiting
 from lambdas.serve.routes import Routes
 
 if TYPE_CHECKING:  # serving starts without loading the ports
     from contender.serving.ports import Report
-
-
-@dataclass(frozen=True)
-class Environment:
-    pipeline: str
-    model_bucket: str
-    predictions_table: str
-    prediction_log_url: str
-    feedback_url: str
-    async_url: str
-    serving_policy: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class Service:
 
 def compose(
     environment: Environment,
-    variables: Mapping[str, str],
+    places: Places,
     *,
     after: Callable[[Work], None],
     measure: Callable[[str, str, float], None],
@@ -58,26 +46,25 @@ def compose(
 ) -> Service:
     """Build all of it; nothing is asked of AWS yet.
 
-    `variables` name region, credentials and endpoints; `after`, `measure` and `report` are those of `Predictor`.
+    `after`, `measure` and `report` are those of `Predictor`.
     """
     policy = ServingPolicy.from_json(environment.serving_policy)
-    aws = LightAws(variables)
     follower = Follower(
-        aws.objects(environment.model_bucket),
+        places.models,
         environment.pipeline,
         load=_load_ready,
         clock=time.time,
         report=lambda error: report("the last good model keeps serving", error),
-        trust=aws.signature_check(),
-        warm=WarmFiles(Path(variables.get("TMPDIR", "/tmp"), f"contender-{environment.model_bucket}")),
+        trust=places.trust,
+        warm=places.warm,
     )
+    contract = RequestContract.from_text(environment.request_contract)
     answerer = Answerer(max_rows=policy.max_rows, to_json=to_json, timer=time.perf_counter)
-    table = aws.table(environment.predictions_table)
     predictor = Predictor(
         pipeline=environment.pipeline,
         policy=policy,
         answerer=answerer,
-        log_queue=aws.queue(environment.prediction_log_url),
+        log_queue=places.log_queue,
         parse_json=parse_json,
         after=after,
         measure=measure,
@@ -85,23 +72,25 @@ def compose(
         clock=time.time,
         timer=time.perf_counter,
         random=os.urandom,
+        contract=contract,
     )
     waiting = Waiting(
         pipeline=environment.pipeline,
         policy=policy,
-        table=table,
-        async_queue=aws.queue(environment.async_url),
-        feedback_queue=aws.queue(environment.feedback_url),
+        table=places.table,
+        async_queue=places.async_queue,
+        feedback_queue=places.feedback_queue,
         report=report,
         clock=time.time,
+        contract=contract,
     )
-    manifests = Manifests(ModelReader(aws.objects(environment.model_bucket), environment.pipeline), most=8)
+    manifests = Manifests(ModelReader(places.models, environment.pipeline), most=8)
     routes = Routes(
         follower=follower,
         policy=policy,
         predictor=predictor,
         waiting=waiting,
-        kept=KeptPredictions(policy=policy, table=table, manifests=manifests, report=report),
+        kept=KeptPredictions(policy=policy, table=places.table, manifests=manifests, report=report),
         report=report,
         timer=time.perf_counter,
     )

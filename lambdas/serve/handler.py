@@ -11,15 +11,22 @@ from contender.adapters.environment import read_environment
 from contender.adapters.serving.onnx_model import OnnxModel
 from contender.predictions.record import CHALLENGER
 from lambdas.serve.after_answer import AfterAnswer
-from lambdas.serve.composition import Environment, compose
+from lambdas.serve.composition import compose
 from lambdas.serve.http import Request
+from lambdas.serve.places import Environment, places_of
 from lambdas.serve.rehearsal import is_rehearsal, rehearse
 from lambdas.serve.request_log import RequestLog
 
 environment = read_environment(Environment, os.environ)
 log = RequestLog(environment.pipeline)
 after_answer = AfterAnswer(os.environ, report=lambda error: log.report("work after an answer failed", error))
-service = compose(environment, os.environ, after=after_answer.run, measure=log.measure, report=log.report)
+service = compose(
+    environment,
+    places_of(environment, os.environ),
+    after=after_answer.run,
+    measure=log.measure,
+    report=log.report,
+)
 
 
 def rehearsed(model: OnnxModel, body: Any) -> str:

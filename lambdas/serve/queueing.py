@@ -15,6 +15,7 @@ from contender.predictions.callers import caller_hash
 from contender.predictions.feedback import Refusal, read_feedback
 from contender.predictions.ids import request_id_of_key
 from contender.predictions.table_items import request_key
+from contender.serving.request_contract import Broken, RequestContract
 from contender.serving.requests import MAX_ASYNC_ROWS, MAX_KEY, read_request
 from lambdas.serve.http import ProblemError, reaching
 
@@ -38,13 +39,20 @@ class Waiting:
         feedback_queue: Queue,
         report: Report,
         clock: Callable[[], float],
+        contract: RequestContract | None = None,
     ) -> None:
+        self._contract = contract
         self._pipeline, self._policy, self._table = pipeline, policy, table
         self._async_queue, self._feedback_queue = async_queue, feedback_queue
         self._report, self._clock = report, clock
 
-    def predict_later(self, body: Any, model: ServedModel) -> dict[str, Any]:
+    def predict_later(self, body: Any, model: ServedModel) -> tuple[dict[str, Any], tuple[Broken, ...]]:
         """Check a request by the model that answers now, and queue it; the same key and rows are queued once.
+
+        Returns
+        -------
+        tuple
+            The body of the answer, and the rules of the contract that rows break.
 
         Raises
         ------
@@ -62,6 +70,7 @@ class Waiting:
                 f"key is missing: text of 1 to {MAX_KEY} characters that names this request; "
                 "requests with the same key are predicted once"
             )
+        broken = self._contract.broken(asked.rows) if self._contract is not None else ()
         now = self._clock()
         request_id = request_id_of_key(self._pipeline, asked.key)
         content = {"rows": asked.rows}
@@ -76,7 +85,7 @@ class Waiting:
         mine = AsyncRequest(request_id, asked.key, body_sha256(content), now)
         with reaching("the queue of asynchronous requests", "send the request again with the same key", self._report):
             status = self._queue_once(mine, message, asked.group or asked.key)
-        return {"prediction_id": request_id, "status": status}
+        return {"prediction_id": request_id, "status": status}, broken
 
     def _queue_once(self, mine: AsyncRequest, message: str, group: str) -> str:
         """Put a request into the table, then into the queue. One that is in the table and waits is put into the queue

@@ -24,6 +24,10 @@ class RequestLog:
         self._aws_request_id = aws_request_id
         self._measured = []
 
+    def say(self, message: str) -> None:
+        """Log a warning that concerns no request."""
+        self._logger.warning(message)
+
     def report(self, message: str, error: Exception) -> None:
         """Log an error."""
         self._logger.error(message, exc_info=error, function_request_id=self._aws_request_id)

@@ -17,6 +17,7 @@ from contender.serving.answering import CALLERS_FAULTS
 from contender.serving.answers import check_answer_size, describe_model
 from contender.serving.pointer_follower import Follower, Serving
 from contender.serving.predictor import Predictor
+from contender.serving.request_contract import HEADER, header_of
 from lambdas.serve.http import ProblemError, Reply, Request
 from lambdas.serve.looking_up import KeptPredictions
 from lambdas.serve.queueing import Waiting
@@ -100,11 +101,14 @@ class Routes:
     def _predict(self, request: Request) -> Reply:
         started = self._timer()
         text = request.json_text()
-        return Reply(200, self._predictor.answer_request(text, self._serving(), started))
+        answered = self._predictor.answer_request(text, self._serving(), started)
+        headers = {HEADER: header_of(answered.broken)} if answered.broken else {}
+        return Reply(200, answered.text, headers=headers)
 
     def _predict_async(self, request: Request) -> Reply:
-        taken = self._waiting.predict_later(request.json(), self._serving().model)
-        return _json(taken, status=202, headers={"location": f"{_PREDICTIONS}{taken['prediction_id']}"})
+        taken, broken = self._waiting.predict_later(request.json(), self._serving().model)
+        headers = {"location": f"{_PREDICTIONS}{taken['prediction_id']}"}
+        return _json(taken, status=202, headers=headers | ({HEADER: header_of(broken)} if broken else {}))
 
     def _look_up(self, request: Request) -> Reply:
         found = self._kept.find(request.path.removeprefix(_PREDICTIONS))

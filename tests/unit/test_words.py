@@ -15,7 +15,10 @@ PROJECT = Path(__file__).parents[2]
 GLOSSARY = PROJECT / "docs" / "glossary.md"
 
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "pipelines/*.toml", "statemachines/*.json")
-CODE = ("contender/**/*.py", "lambdas/**/*.py", "stacks/**/*.py", "training_image/**/*.py", "localcloud/**/*.py")
+CODE = tuple(
+    f"{folder}/**/*.py"
+    for folder in ("contender", "lambdas", "serving_image", "stacks", "training_image", "localcloud")
+)
 HELP = "contender/cli/"
 """Where docstrings are texts that people see: those of the commands."""
 

@@ -164,6 +164,17 @@ class PredictionTable:
                 raise ConflictError(f"table {self.table.name} left {len(asked)} reads unprocessed; try again")
         return found
 
+    def query_items(self, pk: str) -> list[dict[str, Any]]:
+        """All items of a partition, in the order of their `sk`."""
+        request: dict[str, Any] = {"KeyConditionExpression": Key("pk").eq(pk), "ConsistentRead": True}
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.table.query(**request)
+            found += map(_plain, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
         """The counts from the minute that `since` is in to the minute that `until` is in, both included.
 

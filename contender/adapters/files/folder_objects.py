@@ -1,4 +1,4 @@
-"""A folder as a bucket, and a tar file as one that is only read: where backups are kept."""
+"""A folder as a bucket, and a tar file as one that is only read: where backups and pulled models are kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,18 @@ class FolderObjects:
         except (FileNotFoundError, NotADirectoryError):
             raise self._missing(key) from None
         return StoredObject(body, sha256(body))
+
+    def get_if_changed(self, key: str, etag: str | None) -> StoredObject | None:
+        """A file's bytes, or None where they still have this entity tag. Raises as `get` does."""
+        found = self.get(key)
+        return None if found.etag == etag else found
+
+    def erase(self, key: str) -> None:
+        """Remove a file, and its folder where that is empty then; one that does not exist is no error."""
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.parent.rmdir()
 
     def get_file(self, key: str, path: Path, *, version_id: str | None = None) -> None:
         """A file's bytes into another file. Raises NotFoundError."""

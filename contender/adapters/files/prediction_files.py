@@ -17,10 +17,8 @@ from contender.predictions.ids import prediction_id
 from contender.predictions.label_join import Joined
 from contender.predictions.live_metrics import Outputs
 from contender.predictions.record import Prediction, Record
+from contender.query.tables import FEATURE
 from contender.table import as_category
-
-FEATURE = "feature_"
-"""Before a feature's name: no feature is mistaken for a column of the log."""
 
 _MOMENT = pa.timestamp("ms", tz="UTC")
 

@@ -52,7 +52,7 @@ class Requests:
         pointer = Pointer("shop", "v1", "0" * 64, "run", 1, "swap", "", "", challenger=trial)
         text = json.dumps({"rows": [{"amount": amount}], **more})
         answer = predictor.answer_request(text, Serving(pointer, "e", self.champion, trial, self.challenger), 0.0)
-        return dict(json.loads(answer))
+        return dict(json.loads(answer.text))
 
     def records(self) -> list[Record]:
         """What the log gets once the answer is out."""

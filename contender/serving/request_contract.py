@@ -1,0 +1,169 @@
+"""The data contract of requests: which values of features are outside of what the pipeline file allows.
+
+Uploads are refused or quarantined for them (`contender.data.contract`); a request is answered all the same, and told,
+unless `serving.contract` says otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from contender.errors import InvalidInputError
+from contender.table import as_category
+
+HEADER = "contract-broken"
+"""Of an answer: each rule that rows of the request break, with the number of rows."""
+
+METRIC = "ContractBroken"
+"""The rows that break a rule, counted once for each rule."""
+
+REPORT, REFUSE, IGNORE = "report", "refuse", "ignore"
+MOST_NAMED = 20
+_PACKED = "zlib:"
+_PLAIN_CHARACTERS = 800
+_MOST_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A rule that rows of a request break. `rule` is its key in the contract, `first` the first of the rows."""
+
+    feature: str
+    rule: str
+    rows: int
+    first: int
+    said: str
+
+
+class RequestContract:
+    """Checks the rows of requests.
+
+    Parameters
+    ----------
+    rules : by feature: `min`, `max`, `allowed`, `pattern` and `required`, those that are set.
+    refuses : whether a request that breaks a rule is refused.
+
+    Examples
+    --------
+    >>> contract = RequestContract({"amount": {"max": 100.0}})
+    >>> header_of(contract.broken([{"amount": 5}, {"amount": 250}]))
+    'amount.max=1'
+    """
+
+    def __init__(self, rules: Mapping[str, Mapping[str, Any]], *, refuses: bool = False) -> None:
+        self.rules, self.refuses = rules, refuses
+        self._checks = tuple(_check_of(name, rule) for name, rule in rules.items())
+
+    def to_text(self) -> str:
+        """The rules as an environment variable has them; those of long lists are packed."""
+        text = json.dumps([self.refuses, self.rules], separators=(",", ":"))
+        if len(text) <= _PLAIN_CHARACTERS:
+            return text
+        return _PACKED + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> RequestContract | None:
+        """The inverse of `to_text`; None for an empty text."""
+        if not text:
+            return None
+        if text.startswith(_PACKED):
+            text = zlib.decompress(base64.b64decode(text.removeprefix(_PACKED))).decode()
+        refuses, rules = json.loads(text)
+        return cls(rules, refuses=refuses)
+
+    def broken(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Broken, ...]:
+        """The rules that rows break; the rows have been read by the model's reader, so each value is of its kind.
+
+        Raises
+        ------
+        InvalidInputError
+            When there are any, and the contract refuses them.
+        """
+        found = tuple(each for check in self._checks for each in check(rows))
+        if found and self.refuses:
+            raise InvalidInputError("; ".join(f"rows[{each.first}].{each.feature} {each.said}" for each in found[:3]))
+        return found
+
+
+def request_rules(contract: Mapping[str, Any], features: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rules of a pipeline file's `[contract]` that a request can break.
+
+    Parameters
+    ----------
+    contract : the column contracts by column.
+    features : others than these are in no request.
+    """
+    names = ("min", "max", "allowed", "pattern", "required")
+    found = {
+        name: {rule: value for rule in names if (value := getattr(contract[name], rule)) not in (None, (), "", False)}
+        for name in features
+        if name in contract
+    }
+    return {name: rules for name, rules in found.items() if rules}
+
+
+def header_of(broken: Sequence[Broken]) -> str:
+    """The rules as a header, 20 at most: `feature.rule=rows`, separated by commas; names are percent-encoded."""
+    named = [f"{quote(each.feature, safe='')}.{each.rule}={each.rows}" for each in broken[:MOST_NAMED]]
+    return ", ".join(named)
+
+
+Rows = Sequence[Mapping[str, Any]]
+Check = Callable[[Rows], Iterator[Broken]]
+
+
+def _check_of(name: str, rules: Mapping[str, Any]) -> Check:
+    least, most = rules.get("min"), rules.get("max")
+    required = bool(rules.get("required"))
+    allows = _allows(rules)
+
+    def check(rows: Rows) -> Iterator[Broken]:
+        column = [row[name] for row in rows]
+        if None in column:
+            if required:
+                yield _told(name, "required", [value is None for value in column], "is missing")
+            known = [value for value in column if value is not None]
+        else:
+            known = column
+        if not known:
+            return
+        if least is not None and min(known) < least:
+            yield _outside(name, "min", column, lambda value: value < least, f"less than {least:.15g}")
+        if most is not None and max(known) > most:
+            yield _outside(name, "max", column, lambda value: value > most, f"more than {most:.15g}")
+        for rule, allowed in allows:
+            strange = {value for value in set(known) if not allowed(value)}
+            if strange:
+                yield _outside(name, rule, column, strange.__contains__, "which the contract does not allow")
+
+    return check
+
+
+def _allows(rules: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool]]]:
+    """The rules about texts, each with what tells whether a value keeps it."""
+    found: list[tuple[str, Callable[[Any], bool]]] = []
+    if rules.get("allowed"):
+        levels = frozenset(map(as_category, rules["allowed"]))
+        found.append(("allowed", lambda value: value in levels or as_category(value) in levels))
+    if rules.get("pattern"):
+        pattern = re.compile(rules["pattern"])
+        found.append(("pattern", lambda value: pattern.fullmatch(str(as_category(value))) is not None))
+    return found
+
+
+def _outside(name: str, rule: str, column: Sequence[Any], breaks: Callable[[Any], bool], why: str) -> Broken:
+    marked = [value is not None and breaks(value) for value in column]
+    shown = repr(column[marked.index(True)])
+    shown = shown if len(shown) <= _MOST_CHARACTERS else f"{shown[: _MOST_CHARACTERS - 1]}…"
+    return _told(name, rule, marked, f"is {shown}, {why}")
+
+
+def _told(name: str, rule: str, marked: Sequence[bool], said: str) -> Broken:
+    return Broken(name, rule, sum(marked), marked.index(True), f"{said} (contract.{name}.{rule})")
