@@ -20,8 +20,8 @@ from contender.query.tables import Column, Files, Kind, TableDefinition, tables_
 from stacks.data import QUERY_RESULTS
 from stacks.environment import Environment
 
-MOST_BYTES_A_QUERY = 100 * 1024**3
-"""A query that would read more is stopped: half a dollar at $5 a TB."""
+MOST_BYTES_A_QUERY = 50 * 1024**3
+"""A query that would read more is stopped: a quarter of a dollar at $5 a TB."""
 
 OLDEST_MONTH = "2025-01"
 TYPES: Mapping[Kind, str] = {

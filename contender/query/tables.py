@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from contender.pipeline.config import PipelineConfig
+if TYPE_CHECKING:  # functions that write rows of tables start without loading what reads pipeline files
+    from contender.pipeline.config import PipelineConfig
 
 Kind = Literal["text", "number", "integer", "boolean", "time"]
 """`number`: float64. `integer`: 64 bits. `time`: in UTC, without a zone."""
@@ -60,6 +61,7 @@ def tables_of(config: PipelineConfig) -> tuple[TableDefinition, ...]:
 
     Examples
     --------
+    >>> from contender.pipeline.config import PipelineConfig
     >>> [table.name for table in tables_of(PipelineConfig("shop", "binary", "late", numeric=("amount",)))]
     ['predictions', 'feedback', 'runs', 'batch']
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -19,6 +20,8 @@ from botocore.awsrequest import AWSRequest
 
 from demo_data import flights
 from localcloud import cloud
+from localcloud.engine import DockerEngine
+from localcloud.images import build_arguments
 from tests.containers.conftest import ContainerLoop, docker
 from tests.e2e.loop import PROJECT, eventually
 
@@ -35,15 +38,9 @@ Answer = tuple[int, str, bytes]
 @pytest.fixture(scope="session")
 def image() -> str:
     """The serving image, built as its page says."""
-    mirror = subprocess.run(["pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False)
-    arguments = ["--build-arg", f"PIP_INDEX_URL={mirror.stdout.strip()}"] if mirror.stdout.strip() else []
     name = "contender-serving:test"
-    subprocess.run(
-        ["docker", "build", "--network", "host", *arguments, "-f", "serving_image/Dockerfile", "-t", name, "."],
-        cwd=PROJECT,
-        check=True,
-        capture_output=True,
-    )
+    build = DockerEngine().build
+    build(PROJECT, "serving_image/Dockerfile", name, arguments=build_arguments(os.environ), on_line=lambda _: None)
     return name
 
 

@@ -17,7 +17,7 @@ def test_the_workgroup_encrypts_results_limits_what_a_query_reads_and_lets_nobod
     results = settings["ResultConfiguration"]
     assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
     assert flat(results["OutputLocation"]).endswith("/athena/")
-    assert settings["BytesScannedCutoffPerQuery"] == 100 * 1024**3
+    assert settings["BytesScannedCutoffPerQuery"] == 50 * 1024**3
     assert settings["EnforceWorkGroupConfiguration"] is True
 
 
