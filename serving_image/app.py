@@ -85,7 +85,8 @@ class ServingApp:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        if not self._may_ask(scope["path"], headers.get(KEY_HEADER, b"")):
+        key = headers.get(KEY_HEADER, b"") if self._keys else b""
+        if not self._may_ask(scope["path"], key):
             await _send(send, 403, {"content-type": "application/json"}, b'{"message":"Forbidden"}')
             return
         body = await _body(receive)
@@ -95,7 +96,7 @@ class ServingApp:
             return
         while self._waiting() > MOST_WAITING:
             await asyncio.sleep(WAIT_SECONDS)
-        event = event_of(scope["method"], scope["path"], headers.get(CONTENT_TYPE), body)
+        event = event_of(scope["method"], scope["path"], headers.get(CONTENT_TYPE), body, key=key)
         context = Context(f"request-{next(self._numbers)}")
         answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._handler, event, context)
         await _send(send, answer["statusCode"], answer["headers"], answer["body"].encode())
@@ -107,8 +108,10 @@ class ServingApp:
         return any([hmac.compare_digest(given, digest) for digest in self._keys])  # noqa: C419 - the same time for each
 
 
-def event_of(method: str, path: str, content_type: bytes | None, body: bytes) -> dict[str, Any]:
+def event_of(method: str, path: str, content_type: bytes | None, body: bytes, *, key: bytes = b"") -> dict[str, Any]:
     """The event of an HTTP API (payload format 2.0) for a request, as far as the handler reads it.
+
+    `key` is the caller's, and was checked: it tells callers apart, whatever `serving.auth` is.
 
     Examples
     --------
@@ -120,11 +123,16 @@ def event_of(method: str, path: str, content_type: bytes | None, body: bytes) ->
         text, encoded = body.decode() or None, False
     except UnicodeDecodeError:
         text, encoded = base64.b64encode(body).decode(), True
+    headers = {"content-type": content_type} if content_type is not None else {}
+    caller: dict[str, Any] = {}
+    if key:
+        headers["x-api-key"] = key
+        caller = {"authorizer": {"iam": {"userArn": f"key {hashlib.sha256(key).hexdigest()}"}}}
     return {
         "version": "2.0",
         "rawPath": path,
-        "headers": {} if content_type is None else {"content-type": content_type.decode("latin-1")},
-        "requestContext": {"http": {"method": method, "path": path}},
+        "headers": {name: value.decode("latin-1") for name, value in headers.items()},
+        "requestContext": {"http": {"method": method, "path": path}, **caller},
         "body": text,
         "isBase64Encoded": encoded,
     }

@@ -164,7 +164,7 @@ def _version(bench: Workbench, version: str) -> tuple[dict[str, Any], OnnxModel 
 def _served_digest(bench: Workbench, version: str) -> str | None:
     """The sha256 of the version's manifest when it came to serve, from the champion history; None where it is not."""
     for entry in bench.ledger.promotions(bench.pipeline):
-        for named in (entry | {"version": entry.get("champion")}, entry.get("challenger") or {}):
+        for named in ({**entry, "version": entry.get("champion")}, entry.get("challenger") or {}):
             if named.get("version") == version and named.get("manifest_sha256"):
                 return str(named["manifest_sha256"])
     return None

@@ -155,6 +155,7 @@ def _labels(config: PipelineConfig) -> tuple[Column, ...]:
     is_regression = config.task == "regression"
     return (
         Column("label", "number" if is_regression else "text"),
+        Column("caller", "text", "hash of who sent the label"),
         Column("observed_at", "time", "according to the caller"),
         Column("received_at", "time"),
         Column("loss", "number", "squared error" if is_regression else "log loss"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contender.predictions.callers import identity_of
 from contender.serving.requests import MAX_BODY_BYTES
 from serving_image.app import MOST_WAITING, ServingApp
 
@@ -86,6 +87,15 @@ def test_where_there_are_keys_only_who_has_one_may_ask_for_more_than_health(path
     asked = Asked(keys=[hashlib.sha256(b"former").digest(), hashlib.sha256(b"a key").digest()])
     assert asked.ask("GET", path, headers=[(b"x-api-key", key)] if key else [])[0] == status
     assert len(asked.events) == (status == 202)
+
+
+def test_only_a_key_that_was_checked_tells_who_the_caller_is() -> None:
+    headers = [(b"x-api-key", b"a key"), (b"authorization", b"AWS4-HMAC-SHA256 Credential=somebody/")]
+    unchecked, checked = Asked(), Asked(keys=[hashlib.sha256(b"a key").digest()])
+    for asked, identity in ((unchecked, ""), (checked, f"key {hashlib.sha256(b'a key').hexdigest()}")):
+        asked.ask("POST", "/v1/feedback", b"{}", headers=headers)
+        assert identity_of(asked.events[0], "iam") == identity
+        assert identity_of(asked.events[0], "api_key") == ("a key" if identity else "")
 
 
 def test_a_request_waits_while_too_much_work_after_answers_does() -> None:
