@@ -69,7 +69,8 @@ CONTESTANTS = (CONTENDER, SCIPY, NANNYML, EVIDENTLY, ALIBI_DETECT, WHYLOGS, FROU
 
 LAMBDA_RUNTIME = Contestant("Contender's function", "lambda_runtime", "awslambdaric")
 LAMBDA_SKLEARN = Contestant("the same handler with scikit-learn", "lambda_sklearn", "scikit-learn")
+SERVING_CONTAINER = Contestant("Contender's container", "serving_container", "uvicorn")
 FASTAPI = Contestant("FastAPI", "fastapi_sklearn", "fastapi")
 MLFLOW = Contestant("MLflow", "mlflow_server", "mlflow")
-SERVERS = (LAMBDA_RUNTIME, LAMBDA_SKLEARN, FASTAPI, MLFLOW)
+SERVERS = (LAMBDA_RUNTIME, LAMBDA_SKLEARN, SERVING_CONTAINER, FASTAPI, MLFLOW)
 """Those that serve predictions; the first is what Lambda brings for Contender's own bundle."""

@@ -23,6 +23,14 @@ def contender_function(folder: Path) -> Path:
     return folder
 
 
+def contender_container(folder: Path) -> Path:
+    """Write what the serving container has beside its web server: the function, and the application around it."""
+    contender_function(folder)
+    ignore = shutil.ignore_patterns(*EXCLUDED)
+    shutil.copytree(ROOT / "serving_image", folder / "serving_image", ignore=ignore)
+    return folder
+
+
 def sklearn_function(folder: Path) -> Path:
     """Write our packages with scikit-learn in the place of ONNX Runtime."""
     _copy_packages(folder)

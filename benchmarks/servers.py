@@ -99,23 +99,7 @@ class Function(Server):
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
             "LAMBDA_TASK_ROOT": str(folder),
-            "PYTHONPATH": str(folder),
-            "AWS_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": self.aws.url,
-            "PIPELINE": f"{PIPELINE}{Function.starts}",
-            "MODEL_BUCKET": BUCKET,
-            "PREDICTIONS_TABLE": "predictions",
-            "PREDICTION_LOG_URL": f"{self.aws.url}/123456789012/log",
-            "FEEDBACK_URL": f"{self.aws.url}/123456789012/feedback",
-            "ASYNC_URL": f"{self.aws.url}/123456789012/async.fifo",
-            "SERVING_POLICY": ServingPolicy().to_json(),
-            "POWERTOOLS_SERVICE_NAME": "serve",
-            "POWERTOOLS_METRICS_NAMESPACE": "Contender",
-            "POWERTOOLS_LOG_LEVEL": "INFO",
-            "POWERTOOLS_TRACE_DISABLED": "true",
-            "ORT_DISABLE_TELEMETRY": "1",
+            **_serving_variables(self.aws, folder, Function.starts),
         }
         command = [str(python), "-m", "awslambdaric", "timed_handler.handler"]
         super().__init__(command, environment | dict(variables or {}), folder)
@@ -197,6 +181,30 @@ class HttpServer(Server):
     def _read(self, answer: Any) -> list[list[float]]: ...
 
 
+class Container(HttpServer):
+    """What the serving container runs, beside the same stand-ins for S3 and SQS as the function: its log is on."""
+
+    starts = 0
+
+    def __init__(self, python: Path, folder: Path, model: ServedModel) -> None:
+        Container.starts += 1
+        for digest in model.digests:  # a new container finds nothing on its disk
+            (WARM_FOLDER / digest).unlink(missing_ok=True)
+        self.aws = LoopbackAws(BUCKET, model.bucket)
+        command = [str(python), "-m", "uvicorn", "serving_image.server:app", "--port", "PORT", "--log-level", "warning"]
+        super().__init__(command, _serving_variables(self.aws, folder, 1_000 + Container.starts), folder, "/v1/predict")
+
+    def __exit__(self, *reason: object) -> None:
+        super().__exit__(*reason)
+        self.aws.close()
+
+    def _body(self, rows: Sequence[Row]) -> bytes:
+        return json.dumps({"rows": rows}).encode()
+
+    def _read(self, answer: Any) -> list[list[float]]:
+        return [list(row["probabilities"].values()) for row in answer["predictions"]]
+
+
 class FastApi(HttpServer):
     def __init__(self, model: ServedModel) -> None:
         python = FASTAPI.python()
@@ -232,6 +240,29 @@ class MlflowServer(HttpServer):
 
     def _read(self, answer: Any) -> list[list[float]]:
         return list(answer["predictions"])
+
+
+def _serving_variables(aws: LoopbackAws, folder: Path, start: int) -> dict[str, str]:
+    """What the stack sets for serving; the pipeline's name is a new one at each start."""
+    return {
+        "PYTHONPATH": str(folder),
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": aws.url,
+        "PIPELINE": f"{PIPELINE}{start}",
+        "MODEL_BUCKET": BUCKET,
+        "PREDICTIONS_TABLE": "predictions",
+        "PREDICTION_LOG_URL": f"{aws.url}/123456789012/log",
+        "FEEDBACK_URL": f"{aws.url}/123456789012/feedback",
+        "ASYNC_URL": f"{aws.url}/123456789012/async.fifo",
+        "SERVING_POLICY": ServingPolicy().to_json(),
+        "POWERTOOLS_SERVICE_NAME": "serve",
+        "POWERTOOLS_METRICS_NAMESPACE": "Contender",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
 
 
 def _event(rows: Sequence[Row]) -> dict[str, Any]:

@@ -17,21 +17,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN, LEFT_OUT
-from benchmarks.function_bundle import bytes_in, contender_function, ship, sklearn_function
+from benchmarks.environments import LAMBDA_RUNTIME, LAMBDA_SKLEARN, LEFT_OUT, SERVING_CONTAINER
+from benchmarks.function_bundle import bytes_in, contender_container, contender_function, ship, sklearn_function
 from benchmarks.lambda_api import FunctionFailedError
 from benchmarks.parts import Figure, Part, Report, Size, command
 from benchmarks.served_model import ServedModel, as_frame, as_json, as_table, serve_files, split, train, with_gaps
-from benchmarks.servers import FastApi, Function, MlflowServer, Server
+from benchmarks.servers import Container, FastApi, Function, MlflowServer, Server
 from benchmarks.tables import markdown_table
 from contender.data.encoding import encode
 from training_image.export.export import score_onnx
 
 CONTENDER = "Contender's function"
+CONTAINER = "Contender's container"
 SAME_HANDLER = "the same handler, scikit-learn"
 FASTAPI = "FastAPI, scikit-learn"
 MLFLOW = "MLflow models serve"
-EVERYBODY = (CONTENDER, SAME_HANDLER, FASTAPI, MLFLOW)
+EVERYBODY = (CONTENDER, SAME_HANDLER, CONTAINER, FASTAPI, MLFLOW)
 
 BATCH_ROWS = 1_000
 MAX_MB = 150.0
@@ -143,6 +144,7 @@ def _contestants(folder: Path, model: ServedModel, sizes: Sizes, report: Report)
         return functions | {SAME_HANDLER: partial(Function, LAMBDA_RUNTIME.python(), same, model, variables)}
     return functions | {
         SAME_HANDLER: partial(Function, LAMBDA_SKLEARN.python(), same, model, variables),
+        CONTAINER: partial(Container, SERVING_CONTAINER.python(), contender_container(folder / "container"), model),
         FASTAPI: partial(FastApi, model),
         MLFLOW: partial(MlflowServer, model),
     }
@@ -266,7 +268,8 @@ def _about() -> str:
         "One gradient boosting model (100 trees, 7 numeric and 3 text features, real flights), served by each tool in "
         "processes of its own with one thread. The first two are functions behind Lambda's runtime client, "
         "with the Runtime API, the Extensions API, S3 and SQS on loopback: signed requests, validation, the prediction "
-        "log and metrics are on. *Start* is from the start of the process to the first answer, with its files in the "
+        "log and metrics are on. The container is the same handler behind uvicorn, with its log on as well. "
+        "*Start* is from the start of the process to the first answer, with its files in the "
         "page cache. The tools take turns. Times are the lower quartile of the rounds, because other work on the "
         "machine only adds to them; figures are ratios of these. *In the handler* is the "
         "function's own part of a call, in wall-clock or processor time, whichever is less; the rest is Lambda's "
@@ -334,7 +337,7 @@ def _parity_table(differences: Mapping[tuple[str, str], float], rows: int) -> st
 def _figures(found: Mapping[str, Measured], megabytes: float, served: float, difference: float) -> list[Figure]:
     ours = found[CONTENDER]
 
-    def share(other: str, key: str) -> float:
+    def share(other: str, key: str, ours: Measured = ours) -> float:
         theirs = getattr(found[other], key)
         return _undisturbed(getattr(ours, key)) / _undisturbed(theirs) if theirs and getattr(ours, key) else np.nan
 
@@ -356,6 +359,12 @@ def _figures(found: Mapping[str, Measured], megabytes: float, served: float, dif
             1.0 / share(SAME_HANDLER, "batch_handler"),
             3.0,
             "at least",
+        ),
+        Figure(
+            "one row from the serving container, as a share of scikit-learn with FastAPI",
+            share(FASTAPI, "single", found[CONTAINER]),
+            1 / 8,
+            "at most",
         ),
         Figure("unzipped function, MB", megabytes, MAX_MB, "at most"),
         Figure(

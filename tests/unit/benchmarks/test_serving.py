@@ -16,7 +16,7 @@ from benchmarks import serving
 from benchmarks.environments import PEERS, SERVERS
 from benchmarks.lambda_api import EXTENSION, RUNTIME, FunctionFailedError, LambdaApi, LoopbackAws
 from benchmarks.served_model import NUMERIC, as_json, serve_files, split, with_gaps
-from benchmarks.serving import CONTENDER, FASTAPI, MLFLOW, SAME_HANDLER, Measured
+from benchmarks.serving import CONTAINER, CONTENDER, FASTAPI, MLFLOW, SAME_HANDLER, Measured
 from benchmarks.tiny_http import Asked, TinyServer, Told
 from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.onnx_model import load_model
@@ -179,6 +179,7 @@ def measured(seconds: float, peak: float = 100.0) -> Measured:
 
 def test_the_figures_are_ratios_of_rounds() -> None:
     found = {name: measured(32.0, 200.0) for name in (SAME_HANDLER, FASTAPI, MLFLOW)} | {CONTENDER: measured(1.0)}
+    found[CONTAINER] = measured(4.0)
     found[CONTENDER].starts = [1.0, 4.0, 1.0]
     found[FASTAPI].starts = [8.0, 32.0, 8.0]  # a busy moment falls on both
 
@@ -190,7 +191,7 @@ def test_the_figures_are_ratios_of_rounds() -> None:
 
 
 def test_a_peer_that_failed_holds_no_figure_and_is_told_in_the_table() -> None:
-    found = {name: measured(8.0, 200.0) for name in (CONTENDER, SAME_HANDLER, FASTAPI)}
+    found = {name: measured(8.0, 200.0) for name in (CONTENDER, SAME_HANDLER, CONTAINER, FASTAPI)}
     found[MLFLOW] = Measured(failed="no answer in 120 s")
 
     assert not serving._figures(found, 100.0, 0.0, 0.0)[1].holds
