@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from contender.training.pinned_kernels import with_pinned_kernels
 from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.forking import ForkedProcess, ForkServer
-from localcloud.preloaded import VARIABLES, of_tasks
+from localcloud.preloaded import CORE, TRAINING, VARIABLES, of_tasks, of_training, sources
 from localcloud.processes import RECORD_SUFFIX, group_members, record_of
 from localcloud.task_memory import bound_reservations, used_mib
 
@@ -209,8 +209,8 @@ class ProcessRunner:
         self._root = root
         self._folder = folder
         self._surroundings = surroundings
-        # With the kernels that every training has, which are chosen when its packages are loaded.
-        self._fork_server = ForkServer(of_tasks(root), {**with_pinned_kernels(surroundings), **VARIABLES})
+        self._sources: frozenset[tuple[str, int, int]] | None = None
+        self._fork_server: ForkServer | None = None
 
     def start(
         self, task: Mapping[str, Any], definition: Mapping[str, Any], credentials: Mapping[str, str]
@@ -221,13 +221,25 @@ class ProcessRunner:
             # Read for each task: the file may have been edited since the last one.
             entry_point = parse_entry_point((self._root / DOCKERFILE).read_text("utf-8"))
             plan = plan_task(task, definition, entry_point=entry_point, surroundings=surroundings)
-            return ProcessTask(plan, root=self._root, folder=self._folder, fork_server=self._fork_server)
+            return ProcessTask(plan, root=self._root, folder=self._folder, fork_server=self._server())
         except (EntryPointError, OSError) as error:
             raise TaskNotStartedError(f"CannotStartContainerError: {error}") from error
 
     def close(self) -> None:
         """Tasks that run go on; the next one takes longer to start."""
-        self._fork_server.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
+
+    def _server(self) -> ForkServer:
+        """What tasks are forked from: it has loaded packages, and the project's code as it is now."""
+        now = sources(self._root)
+        if self._fork_server is None or now != self._sources:
+            self.close()
+            # With the kernels that every training has, which are chosen when its packages are loaded.
+            variables = {**with_pinned_kernels(self._surroundings), **VARIABLES}
+            modules = (*of_tasks(self._root), *of_training(self._root))
+            self._fork_server, self._sources = ForkServer(modules, variables, own=(CORE, TRAINING)), now
+        return self._fork_server
 
 
 class ProcessTask:

@@ -63,11 +63,18 @@ class Start:
 
 
 def load(names: Sequence[str]) -> Loaded:
-    """Import modules; one that is not installed is left out, as a function that needs it will say itself."""
-    environment = dict(os.environ)
+    """Import modules; one that is not installed is left out, as a function that needs it will say itself.
+
+    A folder among the names (an absolute path) is where those after it are looked for first.
+    """
+    environment, path = dict(os.environ), list(sys.path)
     for name in names:
+        if Path(name).is_absolute():
+            sys.path.insert(0, name)
+            continue
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    sys.path[:] = path
     if "boto3" in sys.modules:
         importlib.import_module("localcloud.descriptions").read_once(*DESCRIBED)
     foreign = frozenset(name for name in sys.modules if name.partition(".")[0] != "localcloud") - {"__main__"}

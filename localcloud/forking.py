@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -96,10 +96,13 @@ class ForkServer:
 
     It ends with this process. `environment` is its own: native libraries keep what they read there. Without modules
     there is none, and every start is an ordinary one.
+
+    A process whose folder has modules of a name that is loaded gets an ordinary start; but for those packages of its
+    `own` that were loaded from that very folder.
     """
 
-    def __init__(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._modules = tuple(modules)
+    def __init__(self, modules: Sequence[str], environment: Mapping[str, str], own: Collection[str] = ()) -> None:
+        self._modules, self._own = tuple(modules), frozenset(own)
         self._environment = dict(environment)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -144,7 +147,7 @@ class ForkServer:
             for _ in range(2):  # it may have been killed since the last start
                 if not self._is_running() and not self._launch():
                     return None
-                if len(message) > LONGEST_MESSAGE or own_modules(directory) & self._loaded:
+                if len(message) > LONGEST_MESSAGE or (own_modules(directory) - self._own) & self._loaded:
                     return None
                 answer = self._ask(message, streams)
                 if answer is not None:

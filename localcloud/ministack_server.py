@@ -20,6 +20,7 @@ imported: the process must not have modules that a function could take for its o
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -49,7 +50,7 @@ from localcloud import (
 )
 from localcloud.durable import install as durable
 from localcloud.forking import ForkedProcess, ForkServer
-from localcloud.preloaded import VARIABLES
+from localcloud.preloaded import CORE, VARIABLES, of_code
 
 POLL_SECONDS = 0.1
 REAP_SECONDS = 1.0
@@ -57,6 +58,9 @@ REAP_SECONDS = 1.0
 NOT_STARTED = ("Cannot", "ResourceInitializationError")
 SUBMIT = "SubmitTaskStateChange"
 CODE_FOLDER = "code"
+COLLECTOR = (20_000, 20, 100)
+"""When the garbage collector looks: what the cloud holds stays for long, and is not to be gone through again and again.
+"""
 MOST_CODES = 50
 """Contents of zips that are kept unpacked. A process of an older one has long been idle, and has ended."""
 
@@ -156,10 +160,16 @@ class UnpackedOnce(zipfile.ZipFile):
 
 
 class FunctionStarts:
-    """Starts function processes as `subprocess.Popen` does, by a fork where that makes no difference."""
+    """Starts function processes as `subprocess.Popen` does, by a fork where that makes no difference.
 
-    def __init__(self, fork_server: ForkServer) -> None:
-        self._fork_server = fork_server
+    Functions of ours share their code, most of which they import: their processes are forked from one that has.
+    """
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = tuple(modules)
+        self._added: dict[Path, tuple[str, ...]] = {}
+        self._servers: dict[tuple[str, ...], ForkServer] = {(): ForkServer(modules, {**os.environ, **VARIABLES})}
+        self._lock = threading.Lock()
 
     def __call__(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str] | ForkedProcess:
         """A function's process, with pipes as its standard streams."""
@@ -174,7 +184,7 @@ class FunctionStarts:
         (stdin, to_child), (from_child, stdout), (errors_from_child, stderr) = os.pipe(), os.pipe(), os.pipe()
         streams = (stdin, stdout, stderr)
         try:
-            pid = self._fork_server.start(
+            pid = self._server(directory).start(
                 command, directory=directory, environment=environment, streams=streams, with_parent=True
             )
         finally:
@@ -186,6 +196,20 @@ class FunctionStarts:
                 file.close()
             return None
         return ForkedProcess(pid, *ours)
+
+    def _server(self, code: Path) -> ForkServer:
+        """The process to fork from: of the newest code, or one that has loaded packages alone."""
+        folder = code.resolve()
+        with self._lock:
+            if folder not in self._added:
+                self._added[folder] = of_code(folder) if self._modules else ()
+            added = self._added[folder]
+            if added not in self._servers:
+                for old in [known for known in self._servers if known]:
+                    self._servers.pop(old).close()
+                variables = {**os.environ, **VARIABLES}
+                self._servers[added] = ForkServer((*self._modules, *added), variables, own=(CORE,))
+            return self._servers[added]
 
 
 _acknowledge = ecs._ACTION_MAP[SUBMIT]
@@ -222,10 +246,12 @@ def main() -> None:
     ministack_limits.install()
     ministack_permissions.install()
     modules, sys.argv[1:] = sys.argv[1:], []
-    start = FunctionStarts(ForkServer(modules, {**os.environ, **VARIABLES}))
+    start = FunctionStarts(modules)
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
     lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     threading.Thread(target=keep_ending_idle_functions, daemon=True).start()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
     app.main()
 
 

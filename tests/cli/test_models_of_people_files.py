@@ -1,6 +1,6 @@
 """Files as people have them, through `init` and the pipeline's door to a model: a signal that was lost costs its AUC.
 
-The loop decides as in a replay; three more kinds go through a cloud in `tests/e2e/test_people_files.py`.
+The loop decides as in a replay; two more kinds go through a cloud in `tests/e2e/test_people_files.py`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,18 @@ def test_milliseconds_keep_their_signal(init: Init) -> None:
     assert loop.auc == pytest.approx(0.9, abs=TOLERANCE)
 
 
+def test_labels_in_another_case_are_refused_and_the_next_file_is_taken(init: Init) -> None:
+    loop = trained(init, "labels_1.csv")
+    assert loop.auc == pytest.approx(LAW_AUC, abs=TOLERANCE)
+    before = loop.door.datasets
+    refused = loop.door.receive(file_bytes("labels_in_other_case.csv"))
+    assert refused.status == "quarantined"
+    assert "'NO'" in refused.reason
+    assert "'No'" in refused.reason
+    assert loop.door.datasets == before
+    assert loop.door.receive(file_bytes("labels_1.csv")).status == "duplicate"
+
+
 def test_an_index_that_repeats_is_no_column(init: Init) -> None:
     loop = trained(init, "index_repeats.parquet")
     assert loop.config.features == FEATURES
@@ -144,7 +156,7 @@ def test_a_city_keeps_its_signal_beside_notes_of_two_lines(init: Init) -> None:
     assert trained(init, "accents_composed.csv").auc == pytest.approx(0.9, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["passengers", "computers"])
+@pytest.mark.parametrize("name", ["passengers", "computers", "tumours"])
 def test_data_of_others_make_a_champion_that_takes_a_row_of_the_file_as_it_is(
     init: Init, name: str, tmp_path: Path
 ) -> None:

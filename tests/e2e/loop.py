@@ -225,17 +225,6 @@ class LivePipeline:
             keys = pool.map(self.upload, files, files.values())
             return dict(zip(files, keys, strict=True))
 
-    def upload_in_turn(self, files: Mapping[str, bytes], *, lanes: int) -> dict[str, str]:
-        """Upload many files, a few at a time: each lane waits for the run that its file started."""
-
-        def follow(name: str) -> str:
-            key = self.upload(name, files[name])
-            self.end_of(self.execution_of(key))
-            return key
-
-        with ThreadPoolExecutor(lanes) as pool:
-            return dict(zip(files, pool.map(follow, files), strict=True))
-
     def execution_of(self, key: str) -> str:
         """The execution that EventBridge started for an upload."""
         return self.started(self.bench.state_machine_arn, lambda content: content.get("key") == key)

@@ -38,7 +38,6 @@ class Story:
 
 
 STORIES = {
-    "labels": Story(("labels_1.csv", "labels_in_other_case.csv")),
     "shops": Story(("ids_above_2_53.parquet",), batches=("batch_ids.parquet", "batch_ids_one_null.parquet")),
     "corrections": Story(("corrections_1.csv", "corrections_2.csv"), options=("--id", "cid"), retrain=True),
 }

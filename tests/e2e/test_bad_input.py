@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.e2e.batches import begin
 from tests.e2e.early import early
 from tests.e2e.loop import LivePipeline, LocalLoop, csv
 from tests.e2e.shop import visits
@@ -86,9 +87,9 @@ class Aftermath:
 @pytest.fixture(scope="module")
 @early
 def aftermath(loop: LocalLoop) -> Aftermath:
-    pipeline = loop.pipeline("shop-input")
-    good = pipeline.run("good", visits(0))
-    keys = pipeline.upload_in_turn({name: make() for name, (make, _) in BAD.items()}, lanes=3)
+    beginning = begin(loop)
+    pipeline, good = beginning.batches.live, beginning.first
+    keys = pipeline.upload_at_once({name: make() for name, (make, _) in BAD.items()})
     return Aftermath(pipeline, good, keys, pipeline.settle(keys.values()))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,73 +11,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from contender.adapters.aws.batch_source import find_source
 from contender.predictions.batch_folder import JobFolder, in_prefix
 from contender.storage import sha256
 from tests.e2e import shop
-from tests.e2e.early import early, once
-from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
+from tests.e2e.batches import NAME, ROWS, Batches, Beginning, begin, visits
+from tests.e2e.early import early
+from tests.e2e.loop import LocalLoop, csv, eventually
 
 pytestmark = pytest.mark.emulator
 
-ROWS = 230
 PART_ROWS = 50
 SMALL_PART_ROWS = 10
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The batch side of a deployed pipeline."""
-
-    loop: LocalLoop
-    live: LivePipeline
-
-    @property
-    def machine(self) -> str:
-        return self.live.bench.batch_machine_arn
-
-    def upload(self, name: str, body: bytes) -> str:
-        key = in_prefix(self.live.name) + name
-        self.live.s3.put_object(Bucket=self.live.bench.data.bucket, Key=key, Body=body)
-        return key
-
-    def started_by(self, key: str, *, trigger: str = "upload") -> str:
-        return self.live.started(
-            self.machine, lambda content: (content.get("key"), content["trigger"]) == (key, trigger)
-        )
-
-    def start(self, content: Mapping[str, Any]) -> str:
-        asked = json.dumps({"trigger": "manual", "pipeline": self.live.name, **content})
-        return str(self.live.step_functions.start_execution(stateMachineArn=self.machine, input=asked)["executionArn"])
-
-    def finish(self, execution: str, folder: JobFolder) -> None:
-        """Wait for the end of a job that is to succeed."""
-        status = self.live.end_of(execution)
-        assert status == "SUCCEEDED", (folder.find("_job/failure.json") or b"no reason").decode()
-
-    def predict(self, name: str, body: bytes) -> tuple[str, JobFolder]:
-        """Upload a file and wait for the end of the job that it starts; answers how that ended."""
-        key = self.upload(name, body)
-        return self.live.end_of(self.started_by(key)), self.folder(key)
-
-    def folder(self, key: str) -> JobFolder:
-        source = find_source(self.live.s3, self.live.bench.data.bucket, key)
-        return JobFolder(self.live.bench.data, self.live.name, source.job)
-
-    def written(self, folder: JobFolder) -> dict[str, bytes]:
-        """The result's objects, without those that tell when it was made."""
-        keys = self.live.bench.data.keys(folder.prefix)
-        names = [key.removeprefix(folder.prefix) for key in keys]
-        return {name: folder.objects.get(folder.key(name)).body for name in names if name.startswith(("part", "rej"))}
-
-    def versions(self, folder: JobFolder) -> list[tuple[str, str]]:
-        """Every version of every object that the job has ever written."""
-        answer = self.live.s3.list_object_versions(Bucket=self.live.bench.data.bucket, Prefix=folder.prefix)
-        return sorted((one["Key"], one["VersionId"]) for one in answer["Versions"])
-
-    def forget(self, folder: JobFolder, *names: str) -> None:
-        for name in names:
-            self.live.s3.delete_object(Bucket=self.live.bench.data.bucket, Key=folder.key(name))
 
 
 def manifest(folder: JobFolder) -> dict[str, Any]:
@@ -99,29 +41,6 @@ def mails_about(loop: LocalLoop, key: str) -> list[Any]:
     return loop.mails(key)
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """A file that came before there was a champion: its key and how its job ended. Now the shop has one."""
-
-    batches: Batches
-    key: str
-    status: str
-
-    @property
-    def folder(self) -> JobFolder:
-        return self.batches.folder(self.key)
-
-
-@once
-def begin(loop: LocalLoop) -> Beginning:
-    live = loop.pipeline("shop-batch")
-    batches = Batches(loop, live)
-    key = batches.upload("early.csv", csv(visits(20)))
-    status = live.end_of(batches.started_by(key))
-    assert live.run("first", shop.visits(0))["verdict"] == "promoted"
-    return Beginning(batches, key, status)
-
-
 @pytest.fixture(scope="module")
 def beginning(loop: LocalLoop) -> Beginning:
     return begin(loop)
@@ -133,17 +52,12 @@ def batches(beginning: Beginning) -> Batches:
     return beginning.batches
 
 
-def visits(rows: int = ROWS) -> pd.DataFrame:
-    """Visits of another time, of which nobody knows whether they bought."""
-    return shop.visits(40, rows=rows, shift=0.3).drop(columns="bought")
-
-
 def test_before_the_first_champion_the_job_fails_and_says_so(loop: LocalLoop, beginning: Beginning) -> None:
     assert beginning.status == "FAILED"
     assert "has no champion yet" in json.loads(beginning.folder.find("_job/failure.json") or b"")["reason"]
     (told,) = eventually(lambda: mails_about(loop, beginning.key), what="mail about the early file")
-    assert told.subject.startswith("[ticket] local shop-batch: batch prediction of ")
-    assert "shop-batch has no champion yet; upload data to train the first one" in told.body
+    assert told.subject.startswith(f"[ticket] local {NAME}: batch prediction of ")
+    assert f"{NAME} has no champion yet; upload data to train the first one" in told.body
 
 
 def test_once_there_is_a_champion_the_same_job_can_be_started_again(batches: Batches, beginning: Beginning) -> None:
@@ -187,7 +101,7 @@ def test_the_bad_rows_are_put_aside_and_told(batches: Batches, mixed: tuple[str,
     assert rejected[0]["reason"].startswith("line 12 has 3 cells, but the header has 4")
     assert rejected[1]["reason"] == "amount is 'plenty', which is not a number"
     (told,) = eventually(lambda: mails_about(batches.loop, key), what="mail about the bad rows")
-    assert told.subject.startswith("[ticket] local shop-batch: 2 of 230 rows of ")
+    assert told.subject.startswith(f"[ticket] local {NAME}: 2 of 230 rows of ")
     assert "228 of 230 rows predicted" in told.body
 
 
@@ -273,9 +187,7 @@ def test_the_schedule_starts_a_job_for_each_file_that_waits(loop: LocalLoop) -> 
 def test_the_command_predicts_a_parquet_file_and_fetches_the_result(batches: Batches, tmp_path: Path) -> None:
     file, result = tmp_path / "june.parquet", tmp_path / "result"
     shop.visits(60, rows=30).to_parquet(file, index=False)
-    told = json.loads(
-        batches.loop.contender("batch", str(file), "-p", "shop-batch", "--json", "--download", str(result))
-    )
+    told = json.loads(batches.loop.contender("batch", str(file), "-p", NAME, "--json", "--download", str(result)))
     assert (told["rows"], told["predicted"]) == (30, 30)
     fetched = pq.read_table(result / "part-00000.parquet").to_pandas()
     assert fetched["row_id"].tolist() == shop.visits(60, rows=30)["visit"].tolist()
@@ -285,4 +197,4 @@ def test_the_command_predicts_a_parquet_file_and_fetches_the_result(batches: Bat
 def test_the_command_says_why_a_file_is_not_predicted(batches: Batches, tmp_path: Path) -> None:
     file = tmp_path / "empty.csv"
     file.touch()
-    assert "the file is empty (0 bytes)" in batches.loop.contender("batch", str(file), "-p", "shop-batch", code=1)
+    assert "the file is empty (0 bytes)" in batches.loop.contender("batch", str(file), "-p", NAME, code=1)

@@ -30,15 +30,6 @@ def told(loop: LocalLoop) -> dict[str, Told]:
         return {name: playing[name].result() for name in STORIES}
 
 
-def test_labels_in_another_case_are_refused_and_the_pipeline_goes_on(told: dict[str, Told]) -> None:
-    first, second = told["labels"].runs
-    assert (first["verdict"], second["verdict"]) == ("promoted", "quarantined")
-    assert "'NO'" in second["reason"]
-    assert "'No'" in second["reason"]
-    assert second["champion_after"] == first["champion_after"]
-    assert told["labels"].auc() == pytest.approx(LAW_AUC, abs=TOLERANCE)
-
-
 def test_a_few_large_whole_numbers_are_names(told: dict[str, Told]) -> None:
     shops = told["shops"]
     assert "shop" in shops.config.categorical

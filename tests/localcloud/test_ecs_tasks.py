@@ -212,3 +212,30 @@ def test_a_training_whose_packages_are_loaded_has_the_kernels_and_ends_as_after_
         runner.close()
     assert said[0][1] == "ended with 4 not loaded"
     assert said[1] == [line.replace("not loaded", "loaded") for line in said[0]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every start is an ordinary one")
+def test_a_task_runs_the_projects_code_as_it_is_when_it_starts(tmp_path: Path) -> None:
+    files = {
+        "contender/__init__.py": "",
+        "contender/answer.py": "import os\nloaded_by = os.getpid()\nanswer = 'first'\n",
+        "training_image/__init__.py": "",
+        "training_image/__main__.py": (
+            "import os\nfrom contender.answer import answer, loaded_by\nprint(answer, loaded_by == os.getpid())\n"
+        ),
+        "training_image/Dockerfile": 'ENTRYPOINT ["python", "-m", "training_image"]',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    around = {"PATH": os.environ["PATH"], **surroundings("http://127.0.0.1:1")}
+    runner = ProcessRunner(root=tmp_path, folder=tmp_path, surroundings=around)
+    said = []
+    for number in (1, 2):
+        arn = f"{TASK['taskArn']}-{number}"
+        task = runner.start({**TASK, "taskArn": arn}, {"containerDefinitions": [CONTAINER]}, {})
+        assert wait_until(lambda task=task: task.exit == Exit(0), seconds=60)  # type: ignore[misc]
+        said.append(task.log.unread(ended=True)[0][1:])
+        (tmp_path / "contender" / "answer.py").write_text(files["contender/answer.py"].replace("first", "the second"))
+    runner.close()
+    assert said == [["first False"], ["the second False"]]

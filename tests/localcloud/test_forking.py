@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localcloud.forking import ForkedProcess, ForkServer
+from localcloud.preloaded import of_code
 from localcloud.processes import record_of, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every start is an ordinary one")
@@ -116,6 +117,27 @@ def test_it_finds_what_an_ordinary_start_gives(server: ForkServer, command: list
     expected, found = ordinary(command, tmp_path), by_fork(server, command, tmp_path)
     assert json.loads(found.output) == json.loads(expected.output)
     assert (found.code, found.errors) == (expected.code, expected.errors)
+
+
+def test_a_module_of_a_folder_is_loaded_once_and_the_folder_is_on_no_search_path(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    write(code, "import os\nloaded_by = os.getpid()", "ours.py")
+    server = ForkServer([str(code), "ours"], ENVIRONMENT)
+    program = write(tmp_path, "import ours, sys\nprint(ours.__file__, ours.loaded_by, sys.path)")
+    file, pid, path = by_fork(server, [program], tmp_path).output.split(maxsplit=2)
+    assert (file, int(pid)) == (str(code / "ours.py"), server.pid)
+    assert str(code) not in path
+    server.close()
+
+
+def test_of_functions_code_the_core_is_loaded_and_nothing_beside_the_handlers(tmp_path: Path) -> None:
+    handler = tmp_path / "lambdas" / "claim" / "handler.py"
+    handler.parent.mkdir(parents=True)
+    handler.write_text("import os\n\nfrom contender.steps.claim import claim\nfrom lambdas.step import logger\n")
+    assert of_code(tmp_path) == ()
+    (tmp_path / "contender").mkdir()
+    assert of_code(tmp_path) == (str(tmp_path), "contender.steps.claim")
 
 
 def test_unbuffered_streams_and_a_locale_are_so_in_a_forked_process_as_well(tmp_path: Path) -> None:

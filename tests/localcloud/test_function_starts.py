@@ -82,6 +82,23 @@ def handler(event, context):
 """
 
 
+WHO_LOADED_THE_CORE = """
+import os
+from contender.answer import answer, loaded_by
+def handler(event, context):
+    return [answer, loaded_by == os.getpid()]
+"""
+
+
+def code_with_a_core(answer: str) -> dict[str, str]:
+    """Modules of a zip whose handlers import the core."""
+    return {
+        "contender/__init__": "",
+        "contender/answer": f"import os\nloaded_by = os.getpid()\nanswer = {answer!r}",
+        "lambdas/claim/handler": "from contender.answer import answer",
+    }
+
+
 @dataclass(frozen=True)
 class Running:
     """An emulator whose functions are forked, and its functions."""
@@ -223,3 +240,9 @@ def test_functions_that_call_functions_end_however_many_there_are(running: Runni
     with ThreadPoolExecutor(2 * MOST_CALLS) as pool:
         answers = list(pool.map(lambda _number: running.functions.call("recursive", 1), range(MOST_CALLS + 1)))
     assert answers == [1] * (MOST_CALLS + 1)
+
+
+def test_the_core_of_functions_is_loaded_once_for_all_with_the_same_code(running: Running) -> None:
+    for name, answer in (("core-1", "first"), ("core-2", "first"), ("core-3", "second")):
+        running.functions.create(name, WHO_LOADED_THE_CORE, **code_with_a_core(answer))
+        assert running.functions.call(name) == [answer, False]
