@@ -60,7 +60,7 @@ class LiveWindows(Construct):
             pipeline=pipeline,
             storage=storage,
             project_root=project_root,
-            specs=[judge_window_spec(pipeline.name)],
+            specs=[judge_window_spec(pipeline.name, learns_from_feedback=pipeline.live.learn_from_feedback)],
             variables={STATE: {"PIPELINE_FILE": pipeline_file.s3_object_url}},
         ).by_state[STATE]
         self.function = made.function
@@ -116,15 +116,16 @@ class LiveWindows(Construct):
         )
 
 
-def judge_window_spec(pipeline: str) -> FunctionSpec:
+def judge_window_spec(pipeline: str, *, learns_from_feedback: bool = False) -> FunctionSpec:
     """The function, in the way that those of a machine are described."""
     files = (MANIFEST, REFERENCE, HOLDOUT_COUNTS)
+    labelled = (f"labelled/{pipeline}/*",) if learns_from_feedback else ()
     return FunctionSpec(
         state=STATE,
         folder="judge_window",
         description="Judges windows of the prediction log: drift of inputs and predictions",
         access=Access(
-            read_data=(f"predictions/{pipeline}/*",),
+            read_data=(f"predictions/{pipeline}/*", f"feedback/{pipeline}/*", *labelled),
             write_data=(f"live/{pipeline}/*",),
             read_models=(pointer_key(pipeline), *(f"models/{pipeline}/*/{file}" for file in files)),
             table_actions=("dynamodb:GetItem",),

@@ -44,7 +44,7 @@ SHOWN_CALLERS = 3
 class FeedbackFormat:
     """Reads and writes files; see `contender.adapters.files.feedback_files`."""
 
-    read_feedback: Callable[[bytes, PipelineConfig], Table]
+    read_feedback: Callable[[bytes, PipelineConfig, Sequence[str] | None], Table]
     read_table: Callable[[bytes], Table]
     write_table: Callable[[Table], bytes]
     upload_bytes: Callable[[Table, PipelineConfig], bytes]

@@ -25,9 +25,10 @@ from contender.data.periods import period_categories
 from contender.data.row_identities import Mask
 from contender.live.label_coverage import Coverage
 from contender.live.performance_fall import FallEvidence, HoldoutFigure, Look, fall_in_words, performance_fall
+from contender.pipeline.config import PipelineConfig
 from contender.predictions.live_metrics import Outputs
 from contender.stats.intervals import RESAMPLES, Estimate, estimate
-from contender.stats.metrics import Metric
+from contender.stats.metrics import Metric, is_own_metric, metric_for
 from contender.stats.resampling import resample
 from contender.table import Table
 
@@ -42,6 +43,17 @@ MOST_LEVELS = 50
 SEED = 16
 BY_PREDICTION, BY_LABEL = "prediction", "label"
 ALL_ROWS = "all"
+
+
+def live_metric(config: PipelineConfig) -> Metric:
+    """The metric that promotes; in place of a user's own one the default of the task."""
+    name = config.promotion.metric
+    return metric_for(config.task, "" if is_own_metric(name) else name)
+
+
+def live_slices(config: PipelineConfig) -> tuple[str, ...]:
+    """The slices that requests have."""
+    return tuple(name for name in config.slices if name in config.categorical)
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class LabelGatherer:
         body = self.objects.get(key).body
         if key.startswith(self._folder):
             return self.format.read_table(body)
-        return self.format.read_feedback(body, self.config)
+        return self.format.read_feedback(body, self.config, None)
 
     @property
     def _folder(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from contender.data.feedback_rows import FeedbackFormat
 from contender.data.periods import DAYS_OF_PERIOD
 from contender.drift.batch_check import Reference
 from contender.drift.profiles.profile import Profile
@@ -35,6 +36,7 @@ from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
 from contender.predictions.live_metrics import Outputs
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import REFERENCE, ModelRegistry, ModelVersion
+from contender.steps.judge_labels import LabelJudge
 from contender.workflow.live_evidence import LiveEvidence
 
 ReadLoggedRows = Callable[[Iterable[bytes], Mapping[str, Any]], Iterator[LoggedRows]]
@@ -58,6 +60,7 @@ class WindowJudge:
     times_of: TimesOf
     send: Send
     log: Log
+    read_feedback: FeedbackFormat | None = None
     _references: dict[str, Profile | None] = field(default_factory=dict)
 
     @property
@@ -78,13 +81,14 @@ class WindowJudge:
         found = read_pointer(self.models, self.pipeline)
         if found is None:
             return []
-        reports = []
+        reports, labels = [], self._labels(now)
         for window in closed_windows(now, self.period(found.pointer)):
             files = self._files(window)
             names = [file.name for of_version in files.values() for file in of_version]
             before = self.store.report(window.name)
             if is_due(names, before.get("files") if before else None):
                 report = self._judge(window, files, found.pointer, now, again=before is not None)
+                report |= self._of_labels(labels, window, report)
                 self.store.write_report(report)
                 reports.append(report)
         self._start(found.pointer, now)
@@ -103,6 +107,24 @@ class WindowJudge:
             return None
         least = config.drift.min_blocks if config.drift.null == "auto" else 1
         return config.block_period if len(reference.blocks) >= least else None
+
+    def _labels(self, now: datetime) -> LabelJudge | None:
+        if self.read_feedback is None:
+            return None
+        registry, starts = ModelRegistry(self.models, self.pipeline), StartLog(self.data, self.pipeline).read()[0]
+        return LabelJudge(self.config, self.data, registry, self.fetch, self.read_feedback, now, starts)
+
+    def _of_labels(self, labels: LabelJudge | None, window: Window, report: Mapping[str, Any]) -> dict[str, Any]:
+        """What labels add to a window's report; that they cannot be read is no reason not to judge the window."""
+        if labels is None:
+            return {}
+        try:
+            evidence = labels.evidence(report["champion"], window.name)
+            found = {"performance": labels.report(), "feedback": labels.fresh.to_dict()}
+        except Exception:
+            self.log.exception("the labels of live predictions could not be judged", window=window.name)
+            return {}
+        return {**found, "evidence": [*report["evidence"], *map(asdict, evidence)]}
 
     def _files(self, window: Window) -> dict[str, list[LogFile]]:
         """The files with rows of a window, by version."""

@@ -12,11 +12,10 @@ import numpy as np
 from contender.data.feedback_rows import ID, VERSION, newest_labels
 from contender.errors import NotFoundError
 from contender.live.label_coverage import label_coverage
-from contender.live.performance import Performance, live_performance
+from contender.live.performance import Performance, live_metric, live_performance, live_slices
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
 from contender.registry.manifests import Manifests
-from contender.stats.metrics import Metric, is_own_metric, metric_for
 from contender.table import Table
 
 FILES_AT_ONCE = 16
@@ -39,12 +38,6 @@ class PerformanceMeter:
     read: ReadLog
     report: Callable[[str], None] = lambda _line: None
 
-    @property
-    def metric(self) -> Metric:
-        """The metric that promotes; in place of a user's own one the default of the task."""
-        name = self.config.promotion.metric
-        return metric_for(self.config.task, "" if is_own_metric(name) else name)
-
     def measure(self, since: datetime, until: datetime) -> Performance:
         """Judge the predictions of these days by the labels that have come for them until then, a prediction by the
         version that answered it.
@@ -66,9 +59,9 @@ class PerformanceMeter:
         return live_performance(
             labelled,
             manifests,
-            self.metric,
+            live_metric(self.config),
             false_alarms_per_year=self.config.drift.false_retrains_per_year,
-            slices=tuple(name for name in self.config.slices if name in self.config.categorical),
+            slices=live_slices(self.config),
             coverage=coverage,
         )
 
@@ -79,7 +72,7 @@ class PerformanceMeter:
             return None
 
     def _rows(self, folders: Iterable[str]) -> Table:
-        slices = tuple(name for name in self.config.slices if name in self.config.categorical)
+        slices = live_slices(self.config)
         tables: list[Table] = []
         with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
             for folder in folders:

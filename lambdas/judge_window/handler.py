@@ -15,6 +15,7 @@ from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.live_events import send_evidence
 from contender.adapters.aws.s3 import S3Objects, parse_s3_uri
 from contender.adapters.environment import read_environment
+from contender.adapters.files.feedback_files import FEEDBACK_FORMAT
 from contender.adapters.files.fetching import fetch
 from contender.adapters.files.logged_rows import read_logged_rows, times_of
 from contender.pipeline.config import parse_pipeline
@@ -58,4 +59,5 @@ def judge() -> WindowJudge:
         times_of=times_of,
         send=partial(send_evidence, events, config.name),
         log=logger,
+        read_feedback=FEEDBACK_FORMAT,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from uuid import UUID
 
 import boto3
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.files.prediction_files import predictions_parquet
@@ -96,6 +99,42 @@ def test_drift_after_the_first_day_is_reported_and_told_to_the_loop(
     assert "amount" in detail["evidence"]["features"]
     assert judge(crowned, "2026-03-03T02:00:00Z")["windows"] == []
     assert sent() == []
+
+
+def tell_labels(cloud: Cloud, day: str, *, wrong: bool) -> None:
+    """Labels of all predictions of a day, an hour later: what was predicted, or the other class."""
+    (key,) = cloud.data.keys(f"predictions/shop/dt={day}/")
+    rows = pq.read_table(io.BytesIO(cloud.data.get(key).body))
+    said = [(probability > 0.5) != wrong for probability in rows["probability"].to_pylist()]
+    for name, column in {
+        "label": pa.array(["true" if label else "false" for label in said]),
+        "received_at": rows["at"],
+        "loss": pa.array([0.5] * len(rows)),
+        "caller": pa.array(["3fa4c2b19d07"] * len(rows)),
+    }.items():
+        rows = rows.append_column(name, column)
+    sink = io.BytesIO()
+    pq.write_table(rows, sink)
+    cloud.data.put(key.replace("predictions/", "feedback/"), sink.getvalue())
+
+
+def test_a_fall_of_live_performance_is_in_the_windows_report_and_told_to_the_loop(
+    crowned: Cloud, sent: Callable[[], list[dict[str, Any]]]
+) -> None:
+    listen_to_the_bus()
+    set_pipeline(ROWS)
+    for day in ("2026-03-01", "2026-03-02"):
+        predict(crowned, day)
+        tell_labels(crowned, day, wrong=day == "2026-03-02")
+    judge(crowned, "2026-03-03T01:00:00Z")
+    (report,) = LiveStore(crowned.data, "shop").newest(1)
+    (version,) = report["performance"]["versions"]
+    assert version["has_fallen"]
+    by_day = {one["day"]: one["value"] for one in report["performance"]["figures"] if one["by"] == "label"}
+    assert (by_day["2026-03-01"], by_day["2026-03-02"]) == (1.0, 0.0)
+    (event,) = sent()
+    assert event["detail"]["trigger"] == "performance-alarm"
+    assert event["detail"]["evidence"]["reason"].startswith("Performance has fallen: ")
 
 
 def test_dropped_and_hashed_features_are_respected_and_named(crowned: Cloud) -> None:
