@@ -59,7 +59,7 @@ browser: $(INSTALLED) ## find the browser that tests use; install Debian's if th
 
 chaos: $(INSTALLED) ## simulate 10,000 schedules with faults and every fault point (SEED=… SCHEDULES=…); a storm of 1,000 uploads, with kills
 	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
-	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py tests/e2e/test_storm.py tests/e2e/test_damage.py)
+	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py tests/localcloud/durable tests/e2e/test_storm.py tests/e2e/test_damage.py)
 
 bench: $(INSTALLED) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
