@@ -109,7 +109,8 @@ def _join_execution(parts: Mapping[Part, Any]) -> dict[str, Any]:
 def _cut_log_group(group: Mapping[str, Any]) -> Iterator[Piece]:
     yield Piece(WHOLE, without(group, "streams"))
     for name, stream in list(group["streams"].items()):
-        yield Piece((name,), without(stream, "events"))
+        about = without(stream, "events")
+        yield Piece((name,), about, tuple(about.values()))  # there are many, of which few change: all are plain values
         lines = stream["events"]
         for start in range(0, len(lines), LINES):
             block = lines[start : start + LINES]

@@ -75,17 +75,18 @@ class Keeper:
         self._kept: defaultdict[Name, dict[Any, dict[Part, Any]]] = defaultdict(dict)
         self._noted: dict[int, set[Part]] = {}
         self._refused: set[Name] = set()
+        self._to_look_through: dict[int, Touch] = {}
 
-    def keep(self, touches: Iterable[Touch], *, thoroughly: bool = False) -> int:
+    def keep(self, touches: Iterable[Touch], *, thoroughly: bool = False, sweeping: bool = False) -> int:
         """Write those of these entries that have changed; answers how many rows that took.
 
-        Of a table, what was noted is looked at; thoroughly, all of it.
+        Of a table, what was noted is looked at; thoroughly, all of it. `SWEPT` is left out where not `sweeping`.
         """
         with self._lock:
             found = _Changes()
             for store, key in touches:
                 name = self._name(store)
-                if name is None or (key is ALL and name in FOUND_BY_KEY) or (name in SWEPT and not thoroughly):
+                if name is None or (key is ALL and name in FOUND_BY_KEY) or (name in SWEPT and not sweeping):
                     continue
                 for one in self._keys(store, name) if key is ALL else [key]:
                     self._compare(name, store._data.get(one, GONE), one, thoroughly, found)
@@ -102,22 +103,35 @@ class Keeper:
     def sweep(self, earlier: Sequence[Touch], *, read: bool = True) -> list[Touch]:
         """Write what was touched since the last time, and once more what was touched `earlier`; answers the former.
 
-        With `read`, what was touched by nothing but requests that read is looked at, too.
+        With `read`, what was touched by nothing but requests that read is looked at, too, and tables are looked through
+        that were touched since the last time: in a storm they are large. Requests are answered in between.
         """
         now, seen = self._touched.take(), self._touched.take_read() if read else []
-        each_once = {(id(store), key): (store, key) for store, key in (*earlier, *now, *seen)}.values()
+        tables = self._tables(now, read)
+        each_once = {(id(store), key): (store, key) for store, key in (*earlier, *now, *seen, *tables)}
         try:
-            self.keep(each_once, thoroughly=True)
+            for touch in each_once.values():
+                self.keep([touch], thoroughly=read, sweeping=True)
         except Exception:
-            for store, key in each_once:
+            for store, key in each_once.values():
                 self._touched.add(store, key)
             raise
         return now
 
+    def _tables(self, now: Sequence[Touch], read: bool) -> list[Touch]:
+        """The tables that are looked through this time; others have to wait for the time after."""
+        self._to_look_through |= {id(store): (store, ALL) for store, _ in now if self._name(store) == TABLES}
+        if not read:
+            return []
+        found, self._to_look_through = list(self._to_look_through.values()), {}
+        return found
+
     def keep_everything(self) -> int:
         """Write all that there is, touched or not."""
         stores = [store for _, store, _ in _stores()]
-        return self.keep(((store, key) for store in stores for key in list(store._data)), thoroughly=True)
+        return self.keep(
+            ((store, key) for store in stores for key in list(store._data)), thoroughly=True, sweeping=True
+        )
 
     def load(self) -> Iterator[tuple[Name, Any, Any]]:
         """All entries of the journal: store, key, value. Those that cannot be read are named in the log."""
