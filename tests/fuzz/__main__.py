@@ -58,9 +58,14 @@ def fuzz(name: str, seconds: int) -> bool:
 def fuzz_api(seconds: int) -> bool:
     """Have schemathesis send requests to the serving function; whether each was answered as its document says."""
     print(f"{API}: {seconds} s …", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "fuzz", "tests/handlers/test_api_contract.py"]
-    variables = {**os.environ, "CONTENDER_FUZZ_SECONDS": str(seconds)}
-    return not subprocess.run(command, env=variables, cwd=ROOT, check=False).returncode
+    (CORPUS / API).mkdir(parents=True, exist_ok=True)
+    log = CORPUS / API / "log"
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "fuzz", "tests/handlers/test_api_contract.py"]
+    variables = {**os.environ, "CONTENDER_FUZZ_SECONDS": str(seconds), "CONTENDER_FUZZ_LOG": str(log)}
+    ended = subprocess.run(command, env=variables, cwd=ROOT, check=False, capture_output=True, text=True)
+    said = log.read_text("utf-8") if log.exists() else ended.stdout
+    print("\n".join(said.splitlines()[-25:]))
+    return not ended.returncode
 
 
 def _last(pattern: re.Pattern[str], said: str) -> str:

@@ -50,6 +50,8 @@ max-examples = 20
 """
 FUZZ_SECONDS = int(os.environ.get("CONTENDER_FUZZ_SECONDS", "10"))
 """For how long `make fuzz` sends sequences of requests, others each time."""
+FUZZ_LOG = os.environ.get("CONTENDER_FUZZ_LOG", "")
+"""Where it writes what schemathesis said."""
 
 
 def graph() -> bytes:
@@ -169,8 +171,8 @@ def schemathesis(url: str, folder: Path, verb: str, *options: str, settings: str
     command += ["--no-color", "--continue-on-failure", "--header", "authorization:signed", *options]
     environment = {**os.environ, "COLUMNS": "120"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
-    if os.environ.get("CONTENDER_FUZZ_SECONDS"):
-        sys.stderr.write(done.stdout)
+    if FUZZ_LOG:
+        Path(FUZZ_LOG).write_text(done.stdout, "utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
