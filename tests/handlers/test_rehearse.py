@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -214,6 +215,14 @@ def test_a_version_from_before_golden_requests_does_not_serve_and_the_reason_say
     assert rehearsal["status"] == "failed"
     assert "contender retrain --pipeline shop" in rehearsal["reason"]
     assert serving.asked == []
+
+
+def test_golden_requests_that_are_lost_are_told_and_not_taken_for_a_refusal(cloud: Cloud, serving: Lambda) -> None:
+    asked = state(cloud)
+    boto3.client("s3").delete_object(Bucket="models", Key=f"models/{PIPELINE}/v2/{GOLDEN}")
+    rehearsal = cloud.call("rehearse", asked)
+    assert (rehearsal["status"], serving.asked) == ("failed", [])
+    assert GOLDEN in rehearsal["reason"]
 
 
 def test_a_version_that_was_changed_since_it_was_judged_is_not_rehearsed(cloud: Cloud, serving: Lambda) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 
-from contender.registry.pointer import Pointer, read_pointer
+from contender.registry.pointer import Pointer, pointer_key, read_pointer
 from tests.handlers.conftest import Cloud
 from tests.handlers.test_promote import etag, state
 
@@ -94,3 +95,10 @@ def test_an_alarm_told_twice_undoes_one_change(cloud: Cloud) -> None:
     assert (first["status"], first["champion"]) == ("rolled_back", "v1")
     assert cloud.call("roll_back", rings, run_id="back-2") == first
     assert pointer(cloud).champion == "v1"
+
+
+def test_a_pointer_that_is_gone_is_told_and_not_taken_for_a_refusal(baking: Cloud) -> None:
+    boto3.client("s3").delete_object(Bucket="models", Key=pointer_key("shop"))
+    refused = baking.call("roll_back", {"pipeline": "shop", "trigger": "alarm"})
+    assert refused["status"] == "refused"
+    assert "contender champion --restore --pipeline shop" in refused["reason"]

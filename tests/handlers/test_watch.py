@@ -14,7 +14,7 @@ from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.record import CHALLENGER, CHAMPION, SHADOW_OF
 from contender.predictions.table_entries import LiveMinute
 from contender.predictions.table_items import minute_of
-from contender.registry.pointer import Trial, read_pointer
+from contender.registry.pointer import Trial, pointer_key, read_pointer
 from contender.registry.swaps import roll_back, start_trial
 from contender.workflow.run_folder import WATCH
 from tests.conftest import create_runs_table
@@ -197,3 +197,8 @@ def test_where_there_is_no_such_alarm_that_is_said(baking: Cloud) -> None:
 def test_a_state_without_what_it_needs_is_refused(baking: Cloud) -> None:
     with pytest.raises(InvalidInputError, match="Watch needs the sections comparison and promotion"):
         baking.call("watch", state("v2"), run_id="run-2")
+
+
+def test_a_pointer_that_is_gone_decides_nothing(baking: Cloud) -> None:
+    boto3.client("s3").delete_object(Bucket="models", Key=pointer_key("shop"))
+    assert look(baking)["verdict"] == "undecided"
