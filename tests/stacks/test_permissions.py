@@ -79,7 +79,7 @@ def test_what_must_never_be_allowed_is_refused() -> None:
 def test_taking_away_a_statement_of_a_role_is_noticed_for_at_least_95_in_100(calls: Calls) -> None:
     """Of people's policies it is the commands' tests that notice, which check each call of a command."""
     found = {
-        f"{who}: {statement.get('Sid') or ', '.join(statement['Action'])}": missed(
+        f"{who}, {position}: {statement.get('Sid') or ', '.join(statement['Action'])}": missed(
             who, listed, position, calls.get(who, []), forbidden().get(who, [])
         )
         for who, listed in deployed().identity.items()
