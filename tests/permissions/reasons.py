@@ -33,7 +33,6 @@ UNUSED = (
         r"validate_batch", r"s3:GetObjectTagging", r".*", "an event without a version id, of a bucket without versions"
     ),
     Reason(r"validate_batch|watch", r"dynamodb:GetItem", r".*", "granted with Query, as reading a table"),
-    Reason(r"pulse", r"states:DescribeExecution", r".*", "only of a run that holds the lease for long"),
     Reason(r"notify|tell", r"sns:Publish", r".*", "the handlers' tests have one topic in the place of three"),
     Reason(r".*SchedulerRole.*", r"lambda:.*", r".*:\*", "the CDK lets a schedule start every version of its function"),
 )
