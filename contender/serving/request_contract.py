@@ -102,11 +102,16 @@ def request_rules(contract: Mapping[str, Any], features: Sequence[str]) -> dict[
     """
     names = ("min", "max", "allowed", "pattern", "required")
     found = {
-        name: {rule: value for rule in names if (value := getattr(contract[name], rule)) not in (None, (), "", False)}
+        name: {rule: value for rule in names if (value := getattr(contract[name], rule)) or _is_number(value)}
         for name in features
         if name in contract
     }
     return {name: rules for name, rules in found.items() if rules}
+
+
+def _is_number(value: object) -> bool:
+    """A bound of 0 is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def header_of(broken: Sequence[Broken]) -> str:
