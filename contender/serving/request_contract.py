@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 
 from contender.errors import InvalidInputError
@@ -59,7 +60,8 @@ class RequestContract:
 
     def __init__(self, rules: Mapping[str, Mapping[str, Any]], *, refuses: bool = False) -> None:
         self.rules, self.refuses = rules, refuses
-        self._checks = tuple(_check_of(name, rule) for name, rule in rules.items())
+        self._checks = tuple((name, _check_of(name, rule)) for name, rule in rules.items())
+        self._keeps = tuple((name, _keeps(rule)) for name, rule in rules.items())
 
     def to_text(self) -> str:
         """The rules as an environment variable has them; those of long lists are packed."""
@@ -86,7 +88,16 @@ class RequestContract:
         InvalidInputError
             When there are any, and the contract refuses them.
         """
-        found = tuple(each for check in self._checks for each in check(rows))
+        if len(rows) == 1:  # one row at a time is quicker than columns of one value
+            (row,) = rows
+            if all([keeps(row[name]) for name, keeps in self._keeps]):  # noqa: C419 - a list is quicker than a generator
+                return ()
+        columns = rows.columns() if isinstance(rows, HasColumns) else None
+        found = tuple(
+            each
+            for name, check in self._checks
+            for each in check([row[name] for row in rows] if columns is None else columns[name])
+        )
         if found and self.refuses:
             raise InvalidInputError("; ".join(f"rows[{each.first}].{each.feature} {each.said}" for each in found[:3]))
         return found
@@ -121,7 +132,17 @@ def header_of(broken: Sequence[Broken]) -> str:
 
 
 Rows = Sequence[Mapping[str, Any]]
-Check = Callable[[Rows], Iterator[Broken]]
+
+
+@runtime_checkable
+class HasColumns(Protocol):
+    """Rows whose columns are there without making each row."""
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """The values of each feature."""
+
+
+Check = Callable[[Sequence[Any]], Iterator[Broken]]
 
 
 def _check_of(name: str, rules: Mapping[str, Any]) -> Check:
@@ -129,26 +150,44 @@ def _check_of(name: str, rules: Mapping[str, Any]) -> Check:
     required = bool(rules.get("required"))
     allows = _allows(rules)
 
-    def check(rows: Rows) -> Iterator[Broken]:
-        column = [row[name] for row in rows]
-        if None in column:
-            if required:
-                yield _told(name, "required", [value is None for value in column], "is missing")
-            known = [value for value in column if value is not None]
-        else:
-            known = column
-        if not known:
-            return
-        if least is not None and min(known) < least:
-            yield _outside(name, "min", column, lambda value: value < least, f"less than {least:.15g}")
-        if most is not None and max(known) > most:
-            yield _outside(name, "max", column, lambda value: value > most, f"more than {most:.15g}")
-        for rule, allowed in allows:
-            strange = {value for value in set(known) if not allowed(value)}
-            if strange:
-                yield _outside(name, rule, column, strange.__contains__, "which the contract does not allow")
+    def check(column: Sequence[Any]) -> Iterator[Broken]:
+        if required and None in column:
+            yield _told(name, "required", [value is None for value in column], "is missing")
+        if least is not None or most is not None:
+            lowest, highest = _range(column)
+            if least is not None and lowest < least:
+                yield _outside(name, "min", column, lambda value: value < least, f"less than {least:.15g}")
+            if most is not None and highest > most:
+                yield _outside(name, "max", column, lambda value: value > most, f"more than {most:.15g}")
+        if allows:
+            distinct = set(column) - {None}
+            for rule, allowed in allows:
+                strange = {value for value in distinct if not allowed(value)}
+                if strange:
+                    yield _outside(name, rule, column, strange.__contains__, "which the contract does not allow")
 
     return check
+
+
+def _range(column: Sequence[Any]) -> tuple[float, float]:
+    """The smallest and the largest number of a column, where there is any."""
+    try:
+        return min(column), max(column)
+    except TypeError:  # None is no number
+        known = [value for value in column if value is not None]
+        return min(known, default=math.inf), max(known, default=-math.inf)
+
+
+def _keeps(rules: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """What tells whether one value keeps all rules of its feature."""
+    least, most = rules.get("min", -math.inf), rules.get("max", math.inf)
+    required, allows = bool(rules.get("required")), _allows(rules)
+    if not allows:
+        return lambda value: not required if value is None else least <= value <= most
+    if len(allows) == 1:
+        ((_, allowed),) = allows
+        return lambda value: not required if value is None else allowed(value)
+    return lambda value: not required if value is None else all(allowed(value) for _, allowed in allows)
 
 
 def _allows(rules: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool]]]:

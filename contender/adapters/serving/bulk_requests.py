@@ -82,5 +82,9 @@ class Rows(Sequence[Mapping[str, Any]]):
             return Rows(self._names, self._rows[place])
         return dict(zip(self._names, msgspec.structs.astuple(self._rows[place]), strict=True))
 
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """The values of each feature, without making each row."""
+        return dict(zip(self._names, zip(*map(msgspec.structs.astuple, self._rows), strict=True), strict=True))
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(self._names, values, strict=True)) for values in map(msgspec.structs.astuple, self._rows))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from contender.adapters.serving.bulk_requests import QuickReader
+from contender.data.encoding import FeatureEncoding
 from contender.errors import InvalidInputError
 from contender.pipeline.column_contract import ColumnContract
-from contender.serving.request_contract import RequestContract, header_of, request_rules
+from contender.serving.request_contract import HasColumns, RequestContract, header_of, request_rules
+from contender.serving.requests import RowReader
 
 CONTRACT = {
     "amount": ColumnContract(min=0.0, max=100.0, max_missing=0.1),
@@ -51,6 +55,20 @@ def test_rows_are_counted_and_the_first_is_named() -> None:
     rows = [GOOD, GOOD | {"amount": 101}, GOOD | {"amount": None}, GOOD | {"amount": 250}]
     (only,) = RequestContract(RULES).broken(rows)
     assert (only.rows, only.first) == (2, 1)
+
+
+def test_a_request_of_many_rows_is_checked_by_its_columns() -> None:
+    encodings = [
+        FeatureEncoding.from_dict({"name": "amount", "kind": "numeric", "levels": []}),
+        FeatureEncoding.from_dict({"name": "carrier", "kind": "categorical", "levels": ["UA"]}),
+    ]
+    rows = [{"amount": number, "carrier": "UA" if number % 2 else "XX"} for number in range(90, 110)]
+    quick = QuickReader(encodings, RowReader(encodings)).read(json.dumps({"rows": rows}), max_rows=100)
+    assert quick is not None
+    assert isinstance(quick.rows, HasColumns)
+    contract = RequestContract({"amount": {"max": 100.0}, "carrier": {"allowed": ["UA"]}})
+    assert [(each.rows, each.first) for each in contract.broken(quick.rows)] == [(9, 11), (10, 0)]
+    assert header_of(contract.broken(rows)) == "amount.max=9, carrier.allowed=10"
 
 
 def test_a_refusal_names_row_value_bound_and_key() -> None:
