@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
@@ -20,10 +20,9 @@ from contender.steps.measure_performance import PerformanceMeter
 COLUMNS = ("version", "variant", "day of", "day", "rows", "metric (95 % CI)", "of")
 
 
-def show_performance(bench: Workbench, config: PipelineConfig, *, hours: float, as_json: bool) -> None:
+def show_performance(bench: Workbench, config: PipelineConfig, *, hours: float, now: datetime, as_json: bool) -> None:
     """Measure and print what labels say of the days of the last hours."""
     manifests = Manifests(ModelRegistry(bench.models, config.name))
-    now = datetime.now(UTC)
     since = (now - timedelta(hours=hours)).replace(hour=0, minute=0, second=0, microsecond=0)
     with errors.status("reading predictions and labels") as spinner:
 

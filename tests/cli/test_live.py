@@ -9,10 +9,14 @@ import pytest
 
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.commands.live import counted, described, known_versions, pairs_in_words, row
+from contender.cli.live_performance import show_performance
 from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.table_entries import Entry, LiveMinute
 from contender.registry.pointer import PastSwap, Pointer, Trial
 from tests.conftest import create_runs_table
+from tests.fakes import MemoryObjects
+from tests.unit.steps.test_judge_labels import CONFIG, NOW, log
+from tests.unit.steps.test_judge_labels import models as versions
 
 COUNTS = LiveCounts(
     requests=200,
@@ -95,3 +99,19 @@ def test_a_challenger_is_compared_with_the_champion_on_the_rows_that_both_predic
     assert pairs_in_words(found) == ["v2: loss 0.31 vs. the champion's 0.28 on the same 620 labelled rows"]
     assert described("v2", "challenger", answers)["paired_losses"] == pytest.approx((0.31, 0.28))
     assert described("v1", "champion", COUNTS)["paired_losses"] is None
+
+
+def test_performance_is_shown_by_day_with_what_it_means(capsys: pytest.CaptureFixture[str]) -> None:
+    class Bench:
+        data, models = MemoryObjects(), versions().objects
+
+    log(Bench.data, 9, labelled=150)
+
+    def show(*, as_json: bool) -> str:
+        show_performance(Bench(), CONFIG, hours=48, now=NOW, as_json=as_json)  # type: ignore[arg-type]
+        return capsys.readouterr().out
+
+    table = show(as_json=False)
+    assert "150 of 200 predictions have a label (75.0%)" in table
+    assert "v1: No fall shown: " in table
+    assert json.loads(show(as_json=True))["coverage"]["labels"] == 150

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -67,7 +68,7 @@ def live(
     """
     bench = workbench(pipeline, environment)
     if performance:
-        show_performance(bench, pipeline_config(pipeline), hours=hours, as_json=as_json)
+        show_performance(bench, pipeline_config(pipeline), hours=hours, now=datetime.now(UTC), as_json=as_json)
         return
     if judge:
         judge_now(bench)
