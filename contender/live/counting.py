@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from contender.data.periods import period_labels
+from contender.data.periods import period_categories
 from contender.drift.profiles.counting import count_profile
 from contender.drift.profiles.counts import Blocks
 from contender.drift.profiles.grid import CategoricalGrid, Grid, ProfileGrid
@@ -53,7 +53,7 @@ class WindowCounter:
         if new.predicted is not None:
             columns[PREDICTED_CLASS] = new.predicted
         names = frozenset(columns)
-        blocks = None if self.block_period is None else period_labels(new.at, self.block_period)
+        blocks = None if self.block_period is None else period_categories(new.at, self.block_period)
         found = count_profile(self._grid_of(names), Table(columns), prediction=new.prediction, blocks=blocks)
         before = self._counted.get(names)
         self._counted[names] = found if before is None else before.merge(found)

@@ -17,7 +17,7 @@ from contender.drift.feature_tests import measure
 from contender.drift.profiles.grid import CategoricalGrid
 from contender.drift.profiles.profile import Profile
 from contender.drift.report import DriftReport, FeatureDrift
-from contender.drift.wording import display_name
+from contender.drift.wording import display_name, reason_of
 from contender.live.windows import WINDOWS_PER_YEAR, Window
 from contender.pipeline.drift_policy import DriftPolicy
 
@@ -170,6 +170,7 @@ class _Check:
             if not as_before:
                 break
             skewed = (*skewed, *as_before)
+        report = self._with_names(report)
         if report.verdict == "too few rows":
             return VersionDrift("too few rows", report.reason, skewed=skewed, report=report)
         also = f" {skew_sentence(skewed)}" if skewed else ""
@@ -178,6 +179,17 @@ class _Check:
         return VersionDrift(
             "skew" if set(skewed) - set(known) else "stable", f"{report.reason}{also}", (), skewed, report
         )
+
+    def _with_names(self, report: DriftReport) -> DriftReport:
+        """The report with windows by their names, where looks are numbered batches."""
+        evidence = report.evidence
+        if evidence is None or report.null == "blocks":
+            return report
+        names = [one.window.name for one in self.observed][-len(evidence.path) :]
+        path = tuple((name, level) for name, (_, level) in zip(names, evidence.path, strict=True))
+        since = names[evidence.since_batch] if evidence.since and evidence.since_batch is not None else evidence.since
+        named = replace(report, evidence=replace(evidence, since=since, path=path))
+        return replace(named, reason=reason_of(named))
 
     def _columns(self, features: Sequence[str]) -> list[str]:
         """The columns of these names as reports have them."""

@@ -46,7 +46,7 @@ def _read(body: bytes, features: Iterable[str], outputs: Outputs) -> pa.Table:
     file = pq.ParquetFile(io.BytesIO(body))
     wanted = [*_ALWAYS, "prediction", *_probability(outputs), *(FEATURE + name for name in features)]
     present = set(file.schema_arrow.names)
-    return file.read([name for name in wanted if name in present])
+    return file.read([name for name in wanted if name in present], use_threads=False)
 
 
 def _probability(outputs: Outputs) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def live(
             console.print(line)
     if not as_json:
         for report in LiveStore(bench.data, pipeline).newest(1):
-            console.print(f"Newest window {report['window']}: {sentence_of(report)}", markup=False)
+            console.print(f"newest window {report['window']}: {sentence_of(report)}", markup=False)
 
 
 def judge_now(bench: Workbench) -> None:
@@ -114,8 +114,9 @@ def show_windows(reports: Sequence[Mapping[str, Any]], *, as_json: bool) -> None
     elif not reports:
         console.print("no window has been judged yet; a day is judged when it is over, within the hour")
     else:
-        columns = ("window", "version", "verdict", "predictions", "features", "reason")
+        columns = ("window", "version", "verdict", "predictions", "features")
         print_table(columns, [line for report in reports for line in window_lines(report)])
+        console.print(f"{reports[0]['window']}: {sentence_of(reports[0])}", markup=False)
 
 
 def window_lines(report: Mapping[str, Any]) -> list[tuple[str | Text, ...]]:
@@ -127,7 +128,6 @@ def window_lines(report: Mapping[str, Any]) -> list[tuple[str | Text, ...]]:
             Text(found["kind"], style="red" if found["kind"] in ("drift", "skew") else ""),
             f"{found['rows']:,}",
             Text(", ".join((*found["features"], *found["skewed"]))),
-            Text(found["reason"]),
         )
         for version, found in report["versions"].items()
     ]

@@ -19,7 +19,6 @@ from contender.cli.options import (
     workbench,
 )
 from contender.cli.run_view import PROMISED_KEYS
-from contender.workflow.live_evidence import in_words
 
 
 def runs(
@@ -51,8 +50,9 @@ def _run_row(record: Mapping[str, Any], several: tuple[str, ...]) -> tuple[str |
     about = (record["run_id"][:8], *(record[name] for name in several), started)
     # What is left of the line, twice: a reason that goes on is in `show`.
     room = 2 * (console.width - sum(len(text) + 2 for text in about) - len("inconclusive  "))
-    live = in_words(record.get("evidence"))
-    reason = f"[{record['trigger']}: {live}] {record['reason']}" if live else record["reason"]
+    evidence = record.get("evidence") or {}
+    named = " ".join(filter(None, (str(evidence.get("window", "")), ", ".join(evidence.get("features", ())))))
+    reason = f"{record['trigger']} {named}: {record['reason']}" if evidence else record["reason"]
     return *about, styled_verdict(record["verdict"]), _shortened(reason, max(room - 8, 40))
 
 

@@ -183,7 +183,10 @@ class Server:
         pipeline, hours = request.path_params["pipeline"], request.query_params.get("hours", "24")
         hours = hours if hours in HOURS else "24"
         counts, champion = self.data.live(pipeline, float(hours))
-        return answer_with(live_page(self.data.site(), pipeline, counts, hours=hours, champion=champion))
+        windows = self.data.windows(pipeline)
+        return answer_with(
+            live_page(self.data.site(), pipeline, counts, hours=hours, champion=champion, windows=windows)
+        )
 
     def alarms(self, request: Request) -> Response:
         """The alarms, with graphs."""

@@ -27,6 +27,7 @@ from contender.dashboard.page import dashboard_widgets
 from contender.dashboard.span import OPENS_WITH, Span, opening_seconds
 from contender.dashboard.widgets import widget_html
 from contender.errors import ContenderError, NotFoundError
+from contender.live.report import LiveStore
 from contender.predictions.live_metrics import LiveCounts
 from contender.registry.pointer import read_pointer, require_pointer
 from contender.registry.versions import ModelRegistry
@@ -37,6 +38,7 @@ from localcloud.mail import Mail, read_inbox
 
 MOST_EXECUTIONS = 100
 MOST_RUNS = 200
+MOST_WINDOWS = 14
 MOST_CHECKS = 30
 """Runs whose drift reports are read: each is an object in S3."""
 
@@ -182,6 +184,10 @@ class Gatherer:
                 continue
             if report.get("features"):
                 yield Checked(str(record["run_id"]), str(record["started_at"]), report)
+
+    def windows(self, pipeline: str) -> list[dict[str, Any]]:
+        """How the newest windows of the prediction log were judged."""
+        return LiveStore(self.bench(pipeline).data, pipeline).newest(MOST_WINDOWS)
 
     def live(self, pipeline: str, hours: float) -> tuple[list[tuple[str, str, LiveCounts]], str]:
         """Live metrics of the last hours, and the champion."""

@@ -101,10 +101,10 @@ def count_profile(
     prediction: ArrayLike | None = None,
     label: ArrayLike | None = None,
     loss: ArrayLike | None = None,
-    blocks: ArrayLike | None = None,
+    blocks: ArrayLike | Categories | None = None,
 ) -> Profile:
     """Count a table, of any size down to no rows, on a reference's grid. Columns that the grid lacks are
-    ignored.
+    ignored. Blocks given as categories have a row for each level, and are kept in the order of the levels.
 
     Raises
     ------
@@ -154,7 +154,9 @@ class _NumberedBlocks:
     of_row: Integers
 
     @staticmethod
-    def of(blocks: ArrayLike, rows: int) -> _NumberedBlocks:
+    def of(blocks: ArrayLike | Categories, rows: int) -> _NumberedBlocks:
+        if isinstance(blocks, Categories):
+            return _NumberedBlocks(blocks.levels, blocks.codes.astype(np.int64))
         listed = np.asarray(blocks)
         if listed.shape != (rows,):
             raise InvalidInputError(f"blocks must have shape ({rows},), one label for each row, but got {listed.shape}")

@@ -82,6 +82,15 @@ EXECUTION = Execution(
 )
 
 
+WINDOW = {
+    "window": "2026-03-01",
+    "versions": {
+        NEW: {"kind": "drift", "rows": 1_234, "features": [HOSTILE], "skewed": ["carrier"], "reason": HOSTILE},
+    },
+}
+"""A window of live predictions in which a feature with a hostile name drifted."""
+
+
 def drawn(execution: Execution | None = None) -> str:
     """The machine, alone or with an execution."""
     graph = read_machine(DEFINITION)
@@ -169,7 +178,7 @@ PAGES: dict[str, Callable[[], str]] = {
         compare_manifests(manifest(OLD), manifest(NEW, metrics={"auc": 0.83, HOSTILE: 0.4}, datasets=["d2", HOSTILE])),
     ),
     "drift": lambda: drift_page(SITE, "shop", [checked(0, dearer=0.0), checked(1, dearer=12.0)]),
-    "live": lambda: live_page(SITE, "shop", [(NEW, "champion", COUNTS)], hours="24", champion=NEW),
+    "live": lambda: live_page(SITE, "shop", [(NEW, "champion", COUNTS)], hours="24", champion=NEW, windows=[WINDOW]),
     "alarms": lambda: alarms_page(
         SITE,
         "shop",
