@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from contender.adapters.files.prediction_files import FEATURE
 from contender.live.logged_rows import Floats, Ids, LoggedRows
 from contender.predictions.live_metrics import Outputs
+from contender.query.tables import FEATURE
 from contender.table import Categories, Column, Table
 
 ROWS_AT_ONCE = 1 << 17
