@@ -21,13 +21,20 @@ Jobs = Mapping[str, Sequence[str]]
 
 
 def find_batch_files(
-    objects: ErasableObjects, pipeline: str, in_uploads: IdsIn, in_results: IdsIn, report: Report
+    objects: ErasableObjects,
+    pipeline: str,
+    in_uploads: IdsIn,
+    in_results: IdsIn,
+    *,
+    lists: Sequence[str],
+    report: Report,
 ) -> FoundFiles:
     """Look for rows in files to predict and in results; nothing is changed.
 
     Parameters
     ----------
     in_uploads, in_results : the ids that a file to predict holds, and a file of predictions.
+    lists : keys of the lists of results that queries read, each named by its job.
     """
     uploads = [key for key in objects.keys(in_prefix(pipeline)) if is_to_predict(key, size=1)]
     jobs = _jobs(objects, pipeline)
@@ -44,12 +51,16 @@ def find_batch_files(
             unreadable.append(key)
     with_rows = {prefix for prefix, keys in jobs.items() if set(keys) & set(ids) or _source(objects, prefix) in ids}
     under_way = {_source(objects, prefix) for prefix in with_rows if not _has_ended(jobs[prefix], prefix)}
-    gone = [prefix for prefix in with_rows if _has_ended(jobs[prefix], prefix)]
+    gone = sorted(prefix for prefix in with_rows if _has_ended(jobs[prefix], prefix))
+    listed = {PurePosixPath(prefix).name for prefix in gone}
     held = [key for key in uploads if key in ids]
     holding = tuple(key for key in held if key not in under_way)
     return FoundFiles(
         holding,
-        tuple(key for prefix in sorted(gone) for key in jobs[prefix]),
+        (
+            *(key for prefix in gone for key in jobs[prefix]),
+            *(key for key in lists if PurePosixPath(key).stem in listed),
+        ),
         tuple(key for key in held if key in under_way),
         tuple(unreadable),
         frozenset(one for found in ids.values() for one in found),

@@ -121,7 +121,7 @@ def test_rows_are_deleted_for_good_and_the_models_that_learned_them_are_named(
     assert (again.code, "deleted before: R1" in again.out) == (0, True)
 
 
-JOB = "batch/sales/out/june-1"
+JOB, LIST = "batch/sales/out/june-1", "tables/batch/sales/month=2026-01/june-1.txt"
 
 
 def add_batch_job(bench: Workbench, *, ended: bool = True) -> None:
@@ -136,6 +136,7 @@ def add_batch_job(bench: Workbench, *, ended: bool = True) -> None:
         f"{JOB}/_job/plan.json": plan,
         f"{JOB}/part-00000.parquet": predictions.getvalue(),
         "batch/sales/out/july-1/part-00000.parquet": other.getvalue(),
+        LIST: f"s3://data/{JOB}/part-00000.parquet".encode(),
         **({f"{JOB}/manifest.json": b"{}"} if ended else {}),
     }.items():
         bench.data.put(key, body)
@@ -146,7 +147,7 @@ def test_batch_predictions_of_a_row_go_with_their_file(bench: Workbench, contend
     shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--env", "dev")
     assert shown.code == 0, shown.err
     job = [f"{JOB}/{name}" for name in ("_job/plan.json", "manifest.json", "part-00000.parquet")]
-    assert json.loads(shown.out)["files"] == ["batch/sales/in/june.csv", *job]
+    assert json.loads(shown.out)["files"] == ["batch/sales/in/june.csv", *job, LIST]
     assert bench.data.keys("batch/") == ["batch/sales/out/july-1/part-00000.parquet"]
 
 

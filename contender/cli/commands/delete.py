@@ -34,6 +34,7 @@ from contender.errors import ConflictError, InvalidInputError, NotFoundError
 from contender.predictions.deleted_from_batch import find_batch_files
 from contender.predictions.deleted_from_log import LikeRows, erase_from_log, find_in_log
 from contender.predictions.record import Row
+from contender.query.tables import batch_prefix
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import ModelRegistry
 from contender.tracking.dvc import PREFIX, Tracked
@@ -195,7 +196,8 @@ def files_with(bench: Workbench, ids: Sequence[str], row_id: str, report: Callab
     waiting = {batch.key for batch in bench.ledger.pending_batches(bench.pipeline)}
     stored = find_files(bench.data, bench.pipeline, search, waiting=waiting, report=report)
     of_results = partial(ids_in, row_id="row_id", ids=ids)
-    return stored.and_also(find_batch_files(bench.data, bench.pipeline, search, of_results, report))
+    lists = bench.data.keys(batch_prefix(bench.pipeline))
+    return stored.and_also(find_batch_files(bench.data, bench.pipeline, search, of_results, lists=lists, report=report))
 
 
 def rows_of(deletion: RowDeletion, found: FoundRows) -> Sequence[Row]:
