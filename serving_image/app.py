@@ -28,6 +28,13 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 MOST_WAITING = 256
 """Pieces of work after answers that may wait before the next request does."""
 
+MOST_QUEUED = 100
+"""Requests that wait for the handler, which takes one at a time; more get a 503. Under overload a queue without a bound
+fills memory with requests whose callers have given up."""
+
+SLOWEST_BODY_SECONDS = 10.0
+"""Within which a request's body has to have come; API Gateway waits longer, and hands on whole requests only."""
+
 WAIT_SECONDS = 0.005
 REQUEST_SECONDS = 10.0
 HEALTH, KEY_HEADER, CONTENT_TYPE = "/health", b"x-api-key", b"content-type"
@@ -56,14 +63,22 @@ class ServingApp:
     finish : returns when all of them are done.
     keys : sha256 digests of the keys that callers may send as `x-api-key`; without any, everybody may ask. `/health`
         needs none.
+    body_seconds : within which the body of a request has to have come.
     """
 
     def __init__(
-        self, handler: Handler, *, waiting: Callable[[], int], finish: Callable[[], None], keys: Sequence[bytes] = ()
+        self,
+        handler: Handler,
+        *,
+        waiting: Callable[[], int],
+        finish: Callable[[], None],
+        keys: Sequence[bytes] = (),
+        body_seconds: float = SLOWEST_BODY_SECONDS,
     ) -> None:
         self._handler, self._waiting, self._finish, self._keys = handler, waiting, finish, tuple(keys)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="handler")
         self._numbers = count(1)
+        self._body_seconds, self._queued = body_seconds, 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One connection's request, or the start and end of the process."""
@@ -89,17 +104,37 @@ class ServingApp:
         if not self._may_ask(scope["path"], key):
             await _send(send, 403, {"content-type": "application/json"}, b'{"message":"Forbidden"}')
             return
-        body = await _body(receive)
-        if body is None:
-            said = to_json({"error": f"the body has more than {MAX_BODY_BYTES:,} bytes; send fewer rows at once"})
-            await _send(send, 413, {"content-type": "application/json", "connection": "close"}, said.encode())
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                body = await _body(receive)
+        except TimeoutError:
+            said = f"the body did not come within {self._body_seconds:.0f} s; send it at once"
+            await _refuse(send, 408, said, "connection", "close")
             return
+        if body is None:
+            said = f"the body has more than {MAX_BODY_BYTES:,} bytes; send fewer rows at once"
+            await _refuse(send, 413, said, "connection", "close")
+            return
+        if self._queued >= MOST_QUEUED and scope["path"] != HEALTH:
+            said = f"{MOST_QUEUED} requests are waiting already; try again, and run more processes if this stays so"
+            await _refuse(send, 503, said, "retry-after", "1")
+            return
+        self._queued += 1
+        try:
+            answer = await self._handled(scope, headers, body, key)
+        finally:
+            self._queued -= 1
+        await _send(send, answer["statusCode"], answer["headers"], answer["body"].encode())
+
+    async def _handled(
+        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], body: bytes, key: bytes
+    ) -> dict[str, Any]:
+        """The handler's answer, when it is this request's turn."""
         while self._waiting() > MOST_WAITING:
             await asyncio.sleep(WAIT_SECONDS)
         event = event_of(scope["method"], scope["path"], headers.get(CONTENT_TYPE), body, key=key)
         context = Context(f"request-{next(self._numbers)}")
-        answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._handler, event, context)
-        await _send(send, answer["statusCode"], answer["headers"], answer["body"].encode())
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._handler, event, context)
 
     def _may_ask(self, path: str, key: bytes) -> bool:
         if not self._keys or path == HEALTH:
@@ -151,6 +186,11 @@ async def _body(receive: Receive) -> bytes | None:
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
+
+
+async def _refuse(send: Send, status: int, said: str, header: str, value: str) -> None:
+    """Answer with an error. Where the connection is closed, what comes on it is not read."""
+    await _send(send, status, {"content-type": "application/json", header: value}, to_json({"error": said}).encode())
 
 
 async def _send(send: Send, status: int, headers: MutableMapping[str, str], body: bytes) -> None:

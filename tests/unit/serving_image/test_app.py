@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from contender.predictions.callers import identity_of
 from contender.serving.requests import MAX_BODY_BYTES
-from serving_image.app import MOST_WAITING, ServingApp
+from serving_image.app import MOST_QUEUED, MOST_WAITING, ServingApp
 
 
 @dataclass
@@ -116,3 +117,47 @@ def test_the_end_of_the_process_waits_for_work_after_answers() -> None:
 
     asyncio.run(asked.app({"type": "lifespan"}, receive, send))
     assert sent == [("lifespan.startup.complete", []), ("lifespan.shutdown.complete", ["done"])]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = ServingApp(Asked().handler, waiting=lambda: 0, finish=lambda: None, body_seconds=0.0)
+    asyncio.run(app({"type": "http", "method": "POST", "path": "/v1/predict", "headers": []}, receive, send))
+    assert (sent[0]["status"], b"the body did not come" in sent[1]["body"]) == (408, True)
+
+
+def test_under_overload_so_many_wait_and_the_others_are_told_at_once_but_health_is_answered() -> None:
+    turn = threading.Event()
+
+    def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        turn.wait(10)
+        return {"statusCode": 200, "headers": {}, "body": ""}
+
+    async def overload() -> list[int]:
+        app = ServingApp(handler, waiting=lambda: 0, finish=lambda: None)
+        statuses: list[int] = []
+
+        async def ask(path: str) -> None:
+            async def receive() -> Any:
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message: Any) -> None:
+                if "status" in message:
+                    statuses.append(message["status"])
+                    if statuses.count(503) == 2:
+                        turn.set()
+
+            await app({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)
+
+        await asyncio.gather(*(ask("/v1/predict") for _ in range(MOST_QUEUED + 2)), ask("/health"))
+        return statuses
+
+    statuses = asyncio.run(overload())
+    assert (statuses[:2], statuses.count(200)) == ([503, 503], MOST_QUEUED + 1)
