@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,50 +14,6 @@ from rich.text import Text
 from typer.main import get_command
 
 import localcloud.cloud
-from contender.cli.commands import (
-    alarms,
-    approve,
-    backup,
-    batch,
-    card,
-    champion,
-    check,
-    console,
-    dashboard,
-    dataset,
-    dead_letters,
-    delete,
-    demo,
-    doctor,
-    down,
-    drill,
-    explain,
-    history,
-    init,
-    live,
-    mail,
-    mlflow,
-    openapi,
-    predict,
-    pull,
-    reject,
-    replay,
-    reproduce,
-    restore,
-    retrain,
-    rollback,
-    runs,
-    show,
-    sign,
-    sql,
-    status,
-    tensorboard,
-    trial,
-    tune,
-    up,
-    upload,
-    url,
-)
 from contender.cli.console import errors
 from contender.cli.options import cloud_of, project_root
 from contender.errors import ContenderError
@@ -65,73 +22,91 @@ from localcloud.emulator import HOST
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the signal's number."""
 
-app = typer.Typer(
-    name="contender",
-    help="Continuous training for production models: drift, retraining, safe promotion. Start with: contender up",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "init",
+    "check",
+    "upload",
+    "retrain",
+    "dataset",
+    "delete",
+    "runs",
+    "show",
+    "approve",
+    "reject",
+    "champion",
+    "history",
+    "predict",
+    "explain",
+    "card",
+    "url",
+    "openapi",
+    "pull",
+    "batch",
+    "rollback",
+    "trial",
+    "live",
+    "sql",
+    "alarms",
+    "dashboard",
+    "mail",
+    "dead_letters",
+    "console",
+    "replay",
+    "tune",
+    "reproduce",
+    "doctor",
+    "backup",
+    "restore",
+    "sign",
+    "mlflow",
+    "tensorboard",
+    "demo",
+    "drill",
 )
-for command in (
-    up,
-    down,
-    status,
-    init,
-    check,
-    upload,
-    retrain,
-    dataset,
-    delete,
-    runs,
-    show,
-    approve,
-    reject,
-    champion,
-    history,
-    predict,
-    explain,
-    card,
-    url,
-    openapi,
-    pull,
-    batch,
-    rollback,
-    trial,
-    live,
-    sql,
-    alarms,
-    dashboard,
-    mail,
-    dead_letters,
-    console,
-    replay,
-    tune,
-    reproduce,
-    doctor,
-    backup,
-    restore,
-    sign,
-    mlflow,
-    tensorboard,
-    demo,
-    drill,
-):
-    command.add_to(app)
+"""The modules of the commands, in the order in which help lists them."""
+
+
+def application(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """These commands. Only their modules are loaded: all of them take three times as long as most commands."""
+    made = typer.Typer(
+        name="contender",
+        help="Continuous training for production models: drift, retraining, safe promotion. Start with: contender up",
+        callback=_whatever_command,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in commands:
+        import_module(f"contender.cli.commands.{command}").add_to(made)
+    return made
+
+
+def _whatever_command() -> None:
+    """Nothing: with a function of its own, a program of one command is called by that command's name too."""
 
 
 @cache
-def program() -> Callable[[], None]:
-    """All commands, made of their functions, which takes longer than many a command."""
-    return get_command(app)
+def program(commands: Sequence[str] = COMMANDS) -> Callable[[], None]:
+    """These commands, made of their functions, which takes longer than many a command."""
+    return get_command(application(commands))
+
+
+def asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    """The module of the command that is typed first; else, for help or a message, all of them."""
+    name = arguments[0].replace("-", "_") if arguments else ""
+    return (name,) if name in COMMANDS else COMMANDS
 
 
 def run() -> None:
     """Run a command; an expected error is one line on standard error and exit code 1, never a traceback."""
     cloud_of.cache_clear()  # where several commands run in one process, each reaches what there is then
     try:
-        program()()
+        program(asked_for(sys.argv[1:]))()
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from contender.cli.main import app
+from contender.cli import commands, main
+from contender.cli.main import application
 from tests.cli.conftest import Contender
 
-COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(get_command(application()).commands)  # type: ignore[attr-defined]
 PROMISED = {
     "up",
     "down",
@@ -57,6 +59,14 @@ WITH_JSON = sorted(PROMISED - {"console", "demo", "trial", "mlflow"})
 
 def test_the_promised_commands_are_there() -> None:
     assert set(COMMANDS) >= PROMISED
+
+
+def test_every_module_of_a_command_is_listed_and_loaded_for_its_command_alone() -> None:
+    folder = Path(commands.__file__).parent
+    assert sorted(main.COMMANDS) == sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+    assert main.asked_for(["dead-letters", "list"]) == ("dead_letters",)
+    for typed in ([], ["--help"], ["-h", "up"], ["statsu"]):
+        assert main.asked_for(typed) == main.COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,11 +14,12 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-from contender.cli.main import run
+from contender.cli.main import program, run
 from localcloud.descriptions import read_once
 
 
 def main() -> None:
+    program()
     read_once("s3", "dynamodb", "stepfunctions")
     gc.freeze()  # what is there stays in pages that all commands share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer

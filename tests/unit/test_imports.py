@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from contender.cli.main import COMMANDS
 from tests.cold_starts import ROOT, handler, modules_after, packages
 
 SERVING_LOADS_NO = {"scipy", "sklearn", "pandas", "pyarrow"}
@@ -94,5 +95,11 @@ def test_the_core_loads_nothing_of_aws() -> None:
 
 def test_the_command_line_starts_without_what_only_some_commands_compute_with() -> None:
     """Each takes a second or more to load, and every command would."""
-    (modules,) = modules_after([["contender.cli.main"]])
-    assert modules & {"scipy.stats", "sklearn", "mlflow", "matplotlib"} == set()
+    status, everything = modules_after(
+        [
+            ["contender.cli.main", "contender.cli.commands.status"],
+            ["contender.cli.main", *(f"contender.cli.commands.{name}" for name in COMMANDS)],
+        ]
+    )
+    assert everything & {"scipy.stats", "sklearn", "mlflow", "matplotlib"} == set()
+    assert status & {"pandas", "pyarrow", "duckdb", "onnxruntime"} == set()

@@ -9,14 +9,14 @@ from typer.main import get_command
 
 import contender
 from contender.cli.drill.runbooks import commands
-from contender.cli.main import app
+from contender.cli.main import application
 
 RUNBOOKS = sorted((Path(contender.__file__).parents[1] / "docs" / "runbooks").glob("*.md"))
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
 def test_every_command_block_of_a_runbook_holds_commands_with_their_environment(runbook: Path) -> None:
-    known = get_command(app).commands  # type: ignore[attr-defined]
+    known = get_command(application()).commands  # type: ignore[attr-defined]
     found = commands(runbook.read_text(encoding="utf-8"), pipeline="flights", environment="prod")
     assert found
     for arguments in found:

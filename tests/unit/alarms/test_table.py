@@ -13,7 +13,7 @@ import typer
 from contender.alarms.kinds import SEVERITIES, AlarmKind
 from contender.alarms.table import KINDS, alarm_name, kind, kind_of
 from contender.alarms.wording import MOST_CHARACTERS, description
-from contender.cli.main import app
+from contender.cli.main import application
 from contender.errors import InvalidInputError
 
 PROJECT = Path(__file__).parents[3]
@@ -45,7 +45,7 @@ def test_a_page_is_held_back_by_pages_alone_so_that_a_ticket_never_lets_on_call_
 
 @each_kind
 def test_every_row_says_what_to_type_and_each_command_is_one_of_ours(one: AlarmKind) -> None:
-    known: Any = typer.main.get_command(app)
+    known: Any = typer.main.get_command(application())
     commands = one.commands(pipeline="flights", environment="prod")
     assert commands
     for command in commands:

@@ -10,14 +10,14 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from contender.alarms.table import KINDS
-from contender.cli.main import app
+from contender.cli.main import application
 from contender.mails.docs_page import page
 from contender.mails.examples import HERE, Example, examples
 from contender.mails.mail import BODY_LINES
 
 PAGE = Path(__file__).parents[3] / "docs" / "mails.md"
 EXAMPLES = {f"{number}: {example.when}": example for number, example in enumerate(examples())}
-COMMANDS = get_command(app)
+COMMANDS = get_command(application())
 
 
 def test_the_page_is_current() -> None:
