@@ -2,8 +2,9 @@
 
 They use what Athena's SQL (Trino) and DuckDB have in common; `tests/unit/query/test_saved_queries.py` names it. Numbers
 that are averaged are written as `1e0`: `1.0` is a decimal in Trino, and the average of decimals is rounded to their
-digits. `"at"` is in quotes, because it is a keyword of DuckDB. A label that was corrected counts as it is now, and a
-row that is in two files counts once.
+digits. `date_diff` takes milliseconds: Trino counts units that have passed, DuckDB the boundaries between them. `"at"`
+is in quotes, because it is a keyword of DuckDB. A label that was corrected counts as it is now, and a row that is in
+two files counts once.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ ORDER BY day, version, variant, prediction""",
 )
 SELECT CAST(answered."at" AS DATE) AS day, count(*) AS predictions, count(labels.prediction_id) AS labelled,
     CAST(count(labels.prediction_id) AS DOUBLE) / count(*) AS share,
-    avg(date_diff('minute', answered."at", labels.received_at)) / 60.0 AS mean_hours
+    avg(date_diff('millisecond', answered."at", labels.received_at)) / 3600000.0 AS mean_hours
 FROM answered LEFT JOIN labels ON answered.prediction_id = labels.prediction_id
 GROUP BY CAST(answered."at" AS DATE)
 ORDER BY day""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -87,7 +88,7 @@ def found(shop: LivePipeline, prediction_id: str) -> dict[str, Any] | None:
     return answer
 
 
-def test_a_prediction_is_kept_and_the_truth_joins_it(asked: Asked, loop: LocalLoop) -> None:
+def test_a_prediction_is_kept_and_the_truth_joins_it(asked: Asked, loop: LocalLoop, tmp_path: Path) -> None:
     shop, rows, answer = asked.pipeline, asked.rows, asked.answer
     first, second = (one["prediction_id"] for one in answer["predictions"])
 
@@ -113,6 +114,23 @@ def test_a_prediction_is_kept_and_the_truth_joins_it(asked: Asked, loop: LocalLo
     assert (live["requests"], live["rows"], live["errors"]) == (2, 3, 0)
     assert (live["labels"], live["accuracy"]) == (1, 1.0)
     assert live["p95_ms"] > 0
+    check_what_commands_say_of(first, answer, loop, tmp_path)
+
+
+def check_what_commands_say_of(prediction: str, answer: dict[str, Any], loop: LocalLoop, folder: Path) -> None:
+    """It is explained and computed again, found with SQL, and its version is pulled for machines elsewhere."""
+    said = json.loads(loop.contender("explain", prediction, "--json"))
+    assert (said["pipeline"], said["label"]["correct"], said["reproduction"]["same"]) == (NAME, True, True)
+    assert said["datasets"][0]["source_key"].startswith(f"incoming/{NAME}/")
+    (day,) = json.loads(
+        loop.contender("sql", "--pipeline", NAME, "--saved", "quality-by-day-and-version", "--json")
+    )  # fmt: skip
+    assert (day["version"], day["labels"], day["accuracy"]) == (answer["model_version"], 1, 1.0)
+    runs = loop.contender("sql", "--pipeline", NAME, "--csv", "select verdict, champion_after from runs")
+    assert runs.split() == ["verdict,champion_after", f"promoted,{answer['model_version']}"]
+    pulled = json.loads(loop.contender("pull", "champion", "--pipeline", NAME, "--into", str(folder), "--json"))
+    assert (pulled["champion"], pulled["changed"]) == (answer["model_version"], True)
+    assert (folder / "models" / NAME / answer["model_version"] / "manifest.sig").is_file()
 
 
 def test_an_asynchronous_request_is_answered_once_for_its_key(shop: LivePipeline) -> None:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+
+import pytest
+
+from contender.errors import PipelineFileError
+from contender.pipeline.column_contract import ColumnContract
+from contender.pipeline.config import PipelineConfig
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.serving.openapi import document
+from contender.serving.request_contract import RequestContract
 from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, Synthesised, allowed_by
 
@@ -119,3 +128,20 @@ def test_limits_are_those_of_the_pipeline_file(with_settings: Synthesised) -> No
     settings = stage["DefaultRouteSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (1, 5)
     assert stage["RouteSettings"]["GET /docs"] == {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 5}
+
+
+def test_the_function_has_the_rules_about_requests_unless_they_are_ignored() -> None:
+    contract = {"amount": ColumnContract(min=0.0), "carrier": ColumnContract(allowed=("A", "B"))}
+    config = PipelineConfig(
+        "shop", "binary", "late", positive="yes", numeric=("amount",), categorical=("carrier",), contract=contract
+    )
+    (text,) = serving_stack.request_contract(config).values()
+    found = RequestContract.from_text(text)
+    assert found is not None
+    assert (found.rules["amount"], found.refuses) == ({"min": 0.0}, False)
+    ignored = dataclasses.replace(config, serving=ServingPolicy(contract="ignore"))
+    assert serving_stack.request_contract(ignored) == {}
+    levels = tuple(hashlib.sha256(bytes([number])).hexdigest() for number in range(200))
+    long = dataclasses.replace(config, contract={"carrier": ColumnContract(allowed=levels)})
+    with pytest.raises(PipelineFileError, match=r"the contract of the features takes .* characters"):
+        serving_stack.request_contract(long)
