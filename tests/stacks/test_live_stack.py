@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, Synthesised, flat
 
 WORKFLOW = f"{PIPELINE}-workflow"
+live_stack, workflow_stack = lazily("stacks.live"), lazily("stacks.workflow")
 
 
 def test_windows_are_looked_for_every_hour_by_the_clock_of_the_schedule(anywhere: Synthesised) -> None:
@@ -52,3 +54,17 @@ def test_the_rule_takes_events_of_its_pipeline_and_passes_trigger_and_evidence_o
     transformer = target["InputTransformer"]
     assert set(transformer["InputPathsMap"].values()) == {"$.detail.trigger", "$.detail.evidence", "$.time"}
     assert '"evidence":<' in transformer["InputTemplate"]
+
+
+def test_only_where_a_pipeline_learns_from_feedback_may_a_run_read_it_and_keep_rows_of_it() -> None:
+    for learns in (False, True):
+        (validate,) = [
+            one
+            for one in workflow_stack.function_specs("shop", learns_from_feedback=learns)
+            if one.state == "ValidateBatch"
+        ]
+        judge = live_stack.judge_window_spec("shop", learns_from_feedback=learns)
+        assert ("feedback/shop/dt=*" in validate.access.read_data) == learns
+        assert ("labelled/shop/*" in validate.access.write_data) == learns
+        assert ("labelled/shop/*" in judge.access.read_data) == learns
+        assert "labelled/shop/*" not in judge.access.write_data
