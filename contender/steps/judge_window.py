@@ -15,6 +15,7 @@ from contender.data.periods import DAYS_OF_PERIOD
 from contender.drift.batch_check import Reference
 from contender.drift.profiles.profile import Profile
 from contender.errors import ContenderError
+from contender.formatting import counted
 from contender.live.counting import WindowCounter
 from contender.live.drift import (
     FIRST_WINDOWS,
@@ -39,8 +40,9 @@ from contender.registry.versions import REFERENCE, ModelRegistry, ModelVersion
 from contender.steps.judge_labels import LabelJudge
 from contender.workflow.live_evidence import LiveEvidence
 
-ReadLoggedRows = Callable[[Iterable[bytes], Mapping[str, Any]], Iterator[LoggedRows]]
-"""Reads the rows of files of one version; the manifest is the version's."""
+ReadLoggedRows = Callable[[Iterable[bytes], Mapping[str, Any], Callable[[int], None]], Iterator[LoggedRows]]
+"""Reads the rows of files of one version; the manifest is the version's, and the function is told which files, by their
+number, cannot be read."""
 Fetch = Callable[[Sequence[str]], Iterator[bytes]]
 """The objects of the data bucket with these keys, in their order."""
 Send = Callable[[LiveEvidence], None]
@@ -163,15 +165,17 @@ class WindowJudge:
         if model is None or reference is None:
             why = "its model version cannot be read" if model is None else "the version has no reference profile"
             return {"rows": 0, **VersionDrift("no profile", f"Not judged: {why}.").to_dict()}
-        counter = self._count(window, model, reference, files)
+        unreadable: list[str] = []
+        counter = self._count(window, model, reference, files, unreadable)
         counted = counter.profile()
         self.store.write_profile(version, window, counted)
         drift = self._drift(window, model, reference, counted)
         return {
             "rows": counter.rows,
             "repeated_rows": counter.repeated,
+            "unreadable_files": unreadable,
             "stands_for": round(counter.stands_for),
-            **replace(drift, reason=f"{counted_words(counter)} {drift.reason}").to_dict(),
+            **replace(drift, reason=f"{counted_words(counter, unreadable)} {drift.reason}").to_dict(),
             "classes": class_shares(reference, counted, PREDICTED_CLASS),
         }
 
@@ -202,12 +206,17 @@ class WindowJudge:
         return with_predicted_class(profile, holdout, Outputs.of(model.manifest))
 
     def _count(
-        self, window: Window, model: ModelVersion, reference: Profile, files: Sequence[LogFile]
+        self, window: Window, model: ModelVersion, reference: Profile, files: Sequence[LogFile], unreadable: list[str]
     ) -> WindowCounter:
-        counter = WindowCounter(
-            window, reference.grid, self.pipeline, self.config.serving, self._block_period(reference)
-        )
-        for rows in self.read_rows(self.fetch([file.key for file in files]), model.manifest):
+        """The counts of a version's rows; the names of files that cannot be read are added to `unreadable`."""
+        block_period = self._block_period(reference)
+        counter = WindowCounter(window, reference.grid, self.pipeline, self.config.serving, block_period)
+
+        def tell(number: int) -> None:
+            unreadable.append(files[number].name)
+            self.log.error("a file of the prediction log cannot be read", key=files[number].key)
+
+        for rows in self.read_rows(self.fetch([file.key for file in files]), model.manifest, tell):
             counter.add(rows)
         return counter
 
@@ -280,7 +289,7 @@ def drift_evidence(window: Window, version: str, found: Mapping[str, Any] | None
     return [LiveEvidence("drift-alarm", window.name, version, found["reason"], tuple(found["features"]), figures)]
 
 
-def counted_words(counter: WindowCounter) -> str:
+def counted_words(counter: WindowCounter, unreadable: Sequence[str] = ()) -> str:
     """How many predictions were looked at, and of how many.
 
     Examples
@@ -292,9 +301,9 @@ def counted_words(counter: WindowCounter) -> str:
     >>> counted_words(WindowCounter(window, ProfileGrid(()), "shop", ServingPolicy(), rows=50, stands_for=500.0))
     '50 predictions, a sample of about 500.'
     """
-    if round(counter.stands_for) > counter.rows:
-        return f"{counter.rows:,} predictions, a sample of about {round(counter.stands_for):,}."
-    return f"{counter.rows:,} predictions."
+    sample = f", a sample of about {round(counter.stands_for):,}" if round(counter.stands_for) > counter.rows else ""
+    lost = f" {counted(len(unreadable), 'file')} could not be read." if unreadable else ""
+    return f"{counter.rows:,} predictions{sample}.{lost}"
 
 
 def _evidence_of(content: Mapping[str, Any]) -> LiveEvidence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,26 +19,40 @@ from contender.table import Categories, Column, Table
 
 ROWS_AT_ONCE = 1 << 17
 """Enough that many small files are counted together, few enough to keep memory small."""
+ANY_TIME = (0.0, 4e9)
 _ALWAYS = ("request_id", "row", "at", "log_fraction")
 
 
-def read_logged_rows(bodies: Iterable[bytes], manifest: Mapping[str, Any]) -> Iterator[LoggedRows]:
+def read_logged_rows(
+    bodies: Iterable[bytes], manifest: Mapping[str, Any], unreadable: Callable[[int], None]
+) -> Iterator[LoggedRows]:
     """Rows of files of one version, some at a time.
 
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        When a file is no Parquet file.
+    Parameters
+    ----------
+    unreadable : told the number of each file, from 0, that is no file of the log; the others are read.
     """
     outputs = Outputs.of(manifest)
     names = [feature["name"] for feature in manifest["features"]]
-    for table in _together(_read(body, names, outputs) for body in bodies):
+
+    def tables() -> Iterator[pa.Table]:
+        for number, body in enumerate(bodies):
+            try:
+                yield _read(body, names, outputs)
+            except (pa.ArrowInvalid, OSError):
+                unreadable(number)
+
+    for table in _together(tables()):
         yield _logged(table, outputs)
 
 
 def times_of(body: bytes) -> tuple[float, float] | None:
-    """The times of the first and the last row of a file, epoch seconds; None without rows."""
-    at = pq.read_table(io.BytesIO(body), columns=["at"])["at"].cast(pa.int64()).to_numpy()
+    """The times of the first and the last row of a file, epoch seconds; None without rows. A file that cannot be read
+    may have rows of any time, so that whoever looks for them comes across it."""
+    try:
+        at = pq.read_table(io.BytesIO(body), columns=["at"])["at"].cast(pa.int64()).to_numpy()
+    except (pa.ArrowInvalid, OSError):
+        return ANY_TIME
     return (float(at.min()) / 1000.0, float(at.max()) / 1000.0) if len(at) else None
 
 
@@ -46,6 +60,9 @@ def _read(body: bytes, features: Iterable[str], outputs: Outputs) -> pa.Table:
     file = pq.ParquetFile(io.BytesIO(body))
     wanted = [*_ALWAYS, "prediction", *_probability(outputs), *(FEATURE + name for name in features)]
     present = set(file.schema_arrow.names)
+    lacking = [name for name in wanted if name not in present and not name.startswith(FEATURE)]
+    if lacking:
+        raise pa.ArrowInvalid(f"a file of the prediction log must have {', '.join(lacking)}")
     return file.read([name for name in wanted if name in present], use_threads=False)
 
 
@@ -80,7 +97,7 @@ def _logged(table: pa.Table, outputs: Outputs) -> LoggedRows:
             values = table[name]
             is_text = pa.types.is_string(values.type)
             columns[name.removeprefix(FEATURE)] = _categories(values) if is_text else values.to_numpy()
-    fraction = table["log_fraction"].to_numpy() if "log_fraction" in table.column_names else np.ones(len(table))
+    fraction = table["log_fraction"].to_numpy()
     return LoggedRows(
         ids=_ids(table),
         at=table["at"].cast(pa.int64()).to_numpy().astype(np.float64) / 1000.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,8 +111,14 @@ class LiveWorld:
         return self.judging().judge(now)
 
     def judging(self) -> WindowJudge:
-        def read(bodies: Iterable[bytes], _: Mapping[str, Any]) -> Iterator[LoggedRows]:
-            return (self.files[body] for body in bodies)
+        def read(
+            bodies: Iterable[bytes], _: Mapping[str, Any], unreadable: Callable[[int], None]
+        ) -> Iterator[LoggedRows]:
+            for number, body in enumerate(bodies):
+                if body in self.files:
+                    yield self.files[body]
+                else:
+                    unreadable(number)
 
         def fetch(keys: Sequence[str]) -> Iterator[bytes]:
             return (self.world.data.get(key).body for key in keys)
@@ -303,3 +309,12 @@ def test_a_sample_says_how_many_predictions_it_stands_for(live: LiveWorld) -> No
     live.predict(day(0.5), 100, fraction=0.1)
     (report,) = live.judge(next_morning(0))
     assert report["versions"]["v1"]["reason"].startswith("100 predictions, a sample of about 1,000.")
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_judged(live: LiveWorld) -> None:
+    live.predict(day(0.5))
+    live.world.data.put("predictions/shop/dt=2026-03-01/v1-broken.parquet", b"no file")
+    (report,) = live.judge(next_morning(0))
+    assert report["versions"]["v1"]["unreadable_files"] == ["v1-broken.parquet"]
+    assert report["versions"]["v1"]["reason"].startswith("100 predictions. 1 file could not be read.")
+    assert live.judge(next_morning(0)) == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pytest
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from contender.adapters.files.logged_rows import read_logged_rows, times_of
+from contender.adapters.files.logged_rows import ANY_TIME, read_logged_rows, times_of
 from contender.adapters.files.prediction_files import predictions_parquet
 from contender.live.logged_rows import LoggedRows
 from contender.pipeline.serving_policy import ServingPolicy
@@ -30,7 +32,8 @@ def file(
 
 
 def read(manifest: Mapping[str, Any], *bodies: bytes) -> LoggedRows:
-    (rows,) = read_logged_rows(bodies, manifest)
+    missed: list[int] = []
+    (rows,) = read_logged_rows(bodies, manifest, missed.append)
     return rows
 
 
@@ -74,10 +77,14 @@ def test_a_row_has_one_id_in_whichever_file_it_is() -> None:
 
 def test_files_with_other_columns_are_read_apart() -> None:
     bodies = [file(NUMBER, [1.0]), file(NUMBER, [2.0], log_drop=("shop",)), file(NUMBER, [3.0])]
-    found = list(read_logged_rows(bodies, NUMBER))
+    found = list(read_logged_rows(bodies, NUMBER, int))
     assert [sorted(rows.features.columns) for rows in found] == [["age", "shop"], ["age"], ["age", "shop"]]
 
 
-def test_what_is_no_parquet_file_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Parquet"):
-        list(read_logged_rows([b"no file"], NUMBER))
+def test_what_is_no_file_of_the_log_is_told_and_the_others_are_read() -> None:
+    missed: list[int] = []
+    empty, whole = io.BytesIO(), file(NUMBER, [1.0])
+    pq.write_table(pa.table({"other": [1]}), empty)
+    (rows,) = read_logged_rows([b"no file", whole, whole[:-9], empty.getvalue()], NUMBER, missed.append)
+    assert (len(rows), missed) == (1, [0, 2, 3])
+    assert times_of(b"no file") == times_of(empty.getvalue()) == ANY_TIME
