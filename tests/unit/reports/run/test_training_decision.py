@@ -100,7 +100,7 @@ def test_the_mail_about_a_run_that_trained_says_why() -> None:
     )
     mail = run_mail(state, Place("local", "flights"))
     assert mail is not None
-    assert "It is better.\n               Waiting costs more than a training.\n" in mail.body
+    assert "It is better.\n- Waiting costs more than a training.\n" in mail.body
 
 
 def test_show_prints_the_decision(capsys: pytest.CaptureFixture[str]) -> None:
