@@ -14,6 +14,7 @@ from typing import Any
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.feedback import MAX_ITEMS
 from contender.serving.openapi_schemas import EITHER_ID, EXAMPLE_REQUEST, Schema, ref, schemas
+from contender.serving.request_contract import HEADER, REPORT
 from contender.serving.requests import MAX_ASYNC_ROWS, MAX_CONTRIBUTION_ROWS
 
 _JSON = "application/json"
@@ -75,6 +76,8 @@ def _security(policy: ServingPolicy) -> Schema:
 def _paths(policy: ServingPolicy) -> Schema:
     operation = partial(_operation, policy)
     no_model = {503: "There is no champion yet, or it could not be loaded; retry later."}
+    said = "Only if rows break rules of the data contract: each with the number of rows, as in `distance.max=3`."
+    broken = {HEADER: {"description": said, "schema": {"type": "string"}}} if policy.contract == REPORT else {}
     return {
         "/v1/predict": {
             "post": operation(
@@ -83,7 +86,7 @@ def _paths(policy: ServingPolicy) -> Schema:
                 f"1 to {policy.max_rows} rows, predicted at once and in order. With a `key`, a caller always gets "
                 "the same model version during a trial. With `contributions`, for at most "
                 f"{MAX_CONTRIBUTION_ROWS} rows, each prediction includes the contribution of each feature.",
-                {200: _answer("The predictions.", "Prediction")},
+                {200: _answer("The predictions.", "Prediction") | ({"headers": broken} if broken else {})},
                 body="PredictRequest",
                 problems={
                     409: "Contributions were requested, but this model version has no typical row to compare with.",
@@ -103,7 +106,8 @@ def _paths(policy: ServingPolicy) -> Schema:
                     202: _answer("Queued, now or before.", "Queued")
                     | {
                         "headers": {
-                            "location": {"description": "Where the result will be.", "schema": {"type": "string"}}
+                            "location": {"description": "Where the result will be.", "schema": {"type": "string"}},
+                            **broken,
                         }
                     }
                 },

@@ -129,3 +129,11 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_name_in_it_ends_its_script
     assert "<script src" not in made
     assert "<link" not in made
     assert "SwaggerUIBundle({ spec:" in made
+
+
+@pytest.mark.parametrize(("contract", "told"), [("report", True), ("refuse", False), ("ignore", False)])
+def test_the_header_about_the_contract_is_documented_where_it_is_sent(contract: str, told: bool) -> None:
+    made = document(BINARY, ServingPolicy(contract=contract))
+    answers = (made["paths"]["/v1/predict"]["post"], "200"), (made["paths"]["/v1/predict-async"]["post"], "202")
+    for operation, status in answers:
+        assert ("contract-broken" in operation["responses"][status].get("headers", {})) is told
