@@ -24,6 +24,7 @@ PARTS = (
     "promotion_rule",
     "watch",
     "live_falls",
+    "experiments",
     "replays",
     "searches",
     "first_champions",

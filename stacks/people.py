@@ -101,6 +101,10 @@ class PeopleStack(Stack):
         return {
             "Upload": (["s3:PutObject"], uploads),
             "StartAndEndTrials": (["s3:PutObject"], self._models("models/*/champion.json")),
+            "StartAndEndExperiments": (
+                ["s3:PutObject"],
+                [*self._data("experiments/*/current.json"), *self._data("runs/*/ab-*/experiment.json")],
+            ),
             "WriteHistoryAndAnswers": (
                 ["dynamodb:PutItem", "dynamodb:UpdateItem"],
                 [self._storage.runs_table.table_arn],

@@ -23,6 +23,7 @@ from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.dashboard.recent_runs import RecentRuns
 from stacks.environment import Environment
+from stacks.experiments import ExperimentJudge
 from stacks.live import LiveWindows
 from stacks.machines import executions_arn
 from stacks.prediction_log import PredictionStore
@@ -220,6 +221,16 @@ class WorkflowStack(Stack):
             project_root=project_root,
         )
         CfnOutput(self, "JudgeWindowFunctionName", value=self.live.function.function_name)
+        ExperimentJudge(
+            self,
+            "Experiments",
+            environment=environment,
+            pipeline=pipeline,
+            storage=storage,
+            predictions=predictions,
+            topics=self.topics,
+            project_root=project_root,
+        )
         self._grant_rehearsal()
         self._grant_watch(predictions)
         self.training_loop = ContinuousTraining(

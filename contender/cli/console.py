@@ -24,6 +24,8 @@ VERDICT_STYLES = {
     "skipped": "dim",
     "quarantined": "yellow",
     "duplicate": "dim",
+    "better": "green",
+    "worse": "red",
     "failed": "bold red",
     "waiting": "bold yellow",
     "running": "bold yellow",

@@ -47,6 +47,7 @@ COMMANDS = (
     "batch",
     "rollback",
     "trial",
+    "ab",
     "live",
     "sql",
     "alarms",

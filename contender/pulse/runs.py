@@ -19,6 +19,7 @@ from contender.pulse.gauges import (
     RUN_OVERDUE_MINUTES,
 )
 from contender.pulse.times import hours_since, minutes_since, time_of
+from contender.rollout.experiments.outcome import TRIGGER
 
 Runs = Sequence[Mapping[str, Any]]
 """Records of runs, newest first."""
@@ -63,7 +64,7 @@ def run_readings(
     pending : all uploads that no run has settled, those of the current run among them.
     interval_minutes : of the schedule; None where it is off.
     """
-    finished = [run for run in runs if run.get("verdict") != "duplicate"]
+    finished = [run for run in runs if run.get("verdict") != "duplicate" and run.get("trigger") != TRIGGER]
     ended = next((found for run in finished if (found := ended_at(run))), None)
     yield from _current(runs, current, now)
     yield FAILED_RUNS_IN_A_ROW.name, _failed_in_a_row(finished, current)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, inf, log, sqrt
-
-import numpy as np
-from numpy.typing import ArrayLike
+from math import exp, fsum, inf, isfinite, log, sqrt
 
 from contender.errors import InvalidInputError
 
@@ -30,7 +28,7 @@ class AlwaysValid:
     blocks: int
 
 
-def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> AlwaysValid:
+def always_valid_mean(sums: Iterable[float], sizes: Iterable[float], level: float) -> AlwaysValid:
     """The interval of a mean over rows that come in blocks, valid at all numbers of blocks at once.
 
     For each value m the blocks' sums of (row - m) are tested for mean 0 by the Bayes factor of Student's t: a normal
@@ -42,13 +40,14 @@ def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> Always
 
     Parameters
     ----------
-    sums, sizes : (n,) the sum of each block's rows, and how many rows it has, in any order.
+    sums, sizes : the sum of each block's rows, and how many rows it has, in any order.
     level : between 0 and 1.
 
     Raises
     ------
     InvalidInputError
-        When shapes disagree, a value is not finite, a size is not positive, or the level is out of bounds.
+        When there are not as many sums as sizes, a value is not finite, a size is not positive, or the level is out of
+        bounds.
 
     References
     ----------
@@ -65,10 +64,10 @@ def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> Always
     >>> round(found.low, 3), round(found.high, 3)
     (0.685, 1.315)
     """
-    total, size = np.asarray(sums, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
-    if total.ndim != 1 or total.shape != size.shape:
-        raise InvalidInputError(f"sums and sizes must have one value a block, but got {total.shape} and {size.shape}")
-    if not (np.isfinite(total).all() and np.isfinite(size).all() and (size > 0.0).all()):
+    total, size = [float(each) for each in sums], [float(each) for each in sizes]
+    if len(total) != len(size):
+        raise InvalidInputError(f"sums and sizes must have one value a block, but got {len(total)} and {len(size)}")
+    if not (all(map(isfinite, (*total, *size))) and all(each > 0.0 for each in size)):
         raise InvalidInputError("sums and sizes must be finite, and sizes positive; leave out empty blocks")
     if not 0.0 < level < 1.0:
         raise InvalidInputError(f"level must be between 0 and 1, but got {level}")
@@ -76,15 +75,14 @@ def always_valid_mean(sums: ArrayLike, sizes: ArrayLike, level: float) -> Always
     squared = largest_t_squared(blocks, level)
     if squared == inf:
         return AlwaysValid(-inf, inf, level, blocks)
-    unit = float(np.abs(total).max()) or 1.0  # so that squares of the largest sums are finite
-    total = total / unit
-    mean, mean_size = float(total.mean()), float(size.mean())
-    centred, centred_size = total - mean, size - mean_size
+    unit = max(map(abs, total)) or 1.0  # so that squares of the largest sums are finite
+    total = [each / unit for each in total]
+    mean, mean_size = fsum(total) / blocks, fsum(size) / blocks
+    pairs = [(one - mean, other - mean_size) for one, other in zip(total, size, strict=True)]
     freedom = blocks - 1
-    variance, covariance, size_variance = (
-        float((one * other).sum()) / freedom
-        for one, other in ((centred, centred), (centred, centred_size), (centred_size, centred_size))
-    )
+    variance = fsum(one * one for one, _ in pairs) / freedom
+    covariance = fsum(one * other for one, other in pairs) / freedom
+    size_variance = fsum(other * other for _, other in pairs) / freedom
     # blocks * (mean - m * mean_size)^2 <= squared * (variance - 2 m covariance + m^2 size_variance)
     square = blocks * mean_size**2 - squared * size_variance
     slope = blocks * mean * mean_size - squared * covariance

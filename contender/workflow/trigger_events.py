@@ -45,6 +45,7 @@ STARTED_BY: Mapping[str, str] = {
     "drift-alarm": "drift of live predictions",
     "performance-alarm": "worse live performance",
     "fresh-labels": "new labels of live predictions",
+    "experiment": "an A/B experiment",
 }
 """What starts a run, by its trigger, in words."""
 

@@ -37,6 +37,7 @@ PROMISED = {
     "batch",
     "rollback",
     "trial",
+    "ab",
     "approve",
     "reject",
     "retrain",
@@ -54,7 +55,7 @@ PROMISED = {
     "mlflow",
     "tensorboard",
 }
-WITH_JSON = sorted(PROMISED - {"console", "demo", "trial", "mlflow"})
+WITH_JSON = sorted(PROMISED - {"ab", "console", "demo", "trial", "mlflow"})
 
 
 def test_the_promised_commands_are_there() -> None:

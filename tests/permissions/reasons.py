@@ -49,7 +49,7 @@ def of_end_to_end_tests() -> dict[str, list[NeededCall]]:
     checks = ("detect_drift", "predict_part", "predict_queued", "serve")
     return {
         TRAINING: [NeededCall("kms:Sign", signing)],
-        **{who: [NeededCall("kms:Sign", history)] for who in ("promote", "roll_back")},
+        **{who: [NeededCall("kms:Sign", history)] for who in ("promote", "roll_back", "judge_experiment")},
         **{who: [NeededCall("kms:Verify", signing)] for who in checks},
     }
 

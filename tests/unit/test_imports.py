@@ -19,6 +19,7 @@ FORBIDDEN = {
     "promote": LOOP_LOADS_NO | DATA_LOADS_NO,
     "record": LOOP_LOADS_NO | DATA_LOADS_NO,
     "pulse": LOOP_LOADS_NO | DATA_LOADS_NO,
+    "judge_experiment": LOOP_LOADS_NO | DATA_LOADS_NO,
     "watch": LOOP_LOADS_NO | DATA_LOADS_NO,
     "roll_back": LOOP_LOADS_NO | DATA_LOADS_NO,
     "rehearse": LOOP_LOADS_NO | DATA_LOADS_NO,

@@ -1,0 +1,189 @@
+"""`contender ab`: what is planned, refused, started, shown and ended."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from contender.cli.clouds import LOCAL, Cloud, Workbench
+from contender.cli.commands.ab import begin_experiment, stop_experiment
+from contender.errors import InvalidInputError, LostRaceError, NotFoundError
+from contender.predictions.live_metrics import LiveCounts
+from contender.predictions.table_entries import LiveMinute
+from contender.predictions.table_items import minute_of
+from contender.registry.pointer import require_pointer
+from contender.registry.swaps import promote
+from contender.registry.versions import ModelRegistry
+from contender.rollout.experiments.evidence import Aim
+from contender.rollout.experiments.experiment import read_experiment
+from contender.workflow.run_folder import COMPARISON, RunFolder
+from tests.cli.test_rollout import begin, crown
+from tests.conftest import create_bucket, create_runs_table, create_table
+
+OUTPUTS = {"ModelBucketName": "models", "DataBucketName": "data", "RunsTableName": "runs", "HistoryKeyArn": ""}
+OUTPUTS |= {"PredictionsTableName": "predictions"}
+NOW = datetime(2026, 3, 15, 9, 30, 17, tzinfo=UTC)
+AIM = Aim(0.02, relative=False, error_rate=0.05)
+LABELS = LiveCounts(requests=400, labels=400, loss_sum=160.0, loss_square_sum=80.0, ages={0: 300, 2: 100})
+SPREAD = {
+    "rows": 4000,
+    "blocks": 8,
+    "within": {"difference": 0.04, "champion": 0.04, "covariance": 0.0},
+    "between": {"difference": 0.0002, "champion": 0.0, "covariance": 0.0},
+    "mean_inverse_rows": 0.002,
+}
+
+
+@pytest.fixture
+def bench(aws: None) -> Workbench:
+    """v1 serves, v3 was compared with it, and 400 labels of each of the last 14 days have come."""
+    for name in ("models", "data"):
+        create_bucket(name)
+    create_runs_table()
+    create_table("predictions")
+    made = Workbench(Cloud(boto3.Session(), None, lambda stack, name: OUTPUTS[name], lambda url: url), LOCAL, "shop")
+    for version in ("v1", "v3"):
+        ModelRegistry(made.models, "shop").write({"version": version, "run_id": f"run of {version}"}, {})
+    crown(made, "v1")
+    serve_since(made, "v1", NOW - timedelta(days=60))
+    RunFolder(made.data, "shop", "run of v3").write(COMPARISON, {"paired_spread": SPREAD, "champion": "v1"})
+    for day in range(1, 15):
+        keep(NOW - timedelta(days=day) + timedelta(hours=1), LABELS)
+    return made
+
+
+def serve_since(bench: Workbench, version: str, since: datetime) -> None:
+    entry = {"champion": version, "swap_id": f"{since}", "kind": "promotion", "swapped_at": since.isoformat()}
+    bench.ledger.append_promotion("shop", entry)
+
+
+def keep(at: datetime, counts: LiveCounts) -> None:
+    key = LiveMinute("shop", "v1", "champion", minute_of(at.timestamp()), 0).key
+    item = json.loads(json.dumps(key | counts.to_numbers()), parse_float=str)
+    boto3.resource("dynamodb").Table("predictions").put_item(Item=item)
+
+
+def plan_of(bench: Workbench, **more: Any) -> Any:
+    asked = {"version": "v3", "weight": 0.5, "days": 14, "aim": AIM, "promotes": False, "now": NOW, **more}
+    return begin_experiment(bench, **asked)
+
+
+def test_the_plan_is_of_labels_lately_and_of_the_comparison_on_the_holdout(bench: Workbench) -> None:
+    made = plan_of(bench, dry_run=True)
+    assert made.plan["labels_a_day"] == pytest.approx(400.0)
+    assert made.plan["wait_days"] == made.wait_days == 3  # three quarters come on the day, the rest within three
+    # Variances of a row and, beyond what rows explain (0.04 * 0.002), of a day.
+    assert made.plan["spread"]["row"] == pytest.approx(0.2)
+    assert made.plan["spread"]["day"] == pytest.approx((0.0002 - 0.00008) ** 0.5)
+    assert made.plan["spread"]["source"] == "the comparison on the holdout"
+    # A day's mean scatters by (0.04 / 400 + 0.00012) ** 0.5 = 0.0148; t is 3.58 after 14 days.
+    assert made.plan["days_needed"] == 14  # (3.58 + 1.28) * 0.0148 / 14 ** 0.5 = 0.0193
+    assert made.plan["detectable"] == pytest.approx((3.58 + 0.84) * 0.01483 / 14**0.5, abs=5e-5)
+    assert (made.plan["warnings"], read_experiment(bench.data, "shop")) == ((), None)
+    assert require_pointer(bench.models, "shop").pointer.challenger is None
+
+
+def test_a_start_is_a_canary_in_the_pointer_the_history_and_the_experiments_file(bench: Workbench) -> None:
+    made = plan_of(bench, promotes=True)
+    trial = require_pointer(bench.models, "shop").pointer.challenger
+    assert trial is not None
+    assert (trial.version, trial.weight, trial.mode, trial.run_id) == ("v3", 0.5, "canary", made.experiment_id)
+    assert (trial.since, trial.until) == ("2026-03-15T09:30:00+00:00", "2026-03-29T09:30:00+00:00")
+    found = read_experiment(bench.data, "shop")
+    assert found is not None
+    assert (found.experiment.promotes, found.experiment.champion, found.experiment.verdict) == (True, "v1", "")
+    entry = bench.ledger.promotions("shop")[0]
+    assert (entry["kind"], entry["run_id"]) == ("canary", made.experiment_id)
+
+
+def test_too_few_days_for_equal_models_and_a_champion_that_changes_are_warned_of(bench: Workbench) -> None:
+    for day in (10, 20, 30, 40):
+        serve_since(bench, "v1", NOW - timedelta(days=day))
+    few, often = plan_of(bench, dry_run=True, aim=Aim(0.005, relative=False, error_rate=0.05)).plan["warnings"]
+    assert "Equal models need more than 90 days for 'no difference worth having' within ±0.005" in few
+    assert "The champion has changed every 15.0 days lately" in often
+
+
+def test_versions_that_were_never_compared_are_planned_with_an_assumption(bench: Workbench) -> None:
+    ModelRegistry(bench.models, "shop").write({"version": "v4", "run_id": "another"}, {})
+    assert "(an assumption)" in plan_of(bench, version="v4", dry_run=True).plan["spread"]["source"]
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ({"days": 4}, "--days must be at least 5, before which no interval has ends"),
+        ({"days": 400}, "at most 90, but got 400"),
+        ({"weight": 0.0}, "weight must be above 0 and at most 1, but got 0.0"),
+        ({"version": "v1"}, "another than the champion"),
+        ({"now": NOW + timedelta(days=300)}, "no prediction of the last 14 days has a label"),
+    ],
+)
+def test_what_cannot_be_an_experiment_is_refused_and_nothing_changes(
+    bench: Workbench, more: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=complaint):
+        plan_of(bench, **more)
+    assert require_pointer(bench.models, "shop").pointer.challenger is None
+    assert read_experiment(bench.data, "shop") is None
+
+
+def test_a_version_that_does_not_exist_is_not_compared(bench: Workbench) -> None:
+    with pytest.raises(NotFoundError):
+        plan_of(bench, version="v9")
+
+
+def test_one_trial_at_a_time(bench: Workbench) -> None:
+    begin(bench, "v3")
+    with pytest.raises(InvalidInputError, match="a trial of v3 is running"):
+        begin_experiment(bench, version="v3", weight=0.5, days=14, aim=AIM, promotes=False)
+
+
+def test_one_experiment_at_a_time_and_after_it_the_next(bench: Workbench) -> None:
+    plan_of(bench)
+    with pytest.raises(InvalidInputError, match="end it with: contender ab end -p shop"):
+        plan_of(bench)
+    stopped = stop_experiment(bench, now=NOW + timedelta(days=1))
+    assert (stopped.verdict, require_pointer(bench.models, "shop").pointer.challenger) == ("stopped", None)
+    (run,) = bench.ledger.runs("shop")
+    assert (run["verdict"], "Stopped by" in run["reason"], "v1 answers all requests" in run["reason"]) == (
+        "stopped",
+        True,
+        True,
+    )
+    with pytest.raises(InvalidInputError, match="the newest ended: stopped"):
+        stop_experiment(bench)
+    assert plan_of(bench).verdict == ""
+
+
+def test_a_start_that_loses_to_a_promotion_leaves_no_experiment_behind(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contender.cli.commands import ab
+
+    def beaten(*args: Any, **settings: Any) -> Any:
+        found = require_pointer(bench.models, "shop")
+        promote(
+            bench.models,
+            pipeline="shop",
+            version="v3",
+            manifest_sha256="sha",
+            judged_against=found.etag,
+            run_id="a run",
+            fencing_token=1,
+            now=NOW.isoformat(),
+            reason="it wins",
+        )
+        return started(*args, **settings)
+
+    started = ab.start_trial
+    monkeypatch.setattr(ab, "start_trial", beaten)
+    with pytest.raises(LostRaceError):
+        plan_of(bench)
+    found = read_experiment(bench.data, "shop")
+    assert found is not None
+    assert found.experiment.settled
