@@ -13,7 +13,7 @@ from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import first_champion_key, pointer_key
 from contender.rollout.experiments.experiment import experiment_key
 from contender.workflow.run_folder import EXPERIMENT_REPORT
-from stacks.access import TABLE_APPEND_ACTIONS, Access, Storage
+from stacks.access import Access, Storage
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.environment import Environment
@@ -56,7 +56,7 @@ class ExperimentJudge(Construct):
                     access=Access(
                         write_data=(experiment_key(name), f"runs/{name}/*/{EXPERIMENT_REPORT}"),
                         write_models=(pointer_key(name), first_champion_key(name)),
-                        table_actions=(*TABLE_APPEND_ACTIONS, "dynamodb:UpdateItem"),
+                        table_actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                         signs_history=True,
                     ),
                 ),

@@ -30,10 +30,11 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_only_promote_and_rollback_may_write_the_pointer(anywhere: Synthesised) -> None:
+def test_only_who_moves_the_pointer_may_write_it(anywhere: Synthesised) -> None:
     key = f"/models/{PIPELINE}/champion.json"
     writers = {who for who, action, on in granted(anywhere) if action == "s3:PutObject" and on.endswith(key)}
-    assert {re.sub("RoleDefaultPolicy.*", "", who) for who in writers} == {"FunctionsPromote", "FunctionsRollBack"}
+    movers = {"FunctionsPromote", "FunctionsRollBack", "ExperimentsFunctionsJudgeExperiment"}
+    assert {re.sub("RoleDefaultPolicy.*", "", who) for who in writers} == movers
 
 
 def test_only_training_may_write_model_versions(anywhere: Synthesised) -> None:

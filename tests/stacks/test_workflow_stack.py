@@ -188,7 +188,14 @@ def test_only_who_mails_may_publish(anywhere: Synthesised) -> None:
         for statement in statements(policy["Properties"]["PolicyDocument"])
         if "sns:Publish" in statement["Action"]
     }
-    roles = ("Approval", "Notify", "LiveFunctionsJudgeWindow", "MailsFunctionsSendDigest", "MailsFunctionsTell")
+    roles = (
+        "ExperimentsFunctionsJudgeExperiment",
+        "Approval",
+        "Notify",
+        "LiveFunctionsJudgeWindow",
+        "MailsFunctionsSendDigest",
+        "MailsFunctionsTell",
+    )
     found = [name.partition("Role")[0].removeprefix("Functions") for name in sorted(publishers)]
     assert found == list(roles)
 
