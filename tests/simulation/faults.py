@@ -113,7 +113,7 @@ class Chaos:
             self.seen[point] = options
         found = self.chosen.get(point)
         if found is None and self.share and len(self.happened) < self.most:
-            found = self._drawn(point, [fault for fault in options if fault not in self.without])
+            found = self._drawn(point, options)
         if found is not None and found in options:
             self.happened[point] = found
             return found
@@ -122,7 +122,10 @@ class Chaos:
     def _drawn(self, point: str, options: Sequence[Fault]) -> Fault | None:
         share = self.focus_share if self.focus and self.focus in point else self.share
         drawn = fraction(self.seed, point)
-        return options[int(drawn / share * len(options))] if options and drawn < share else None
+        if drawn >= share:
+            return None
+        left = [fault for fault in options if fault not in self.without]
+        return left[int(drawn / share * len(left))] if left else None
 
     def jitter(self, point: str, most: float) -> float:
         """A delay from 0 to `most` seconds, the same for the same seed and point."""

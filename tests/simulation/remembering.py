@@ -9,6 +9,7 @@ on them. Nor is the wait before a write is repeated left to chance. Without this
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import tempfile
@@ -21,19 +22,23 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import orjson
+
 from contender.adapters.aws import dynamodb
 from contender.adapters.files import rows_parquet, typed_rows
 from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
 from contender.cli import dead_letters
-from contender.data import intake
+from contender.comparison import judgements
+from contender.data import datasets, intake
 from contender.data.contract.batch import ParsedBatch
 from contender.data.passes import first_pass, second_pass
 from contender.drift import batch_check
 from contender.errors import BatchRejectedError
 from contender.pipeline.budget_policy import budget_of
 from contender.pipeline.config import PipelineConfig, parse_pipeline
+from contender.registry import versions
 from contender.steps import detect_drift, evaluate_challenger, record, scoring_run
 from contender.training.settings import settings_of
 from contender.workflow import run_folder
@@ -146,12 +151,27 @@ def _at_once(items: Iterable[Any], **_: Any) -> Iterator[Any]:
     return iter(items)
 
 
+def _asdict(content: Any, factory: Any) -> Any:
+    """As Python 3.12 does it: what cannot be changed is not copied."""
+    kind = type(content)
+    if kind in _PLAIN:
+        return content
+    if kind in (list, tuple):
+        return kind([_asdict(each, factory) for each in content])
+    return _slowly(content, factory)
+
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_slowly: Callable[[Any, Any], Any] = dataclasses._asdict_inner  # type: ignore[attr-defined]
+
+
 @cache
 def _replacements() -> tuple[tuple[Any, str, Any], ...]:
     """Module, name, and what takes the place of it."""
     parsed = lru_cache(parse_pipeline)
     reference, named = SimpleNamespace(from_bytes=lru_cache(batch_check.Reference.from_bytes)), once_each(_digest)
     settings = once_each(settings_of)
+    quick_json = SimpleNamespace(**{**vars(json), "dumps": _compact, "loads": orjson.loads})
     observe_key: Key = lambda _, grid, table, model: (named(grid), table.columns, model.predict(table))  # noqa: E731
     check_key: Key = lambda _, reference, table, model, current, **more: (  # noqa: E731
         named(reference),
@@ -178,7 +198,8 @@ def _replacements() -> tuple[tuple[Any, str, Any], ...]:
         (intake, "look_at", remembered(first_pass.look_at, look_key)),
         (intake, "second_pass", _second_pass()),
         (dynamodb, "random", SimpleNamespace(uniform=lambda _, most: most)),
-        (run_folder, "json", SimpleNamespace(dumps=_compact, loads=json.loads)),
+        *((module, "json", quick_json) for module in (run_folder, datasets, judgements, versions)),
+        (dataclasses, "_asdict_inner", _asdict),
         (tempfile, "tempdir", next((folder for folder in IN_MEMORY if Path(folder).is_dir()), None)),
         (dead_letters, "datetime", SimulatedDatetime),
         (evaluate_challenger, "side_by_side", lambda _: {}),
