@@ -142,7 +142,7 @@ class LabelGatherer:
         config = config_of_feedback(self.config)
         body = self.format.upload_bytes(as_upload(rows.select_rows(chosen.taken), config), config)
         digest = sha256(body)
-        key = f"{self._folder}/{digest[:16]}.parquet"  # by content: a repeated attempt writes the same file
+        key = f"{self._folder}/feedback-{digest[:16]}.parquet"  # by content: a repeated attempt writes the same file
         self.objects.put(key, body)
         return Batch(digest[:32], key, None, len(body), self.now.isoformat())
 

@@ -127,7 +127,7 @@ def test_labelled_predictions_become_a_dataset_version_with_their_source() -> No
     (version,) = shop.versions
     assert (version.source, version.rows, version.columns) == ("feedback", 20, ("amount", "carrier", "late"))
     assert found.validation.dataset_versions == (version.version,)
-    assert version.source_key.startswith("labelled/shop/")
+    assert version.source_key.startswith("labelled/shop/feedback-")
     table = read_parquet(shop.store.part(version))
     assert table["amount"].tolist() == [float(name.partition("-")[0]) for name, _ in sorted(some(20))]
     assert set(table[ORDER]) == {datetime(2026, 3, 1, tzinfo=UTC).timestamp()}
