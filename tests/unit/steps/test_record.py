@@ -165,7 +165,7 @@ def test_what_the_run_asked_is_closed(run: Recorder) -> None:
 def test_a_page_that_cannot_be_kept_fails_no_run(run: Recorder) -> None:
     sections = run.claimed()
     run.world.state()  # the pipeline file is written before the fault
-    run.world.data.faults.extend([None, None, Fault.CONFLICT])
+    run.world.data.faults.extend([None, None, None, Fault.CONFLICT])
     assert run.record(**sections, **SKIPPED).report == ""
     assert run.trouble == ["the run's report could not be made"]
 
