@@ -8,7 +8,15 @@ import boto3
 import pytest
 
 from contender.adapters.aws.prediction_table import PredictionTable
-from contender.cli.commands.live import counted, described, known_versions, pairs_in_words, row
+from contender.cli.commands.live import (
+    counted,
+    described,
+    known_versions,
+    pairs_in_words,
+    row,
+    show_windows,
+    window_lines,
+)
 from contender.cli.live_performance import show_performance
 from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.table_entries import Entry, LiveMinute
@@ -115,3 +123,22 @@ def test_performance_is_shown_by_day_with_what_it_means(capsys: pytest.CaptureFi
     assert "150 of 200 predictions have a label (75.0%)" in table
     assert "v1: No fall shown: " in table
     assert json.loads(show(as_json=True))["coverage"]["labels"] == 150
+
+
+WINDOW = {
+    "window": "2026-03-01",
+    "champion": "v3",
+    "versions": {
+        "v3": {"kind": "drift", "rows": 1_200, "features": ["amount"], "skewed": ["carrier"], "reason": "Drift."}
+    },
+}
+
+
+def test_a_window_has_a_line_for_each_version_that_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [str(cell) for cell in window_lines(WINDOW)[0]] == ["2026-03-01", "v3", "drift", "1,200", "amount, carrier"]
+    show_windows([WINDOW], as_json=False)
+    assert "2026-03-01: Drift." in capsys.readouterr().out
+    show_windows([WINDOW], as_json=True)
+    assert json.loads(capsys.readouterr().out) == [WINDOW]
+    show_windows([], as_json=False)
+    assert "no window has been judged yet" in capsys.readouterr().out

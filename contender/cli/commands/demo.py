@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.rule import Rule
@@ -22,6 +22,7 @@ from contender.cli.commands.up import start_cloud
 from contender.cli.console import console, print_table, styled_verdict
 from contender.cli.follow_run import follow_execution, follow_upload
 from contender.cli.fresh_start import begin_afresh
+from contender.cli.live_demo import run_live_demo
 from contender.cli.options import pipeline_config, project_root, workbench
 from contender.cli.rollout_view import trial_in_words
 from contender.cli.run_view import RunView
@@ -64,13 +65,22 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo() -> None:
+def demo(
+    live: Annotated[
+        bool, typer.Option("--live", help="Live predictions drift, and the loop trains on their labels: 3 minutes.")
+    ] = False,
+) -> None:
     """Run the whole loop on real flights, month by month: drift, retraining, promotion, predictions, rollback.
 
     It starts the local cloud, deletes earlier data of the pipeline flights, and leaves the cloud running.
 
+    With --live: production drifts instead, in a local cloud beside the project's own, which ends with the demo.
+
     Example: contender demo
     """
+    if live:
+        run_live_demo(project_root())
+        return
     started = time.monotonic()
     console.print(
         "Will a flight from New York arrive more than 15 minutes late? Real flights of 2013 arrive in S3, month by "

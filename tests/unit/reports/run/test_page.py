@@ -401,3 +401,19 @@ def test_a_folder_is_read_as_far_as_it_can_be() -> None:
     folder.objects.put(folder.key("rehearsal.json"), b"[]")
     run = gather(folder, record("failed", "x"))
     assert (list(run.reports), list(run.uploads)) == (["curves"], [{"key": "a.csv", "size": 3}])
+
+
+def test_a_run_that_live_evidence_started_names_window_features_and_reason() -> None:
+    evidence = {
+        "window": "2026-03-02",
+        "version": OLD,
+        "reason": HOSTILE,
+        "features": [HOSTILE],
+        "figures": {"rows": 9},
+    }
+    run = promoted()
+    shown = page(replace(run, record={**run.record, "trigger": "drift-alarm", "evidence": evidence}))
+    stands_alone(shown)
+    assert "triggered by drift of live predictions" in shown
+    assert "Live evidence" in shown
+    assert "window 2026-03-02 of version" in shown
