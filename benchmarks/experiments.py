@@ -29,7 +29,7 @@ ROW_NOISE, DAY_NOISE = 0.6, 0.25
 """Standard deviation of a model's log odds about the truth: of a row, and of what a day's rows have in common."""
 DIFFERENCES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Of the mean losses, as multiples of what is worth having."""
-LARGE = 2_000_000
+LARGE = 200_000
 """Rows that find which noise makes a challenger so much worse."""
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Rates:
 def measure(*, size: Size, report: Report) -> Part:
     """Run the experiments of every difference."""
     random = np.random.default_rng(83)
-    noises = _noises(random, LARGE // (20 if size == "smoke" else 1))
+    noises = _noises(random, LARGE // (10 if size == "smoke" else 1))
     found: dict[float, Rates] = {}
     for multiple in DIFFERENCES:
         report(f"experiments: a challenger that is worse by {multiple:g} times what is worth having")
@@ -100,7 +100,7 @@ def _noises(random: np.random.Generator, rows: int) -> dict[float, float]:
     found = {0.0: 1.0}
     for multiple in DIFFERENCES[1:]:
         low, high = 1.0, 4.0
-        for _ in range(20):
+        for _ in range(14):
             middle = (low + high) / 2.0
             low, high = (low, middle) if mean_loss(middle) - mean_loss(1.0) > multiple * AIM.worth else (middle, high)
         found[multiple] = low

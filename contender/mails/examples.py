@@ -14,12 +14,15 @@ from contender.mails.alarm_mails import Evidence, Incident, alarm_mail, over_mai
 from contender.mails.approval_mail import approval_mail
 from contender.mails.batch_mails import failure_mail, rejection_mail
 from contender.mails.digest import digest_mail
+from contender.mails.experiment_mail import experiment_mail
 from contender.mails.mail import Mail
 from contender.mails.place import Place
 from contender.mails.readings import AlarmState
 from contender.mails.run_mails import run_mail
 from contender.ports import ApprovalRequest, SentMail
 from contender.predictions.batch_messages import BatchRequest
+from contender.rollout.experiments.evidence import Aim
+from contender.rollout.experiments.experiment import Experiment
 from contender.workflow.messages import (
     Approval,
     Claim,
@@ -51,8 +54,8 @@ class Example:
 
 
 def examples() -> Sequence[Example]:
-    """One of each: alarms by their severity, then runs, batch jobs and the digest."""
-    return [*_alarms(), *_runs(), *_others()]
+    """One of each: alarms by their severity, then runs, an experiment, batch jobs and the digest."""
+    return [*_alarms(), *_runs(), _experiment(), *_others()]
 
 
 MEASURED: Mapping[str, tuple[str, float, float]] = {
@@ -91,6 +94,15 @@ ROLLED_BACK = {
 
 
 RESTORED = {"champion": OLD, "swapped_at": "2026-03-01T03:04:31+00:00"}
+
+
+def _experiment() -> Example:
+    """An experiment whose challenger was promoted."""
+    seen = f"{NEW} is better than {OLD}: loss −0.031, 95 % CI −0.049 to −0.013 on 5,610 labelled rows in 11 days."
+    aim, since = Aim(0.02, relative=False, error_rate=0.05), "2026-02-17T09:30:00+00:00"
+    begun = Experiment("ab-1", "flights", OLD, NEW, 0.5, 14, 1, aim, promotes=True, since=since, by="ada", plan={})
+    mail = experiment_mail(begun.end("better", seen, NOW), HERE, followed=f"{NEW} is the champion now.")
+    return Example("an A/B experiment is over", mail)
 
 
 def _alarms() -> Iterator[Example]:

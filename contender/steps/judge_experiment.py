@@ -142,7 +142,7 @@ def _move_pointer(desk: Desk, experiment: Experiment, now: datetime) -> tuple[st
 
     A pointer that somebody else has moved is left alone: an experiment says nothing about another champion.
     """
-    refused = ""
+    refused = "Not promoted: --promote was not given. " if experiment.verdict == "better" else ""
     if experiment.verdict == "better" and experiment.promotes:
         refused = _promote(desk, experiment, now)
         if not refused:

@@ -143,7 +143,8 @@ def test_each_function_writes_only_what_it_is_for(anywhere: Synthesised) -> None
     assert writes(anywhere, "Rehearse") == {run}
     assert writes(anywhere, "Approval") == set()
     own = f"/runs/{PIPELINE}/*/"
-    assert writes(anywhere, "Record") == {f"/judgements/{PIPELINE}/*", f"{own}report.html", f"{own}record.json"}
+    kept = {f"/judgements/{PIPELINE}/*", f"/tables/runs/{PIPELINE}/*"}
+    assert writes(anywhere, "Record") == {*kept, f"{own}report.html", f"{own}record.json"}
     assert writes(anywhere, "Notify") == set()
 
 

@@ -12,6 +12,7 @@ from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.left_out import waiting_batch
 from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
+from contender.rollout.experiments.outcome import IN_WORDS, TRIGGER
 from contender.stats.metric_titles import title_of
 from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN, in_sentences
 
@@ -27,6 +28,10 @@ TONES: Mapping[str, Tone] = {
     "quarantined": "unsure",
     "duplicate": "calm",
     "failed": "bad",
+    "better": "good",
+    "worse": "bad",
+    "no difference": "calm",
+    "undecided": "unsure",
     "waiting": "unsure",
     "running": "unsure",
 }
@@ -48,6 +53,8 @@ def metric_title(compared: Mapping[str, Any]) -> str:
 def headline(run: RunEvidence) -> str:
     """The verdict and its main figures in one sentence."""
     verdict = str(run.record["verdict"])
+    if run.record.get("trigger") == TRIGGER:
+        return f"A/B experiment: {IN_WORDS[verdict]}."
     if verdict == "promoted":
         return _promoted(run, run.report("comparison"))
     if verdict == "rolled_back" or (run.record.get("rollback") == "refused" and verdict == "failed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,24 @@ from contender.rollout.experiments.experiment import Experiment
 
 TRIGGER = "experiment"
 """What a record says has started the run."""
+
+
+IN_WORDS: Mapping[str, str] = {
+    "better": "the challenger is better",
+    "worse": "the challenger is worse",
+    "no difference": "no difference worth having",
+    "undecided": "undecided on its last day",
+    "stopped": "stopped before its last day",
+}
+"""How an experiment ended, by its verdict."""
+
+NEXT_STEPS: Mapping[str, str] = {
+    "better": "Nothing to do.",
+    "worse": "Nothing to do.",
+    "no difference": "Nothing to do.",
+    "undecided": "Run it again for longer, or with a larger --worth: contender ab start --dry-run",
+    "stopped": "Start it again if the two are still of interest: contender ab start",
+}
 
 
 def why_stopped(experiment: Experiment, pointer: Pointer) -> str:
@@ -74,7 +93,7 @@ def experiment_record(experiment: Experiment, *, reason: str, champion_after: st
         "source_key": None,
         "evidence": None,
         "given_up": [],
-        "next_step": "",
+        "next_step": NEXT_STEPS[experiment.verdict],
         "rollback": None,
         "lost_task": None,
         "started_at": experiment.ended_at,
