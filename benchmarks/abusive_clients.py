@@ -132,7 +132,7 @@ def bombs(row: Row, *, scale: int) -> list[Bomb]:
         Bomb("digits of a number", b'{"rows":[{"amount":' + b"9" * deep + b"}]}"),
         Bomb("characters of a text", json.dumps({"rows": [row], "key": "k" * deep}).encode()),
         Bomb(
-            "zeros, packed",
+            "blanks, packed",
             gzip.compress(b" " * (1_000_000_000 // scale // 4), 9),
             {"content-encoding": "gzip"},
             (400, 413, 415),

@@ -12,6 +12,8 @@ from typing import Any
 
 MOST_BYTES = 10_000_000
 """Of a request's body; AWS: "Payload size: 10 MB", which cannot be raised."""
+DISCARDED = 5
+"""So many times that much is taken and thrown away, so that a client that is still sending gets to read the answer."""
 TOO_LONG = b'{"message":"Request Too Long"}'
 TOO_MANY = b'{"message":"Too Many Requests"}'
 APIS = "/_aws/execute-api/"
@@ -102,25 +104,35 @@ class Limited:
         if scope["type"] != "http" or not scope["path"].startswith(APIS):
             await self._application(scope, receive, send)
             return
-        came = 0
+        came, goes_on = 0, True
         said = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
 
         async def counted() -> Message:
-            nonlocal came
+            nonlocal came, goes_on
             message = await receive()
             came += len(message.get("body", b""))
+            goes_on = message.get("more_body", False)
             if came > self._most:
                 raise _TooLongError
             return message
 
         try:
-            if said.isdigit() and int(said) > self._most:  # before a byte of it is read
+            if said.isdigit() and int(said) > self._most:  # before a byte of it is kept
                 raise _TooLongError
             await self._application(scope, counted, send)
         except _TooLongError:
+            if goes_on:
+                await self._discard(receive, came)
             headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
             await send({"type": "http.response.start", "status": 413, "headers": headers})
             await send({"type": "http.response.body", "body": TOO_LONG})
+
+    async def _discard(self, receive: Callable[[], Awaitable[Message]], came: int) -> None:
+        while came < DISCARDED * self._most:
+            message = await receive()
+            came += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
 
 
 class _TooLongError(BaseException):

@@ -155,8 +155,12 @@ def test_a_damaged_pointer_leaves_the_last_good_model_which_says_so_and_the_doct
 
 
 def test_serving_counts_answers_of_a_stale_model_in_its_metrics(shop: Shop) -> None:
-    found = shop.live.bench.cloud.client("cloudwatch").list_metrics(MetricName="StaleAnswers")["Metrics"]
-    assert {pair["Value"] for each in found for pair in each["Dimensions"] if pair["Name"] == "pipeline"} == {NAME}
+    cloud_of, name = shop.live.bench.cloud, shop.live.bench.serve_function_name
+    settings = cloud_of.client("lambda").get_function_configuration(FunctionName=name)
+    group = settings["LoggingConfig"]["LogGroup"]
+    events = cloud_of.client("logs").filter_log_events(logGroupName=group, filterPattern="StaleAnswers")["events"]
+    counted = [json.loads(event["message"]) for event in events if '"StaleAnswers"' in event["message"]]
+    assert {each["pipeline"] for each in counted} == {NAME}
 
 
 FILES: Mapping[str, tuple[Callable[[Shop], None], str, str]] = {

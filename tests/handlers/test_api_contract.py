@@ -48,6 +48,11 @@ THE_SAME_EACH_TIME = """
 deterministic = true
 max-examples = 20
 """
+SLOW_AWS = """
+[checks.not_a_server_error]
+# For as long as this takes, AWS in this process may be too slow for the function's patience; the document has the 503.
+expected-statuses = ["2xx", "4xx", "503"]
+"""
 FUZZ_SECONDS = int(os.environ.get("CONTENDER_FUZZ_SECONDS", "10"))
 """For how long `make fuzz` sends sequences of requests, others each time."""
 FUZZ_LOG = os.environ.get("CONTENDER_FUZZ_LOG", "")
@@ -183,4 +188,4 @@ def test_every_answer_to_made_up_requests_is_as_the_document_says(url: str, tmp_
 
 @pytest.mark.fuzz
 def test_sequences_of_made_up_requests_are_answered_as_the_document_says(url: str, tmp_path: Path) -> None:
-    schemathesis(url, tmp_path, "fuzz", "--max-time", str(FUZZ_SECONDS), settings=SETTINGS)
+    schemathesis(url, tmp_path, "fuzz", "--max-time", str(FUZZ_SECONDS), settings=SETTINGS + SLOW_AWS)

@@ -68,12 +68,16 @@ def test_a_body_within_the_limit_is_taken() -> None:
     assert answer_to([b"12345", b"67890"]) == (200, b"taken", 2)
 
 
-def test_a_body_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
-    assert answer_to([b"12345"] * 100) == (413, TOO_LONG, 3)
+def test_a_body_without_an_end_is_refused_and_not_read_for_ever() -> None:
+    assert answer_to([b"12345"] * 100) == (413, TOO_LONG, 10)
 
 
-def test_a_body_that_says_that_it_is_too_long_is_not_read() -> None:
-    assert answer_to([b"1"], length=11) == (413, TOO_LONG, 0)
+def test_a_body_whose_last_piece_is_too_much_is_refused_at_once() -> None:
+    assert answer_to([b"12345", b"123456"]) == (413, TOO_LONG, 2)
+
+
+def test_who_sends_too_much_can_send_it_to_its_end_and_read_why_it_is_refused() -> None:
+    assert answer_to([b"12345"] * 3, length=15) == (413, TOO_LONG, 3)
 
 
 @pytest.mark.parametrize("path", ["/bucket/key", "/"])
