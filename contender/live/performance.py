@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -23,6 +23,10 @@ from contender.data.feedback_rows import (
 )
 from contender.data.periods import period_categories
 from contender.data.row_identities import Mask
+from contender.drift.batch_check import Reference
+from contender.drift.performance.estimate import EstimatedMetric
+from contender.drift.performance.estimate import estimate as estimated_metrics
+from contender.formatting import figure
 from contender.live.label_coverage import Coverage
 from contender.live.performance_fall import FallEvidence, HoldoutFigure, Look, fall_in_words, performance_fall
 from contender.pipeline.config import PipelineConfig
@@ -40,6 +44,8 @@ FEWEST_LOOK_ROWS = 30
 """With fewer labels a look waits for the next day's."""
 MOST_LEVELS = 50
 """Levels of a slice that are shown, those with the most rows."""
+MOST_ESTIMATED = 5_000
+"""Rows of which a metric is estimated; its interval is that of periods, which more rows do not make shorter."""
 SEED = 16
 BY_PREDICTION, BY_LABEL = "prediction", "label"
 ALL_ROWS = "all"
@@ -86,12 +92,15 @@ class VersionPerformance:
     holdout : None where its manifest has no interval of the metric.
     fall : None where there is no holdout, or no labels.
     said : in a sentence.
+    expected : what the metric on these rows was estimated to be without their labels; None for a regression, or where
+        the version's reference is gone.
     """
 
     version: str
     holdout: HoldoutFigure | None
     fall: FallEvidence | None
     said: str
+    expected: EstimatedMetric | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,9 @@ class Performance:
                     "evidence": max(found.fall.levels, default=0.0) if found.fall else None,
                     "threshold": found.fall.threshold if found.fall else None,
                     "fall": [found.fall.fall, found.fall.low, found.fall.high] if found.fall else None,
+                    "expected": [found.expected.value, found.expected.low, found.expected.high]
+                    if found.expected
+                    else None,
                     "has_fallen": found.fall.has_fallen if found.fall else False,
                     "weighted": self.weighted.get(found.version),
                     "said": found.said,
@@ -145,6 +157,7 @@ def live_performance(
     false_alarms_per_year: float,
     slices: Sequence[str] = (),
     coverage: Coverage | None = None,
+    reference_of: Callable[[str], Reference | None] = lambda _version: None,
 ) -> Performance:
     """Judge the predictions whose labels have come, each by the version that answered it.
 
@@ -155,6 +168,7 @@ def live_performance(
     manifests : of the versions, by name; rows of others are left out.
     slices : features whose levels have figures of their own.
     coverage : of all predictions, for the weights; see `label_coverage`.
+    reference_of : a version's reference, to estimate the metric without labels.
     """
     figures: list[LiveFigure] = []
     versions: list[VersionPerformance] = []
@@ -175,10 +189,27 @@ def live_performance(
         said = (
             fall_in_words(fall, metric, looks, holdout) if fall and holdout else "No holdout interval to compare with."
         )
-        versions.append(VersionPerformance(version, holdout, fall, said))
+        expected = _expected(reference_of(version), predictions, outputs, metric)
+        if expected is not None and expected.value is not None:
+            between = "" if expected.low is None else f" ({figure(expected.low)} to {figure(expected.high)})"
+            said = f"{said} Estimated without labels: {figure(expected.value)}{between}."
+        versions.append(VersionPerformance(version, holdout, fall, said, expected))
         if coverage is not None:
             weighted[version] = metric.rows(y, predictions, coverage.weights(mine))
     return Performance(metric.name, tuple(figures), tuple(versions), coverage, weighted)
+
+
+def _expected(
+    reference: Reference | None, predictions: Floats, outputs: Outputs, metric: Metric
+) -> EstimatedMetric | None:
+    """What the metric on these rows would be if outcomes still followed from the probabilities as on the holdout."""
+    if reference is None or reference.calibration is None or outputs.is_regression:
+        return None
+    own = predictions[:MOST_ESTIMATED]
+    if len(outputs.classes) == 2 and outputs.positive == outputs.classes[0]:
+        own = own[:, ::-1]  # as the model gives them
+    found = estimated_metrics(reference.calibration, own, past=reference.past, metrics=(metric,), seed=SEED)
+    return found.metrics.get(metric.name)
 
 
 def scored_rows(rows: Table, outputs: Outputs) -> tuple[Floats, Floats, Mask]:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from contender.data.feedback_rows import RECEIVED_AT, VERSION, FeedbackFormat, newest_labels
+from contender.drift.batch_check import Reference
 from contender.errors import ContenderError
 from contender.live.label_evidence import fresh_labels_evidence, performance_evidence
 from contender.live.performance import Performance, live_metric, live_performance, live_slices
 from contender.live.starts import Start
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
-from contender.registry.versions import ModelReader
+from contender.registry.versions import REFERENCE, ModelReader
 from contender.steps.gather_labels import Gathered, LabelGatherer
 from contender.table import Table
 from contender.workflow.live_evidence import LiveEvidence
@@ -63,6 +64,7 @@ class LabelJudge:
             live_metric(self.config),
             false_alarms_per_year=self.config.drift.false_retrains_per_year,
             slices=live_slices(self.config),
+            reference_of=self._reference,
         )
 
     @cached_property
@@ -98,6 +100,12 @@ class LabelJudge:
             if start.trigger == "performance-alarm"
         }
         return np.array([at.get(version, -np.inf) for version in rows[VERSION].tolist()], dtype=np.float64)
+
+    def _reference(self, version: str) -> Reference | None:
+        try:
+            return Reference.from_bytes(self.models.file(self.models.read(version), REFERENCE))
+        except ContenderError:
+            return None
 
     def _manifest(self, version: str | None) -> Mapping[str, Any]:
         """Of a version; empty where it cannot be read: nothing is said of its rows."""

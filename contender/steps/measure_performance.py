@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from contender.data.feedback_rows import ID, VERSION, newest_labels
+from contender.drift.batch_check import Reference
 from contender.errors import NotFoundError
 from contender.live.label_coverage import label_coverage
 from contender.live.performance import Performance, live_metric, live_performance, live_slices
@@ -30,6 +31,7 @@ class PerformanceMeter:
     Attributes
     ----------
     report : told, before each folder is read, which one.
+    reference_of : a version's reference, to estimate the metric without labels.
     """
 
     data: Objects
@@ -37,6 +39,7 @@ class PerformanceMeter:
     manifests: Manifests
     read: ReadLog
     report: Callable[[str], None] = lambda _line: None
+    reference_of: Callable[[str], Reference | None] = lambda _version: None
 
     def measure(self, since: datetime, until: datetime) -> Performance:
         """Judge the predictions of these days by the labels that have come for them until then, a prediction by the
@@ -63,6 +66,7 @@ class PerformanceMeter:
             false_alarms_per_year=self.config.drift.false_retrains_per_year,
             slices=live_slices(self.config),
             coverage=coverage,
+            reference_of=self.reference_of,
         )
 
     def _manifest(self, version: str) -> dict[str, object] | None:

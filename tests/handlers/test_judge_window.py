@@ -130,6 +130,7 @@ def test_a_fall_of_live_performance_is_in_the_windows_report_and_told_to_the_loo
     (report,) = LiveStore(crowned.data, "shop").newest(1)
     (version,) = report["performance"]["versions"]
     assert version["has_fallen"]
+    assert version["expected"][0] > 0.7  # without the labels nothing looks wrong
     by_day = {one["day"]: one["value"] for one in report["performance"]["figures"] if one["by"] == "label"}
     assert (by_day["2026-03-01"], by_day["2026-03-02"]) == (1.0, 0.0)
     (event,) = sent()
