@@ -19,8 +19,9 @@ from contender.adapters.aws.s3 import S3Objects
 from contender.registry.versions import ModelRegistry
 from contender.training.pinned_kernels import with_pinned_kernels
 from contender.workflow.run_folder import CHECKPOINT, TRAINING, RunFolder
+from localcloud import preloaded
 from localcloud.forking import ForkedProcess, ForkServer
-from localcloud.preloaded import of_tasks
+from localcloud.preloaded import of_tasks, of_training
 from tests.unit.training_image.training_world import World
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +111,8 @@ class Task:
 @pytest.fixture(scope="module")
 def forks() -> Iterator[ForkServer]:
     """A process that has loaded what trainings load, as a local cloud has one."""
-    server = ForkServer(of_tasks(ROOT), with_pinned_kernels({**os.environ, **UNBUFFERED}))
+    modules, own = (*of_tasks(ROOT), *of_training(ROOT)), (preloaded.CORE, preloaded.TRAINING)
+    server = ForkServer(modules, with_pinned_kernels({**os.environ, **UNBUFFERED}), own=own)
     yield server
     server.close()
 
