@@ -56,7 +56,7 @@ def measure(*, size: Size, report: Report) -> Part:
     noises = _noises(random, LARGE // (10 if size == "smoke" else 1))
     found: dict[float, Rates] = {}
     for multiple in DIFFERENCES:
-        report(f"experiments: a challenger that is worse by {multiple:g} times what is worth having")
+        report(f"a challenger that is worse by {multiple:g} times what is worth having")
         found[multiple] = _rates([_days(random, noises[multiple]) for _ in range(EXPERIMENTS[size])])
     pilot = [day for _ in range(20) for day in _days(random, noises[0.0])]
     made = plan(
