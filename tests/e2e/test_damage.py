@@ -59,6 +59,9 @@ class Shop:
         assert "Traceback" not in out + err, words
         return out
 
+    def back_up(self) -> None:
+        self.loop.contender("backup", f"s3://{BACKUPS}/contender", "--data", "--pipeline", NAME)
+
     def follow(self, section: str) -> None:
         """Type the commands of a section of the page."""
         for line in (line for block in BLOCK.findall(SECTIONS[section]) for line in block.splitlines()):
@@ -104,8 +107,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         live.s3.create_bucket(Bucket=BACKUPS)
         names = {"MODELS": bench.models.bucket, "RUNS": bench._output("data", "RunsTableName"), "VERSION": champion}
         key = {"KEY": bench.signing_key_arn.rpartition("/")[2], "BACKUPS": BACKUPS, "PIPELINE": NAME, "ENV": "local"}
-        loop.contender("backup", f"s3://{BACKUPS}/contender", "--data", "--pipeline", NAME)
-        yield Shop(loop, live, live.feature_row(visits(0)), champion, names | key)
+        made = Shop(loop, live, live.feature_row(visits(0)), champion, names | key)
+        made.back_up()
+        yield made
     finally:
         loop.down()
 
@@ -241,6 +245,7 @@ LOSSES: Mapping[str, Callable[[Shop], None]] = {
 @pytest.mark.parametrize("section", LOSSES)
 def test_the_commands_of_a_section_heal_its_loss(shop: Shop, section: str) -> None:
     before = {str(record["run_id"]) for record in shop.live.records()}
+    shop.back_up()  # swaps of the tests before are newer than the last one
     LOSSES[section](shop)
     assert shop.live.predict(shop.row)["model_version"] == shop.champion
     assert shop.findings() != []
