@@ -26,7 +26,9 @@ def test_the_function_of_the_custom_widgets_knows_its_stage_and_all_logs(dev: Sy
     assert variables["STAGE"] == "contender-dev"
     logs = flat(variables["LOG_GROUPS"]).split(",")
     functions = dev.resources(WORKFLOW, "AWS::Lambda::Function")
-    assert len(set(logs)) == len(functions) - 3 + 2  # not itself nor the two that write mails; and two machines
+    assert (
+        len(set(logs)) == len(functions) - 5 + 2
+    )  # not itself, the two that write mails and the two that judge by the hour; two machines
 
 
 def test_the_questions_of_a_night_are_saved_as_queries(anywhere: Synthesised) -> None:
