@@ -64,7 +64,8 @@ def run_readings(
     pending : all uploads that no run has settled, those of the current run among them.
     interval_minutes : of the schedule; None where it is off.
     """
-    finished = [run for run in runs if run.get("verdict") != "duplicate" and run.get("trigger") != TRIGGER]
+    runs = [run for run in runs if run.get("trigger") != TRIGGER]  # the end of an experiment is no run of the loop
+    finished = [run for run in runs if run.get("verdict") != "duplicate"]
     ended = next((found for run in finished if (found := ended_at(run))), None)
     yield from _current(runs, current, now)
     yield FAILED_RUNS_IN_A_ROW.name, _failed_in_a_row(finished, current)

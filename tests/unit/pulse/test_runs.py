@@ -60,6 +60,13 @@ def test_the_past_of_runs_that_failed_or_waited_does_not_excuse_a_slow_one() -> 
     assert usual_minutes([*hung, *baked]) == 15.0
 
 
+def test_the_end_of_an_experiment_is_no_run_of_the_loop() -> None:
+    ended = [run("better", ago=1.0, minutes=0.0, challenger="v2", trigger="experiment")] * 3
+    loop = [run("failed"), run("retained", ago=90.0, challenger="v2")]
+    asked = {"current": at_work(40), "interval_minutes": 30.0}
+    assert readings(*ended, *loop, **asked) == readings(*loop, **asked)
+
+
 def test_quick_runs_are_not_overdue_before_ten_minutes() -> None:
     assert usual_minutes([run("retained", minutes=0.5, challenger="v2")] * 20) == 10.0
 
