@@ -17,7 +17,7 @@ from benchmarks.environments import CONTESTANTS, FOLDER, LAMBDA_RUNTIME, SERVERS
 PROJECT = FOLDER.parents[1]
 PEERS = {peer.folder for peer in (*CONTESTANTS, *SERVERS) if peer.package} - {LAMBDA_RUNTIME.folder}
 
-RATIOS_TO_PEERS = {"speed": 1, "serving": 2, "history": 1}
+RATIOS_TO_PEERS = {"speed": 1, "serving": 3, "history": 1}
 """Figures that cannot be measured without a peer, by part."""
 
 

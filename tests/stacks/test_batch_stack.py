@@ -37,11 +37,12 @@ def test_what_reads_files_runs_from_the_image_on_aws(on_aws: Synthesised) -> Non
     assert packages == {"PlanBatch": "Image", "PredictPart": "Image", "FinishBatch": None}
 
 
-def test_functions_write_into_the_jobs_folder_and_nowhere_else(anywhere: Synthesised) -> None:
+def test_functions_write_into_the_jobs_folder_and_the_last_one_lists_the_files(anywhere: Synthesised) -> None:
     for spec in batch_stack.batch_function_specs(PIPELINE):
         pairs = anywhere.allowed(BATCH, f"Functions{spec.state}Role")
         written = {resource.split(">", 1)[1] for action, resource in pairs if action == "s3:PutObject"}
-        assert written == {f"/batch/{PIPELINE}/out/*"}
+        listed = {f"/tables/batch/{PIPELINE}/*"} if spec.state == "FinishBatch" else set()
+        assert written == {f"/batch/{PIPELINE}/out/*"} | listed
 
 
 def test_who_plans_reads_the_files_and_who_predicts_only_the_jobs(anywhere: Synthesised) -> None:

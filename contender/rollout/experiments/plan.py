@@ -74,7 +74,7 @@ def spread_of_days(days: Sequence[PairedLosses], *, relative: bool, source: str)
     >>> days = [PairedLosses(100, total, 4.0, 50.0) for total in (-3.0, 0.0, 3.0)]
     >>> found = spread_of_days(days, relative=False, source="")
     >>> round(found.row, 3), round(found.day, 3)
-    (0.2, 0.022)
+    (0.199, 0.022)
     """
     seen = [day for day in days if day.rows]
     pooled = reduce(PairedLosses.__add__, seen, NO_PAIRS)
@@ -147,7 +147,7 @@ def plan(
     >>> aim, spread = Aim(0.02, relative=False, error_rate=0.05), DaySpread(0.4, 0.005, "the comparison")
     >>> found = plan(aim, days=14, labels_a_day=1000.0, wait_days=1, spread=spread)
     >>> found.days_needed, round(found.detectable, 3), found.warnings
-    (14, 0.019, ())
+    (12, 0.016, ())
     """
     least = least_days(aim.error_rate)
     if not least <= days <= LONGEST_DAYS:
