@@ -37,15 +37,30 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, ensure_ascii=False))
 
 
+LEAST_LAST_COLUMN = 24
+"""Characters that the last column of a table has at least."""
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """A table whose last column takes what room is left and wraps; the others stay on one line. Text of unknown origin
-    is to come as `Text`: a plain string may hold markup."""
+    is to come as `Text`: a plain string may hold markup.
+
+    Where less room is left than a few words need, the table is wider than the terminal, which breaks its lines: a
+    column of two letters cannot be read.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table, soft_wrap=False)
+    taken = sum(2 + max(_width(cell) for cell in column) for column in list(zip(columns, *rows, strict=True))[:-1])
+    if console.width < taken + LEAST_LAST_COLUMN:
+        table.width = taken + LEAST_LAST_COLUMN
+    console.print(table, soft_wrap=False, crop=False)
+
+
+def _width(cell: str | Text) -> int:
+    return (cell if isinstance(cell, Text) else Text.from_markup(cell)).cell_len
 
 
 def styled_verdict(verdict: str) -> Text:
