@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
@@ -14,11 +13,11 @@ from contender.registry.pointer import first_champion_key, pointer_key
 from contender.rollout.experiments.experiment import experiment_key
 from contender.workflow.run_folder import EXPERIMENT_REPORT
 from stacks.access import Access, Storage
-from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.environment import Environment
 from stacks.prediction_log import PredictionStore
 from stacks.state_functions import FunctionSpec, LoopFunctions
+from stacks.unattended import call_on_schedule
 
 EVERY = Duration.hours(1)
 STATE = "JudgeExperiment"
@@ -71,17 +70,12 @@ class ExperimentJudge(Construct):
         ).by_state[STATE]
         predictions.table.grant(made.role, "dynamodb:Query")
         topics.let_publish(made.role, "info")
-        every_version = wildcard_finding(self, f"{made.function.function_arn}:*")
-        acknowledge(Stack.of(self), {every_version: "The CDK lets a schedule start every version of its one function."})
-        scheduler.Schedule(
+        call_on_schedule(
             self,
             "Hourly",
+            made.function,
+            scheduler.ScheduleExpression.rate(EVERY),
             description=f"Looks at the A/B experiment of {name}",
-            schedule=scheduler.ScheduleExpression.rate(EVERY),
-            target=scheduler_targets.LambdaInvoke(
-                made.function,
-                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
-                retry_attempts=1,
-                max_event_age=EVERY,
-            ),
+            retries=1,
+            event_age=EVERY,
         )

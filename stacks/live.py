@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
@@ -19,10 +17,10 @@ from contender.registry.pointer import pointer_key
 from contender.registry.versions import MANIFEST, REFERENCE
 from contender.workflow.live_evidence import DETAIL_TYPE, SOURCE
 from stacks.access import Access, Storage
-from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.environment import Environment
 from stacks.state_functions import FunctionSpec, LoopFunctions
+from stacks.unattended import call_on_schedule, mail_failures
 
 STATE = "JudgeWindow"
 MEMORY_MIB = 1024
@@ -66,8 +64,17 @@ class LiveWindows(Construct):
         self.function = made.function
         self._let_read_pipeline_file(made.role, pipeline_file)
         self._let_tell_the_loop(made.role)
-        self._tell_of_failures(made.role, topics)
-        self._schedule(pipeline.name)
+        topics.let_publish(made.role, "ticket")
+        mail_failures(self, "Failed", self.function, topics["ticket"], retries=RETRIES, event_age=EVENT_AGE)
+        call_on_schedule(
+            self,
+            "Hourly",
+            self.function,
+            scheduler.ScheduleExpression.rate(EVERY),
+            description=f"Judges what was predicted by {pipeline.name}",
+            retries=RETRIES,
+            event_age=EVENT_AGE,
+        )
 
     def _let_read_pipeline_file(self, role: iam.Role, pipeline_file: s3_assets.Asset) -> None:
         resources = [pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)]
@@ -83,36 +90,6 @@ class LiveWindows(Construct):
                 resources=[bus.event_bus_arn],
                 conditions={"StringEquals": {"events:source": SOURCE, "events:detail-type": DETAIL_TYPE}},
             )
-        )
-
-    def _tell_of_failures(self, role: iam.Role, topics: AlertTopics) -> None:
-        topics.let_publish(role, "ticket")
-        lambda_.CfnEventInvokeConfig(
-            self,
-            "Failed",
-            function_name=self.function.function_name,
-            qualifier="$LATEST",
-            maximum_retry_attempts=RETRIES,
-            maximum_event_age_in_seconds=int(EVENT_AGE.to_seconds()),
-            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=topics["ticket"].topic_arn)
-            ),
-        )
-
-    def _schedule(self, pipeline: str) -> None:
-        every_version = wildcard_finding(self, f"{self.function.function_arn}:*")
-        acknowledge(Stack.of(self), {every_version: "The CDK lets a schedule start every version of its one function."})
-        scheduler.Schedule(
-            self,
-            "Hourly",
-            description=f"Judges what was predicted by {pipeline}",
-            schedule=scheduler.ScheduleExpression.rate(EVERY),
-            target=scheduler_targets.LambdaInvoke(
-                self.function,
-                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
-                retry_attempts=RETRIES,
-                max_event_age=EVENT_AGE,
-            ),
         )
 
 

@@ -9,7 +9,6 @@ from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
@@ -23,7 +22,9 @@ from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
 from stacks.machines import executions_arn
 from stacks.training_machine import machine_name
+from stacks.unattended import call_on_schedule
 
+EVERY = Duration.minutes(EVERY_MINUTES)
 PIPELINES_A_FUNCTION = 12
 """A function's environment holds 4 KB, and a pipeline takes about 250 bytes of it."""
 
@@ -59,7 +60,15 @@ class PulseStack(Stack):
             for number, start in enumerate(groups)
         ]
         for number, one in enumerate(self.functions):
-            self._schedule(f"Every5Minutes{number or ''}", one)
+            call_on_schedule(
+                self,
+                f"Every5Minutes{number or ''}",
+                one.function,
+                scheduler.ScheduleExpression.rate(EVERY),
+                description="Takes the pulse of the pipelines",
+                retries=1,
+                event_age=EVERY,
+            )
             CfnOutput(self, f"PulseFunctionName{number or ''}", value=one.function.function_name)
 
     def _function(
@@ -115,23 +124,6 @@ class PulseStack(Stack):
         )
         why = "An execution is named when it starts; only its status is read."
         acknowledge(one.role, {wildcard_finding(one.role, resource): why for resource in executions})
-
-    def _schedule(self, construct_id: str, one: LoopFunction) -> None:
-        """The function's clock is the time that the schedule names, so that a late delivery tells of its own time."""
-        every_version = wildcard_finding(self, f"{one.function.function_arn}:*")
-        acknowledge(self, {every_version: "The CDK lets a schedule start every version of its one function."})
-        scheduler.Schedule(
-            self,
-            construct_id,
-            description="Takes the pulse of the pipelines",
-            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(EVERY_MINUTES)),
-            target=scheduler_targets.LambdaInvoke(
-                one.function,
-                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
-                retry_attempts=1,
-                max_event_age=Duration.minutes(EVERY_MINUTES),
-            ),
-        )
 
 
 def _settings(pipeline: PipelineConfig, table: dynamodb.ITable) -> PulseSettings:

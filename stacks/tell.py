@@ -9,15 +9,15 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
 from stacks.access import TABLE_READ_ACTIONS, Access, Storage
-from stacks.acknowledge import acknowledge, wildcard_finding
+from stacks.acknowledge import acknowledge
 from stacks.alerts import AlertTopics
 from stacks.environment import Environment
 from stacks.state_functions import FunctionSpec, LoopFunctions
+from stacks.unattended import call_on_schedule, mail_failures
 
 RETRIES = 2
 """By Lambda, after one and two minutes; it takes no more than two."""
@@ -64,37 +64,18 @@ class MailFunctions(Construct):
         topics.let_publish(made["Tell"].role, "page", "ticket", "info")
         topics.let_publish(made["SendDigest"].role, "info")
         self.tell = made["Tell"].function
-        # By itself, because the CDK's destination lets the function use the key for more than it needs.
-        lambda_.CfnEventInvokeConfig(
-            self,
-            "Unsent",
-            function_name=self.tell.function_name,
-            qualifier="$LATEST",
-            maximum_retry_attempts=RETRIES,
-            maximum_event_age_in_seconds=int(EVENT_AGE.to_seconds()),
-            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=topics["page"].topic_arn)
-            ),
-        )
+        mail_failures(self, "Unsent", self.tell, topics["page"], retries=RETRIES, event_age=EVENT_AGE)
         self._let_alarms_call(f"{environment.stage_name}-{pipeline.name}-*")
         self._let_tell_read_alarms(made["Tell"].role)
-        self._send_weekly(made["SendDigest"].function, pipeline.name)
-
-    def _send_weekly(self, function: lambda_.IFunction, pipeline: str) -> None:
-        every_version = wildcard_finding(self, f"{function.function_arn}:*")
-        acknowledge(Stack.of(self), {every_version: "The CDK lets a schedule start every version of its one function."})
-        scheduler.Schedule(
+        call_on_schedule(
             self,
             "Weekly",
-            description=f"Mails the week's figures of {pipeline}",
-            schedule=DIGEST_AT,
-            time_window=scheduler.TimeWindow.flexible(DIGEST_WINDOW),
-            target=scheduler_targets.LambdaInvoke(
-                function,
-                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
-                retry_attempts=RETRIES,
-                max_event_age=EVENT_AGE,
-            ),
+            made["SendDigest"].function,
+            DIGEST_AT,
+            description=f"Mails the week's figures of {pipeline.name}",
+            retries=RETRIES,
+            event_age=EVENT_AGE,
+            window=scheduler.TimeWindow.flexible(DIGEST_WINDOW),
         )
 
     def _let_alarms_call(self, names: str) -> None:
