@@ -75,7 +75,6 @@ class SlowClients:
     open : those that the server has not closed.
     """
 
-    asked: int
     open: list[socket.socket] = field(default_factory=list)
 
     def drip(self) -> None:
@@ -91,7 +90,7 @@ class SlowClients:
 @contextmanager
 def slow_clients(port: int, path: str, count: int) -> Iterator[SlowClients]:
     """So many half requests, as slowloris opens them: a head that goes on and on."""
-    made = SlowClients(count)
+    made = SlowClients()
     start = f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\nx-slow: ".encode()
     try:
         for _ in range(count):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,9 @@ from typing import Any
 from benchmarks.served_model import PIPELINE, ServedModel
 from contender.pipeline.serving_policy import ServingPolicy
 from localcloud import emulator
+from localcloud.assembly import zip_folder
 from localcloud.connection import client
+from localcloud.preloaded import FUNCTIONS
 from localcloud.processes import group_members, wait_until
 from localcloud.state import ACCOUNT, REGION, Workspace
 from stacks.bundle import write_bundle
@@ -22,7 +22,6 @@ from stacks.bundle import write_bundle
 ROOT = Path(__file__).parent.parent
 FUNCTION, BUCKET, TABLE = "serve", "models", "predictions"
 ROUTES = ("POST /v1/predict", "GET /v1/model")
-NEEDED_BY_PRELOADING = ("lambdas/requirements.txt", "lambdas/serve/requirements.txt", "training_image/requirements.in")
 START_SECONDS = 60.0
 AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/execute-api/aws4_request, SignedHeaders=host"
 
@@ -72,7 +71,7 @@ class LocalApi:
 @contextmanager
 def local_api(model: ServedModel, folder: Path, policy: ServingPolicy) -> Iterator[LocalApi]:
     """An emulator with the serving function behind an HTTP API; it is stopped at the end, whatever happens."""
-    for name in NEEDED_BY_PRELOADING:
+    for name in FUNCTIONS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     workspace, port = Workspace(folder), emulator.free_port()
@@ -97,7 +96,8 @@ def _deployed(running: LocalApi, model: ServedModel, folder: Path, policy: Servi
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
     )
-    functions = running.client("lambda")
+    functions, code = running.client("lambda"), folder / "bundle"
+    write_bundle(ROOT, None, code)
     functions.create_function(
         FunctionName=FUNCTION,
         Runtime="python3.13",
@@ -105,7 +105,7 @@ def _deployed(running: LocalApi, model: ServedModel, folder: Path, policy: Servi
         Handler="lambdas.serve.handler.handler",
         MemorySize=1024,
         Timeout=10,
-        Code={"ZipFile": _bundle(folder / "bundle")},
+        Code={"ZipFile": zip_folder(code)},
         Environment={
             "Variables": {
                 "PIPELINE": PIPELINE,
@@ -143,17 +143,6 @@ def _http_api(running: LocalApi) -> str:
         gateway.create_route(ApiId=api, RouteKey=route, Target=target, AuthorizationType="AWS_IAM")
     gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
     return api
-
-
-def _bundle(folder: Path) -> bytes:
-    """The function's zip as the local cloud deploys it."""
-    write_bundle(ROOT, None, folder)
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(folder))
-    return made.getvalue()
 
 
 def _proportional_kib(pid: int) -> float:

@@ -32,7 +32,7 @@ class Load:
     Attributes
     ----------
     offered : requests a second that were asked for.
-    sent, answered : requests; `answered` are those with any status.
+    sent : requests.
     statuses : how many answers had which.
     p50_ms, p99_ms : of all answers, from when a request should have been sent.
     broken : connections that failed or timed out.
@@ -45,10 +45,6 @@ class Load:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     broken: int = 0
-
-    @property
-    def answered(self) -> int:
-        return sum(self.statuses.values())
 
     @property
     def good(self) -> int:

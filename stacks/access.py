@@ -9,6 +9,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
 
 from stacks.acknowledge import acknowledge, imported, wildcard_finding
 
@@ -135,3 +136,14 @@ def _grant_tags(role: iam.Role, bucket: s3.IBucket, *, source: Sequence[str], ta
     ):
         resources = [bucket.arn_for_objects(pattern) for pattern in patterns]
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+
+
+def let_read_pipeline_file(role: iam.Role, file: s3_assets.Asset) -> None:
+    """Let a function read its pipeline's file as it was deployed."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="ReadPipelineFile",
+            actions=["s3:GetObject"],
+            resources=[file.bucket.arn_for_objects(file.s3_object_key)],
+        )
+    )

@@ -16,7 +16,7 @@ from contender.predictions.holdout_counts import HOLDOUT_COUNTS
 from contender.registry.pointer import pointer_key
 from contender.registry.versions import MANIFEST, REFERENCE
 from contender.workflow.live_evidence import DETAIL_TYPE, SOURCE
-from stacks.access import Access, Storage
+from stacks.access import Access, Storage, let_read_pipeline_file
 from stacks.alerts import AlertTopics
 from stacks.environment import Environment
 from stacks.state_functions import FunctionSpec, LoopFunctions
@@ -62,7 +62,7 @@ class LiveWindows(Construct):
             variables={STATE: {"PIPELINE_FILE": pipeline_file.s3_object_url}},
         ).by_state[STATE]
         self.function = made.function
-        self._let_read_pipeline_file(made.role, pipeline_file)
+        let_read_pipeline_file(made.role, pipeline_file)
         self._let_tell_the_loop(made.role)
         topics.let_publish(made.role, "ticket")
         mail_failures(self, "Failed", self.function, topics["ticket"], retries=RETRIES, event_age=EVENT_AGE)
@@ -75,10 +75,6 @@ class LiveWindows(Construct):
             retries=RETRIES,
             event_age=EVENT_AGE,
         )
-
-    def _let_read_pipeline_file(self, role: iam.Role, pipeline_file: s3_assets.Asset) -> None:
-        resources = [pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)]
-        role.add_to_policy(iam.PolicyStatement(sid="ReadPipelineFile", actions=["s3:GetObject"], resources=resources))
 
     def _let_tell_the_loop(self, role: iam.Role) -> None:
         """Events of this source and kind only: other rules of the account cannot be set off."""

@@ -93,7 +93,7 @@ class QueryStack(Stack):
 
     def _add_pipeline(self, pipeline: PipelineConfig) -> None:
         name = database_name(self._environment, pipeline)
-        place = f"{pipeline.name.title().replace('-', '')}"
+        place = pipeline.name.title().replace("-", "")
         database = glue.CfnDatabase(
             self,
             f"{place}Database",

@@ -18,7 +18,14 @@ from contender.registry.pointer import first_champion_key, pointer_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
 from contender.workflow.run_folder import RECORD, REPORT_PAGE
-from stacks.access import TABLE_APPEND_ACTIONS, TABLE_READ_ACTIONS, TABLE_WRITE_ACTIONS, Access, Storage
+from stacks.access import (
+    TABLE_APPEND_ACTIONS,
+    TABLE_READ_ACTIONS,
+    TABLE_WRITE_ACTIONS,
+    Access,
+    Storage,
+    let_read_pipeline_file,
+)
 from stacks.acknowledge import acknowledge, wildcard_finding
 from stacks.alerts import AlertTopics
 from stacks.dashboard.recent_runs import RecentRuns
@@ -197,7 +204,7 @@ class WorkflowStack(Stack):
             specs=function_specs(pipeline.name, learns_from_feedback=pipeline.live.learn_from_feedback),
             variables=self._variables(pipeline_file, predictions, storage),
         )
-        self._grant_pipeline_file(pipeline_file)
+        let_read_pipeline_file(self.functions.by_state["Claim"].role, pipeline_file)
         self._grant_look_at_runs()
         self.topics.let_publish(self.functions.by_state["Approval"].role, "ticket")
         self.topics.let_publish(self.functions.by_state["Notify"].role, "ticket", "info")
@@ -323,15 +330,6 @@ class WorkflowStack(Stack):
             after=[self.functions, self.training_loop],
         )
         return triggers
-
-    def _grant_pipeline_file(self, pipeline_file: s3_assets.Asset) -> None:
-        self.functions.by_state["Claim"].role.add_to_policy(
-            iam.PolicyStatement(
-                sid="ReadPipelineFile",
-                actions=["s3:GetObject"],
-                resources=[pipeline_file.bucket.arn_for_objects(pipeline_file.s3_object_key)],
-            )
-        )
 
     def _grant_look_at_runs(self) -> None:
         """Claim asks whether the run that holds the lease is still at work."""

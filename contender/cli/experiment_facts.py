@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import ceil, sqrt
+from math import sqrt
 from typing import Any
 
 from contender.cli.clouds import Workbench
 from contender.errors import NotFoundError
-from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, total
+from contender.predictions.live_metrics import LiveCounts, total
 from contender.predictions.record import CHALLENGER, SHADOW_OF, VARIANTS
 from contender.registry.pointer import Pointer
 from contender.rollout.experiments.plan import DaySpread, spread_of_days, spread_on_holdout
 from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosses
+from contender.steps.live_pairs import pairs_in
 from contender.workflow.run_folder import COMPARISON, RunFolder
 
 LOOK_BACK_DAYS = 14
@@ -55,13 +56,8 @@ class Facts:
     @property
     def wait_days(self) -> int:
         """Until nine of ten labels have come; a day where nothing is known."""
-        ages = total(self._answered.values()).ages
-        below, of_all = 0, sum(ages.values())
-        for age in sorted(ages):
-            below += ages[age]
-            if below >= ARRIVED * of_all:
-                return min(LONGEST_WAIT_DAYS, ceil(age) + 1)
-        return 1
+        age = total(self._answered.values()).label_age(ARRIVED)
+        return 1 if age is None else min(LONGEST_WAIT_DAYS, age + 1)
 
     @property
     def swaps_a_day(self) -> float:
@@ -107,10 +103,8 @@ class Facts:
             minutes = self._bench.predictions.live_minutes(
                 self._bench.pipeline, self._version, variant, until - LOOK_BACK_DAYS * 86_400.0, until
             )
-            for minute, counts in minutes:
-                if counts.pairs:
-                    sums = PairedLosses(counts.pairs, *(getattr(counts, name) for name in PAIR_SUMS))
-                    days[minute[:10]] = days.get(minute[:10], NO_PAIRS) + sums
+            for minute, pairs in pairs_in(minutes):
+                days[minute[:10]] = days.get(minute[:10], NO_PAIRS) + pairs
         return list(days.values())
 
 

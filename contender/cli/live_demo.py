@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from contender.cli.clouds import LOCAL, Workbench
-from contender.cli.commands.live import show_windows
+from contender.cli.commands.live import judge_now, show_windows
 from contender.cli.console import console, styled_verdict
 from contender.cli.drill.own_cloud import own_cloud
 from contender.cli.drill.shop import FEATURES, TARGET, pipeline_file, visits
@@ -76,7 +76,7 @@ def run_live_demo(project: Path) -> Path:
         while _minute() == usual.minute:
             time.sleep(0.2)
         drifted = ask(bench, day=60, shift=MOVED, label=True)
-        judge(bench, drifted.minute)
+        judge_now(bench, drifted.minute + timedelta(minutes=2))  # by a clock at which the minute has closed
         show_windows(LiveStore(bench.data, NAME).newest(2), as_json=False)
         _heading("the run", "An event starts the loop with trigger drift-alarm. It trains on the labelled predictions.")
         execution = wait_for(lambda: _started_by_drift(bench), "run with trigger drift-alarm")
@@ -129,13 +129,6 @@ def send_labels(bench: Workbench, said: Sequence[Mapping[str, Any]], frame: pd.D
     items = [{"prediction_id": one["prediction_id"], "label": truth} for one, truth in pairs]
     for start in range(0, len(items), LABELS_AT_ONCE):
         bench.request("POST", "/v1/feedback", {"items": items[start : start + LABELS_AT_ONCE]})
-
-
-def judge(bench: Workbench, minute: datetime) -> None:
-    """Have windows up to this minute judged, by a clock at which it has closed."""
-    later = (minute + timedelta(minutes=2)).isoformat()
-    payload = json.dumps({"time": later}).encode()
-    bench.cloud.client("lambda").invoke(FunctionName=bench.judge_window_function, Payload=payload)
 
 
 def wait_for(find: Callable[[], Found | None], what: str) -> Found:

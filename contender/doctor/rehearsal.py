@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from contender.errors import IntegrityError, NotFoundError
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import ModelRegistry
 from contender.rollout.golden_requests import GOLDEN, Golden
-from contender.rollout.rehearsal import ServingError, unlike_training
-
-Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Asks the serving function; raises ServingError when it gave no usable answer."""
+from contender.rollout.rehearsal import Ask, ServingError, unlike_training
 
 
 def rehearsal_fault(registry: ModelRegistry, ask: Ask) -> str:
@@ -30,9 +24,8 @@ def rehearsal_fault(registry: ModelRegistry, ask: Ask) -> str:
         golden = Golden.from_json(registry.file(champion, GOLDEN))
     except (IntegrityError, NotFoundError):
         return ""
-    question = {"version": version, "manifest_sha256": digest, "requests": list(golden.requests)}
     try:
-        served = ask({"rehearse": question})
+        served = ask(golden.question(version, digest))
     except ServingError as error:
         return f"{version} does not answer its golden requests: {error}"
     fault = unlike_training(golden, champion.manifest, served)

@@ -42,14 +42,17 @@ def find_batch_files(
     ids: dict[str, frozenset[str]] = {}
     unreadable = []
     searched = [*((key, in_uploads) for key in uploads), *((key, in_results) for key in results)]
+    to_predict = frozenset(uploads)
     for number, (key, ids_in) in enumerate(searched, start=1):
         report(f"looking in batch file {number} of {len(searched)}")
         found = ids_in(key, objects.get(key).body)
         if found:
             ids[key] = found
-        elif found is None and key in set(uploads):
+        elif found is None and key in to_predict:
             unreadable.append(key)
-    with_rows = {prefix for prefix, keys in jobs.items() if set(keys) & set(ids) or _source(objects, prefix) in ids}
+    with_rows = {
+        prefix for prefix, keys in jobs.items() if not ids.keys().isdisjoint(keys) or _source(objects, prefix) in ids
+    }
     under_way = {_source(objects, prefix) for prefix in with_rows if not _has_ended(jobs[prefix], prefix)}
     gone = sorted(prefix for prefix in with_rows if _has_ended(jobs[prefix], prefix))
     listed = {PurePosixPath(prefix).name for prefix in gone}

@@ -208,6 +208,10 @@ class LiveCounts:
         bucket = _bucket_at(self.values, quantile)
         return None if bucket is None else _signed_middle(bucket)
 
+    def label_age(self, quantile: float) -> int | None:
+        """A quantile of how old predictions were when their label came, in days; None without any."""
+        return _bucket_at(self.ages, quantile)
+
     def slower_than(self, milliseconds: float) -> int:
         """Requests that took longer; those within 2.5 % of the limit may be counted either way."""
         return sum(n for bucket, n in self.latencies.items() if _middle(bucket, SMALLEST_MS) > milliseconds)

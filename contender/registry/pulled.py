@@ -8,7 +8,7 @@ from contender.errors import IntegrityError, NotFoundError
 from contender.ports import ErasableObjects, ReadObjects
 from contender.registry.pointer import Pointer, pointer_key, require_pointer
 from contender.registry.signatures import Check
-from contender.registry.versions import MANIFEST, MODEL, SIGNATURE, ModelReader, ModelVersion
+from contender.registry.versions import MANIFEST, MODEL, SIGNATURE, ModelReader, ModelRegistry, ModelVersion
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,11 @@ def _is_there(target: ReadObjects, pipeline: str, model: ModelVersion) -> bool:
 
 def _remove_others(target: ErasableObjects, pipeline: str, kept: set[str | None]) -> tuple[str, ...]:
     """Remove what an earlier copy left of versions that serve no more: their three files and nothing else."""
-    start = f"models/{pipeline}/"
-    keys = [key for key in target.keys(start) if key.endswith(f"/{MANIFEST}")]
-    names = [key.removeprefix(start).partition("/")[0] for key in keys]
-    gone = tuple(name for name in names if name not in kept)
+    copies = ModelRegistry(target, pipeline)
+    gone = tuple(name for name in copies.versions() if name not in kept)
     for name in gone:
         for file in (MANIFEST, SIGNATURE, MODEL):
-            target.erase(f"{start}{name}/{file}")
+            target.erase(copies.key(name, file))
     return gone
 
 

@@ -44,3 +44,8 @@ class Golden:
                 f"{GOLDEN} has {len(predictions)} predictions for {rows} rows; it needs one for each, and one at least"
             )
         return cls(requests, predictions)
+
+    def question(self, version: str, manifest_sha256: str) -> dict[str, Any]:
+        """What serving is asked to answer these requests with that version."""
+        about = {"version": version, "manifest_sha256": manifest_sha256, "requests": list(self.requests)}
+        return {"rehearse": about}

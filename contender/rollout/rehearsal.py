@@ -6,7 +6,7 @@ answers the requests through the code that callers reach, before the champion po
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite, isnan
 from statistics import median
@@ -24,6 +24,10 @@ MIB = 1024 * 1024
 
 class ServingError(ContenderError):
     """The serving function gave no usable answer; trying again would not change that."""
+
+
+Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Asks the serving function; raises ServingError when it gave no usable answer."""
 
 
 @dataclass(frozen=True)

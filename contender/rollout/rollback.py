@@ -78,8 +78,7 @@ def undo_newest(
     current = before.pointer if before else None
     if current is not None and not current.has_seen(swap_id):
         complete_history(ledger, current, now=now.isoformat())
-    if current is not None and not by_person and not current.has_seen(swap_id):
-        why_not = _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
+        why_not = "" if by_person else _moved_since(ledger, current, rang_at) or _too_old(current, within_hours, now)
         if why_not:
             return Undone(Rollback("refused", why_not, champion=current.champion), current)
     try:

@@ -60,8 +60,9 @@ class RequestContract:
 
     def __init__(self, rules: Mapping[str, Mapping[str, Any]], *, refuses: bool = False) -> None:
         self.rules, self.refuses = rules, refuses
-        self._checks = tuple((name, _check_of(name, rule)) for name, rule in rules.items())
-        self._keeps = tuple((name, _keeps(rule)) for name, rule in rules.items())
+        allows = {name: _allows(rule) for name, rule in rules.items()}
+        self._checks = tuple((name, _check_of(name, rule, allows[name])) for name, rule in rules.items())
+        self._keeps = tuple((name, _keeps(rule, allows[name])) for name, rule in rules.items())
 
     def to_text(self) -> str:
         """The rules as an environment variable has them; those of long lists are packed."""
@@ -131,9 +132,6 @@ def header_of(broken: Sequence[Broken]) -> str:
     return ", ".join(named)
 
 
-Rows = Sequence[Mapping[str, Any]]
-
-
 @runtime_checkable
 class HasColumns(Protocol):
     """Rows whose columns are there without making each row."""
@@ -143,12 +141,13 @@ class HasColumns(Protocol):
 
 
 Check = Callable[[Sequence[Any]], Iterator[Broken]]
+Allows = list[tuple[str, Callable[[Any], bool]]]
+"""Rules about texts, each with what tells whether a value keeps it."""
 
 
-def _check_of(name: str, rules: Mapping[str, Any]) -> Check:
+def _check_of(name: str, rules: Mapping[str, Any], allows: Allows) -> Check:
     least, most = rules.get("min"), rules.get("max")
     required = bool(rules.get("required"))
-    allows = _allows(rules)
 
     def check(column: Sequence[Any]) -> Iterator[Broken]:
         if required and None in column:
@@ -178,10 +177,10 @@ def _range(column: Sequence[Any]) -> tuple[float, float]:
         return min(known, default=math.inf), max(known, default=-math.inf)
 
 
-def _keeps(rules: Mapping[str, Any]) -> Callable[[Any], bool]:
+def _keeps(rules: Mapping[str, Any], allows: Allows) -> Callable[[Any], bool]:
     """What tells whether one value keeps all rules of its feature."""
     least, most = rules.get("min", -math.inf), rules.get("max", math.inf)
-    required, allows = bool(rules.get("required")), _allows(rules)
+    required = bool(rules.get("required"))
     if not allows:
         return lambda value: not required if value is None else least <= value <= most
     if len(allows) == 1:
@@ -190,9 +189,9 @@ def _keeps(rules: Mapping[str, Any]) -> Callable[[Any], bool]:
     return lambda value: not required if value is None else all(allowed(value) for _, allowed in allows)
 
 
-def _allows(rules: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool]]]:
+def _allows(rules: Mapping[str, Any]) -> Allows:
     """The rules about texts, each with what tells whether a value keeps it."""
-    found: list[tuple[str, Callable[[Any], bool]]] = []
+    found: Allows = []
     if rules.get("allowed"):
         levels = frozenset(map(as_category, rules["allowed"]))
         found.append(("allowed", lambda value: value in levels or as_category(value) in levels))

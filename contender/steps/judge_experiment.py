@@ -6,17 +6,16 @@ once however often this is called. A call that ended half-way is completed by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from contender.errors import ConflictError, ContenderError
 from contender.mails.experiment_mail import EXPERIMENT, experiment_mail
 from contender.mails.mail import Mail
 from contender.mails.place import Place
 from contender.ports import Ledger, Objects, SentMail, SentMails
-from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts
 from contender.predictions.record import CHALLENGER, SHADOW_OF
 from contender.registry.pointer import Pointer, read_pointer, require_pointer
 from contender.registry.swaps import end_trial, promote
@@ -25,16 +24,8 @@ from contender.rollout.experiments.experiment import DAY, Experiment, Experiment
 from contender.rollout.experiments.outcome import experiment_record, reason_of, why_stopped
 from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
 from contender.rollout.swap_history import history_entry
+from contender.steps.live_pairs import LiveMetrics, pairs_in
 from contender.workflow.run_folder import EXPERIMENT_REPORT, RunFolder
-
-
-class LiveMetrics(Protocol):
-    """What was predicted, by version."""
-
-    def live_minutes(
-        self, pipeline: str, version: str, variant: str, since: float, until: float
-    ) -> Sequence[tuple[str, LiveCounts]]:
-        """By minute, the counts of predictions made from `since` to `until`, in epoch seconds."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +73,8 @@ def judge_experiment(desk: Desk, *, now: datetime, request_id: str = "") -> Look
     experiment = found.experiment
     if not experiment.verdict:
         experiment = _concluded(desk, experiment, now)
-        if experiment == found.experiment:
-            return Looked("on", reason=evidence_in_words(experiment.evidence, experiment.aim))
-        found = ExperimentState(experiment, write_experiment(desk.data, experiment, based_on=found.etag))
+        if experiment != found.experiment:
+            found = ExperimentState(experiment, write_experiment(desk.data, experiment, based_on=found.etag))
     if not experiment.verdict:
         return Looked("on", reason=evidence_in_words(experiment.evidence, experiment.aim))
     return settle(desk, found, now=now, request_id=request_id)
@@ -110,9 +100,8 @@ def _pairs_of_day(desk: Desk, experiment: Experiment, number: int) -> PairedLoss
         minutes = desk.live_metrics.live_minutes(
             desk.pipeline, experiment.challenger, variant, since.timestamp(), until.timestamp() - 1.0
         )
-        for _, counts in minutes:
-            if counts.pairs:
-                found += PairedLosses(counts.pairs, *(getattr(counts, name) for name in PAIR_SUMS))
+        for _, pairs in pairs_in(minutes):
+            found += pairs
     return found
 
 

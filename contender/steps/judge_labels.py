@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -29,6 +29,7 @@ MOST_FILES = 5_000
 """The newest are read: one a minute for three days and a half, one an hour for more than that."""
 
 Fetch = Callable[[Sequence[str]], Iterator[bytes]]
+"""The objects of the data bucket with these keys, in their order."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ class LabelJudge:
     format: FeedbackFormat
     now: datetime
     starts: Sequence[Start] = ()
-    _known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def performance(self) -> Performance | None:
@@ -109,11 +109,7 @@ class LabelJudge:
 
     def _manifest(self, version: str | None) -> Mapping[str, Any]:
         """Of a version; empty where it cannot be read: nothing is said of its rows."""
-        if not version:
+        try:
+            return self.models.read(version).manifest if version else {}
+        except ContenderError:
             return {}
-        if version not in self._known:
-            try:
-                self._known[version] = self.models.read(version).manifest
-            except ContenderError:
-                self._known[version] = {}
-        return self._known[version]

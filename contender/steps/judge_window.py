@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from contender.data.feedback_rows import FeedbackFormat
@@ -37,14 +38,12 @@ from contender.predictions.holdout_counts import HOLDOUT_COUNTS, from_bytes
 from contender.predictions.live_metrics import Outputs
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import REFERENCE, ModelRegistry, ModelVersion
-from contender.steps.judge_labels import LabelJudge
+from contender.steps.judge_labels import Fetch, LabelJudge
 from contender.workflow.live_evidence import LiveEvidence
 
 ReadLoggedRows = Callable[[Iterable[bytes], Mapping[str, Any], Callable[[int], None]], Iterator[LoggedRows]]
 """Reads the rows of files of one version; the manifest is the version's, and the function is told which files, by their
 number, cannot be read."""
-Fetch = Callable[[Sequence[str]], Iterator[bytes]]
-"""The objects of the data bucket with these keys, in their order."""
 Send = Callable[[LiveEvidence], None]
 """Puts an event on the bus."""
 
@@ -75,6 +74,11 @@ class WindowJudge:
         """What is kept of the windows."""
         return LiveStore(self.data, self.pipeline)
 
+    @property
+    def registry(self) -> ModelRegistry:
+        """The pipeline's model versions."""
+        return ModelRegistry(self.models, self.pipeline)
+
     def judge(self, now: datetime) -> list[dict[str, Any]]:
         """Judge the windows that are due, oldest first, and start a run if the newest has evidence for one.
 
@@ -83,13 +87,17 @@ class WindowJudge:
         found = read_pointer(self.models, self.pipeline)
         if found is None:
             return []
-        reports, labels = [], self._labels(now)
-        for window in closed_windows(now, self.period(found.pointer)):
-            files = self._files(window)
+        starts, _ = StartLog(self.data, self.pipeline).read()
+        reports, labels = [], self._labels(now, starts)
+        windows = closed_windows(now, self.period(found.pointer))
+        days = dict.fromkeys(day for one in windows for day in one.days)  # hours of a day have its folder in common
+        of_day = {day: self._files(day, windows[0]) for day in days}
+        for window in windows:
+            files = files_of(window, chain.from_iterable(of_day[day] for day in window.days))
             names = [file.name for of_version in files.values() for file in of_version]
             before = self.store.report(window.name)
             if is_due(names, before.get("files") if before else None):
-                report = self._judge(window, files, found.pointer, now, again=before is not None)
+                report = self._judge(window, files, found.pointer, now, starts, again=before is not None)
                 report |= self._of_labels(labels, window, report)
                 self.store.write_report(report)
                 reports.append(report)
@@ -98,7 +106,7 @@ class WindowJudge:
 
     def period(self, pointer: Pointer) -> str:
         """How long the windows are."""
-        champion = ModelRegistry(self.models, self.pipeline).read(pointer.champion)
+        champion = self.registry.read(pointer.champion)
         return window_period(self.config.live.window, self._block_period(self._reference(champion)))
 
     def _block_period(self, reference: Profile | None) -> str | None:
@@ -110,11 +118,10 @@ class WindowJudge:
         least = config.drift.min_blocks if config.drift.null == "auto" else 1
         return config.block_period if len(reference.blocks) >= least else None
 
-    def _labels(self, now: datetime) -> LabelJudge | None:
+    def _labels(self, now: datetime, starts: Sequence[Start]) -> LabelJudge | None:
         if self.read_feedback is None:
             return None
-        registry, starts = ModelRegistry(self.models, self.pipeline), StartLog(self.data, self.pipeline).read()[0]
-        return LabelJudge(self.config, self.data, registry, self.fetch, self.read_feedback, now, starts)
+        return LabelJudge(self.config, self.data, self.registry, self.fetch, self.read_feedback, now, starts)
 
     def _of_labels(self, labels: LabelJudge | None, window: Window, report: Mapping[str, Any]) -> dict[str, Any]:
         """What labels add to a window's report; that they cannot be read is no reason not to judge the window."""
@@ -128,21 +135,24 @@ class WindowJudge:
             return {}
         return {**found, "evidence": [*report["evidence"], *map(asdict, evidence)]}
 
-    def _files(self, window: Window) -> dict[str, list[LogFile]]:
-        """The files with rows of a window, by version."""
-        found: list[LogFile] = []
-        for day in window.days:
-            keys = self.data.keys(f"predictions/{self.pipeline}/dt={day}/")
-            if window.is_whole_days:
-                found += map(LogFile, keys)
-            else:
-                found += FileTimes(self.data, self.pipeline, day).of(keys, self.fetch, self.times_of)
-        return files_of(window, found)
+    def _files(self, day: str, window: Window) -> Sequence[LogFile]:
+        """The files of a day's folder, with the times of their rows where windows like this one are parts of a day."""
+        keys = self.data.keys(f"predictions/{self.pipeline}/dt={day}/")
+        if window.is_whole_days:
+            return list(map(LogFile, keys))
+        return FileTimes(self.data, self.pipeline, day).of(keys, self.fetch, self.times_of)
 
     def _judge(
-        self, window: Window, files: Mapping[str, Sequence[LogFile]], pointer: Pointer, now: datetime, *, again: bool
+        self,
+        window: Window,
+        files: Mapping[str, Sequence[LogFile]],
+        pointer: Pointer,
+        now: datetime,
+        starts: Sequence[Start],
+        *,
+        again: bool,
     ) -> dict[str, Any]:
-        versions = {version: self._judge_version(window, version, found) for version, found in files.items()}
+        versions = {version: self._judge_version(window, version, found, starts) for version, found in files.items()}
         found = versions.get(pointer.champion)
         return {
             "window": window.name,
@@ -158,7 +168,9 @@ class WindowJudge:
             "evidence": [asdict(one) for one in drift_evidence(window, pointer.champion, found)],
         }
 
-    def _judge_version(self, window: Window, version: str, files: Sequence[LogFile]) -> dict[str, Any]:
+    def _judge_version(
+        self, window: Window, version: str, files: Sequence[LogFile], starts: Sequence[Start]
+    ) -> dict[str, Any]:
         """One version's rows, against what that version was trained on."""
         model = self._model(version)
         reference = self._reference(model) if model is not None else None
@@ -169,7 +181,7 @@ class WindowJudge:
         counter = self._count(window, model, reference, files, unreadable)
         counted = counter.profile()
         self.store.write_profile(version, window, counted)
-        drift = self._drift(window, model, reference, counted)
+        drift = self._drift(window, model, reference, counted, starts)
         return {
             "rows": counter.rows,
             "repeated_rows": counter.repeated,
@@ -181,7 +193,7 @@ class WindowJudge:
 
     def _model(self, version: str) -> ModelVersion | None:
         try:
-            return ModelRegistry(self.models, self.pipeline).read(version)
+            return self.registry.read(version)
         except ContenderError as error:
             self.log.error("a version in the prediction log cannot be read", version=version, reason=str(error))
             return None
@@ -193,14 +205,13 @@ class WindowJudge:
         return self._references[model.version]
 
     def _read_reference(self, model: ModelVersion) -> Profile | None:
-        registry = ModelRegistry(self.models, self.pipeline)
         try:
-            profile = Reference.from_bytes(registry.file(model, REFERENCE)).profile
+            profile = Reference.from_bytes(self.registry.file(model, REFERENCE)).profile
         except ContenderError as error:
             self.log.info("a version has no reference profile", version=model.version, reason=str(error))
             return None
         try:
-            holdout = from_bytes(registry.file(model, HOLDOUT_COUNTS))
+            holdout = from_bytes(self.registry.file(model, HOLDOUT_COUNTS))
         except ContenderError:
             holdout = []
         return with_predicted_class(profile, holdout, Outputs.of(model.manifest))
@@ -220,13 +231,14 @@ class WindowJudge:
             counter.add(rows)
         return counter
 
-    def _drift(self, window: Window, model: ModelVersion, reference: Profile, counted: Profile) -> VersionDrift:
+    def _drift(
+        self, window: Window, model: ModelVersion, reference: Profile, counted: Profile, starts: Sequence[Start]
+    ) -> VersionDrift:
         before = [one for one in self.store.windows_of(model.version) if one.period == window.period and one < window]
         first = before[: FIRST_WINDOWS.get(window.period, 1)]
         read = [*first, *(one for one in before[-MOST_WINDOWS:] if one not in first)]
         profiles = ((one, self.store.profile(model.version, one)) for one in read)
         observed = [Observed(one, each) for one, each in profiles if each is not None and each.grid == reference.grid]
-        starts, _ = StartLog(self.data, self.pipeline).read()
         through = max((start.window for start in starts if start.version == model.version), default="")
         block_period = self._block_period(reference)
         return judge_drift(

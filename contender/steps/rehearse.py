@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from contender.errors import IntegrityError, InvalidInputError, NotFoundError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import Objects
 from contender.registry.versions import ModelRegistry, ModelVersion
 from contender.rollout.golden_requests import GOLDEN, Golden
-from contender.rollout.rehearsal import RehearsalReport, ServingError, not_answered, rehearse
+from contender.rollout.rehearsal import Ask, RehearsalReport, ServingError, not_answered, rehearse
 from contender.steps.loop_run import Emit, LoopRun
 from contender.workflow.messages import Comparison, Rehearsal, RunState
 from contender.workflow.run_folder import REHEARSAL
-
-Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Asks the serving function; raises ServingError when it gave no usable answer."""
 
 
 def rehearse_challenger(
@@ -46,8 +40,7 @@ def _report_on(
     try:
         challenger = registry.read(version, manifest_sha256=manifest_sha256)
         golden = _golden_of(registry, challenger)
-        question = {"version": version, "manifest_sha256": manifest_sha256, "requests": list(golden.requests)}
-        served = ask({"rehearse": question})
+        served = ask(golden.question(version, manifest_sha256))
     except (IntegrityError, ServingError) as error:
         return not_answered(version, str(error))
     return rehearse(golden, challenger.manifest, served, policy=policy, max_model_mib=max_model_mib)

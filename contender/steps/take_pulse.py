@@ -23,8 +23,8 @@ from contender.pulse.times import time_of
 from contender.registry.champion import read_champion
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.versions import ModelReader, ModelVersion
+from contender.steps.live_pairs import LiveMetrics
 from contender.steps.month_budget import NEWEST_RUNS, newest_runs
-from contender.steps.watch import LiveMetrics
 from contender.workflow.claims import LEASE_SECONDS
 
 RUNS_TO_AN_UPLOAD = 1_000

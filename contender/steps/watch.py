@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from contender.errors import InvalidInputError, NotFoundError
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.ports import Objects
-from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, total
+from contender.predictions.live_metrics import LiveCounts, total
 from contender.predictions.record import CHALLENGER, CHAMPION, SHADOW_OF
 from contender.registry.pointer import Pointer, Trial
 from contender.rollout.canary import Alarms, Side, watch
 from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosses
+from contender.steps.live_pairs import LiveMetrics, pairs_in
 from contender.steps.loop_run import LoopRun
 from contender.workflow.messages import RunState, Watch
 from contender.workflow.run_folder import COMPARISON, WATCH, RunFolder
@@ -24,15 +25,6 @@ MOST_SKEW = timedelta(minutes=15)
 
 Minutes = Sequence[tuple[str, LiveCounts]]
 """Counts by minute (ISO, UTC)."""
-
-
-class LiveMetrics(Protocol):
-    """What was predicted, by version."""
-
-    def live_minutes(
-        self, pipeline: str, version: str, variant: str, since: float, until: float
-    ) -> list[tuple[str, LiveCounts]]:
-        """By minute, the counts of predictions made from `since` to `until`, in epoch seconds."""
 
 
 def watch_canary(
@@ -122,10 +114,8 @@ class _Seen:
     def pairs(self) -> dict[str, PairedLosses]:
         """By minute, the labelled rows that both versions predicted."""
         found: dict[str, PairedLosses] = {}
-        for minute, counts in (*self.answers, *self.shadows):
-            if counts.pairs:
-                sums = (getattr(counts, name) for name in PAIR_SUMS)
-                found[minute] = found.get(minute, NO_PAIRS) + PairedLosses(counts.pairs, *sums)
+        for minute, pairs in pairs_in((*self.answers, *self.shadows)):
+            found[minute] = found.get(minute, NO_PAIRS) + pairs
         return found
 
 

@@ -28,7 +28,7 @@ from tests.e2e.loop import PROJECT, eventually
 pytestmark = pytest.mark.containers
 
 LARGEST_MB = 150
-"""The image without its base; docs/serving-container.md says what is in it."""
+"""The image without its base."""
 
 PORT, FOLDER_PORT = 18_080, 18_081
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -3,7 +3,7 @@
 The files of the simulation are few, and a schedule is about who does what when. So reading a file, holding it to the
 contract and measuring its drift are remembered by their content, as is the pipeline file once parsed; each call of AWS
 before, between and after them still happens. The report's page and the pictures' curves are left empty: nothing depends
-on them. Nor is the wait before a write is repeated left to chance. Without this, a schedule takes five times as long
+on them. Nor is the wait before a write is repeated left to chance. Without this, a schedule takes several times as long
 (decision 0067).
 """
 

@@ -166,13 +166,15 @@ class PredictionTable:
 
     def query_items(self, pk: str) -> list[dict[str, Any]]:
         """All items of a partition, in the order of their `sk`."""
-        request: dict[str, Any] = {"KeyConditionExpression": Key("pk").eq(pk), "ConsistentRead": True}
-        found: list[dict[str, Any]] = []
+        return [_plain(item) for item in self._query(KeyConditionExpression=Key("pk").eq(pk), ConsistentRead=True)]
+
+    def _query(self, **request: Any) -> Iterator[dict[str, Any]]:
+        """The items of a query, page by page."""
         while True:
             answer = self.table.query(**request)
-            found += map(_plain, answer["Items"])
+            yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
-                return found
+                return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
@@ -186,19 +188,13 @@ class PredictionTable:
         self, pipeline: str, version: str, variant: str, since: float, until: float
     ) -> list[tuple[str, LiveCounts]]:
         """The same, minute by minute, oldest first; minutes without a request are not there."""
-        request: dict[str, Any] = {
-            "KeyConditionExpression": Key("pk").eq(live_partition(pipeline, version, variant))
-            & Key("sk").between(minute_of(since), minute_of(until) + LAST)
-        }
+        partition = Key("pk").eq(live_partition(pipeline, version, variant))
+        minutes = Key("sk").between(minute_of(since), minute_of(until) + LAST)
         found: dict[str, LiveCounts] = {}
-        while True:
-            answer = self.table.query(**request)
-            for item in answer["Items"]:
-                minute = item["sk"].partition(PAGE)[0]
-                found[minute] = found.get(minute, NOTHING) + LiveCounts.from_numbers(item)
-            if "LastEvaluatedKey" not in answer:
-                return list(found.items())
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        for item in self._query(KeyConditionExpression=partition & minutes):
+            minute = item["sk"].partition(PAGE)[0]
+            found[minute] = found.get(minute, NOTHING) + LiveCounts.from_numbers(item)
+        return list(found.items())
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[list[int]]:

@@ -11,6 +11,7 @@ import typer
 
 from contender.cli.caller import caller_of
 from contender.cli.clouds import Workbench
+from contender.cli.commands.trial import check_no_trial
 from contender.cli.console import console, print_fields, print_json
 from contender.cli.experiment_facts import Facts
 from contender.cli.options import (
@@ -238,11 +239,7 @@ def _check_free(bench: Workbench, pointer: Pointer, before: ExperimentState | No
     if before is not None and not before.experiment.settled:
         running = before.experiment.experiment_id
         raise InvalidInputError(f"experiment {running} is running; end it with: contender ab end -p {bench.pipeline}")
-    on = pointer.challenger
-    if on is not None and on.is_on(now.timestamp()):
-        raise InvalidInputError(
-            f"a trial of {on.version} is running; end it with: contender trial end -p {bench.pipeline}"
-        )
+    check_no_trial(pointer, now)
 
 
 def _plan(bench: Workbench, pointer: Pointer, model: ModelVersion, aim: Aim, *, days: int, now: datetime) -> Plan:

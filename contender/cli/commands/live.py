@@ -14,7 +14,6 @@ from rich.text import Text
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json, print_table
-from contender.cli.live_performance import show_performance
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
     EnvironmentOption,
@@ -68,6 +67,8 @@ def live(
     """
     bench = workbench(pipeline, environment)
     if performance:
+        from contender.cli.live_performance import show_performance  # noqa: PLC0415 - pyarrow takes a second to load
+
         show_performance(bench, pipeline_config(pipeline), hours=hours, now=datetime.now(UTC), as_json=as_json)
         return
     if judge:
@@ -92,16 +93,17 @@ def live(
             console.print(f"newest window {report['window']}: {sentence_of(report)}", markup=False)
 
 
-def judge_now(bench: Workbench) -> None:
-    """Have the windows judged that have closed.
+def judge_now(bench: Workbench, now: datetime | None = None) -> None:
+    """Have the windows judged that have closed by that time; by the function's own clock where it is None.
 
     Raises
     ------
     ContenderError
         When the function failed.
     """
+    payload = json.dumps({"time": now.isoformat()} if now else {}).encode()
     with console.status("judging closed windows"):
-        answer = bench.cloud.client("lambda").invoke(FunctionName=bench.judge_window_function, Payload=b"{}")
+        answer = bench.cloud.client("lambda").invoke(FunctionName=bench.judge_window_function, Payload=payload)
         said = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
         raise ContenderError(f"the windows could not be judged: {said.get('errorMessage', said)}; see its log")

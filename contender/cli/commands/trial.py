@@ -83,11 +83,7 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
     if not 0.0 < hours <= MAX_TRIAL_HOURS:
         raise InvalidInputError(f"--hours must be above 0 and at most {MAX_TRIAL_HOURS}, but got {hours:g}")
     found, now, by = require_pointer(bench.models, bench.pipeline), datetime.now(UTC), caller_of(bench)
-    on = found.pointer.challenger
-    if on is not None and on.is_on(now.timestamp()):
-        raise InvalidInputError(
-            f"a trial of {on.version} is running; end it with: contender trial end -p {bench.pipeline}"
-        )
+    check_no_trial(found.pointer, now)
     complete_history(bench.ledger, found.pointer, now=now.isoformat())
     pointer = start_trial(
         bench.models,
@@ -108,6 +104,15 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
     assert pointer.challenger is not None
     _write_down(bench, pointer, kind=mode, reason=trial_in_words(pointer.challenger), by=by)
     return pointer
+
+
+def check_no_trial(pointer: Pointer, now: datetime) -> None:
+    """Raises InvalidInputError when a trial is on."""
+    on = pointer.challenger
+    if on is not None and on.is_on(now.timestamp()):
+        raise InvalidInputError(
+            f"a trial of {on.version} is running; end it with: contender trial end -p {pointer.pipeline}"
+        )
 
 
 @trials.command("end")

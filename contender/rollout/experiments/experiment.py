@@ -81,7 +81,7 @@ class Experiment:
     def days_to_count(self, now: datetime) -> Sequence[int]:
         """Numbers of the days, from 0, that can be counted now and have not been."""
         waited = int((now - self.begun - self.wait_days * DAY) / DAY)
-        return range(len(self.counted), max(len(self.counted), min(self.days, waited)))
+        return range(len(self.counted), min(self.days, waited))
 
     def end(self, verdict: str, reason: str, now: datetime) -> Experiment:
         """The same, with its verdict."""
