@@ -58,6 +58,7 @@ class ExperimentJudge(Construct):
                         table_actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                         signs_history=True,
                     ),
+                    timeout_minutes=2,
                 ),
             ),
             variables={

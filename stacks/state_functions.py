@@ -17,7 +17,11 @@ from stacks.functions import CodeSource, LoopFunction
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSpec:
-    """A state's function: its folder, size and access; `disk_mib` is for temporary files."""
+    """A state's function: its folder, size and access; `disk_mib` is for temporary files.
+
+    Lambda ends it a minute before its state gives it up: a call that goes on after that would have its effect at any
+    time, beside the next attempt's or after the run.
+    """
 
     state: str
     folder: str
@@ -25,7 +29,7 @@ class FunctionSpec:
     access: Access
     memory_mib: int = 512
     disk_mib: int = 512
-    timeout_minutes: int = 2
+    timeout_minutes: int = 1
     needs_scipy: bool = False
 
 

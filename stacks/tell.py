@@ -120,6 +120,7 @@ def mail_function_specs(pipeline: str) -> tuple[FunctionSpec, ...]:
             folder="send_digest",
             description="Writes the weekly mail about runs",
             access=Access(read_data=(f"runs/{pipeline}/*",), table_actions=(*TABLE_READ_ACTIONS, *MAILS)),
+            timeout_minutes=2,
         ),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 import localcloud.cloud
@@ -38,8 +39,10 @@ class Cloud:
     find_output: Callable[[str, str], str]
     callable_url: Callable[[str], str]
 
-    def client(self, service: str) -> Any:
-        """A boto3 client with the environment's credentials and endpoint, the same one each time."""
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """A boto3 client with the environment's credentials and endpoint; without a `config` the same one each time."""
+        if config is not None:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
         if service not in self._clients:
             self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)
         return self._clients[service]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from contender.adapters.aws.dead_letters import DeadLetters
 from contender.adapters.aws.kms import KmsVerifier
 from contender.adapters.aws.object_versions import kept_versions, uploads_of
-from contender.adapters.aws.serving_function import ServingFunction
+from contender.adapters.aws.serving_function import PATIENT, ServingFunction
 from contender.adapters.aws.surroundings import deployed_training_code, key_state, time_of_aws
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.history import signature_check
@@ -99,7 +99,7 @@ def _rehearsal(bench: Workbench) -> str:
         name = bench.serve_function_name
     except NotFoundError:  # deployed by a release without this output
         return ""
-    function = ServingFunction(bench.cloud.client("lambda"), name, report=lambda _said: None)
+    function = ServingFunction(bench.cloud.client("lambda", PATIENT), name, report=lambda _said: None)
     return rehearsal_fault(ModelRegistry(bench.models, bench.pipeline), function.rehearse)
 
 

@@ -149,6 +149,18 @@ GAUGES: Mapping[str, Gauge] = {
 }
 
 
+def breaching(values: Mapping[str, float]) -> dict[str, float]:
+    """The gauges that an alarm rings for.
+
+    Examples
+    --------
+    >>> breaching({"ShareShift": 1.7, "LabelRatio": 0.9, "MonthSpend": 12.0})
+    {'ShareShift': 1.7}
+    """
+    known = [(name, GAUGES[name].breaches, value) for name, value in values.items() if name in GAUGES and number(value)]
+    return {name: value for name, breaches, value in known if breaches is not None and breaches(value)}
+
+
 def gauge_facts(names: Sequence[str], values: Mapping[str, float]) -> Sequence[str]:
     """What gauges say, those first that an alarm rings for, and nothing of those that are known to be fine.
 
@@ -157,10 +169,10 @@ def gauge_facts(names: Sequence[str], values: Mapping[str, float]) -> Sequence[s
     >>> gauge_facts(["FailedRunsInARow", "RunOverdueMinutes"], {"FailedRunsInARow": 0, "RunOverdueMinutes": 35})
     ['the current run takes 35 min longer than usual']
     """
-    known = [(GAUGES[name], values[name]) for name in names if name in GAUGES and number(values.get(name))]
-    sure = [(gauge, value) for gauge, value in known if gauge.breaches is not None and gauge.breaches(value)]
-    unsure = [(gauge, value) for gauge, value in known if gauge.breaches is None]
-    return [gauge.text.format(gauge.written(value)) for gauge, value in (*sure, *unsure)]
+    known = {name: values[name] for name in names if name in GAUGES and number(values.get(name))}
+    unsure = {name: value for name, value in known.items() if GAUGES[name].breaches is None}
+    facts = breaching(known) | unsure
+    return [GAUGES[name].text.format(GAUGES[name].written(value)) for name, value in facts.items()]
 
 
 def fact_of(state: AlarmState) -> str:

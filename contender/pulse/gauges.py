@@ -13,6 +13,10 @@ from enum import IntEnum
 EVERY_MINUTES = 5
 """How often the gauges are taken."""
 
+WINDOW_MINUTES = 30
+"""What an alarm looks at. Longer than it takes `PulseMissing` to ring, so that no alarm ends because gauges are not
+written."""
+
 MOST = 20
 """Each gauge of each pipeline is a custom metric, which is paid for."""
 

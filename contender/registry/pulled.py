@@ -8,7 +8,7 @@ from contender.errors import IntegrityError, NotFoundError
 from contender.ports import ErasableObjects, ReadObjects
 from contender.registry.pointer import Pointer, pointer_key, require_pointer
 from contender.registry.signatures import Check
-from contender.registry.versions import MANIFEST, MODEL, SIGNATURE, ModelReader, ModelRegistry, ModelVersion
+from contender.registry.versions import MANIFEST, MODEL, SIGNATURE, ModelReader, ModelRegistry
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def _served(pointer: Pointer) -> list[tuple[str, str]]:
 
 def _copy(source: ReadObjects, target: ErasableObjects, pipeline: str, version: str, digest: str, trust: Check) -> bool:
     """Copy a version, unless it is there and whole; whether it was copied."""
+    if _is_there(target, pipeline, version, digest):
+        return False
     reader = ModelReader(source, pipeline)
     model = reader.read(version, manifest_sha256=digest)
-    if _is_there(target, pipeline, model):
-        return False
     trust(reader, model)
     target.put(reader.key(version, MODEL), reader.file(model, MODEL))
     signature = _found(source, reader.key(version, SIGNATURE))
@@ -67,10 +67,10 @@ def _copy(source: ReadObjects, target: ErasableObjects, pipeline: str, version: 
     return True
 
 
-def _is_there(target: ReadObjects, pipeline: str, model: ModelVersion) -> bool:
+def _is_there(target: ReadObjects, pipeline: str, version: str, digest: str) -> bool:
     copy = ModelReader(target, pipeline)
     try:
-        copy.file(copy.read(model.version, manifest_sha256=model.manifest_sha256), MODEL)
+        copy.file(copy.read(version, manifest_sha256=digest), MODEL)
     except (NotFoundError, IntegrityError):
         return False
     return True

@@ -51,13 +51,15 @@ def record_dead_run(
     return True
 
 
-def correct_record(ledger: Ledger, pointer: Pointer) -> None:
-    """Replace the record of the champion's run where it says that the run failed: it was stopped after its swap, and
-    recorded before, so that nobody has told it since."""
-    known = _record_of(ledger, pointer.pipeline, pointer.run_id)
-    if known is not None and known["verdict"] == "failed":
-        stopped = Execution("ABORTED", known["started_at"])
-        record_dead_run(ledger, pointer.pipeline, run_id=pointer.run_id, execution=stopped, pointer=pointer)
+def correct_records(ledger: Ledger, pointer: Pointer) -> None:
+    """Replace records that say that a run failed which made a champion: it was stopped, and its Promote went on until
+    after another run had recorded it, so that nobody has told it since."""
+    made = {(swap.swap_id, swap.champion) for swap in pointer.swaps}
+    for known in ledger.runs(pointer.pipeline, limit=RECENT):
+        run_id = str(known["run_id"])
+        if known["verdict"] == "failed" and any(swap_id == f"{run_id}:{version}" for swap_id, version in made):
+            stopped = Execution("ABORTED", known["started_at"])
+            record_dead_run(ledger, pointer.pipeline, run_id=run_id, execution=stopped, pointer=pointer)
 
 
 def _record_of(ledger: Ledger, pipeline: str, run_id: str) -> Mapping[str, Any] | None:

@@ -42,7 +42,8 @@ def take_back(
             complete_history(ledger, found.pointer, now=now)
         return Rollback("refused", f"{error}.", version, found.pointer.champion if found else "")
     kind = "rollback" if bad else "trial ended"
-    ledger.append_promotion(pipeline, history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id))
+    if pointer.swap_id == swap_id:  # else it was swapped again meanwhile, and that swap completed the history
+        ledger.append_promotion(pipeline, history_entry(pointer, kind=kind, now=now, reason=reason, run_id=run_id))
     ended = (
         f"{version} was rolled back and is not promoted automatically again" if bad else f"The trial of {version} ended"
     )
@@ -93,10 +94,11 @@ def undo_newest(
         )
     except (InvalidInputError, LostRaceError, NotFoundError, RolledBackError) as error:
         return Undone(Rollback("refused", f"{error}.", champion=current.champion if current else ""), current)
-    entry = history_entry(
-        pointer, kind="rollback", now=now.isoformat(), reason=f"rolled back: {reason}", run_id=run_id, by=by
-    )
-    ledger.append_promotion(pipeline, entry)
+    if pointer.swap_id == swap_id:
+        entry = history_entry(
+            pointer, kind="rollback", now=now.isoformat(), reason=f"rolled back: {reason}", run_id=run_id, by=by
+        )
+        ledger.append_promotion(pipeline, entry)
     return Undone(_what_was_undone(pointer, swap_id, reason), pointer)
 
 

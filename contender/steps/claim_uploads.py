@@ -10,7 +10,7 @@ from contender.data.quarantine import Quarantine
 from contender.pipeline.budget_policy import BudgetPolicy
 from contender.ports import Ledger, Log, Objects
 from contender.registry.pointer import read_pointer
-from contender.rollout.dead_runs import Execution, correct_record, record_dead_run
+from contender.rollout.dead_runs import Execution, correct_records, record_dead_run
 from contender.rollout.lost_pointer import check_not_lost, check_runs_not_lost
 from contender.steps.month_budget import why_over_budget
 from contender.workflow.claims import claim, give_up
@@ -71,7 +71,7 @@ def claim_uploads(
     check_not_lost(champion, ledger, pipeline, environment=environment)
     check_runs_not_lost(champion, claimed.fencing_token, pipeline, environment=environment)
     if champion is not None:
-        correct_record(ledger, champion.pointer)
+        correct_records(ledger, champion.pointer)
     folder, text = RunFolder(data, pipeline, state.run_id), pipeline_file()
     folder.write_pipeline_file(text)
     folder.write(BATCHES, {"batches": [asdict(batch) for batch in taken.batches]})

@@ -23,7 +23,7 @@ from contender.rollout.experiments.evidence import evidence_in_words
 from contender.rollout.experiments.experiment import DAY, Experiment, ExperimentState, read_experiment, write_experiment
 from contender.rollout.experiments.outcome import experiment_record, reason_of, why_stopped
 from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
-from contender.rollout.swap_history import history_entry
+from contender.rollout.swap_history import complete_history, history_entry
 from contender.steps.live_pairs import LiveMetrics, pairs_in
 from contender.workflow.run_folder import EXPERIMENT_REPORT, RunFolder
 
@@ -150,6 +150,8 @@ def _promote(desk: Desk, experiment: Experiment, now: datetime) -> str:
         return f"the champion is {pointer.champion} now, which the experiment did not compare."
     if not swapped_before and pointer.trial_of(experiment.challenger, run_id) is None:
         return "its trial was ended meanwhile."
+    if not swapped_before:
+        complete_history(desk.ledger, pointer, now=now.isoformat())
     trial = pointer.challenger
     try:
         after = promote(
@@ -182,10 +184,13 @@ def _end_trial(desk: Desk, experiment: Experiment, now: datetime) -> bool:
     pointer = found.pointer
     if pointer.trial_of(experiment.challenger, run_id) is None and not pointer.has_seen(swap_id):
         return False
+    if not pointer.has_seen(swap_id):
+        complete_history(desk.ledger, pointer, now=now.isoformat())
     after = end_trial(
         desk.models, pipeline=desk.pipeline, version=experiment.challenger, run_id=run_id, swap_id=swap_id, bad=bad
     )
-    _write_down(desk, after, experiment, kind="rollback" if bad else "trial ended", now=now)
+    if after.swap_id == swap_id:  # else it was swapped again meanwhile, and that swap completed the history
+        _write_down(desk, after, experiment, kind="rollback" if bad else "trial ended", now=now)
     return True
 
 

@@ -17,7 +17,7 @@ from contender.reports.run.cost import cost_usd
 from contender.reports.run.evidence import RunEvidence, gather
 from contender.reports.run.page import page
 from contender.rollout.approval import REJECTED, answer_of
-from contender.rollout.dead_runs import as_it_turned_out
+from contender.rollout.dead_runs import as_it_turned_out, correct_records
 from contender.steps.loop_run import Emit, LoopRun
 from contender.workflow.claims import give_back, worth_a_run
 from contender.workflow.messages import Record, RunState
@@ -57,6 +57,8 @@ def record_run(
     record |= {"usd": usd, "work_seconds": _seconds_at_work(state, asked, now)}
     ledger.put_run(record)
     _keep_copy(run, record, report_trouble)
+    if state.claim is not None and began and pointer is not None and pointer.champion != state.claim.champion_before:
+        correct_records(ledger, pointer)  # what made it may have been stopped, and recorded by this run's Claim before
     pending = 0
     if began:
         pending = _give_back(state, run, ledger, verdict)

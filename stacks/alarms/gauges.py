@@ -5,13 +5,11 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from contender.pulse.gauges import POINTER_STATE, Gauge
+from contender.pulse.gauges import POINTER_STATE, WINDOW_MINUTES, Gauge
 from stacks import metrics
 
 BEAT = POINTER_STATE
 """A gauge that each reading has. Where it is missing Pulse was silent, and what else is missing means nothing."""
-WINDOW = 30
-"""Minutes. Longer than it takes `PulseMissing` to ring, so that no alarm ends because gauges are not written."""
 
 
 class Gauges:
@@ -21,7 +19,7 @@ class Gauges:
         self._pipeline = pipeline
 
     def metric(
-        self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW, label: str = ""
+        self, gauge: Gauge, *, statistic: str = "Maximum", minutes: int = WINDOW_MINUTES, label: str = ""
     ) -> cloudwatch.Metric:
         """A gauge over a window."""
         return metrics.emitted(
@@ -47,6 +45,6 @@ class Gauges:
                 "beat": self.metric(BEAT),
                 **{name: self.metric(gauge) for name, gauge in gauges.items()},
             },
-            period=Duration.minutes(WINDOW),
+            period=Duration.minutes(WINDOW_MINUTES),
             label="conditions that hold",
         )

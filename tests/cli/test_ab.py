@@ -100,6 +100,13 @@ def test_a_start_is_a_canary_in_the_pointer_the_history_and_the_experiments_file
     assert (entry["kind"], entry["run_id"]) == ("canary", made.experiment_id)
 
 
+def test_a_start_completes_the_history_before_it_moves_the_pointer(bench: Workbench) -> None:
+    unwritten = require_pointer(bench.models, "shop").pointer.swap_id  # its Promote died
+    plan_of(bench)
+    started, promoted, *_ = bench.ledger.promotions("shop")
+    assert (started["kind"], promoted["kind"], promoted["swap_id"]) == ("canary", "promotion", unwritten)
+
+
 def test_too_few_days_for_equal_models_and_a_champion_that_changes_are_warned_of(bench: Workbench) -> None:
     for day in (10, 20, 30, 40):
         serve_since(bench, "v1", NOW - timedelta(days=day))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -62,6 +62,16 @@ def test_gauges_are_metrics_of_the_pipeline_at_the_time_of_the_schedule(pulse: C
     assert (directive["Namespace"], directive["Dimensions"]) == ("Contender", [["pipeline"]])
     assert {metric["Name"] for metric in directive["Metrics"]} <= {gauge.name for gauge in GAUGES}
     assert line["_aws"]["Timestamp"] == 1_767_227_400_000
+
+
+def test_a_mail_has_the_value_that_an_alarm_rings_for_although_a_newer_one_is_fine(cloud: Cloud) -> None:
+    kept, since = NewestPulse(boto3.resource("dynamodb").Table("runs")), datetime(2026, 1, 1, tzinfo=UTC)
+    read: list[dict[str, float]] = []
+    for minutes, shift in ((0, 1.7), (5, 1.9), (10, 0.2), (45, 0.3), (50, 0.1)):
+        kept.write("shop", since + timedelta(minutes=minutes), {"ShareShift": shift, "MonthSpend": 9.0 * shift})
+        read.append(kept.read("shop"))
+    assert [each["ShareShift"] for each in read] == [1.7, 1.9, 1.9, 1.9, 0.1]
+    assert read[2]["MonthSpend"] == pytest.approx(1.8)  # from which on an alarm rings for it, no table says
 
 
 def test_a_run_is_in_progress_while_its_execution_is(pulse: Cloud) -> None:

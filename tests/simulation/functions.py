@@ -42,7 +42,8 @@ FOLDERS = {
     "Notify": "notify",
 }
 LAMBDA_SECONDS = {"ValidateBatch": 600.0, "DetectDrift": 600.0, "EvaluateChallenger": 900.0, "Rehearse": 300.0}
-"""When Lambda ends a function of its own accord (`stacks/workflow.py`); 120 s where nothing is said."""
+"""When Lambda ends a function of its own accord (`stacks/workflow.py`); `USUAL_SECONDS` where nothing is said."""
+USUAL_SECONDS = 60.0
 ENVIRONMENT = {
     "PIPELINE": "shop",
     "STAGE_NAME": "contender-prod",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.simulation.faults import Chaos, Fault, swarm
@@ -41,6 +43,71 @@ def test_a_dead_letter_that_is_sent_again_twice_is_one_run() -> None:
     outcome = run(scenario, Chaos(chosen={"redrive-1.1 sqs.DeleteMessage 1": Fault.KILL_BEFORE}))
     assert (outcome.problems, len(outcome.happened)) == ((), 1)
     assert outcome.verdicts["00000001-upload-2026-06-01T09-00-00"] == "promoted"
+
+
+CLAIM, PROMOTE = "upload-1.1/Claim", "00000001-pending-2026-06-01T09-15-03/Promote"
+FOUND: Mapping[int, tuple[Scenario, Mapping[str, Fault]]] = {
+    6320: (
+        Scenario("plain", (Action(4.3, "broken", "file0"),)),
+        {
+            f"{CLAIM}.1 s3.PutObject 1": Fault.SERVER_ERROR,
+            f"{CLAIM}.2 s3.GetObject 1": Fault.THROTTLE,
+            f"{CLAIM}.3 dynamodb.UpdateItem 1": Fault.SLOW,
+            f"{CLAIM}.3 dynamodb.GetItem 2": Fault.SLOW,
+            f"{CLAIM}.3 dynamodb.Query 2": Fault.SERVER_ERROR,
+        },
+    ),
+    8294: (
+        Scenario("plain", (Action(0.8, "dearer", "file0"),)),
+        {
+            f"{CLAIM}.1 s3.GetObject 1": Fault.THROTTLE,
+            f"{CLAIM}.2 dynamodb.GetItem 1": Fault.SLOW,
+            f"{CLAIM}.2 dynamodb.TransactWriteItems 1": Fault.SLOW,
+            f"{CLAIM}.3 s3.PutObject 2": Fault.THROTTLE,
+            f"{CLAIM}.4 dynamodb.UpdateItem 1": Fault.KILL_AFTER,
+            f"{CLAIM}.5 s3.GetObject 1": Fault.THROTTLE,
+        },
+    ),
+    8503: (
+        Scenario("plain", (Action(55.6, "dearer", "file0"), Action(137.5, "dearer", "file1"))),
+        {
+            "upload-1.1/Promote#1 entered": Fault.STOPPED_AND_REDRIVEN,
+            "upload-1.1/Promote.1 s3.GetObject 2": Fault.SLOW,
+            "upload-1.1/Promote#2 entered": Fault.STOPPED_AND_REDRIVEN_LATE,
+            "upload-1.1/Promote#3 entered": Fault.STOPPED_AND_REDRIVEN,
+            "upload-1.1/Promote#4 entered": Fault.STOPPED,
+        },
+    ),
+    8665: (
+        Scenario(
+            "approval",
+            (
+                Action(34.5, "dearer", "file1"),
+                Action(83.6, "same", "file0"),
+                Action(900.0, "approved"),
+                Action(2700.0, "approved"),
+            ),
+        ),
+        {
+            f"{PROMOTE}.1 invoke": Fault.SLOW,
+            f"{PROMOTE}.1 s3.GetObject 1": Fault.SLOW,
+            f"{PROMOTE}.2 s3.GetObject 1": Fault.RESET,
+            f"{PROMOTE}.3 s3.GetObject 1": Fault.RESET,
+            f"{PROMOTE}.4 s3.GetObject 1": Fault.KILL_BEFORE,
+            f"{PROMOTE}.5 s3.GetObject 1": Fault.KILL_BEFORE,
+        },
+    ),
+}
+"""What `make chaos` found at full size, by seed: functions that went on after their state had given them up, so that
+two calls of one state had an effect, the late one after the run had ended."""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_function_that_takes_too_long_does_nothing_after_its_state_has_gone_on(seed: int) -> None:
+    scenario, faults = FOUND[seed]
+    outcome = run(scenario, Chaos(seed=seed, chosen=faults))
+    assert set(outcome.happened) <= set(faults)
+    assert outcome.problems == ()
 
 
 PUT_POINTER = "upload-1.1/Promote.1 s3.PutObject 1"

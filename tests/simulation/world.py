@@ -27,7 +27,7 @@ from tests.simulation import tiny_training
 from tests.simulation.calls import SLOW_SECONDS, Calls, refusal
 from tests.simulation.dead_letters import DeadLetterBox, send_again
 from tests.simulation.faults import DIRECT, EVENT, INVOKE, STATE, TASK, Chaos, Fault
-from tests.simulation.functions import LAMBDA_SECONDS, work_of
+from tests.simulation.functions import LAMBDA_SECONDS, USUAL_SECONDS, work_of
 from tests.simulation.other_services import other_clients, sign_version
 from tests.simulation.remembering import read_rows
 from tests.simulation.storage_services import Buckets, Items, S3Client, TableResource
@@ -278,7 +278,7 @@ class World:
         event = json.loads(json.dumps(payload))
         slow = SLOW_SECONDS if fault is Fault.SLOW else 0.0
         future = self.clock.spawn(actor, lambda: work_of(function)(event), after=slow)
-        own = LAMBDA_SECONDS.get(function, 120.0)
+        own = slow + LAMBDA_SECONDS.get(function, USUAL_SECONDS)
         self.clock.at(self.clock.now + own, lambda: self._time_out(actor, future))
         if not self.clock.wait(future, seconds or own + 1.0):
             self._note(f"{label} takes longer than {seconds:.0f} s")

@@ -11,6 +11,7 @@ from contender.pipeline.config import parse_pipeline
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
 from tests.lazily import lazily
+from tests.simulation.functions import LAMBDA_SECONDS, USUAL_SECONDS
 from tests.stacks.synthesis import (
     EXTRA_EMAIL,
     PIPELINE,
@@ -21,8 +22,9 @@ from tests.stacks.synthesis import (
     flat,
     statements,
 )
+from tests.statemachines.definition import functions
 
-workflow_stack = lazily("stacks.workflow")
+workflow_stack, batch_stack = lazily("stacks.workflow"), lazily("stacks.batch")
 WORKFLOW = f"{PIPELINE}-workflow"
 DEFINITION = (PROJECT_ROOT / "statemachines/continuous_training.asl.json").read_text("utf-8")
 IMAGE_STATES = {"ValidateBatch", "DetectDrift", "EvaluateChallenger"}
@@ -49,6 +51,18 @@ def writes(synthesised: Synthesised, state: str) -> set[str]:
 
 def test_the_definition_goes_to_the_machine_as_it_stands_in_its_file(anywhere: Synthesised) -> None:
     assert machine(anywhere)["DefinitionString"] == DEFINITION
+
+
+def test_a_function_has_ended_before_its_state_gives_it_up_and_the_simulation_knows_when() -> None:
+    """A late call would have its effect beside the next attempt's, or after the run."""
+    loop = {spec.state: 60 * spec.timeout_minutes for spec in workflow_stack.function_specs(PIPELINE)}
+    longest = loop | {spec.state: 60 * spec.timeout_minutes for spec in batch_stack.batch_function_specs(PIPELINE)}
+    for file in sorted((PROJECT_ROOT / "statemachines").glob("*.asl.json")):
+        for name, task in functions(json.loads(file.read_text("utf-8"))).items():
+            called = re.fullmatch(r"\$\{(\w+)FunctionArn\}", task["Resource"])
+            if called is not None:
+                assert task["TimeoutSeconds"] >= longest[called[1]] + 60, (file.name, name)
+    assert {state: LAMBDA_SECONDS.get(state, USUAL_SECONDS) for state in loop} == loop
 
 
 def test_every_substitution_is_bound_and_used(anywhere: Synthesised) -> None:

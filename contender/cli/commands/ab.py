@@ -35,7 +35,7 @@ from contender.rollout.experiments.experiment import (
     write_experiment,
 )
 from contender.rollout.experiments.plan import Plan, plan, plan_in_words
-from contender.rollout.swap_history import history_entry
+from contender.rollout.swap_history import complete_history, history_entry
 from contender.steps.judge_experiment import Desk, settle
 
 ab = typer.Typer(
@@ -140,6 +140,7 @@ def begin_experiment(
 def _begin(
     bench: Workbench, experiment: Experiment, trial: Trial, found: PointerState, before: ExperimentState | None
 ) -> None:
+    complete_history(bench.ledger, found.pointer, now=experiment.since)
     etag = write_experiment(bench.data, experiment, based_on=before.etag if before else None)
     try:
         pointer = start_trial(

@@ -50,6 +50,13 @@ def test_the_first_copy_has_the_champion_with_what_serving_reads_and_nothing_els
     assert (again.changed, again.added, again.removed) == (False, (), ())
 
 
+def test_a_look_at_what_is_there_already_reads_the_pointer_alone(bucket: MemoryObjects, tmp_path: Path) -> None:
+    pull_champion(bucket, FolderObjects(tmp_path), "shop", trust=trust)
+    for key in bucket.keys("models/shop/v1/"):
+        bucket.remove(key)
+    assert pull_champion(bucket, FolderObjects(tmp_path), "shop", trust=trust) == Pulled("v1", changed=False)
+
+
 def test_a_swap_brings_the_new_champion_keeps_the_previous_and_removes_older_ones(
     bucket: MemoryObjects, tmp_path: Path
 ) -> None:

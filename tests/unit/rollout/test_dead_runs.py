@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contender.registry.pointer import Pointer
-from contender.rollout.dead_runs import Execution, correct_record, record_dead_run
+from contender.rollout.dead_runs import Execution, correct_records, record_dead_run
 from contender.rollout.swap_history import complete_history
 from tests.fakes import MemoryLedger
 
@@ -44,11 +46,22 @@ def test_a_run_that_was_redriven_and_made_the_champion_is_no_failed_one_any_more
 
 def test_the_next_run_corrects_the_record_of_the_run_that_made_the_champion() -> None:
     ledger = MemoryLedger()
-    correct_record(ledger, POINTER)
+    correct_records(ledger, POINTER)
     assert not ledger.runs("shop")  # a run that nobody recorded is not made up
     record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=None)
-    correct_record(ledger, POINTER)
+    correct_records(ledger, POINTER)
     assert [(record["verdict"], record["champion_after"]) for record in ledger.runs("shop")] == [("promoted", "v2")]
+
+
+def test_a_run_is_corrected_too_whose_champion_has_been_replaced_since() -> None:
+    ledger = MemoryLedger()
+    record_dead_run(ledger, "shop", run_id="run-1", execution=STOPPED, pointer=None)
+    record_dead_run(ledger, "shop", run_id="run-2", execution=STOPPED, pointer=None)
+    correct_records(ledger, replace(POINTER, champion="v3", run_id="run-3", swap_id="run-3:v3", past=POINTER.swaps))
+    assert {record["run_id"]: record["verdict"] for record in ledger.runs("shop")} == {
+        "run-1": "promoted",
+        "run-2": "failed",
+    }
 
 
 def test_a_swap_that_nobody_wrote_down_comes_into_the_history_once() -> None:

@@ -115,6 +115,19 @@ def test_ending_a_trial_twice_is_ending_it_once() -> None:
     assert shop.kinds == ["promotion", "canary", "rollback"]
 
 
+def test_what_is_asked_again_after_another_swap_says_nothing_of_that_swap_in_the_history() -> None:
+    """Its Promote has moved the pointer and has not written that down yet."""
+    ended, undone = Shop("v1"), Shop("v0", "v1")
+    ended.begin_trial("v2", 1)
+    ended.take_back(bad=True)
+    undone.undo(by_person=True)
+    for shop in (ended, undone):
+        shop.promote("v3", 3, written_down=False)
+    ended.take_back(bad=True)
+    undone.undo(by_person=True)
+    assert (ended.kinds, undone.kinds) == (["promotion", "canary", "rollback"], ["promotion"] * 2 + ["rollback"])
+
+
 def test_a_trial_that_somebody_else_has_ended_is_left_alone() -> None:
     shop = Shop("v1")
     shop.begin_trial("v2", 1)

@@ -258,8 +258,34 @@ def test_a_call_that_ends_half_way_is_completed_by_the_next_and_nothing_is_done_
         except Exception:
             continue
     assert shop.serves() == ("v2", False, ())
-    assert [entry["kind"] for entry in shop.ledger.promotions("shop")] == ["promotion"]
+    assert written(shop) == ["canary", "promotion"]
     assert (len(shop.mails), len(shop.ledger.runs("shop")), shop.experiment().settled) == (1, 1, True)
+
+
+def written(shop: Shop) -> list[str]:
+    """The kinds of the history's entries, oldest first."""
+    return [entry["kind"] for entry in reversed(shop.ledger.promotions("shop"))]
+
+
+@pytest.mark.parametrize(("difference", "last"), [(-0.05, "promotion"), (0.05, "rollback"), (0.0, "trial ended")])
+def test_a_swap_that_nobody_wrote_down_is_in_the_history_before_the_experiments_own(
+    shop: Shop, difference: float, last: str
+) -> None:
+    """`contender ab start` died after it had begun the trial."""
+    shop.begin(promotes=True)
+    shop.meets(*scattered(difference))
+    looks(shop, 15.0)
+    assert written(shop) == ["canary", last]
+
+
+def test_an_end_of_the_trial_that_another_swap_followed_says_nothing_of_that_swap(shop: Shop) -> None:
+    shop.begin()
+    shop.meets(*scattered(0.0))
+    end_trial(shop.models, pipeline="shop", version="v2", run_id="ab-1", swap_id="ab-1:v2:end", bad=False)
+    shop.crown("v3", "run-2")
+    looks(shop, 15.0)
+    assert shop.experiment().settled
+    assert written(shop) == []  # whoever made v3 the champion writes that down
 
 
 def test_relative_differences_are_fractions_of_the_champions_loss(shop: Shop) -> None:
