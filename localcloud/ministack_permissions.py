@@ -64,9 +64,7 @@ _evaluate = iam_evaluator.evaluate
 _enforce = iam_evaluator.enforce
 _context_of_s3 = iam_actions.s3_service_context
 _resource_of = iam_actions.extract_resource_arn
-_execute_task = stepfunctions._execute_task
 _invoke_resource = stepfunctions._invoke_resource
-_invoke_with_callback = stepfunctions._invoke_with_callback
 _run_distributed_map = stepfunctions._run_distributed_map
 _s3_object_text = stepfunctions._s3_object_text
 _dispatch_batch = lambda_svc._dispatch_esm_batch
@@ -77,7 +75,9 @@ _machine: contextvars.ContextVar[str] = contextvars.ContextVar("machine", defaul
 _evaluated: contextvars.ContextVar[EvalContext | None] = contextvars.ContextVar("evaluated", default=None)
 _of_events: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("events", default={})  # noqa: B039 - read only
 """The condition keys of a request that puts events on a bus."""
+_execute_task: Any = None
 _invoke_target: Any = None
+_invoke_with_callback: Any = None
 _written: set[tuple[str, ...]] = set()
 _writing = threading.Lock()
 logger = logging.getLogger("ministack")
@@ -87,8 +87,9 @@ def install() -> None:
     """Put these in the place of MiniStack's own functions; after all others that do so with a target."""
     if not app.AUTH:
         return
-    global _invoke_target  # noqa: PLW0603 - what stands there now may be ours as well
-    _invoke_target = eventbridge._invoke_target
+    global _execute_task, _invoke_target, _invoke_with_callback  # noqa: PLW0603 - what stands there now may be ours as well
+    _execute_task, _invoke_target = stepfunctions._execute_task, eventbridge._invoke_target
+    _invoke_with_callback = stepfunctions._invoke_with_callback
     eventbridge._invoke_target = invoke_target
     app.pin_request_origin = pin_origin
     iam_evaluator.evaluate = evaluate

@@ -1,13 +1,15 @@
 """How an entry of a service's store becomes rows: whole, or in parts where it is large and little of it changes.
 
 A table is cut into its items, a queue into its messages, an execution into the events of its history, a log group into
-its streams and blocks of their lines, a function into its settings and the name of its code's file.
+its streams and blocks of their lines, a function into its settings and the name of its code's file. Of a task token
+what was asked and answered is kept, without what waits for it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from threading import Event
 from typing import Any, NamedTuple
 
 from ministack.services import dynamodb, lambda_svc
@@ -138,6 +140,18 @@ def _join_upload(parts: Mapping[Part, Any]) -> dict[str, Any]:
     return {**parts[WHOLE], "parts": {part[0]: value for part, value in parts.items() if part != WHOLE}}
 
 
+def _cut_question(question: Mapping[str, Any]) -> Iterator[Piece]:
+    if "asked_by" in question:  # else its function has not told it to anybody yet
+        yield Piece(WHOLE, without(question, "event"))
+
+
+def _join_question(parts: Mapping[Part, Any]) -> dict[str, Any]:
+    question, event = parts[WHOLE], Event()
+    if question["result"] is not None or question["error"] is not None:
+        event.set()
+    return {**question, "event": event}
+
+
 def _cut_function(function: Mapping[str, Any]) -> Iterator[Piece]:
     yield Piece(WHOLE, {**without(function, "code_zip"), "versions": {}})
     yield _code(("code",), function)
@@ -173,6 +187,7 @@ _CUT: Mapping[tuple[str, str], Callable[[Any], Iterator[Piece]]] = {
     ("s3", "_multipart_uploads"): _cut_upload,
     ("sqs", "_queues"): _cut_queue,
     ("stepfunctions", "_executions"): _cut_execution,
+    ("stepfunctions", "_task_tokens"): _cut_question,
 }
 _JOIN: Mapping[tuple[str, str], Callable[[Mapping[Part, Any]], Any]] = {
     ("cloudwatch_logs", "_log_groups"): _join_log_group,
@@ -181,6 +196,7 @@ _JOIN: Mapping[tuple[str, str], Callable[[Mapping[Part, Any]], Any]] = {
     ("s3", "_multipart_uploads"): _join_upload,
     ("sqs", "_queues"): _join_queue,
     ("stepfunctions", "_executions"): _join_execution,
+    ("stepfunctions", "_task_tokens"): _join_question,
 }
 
 NOT_KEPT = frozenset(
@@ -191,7 +207,6 @@ NOT_KEPT = frozenset(
         ("s3", "_object_annotations"),
         ("s3", "_object_versions"),
         # They wait for threads that have ended with the process.
-        ("stepfunctions", "_task_tokens"),
         ("stepfunctions", "_activity_tasks"),
         ("lambda_svc", "_esm_backoff_until"),
         # Copies of what is elsewhere, or of no use later.

@@ -17,6 +17,7 @@ from ministack.core.responses import now_iso, request_scope
 from ministack.services import stepfunctions
 
 from localcloud.call_slots import RANK
+from localcloud.durable.task_tokens import STATE
 
 Execution = dict[str, Any]
 _ENTERED = "stateEnteredEventDetails"
@@ -109,7 +110,11 @@ def _step(
         output = stepfunctions._apply_output_path(state, output, context)
     elif kind in ("Task", "Parallel", "Map"):
         run: Callable[..., tuple[Any, str | None]] = getattr(stepfunctions, f"_execute_{kind.lower()}")
-        output, following = run(state, value, execution, context)
+        place = STATE.set((execution["executionArn"], len(execution["events"])) if kind == "Task" else None)
+        try:
+            output, following = run(state, value, execution, context)
+        finally:
+            STATE.reset(place)
     else:
         run = getattr(stepfunctions, f"_execute_{kind.lower()}")
         output, following = run(state, value, context)

@@ -18,7 +18,7 @@ from ministack import app
 from ministack.services import dynamodb, s3, stepfunctions
 
 from localcloud import ministack_calls
-from localcloud.durable import executions, restored, touched
+from localcloud.durable import executions, restored, task_tokens, touched
 from localcloud.durable.journal import Journal
 from localcloud.durable.keeper import Keeper
 from localcloud.emulator import KEEP_PATH
@@ -36,6 +36,7 @@ NEEDED = (
     (stepfunctions, "_execute_task"),
     (stepfunctions, "_run_execution"),
     (stepfunctions, "_emit_execution_status_event"),
+    *task_tokens.NEEDED,
 )
 SWEEP_SECONDS = 0.5
 SWEEPS_A_READ = 10
@@ -108,6 +109,8 @@ def install() -> None:
     stepfunctions._execute_task = execute_task
     stepfunctions._emit_execution_status_event = emit_status
     stepfunctions._run_execution = executions.run_execution
+    tokens = stepfunctions._task_tokens
+    task_tokens.install(lambda token: keeper.keep([(tokens, tokens._scoped(token))]))
 
 
 class Kept:

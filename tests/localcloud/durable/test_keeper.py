@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest import TestCase
 
@@ -62,6 +63,18 @@ def test_queues_executions_and_uploads_are_what_they_were() -> None:
     assert entry_again("stepfunctions", "_executions", execution) == execution
     upload = {"key": "k", "parts": {1: {"body": b"1"}, 2: {"body": b"2"}}}
     assert entry_again("s3", "_multipart_uploads", upload) == upload
+
+
+@pytest.mark.parametrize(("result", "answered"), [('"yes"', True), (None, False)])
+def test_a_question_is_asked_and_answered_as_it_was_and_only_once_its_function_has_told_it(
+    result: str | None, answered: bool
+) -> None:
+    question = {"event": Event(), "result": result, "error": None, "heartbeat": None, "until": 9.0}
+    assert list(pieces_of("stepfunctions", "_task_tokens", question)) == []
+    pieces = pieces_of("stepfunctions", "_task_tokens", question | {"asked_by": ("arn", 4)})
+    again = joined("stepfunctions", "_task_tokens", {piece.part: piece.value for piece in pieces})
+    assert again.pop("event").is_set() == answered
+    assert again == {"result": result, "error": None, "heartbeat": None, "until": 9.0, "asked_by": ("arn", 4)}
 
 
 @pytest.fixture

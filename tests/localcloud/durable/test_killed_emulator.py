@@ -48,6 +48,27 @@ MACHINE = {
         "Last": {"Type": "Succeed"},
     },
 }
+ASKS = """
+def handler(event, context):
+    with open(event["asked"], "a") as file:
+        file.write(event["token"] + chr(10))
+"""
+ASKING = {
+    "StartAt": "Ask",
+    "States": {
+        "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {
+                "FunctionName": "asks",
+                "Payload": {"asked.$": "$.asked", "token.$": "$$.Task.Token"},
+            },
+            "TimeoutSeconds": 300,
+            "End": True,
+        },
+    },
+}
+ROLE = "arn:aws:iam::000000000000:role/r"
 ITEMS = 40
 
 
@@ -143,15 +164,26 @@ def check(cloud: Cloud, made: dict[str, Any]) -> None:
     assert cloud.client("kms").verify(**asked, Signature=made["signature"])["SignatureValid"]
 
 
+def ask(cloud: Cloud, asked: Path) -> tuple[str, str]:
+    """An execution that has asked for an answer and waits for it: its ARN, and the task token."""
+    asked.touch()
+    Functions(cloud.port).create("asks", ASKS)
+    states = cloud.client("stepfunctions")
+    machine = states.create_state_machine(name="asking", roleArn=ROLE, definition=json.dumps(ASKING))["stateMachineArn"]
+    begun = states.start_execution(stateMachineArn=machine, input=json.dumps({"asked": str(asked)}))
+    assert wait_until(lambda: asked.read_text().endswith("\n"), seconds=30)
+    return str(begun["executionArn"]), asked.read_text().strip()
+
+
 def test_what_was_acknowledged_is_there_and_what_was_running_goes_on(killable: Cloud, tmp_path: Path) -> None:
     made = fill(killable)
+    question, token = ask(killable, tmp_path / "asked")
     called, gate = tmp_path / "called", tmp_path / "gate"
     called.touch()
     event = {"called": str(called), "gate": str(gate)}
     Functions(killable.port).create("waits", WAITS)
     states = killable.client("stepfunctions")
-    role = "arn:aws:iam::000000000000:role/r"
-    machine = states.create_state_machine(name="m", roleArn=role, definition=json.dumps(MACHINE))["stateMachineArn"]
+    machine = states.create_state_machine(name="m", roleArn=ROLE, definition=json.dumps(MACHINE))["stateMachineArn"]
     execution = states.start_execution(
         stateMachineArn=machine, name="e", input=json.dumps({**event, "name": "execution"})
     )["executionArn"]
@@ -175,7 +207,11 @@ def test_what_was_acknowledged_is_there_and_what_was_running_goes_on(killable: C
     assert (described["status"], json.loads(described["output"])["answer"]) == ("SUCCEEDED", "execution done")
     history = [each["type"] for each in states.get_execution_history(executionArn=execution)["events"]]
     assert history.count("TaskStateEntered") == history.count("PassStateEntered") == 1
-    assert emulator.resumed(killable.workspace) == 1
+    assert emulator.resumed(killable.workspace) == 2
+    states.send_task_success(taskToken=token, output='"yes"')
+    assert wait_until(lambda: states.describe_execution(executionArn=question)["status"] != "RUNNING", seconds=30)
+    assert states.describe_execution(executionArn=question)["output"] == '"yes"'
+    assert (tmp_path / "asked").read_text().split() == [token], "nobody is asked twice"
 
 
 UPLOADS = 200
@@ -203,14 +239,13 @@ NOTED = {
 
 def start_on_upload(cloud: Cloud, bucket: str) -> str:
     """A state machine that an upload into this bucket starts; answers its ARN."""
-    role = "arn:aws:iam::000000000000:role/r"
     s3, events = cloud.client("s3"), cloud.client("events")
-    made = cloud.client("stepfunctions").create_state_machine(name="noted", roleArn=role, definition=json.dumps(NOTED))
+    made = cloud.client("stepfunctions").create_state_machine(name="noted", roleArn=ROLE, definition=json.dumps(NOTED))
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
     events.put_rule(Name="uploads", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="uploads", Targets=[{"Id": "m", "Arn": made["stateMachineArn"], "RoleArn": role}])
+    events.put_targets(Rule="uploads", Targets=[{"Id": "m", "Arn": made["stateMachineArn"], "RoleArn": ROLE}])
     return str(made["stateMachineArn"])
 
 
