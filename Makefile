@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check sbom format lock clean
+.PHONY: help install demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check audit sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,8 +44,9 @@ test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synt
 properties: $(INSTALLED) ## property tests alone, each with all the examples it asks for, and others each time (PROFILE=full: the same)
 	$(SPREAD) -n 3 -q --hypothesis-profile $(or $(PROFILE),thorough) -m 'hypothesis and not containers' tests/unit tests/handlers
 
-coverage: $(INSTALLED) browser ## all tests, with line and branch coverage
-	$(EVERY_TEST) --cov --cov-report term
+coverage: $(INSTALLED) browser ## all tests, with line and branch coverage, as reports/coverage.xml and reports/junit.xml
+	$(EVERY_TEST) --cov --cov-report term --cov-report xml:reports/coverage.xml --junit-xml reports/junit.xml; \
+		status=$$?; $(BIN)/python -m delivery summary && exit $$status
 
 test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
@@ -70,16 +71,62 @@ bench-serving: $(INSTALLED) ## measure serving, compared with other tools: start
 check: $(INSTALLED) ## format, lint, types, import law, templates, the state machine's definition, scans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans
+	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans delivery
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
 	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE -c alarm_emails=oncall@example.com '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
-	printf '%s\n' templates secrets packages | xargs -P 2 -I SCAN $(BIN)/python -m scans SCAN
+	printf '%s\n' templates secrets packages workflows | xargs -P 2 -I SCAN $(BIN)/python -m scans SCAN
+
+audit: $(INSTALLED) ## look for known vulnerabilities of all pinned packages
+	$(BIN)/python -m scans packages
 
 sbom: $(INSTALLED) ## write bills of materials (CycloneDX) of functions, serving and image to sbom/
 	$(BIN)/python -m scans sbom
+
+# What the workflows in .github/workflows/ run, and docs/delivery.md describes. STAGE is a stage of cdk.json. Variables are
+# read by the shell, from make's command line or the environment, so that nothing in them is taken for a command.
+DELIVERY = $(BIN)/python -m delivery
+
+diff: $(INSTALLED) ## show what deploying a stage would change: make diff STAGE=dev
+	$(DELIVERY) diff "$$STAGE"
+
+deploy: $(INSTALLED) ## deploy a stage, after a look at credentials, account and stacks: make deploy STAGE=dev
+	$(DELIVERY) deploy "$$STAGE"
+
+smoke: $(INSTALLED) ## ask a deployed stage for predictions, and remember its templates if it answers as it should
+	$(DELIVERY) smoke "$$STAGE"
+
+roll-back: $(INSTALLED) ## deploy the templates that a stage last passed its smoke test with
+	$(DELIVERY) roll-back "$$STAGE"
+
+train: $(INSTALLED) ## train challengers of a deployed stage and wait for the verdicts (PIPELINE=… for one)
+	$(DELIVERY) train "$$STAGE" "$${BECAUSE:-hand}" "$$PIPELINE"
+
+compare: $(INSTALLED) ## replay two commits on the same history: make compare BASE=main HEAD=my-branch
+	$(DELIVERY) compare "$${BASE:-main}" "$${HEAD:-HEAD}" "$$HISTORY"
+
+comment: $(INSTALLED) ## write FILE as a comment of pull request PULL_REQUEST, in place of the one before
+	$(DELIVERY) comment "$$FILE"
+
+title: $(INSTALLED) ## check a title of a pull request: make title TITLE='fix: …'
+	@$(DELIVERY) title "$$TITLE"
+
+image: ## build an image as contender-IMAGE:scan: make image IMAGE=training (or serving)
+	docker build --tag contender-$(or $(IMAGE),training):scan --file $(or $(IMAGE),training)_image/Dockerfile .
+
+release: $(INSTALLED) ## build what a release consists of into dist/: wheel, bills of materials, notes of the version
+	rm -rf dist
+	$(DELIVERY) notes
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	$(BIN)/python -m scans sbom
+	cp sbom/*.cdx.json dist/
+
+publish: $(INSTALLED) ## put dist/ into CodeArtifact and onto the release's page, and both images into ECR
+	$(MAKE) image IMAGE=training
+	$(MAKE) image IMAGE=serving
+	$(DELIVERY) publish
 
 format: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -97,4 +144,4 @@ lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
 	done
 
 clean: down ## stop the local cloud and delete its state
-	rm -rf .contender .coverage cdk.out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .contender .coverage cdk.out reports dist .pytest_cache .mypy_cache .ruff_cache

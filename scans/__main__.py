@@ -1,4 +1,4 @@
-"""`python -m scans secrets templates packages` scans; `python -m scans sbom` writes bills of materials to `sbom/`."""
+"""`python -m scans secrets templates packages workflows` scans; `python -m scans sbom` writes bills of materials."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from localcloud.errors import SideEnvironmentError
 from scans.findings import accepted_by, complaints
 from scans.scanners import ROOT, bill_of_materials, packages, secrets, templates
+from scans.workflow_linters import workflows
 
-SCANS = ("secrets", "templates", "packages")
+FINDERS = {"secrets": secrets, "templates": templates, "workflows": workflows}
+SCANS = (*FINDERS, "packages")
 DEPLOYED = {
     "functions": ROOT / "lambdas" / "requirements.txt",
     "serving": ROOT / "lambdas" / "serve" / "requirements.txt",
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _scan(what: str) -> list[str]:
     if what == "packages":
         return _audit()
-    findings = secrets() if what == "secrets" else templates()
+    findings = FINDERS[what]()
     said = complaints(findings, accepted_by(what))
     if not said:
         print(f"{what}: nothing but the {len(findings)} findings that scans/exceptions.toml explains")

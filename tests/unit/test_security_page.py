@@ -18,6 +18,7 @@ PINNED = (
     "training_image/requirements.txt",
     "scans/tools/scanners.txt",
     "scans/tools/checkov.txt",
+    "scans/tools/workflows.txt",
     "localcloud/tools/mlflow.txt",
 )
 

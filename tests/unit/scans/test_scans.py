@@ -78,13 +78,13 @@ def test_a_scanner_that_cannot_be_installed_stops_nobody_and_says_so(
     def no_network() -> None:
         raise SideEnvironmentError("no route to host")
 
-    monkeypatch.setattr(scans, "secrets", no_network)
+    monkeypatch.setitem(scans.FINDERS, "secrets", no_network)
     assert scans.main(["secrets"]) == 0
     assert "secrets: NOT CHECKED, the scanner could not be installed: no route to host" in capsys.readouterr().out
 
 
 def test_findings_make_the_command_fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(scans, "secrets", lambda: [KEY])
+    monkeypatch.setitem(scans.FINDERS, "secrets", lambda: [KEY])
     monkeypatch.setattr(scans, "accepted_by", lambda scan: [])
     assert scans.main(["secrets"]) == 1
     assert "contender/x.py:3" in capsys.readouterr().out

@@ -1,0 +1,97 @@
+"""Replays two commits of this project on the same history, each with its own code, and side by side."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from delivery.comparing import Side, markdown, side_of
+from delivery.errors import DeliveryError
+
+DEMO_DATA = ("flights", "movies")
+"""Pipelines whose history the project brings with it; another's is read from HISTORY."""
+RUN = "from contender.cli.main import run; run()"
+
+
+def compare(root: Path, base: str, head: str, histories: Path | None = None) -> str:
+    """The comparison of two commits for each pipeline of theirs that has a history, as Markdown.
+
+    Parameters
+    ----------
+    histories : a folder with `<pipeline>.parquet` or `.csv`; it goes before the project's own example data.
+
+    Raises
+    ------
+    DeliveryError
+        When a commit does not exist, or a replay fails.
+    """
+    folder = root / ".contender" / "compare"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [f"## Base `{base[:8]}` and head `{head[:8]}`, replayed on the same history"]
+    with _checked_out(root, base, folder / "base") as before, _checked_out(root, head, folder / "head") as after:
+        for pipeline in sorted({path.stem for side in (before, after) for path in side.glob("pipelines/*.toml")}):
+            history = _history(pipeline, after, folder, histories)
+            if history is None:
+                parts.append(f"### {pipeline}\n\nNot compared, for want of a history: HISTORY/{pipeline}.parquet")
+                continue
+            sides = [_replayed(side, pipeline, history) for side in (before, after)]
+            parts.append(markdown(pipeline, *sides))
+    return "\n\n".join(parts) + "\n"
+
+
+@contextmanager
+def _checked_out(root: Path, commit: str, folder: Path) -> Iterator[Path]:
+    """A working tree of the commit, with the packages that it names."""
+    _run(["git", "worktree", "prune"], root)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(["git", "worktree", "prune"], root)
+    _run(["git", "worktree", "add", "--detach", "--force", str(folder), commit], root)
+    try:
+        if not filecmp.cmp(root / "requirements.txt", folder / "requirements.txt", shallow=False):
+            _run(["make", "install"], folder)
+        yield folder
+    finally:
+        _run(["git", "worktree", "remove", "--force", str(folder)], root)
+
+
+def _python(tree: Path) -> str:
+    own = tree / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
+def _history(pipeline: str, tree: Path, folder: Path, given: Path | None) -> Path | None:
+    for suffix in (".parquet", ".csv"):
+        if given is not None and (found := given / f"{pipeline}{suffix}").is_file():
+            return found.resolve()
+    if pipeline not in DEMO_DATA:
+        return None
+    made = folder / f"{pipeline}.parquet"
+    _run([_python(tree), "-m", "demo_data", pipeline, str(made)], tree)
+    return made
+
+
+def _replayed(tree: Path, pipeline: str, history: Path) -> Side | None:
+    file = Path("pipelines") / f"{pipeline}.toml"
+    if not (tree / file).is_file():
+        return None
+    # `-c` looks for modules where it is started first: the code that is replayed is this commit's.
+    printed = _run([_python(tree), "-c", RUN, "replay", str(history), "--pipeline", str(file), "--json"], tree)
+    found: Any = json.loads(printed)
+    return side_of(found)
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-800:] or " ".join(done.stdout.split())[-800:]
+        raise DeliveryError(
+            f"`{' '.join(command[:6])}` failed in {folder.name} with exit code {done.returncode}: {said}"
+        )
+    return done.stdout

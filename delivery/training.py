@@ -1,0 +1,41 @@
+"""Starts trainings of a deployed stage: by hand, or every 15 hours; or follows those that changed code has started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+SLOT = timedelta(hours=3)
+EVERY = timedelta(hours=15)
+"""Cron cannot say 15 hours: the workflow is started every 3, and every fifth time is due."""
+
+
+def is_due(now: datetime) -> bool:
+    """Whether the 3 hours that `now` is in are those of a training; they are counted from 1970, so that none is lost at
+    midnight. GitHub may start a workflow late, but not by hours.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> [hour for hour in range(0, 48, 3) if is_due(datetime(1970, 1, 1 + hour // 24, hour % 24, 7, tzinfo=UTC))]
+    [0, 15, 30, 45]
+    """
+    slots = int(now.timestamp() // SLOT.total_seconds())
+    return slots % (EVERY // SLOT) == 0
+
+
+def trained(
+    because: str,
+    running: Callable[[], Sequence[str]],
+    start: Callable[[], str],
+    follow: Callable[[str], Mapping[str, Any]],
+) -> list[str]:
+    """Start a run, or follow those that a deployment of changed training code has started; their verdicts.
+
+    Parameters
+    ----------
+    because : "code" for the latter, where none may be running: the deployment changed nothing that trains.
+    """
+    executions = running() if because == "code" else [start()]
+    return [str(follow(execution)["verdict"]) for execution in executions]

@@ -1,0 +1,224 @@
+"""The workflows run targets of the Makefile, with actions pinned by commit, and give forks nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in GITHUB.glob("workflows/*.yml")}
+"""YAML 1.1 reads the key `on` as true."""
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in GITHUB.glob("workflows/*.yml")}
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*$")
+LOCAL = re.compile(r"uses: \$/\.github/workflows/[\w-]+\.yml$")
+SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+RUN_BY = {
+    "test": ".ci/run",
+    "properties": ".ci/run",
+    "test-containers": ".ci/run",
+    "check": ".ci/run",
+    "sbom": "tests/unit/scans/test_scans.py",
+    "audit": "tests/unit/scans/test_scans.py",
+    "title": "tests/unit/delivery/test_pull_requests.py",
+    "coverage": "tests/unit/delivery/test_summary.py::test_the_summary_says_what_failed_and_how_much_was_covered",
+    "demo": "tests/e2e/test_readme.py",
+    "down": "tests/e2e/test_readme.py",
+    "install": "Makefile",
+    "image": "tests/containers/test_serving.py",
+    "diff": "tests/unit/delivery/test_deploy.py",
+    "deploy": "tests/unit/delivery/test_deploy.py",
+    "smoke": "tests/unit/delivery/test_smoke.py",
+    "roll-back": "tests/unit/delivery/test_deploy.py",
+    "train": "tests/unit/delivery/test_training.py",
+    "compare": "tests/unit/delivery/test_replays.py",
+    "comment": "tests/unit/delivery/test_pull_requests.py",
+    "release": "tests/unit/delivery/test_release.py",
+    "publish": "tests/unit/delivery/test_release.py",
+}
+"""What runs each target, or the code behind it, on a laptop."""
+
+
+def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for workflow, content in WORKFLOWS.items():
+        for name, job in content["jobs"].items():
+            yield workflow, name, job
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    for workflow, name, job in jobs():
+        for step in job.get("steps", ()):
+            yield f"{workflow}.{name}", step
+
+
+def events(workflow: str) -> set[str]:
+    return set(WORKFLOWS[workflow][True])
+
+
+def test_every_step_that_runs_something_is_a_target_of_the_makefile_that_something_here_runs_too() -> None:
+    run = {place: step["run"] for place, step in steps() if "run" in step}
+    commands = [step["run"] for _, step in steps() if "run" in step]
+    assert run
+    assert [one for one in commands if not re.fullmatch(r"make [a-z-]+( [A-Z_]+=[\w./-]+)*", one)] == []
+    used = {one.split()[1] for one in commands}
+    assert used <= TARGETS
+    assert used == set(RUN_BY)
+    for target, by in RUN_BY.items():
+        file, _, test = by.partition("::")
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert f"def {test}(" in text if test else text, target
+        assert file != ".ci/run" or f"make {target}" in text, target
+
+
+def test_every_action_is_pinned_by_its_commit_with_the_version_beside_it() -> None:
+    lines = [line.split("uses: ", 1)[1] for text in TEXTS.values() for line in text.splitlines() if "uses: " in line]
+    assert len(lines) > 20
+    assert [one for one in lines if not PINNED.fullmatch(f"uses: {one}") and not LOCAL.fullmatch(f"uses: {one}")] == []
+    by_action: dict[str, set[str]] = {}
+    for one in lines:
+        by_action.setdefault("/".join(one.split("@")[0].split("/")[:2]), set()).add(one.partition("@")[2])
+    assert {action: pins for action, pins in by_action.items() if len(pins) > 1} == {}
+
+
+def test_a_job_states_its_permissions_its_time_and_what_it_does_not_run_beside() -> None:
+    assert {workflow: content["permissions"] for workflow, content in WORKFLOWS.items()} == {
+        name: {} for name in WORKFLOWS
+    }
+    for workflow, name, job in jobs():
+        assert job["permissions"], f"{workflow}.{name}"
+        assert set(job["permissions"].values()) <= {"read", "write"}
+        assert "uses" in job or job["timeout-minutes"] <= 120, f"{workflow}.{name}"
+        called = events(workflow) == {"workflow_call"}
+        assert called or "concurrency" in WORKFLOWS[workflow], workflow
+
+
+def test_a_fork_gets_no_secret_no_identity_and_nothing_to_write() -> None:
+    assert all(events(workflow).isdisjoint({"pull_request_target", "workflow_run"}) for workflow in WORKFLOWS)
+    of_forks = [(w, name, job) for w, name, job in jobs() if "pull_request" in events(w)]
+    for workflow, name, job in of_forks:
+        trusted = is_trusted(job) or any(is_trusted(WORKFLOWS[workflow]["jobs"][before]) for before in needed(job))
+        asks = "secrets" in job or "${{ secrets." in json.dumps(job) or job.get("environment")
+        writes = {scope for scope, right in job["permissions"].items() if right == "write"} - {"security-events"}
+        assert trusted or not (asks or writes), f"{workflow}.{name}"
+    assert set(re.findall(r"secrets\.(\w+)", " ".join(TEXTS.values()))) == {"SONAR_TOKEN"}
+
+
+def is_trusted(job: dict[str, Any]) -> bool:
+    condition = str(job.get("if", ""))
+    return SAME_REPOSITORY in condition or "github.event_name == 'push' &&" in condition
+
+
+def needed(job: dict[str, Any]) -> list[str]:
+    return [job["needs"]] if isinstance(job.get("needs"), str) else list(job.get("needs", ()))
+
+
+def test_a_job_that_may_write_to_a_pull_request_runs_code_of_its_base_and_a_checkout_keeps_no_token() -> None:
+    for workflow, name, job in jobs():
+        checkouts = [step["with"] for step in job.get("steps", ()) if "actions/checkout@" in step.get("uses", "")]
+        assert all(one["persist-credentials"] is False for one in checkouts)
+        if job["permissions"].get("pull-requests") == "write":
+            assert [one["ref"] for one in checkouts] == ["${{ github.event.pull_request.base.sha }}"], (
+                f"{workflow}.{name}"
+            )
+
+
+def test_aws_is_reached_by_a_session_of_a_role_and_never_by_a_lasting_key() -> None:
+    assert not any(re.search(r"(?i)access[-_]key", text) for text in TEXTS.values())
+    asked = [step["with"] for _, step in steps() if "configure-aws-credentials@" in step.get("uses", "")]
+    assert len(asked) == 4
+    assert all("role-to-assume" in one for one in asked)
+    for workflow, name, job in jobs():
+        if any("configure-aws-credentials@" in step.get("uses", "") for step in job.get("steps", ())):
+            assert job["permissions"]["id-token"] == "write", f"{workflow}.{name}"
+
+
+def test_prod_is_deployed_after_dev_and_only_when_a_person_has_approved_it() -> None:
+    stages = WORKFLOWS["deploy"]["jobs"]
+    assert (stages["dev"]["with"], stages["prod"]["with"]) == ({"stage": "dev"}, {"stage": "prod"})
+    assert stages["prod"]["needs"] == "dev"
+    assert WORKFLOWS["stage"]["jobs"]["deploy"]["environment"] == "${{ inputs.stage }}"
+    prod = json.loads((GITHUB / "environments" / "prod.json").read_text(encoding="utf-8"))
+    assert prod["reviewers"]
+    assert prod["prevent_self_review"] is True
+    named = {job["environment"] for *_, job in jobs() if "environment" in job} - {"${{ inputs.stage }}"}
+    assert named <= {path.stem for path in GITHUB.glob("environments/*.json")}
+
+
+def checks() -> set[str]:
+    """The names under which jobs report, each of a matrix by its own."""
+    found = set()
+    for workflow, name, job in jobs():
+        if "pull_request" not in events(workflow):
+            continue
+        matrix = job.get("strategy", {}).get("matrix", {})
+        for values in itertools.product(*matrix.values()):
+            shown = str(job.get("name", name))
+            for key, value in zip(matrix, values, strict=True):
+                shown = shown.replace("${{ matrix." + key + " }}", str(value))
+            found.add(shown)
+    return found
+
+
+def test_what_must_pass_before_a_merge_is_what_jobs_report() -> None:
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset("main")["rules"]}
+    assert {"deletion", "non_fast_forward", "required_signatures", "pull_request", "required_status_checks"} <= set(
+        rules
+    )
+    required = {one["context"] for one in rules["required_status_checks"]["required_status_checks"]}
+    assert required <= checks()
+    assert {f"gate (3.{minor})" for minor in range(11, 15)} <= required
+    assert rules["pull_request"]["required_approving_review_count"] >= 1
+    assert rules["pull_request"]["require_code_owner_review"] is True
+
+
+def ruleset(name: str) -> dict[str, Any]:
+    found = json.loads((GITHUB / "rulesets" / f"{name}.json").read_text(encoding="utf-8"))
+    assert (found["name"], found["enforcement"], found["bypass_actors"]) == (name, "active", [])
+    return dict(found)
+
+
+def test_a_tag_of_a_release_is_never_moved() -> None:
+    assert {rule["type"] for rule in ruleset("releases")["rules"]} >= {"update", "deletion"}
+
+
+def test_the_owners_name_folders_that_are_there() -> None:
+    lines = (GITHUB / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    named = [line.split()[0] for line in lines if line.startswith("/")]
+    assert named
+    assert [path for path in named if not (ROOT / path.strip("/")).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["dependabot.yml", "ISSUE_TEMPLATE/bug.yml", "ISSUE_TEMPLATE/idea.yml", "ISSUE_TEMPLATE/config.yml"]
+)
+def test_the_other_files_of_github_are_read(name: str) -> None:
+    assert yaml.safe_load((GITHUB / name).read_text(encoding="utf-8"))
+
+
+def check_commands() -> list[str]:
+    """The lines of `make check`, without the path of .venv."""
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert recipe
+    return [line.strip().replace("$(BIN)/", "") for line in recipe[1].splitlines()]
+
+
+def test_the_hooks_check_what_make_check_checks() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    entries = [hook["entry"].replace(".venv/bin/", "").replace(" --force-exclude", "") for hook in hooks]
+    by_check = " | ".join(check_commands())
+    for entry in entries:
+        # ruff is told the changed files, and formats where the gate only looks; scans run one by one
+        asked = {"ruff format": "ruff format --check .", "ruff check": "ruff check ."}.get(entry, entry)
+        asked = "workflows" if entry == "python -m scans workflows" else asked
+        assert asked in by_check, entry
+    quick = ["ruff format", "ruff check", "mypy", "lint-imports", "python -m scans workflows"]
+    assert [one for one in quick if not any(entry.startswith(one) for entry in entries)] == []
