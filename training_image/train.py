@@ -28,7 +28,7 @@ import numpy as np
 from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.data.current_rows import RowVersions, beside_the_first
 from contender.data.dataset_fate import left_out
 from contender.data.datasets import DatasetManifest, DatasetReader, DatasetStore

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from contender.backup.index import INDEX, Bucket, Index, Kept, PipelineBackup, blob_key
+from contender.data.labelled_folder import labelled_folder, read_marks_key, set_aside_folder
 from contender.errors import ContenderError, IntegrityError, NotFoundError
+from contender.live.file_times import times_folder
 from contender.ports import Ledger, Objects
 from contender.registry.pointer import first_champion_key, pointer_key
 from contender.registry.versions import MANIFEST
@@ -48,10 +50,17 @@ class Source:
         for key in self.data.keys(f"datasets/{self.pipeline}/"):
             if with_data or not key.rpartition("/")[2].startswith(ROWS):
                 yield "data", key
-        for folder in ("runs", "judgements"):
+        for folder in ("runs", "judgements", "live", "experiments", "labelled"):
             for key in self.data.keys(f"{folder}/{self.pipeline}/"):
-                if not key.endswith(f"/{CHECKPOINT}"):
+                if self._is_kept(key, with_data=with_data):
                     yield "data", key
+
+    def _is_kept(self, key: str, *, with_data: bool) -> bool:
+        """Not what can be made again, nor uploads; the rows of callers that are set aside are in no dataset version."""
+        if key.startswith(labelled_folder(self.pipeline)):
+            is_set_aside = key.startswith(f"{set_aside_folder(self.pipeline)}/")
+            return key == read_marks_key(self.pipeline) or (is_set_aside and with_data)
+        return not key.endswith(f"/{CHECKPOINT}") and not key.startswith(times_folder(self.pipeline))
 
 
 @dataclass

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from contender.cli.waiting import until
 from contender.console.executions import Visit, visits_of
-from contender.errors import ContenderError
 
 POLL_SECONDS = 0.3
 
@@ -35,19 +35,18 @@ def wait_for_execution(
     ContenderError
         When none starts in time.
     """
-    deadline = time.monotonic() + seconds
     looked_at: set[str] = set()
-    while time.monotonic() < deadline:
+
+    def found() -> str | None:
         answer = step_functions.list_executions(stateMachineArn=state_machine_arn, maxResults=100)
-        for execution in answer["executions"]:
-            arn = execution["executionArn"]
-            if arn in looked_at:
-                continue
-            looked_at.add(arn)
-            if is_mine(json.loads(step_functions.describe_execution(executionArn=arn)["input"])):
-                return str(arn)
-        time.sleep(POLL_SECONDS)
-    raise ContenderError(f"no run has started within {seconds:.0f} s; the upload is in S3. See `contender status`")
+        for arn in (str(execution["executionArn"]) for execution in answer["executions"]):
+            if arn not in looked_at:
+                looked_at.add(arn)
+                if is_mine(json.loads(step_functions.describe_execution(executionArn=arn)["input"])):
+                    return arn
+        return None
+
+    return until(found, what="run that has started; an upload is in S3. See `contender status`", seconds=seconds)
 
 
 def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:

@@ -10,13 +10,10 @@ from rich.text import Text
 from contender.adapters.files.feedback_files import read_feedback
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, errors, print_json, print_table
-from contender.drift.batch_check import Reference
-from contender.errors import ContenderError
 from contender.formatting import figure
 from contender.live.performance import LiveFigure, Performance
 from contender.pipeline.config import PipelineConfig
-from contender.registry.manifests import Manifests
-from contender.registry.versions import REFERENCE, ModelRegistry
+from contender.registry.versions import ModelReader
 from contender.steps.measure_performance import PerformanceMeter
 
 COLUMNS = ("version", "variant", "day of", "day", "rows", "metric (95 % CI)", "of")
@@ -24,22 +21,14 @@ COLUMNS = ("version", "variant", "day of", "day", "rows", "metric (95 % CI)", "o
 
 def show_performance(bench: Workbench, config: PipelineConfig, *, hours: float, now: datetime, as_json: bool) -> None:
     """Measure and print what labels say of the days of the last hours."""
-    registry = ModelRegistry(bench.models, config.name)
-    manifests = Manifests(registry)
-
-    def reference_of(version: str) -> Reference | None:
-        try:
-            return Reference.from_bytes(registry.file(registry.read(version), REFERENCE))
-        except ContenderError:
-            return None
-
+    models = ModelReader(bench.models, config.name)
     since = (now - timedelta(hours=hours)).replace(hour=0, minute=0, second=0, microsecond=0)
     with errors.status("reading predictions and labels") as spinner:
 
         def report(folder: str) -> None:
             spinner.update(f"reading {folder}")
 
-        found = PerformanceMeter(bench.data, config, manifests, read_feedback, report, reference_of).measure(since, now)
+        found = PerformanceMeter(bench.data, config, models, read_feedback, report).measure(since, now)
     if as_json:
         print_json(found.to_dict())
         return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from contender.doctor.checks.champion import check_history, check_pointer, check_served, check_versions
 from contender.doctor.checks.data import check_datasets, check_uploads
+from contender.doctor.checks.live import check_set_aside, check_windows
 from contender.doctor.checks.loop import check_lease, check_runs
 from contender.doctor.checks.surroundings import (
     check_clock,
@@ -28,6 +29,8 @@ CHECKS: Sequence[Callable[[Facts], Iterable[Finding]]] = (
     check_lease,
     check_uploads,
     check_runs,
+    check_windows,
+    check_set_aside,
     check_dead_letters,
     check_clock,
     check_code,

@@ -120,6 +120,8 @@ class Facts:
     lost_uploads : ids of queued uploads whose objects are gone.
     strays : uploads that no run has taken and that are not in the queue.
     runs : records in the table; `kept_runs` ids of runs with a copy of their record in S3.
+    unjudged_days : of the last days, those with predictions whose windows should have been judged and were not.
+    set_aside : callers whose labels wait for a person to trust them, with the number of their files.
     unread : what could not be looked at, and why.
     buckets : the names of the buckets.
     """
@@ -141,6 +143,8 @@ class Facts:
     strays: Sequence[Upload] = ()
     runs: Sequence[Mapping[str, Any]] = ()
     kept_runs: Sequence[str] = ()
+    unjudged_days: Sequence[str] = ()
+    set_aside: Mapping[str, int] = field(default_factory=dict)
     surroundings: Surroundings = field(default=Surroundings())
     unread: Mapping[str, str] = field(default_factory=dict)
     buckets: Mapping[Bucket, str] = field(default_factory=lambda: {"models": "models", "data": "data"})

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from contender.data.datasets import DatasetStore
 from contender.doctor.facts import Bucket, Damage, DatasetFacts, Facts, Surroundings, Upload, VersionFacts
+from contender.doctor.live_facts import set_aside, unjudged_days
 from contender.errors import ContenderError, DamagedPointerError, IntegrityError, NotFoundError
 from contender.ports import Batch, Lease, Ledger, Objects
 from contender.registry.history import Entry, Problem
@@ -91,6 +92,8 @@ class Examination:
             strays=strays,
             runs=self._attempt("runs", lambda: self.ledger.runs(self.pipeline, limit=MOST_RUNS)),
             kept_runs=[key.split("/")[2] for key in keys if key.endswith(f"/{RECORD}")],
+            unjudged_days=self._attempt("live", lambda: unjudged_days(self.data, self.pipeline, self.now)),
+            set_aside=dict(self._attempt("live", lambda: [*set_aside(self.data, self.pipeline).items()])),
             surroundings=surroundings,
             unread=dict(self.unread),
             buckets=self.buckets,

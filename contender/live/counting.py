@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -80,22 +81,26 @@ class WindowCounter:
 
     def profile(self) -> Profile:
         """All that was counted, on the reference's grid: the columns that all rows have."""
-        found = list(self._counted.values())
-        common = set.intersection(*({*each.counts} for each in found)) if found else set()
-        if not found:
+        if not self._counted:
             return Profile(self.grid, 0)
-        merged = reduce(Profile.merge, (self._on_grid(each, common) for each in found))
+        merged = together([replace(found, grid=self.grid) for found in self._counted.values()])
         return replace(merged, blocks=_in_time_order(merged.blocks))
 
-    def _on_grid(self, found: Profile, names: set[str]) -> Profile:
-        blocks = Blocks(
-            found.blocks.labels,
-            {name: counts for name, counts in found.blocks.counts.items() if name in names},
-            {name: ends for name, ends in found.blocks.ends.items() if name in names},
-        )
-        return Profile(
-            self.grid, found.rows, {name: found.counts[name] for name in found.counts if name in names}, blocks
-        )
+
+def together(profiles: Sequence[Profile]) -> Profile:
+    """Counts on the same grid as one: of the columns that all have."""
+    common = set.intersection(*({*profile.counts} for profile in profiles))
+    return reduce(Profile.merge, (_only(profile, common) for profile in profiles))
+
+
+def _only(profile: Profile, names: set[str]) -> Profile:
+    blocks = replace(
+        profile.blocks,
+        counts={name: counts for name, counts in profile.blocks.counts.items() if name in names},
+        ends={name: ends for name, ends in profile.blocks.ends.items() if name in names},
+    )
+    counts = {name: counts for name, counts in profile.counts.items() if name in names}
+    return replace(profile, counts=counts, blocks=blocks)
 
 
 def _in_time_order(blocks: Blocks) -> Blocks:

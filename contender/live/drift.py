@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any, Literal, TypeAlias
 
 from contender.drift.detect import detect_drift
@@ -18,6 +17,7 @@ from contender.drift.profiles.grid import CategoricalGrid
 from contender.drift.profiles.profile import Profile
 from contender.drift.report import DriftReport, FeatureDrift
 from contender.drift.wording import display_name, reason_of
+from contender.live.counting import together
 from contender.live.windows import WINDOWS_PER_YEAR, Window
 from contender.pipeline.drift_policy import DriftPolicy
 
@@ -140,9 +140,11 @@ class _Check:
 
     def first_day(self, unlike: Mapping[str, str]) -> VersionDrift:
         """Training-serving skew: the first day's windows together, by what is significant and large enough."""
-        together = _together([one.profile for one in self._first])
         report = detect_drift(
-            self.reference, together, _ignoring(self.policy, unlike), days_per_block=self.days_per_block
+            self.reference,
+            together([one.profile for one in self._first]),
+            _ignoring(self.policy, unlike),
+            days_per_block=self.days_per_block,
         )
         if report.verdict == "too few rows":
             return VersionDrift("too few rows", report.reason, report=report)
@@ -201,31 +203,13 @@ class _Check:
 
     def _is_far(self, test: FeatureDrift) -> bool:
         (grid,) = (one for one in self.reference.grid.columns if display_name(one.name) == test.feature)
-        before = _together([one.profile for one in self._first]).counts.get(grid.name)
+        before = together([one.profile for one in self._first]).counts.get(grid.name)
         after = self.current.counts.get(grid.name)
         if before is None or after is None:
             return True
         if test.aspect == "values" and not (before.present and after.present):
             return bool(before.present) != bool(after.present)
         return measure(grid, test.aspect, before, after, self.policy).distance >= test.effect_floor
-
-
-def _together(profiles: Sequence[Profile]) -> Profile:
-    """Windows as one: the columns that all of them have."""
-    common = set.intersection(*({*profile.counts} for profile in profiles))
-    return reduce(Profile.merge, (_only(profile, common) for profile in profiles))
-
-
-def _only(profile: Profile, names: set[str]) -> Profile:
-    blocks = profile.blocks
-    kept = replace(
-        blocks,
-        counts={name: counts for name, counts in blocks.counts.items() if name in names},
-        ends={name: ends for name, ends in blocks.ends.items() if name in names},
-    )
-    return replace(
-        profile, counts={name: counts for name, counts in profile.counts.items() if name in names}, blocks=kept
-    )
 
 
 def _ignoring(policy: DriftPolicy, names: Sequence[str] | Mapping[str, str]) -> DriftPolicy:

@@ -14,6 +14,11 @@ TimesOf = Callable[[bytes], tuple[float, float] | None]
 """The times of the first and the last row of a file, epoch seconds; None without rows."""
 
 
+def times_folder(pipeline: str) -> str:
+    """The beginning of the keys of what can be made again."""
+    return f"live/{pipeline}/files/"
+
+
 @dataclass(frozen=True)
 class FileTimes:
     """The files of one day of a pipeline's log. A file never changes, so each is looked at once."""
@@ -24,8 +29,8 @@ class FileTimes:
 
     @property
     def key(self) -> str:
-        """The key of what is known, in the data bucket. It can be made again."""
-        return f"live/{self.pipeline}/files/{self.day}.json"
+        """The key of what is known, in the data bucket."""
+        return f"{times_folder(self.pipeline)}{self.day}.json"
 
     def of(
         self, keys: Sequence[str], fetch: Callable[[Sequence[str]], Iterator[bytes]], times_of: TimesOf

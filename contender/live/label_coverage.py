@@ -140,7 +140,7 @@ def label_coverage(predicted: Table, labelled: Table) -> Coverage:
         for code, day in enumerate(days.levels if days else ())
         if days is not None
     }
-    delays = (rows[RECEIVED_AT] - rows[MADE_AT]) / DAY
+    delays = np.maximum(rows[RECEIVED_AT] - rows[MADE_AT], 0.0) / DAY  # clocks of two instances differ
     delay = (float(np.quantile(delays, 0.5)), float(np.quantile(delays, 0.9))) if len(rows) else None
     groups = _groups(values_of(predicted), has_label)
     return Coverage(len(predicted), int(has_label.sum()), by_day, delay, groups, _depends(groups))

@@ -40,11 +40,14 @@ class LiveStore:
         """Keep a report; it replaces that of the same window."""
         self.data.put(self.report_key(report["window"]), json.dumps(report, allow_nan=False).encode())
 
+    def window_names(self) -> list[str]:
+        """The names of the windows that were judged, in their order."""
+        prefix = f"live/{self.pipeline}/windows/"
+        return sorted(key.removeprefix(prefix).removesuffix(".json") for key in self.data.keys(prefix))
+
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The newest reports, newest first."""
-        prefix = f"live/{self.pipeline}/windows/"
-        names = sorted(key.removeprefix(prefix).removesuffix(".json") for key in self.data.keys(prefix))
-        found = (self.report(name) for name in names[::-1][:count])
+        found = (self.report(name) for name in self.window_names()[::-1][:count])
         return [report for report in found if report is not None]
 
     def windows_of(self, version: str) -> list[Window]:

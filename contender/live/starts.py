@@ -80,12 +80,18 @@ class StartLog:
         return f"live/{self.pipeline}/starts.json"
 
     def read(self) -> tuple[list[Start], str | None]:
-        """The starts, oldest first, and the entity tag that `add` needs."""
+        """The starts, oldest first, and the entity tag that `write` needs.
+
+        None where they cannot be read: then the same evidence may start a second run.
+        """
         try:
             found = self.data.get(self.key)
         except NotFoundError:
             return [], None
-        return [Start(**start) for start in json.loads(found.body)], found.etag
+        try:
+            return [Start(**start) for start in json.loads(found.body)], found.etag
+        except (ValueError, TypeError):
+            return [], found.etag
 
     def write(self, starts: Sequence[Start], etag: str | None) -> bool:
         """Keep the starts; False where another call has changed them meanwhile, or may have."""

@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contender.data.labelled_folder import set_aside_folder
 from contender.ports import ErasableObjects
 from contender.predictions.log_messages import HASH_PREFIX, hashed
 from contender.predictions.record import Row
 from contender.storage import sha256
 
-FOLDERS = ("predictions", "feedback")
 Report = Callable[[str], None]
 Mask = NDArray[np.bool_]
+
+
+def _folders(pipeline: str) -> tuple[str, ...]:
+    """The log, labels, and labels of callers that are set aside, which have the same columns."""
+    return (f"predictions/{pipeline}", f"feedback/{pipeline}", set_aside_folder(pipeline))
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def find_in_log(
     report: Report,
 ) -> list[LikeRows]:
     """Look in every file of the log and of labels; nothing is changed. A file without any feature has no such rows."""
-    keys = [key for folder in FOLDERS for key in objects.keys(f"{folder}/{pipeline}/") if key.endswith(".parquet")]
+    keys = [key for folder in _folders(pipeline) for key in objects.keys(f"{folder}/") if key.endswith(".parquet")]
     found = []
     for number, key in enumerate(keys, start=1):
         report(f"looking in file {number} of {len(keys)} of the prediction log")

@@ -7,14 +7,16 @@ so that a run that fails in between reads them again. Rows that come twice are k
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from contender.data.feedback_rows import ID, ChosenRows, FeedbackFormat, as_upload, choose_rows, newest_labels
-from contender.errors import NotFoundError
+from contender.data.labelled_folder import Marks, labelled_folder, read_marks, read_marks_key, set_aside_folder
+from contender.errors import InvalidInputError
+from contender.formatting import counted
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Batch, Objects
 from contender.storage import sha256
@@ -26,8 +28,6 @@ FILES_AT_ONCE = 16
 LATE_DAYS = 15
 """So long after its day a file may still come: what lay among the dead letters for 14 days, and was redriven."""
 NO_LIMIT = 1 << 62
-Marks: TypeAlias = Mapping[str, Collection[str]]
-"""The names of files that were read, by folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,23 @@ class Gathered:
     chosen : what becomes of which of them.
     read : the files that they came from, by folder.
     waits : too few enter for a dataset version: they come again with the next ones.
+    unreadable : keys of files that cannot be read; the next run tries them again.
     """
 
     rows: Table | None = None
     chosen: ChosenRows | None = None
     read: Mapping[str, Sequence[str]] = field(default_factory=dict)
     waits: bool = False
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What became of the rows, and which files could not be read; empty where there is nothing to say."""
+        said = [self.chosen.sentence] if self.chosen is not None and not self.waits else []
+        if self.unreadable:
+            files = counted(len(self.unreadable), "file")
+            said.append(f"{files} of feedback cannot be read, the first is {self.unreadable[0]}.")
+        return " ".join(said)
 
     @property
     def taken(self) -> int:
@@ -61,7 +72,7 @@ class Gathered:
         """As JSON values, for the run's folder."""
         if self.rows is None or self.chosen is None:
             return {}
-        return {"labelled": len(self.rows), **self.chosen.to_dict()}
+        return {"labelled": len(self.rows), **self.chosen.to_dict(), "unreadable": list(self.unreadable)}
 
 
 def config_of_feedback(config: PipelineConfig) -> PipelineConfig:
@@ -107,27 +118,30 @@ class LabelGatherer:
         """Read what is new and decide about it; nothing is written."""
         if not self.config.live.learn_from_feedback:
             return Gathered()
-        keys = self._new_keys(self._marks())
+        keys = self._new_keys(read_marks(self.objects, self.config.name))
         read: dict[str, list[str]] = {}
         tables: list[Table] = []
+        unreadable: list[str] = []
         rows = 0
         with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
             for start in range(0, len(keys), FILES_AT_ONCE):
                 if rows >= self.most_rows:
                     break
                 some = keys[start : start + FILES_AT_ONCE]
-                found = list(pool.map(self._read, some))
-                tables += found
-                rows += sum(map(len, found))
-                for key in some:
+                for key, found in zip(some, pool.map(self._read, some), strict=True):
+                    if found is None:
+                        unreadable.append(key)
+                        continue
+                    tables.append(found)
+                    rows += len(found)
                     folder, _, name = key.rpartition("/")
                     read.setdefault(folder, []).append(name)
         if not rows:
-            return Gathered(read=read)
+            return Gathered(read=read, unreadable=tuple(unreadable))
         newest = newest_labels(Table.concatenate(tables))
         chosen = choose_rows(newest, self.config.live)
         is_few = 0 < chosen.rows < self.config.validation.min_rows and rows < self.most_rows
-        return Gathered(newest, chosen, read, waits=is_few)
+        return Gathered(newest, chosen, read, is_few, tuple(unreadable))
 
     def write(self, gathered: Gathered) -> Batch | None:
         """Keep the rows that are set aside, and write those that are taken as an upload; None where there is none."""
@@ -150,7 +164,7 @@ class LabelGatherer:
         """Write down what was read: its rows are in a dataset version, in quarantine, set aside or left out."""
         if not gathered.read or gathered.waits:
             return
-        known = {folder: set(names) for folder, names in self._marks().items()}
+        known = {folder: set(names) for folder, names in read_marks(self.objects, self.config.name).items()}
         for folder, names in gathered.read.items():
             known.setdefault(folder, set()).update(names)
         days = self._days(known)
@@ -159,7 +173,7 @@ class LabelGatherer:
             for folder, names in sorted(known.items())
             if folder in days or not folder.startswith(self._feedback)
         }
-        self.objects.put(self._state, json.dumps({"read": kept}).encode())
+        self.objects.put(read_marks_key(self.config.name), json.dumps({"read": kept}).encode())
 
     def _new_keys(self, known: Marks) -> list[str]:
         """The files that were not read yet, the oldest first; before them those of callers that are trusted by now."""
@@ -178,31 +192,24 @@ class LabelGatherer:
         days = [self.now - timedelta(days=day) for day in range(back, -2, -1)]  # a clock may be ahead
         return [f"{self._feedback}{day.date().isoformat()}" for day in days]
 
-    def _marks(self) -> Marks:
-        try:
-            found: Marks = json.loads(self.objects.get(self._state).body)["read"]
-        except NotFoundError:
-            return {}
-        return found
-
-    def _read(self, key: str) -> Table:
+    def _read(self, key: str) -> Table | None:
+        """None where a file is damaged: the others count."""
         body = self.objects.get(key).body
-        if key.startswith(self._folder):
-            return self.format.read_table(body)
-        return self.format.read_feedback(body, self.config, None)
+        try:
+            if key.startswith(self._folder):
+                return self.format.read_table(body)
+            return self.format.read_feedback(body, self.config, None)
+        except InvalidInputError:
+            return None
 
     @property
     def _folder(self) -> str:
-        return f"labelled/{self.config.name}"
+        return labelled_folder(self.config.name)
 
     @property
     def _set_aside(self) -> str:
-        return f"{self._folder}/set-aside"
+        return set_aside_folder(self.config.name)
 
     @property
     def _feedback(self) -> str:
         return f"feedback/{self.config.name}/dt="
-
-    @property
-    def _state(self) -> str:
-        return f"{self._folder}/read.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from contender.data.feedback_rows import RECEIVED_AT, VERSION, FeedbackFormat, newest_labels
-from contender.drift.batch_check import Reference
-from contender.errors import ContenderError
+from contender.errors import InvalidInputError
 from contender.live.label_evidence import fresh_labels_evidence, performance_evidence
-from contender.live.performance import Performance, live_metric, live_performance, live_slices
+from contender.live.performance import Performance, live_slices
 from contender.live.starts import Start
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
-from contender.registry.versions import REFERENCE, ModelReader
+from contender.registry.versions import ModelReader
 from contender.steps.gather_labels import Gathered, LabelGatherer
+from contender.steps.performance_of_labels import performance_of_labels
 from contender.table import Table
 from contender.workflow.live_evidence import LiveEvidence
 
@@ -57,15 +57,7 @@ class LabelJudge:
             return None
         rows = newest_labels(rows)
         kept = rows.select_rows(np.flatnonzero(rows[RECEIVED_AT] > self._answered_until(rows)))
-        manifests = {name: found for name in set(rows[VERSION].tolist()) if (found := self._manifest(name))}
-        return live_performance(
-            kept,
-            manifests,
-            live_metric(self.config),
-            false_alarms_per_year=self.config.drift.false_retrains_per_year,
-            slices=live_slices(self.config),
-            reference_of=self._reference,
-        )
+        return performance_of_labels(kept, self.config, self.models)
 
     @cached_property
     def fresh(self) -> Gathered:
@@ -88,9 +80,14 @@ class LabelJudge:
         days = [(self.now - timedelta(days=back)).date().isoformat() for back in range(LOOK_BACK_DAYS, -2, -1)]
         keys = [key for day in days for key in self.data.keys(f"feedback/{self.config.name}/dt={day}/")]
         bodies = self.fetch(keys[-MOST_FILES:])
-        return Table.concatenate(
-            [self.format.read_feedback(body, self.config, live_slices(self.config)) for body in bodies]
-        )
+        return Table.concatenate([found for body in bodies if (found := self._read(body)) is not None])
+
+    def _read(self, body: bytes) -> Table | None:
+        """None where a file is damaged, which the run that gathers labels names."""
+        try:
+            return self.format.read_feedback(body, self.config, live_slices(self.config))
+        except InvalidInputError:
+            return None
 
     def _answered_until(self, rows: Table) -> np.ndarray[Any, np.dtype[np.float64]]:
         """(n,) until when a run was started for what labels of the row's version said: evidence begins anew then."""
@@ -100,16 +97,3 @@ class LabelJudge:
             if start.trigger == "performance-alarm"
         }
         return np.array([at.get(version, -np.inf) for version in rows[VERSION].tolist()], dtype=np.float64)
-
-    def _reference(self, version: str) -> Reference | None:
-        try:
-            return Reference.from_bytes(self.models.file(self.models.read(version), REFERENCE))
-        except ContenderError:
-            return None
-
-    def _manifest(self, version: str | None) -> Mapping[str, Any]:
-        """Of a version; empty where it cannot be read: nothing is said of its rows."""
-        try:
-            return self.models.read(version).manifest if version else {}
-        except ContenderError:
-            return {}

@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from contender.data.feedback_rows import ID, VERSION, newest_labels
-from contender.drift.batch_check import Reference
-from contender.errors import NotFoundError
 from contender.live.label_coverage import label_coverage
-from contender.live.performance import Performance, live_metric, live_performance, live_slices
+from contender.live.performance import Performance, live_slices
 from contender.pipeline.config import PipelineConfig
 from contender.ports import Objects
-from contender.registry.manifests import Manifests
+from contender.registry.versions import ModelReader
+from contender.steps.performance_of_labels import performance_of_labels
 from contender.table import Table
 
 FILES_AT_ONCE = 16
@@ -31,15 +30,13 @@ class PerformanceMeter:
     Attributes
     ----------
     report : told, before each folder is read, which one.
-    reference_of : a version's reference, to estimate the metric without labels.
     """
 
     data: Objects
     config: PipelineConfig
-    manifests: Manifests
+    models: ModelReader
     read: ReadLog
     report: Callable[[str], None] = lambda _line: None
-    reference_of: Callable[[str], Reference | None] = lambda _version: None
 
     def measure(self, since: datetime, until: datetime) -> Performance:
         """Judge the predictions of these days by the labels that have come for them until then, a prediction by the
@@ -57,23 +54,7 @@ class PerformanceMeter:
         if len(predicted):
             _, first = np.unique(predicted[ID].astype(str), return_index=True)
             coverage = label_coverage(predicted.select_rows(np.sort(first)), labelled)
-        names = set(labelled[VERSION].tolist())
-        manifests = {name: found for name in sorted(names, key=str) if (found := self._manifest(name)) is not None}
-        return live_performance(
-            labelled,
-            manifests,
-            live_metric(self.config),
-            false_alarms_per_year=self.config.drift.false_retrains_per_year,
-            slices=live_slices(self.config),
-            coverage=coverage,
-            reference_of=self.reference_of,
-        )
-
-    def _manifest(self, version: str) -> dict[str, object] | None:
-        try:
-            return dict(self.manifests.of(version))
-        except NotFoundError:
-            return None
+        return performance_of_labels(labelled, self.config, self.models, coverage)
 
     def _rows(self, folders: Iterable[str]) -> Table:
         slices = live_slices(self.config)

@@ -41,7 +41,7 @@ def validate_uploads(intake: Intake, batches: Sequence[Batch], labels: LabelGath
         else:
             validation = replace(validation, reason=f"{validation.reason} Feedback: {report.reason}.")
     labels.settle(gathered)
-    said = gathered.chosen.sentence if gathered.chosen is not None and not gathered.waits else ""
+    said = gathered.sentence
     told = replace(
         validation,
         reason=" ".join(filter(None, (_ended(validation.reason), said if _is_news(gathered) else ""))),
@@ -53,7 +53,7 @@ def validate_uploads(intake: Intake, batches: Sequence[Batch], labels: LabelGath
 
 def _is_news(gathered: Gathered) -> bool:
     """Whether not all rows were simply taken."""
-    return gathered.chosen is not None and gathered.rows is not None and gathered.taken < len(gathered.rows)
+    return bool(gathered.unreadable) or (gathered.rows is not None and gathered.taken < len(gathered.rows))
 
 
 def _ended(text: str) -> str:

@@ -10,7 +10,7 @@ import boto3
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.adapters.light_aws.services import LightAws
 from contender.adapters.serving.onnx_model import load_model
 from contender.steps.detect_drift import detect_drift

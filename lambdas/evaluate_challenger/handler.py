@@ -11,7 +11,7 @@ import boto3
 
 from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.adapters.serving.onnx_model import load_model
 from contender.adapters.user_code.metric import import_metric
 from contender.steps.evaluate_challenger import evaluate_challenger

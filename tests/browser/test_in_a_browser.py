@@ -17,11 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contender.cli.console_server.app import FILES, answer_with
+from contender.cli.live_demo.page import story_page
 from contender.replay import page as replay_page
 from contender.reports.card.page import card
 from contender.reports.run import page as run_page
 from tests import ran, tracked
 from tests.browser.chromium import NONE, find_browser
+from tests.cli.live_demo import example as live_demo
 from tests.console import serving
 from tests.unit.console.examples import PAGES as CONSOLE
 from tests.unit.dashboard import example as example_dashboard
@@ -51,6 +53,7 @@ PAGES: dict[str, Callable[[], str]] = {
     **{f"report {name}": lambda make=make: run_page.page(make()) for name, make in ran.ENDINGS.items()},
     "replay": lambda: replay_page.page(example()),
     "dashboard": example_dashboard.page,
+    "live demo": lambda: story_page(live_demo.story(), 140.0, run_page="live-run.html"),
     "model card of long names": long_names,
     "model card": lambda: card(manifest(), tracked.some_evidence(), tracked.EXPLANATION),
 }

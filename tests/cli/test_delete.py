@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.aws.dynamodb import DynamoLedger
-from contender.adapters.files.readers import read_parquet, write_parquet
+from contender.adapters.files.parquet_rows import read_parquet, write_parquet
 from contender.cli.clouds import Workbench
 from contender.cli.options import workbench
-from contender.data.datasets import DatasetManifest, DatasetStore
+from contender.data.datasets import FEEDBACK, DatasetManifest, DatasetStore
+from contender.data.deletion.deleted_rows import hashes_of, id_hashes, read_deletions
 from contender.ports import Batch
 from contender.storage import sha256
 from contender.table import BLOCK, ORDER, Table
@@ -190,6 +192,84 @@ def test_logged_predictions_are_deleted_where_that_is_asked_for(bench: Workbench
     assert left != LOG
     assert pq.read_table(io.BytesIO(bench.data.get(left).body))["prediction_id"].to_pylist() == ["p0", "p2"]
     assert not bench.data.client.list_object_versions(Bucket=bench.data.bucket, Prefix=LOG).get("Versions")
+
+
+LABELLED, ASIDE = "labelled/sales/feedback-1.parquet", "labelled/sales/set-aside/0badc0ffee11/a.parquet"
+
+
+def add_learned(bench: Workbench, row_id: str = "order") -> None:
+    """The log's predictions p1 and p2 came back with labels: a version was made of them, and another caller's label of
+    p1 is set aside."""
+    add_log(bench)
+    part = write_parquet(
+        Table(
+            {
+                row_id: np.array(["p1", "p2"], dtype=object),
+                "amount": np.array([1.0, 2.0]),
+                "bought": np.array(["no", "yes"], dtype=object),
+                ORDER: np.arange(2.0),
+                BLOCK: np.array(["a", "b"], dtype=object),
+            }
+        )
+    )
+    of_uploads = DatasetStore(bench.data, "sales").manifest("aa11")
+    manifest = replace(
+        of_uploads,
+        version="bb22",
+        sequence=2,
+        rows=2,
+        part_sha256=sha256(part),
+        source_key=LABELLED,
+        source=FEEDBACK,
+        columns=(row_id, "amount", "bought"),
+        summary=None,
+    )
+    DatasetStore(bench.data, "sales").write(manifest, part)
+    aside = io.BytesIO()
+    pq.write_table(pa.table({"prediction_id": ["p1", "p3"], "feature_amount": [1.0, 7.0]}), aside)
+    for key, body in {
+        LABELLED: write_parquet(Table({row_id: np.array(["p1", "p2"], dtype=object), "amount": np.array([1.0, 2.0])})),
+        ASIDE: aside.getvalue(),
+        "labelled/sales/read.json": b'{"read": {}}',
+    }.items():
+        bench.data.put(key, body)
+
+
+def test_what_was_learned_from_labels_of_such_predictions_goes_with_them(
+    bench: Workbench, contender: Contender
+) -> None:
+    add_learned(bench)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--from-log", "--env", "dev")
+    assert shown.code == 0, shown.err
+    found = json.loads(shown.out)
+    assert (found["deleted"], found["like_logged"], found["unknown"]) == (["R2", "p1"], ["p1"], [])
+    assert (found["datasets"], found["files"]) == ({"aa11": 1, "bb22": 1}, [LABELLED])
+    assert ids(bench) == ["R1", "R3"]
+    store = DatasetStore(bench.data, "sales")
+    assert read_parquet(store.part(store.manifest("bb22")))["order"].tolist() == ["p2"]
+    aside, marks = sorted(bench.data.keys("labelled/"), reverse=True)
+    assert marks == "labelled/sales/read.json"
+    assert pq.read_table(io.BytesIO(bench.data.get(aside).body))["prediction_id"].to_pylist() == ["p3"]
+    deleted = read_deletions(bench.data, "sales")
+    assert hashes_of(deleted).tolist() == sorted(id_hashes(["R2", "p1"]).tolist())
+
+
+def test_without_being_asked_for_they_stay(bench: Workbench, contender: Contender) -> None:
+    add_learned(bench)
+    shown = contender("delete", "R2", "-p", "sales", "--yes", "--json", "--env", "dev")
+    assert (json.loads(shown.out)["datasets"], json.loads(shown.out)["like_logged"]) == ({"aa11": 1}, ["p1"])
+    assert len(bench.data.keys("labelled/")) == 3
+
+
+def test_a_labelled_prediction_is_deleted_by_its_id_where_rows_of_uploads_have_none(
+    bench: Workbench, contender: Contender, project: Path
+) -> None:
+    add_learned(bench, "prediction_id")
+    (project / "pipelines" / "sales.toml").write_text(PIPELINE + "\n[live]\nlearn_from_feedback = true\n")
+    shown = contender("delete", "p1", "-p", "sales", "--yes", "--json", "--env", "dev")
+    assert shown.code == 0, shown.err
+    found = json.loads(shown.out)
+    assert (found["datasets"], found["not_searched"], found["files"]) == ({"bb22": 1}, ["aa11"], [LABELLED])
 
 
 def test_people_see_what_goes_and_what_remains(bench: Workbench, contender: Contender) -> None:

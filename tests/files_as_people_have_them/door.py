@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.data.datasets import DatasetStore
 from contender.data.intake import FileReport
 from contender.pipeline.config import PipelineConfig

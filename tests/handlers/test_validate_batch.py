@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.table import BLOCK, ORDER

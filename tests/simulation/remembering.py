@@ -26,7 +26,7 @@ import orjson
 
 from contender.adapters.aws import dynamodb
 from contender.adapters.files import rows_parquet, typed_rows
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
 from contender.cli import dead_letters

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from contender.adapters.files.parquet_rows import arrays, read_parquet, write_parquet, written
 from contender.data import feedback_rows as fb
+from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.table import Column, Table
 
@@ -25,6 +27,11 @@ def read_feedback(body: bytes, config: PipelineConfig, features: Sequence[str] |
     Parameters
     ----------
     features : those that are read; all of the pipeline where None.
+
+    Raises
+    ------
+    InvalidInputError
+        When it cannot be read.
     """
     chosen = config.features if features is None else features
     wanted = (
@@ -36,9 +43,12 @@ def read_feedback(body: bytes, config: PipelineConfig, features: Sequence[str] |
         fb.LOSS,
         *(fb.FEATURE + each for each in chosen),
     )
-    with pq.ParquetFile(io.BytesIO(body)) as file:
-        there = file.schema_arrow.names
-        found = file.read(columns=[name for name in wanted if name in there], use_threads=False)
+    try:
+        with pq.ParquetFile(io.BytesIO(body)) as file:
+            there = file.schema_arrow.names
+            found = file.read(columns=[name for name in wanted if name in there], use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInputError(f"{len(body)} bytes are no file of feedback: {error}") from None
     numbers = {fb.PROBABILITY, fb.LOSS, *(fb.FEATURE + name for name in config.numeric)}
     if config.task == "regression":
         numbers |= {fb.LABEL, fb.PREDICTION}
@@ -62,42 +72,14 @@ def _numbers(cells: pa.Array | pa.ChunkedArray) -> Column:
     return values
 
 
-def write_table(table: Table) -> bytes:
-    """Rows as they are, to be read again by `read_table`."""
-    return _written({name: _plain(table[name]) for name in table.columns})
-
-
-def read_table(body: bytes) -> Table:
-    """The rows that `write_table` wrote."""
-    content = pq.read_table(io.BytesIO(body), use_threads=False)
-    return Table(
-        {
-            name: _numbers(content[name])
-            if pa.types.is_floating(content[name].type)
-            else np.asarray(content[name].to_pylist(), dtype=object)
-            for name in content.column_names
-        }
-    )
-
-
 def upload_bytes(table: Table, config: PipelineConfig) -> bytes:
     """Rows as a Parquet file to upload, its time a time stamp."""
-    columns = {name: _plain(table[name]) for name in table.columns}
+    columns = arrays(table)
     if config.time and config.time not in config.features:
         milliseconds = pa.array(np.round(table[config.time] * 1000).astype(np.int64))
         columns[config.time] = milliseconds.cast(pa.timestamp("ms", tz="UTC"))
-    return _written(columns)
+    return written(columns)
 
 
-def _plain(values: Column) -> pa.Array:
-    return pa.array(values, pa.string() if values.dtype == object else pa.float64(), from_pandas=True)
-
-
-def _written(columns: dict[str, pa.Array]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-FEEDBACK_FORMAT = fb.FeedbackFormat(read_feedback, read_table, write_table, upload_bytes)
+FEEDBACK_FORMAT = fb.FeedbackFormat(read_feedback, read_parquet, write_parquet, upload_bytes)
 """As functions and commands use it."""

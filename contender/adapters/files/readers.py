@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contender.adapters.files.reading.file_rows import column
 from contender.adapters.files.reading.line_numbers import places_of
@@ -20,7 +17,7 @@ from contender.adapters.files.typing import Typing
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.columns import check_columns
 from contender.pipeline.config import PipelineConfig
-from contender.table import Column, Table
+from contender.table import Table
 
 
 def read_batch(body: bytes, name: str, config: PipelineConfig) -> ParsedBatch:
@@ -81,27 +78,3 @@ def parse_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], config: Pip
         parsed = typing.read(columns)
     table = Table({name: parsed.table[name] for name in parsed.table.columns})
     return replace(parsed, table=table, cells=typing.said())
-
-
-def write_parquet(table: Table) -> bytes:
-    """A table as Parquet; the same table gives the same bytes."""
-    arrays = {
-        name: pa.array(table[name], type=pa.string() if table[name].dtype == object else pa.float64(), from_pandas=True)
-        for name in table.columns
-    }
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(arrays), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def read_parquet(body: bytes, columns: Sequence[str] | None = None) -> Table:
-    """A table that `write_parquet` wrote; `columns` reads only those."""
-    content = pq.read_table(io.BytesIO(body), columns=list(columns) if columns is not None else None)
-    table: dict[str, Column] = {}
-    for name in content.column_names:
-        column = content.column(name)
-        if pa.types.is_floating(column.type):
-            table[name] = column.to_numpy().astype(np.float64)
-        else:
-            table[name] = np.asarray(column.to_pylist(), dtype=object)
-    return Table(table)

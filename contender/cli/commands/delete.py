@@ -13,9 +13,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from contender.adapters.files.parquet_rows import keep_rows
+from contender.adapters.files.parquet_rows import keep_rows, read_parquet
 from contender.adapters.files.prediction_files import read_log
-from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.row_search import ids_in
 from contender.cli.caller import caller_of
 from contender.cli.clouds import Workbench
@@ -28,6 +27,7 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
+from contender.data.datasets import FEEDBACK
 from contender.data.deletion.delete_rows import FoundRows, PartFiles, RowDeletion, learned_by
 from contender.data.deletion.stored_files import FoundFiles, erase_files, find_files
 from contender.errors import ConflictError, InvalidInputError, NotFoundError
@@ -49,6 +49,7 @@ REMAINS: Mapping[str, str] = {
     "batch": "other batch predictions and their input",
     "predictions": "the prediction log, which has no ids",
     "feedback": "labels that were sent in, without ids",
+    "labelled": "other labelled predictions that were learned or set aside",
     "runs": "reports of runs, which may quote cells",
 }
 """Folders of the data bucket that hold values too, and what they hold."""
@@ -70,7 +71,9 @@ def delete(
     from_log: Annotated[
         bool,
         typer.Option(
-            "--from-log", help="Also delete the rows of the prediction log that are like these in every feature."
+            "--from-log",
+            help="Also delete the rows of the prediction log that are like these in every feature, and rows that were "
+            "learned from their labels.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
@@ -100,14 +103,15 @@ def delete(
         )
         wanted = [*(ids or ()), *ids_of(file)]
         found = deletion.find(wanted)
-        models = learned_by(found.losing, model_manifests(bench))
-        files = FoundFiles() if keep_files else files_with(bench, wanted, deletion.config.row_id or "", spinner.update)
         logged = find_in_log(bench.data, pipeline, rows_of(deletion, found), read_log, spinner.update)
+        if from_log and logged:  # a labelled prediction is a row of its own, named by the prediction's id
+            wanted += ids_in_log(logged)
+            found = replace(deletion.find(wanted), unknown=found.unknown)
+        models = learned_by(found.losing, model_manifests(bench))
+        files = FoundFiles() if keep_files else files_with(bench, wanted, deletion.row_id, spinner.update)
     found = with_ids(found, files.ids)
     if not found.ids and not found.deleted:
-        raise NotFoundError(
-            f"{pipeline} has no row {listed(found.unknown)}; ids are values of {deletion.config.row_id}"
-        )
+        raise NotFoundError(f"{pipeline} has no row {listed(found.unknown)}; ids are values of {deletion.row_id}")
     if not as_json:
         print_found(found, models, champion_of(bench))
         print_files(files)
@@ -116,9 +120,13 @@ def delete(
         raise typer.Exit(1)
     with errors.status("deleting") as spinner:
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        delete_them = partial(deletion.delete, at=at, by=caller_of(bench), reason=reason, models=list(models))
+        left = found
         if from_log:  # while the rows are there to be compared with, should this be cut short
+            learned, left = by_source(found, ids_in_log(logged))
+            delete_them(learned)
             erase_from_log(bench.data, logged, keep_rows, spinner.update)
-        deletion.delete(found, at=at, by=caller_of(bench), reason=reason, models=list(models))
+        delete_them(left)
         erase_files(bench.data, files)
     remains = what_remains(bench)
     if as_json:
@@ -222,6 +230,19 @@ def with_ids(found: FoundRows, ids: Collection[str]) -> FoundRows:
     only_there = [one for one in found.unknown if one in ids]
     unknown = tuple(one for one in found.unknown if one not in ids)
     return replace(found, ids=(*found.ids, *only_there), unknown=unknown)
+
+
+def by_source(found: FoundRows, logged: Collection[str]) -> tuple[FoundRows, FoundRows]:
+    """The rows that were learned from labels of logged predictions, by the predictions' ids, and the others."""
+    of_feedback = [each for each in found.losing if each.manifest.source == FEEDBACK]
+    return (
+        replace(found, ids=tuple(one for one in found.ids if one in logged), losing=tuple(of_feedback)),
+        replace(
+            found,
+            ids=tuple(one for one in found.ids if one not in logged),
+            losing=tuple(each for each in found.losing if each not in of_feedback),
+        ),
+    )
 
 
 def _question(found: FoundRows, files: FoundFiles) -> str:

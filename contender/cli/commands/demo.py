@@ -22,7 +22,6 @@ from contender.cli.commands.up import start_cloud
 from contender.cli.console import console, print_table, styled_verdict
 from contender.cli.follow_run import follow_execution, follow_upload
 from contender.cli.fresh_start import begin_afresh
-from contender.cli.live_demo import run_live_demo
 from contender.cli.options import pipeline_config, project_root, workbench
 from contender.cli.rollout_view import trial_in_words
 from contender.cli.run_view import RunView
@@ -79,6 +78,8 @@ def demo(
     Example: contender demo
     """
     if live:
+        from contender.cli.live_demo.command import run_live_demo  # noqa: PLC0415 - scipy takes a second to load
+
         run_live_demo(project_root())
         return
     started = time.monotonic()

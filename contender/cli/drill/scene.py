@@ -24,7 +24,6 @@ from contender.cli.find_run import record_of
 from contender.cli.follow_run import START_SECONDS, run_of
 from contender.errors import ContenderError
 from contender.registry.pointer import Pointer, read_pointer
-from localcloud.processes import wait_until
 
 PROJECT = Path(contender.__file__).resolve().parents[1]
 QUIET = Console(quiet=True)
@@ -130,15 +129,3 @@ class Scene:
         if ended.returncode:
             raise ContenderError(f"contender {' '.join(arguments)} ended with {ended.returncode}: {ended.stderr}")
         return ended.stdout
-
-
-def until(condition: Any, *, what: str, seconds: float) -> None:
-    """Wait until something is so.
-
-    Raises
-    ------
-    ContenderError
-        When it is not so in time.
-    """
-    if not wait_until(condition, seconds=seconds):
-        raise ContenderError(f"within {seconds:.0f} s there was no {what}")

@@ -19,6 +19,7 @@ from contender.data.deletion.deleted_rows import (
     in_digits,
     read_deletions,
 )
+from contender.data.feedback_rows import ID
 from contender.data.identity_file import identities_of, identity_bytes
 from contender.data.row_identities import Mask
 from contender.data.row_summary import RowSummary
@@ -116,19 +117,24 @@ class RowDeletion:
         """The dataset versions of the pipeline."""
         return DatasetStore(self.objects, self.config.name)
 
+    @property
+    def row_id(self) -> str:
+        """The column that names rows; in versions made of feedback it has the predictions' ids."""
+        return self.config.row_id or (ID if self.config.live.learn_from_feedback else "")
+
     def find(self, ids: Sequence[str]) -> FoundRows:
         """Look for rows in all dataset versions; nothing is changed.
 
         Parameters
         ----------
-        ids : values of `row_id`, written as in a file.
+        ids : values of `row_id`, written as in a file; those of predictions that were learned by their labels.
 
         Raises
         ------
         InvalidInputError
-            When the pipeline has no `row_id`, or there are no ids.
+            When the pipeline has no `row_id` and learns from no feedback, or there are no ids.
         """
-        name = self.config.row_id
+        name = self.row_id
         if not name:
             raise InvalidInputError(
                 f"{self.config.name} has no row_id, so no row can be named; set row_id in "

@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contender.data.labelled_folder import read_marks_key, set_aside_folder
 from contender.errors import NotFoundError
 from contender.ports import ErasableObjects
 from contender.workflow.run_folder import VALIDATION
 
 REASON = ".reason.json"
-FOLDERS = ("incoming", "quarantine")
-"""Folders of the data bucket whose files are searched."""
+FOLDERS = ("incoming", "quarantine", "labelled")
+"""Folders of the data bucket whose files are searched; what is set aside in `labelled` is searched as the log is."""
 
 IdsIn = Callable[[str, bytes], frozenset[str] | None]
 """The ids of those of the rows that a file, by its key and bytes, holds; None where it cannot be read."""
@@ -61,13 +62,15 @@ class FoundFiles:
 def find_files(
     objects: ErasableObjects, pipeline: str, ids_in: IdsIn, *, waiting: Collection[str], report: Report
 ) -> FoundFiles:
-    """Look for rows in uploads and in quarantine; nothing is changed.
+    """Look for rows in uploads, those of labelled predictions too, and in quarantine; nothing is changed.
 
     Parameters
     ----------
     waiting : keys of uploads that no run has taken yet.
     """
-    every = [key for folder in FOLDERS for key in objects.keys(f"{folder}/{pipeline}/")]
+    aside = (read_marks_key(pipeline), f"{set_aside_folder(pipeline)}/")
+    listed = [key for folder in FOLDERS for key in objects.keys(f"{folder}/{pipeline}/")]
+    every = [key for key in listed if not key.startswith(aside)]
     keys = [key for key in every if not key.endswith(REASON)]
     found: dict[str, frozenset[str]] = {}
     unreadable = []

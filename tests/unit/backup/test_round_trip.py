@@ -131,6 +131,40 @@ def test_without_data_the_rows_stay_away_and_the_manifests_come(shop: Shop) -> N
     assert keys == ["datasets/shop/d1/manifest.json"]
 
 
+LIVE = {
+    "live/shop/windows/2026-01-01.json": b"report",
+    "live/shop/profiles/v1/2026-01-01.json.gz": b"counts",
+    "live/shop/starts.json": b"[]",
+    "experiments/shop/current.json": b"experiment",
+    "labelled/shop/read.json": b"{}",
+}
+"""Kept in every backup: no rows."""
+SET_ASIDE = {"labelled/shop/set-aside/0badc0ffee11/a.parquet": b"rows of a caller"}
+MADE_AGAIN = {"live/shop/files/2026-01-01.json": b"times", "labelled/shop/feedback-1.parquet": b"an upload"}
+FOLDERS = ("live/", "labelled/", "experiments/")
+
+
+@pytest.mark.parametrize(("with_data", "kept"), [(False, LIVE), (True, LIVE | SET_ASIDE)])
+def test_live_evidence_experiments_and_what_labels_are_known_come_back(
+    shop: Shop, with_data: bool, kept: dict[str, bytes]
+) -> None:
+    for key, body in (LIVE | SET_ASIDE | MADE_AGAIN).items():
+        shop.data.put(key, body)
+    backup, empty = MemoryObjects(), Shop()
+    back_up(shop, backup, with_data=with_data)
+    bring_back(backup, empty)
+    assert {key: empty.data.get(key).body for folder in FOLDERS for key in empty.data.keys(folder)} == kept
+
+
+def test_live_evidence_that_is_newer_than_the_backup_stays(shop: Shop) -> None:
+    shop.data.put("live/shop/starts.json", b"[]")
+    backup = MemoryObjects()
+    back_up(shop, backup)
+    shop.data.put("live/shop/starts.json", b"[1]")
+    assert bring_back(backup, shop).kept == ("live/shop/starts.json",)
+    assert shop.data.get("live/shop/starts.json").body == b"[1]"
+
+
 def test_a_second_backup_copies_only_what_is_new(shop: Shop) -> None:
     backup = MemoryObjects()
     back_up(shop, backup)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.adapters.files.typed_rows import open_upload
 from contender.data.datasets import DatasetStore
 from contender.data.identity_file import identities_of

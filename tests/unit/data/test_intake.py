@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.data.dataset_fate import DatasetFate
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.deleted_rows import Deletion, add_deletion, id_hashes, in_digits

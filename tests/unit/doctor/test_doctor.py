@@ -276,3 +276,39 @@ def test_a_table_that_cannot_be_read_hides_nothing_else(clinic: Clinic) -> None:
     assert "could not be checked: RuntimeError: throttled" in {each.what for each in found}
     assert f"v2 (champion): {MODEL} is gone" in {each.what for each in found}
     assert is_ill(found)
+
+
+# Live windows and labels
+
+
+def predicted(clinic: Clinic, *days: str) -> None:
+    for day in days:
+        clinic.data.put(f"predictions/shop/dt={day}/v2-0.parquet", b"rows")
+
+
+def test_days_of_predictions_that_nobody_judged_are_told(clinic: Clinic) -> None:
+    """The clinic's clock is at midnight after January 31st, whose window has not closed yet."""
+    predicted(clinic, "2026-01-28", "2026-01-29", "2026-01-30", "2026-01-31")
+    clinic.data.put("live/shop/windows/2026-01-29.json", b"{}")
+    found = clinic.only()
+    assert (found.check, found.severity) == ("live", "warning")
+    assert found.what == "predictions of 2026-01-30 were not judged"
+    assert "contender live --judge" in found.action
+
+
+@pytest.mark.parametrize("windows", [("2026-01-29T00", "2026-01-30T23"), ("2026-W04",), ("2026-01",)])
+def test_hours_of_a_day_and_longer_windows_count_as_judged(clinic: Clinic, windows: tuple[str, ...]) -> None:
+    predicted(clinic, "2026-01-29", "2026-01-30")
+    for window in windows:
+        clinic.data.put(f"live/shop/windows/{window}.json", b"{}")
+    assert clinic.findings() == []
+
+
+def test_a_caller_whose_labels_wait_is_a_note_until_a_run_has_taken_them(clinic: Clinic) -> None:
+    folder = "labelled/shop/set-aside/0badc0ffee11"
+    clinic.data.put(f"{folder}/a.parquet", b"rows")
+    clinic.data.put(f"{folder}/b.parquet", b"rows")
+    found = clinic.only()
+    assert (found.severity, found.what) == ("note", "labels of caller 0badc0ffee11 are set aside: 2 files")
+    clinic.data.put("labelled/shop/read.json", json.dumps({"read": {folder: ["a.parquet", "b.parquet"]}}).encode())
+    assert clinic.findings() == []

@@ -173,3 +173,14 @@ def test_predictions_without_any_labels_are_named() -> None:
     everything = answered(2_000)
     labelled = everything.select_rows(np.flatnonzero(everything[PROBABILITY] > 0.3))
     assert "are of groups without labels" in label_coverage(everything, labelled).said
+
+
+def test_a_label_from_an_instance_whose_clock_is_behind_came_at_once() -> None:
+    """A second before its prediction was made, by the clock of the instance that took the label."""
+    everything = answered(100, delay=-1.0 / DAY)
+    assert label_coverage(everything, everything).delay_days == (0.0, 0.0)
+    assert len(looks_of(everything[RECEIVED_AT], *_scored(everything), METRICS["auc"])) > 0
+
+
+def _scored(rows: Table) -> tuple[Any, Any]:
+    return (rows[LABEL] == "yes").astype(float), np.stack([1.0 - rows[PROBABILITY], rows[PROBABILITY]], axis=1)

@@ -205,3 +205,11 @@ def test_an_id_that_will_never_be_found_says_why_and_another_may_still_come() ->
     assert why_unknown(read_id(given(1)), given(1), ServingPolicy()) is None
     keyed = Given(request_id_of_key("shop", "k") + "-0", 1, AT, 0)
     assert why_unknown(read_id(keyed), keyed, ServingPolicy()) is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_label_that_was_received_last_counts_whatever_the_callers_clocks_say(order: int) -> None:
+    """One caller's clock is a year behind, the other's a year ahead."""
+    year = 365.0 * 86_400.0
+    labels = [Given("a", "no", AT, 0, AT + year, "ahead"), Given("a", "yes", AT + 1.0, 0, AT - year, "behind")]
+    assert [one.label for one in newest(labels[::order])] == ["yes"]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from contender.adapters.files.feedback_files import FEEDBACK_FORMAT
+from contender.adapters.files.parquet_rows import read_parquet
 from contender.adapters.files.prediction_files import feedback_parquet, predictions_parquet
-from contender.adapters.files.readers import read_parquet
 from contender.adapters.files.rows_parquet import write_rows
 from contender.adapters.files.typed_rows import open_upload
 from contender.data.current_rows import RowVersions
@@ -258,6 +259,29 @@ def test_rows_that_were_set_aside_come_back_when_a_person_trusts_their_caller() 
     shop.run()
     assert [version.rows for version in shop.versions] == [700, 300]
     assert shop.run().validation.status == "nothing_new"
+
+
+def test_a_damaged_file_of_feedback_is_named_and_the_others_are_learned() -> None:
+    shop = Shop(CONFIG)
+    shop.tell(some(20))
+    shop.objects.put("feedback/shop/dt=2026-03-01/v1-0.parquet", b"PAR1")
+    found = shop.run()
+    assert [version.rows for version in shop.versions] == [20]
+    assert "1 file of feedback cannot be read, the first is feedback/shop/dt=2026-03-01/v1-0.parquet." in (
+        found.validation.reason
+    )
+    assert found.gathered.to_dict()["unreadable"] == ["feedback/shop/dt=2026-03-01/v1-0.parquet"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"read": 7}', b'{"rea'])
+def test_where_it_is_lost_which_files_were_read_all_are_read_again_and_none_enters_twice(body: bytes) -> None:
+    shop = Shop(CONFIG)
+    shop.tell(some(20))
+    shop.run()
+    shop.objects.put("labelled/shop/read.json", body)
+    shop.tell(some(5, start=20))
+    shop.run()
+    assert [version.rows for version in shop.versions] == [20, 5]
 
 
 def test_a_feature_that_an_older_version_did_not_log_is_missing() -> None:

@@ -16,7 +16,6 @@ from contender.adapters.files.feedback_files import FEEDBACK_FORMAT, read_feedba
 from contender.live.starts import Start
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.live_policy import LivePolicy
-from contender.registry.manifests import Manifests
 from contender.registry.versions import ModelRegistry
 from contender.steps.judge_labels import LabelJudge
 from contender.steps.measure_performance import PerformanceMeter
@@ -115,7 +114,7 @@ def test_the_metric_of_days_is_measured_with_the_share_of_labels() -> None:
     data = MemoryObjects()
     for day in range(1, 5):
         log(data, day, labelled=100)
-    meter = PerformanceMeter(data, CONFIG, Manifests(models()), read_feedback)
+    meter = PerformanceMeter(data, CONFIG, models(), read_feedback)
     found = meter.measure(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, 23, tzinfo=UTC))
     assert found.coverage is not None
     assert (found.coverage.predictions, found.coverage.labels) == (800, 400)

@@ -305,6 +305,35 @@ def test_windows_of_an_hour_read_their_own_files_only(live: LiveWorld) -> None:
     }
 
 
+def test_hours_that_come_out_of_order_are_judged_each_once_and_count_in_the_order_of_time(live: LiveWorld) -> None:
+    """The log of 03:00 is there first; that of 01:00 lay in the queue, and comes two hours later, in two parts."""
+    live.settings = ["drift.null=rows", "live.window=hour"]
+
+    def judged(hour: int) -> dict[str, int]:
+        reports = live.judge(day(0) + timedelta(hours=hour))
+        return {report["window"]: report["versions"]["v1"]["rows"] for report in reports}
+
+    live.predict(day(0) + timedelta(hours=3), 120)
+    assert judged(5) == {"2026-03-01T03": 120}
+    live.predict(day(0) + timedelta(hours=1), 60)
+    assert judged(6) == {"2026-03-01T01": 60}
+    live.predict(day(0) + timedelta(hours=1, minutes=30), 50)
+    assert judged(7) == {"2026-03-01T01": 110}
+    assert judged(8) == {}
+    store = LiveStore(live.world.data, "shop")
+    assert [window.name for window in store.windows_of("v1")] == ["2026-03-01T01", "2026-03-01T03"]
+    assert store.newest(1)[0]["window"] == "2026-03-01T03"
+
+
+def test_a_damaged_list_of_starts_stops_no_judging(live: LiveWorld) -> None:
+    live.settings = ["drift.null=rows"]
+    live.quiet_days(2)
+    live.world.data.put("live/shop/starts.json", b'[{"trigger"')
+    live.predict(day(2), dearer=40.0)
+    (report,) = live.judge(next_morning(2))
+    assert (report["versions"]["v1"]["kind"], live.starts) == ("drift", ["2026-03-03"])
+
+
 def test_a_sample_says_how_many_predictions_it_stands_for(live: LiveWorld) -> None:
     live.predict(day(0.5), 100, fraction=0.1)
     (report,) = live.judge(next_morning(0))

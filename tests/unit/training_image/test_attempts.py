@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contender.adapters.files.readers import write_parquet
+from contender.adapters.files.parquet_rows import write_parquet
 from contender.pipeline.config import parse_pipeline
 from contender.registry.versions import EVIDENCE, JUDGED, MODEL
 from contender.rollout.golden_requests import GOLDEN

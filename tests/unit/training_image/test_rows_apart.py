@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from contender.adapters.files.parquet_rows import keep_rows
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import keep_rows, read_parquet
 from contender.data.deletion.delete_rows import PartFiles, RowDeletion
 from contender.data.relatives import groups_of
 from contender.pipeline.config import parse_pipeline

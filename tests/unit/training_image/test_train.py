@@ -11,7 +11,7 @@ import boto3
 import numpy as np
 import pytest
 
-from contender.adapters.files.readers import write_parquet
+from contender.adapters.files.parquet_rows import write_parquet
 from contender.adapters.serving.onnx_model import load_model
 from contender.data.dataset_fate import DatasetFate
 from contender.drift.batch_check import Reference

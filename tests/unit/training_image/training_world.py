@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from contender.adapters.files.readers import write_parquet
+from contender.adapters.files.parquet_rows import write_parquet
 from contender.data.datasets import DatasetManifest, DatasetStore
 from contender.registry.versions import ModelRegistry
 from contender.storage import sha256

@@ -13,8 +13,8 @@ import pandas as pd
 
 from contender.cli.clouds import Workbench
 from contender.cli.drill.faults import traffic
-from contender.cli.drill.scene import until
 from contender.cli.drill.shop import FEATURES, TARGET, visits
+from contender.cli.waiting import until
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import RANDOM_BYTES, new_request_id, prediction_id
 from contender.predictions.log_messages import messages_of

@@ -12,8 +12,9 @@ import pandas as pd
 from contender.cli.drill.faults import days, later, traffic
 from contender.cli.drill.incident import Expected
 from contender.cli.drill.incidents.plan import DAY, HOUR, SOON, Incident, several
-from contender.cli.drill.scene import Scene, until
+from contender.cli.drill.scene import Scene
 from contender.cli.drill.shop import ROWS_A_DAY, visits
+from contender.cli.waiting import until
 from contender.errors import ContenderError
 from contender.registry.pointer import pointer_key
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.readers import read_batch, read_parquet, write_parquet
+from contender.adapters.files.parquet_rows import read_parquet, write_parquet
+from contender.adapters.files.readers import read_batch
 from contender.data.contract.batch import ParsedBatch
 from contender.data.contract.rows import Checked, check_rows
 from contender.errors import BatchRejectedError

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contender.adapters.files.batch_rows import BatchCells, read_rows
-from contender.adapters.files.readers import parse_columns, read_parquet, write_parquet
+from contender.adapters.files.parquet_rows import read_parquet, write_parquet
+from contender.adapters.files.readers import parse_columns
 from contender.adapters.serving.bulk_requests import QuickReader
 from contender.adapters.serving.json import parse_json
 from contender.data.encoding import FeatureEncoding, encode

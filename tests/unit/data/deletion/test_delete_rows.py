@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contender.adapters.files.parquet_rows import keep_rows
-from contender.adapters.files.readers import read_parquet
+from contender.adapters.files.parquet_rows import keep_rows, read_parquet
 from contender.data.current_rows import RowVersions
 from contender.data.datasets import DatasetStore
 from contender.data.deletion.delete_rows import PartFiles, RowDeletion
