@@ -36,26 +36,12 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from tests.conftest import REGION, create_runs_table
 from tests.statemachines import definition as asl
+from tests.statemachines.cases import Answer, FunctionError, Timeout
 
 TRAINING = ("Train", "TrainOnDemand")
 AGAIN = ("JudgeWaiting", "PromoteFully", "FindFiles")
 """Call another state's function; here a function of their own, so that each state has its own answers."""
 ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/anything"
-
-
-@dataclass(frozen=True)
-class FunctionError:
-    """A function that ended with an exception, as Lambda tells Step Functions."""
-
-    name: str = "ValueError"
-    message: str = "it broke"
-
-
-class Timeout:
-    """A task that took longer than its TimeoutSeconds."""
-
-
-Answer = Mapping[str, Any] | FunctionError | Timeout
 
 
 @dataclass

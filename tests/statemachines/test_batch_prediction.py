@@ -1,11 +1,8 @@
-"""The batch machine: what can be seen in its definition, and each way through it, walked on an engine."""
+"""The batch machine: what can be seen in its definition, and each path through it, taken on the in-process engine."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -19,7 +16,16 @@ from contender.predictions.batch_plan import MAX_PARTS
 from contender.workflow.messages import Failure
 from tests.conftest import create_bucket
 from tests.statemachines import definition as asl
-from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
+from tests.statemachines.cases import (
+    Case,
+    FunctionError,
+    assert_followed,
+    cases_of,
+    good_results,
+    scripted,
+    walked,
+)
+from tests.statemachines.engine import Engine
 
 MACHINE = "batch_prediction"
 DEFINITION = asl.load(MACHINE)
@@ -30,83 +36,15 @@ RETRIED = ["States.TaskFailed", "States.Timeout"]
 SECTIONS = {"plan": Plan, "found": Found, "finish": Finish, "finish_failure": Failure}
 MOST_BYTES = 256 * 1024
 
-UPLOAD = {"trigger": "upload", "pipeline": "flights", "bucket": "data", "key": "batch/flights/in/a ü.csv"}
-SCHEDULE = {"trigger": "schedule", "pipeline": "flights"}
+CASES = cases_of(MACHINE)
+UPLOAD = CASES["a file is predicted"].input
+SCHEDULE = CASES["a schedule finds nothing"].input
 PARTS = [{"part": n, "first_row": n + 1, "rows": 1, "content": f"_job/rows-{n}", "broken": ""} for n in range(3)]
 FILES = [{"key": f"batch/flights/in/{name}.csv", "version_id": name} for name in "ab"]
 
-PLANNED = Plan("planned", "3 rows in 3 parts", "a-1", "lists", "parts.json", "sha", 3, 3)
-FINISHED = Finish("finished", "3 of 3 rows predicted with v1", 3)
-FAILED = Finish("failed", "part 1: it broke", mail=True, subject="it failed", body="because")
-ALL_GOOD: dict[str, Answer] = {
-    "FindFiles": Found(2, "lists", "files.json").to_dict(),
-    "PlanBatch": PLANNED.to_dict(),
-    "PredictPart": PartDone(0, 1, 0).to_dict(),
-    "FinishBatch": FINISHED.to_dict(),
-}
+ALL_GOOD: dict[str, Any] = {state: answers[0] for state, answers in good_results(MACHINE).items()}
+PLANNED = Plan.from_dict(ALL_GOOD["PlanBatch"])
 BROKEN = FunctionError()
-PLANNING = ["IsSchedule", "PlanBatch", "IsPlanned"]
-PREDICTED = [*PLANNING, "PredictParts", "FinishBatch", "IsWorthAMail"]
-TOLD = ["FinishBatch", "IsWorthAMail", "Tell", "HasFailed", "BatchFailed"]
-
-
-@dataclass(frozen=True)
-class Way:
-    """What differs from a job in which all goes well, and the states that it then takes."""
-
-    states: list[str]
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    status: str = "SUCCEEDED"
-    request: Mapping[str, Any] = field(default_factory=lambda: UPLOAD)
-    mailed: int = 0
-
-
-def failing(before: list[str], **answers: Answer) -> Way:
-    return Way([*before, *TOLD], {"FinishBatch": FAILED.to_dict(), **answers}, "FAILED", mailed=1)
-
-
-REJECTED = Finish("finished", "1 rejected", 3, 1, mail=True, subject="1 row rejected", body="which")
-UNSENDABLE = replace(REJECTED, subject="longer than SNS takes " * 10)
-WAYS = {
-    "a file is predicted": Way([*PREDICTED, "HasFailed", "Done"]),
-    "a file that is done is left alone": Way([*PLANNING, "Done"], {"PlanBatch": Plan("done", "is done").to_dict()}),
-    "a folder is left alone": Way([*PLANNING, "Done"], {"PlanBatch": Plan("ignored", "a folder").to_dict()}),
-    "rejected rows are told": Way(
-        [*PREDICTED, "Tell", "HasFailed", "Done"], {"FinishBatch": REJECTED.to_dict()}, mailed=1
-    ),
-    "a refused file is told": failing(PLANNING, PlanBatch=Plan("refused", "is empty").to_dict()),
-    "a refusal that was told is not told again": Way(
-        [*PLANNING, "FinishBatch", "IsWorthAMail", "HasFailed", "BatchFailed"],
-        {"PlanBatch": Plan("refused", "is empty").to_dict(), "FinishBatch": Finish("failed", "is empty").to_dict()},
-        "FAILED",
-    ),
-    "PlanBatch breaks": failing(PLANNING[:2], PlanBatch=BROKEN),
-    "PlanBatch takes too long": failing(PLANNING[:2], PlanBatch=Timeout()),
-    "a part breaks": failing([*PLANNING, "PredictParts"], PredictPart=BROKEN),
-    "FinishBatch breaks and that is told without it": Way(
-        [*PREDICTED[:-1], "TellUnfinished", "NotFinished"], {"FinishBatch": BROKEN}, "FAILED", mailed=1
-    ),
-    "a mail that cannot be sent does not undo the job": Way(
-        [*PREDICTED, "Tell", "CountUnsentMail", "HasFailed", "Done"], {"FinishBatch": UNSENDABLE.to_dict()}
-    ),
-    "a schedule finds nothing": Way(
-        ["IsSchedule", "FindFiles", "DoFilesWait", "Done"], {"FindFiles": Found(0).to_dict()}, request=SCHEDULE
-    ),
-    "FindFiles breaks": Way(
-        ["IsSchedule", "FindFiles", *TOLD],
-        {"FindFiles": BROKEN, "FinishBatch": FAILED.to_dict()},
-        "FAILED",
-        SCHEDULE,
-        mailed=1,
-    ),
-    "the list of files is gone": Way(
-        ["IsSchedule", "FindFiles", "DoFilesWait", "StartJobs", *TOLD],
-        {"FindFiles": Found(2, "lists", "gone.json").to_dict(), "FinishBatch": FAILED.to_dict()},
-        "FAILED",
-        SCHEDULE,
-        mailed=1,
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -133,24 +71,22 @@ def mails(engine: Engine, places: str) -> Any:
     return read
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
-def test_a_job_takes_the_way_that_its_tasks_answers_say(engine: Engine, mails: Any, way: Way) -> None:
-    engine.script(ALL_GOOD | dict(way.answers))
-    outcome = engine.run(way.request)
-    assert (outcome.status, outcome.states) == (way.status, way.states)
-    assert len(mails()) == way.mailed
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_a_job_takes_the_path_that_its_tasks_answers_say(engine: Engine, mails: Any, case: Case) -> None:
+    engine.script(scripted(case))
+    assert_followed(engine.run(case.input), case)
+    assert len(mails()) == case.mailed
     for event in engine.calls["FinishBatch"]:
-        assert {name: event["state"][name] for name in way.request} == way.request
+        assert {name: event["state"][name] for name in case.input} == case.input
 
 
-def test_the_ways_take_every_branch_and_every_catch() -> None:
-    walked = {step for way in WAYS.values() for step in pairwise(way.states)}
+def test_the_cases_take_every_branch_and_every_catch() -> None:
     walked_below = {
         ("StartJobs", "Done"),
         ("TellUnfinished", "CountUnsentMailOfFailure"),
         ("CountUnsentMailOfFailure", "NotFinished"),
     }
-    assert asl.edges(DEFINITION) - walked == walked_below
+    assert asl.edges(DEFINITION) - walked(MACHINE) == walked_below
 
 
 def test_that_finish_batch_broke_and_could_not_be_told_is_counted(
@@ -177,7 +113,7 @@ def test_each_part_is_told_its_job_and_its_rows(engine: Engine, mails: Any) -> N
 
 def test_a_part_is_tried_again_whatever_the_error(engine: Engine, mails: Any) -> None:
     good = ALL_GOOD["PredictPart"]
-    engine.script(ALL_GOOD | {"PredictPart": [BROKEN, BROKEN, good]})  # type: ignore[dict-item]
+    engine.script(ALL_GOOD | {"PredictPart": [BROKEN, BROKEN, good]})
     assert engine.run(UPLOAD).status == "SUCCEEDED"
     assert len(engine.calls["PredictPart"]) == len(PARTS) + 2
 

@@ -1,74 +1,49 @@
-"""The rollback machine: what can be seen in its definition, and each way through it, walked on an engine."""
+"""The rollback machine: what can be seen in its definition, and each path through it, on the in-process engine."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Any
 
 import pytest
 from statelint.linter import Linter
 
-from contender.workflow.messages import Notification, Record, Rollback, RunState
+from contender.workflow.messages import RunState
 from contender.workflow.outcome import conclude
 from tests.statemachines import definition as asl
-from tests.statemachines.engine import Answer, Engine, FunctionError, Timeout
+from tests.statemachines.cases import (
+    Case,
+    FunctionError,
+    answer_of,
+    assert_followed,
+    cases_of,
+    good_results,
+    scripted,
+    walked,
+)
+from tests.statemachines.engine import Engine
 
 MACHINE = "rollback"
 DEFINITION = asl.load(MACHINE)
 TASKS = asl.tasks(DEFINITION)
 FUNCTIONS = asl.functions(DEFINITION)
-ASKED = {"trigger": "manual", "pipeline": "flights", "reason": "too high since noon", "by": "ann"}
-
-ALL_GOOD: dict[str, Answer] = {
-    "RollBack": Rollback("rolled_back", "v1 serves again; v2 was rolled back.", "v2", "v1", "swap").to_dict(),
-    "Record": Record("rolled_back", "v1 serves again; v2 was rolled back.").to_dict(),
-    "Notify": Notification("sent", "flights: rolled back").to_dict(),
-}
-FAILED = Record("failed", "there is no previous version", error="RollbackRefused").to_dict()
+CASES = cases_of(MACHINE)
+ASKED = CASES["the newest change is undone"].input
+ALL_GOOD: dict[str, Any] = {state: answers[0] for state, answers in good_results(MACHINE).items()}
+FAILED = answer_of(MACHINE, "Record", "record: failed")
 BROKEN = FunctionError()
-END = ["Record", "Notify", "Verdict", "RolledBack"]
-FAIL = ["Record", "Notify", "Verdict", "Failed"]
 
 
-@dataclass(frozen=True)
-class Way:
-    """What differs from a rollback in which all goes well, and the states that it then takes."""
-
-    states: list[str]
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    status: str = "SUCCEEDED"
-
-
-WAYS = {
-    "the newest change is undone": Way(["RollBack", *END]),
-    "what must not be undone is refused, and the execution fails": Way(
-        ["RollBack", *FAIL],
-        {"RollBack": Rollback("refused", "no previous version").to_dict(), "Record": FAILED},
-        "FAILED",
-    ),
-    "RollBack breaks": Way(["RollBack", *FAIL], {"RollBack": BROKEN, "Record": FAILED}, "FAILED"),
-    "RollBack takes too long": Way(["RollBack", *FAIL], {"RollBack": Timeout(), "Record": FAILED}, "FAILED"),
-    "Record breaks": Way(["RollBack", "Record", "NotRecorded"], {"Record": BROKEN}, "FAILED"),
-    "a mail that cannot be sent does not undo the rollback": Way(
-        ["RollBack", "Record", "Notify", "CountUnsentMail", *END[2:]], {"Notify": BROKEN}
-    ),
-}
-
-
-@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
-def test_a_rollback_takes_the_way_that_its_tasks_answers_say(engine: Engine, way: Way) -> None:
-    engine.script(ALL_GOOD | dict(way.answers))
-    outcome = engine.run(ASKED)
-    assert (outcome.status, outcome.states) == (way.status, way.states)
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_a_rollback_takes_the_path_that_its_tasks_answers_say(engine: Engine, case: Case) -> None:
+    engine.script(scripted(case))
+    assert_followed(engine.run(case.input), case)
     for event in engine.calls["Record"]:
         assert {name: event["state"][name] for name in ASKED} == ASKED
 
 
-def test_the_ways_take_every_branch_and_every_catch() -> None:
-    walked = {step for way in WAYS.values() for step in pairwise(way.states)}
-    assert asl.edges(DEFINITION) - walked == set()
+def test_the_cases_take_every_branch_and_every_catch() -> None:
+    assert asl.edges(DEFINITION) - walked(MACHINE) == set()
 
 
 def test_record_is_told_what_was_asked_by_whom_and_what_was_done(engine: Engine) -> None:
@@ -89,7 +64,7 @@ def test_a_rollback_that_broke_is_told_to_record_with_its_reason(engine: Engine)
 def test_each_task_is_tried_again_whatever_the_error_because_repeating_it_does_no_harm(
     engine: Engine, name: str
 ) -> None:
-    engine.script(ALL_GOOD | {name: [BROKEN, BROKEN, ALL_GOOD[name]]})  # type: ignore[dict-item]
+    engine.script(ALL_GOOD | {name: [BROKEN, BROKEN, ALL_GOOD[name]]})
     assert engine.run(ASKED).status == "SUCCEEDED"
     assert len(engine.calls[name]) == 3
 
