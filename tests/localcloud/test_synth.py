@@ -77,6 +77,7 @@ def test_the_app_gets_context_account_region_and_a_node(tmp_path: Path) -> None:
     context = json.loads(made["CDK_CONTEXT_JSON"])
     assert (context["prefix"], context["env"]) == ("mine", "local")
     assert made["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/bin"
+    assert made["NODE_COMPILE_CACHE"] == str(tmp_path / ".contender" / "node")
     assert (made["CDK_DEFAULT_ACCOUNT"], made["CDK_DEFAULT_REGION"]) == ("000000000000", "us-east-1")
     assert made["KEPT"] == "1"
 
