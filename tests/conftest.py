@@ -36,6 +36,10 @@ MOST: Mapping[str, Mapping[str, int]] = {
     FULL: {},
 }
 """By profile: the most that a property is tried, however often it asks to be."""
+TRIED_IN_FULL = ("unit", "handlers")
+"""Folders of tests whose properties the gate tries with all their examples, by `make properties PROFILE=full`."""
+FEW: Mapping[str, int] = {"max_examples": 10, "stateful_step_count": 20}
+"""The most that `make test` tries a property of these."""
 ALWAYS: Mapping[str, Any] = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow],
@@ -88,18 +92,22 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The tests that take longest begin; what comes last are many short files, over which processes end together."""
     items.sort(key=lambda item: [folder in item.path.parts for folder in LONGEST], reverse=True)
-    most = MOST[config.getoption("hypothesis_profile") or GATE]
-    for item in items if most else ():
-        shorten(getattr(item, "obj", None), most)
+    profile = config.getoption("hypothesis_profile") or GATE
+    for item in items if MOST[profile] else ():
+        is_tried_in_full = any(PROJECT / "tests" / folder in item.path.parents for folder in TRIED_IN_FULL)
+        shorten(item, FEW if profile == GATE and is_tried_in_full else MOST[profile])
 
 
-def shorten(test: Any, most: Mapping[str, int]) -> None:
+def shorten(item: pytest.Item, most: Mapping[str, int]) -> None:
     """Hold a property that asks for more examples than the profile to that profile's."""
-    asked = getattr(test, "_hypothesis_internal_use_settings", None)  # a decorator's settings precede a profile's
-    if asked is not None:
-        kept = {name: min(limit, getattr(asked, name)) for name, limit in most.items()}
-        function = getattr(test, "__func__", test)
-        function._hypothesis_internal_use_settings = settings(asked, **kept)
+    test = getattr(item, "obj", None)
+    function = getattr(test, "__func__", test)
+    # A decorator's settings precede a profile's, and so do those of a class that Hypothesis makes of a state machine.
+    for holder, name in ((function, "_hypothesis_internal_use_settings"), (getattr(item, "cls", None), "settings")):
+        asked = getattr(holder, name, None)
+        if isinstance(asked, settings):
+            kept = {each: min(limit, getattr(asked, each)) for each, limit in most.items()}
+            setattr(holder, name, settings(asked, **kept))
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
@@ -129,14 +137,17 @@ def mlflow_server(opened_mlflow: MlflowCommand) -> MlflowServer:
     return opened_mlflow.server
 
 
-@pytest.fixture(autouse=True)
-def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that open nothing, so that a forgotten fake fails instead of reaching AWS."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def no_account() -> Iterator[None]:
+    """Credentials that open nothing, so that a forgotten fake fails instead of reaching AWS. Once for all tests: each
+    puts back what it changes."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+            environment.setenv(name, "testing")
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+            environment.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture
