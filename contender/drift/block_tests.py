@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from contender.drift.beyond_range import beyond_range
+from contender.drift.beyond_range import bets_beyond_range
 from contender.drift.block_ranks import BlockColumn, BlockRanks, Exchanged, exchange_blocks, rank_blocks
 from contender.drift.blocks import Units
 from contender.drift.profiles.cell_lookup import Floats, Integers
 from contender.drift.profiles.grid import CategoricalGrid, Grid, NumericGrid
 from contender.drift.report import Aspect, FeatureDrift
-from contender.drift.sequential_evidence import Surprise
+from contender.drift.sequential_evidence import SettledBets, Surprise
 from contender.drift.wording import display_name
 from contender.pipeline.drift_policy import DriftPolicy
 
@@ -76,23 +76,24 @@ class GroupRanks:
             aspects |= {"up": ranks.up[:, column], "down": ranks.down[:, column]}
         return aspects
 
-    def beyond(self) -> dict[str, Floats]:
-        """What bets on values outside the range of all known ones have become, by stream, (new units, starts)."""
-        wealth = {}
+    def beyond(self) -> SettledBets:
+        """Bets on values outside the range of all known ones."""
+        names, figures = [], []
         for plan in self.plans:
             if plan.aspect == "values" and plan.grid.name in self.ends and plan.grid.role != "loss":
                 smallest, largest = self.ends[plan.grid.name].T
-                known = len(largest) - len(self.ranks.units)
-                wealth[f"{plan.name} above its range"] = self._by_look(beyond_range(largest, known=known))
-                wealth[f"{plan.name} below its range"] = self._by_look(beyond_range(-smallest, known=known))
-        return wealth
+                names += [f"{plan.name} above its range", f"{plan.name} below its range"]
+                figures += [largest, -smallest]
+        return SettledBets(tuple(names), self._by_look(np.array(figures)) if names else ())
 
-    def _by_look(self, wealth: Floats) -> Floats:
-        """(new units, new units) the same for all new units, where nothing is won or lost at those without values."""
-        passed = np.cumsum(self.place >= 0)
-        start: Integers = passed - (self.place >= 0)
-        spread: Floats = np.pad(wealth, 1, constant_values=1.0)[passed][:, start + 1]
-        return np.where(passed[:, None] > start, spread, 1.0)
+    def _by_look(self, figures: Floats) -> Iterator[Floats]:
+        """(streams, starts so far) after each new unit; nothing is won or lost at those without values."""
+        wealth = bets_beyond_range(figures, known=figures.shape[1] - len(self.ranks.units))
+        starts: Integers = np.cumsum(self.place >= 0) - (self.place >= 0)
+        won: Floats = np.ones((len(figures), 0))
+        for look, place in enumerate(self.place.tolist()):
+            won = next(wealth) if place >= 0 else won
+            yield np.pad(won, ((0, 0), (0, 1)), constant_values=1.0)[:, starts[: look + 1]]
 
     def plan_of(self, stream: str) -> Plan | None:
         """What a stream of evidence is about; None where it is not of this group."""

@@ -205,8 +205,8 @@ class _Check:
         if not ranked or new == 0:
             return self.report("too few rows", self.measured(), 1.0, None)
         streams = {name: stream for ranks in ranked.values() for name, stream in ranks.streams().items()}
-        wealth = {name: table for ranks in ranked.values() for name, table in ranks.beyond().items()}
-        evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold, wealth=wealth)
+        beyond = [ranks.beyond() for ranks in ranked.values()]
+        evidence = weigh([self.days_per_block] * new, streams, threshold=self.threshold, settled=beyond)
         labels, batch = units.labels[units.known :], units.batch[units.known :].tolist()
         # The oldest alarm about a change that is large enough says best when it began; later ones come of the same.
         alarms: Sequence[int | None] = self._open_alarms(evidence, batch) or [None]

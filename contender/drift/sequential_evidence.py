@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf, log
-from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -41,6 +40,20 @@ class Surprise:
 
     p_value: float
     units: int = 0
+
+
+@dataclass(frozen=True)
+class SettledBets:
+    """Streams of bets that are settled elsewhere.
+
+    Attributes
+    ----------
+    looks : after each look, (names, starts so far) what one unit of money has become, by the look at which the bet
+        began; on average no more than it was (`bets_beyond_range`).
+    """
+
+    names: tuple[str, ...]
+    looks: Iterable[Floats]
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ def weigh(
     streams: Mapping[str, Sequence[Surprise | None]],
     *,
     threshold: float,
-    wealth: Mapping[str, Floats] = MappingProxyType({}),
+    settled: Sequence[SettledBets] = (),
 ) -> Evidence:
     """Sum up the bets of gamblers who start at every look and bet on "something changed just now".
 
@@ -105,8 +118,7 @@ def weigh(
     streams : by name, (looks,) how unusual each unit was in that respect; None where nothing is known, and no bet won
         or lost.
     threshold : days between two false alarms, on average.
-    wealth : by name, streams of bets that are settled elsewhere: (looks, starts) what one unit of money has become
-        after each look, by the look at which the bet began; on average no more than it was (`beyond_range`).
+    settled : bets that are settled elsewhere, of as many looks as there are days.
 
     References
     ----------
@@ -123,11 +135,11 @@ def weigh(
     >>> weigh([1.0] * 3, {"features": new_world}, threshold=1460.0).alarms
     (2,)
     """
-    _check(days, streams, wealth)
-    names = [*streams, *wealth]
-    rest = SETTLED if streams else 1.0
-    share, settled_share = (1.0 - SETTLED if wealth else 1.0) / max(1, len(streams)), rest / max(1, len(wealth))
-    settled = np.stack([*wealth.values()]) if wealth else np.empty((0, len(days), len(days)))
+    elsewhere = [(bets.names, iter(bets.looks)) for bets in settled if bets.names]
+    names = [*streams, *(name for of_bets, _ in elsewhere for name in of_bets)]
+    _check(days, streams, names)
+    rest, others = SETTLED if streams else 1.0, len(names) - len(streams)
+    share, settled_share = (1.0 - SETTLED if others else 1.0) / max(1, len(streams)), rest / max(1, others)
     levels, since, strongest, alarms = [], [], [], []
     purses = np.zeros((len(streams), len(days), BETS))  # what each kind of bet has made of its share, by start
     played = np.zeros((len(streams), len(days)))
@@ -143,8 +155,9 @@ def weigh(
                 # What is more than any threshold needs no exact figure, and must not become infinite.
                 purses[number, first : look + 1] = np.minimum(purses[number, first : look + 1] * gains, MOST)
         running = slice(first, look + 1)
-        ranges = settled[:, look, running] * stakes[running] * settled_share
-        total = np.concatenate((purses[:, running].sum(axis=2), ranges))
+        won = [_won(of_bets, next(looks, None), look)[:, running] for of_bets, looks in elsewhere]
+        ranges = [wealth * stakes[running] * settled_share for wealth in won]
+        total = np.concatenate((purses[:, running].sum(axis=2), *ranges))
         levels.append(float(total.sum()))
         since.append(first + int(total.sum(axis=0).argmax()))
         strongest.append(names[int(total.sum(axis=1).argmax())])
@@ -219,19 +232,22 @@ def e_value(p_value: float) -> float:
     return (1.0 - small + small * log(small)) / (small * log(small) ** 2)
 
 
-def _check(
-    days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]], wealth: Mapping[str, Floats]
-) -> None:
-    if not streams and not wealth:
+def _won(names: Sequence[str], wealth: Floats | None, look: int) -> Floats:
+    if wealth is None or wealth.shape != (len(names), look + 1):
+        found = "nothing" if wealth is None else f"shape {wealth.shape}"
+        raise InvalidInputError(
+            f"settled bets on {', '.join(names)} must have shape ({len(names)}, {look + 1}) at look {look}, names by "
+            f"starts, but got {found}"
+        )
+    return wealth
+
+
+def _check(days: Sequence[float], streams: Mapping[str, Sequence[Surprise | None]], names: Sequence[str]) -> None:
+    if not names:
         raise InvalidInputError("streams must name at least one stream of p-values, but got none")
     wrong_days = next((passed for passed in days if not 0.0 <= passed < inf), None)
     if wrong_days is not None:
         raise InvalidInputError(f"days must be at least 0 and finite, but got {wrong_days}")
-    for name, table in wealth.items():
-        if table.shape != (len(days), len(days)):
-            raise InvalidInputError(
-                f"wealth[{name!r}] must have shape ({len(days)}, {len(days)}), looks by starts, but got {table.shape}"
-            )
     for name, stream in streams.items():
         if len(stream) != len(days):
             raise InvalidInputError(f"streams[{name!r}] must have {len(days)} looks like days, but got {len(stream)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from contender.drift.beyond_range import MISSES, beyond_range
-from contender.drift.sequential_evidence import weigh
+from contender.drift.beyond_range import MISSES, bets_beyond_range, beyond_range
+from contender.drift.sequential_evidence import SettledBets, weigh
 
 FIGURES = st.lists(st.integers(0, 6), min_size=4, max_size=6)
 
@@ -91,11 +92,8 @@ def test_false_alarms_of_bets_from_every_look_come_no_more_often_than_once_in_th
     alarms = 0
     for _ in range(2):
         largest, smallest = np.sort(random.normal(size=(2, looks + 20)), axis=0)[::-1]  # as dependent as can be
-        wealth = {
-            "above": beyond_range(largest, known=20),
-            "below": beyond_range(-smallest, known=20),
-        }
-        alarms += len(weigh([1.0] * looks, {}, threshold=threshold, wealth=wealth).alarms)
+        bets = SettledBets(("above", "below"), bets_beyond_range(np.stack([largest, -smallest]), known=20))
+        alarms += len(weigh([1.0] * looks, {}, threshold=threshold, settled=[bets]).alarms)
     assert 0 < alarms <= stats.poisson.ppf(0.999, 2 * looks / threshold)
 
 
@@ -121,3 +119,13 @@ def test_units_do_not_matter_and_a_block_without_values_is_beyond_nothing(figure
 
 def test_a_very_long_change_stays_a_number() -> None:
     assert np.isfinite(beyond_range(np.arange(2_000.0), known=1_000)).all()
+
+
+def test_a_backlog_of_many_days_needs_no_table_of_looks_by_starts() -> None:
+    figures, blocks = np.random.default_rng(0).random((4, 30 + 1_500)), 1_500
+    tracemalloc.start()
+    looks = sum(1 for _ in bets_beyond_range(figures, known=30))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert looks == blocks
+    assert peak < 8 * blocks * blocks / 10  # a table of one stream takes 8 bytes for each look and start

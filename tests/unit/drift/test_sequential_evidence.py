@@ -15,6 +15,8 @@ from scipy.integrate import quad
 from contender.drift.sequential_evidence import (
     EXPONENTS,
     SMALLEST_P_VALUE,
+    Floats,
+    SettledBets,
     Surprise,
     e_value,
     on_extremes,
@@ -138,23 +140,29 @@ def test_the_report_says_when_it_began_and_in_what() -> None:
     assert weigh([1.0] * 6, {"calm": calm, "moved": moved}, threshold=bettor).alarms == (5,)
 
 
+def elsewhere(**wealth: Floats) -> SettledBets:
+    """Bets of which is known what they become: (looks, starts) each."""
+    looks = [np.stack([table[look, : look + 1] for table in wealth.values()]) for look in range(2)]
+    return SettledBets(tuple(wealth), looks)
+
+
 def test_bets_settled_elsewhere_get_a_quarter_of_the_stake() -> None:
     surprise = Surprise(1 / 40, 40)
     alone = weigh([2.0, 1.0], {"x": [surprise, surprise]}, threshold=NEVER)
     won = np.array([[30.0, 1.0], [90.0, 4.0]])
-    settled = weigh([2.0, 1.0], {}, threshold=NEVER, wealth={"beyond": won})
+    settled = weigh([2.0, 1.0], {}, threshold=NEVER, settled=[elsewhere(beyond=won)])
     assert settled.levels == (60.0, 184.0)
     idle = np.ones((2, 2))
-    both = weigh([2.0, 1.0], {"x": [surprise, surprise]}, threshold=NEVER, wealth={"beyond": won, "idle": idle})
+    both = weigh([2.0, 1.0], {"x": [surprise, surprise]}, threshold=NEVER, settled=[elsewhere(beyond=won, idle=idle)])
     parts = 0.75 * np.array(alone.levels) + 0.125 * np.array(settled.levels) + 0.125 * np.array([2.0, 3.0])
     assert both.levels == pytest.approx(parts)
     # An alarm at the first look: who had begun before it takes no part any more.
-    again = weigh([2.0, 1.0], {}, threshold=50.0, wealth={"beyond": won})
+    again = weigh([2.0, 1.0], {}, threshold=50.0, settled=[elsewhere(beyond=won)])
     assert (again.levels, again.alarms) == ((60.0, 4.0), (0,))
     assert (
         again.looks_until(0),
         both.looks_until(1),
-        weigh([1.0], {}, threshold=0.1, wealth={"x": idle[:1, :1]}).looks_until(0),
+        weigh([1.0], {}, threshold=0.1, settled=[elsewhere(x=idle)]).looks_until(0),
     ) == (1, 2, 1)
 
 
@@ -196,10 +204,10 @@ def test_unusable_looks_are_named(days: list[float], p_values: list[float] | Non
 
 
 def test_settled_bets_must_be_known_for_every_look_and_start() -> None:
-    with pytest.raises(
-        InvalidInputError, match=r"wealth\['x'\] must have shape \(2, 2\), looks by starts, but got \(1, 2"
-    ):
-        weigh([1.0, 1.0], {}, threshold=10.0, wealth={"x": np.ones((1, 2))})
+    words = r"settled bets on x must have shape \(1, 2\) at look 1, names by starts, but got "
+    for looks, found in (([np.ones((1, 1))], "nothing"), ([np.ones((1, 1))] * 2, r"shape \(1, 1\)")):
+        with pytest.raises(InvalidInputError, match=words + found):
+            weigh([1.0, 1.0], {}, threshold=10.0, settled=[SettledBets(("x",), looks)])
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, nan])
