@@ -195,7 +195,8 @@ def in_order(composites: Iterable[CompositeAlarm]) -> Sequence[CompositeAlarm]:
 
 def _is_named(name: str, alarm: CompositeAlarm) -> bool:
     """Whether an alarm names another: as a whole word, since the names of others may begin alike."""
-    return bool(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", f"{alarm.rule} {alarm.suppressor}"))
+    text = f"{alarm.rule} {alarm.suppressor}"
+    return name in text and bool(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text))
 
 
 def _names(text: str) -> str:

@@ -136,6 +136,7 @@ class Evaluation:
             children = {
                 name: Child(self._described[name]["AlarmArn"], each.state, each.since)
                 for name, each in self.records.items()
+                if name in alarm.rule  # as twenty pipelines have six hundred
             }
             record = changed(record, evaluate_composite(alarm, children), at=self._at)
         suppressor = self.records.get(alarm.suppressor) if alarm.suppressor else None

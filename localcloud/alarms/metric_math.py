@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,8 @@ class _Token:
     text: str
 
 
-def _tokens(expression: str) -> list[_Token]:
+@lru_cache(maxsize=1024)
+def _tokens(expression: str) -> tuple[_Token, ...]:
     tokens, position = [], 0
     text = expression.rstrip()
     while position < len(text):
@@ -109,7 +110,7 @@ def _tokens(expression: str) -> list[_Token]:
         kinds = zip(("number", "name", "sign"), found.groups(), strict=True)
         tokens.append(next(_Token(kind, part) for kind, part in kinds if part is not None))
         position = found.end()
-    return tokens
+    return tuple(tokens)
 
 
 class _Parser:
