@@ -24,6 +24,7 @@ LOOK_SECONDS = 1.0
 KIB = 1024
 MOST_BYTES = 4 * KIB**3
 MOST_TRAININGS = 3
+LARGEST = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Storm:
     files: Mapping[str, Mapping[str, Any]]
     trainings: int
     peak_bytes: int
+    largest: str
     most_processes: int
     upload_seconds: float
     seconds: float
@@ -42,7 +44,8 @@ class Storm:
         """For people."""
         return (
             f"{len(self.keys)} uploads in {self.upload_seconds:.0f} s, all dealt with after {self.seconds:.0f} s: "
-            f"{self.trainings} trainings, at most {self.peak_bytes / KIB**3:.2f} GiB in {self.most_processes} processes"
+            f"{self.trainings} trainings, at most {self.peak_bytes / KIB**3:.2f} GiB in {self.most_processes} "
+            f"processes, the largest then {self.largest}"
         )
 
     @property
@@ -76,6 +79,7 @@ def storm(loop: LocalLoop, pipeline: LivePipeline, uploads: int, *, within_secon
         files=files,
         trainings=sum(bool(record["challenger"]) for record in pipeline.records()),
         peak_bytes=memory.peak,
+        largest=memory.largest,
         most_processes=memory.processes,
         upload_seconds=uploaded,
         seconds=time.monotonic() - began,
@@ -104,6 +108,7 @@ class Memory:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.peak = 0
+        self.largest = ""
         self.processes = 0
 
     def __enter__(self) -> Memory:
@@ -117,7 +122,11 @@ class Memory:
     def _watch(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
             members = processes_of(self._root)
-            self.peak = max(self.peak, sum(map(proportional_bytes, members)))
+            taken = {pid: proportional_bytes(pid) for pid in members}
+            if sum(taken.values()) > self.peak:
+                self.peak = sum(taken.values())
+                largest = sorted(taken, key=taken.__getitem__, reverse=True)[:LARGEST]
+                self.largest = ", ".join(f"{taken[pid] / KIB**2:.0f} MiB of {command_of(pid)}" for pid in largest)
             self.processes = max(self.processes, len(members))
 
 
@@ -132,7 +141,16 @@ def processes_of(root: Path) -> list[int]:
 def task_processes(root: Path) -> list[int]:
     """Ids of the processes of training tasks, which are groups of their own."""
     records = [read_record(path) for path in Workspace(root).tasks.glob(f"*{RECORD_SUFFIX}")]
-    return [pid for record in records if record is not None for pid in group_members(record.pid)]
+    running = [record for record in records if record is not None and is_alive(record)]
+    return [pid for record in running for pid in group_members(record.pid)]
+
+
+def command_of(pid: int) -> str:
+    """The end of a process's command line; "" where it has ended."""
+    try:
+        return " ".join(Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").split("\0"))[-60:].strip()
+    except OSError:
+        return ""
 
 
 def proportional_bytes(pid: int) -> int:
