@@ -29,9 +29,11 @@ from contender.adapters.light_aws.plain_http import HttpClient, split_url
 
 NAME = "after-answer"
 
+LARGE_BYTES = 16_384
 PAUSE_SECONDS = 0.002
-"""Between the function's return and the work. The runtime turns the answer into JSON and posts it meanwhile: with one
-interpreter lock, work that began at once could take up to 5 ms of that."""
+"""Between the return of an answer with a body of at least `LARGE_BYTES` and the work. The runtime turns the answer into
+JSON and posts it meanwhile: with one interpreter lock, work that began at once could take up to 5 ms of that. A small
+answer is out before the thread has woken, and a pause would only be billed."""
 
 LOST_SECONDS = 0.1
 MAX_LOST = 20
@@ -58,10 +60,12 @@ class AfterAnswer:
         report: Callable[[Exception], None],
         pause_seconds: float = PAUSE_SECONDS,
         lost_seconds: float = LOST_SECONDS,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._report, self._pause_seconds, self._lost_seconds = report, pause_seconds, lost_seconds
+        self._report, self._sleep = report, sleep
+        self._pause_seconds, self._lost_seconds = pause_seconds, lost_seconds
         self._given: list[Work] = []
-        self._answered: Queue[list[Work]] = Queue()
+        self._answered: Queue[tuple[list[Work], float]] = Queue()
         self._in_request = False
         self._lock = Lock()
         self._thread: Thread | None = None
@@ -81,12 +85,13 @@ class AfterAnswer:
 
         @wraps(handler)
         def handle(event: Any, context: Any) -> Any:
-            self._in_request = True
+            self._in_request, answer = True, None
             try:
-                return handler(event, context)
+                answer = handler(event, context)
+                return answer
             finally:
                 self._in_request = False
-                self._hand_over()
+                self._hand_over(self._pause_seconds if _is_large(answer) else 0.0)
 
         return handle
 
@@ -98,10 +103,10 @@ class AfterAnswer:
         """Of how many requests the work has not begun."""
         return self._answered.qsize()
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, pause_seconds: float = 0.0) -> None:
         given, self._given = self._given, []
         if given or self._extension is not None:  # the extension waits for the end of every request
-            self._answered.put(given)
+            self._answered.put((given, pause_seconds))
             self._start()
 
     def _start(self) -> None:
@@ -114,8 +119,10 @@ class AfterAnswer:
         while True:
             if self._extension is not None and not self._wait_for_request(self._extension):
                 self._extension = None
-            given = self._answered.get()
+            given, pause_seconds = self._answered.get()
             try:
+                if given and pause_seconds:
+                    self._sleep(pause_seconds)
                 self._do(given)
             finally:
                 self._answered.task_done()
@@ -131,19 +138,21 @@ class AfterAnswer:
                 extension.next()
             except OSError as error:
                 self._report(error)
-                time.sleep(self._lost_seconds)
+                self._sleep(self._lost_seconds)
             else:
                 return True
         return False
 
     def _do(self, given: list[Work]) -> None:
-        if given:
-            time.sleep(self._pause_seconds)
         for work in given:
             try:
                 work()
             except Exception as error:
                 self._report(error)
+
+
+def _is_large(answer: object) -> bool:
+    return isinstance(answer, dict) and len(answer.get("body") or "") >= LARGE_BYTES
 
 
 class _Extension:

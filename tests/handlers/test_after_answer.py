@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.serve.after_answer import MAX_LOST, NAME, AfterAnswer
+from lambdas.serve.after_answer import LARGE_BYTES, MAX_LOST, NAME, PAUSE_SECONDS, AfterAnswer
 from tests.web import Asked, answer, serving
 
 SECONDS = 10.0
@@ -214,3 +214,19 @@ def test_without_work_there_is_no_thread() -> None:
     after_answer.around(lambda event, context: None)(None, None)
     after_answer.wait()
     assert after_answer._thread is None
+
+
+@pytest.mark.parametrize(("length", "pauses"), [(LARGE_BYTES, [PAUSE_SECONDS]), (LARGE_BYTES - 1, []), (None, [])])
+def test_only_after_a_large_answer_the_work_waits_until_the_runtime_has_posted_it(
+    length: int | None, pauses: list[float], reported: list[Exception]
+) -> None:
+    slept: list[float] = []
+    after_answer = AfterAnswer({}, report=reported.append, sleep=slept.append)
+
+    def function(event: Any, context: Any) -> dict[str, Any]:
+        after_answer.run(lambda: None)
+        return {"statusCode": 304} if length is None else {"statusCode": 200, "body": "x" * length}
+
+    after_answer.around(function)(None, None)
+    after_answer.wait()
+    assert slept == pauses
