@@ -1,7 +1,9 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# What the demo and every command need; and with what tests and checks need besides.
 INSTALLED := .venv/installed
+COMPLETE := .venv/complete
 # jsii and the CDK CLI run on the Node that comes with the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # What Node compiles of the CDK is kept: two seconds of each synthesis but the first.
@@ -15,19 +17,33 @@ unexport PYTHONDONTWRITEBYTECODE
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check audit sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
+.PHONY: help install install-dev demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install: $(INSTALLED) ## set up .venv with everything pinned in requirements.txt
+install: $(INSTALLED) ## set up .venv with what the demo and all commands need
 
+install-dev: $(COMPLETE) ## add what tests and checks need; they do it themselves
+
+# pip fetches uv alone, held to its hash; uv installs in parallel, pip too, and says what it downloads. The machine's own
+# pip does it where there is one: to unpack another takes seconds.
 $(INSTALLED): requirements.txt pyproject.toml
-	@echo "setting up .venv (two to three minutes, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -qq --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install -qq --no-deps -e .
+	@echo "setting up .venv, once: 1 of 3, Python and uv, which installs the rest"
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
+	@$(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r .venv/uv.txt 2> .venv/pip.txt \
+		|| { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --require-hashes --no-deps -r .venv/uv.txt; }
+	@echo "2 of 3, packages: some 400 MB are downloaded"
+	@$(BIN)/python -m localcloud.package_installer -r requirements.txt
+	@echo "3 of 3, Contender itself"
+	@$(BIN)/python -m localcloud.package_installer --quiet -e .
+	@touch $@
+
+$(COMPLETE): $(INSTALLED) tests/requirements.txt
+	@echo "what tests and checks need besides, once"
+	@$(BIN)/python -m localcloud.package_installer -r tests/requirements.txt
 	@touch $@
 
 demo: $(INSTALLED) ## run the loop on five months of real flights: drift, challengers, predictions
@@ -36,44 +52,44 @@ demo: $(INSTALLED) ## run the loop on five months of real flights: drift, challe
 down: $(INSTALLED) ## stop the local cloud
 	@$(BIN)/contender down
 
-test: $(INSTALLED) browser ## all tests, including those on the local cloud
+test: $(COMPLETE) browser ## all tests, including those on the local cloud
 	$(EVERY_TEST) --durations 25
 
-test-fast: $(INSTALLED) ## unit tests in a minute: no cloud, no browser, no synthesis, no long training, few examples of each property
+test-fast: $(COMPLETE) ## unit tests in a minute: no cloud, no browser, no synthesis, no long training, few examples of each property
 	$(SPREAD) -n 2 -q --hypothesis-profile fast -m 'not containers and not slow' \
 		tests/unit --ignore tests/unit/training_image # whose libraries alone take half of the minute to load
 
-properties: $(INSTALLED) ## property tests alone, each with all the examples it asks for, and others each time (PROFILE=full: the same)
+properties: $(COMPLETE) ## property tests alone, each with all the examples it asks for, and others each time (PROFILE=full: the same)
 	$(SPREAD) -n 3 -q --hypothesis-profile $(or $(PROFILE),thorough) -m 'hypothesis and not containers' tests/unit tests/handlers
 
-coverage: $(INSTALLED) browser ## all tests, with line and branch coverage, as reports/coverage.xml and reports/junit.xml
+coverage: $(COMPLETE) browser ## all tests, with line and branch coverage, as reports/coverage.xml and reports/junit.xml
 	$(EVERY_TEST) --cov --cov-report term --cov-report xml:reports/coverage.xml --junit-xml reports/junit.xml; \
 		status=$$?; $(BIN)/python -m delivery summary && exit $$status
 
-test-containers: $(INSTALLED) ## test the loop in containers of the built image; starts a Docker engine if none runs
+test-containers: $(COMPLETE) ## test the loop in containers of the built image; starts a Docker engine if none runs
 	localcloud/base_image.sh
 	$(BIN)/python -m pytest tests/containers -m containers
 
-fuzz: $(INSTALLED) ## fuzz every parser of what people send, and the API, half an hour each; what was found is kept in .contender/fuzz
+fuzz: $(COMPLETE) ## fuzz every parser of what people send, and the API, half an hour each; what was found is kept in .contender/fuzz
 	$(BIN)/python -m tests.fuzz
 
-browser: $(INSTALLED) ## find the browser that tests use; install Debian's if there is none
+browser: $(COMPLETE) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium
 
-chaos: $(INSTALLED) ## simulate 10,000 schedules with faults and every fault point (SEED=… SCHEDULES=…); a storm of 1,000 uploads, with kills
+chaos: $(COMPLETE) ## simulate 10,000 schedules with faults and every fault point (SEED=… SCHEDULES=…); a storm of 1,000 uploads, with kills
 	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
 	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py tests/localcloud/durable tests/e2e/test_storm.py tests/e2e/test_damage.py)
 
-bench: $(INSTALLED) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
+bench: $(COMPLETE) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
 
-bench-serving: $(INSTALLED) ## measure serving, compared with other tools: start, responses, memory, size; fails likewise
+bench-serving: $(COMPLETE) ## measure serving, compared with other tools: start, responses, memory, size; fails likewise
 	$(BIN)/python -m benchmarks --only serving
 
-check: $(INSTALLED) ## format, lint, types, import law, templates, the state machine's definition, scans
+check: $(COMPLETE) ## format, lint, types, import law, templates, the state machine's definition, scans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans delivery
+	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans delivery documentation
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
@@ -83,6 +99,12 @@ check: $(INSTALLED) ## format, lint, types, import law, templates, the state mac
 
 audit: $(INSTALLED) ## look for known vulnerabilities of all pinned packages
 	$(BIN)/python -m scans packages
+
+docs: $(INSTALLED) ## build the documentation site into site/; a broken link, a missing anchor or a lost page fails
+	$(BIN)/python -m documentation build
+
+docs-pages: $(COMPLETE) ## write the generated pages of the documentation anew
+	$(BIN)/python -m documentation reference
 
 sbom: $(INSTALLED) ## write bills of materials (CycloneDX) of functions, serving and image to sbom/
 	$(BIN)/python -m scans sbom
@@ -130,20 +152,22 @@ publish: $(INSTALLED) ## put dist/ into CodeArtifact and onto the release's page
 	$(MAKE) image IMAGE=serving
 	$(DELIVERY) publish
 
-format: $(INSTALLED) ## format and fix what can be fixed
+format: $(COMPLETE) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(INSTALLED) ## pin the requirements of project and image, with hashes
-	$(BIN)/uv pip compile requirements.in -o requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
+lock: $(COMPLETE) ## pin the requirements of project and image, with hashes
+	$(BIN)/uv pip compile tests/requirements.in -o tests/requirements.txt --generate-hashes --universal --python-version 3.11 -q --no-header
+	$(BIN)/uv pip compile requirements.in -c tests/requirements.txt -o requirements.txt \
+		--generate-hashes --universal --python-version 3.11 -q --no-header
 	$(BIN)/uv pip compile training_image/requirements.in -c requirements.txt -o training_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
 	$(BIN)/uv pip compile serving_image/requirements.in -c requirements.txt -o serving_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
-	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in)); do \
+	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in documentation/tools/*.in)); do \
 		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \
 		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
 	done
 
 clean: down ## stop the local cloud and delete its state
-	rm -rf .contender .coverage cdk.out reports dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .contender .coverage cdk.out reports dist site .pytest_cache .mypy_cache .ruff_cache

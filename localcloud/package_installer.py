@@ -9,12 +9,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import uv
 
 SETTING = re.compile(r"(?P<origin>[^.]+)\.(?P<name>[a-z-]+)='(?P<value>[^']*)'")
+CHANGE = re.compile(r" [+~-] ")
+"""How a line of uv begins that names one package which is there now; there are more than a hundred."""
 FOR_UV = {"index-url": "UV_DEFAULT_INDEX", "no-index": "UV_NO_INDEX", "cert": "SSL_CERT_FILE"}
 """pip's settings that lead to another index, and what uv calls them."""
 
@@ -59,3 +61,24 @@ def install(folder: Path, *, python: Path, requirements: Path) -> None:
     """
     options = ("--quiet", "--target", str(folder), "--python", str(python), "-r", str(requirements))
     subprocess.run(install_command(*options), check=True, capture_output=True, text=True, env=variables(os.environ))
+
+
+def install_here(options: Sequence[str]) -> int:
+    """Install into the environment of this interpreter, and say what is downloaded; the exit code.
+
+    Parameters
+    ----------
+    options : of `uv pip install`; files that they name have hashes of all that they pin.
+    """
+    command = [uv.find_uv_bin(), "pip", "install", "--no-deps", "--python", sys.executable, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables(os.environ)) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if not CHANGE.match(line):
+                sys.stderr.write(line)
+                sys.stderr.flush()
+    return running.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(install_here(sys.argv[1:]))

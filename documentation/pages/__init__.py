@@ -1,0 +1,1 @@
+"""Pages of the site that are generated, each a function from code or data to Markdown."""
