@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from contender.errors import InvalidInputError
@@ -15,8 +15,39 @@ from contender.predictions.record import Record
 from contender.predictions.table_entries import ItemKey, key_of
 from contender.predictions.table_items import label_key, read_rows_item, rows_key
 
-Items = Mapping[ItemKey, Mapping[str, Any]]
-"""Items of the table of predictions, as far as they are there."""
+
+@dataclass
+class Items:
+    """Items of the table of predictions by their keys, as far as they are there. A record is read once, however many
+    labels are of its rows.
+    """
+
+    found: Mapping[ItemKey, Mapping[str, Any]]
+    _records: dict[ItemKey, Record | None] = field(default_factory=dict)
+
+    def add(self, found: Mapping[ItemKey, Mapping[str, Any]]) -> None:
+        """Add more of them."""
+        self.found = {**self.found, **found}
+
+    def get(self, key: ItemKey) -> Mapping[str, Any] | None:
+        """An item as the table has it."""
+        return self.found.get(key)
+
+    def record(self, request_id: str, part: int) -> Record | None:
+        """A part of a request's record; None where it is not there, or was left out by sampling.
+
+        Raises
+        ------
+        InvalidInputError
+            When it is damaged.
+        """
+        key = key_of(rows_key(request_id, part))
+        if key not in self._records:
+            item = self.found.get(key)
+            if item is None:
+                return None  # it may be added
+            self._records[key] = read_rows_item(item)
+        return self._records[key]
 
 
 @dataclass(frozen=True)
@@ -78,16 +109,23 @@ def first_keys(wanted: Sequence[PredictionId]) -> list[dict[str, str]]:
 
 def later_keys(wanted: Sequence[PredictionId], items: Items) -> list[dict[str, str]]:
     """The parts that have the predictions' rows, where the first part says that a later one does."""
-    firsts = ((one, _record(items, one.request_id, 0)) for one in wanted)
-    parts = ((one, None if first is None else _later_part(first, one)) for one, first in firsts)
-    return [rows_key(one.request_id, part) for one, part in parts if part is not None]
+    keys = []
+    for one in wanted:
+        try:
+            first = items.record(one.request_id, 0)
+        except InvalidInputError:  # told of each of its labels, when it is settled
+            continue
+        part = None if first is None else _later_part(first, one)
+        if part is not None:
+            keys.append(rows_key(one.request_id, part))
+    return keys
 
 
 def _part_with(items: Items, found: PredictionId) -> Record | None:
     """The part that has the row; the first one when the request had no such row; None while it is not in the table."""
-    first = _record(items, found.request_id, 0)
+    first = items.record(found.request_id, 0)
     part = None if first is None else _later_part(first, found)
-    return first if part is None else _record(items, found.request_id, part)
+    return first if part is None else items.record(found.request_id, part)
 
 
 def _later_part(first: Record, found: PredictionId) -> int | None:
@@ -95,8 +133,3 @@ def _later_part(first: Record, found: PredictionId) -> int | None:
     if found.row is None or not first.part_rows <= found.row < first.total_rows:
         return None
     return found.row // first.part_rows
-
-
-def _record(items: Items, request_id: str, part: int) -> Record | None:
-    item = items.get(key_of(rows_key(request_id, part)))
-    return None if item is None else read_rows_item(item)

@@ -116,8 +116,9 @@ def _readable_id(given: Given) -> PredictionId | None:
 
 def _find_items(wanted: Sequence[PredictionId], log: PredictionLog) -> Items:
     """The items of these predictions: the part of the record that has the row, and the label so far."""
-    items = log.table.find_items(first_keys(wanted))
-    return items | log.table.find_items(later_keys(wanted, items))
+    items = Items(log.table.find_items(first_keys(wanted)))
+    items.add(log.table.find_items(later_keys(wanted, items)))
+    return items
 
 
 def _write_files(joined: Sequence[Joined], log: PredictionLog, write_joined: WriteJoined) -> None:

@@ -13,6 +13,7 @@ SOURCE, DETAIL_TYPE = "contender.live", "Live evidence"
 """Of the events."""
 MOST_FEATURES = 20
 MOST_CHARACTERS = 1_000
+MOST_TOLD = 1e9
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,18 @@ def in_words(evidence: Mapping[str, Any] | None) -> str:
         return ""
     features = ", ".join(map(str, evidence.get("features") or ()))
     figures = ", ".join(
-        f"{name.replace('_', ' ')} {value:,.6g}" for name, value in (evidence.get("figures") or {}).items()
+        f"{name.replace('_', ' ')} {_figure(value)}" for name, value in (evidence.get("figures") or {}).items()
     )
     found = f": {features}" if features else ""
     return f"window {evidence.get('window')} of version {evidence.get('version')}{found}" + (
         f" ({figures})" if figures else ""
     )
+
+
+def _figure(value: float) -> str:
+    """Evidence has no bound: what is beyond telling is not told digit by digit.
+
+    >>> _figure(1460.0), _figure(1.5e85)
+    ('1,460', 'over 1,000,000,000')
+    """
+    return f"{value:,.6g}" if abs(value) <= MOST_TOLD else f"over {MOST_TOLD:,.0f}"

@@ -17,7 +17,7 @@ from contender.cli.waiting import until
 from contender.predictions.live_metrics import LiveCounts
 from contender.predictions.record import CHAMPION
 
-LABELS_AT_ONCE = 400
+LABELS_AT_ONCE = 1_000
 KEPT_SECONDS = 120.0
 LEFT_OF_A_MINUTE = 10
 """Seconds that a request and its predictions need of their minute."""

@@ -46,7 +46,7 @@ def live_pipeline_file(name: str) -> str:
     """The pipeline file of a shop that learns from feedback, with windows of a minute."""
     in_order = 'ignored = ["visited_at"]\nblock_rows = 50'  # of arrival: labelled predictions are all of one day
     text = pipeline_file(name, holdout_blocks=4).replace('time = "visited_at"', in_order)
-    return text.replace("[promotion]", '[promotion]\nmetric = "accuracy"') + SETTINGS
+    return text.replace("[promotion]", '[promotion]\nmetric = "log_loss"') + SETTINGS
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import new_request_id, parse_prediction_id
 from contender.predictions.label_join import Given, Joined
 from contender.predictions.label_outcome import (
+    Items,
     LabelOutcome,
     NothingNew,
     SetAside,
@@ -32,8 +33,8 @@ def given(row: int = 0, label: Any = "yes", *, request: str = REQUEST, at: float
     return Given(f"{request}-{row}", label, at, 0)
 
 
-def items(*records: Record, **labels: Any) -> dict[tuple[str, str], dict[str, Any]]:
-    return {key_of(item): item for item in (*(rows_item(one, 30) for one in records), *labels.values())}
+def items(*records: Record, **labels: Any) -> Items:
+    return Items({key_of(item): item for item in (*(rows_item(one, 30) for one in records), *labels.values())})
 
 
 def settle(one: Given, found: Any, *, receives: int = 1, policy: ServingPolicy = POLICY) -> LabelOutcome:
@@ -70,16 +71,16 @@ def test_a_label_is_joined_to_its_row() -> None:
 
 
 def test_a_label_waits_for_its_prediction_until_patience_is_over() -> None:
-    assert isinstance(settle(given(), {}, receives=2), Waits)
-    assert settle(given(), {}, receives=3) == SetAside("unknown", "no such prediction after 3 deliveries")
+    assert isinstance(settle(given(), items(), receives=2), Waits)
+    assert settle(given(), items(), receives=3) == SetAside("unknown", "no such prediction after 3 deliveries")
 
 
 def test_a_label_whose_prediction_will_not_come_does_not_wait() -> None:
     old = new_request_id(int((AT - 40 * 86_400) * 1000), bytes(10))
-    outcome = settle(given(request=old), {})
+    outcome = settle(given(request=old), items())
     assert isinstance(outcome, SetAside)
     assert "30 days" in outcome.reason
-    left_out = settle(given(), {}, policy=ServingPolicy(log_fraction=0.0))
+    left_out = settle(given(), items(), policy=ServingPolicy(log_fraction=0.0))
     assert isinstance(left_out, SetAside)
     assert "log_fraction" in left_out.reason
 
@@ -122,3 +123,35 @@ def test_only_the_parts_that_have_the_rows_are_looked_up() -> None:
 
 def test_a_later_part_that_is_not_in_the_table_yet_is_waited_for() -> None:
     assert isinstance(settle(given(4), items(in_parts()[0])), Waits)
+
+
+class Read(dict[str, Any]):
+    """An item that knows how often its body was read."""
+
+    times = 0
+
+    def __getitem__(self, name: str) -> Any:
+        self.times += name == "body"
+        return super().__getitem__(name)
+
+
+def test_a_record_is_read_once_for_the_labels_of_all_its_rows() -> None:
+    """Else the labels of a request with 1,000 rows take the time of a million."""
+    first, last = in_parts()[0], in_parts()[2]
+    of_parts = [Read(rows_item(part, 30)) for part in (first, last)]
+    found = Items({key_of(of_parts[0]): of_parts[0]})
+    wanted = [parse_prediction_id(f"{REQUEST}-{row}") for row in (0, 1, 4)]
+    assert later_keys(wanted, found) == [rows_key(REQUEST, 2)]
+    found.add({key_of(of_parts[1]): of_parts[1]})
+    assert [type(settle(given(row), found)) for row in (0, 1, 4)] == [Joined] * 3
+    assert [part.times for part in of_parts] == [1, 1]
+
+
+def test_labels_of_a_damaged_record_are_set_aside_and_stop_no_others() -> None:
+    broken = rows_item(record(), 30) | {"body": b"no gzip"}
+    found = Items({key_of(broken): broken})
+    assert later_keys([parse_prediction_id(f"{REQUEST}-0")], found) == []
+    outcome = settle(given(), found)
+    assert isinstance(outcome, SetAside)
+    assert outcome.kind == "quarantine"
+    assert "the item's body cannot be unpacked" in outcome.reason
