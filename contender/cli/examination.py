@@ -91,16 +91,24 @@ def _served(bench: Workbench) -> Mapping[str, Any]:
 
 
 def _rehearsal(bench: Workbench) -> str:
-    """What is wrong with the answers to golden requests.
-
-    The function is asked directly, as before a promotion: through the API each would be a prediction in the log.
-    """
+    """What is wrong with the answers to golden requests."""
     try:
-        name = bench.serve_function_name
+        function = serving_function(bench)
     except NotFoundError:  # deployed by a release without this output
         return ""
-    function = ServingFunction(bench.cloud.client("lambda", PATIENT), name, report=lambda _said: None)
     return rehearsal_fault(ModelRegistry(bench.models, bench.pipeline), function.rehearse)
+
+
+def serving_function(bench: Workbench) -> ServingFunction:
+    """The function itself, which is asked as before a promotion: through the API each would be a prediction in the log.
+
+    Raises
+    ------
+    NotFoundError
+        When the environment does not say its name.
+    """
+    client = bench.cloud.client("lambda", PATIENT)
+    return ServingFunction(client, bench.serve_function_name, report=lambda _said: None)
 
 
 def _dead_letters(bench: Workbench) -> Sequence[QueueFacts]:
