@@ -20,6 +20,19 @@ def figure(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
 
 
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval, where it has one.
+
+    Examples
+    --------
+    >>> with_interval(0.84071, 0.83, 0.851), with_interval(12345.6, None, None), with_interval(None, None, None)
+    ('0.8407 (0.83 to 0.851)', '12,346', 'undefined')
+    """
+    if value is None or low is None or high is None:
+        return figure(value)
+    return f"{figure(value)} ({figure(low)} to {figure(high)})"
+
+
 def interval_figures(low: float, high: float, *, size: float) -> list[str]:
     """An interval's ends and the size of the difference, with as many decimals as the interval's width is worth.
 

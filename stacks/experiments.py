@@ -9,7 +9,9 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
+from contender.query.tables import experiments_prefix, runs_prefix
 from contender.registry.pointer import first_champion_key, pointer_key
+from contender.rollout.experiments.control import control_key
 from contender.rollout.experiments.experiment import experiment_key
 from contender.workflow.run_folder import EXPERIMENT_REPORT
 from stacks.access import Access, Storage
@@ -51,9 +53,15 @@ class ExperimentJudge(Construct):
                 FunctionSpec(
                     state=STATE,
                     folder="judge_experiment",
-                    description="Looks at the pipeline's A/B experiment",
+                    description="Looks at the pipeline's A/B experiment and control group",
                     access=Access(
-                        write_data=(experiment_key(name), f"runs/{name}/*/{EXPERIMENT_REPORT}"),
+                        write_data=(
+                            experiment_key(name),
+                            control_key(name),
+                            f"runs/{name}/*/{EXPERIMENT_REPORT}",
+                            f"{runs_prefix(name)}*",
+                            f"{experiments_prefix(name)}*",
+                        ),
                         write_models=(pointer_key(name), first_champion_key(name)),
                         table_actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                         signs_history=True,
@@ -64,6 +72,8 @@ class ExperimentJudge(Construct):
             variables={
                 STATE: {
                     **topics.variables(),
+                    "CONTROL_WEIGHT": str(pipeline.rollout.control_weight),
+                    "TASK": pipeline.task,
                     "PREDICTIONS_TABLE": predictions.table.table_name,
                     "HISTORY_KEY_ID": storage.history_key.key_arn,
                 }
@@ -76,7 +86,7 @@ class ExperimentJudge(Construct):
             "Hourly",
             made.function,
             scheduler.ScheduleExpression.rate(EVERY),
-            description=f"Looks at the A/B experiment of {name}",
+            description=f"Looks at the A/B experiment and the control group of {name}",
             retries=1,
             event_age=EVERY,
         )

@@ -103,7 +103,18 @@ class PeopleStack(Stack):
             "StartAndEndTrials": (["s3:PutObject"], self._models("models/*/champion.json")),
             "StartAndEndExperiments": (
                 ["s3:PutObject"],
-                [*self._data("experiments/*/current.json"), *self._data("runs/*/ab-*/experiment.json")],
+                [
+                    found
+                    for key in (
+                        "experiments/*/current.json",
+                        "runs/*/ab-*/experiment.json",
+                        "runs/*/trial-*/*",
+                        "tables/runs/*/ab-*.json",
+                        "tables/runs/*/trial-*.json",
+                        "tables/experiments/*/ab-*.json",
+                    )
+                    for found in self._data(key)
+                ],
             ),
             "WriteHistoryAndAnswers": (
                 ["dynamodb:PutItem", "dynamodb:UpdateItem"],

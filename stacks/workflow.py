@@ -15,6 +15,7 @@ from contender.data.datasets import FATE
 from contender.pipeline.config import PipelineConfig
 from contender.query.tables import runs_prefix
 from contender.registry.pointer import first_champion_key, pointer_key
+from contender.rollout.experiments.control import control_key
 from contender.training.fingerprint import recipe_sha256
 from contender.training.settings import settings_of
 from contender.workflow.run_folder import RECORD, REPORT_PAGE
@@ -151,7 +152,7 @@ def function_specs(pipeline: str, *, learns_from_feedback: bool = False) -> tupl
             folder="record",
             description="Records the run and its report, and releases the lease",
             access=Access(
-                read_data=(runs,),
+                read_data=(runs, control_key(pipeline)),
                 write_data=(
                     judgements,
                     f"runs/{pipeline}/*/{REPORT_PAGE}",

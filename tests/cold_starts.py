@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "ROLLOUT_POLICY": "{}",
     "ALARM": "champion-fails",
     "TASK": "binary",
+    "CONTROL_WEIGHT": "0.0",
     "PREDICTIONS_TABLE": "predictions",
     "MAX_RECEIVES": "4",
     "PREDICTION_LOG_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/log",

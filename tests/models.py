@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contender.ports import Objects
 from contender.registry.pointer import Mode, Trial, read_pointer
-from contender.registry.swaps import promote, start_trial
+from contender.registry.swaps import promote, set_control, start_trial
 from contender.registry.versions import ModelVersion
 
 
@@ -39,3 +39,11 @@ def try_out(
     assert current is not None
     trial = Trial(model.version, model.manifest_sha256, weight, mode, run_id="run", since=since, until=until)
     start_trial(objects, pipeline=pipeline, trial=trial, judged_against=current.etag, fencing_token=1)
+
+
+def keep(objects: Objects, model: ModelVersion, *, weight: float = 0.1, pipeline: str = "shop") -> None:
+    """Let a control group keep a version."""
+    current = read_pointer(objects, pipeline)
+    assert current is not None
+    control = Trial(model.version, model.manifest_sha256, weight, "canary", run_id="control-1")
+    set_control(objects, control=control, judged_against=current.etag, pipeline=pipeline)

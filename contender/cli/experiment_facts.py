@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import sqrt
+from math import pi, sqrt
 from typing import Any
 
 from contender.cli.clouds import Workbench
@@ -12,16 +12,13 @@ from contender.errors import NotFoundError
 from contender.predictions.live_metrics import LiveCounts, total
 from contender.predictions.record import CHALLENGER, SHADOW_OF, VARIANTS
 from contender.registry.pointer import Pointer
+from contender.rollout.experiments.metrics import LOSS
 from contender.rollout.experiments.plan import DaySpread, spread_of_days, spread_on_holdout
 from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosses
-from contender.steps.live_pairs import pairs_in
+from contender.steps.live_pairs import LOOK_BACK_DAYS, pairs_in, wait_days
 from contender.workflow.run_folder import COMPARISON, RunFolder
 
-LOOK_BACK_DAYS = 14
 SWAPS_BACK_DAYS = 90
-ARRIVED = 0.9
-"""A day's labels are waited for until this share of them has come, by the labels of lately."""
-LONGEST_WAIT_DAYS = 30
 LEAST_PAIRS, LEAST_DAYS = 500, 4
 """Labelled rows, and days, of an earlier trial of the same two that say more than the holdout."""
 DAYS_DIFFER = 0.035
@@ -31,8 +28,11 @@ DAYS_DIFFER = 0.035
 class Facts:
     """What live metrics, history and comparison say at `now`."""
 
-    def __init__(self, bench: Workbench, pointer: Pointer, version: str, *, relative: bool, now: datetime) -> None:
+    def __init__(
+        self, bench: Workbench, pointer: Pointer, version: str, *, relative: bool, now: datetime, metric: str = LOSS
+    ) -> None:
         self._bench, self._pointer, self._version, self._relative = bench, pointer, version, relative
+        self._metric = metric
         self._now, self._history = now, bench.ledger.promotions(bench.pipeline)
         names = dict.fromkeys([pointer.champion, version, *(str(entry["champion"]) for entry in self._history)])
         self._answered = {name: self._counts(name) for name in names}
@@ -56,8 +56,7 @@ class Facts:
     @property
     def wait_days(self) -> int:
         """Until nine of ten labels have come; a day where nothing is known."""
-        age = total(self._answered.values()).label_age(ARRIVED)
-        return 1 if age is None else min(LONGEST_WAIT_DAYS, age + 1)
+        return wait_days(self._bench.predictions, self._bench.pipeline, self._now)
 
     @property
     def swaps_a_day(self) -> float:
@@ -86,14 +85,16 @@ class Facts:
         except (NotFoundError, KeyError):
             comparison = {}
         found, loss = comparison.get("paired_spread"), live.mean_loss
-        if found is not None and (loss or not self._relative):
+        if self._metric == LOSS and found is not None and (loss or not self._relative):
             compared = comparison.get("champion")
             same = compared in (None, self._pointer.champion)
             source = "the comparison on the holdout" + ("" if same else f", where the champion was {compared}")
             return spread_on_holdout(
                 HoldoutSpread.from_dict(found), loss or 1.0, relative=self._relative, source=source
             )
-        return None if loss is None else _assumed(live, loss, relative=self._relative)
+        if self._metric == LOSS:
+            return None if loss is None else _assumed(live, loss, relative=self._relative)
+        return _assumed_of_errors(live, relative=self._relative)
 
     def _earlier_trial(self) -> Sequence[PairedLosses]:
         """The days of the last 14 on which both predicted."""
@@ -103,7 +104,7 @@ class Facts:
             minutes = self._bench.predictions.live_minutes(
                 self._bench.pipeline, self._version, variant, until - LOOK_BACK_DAYS * 86_400.0, until
             )
-            for minute, pairs in pairs_in(minutes):
+            for minute, pairs in pairs_in(minutes, self._metric):
                 days[minute[:10]] = days.get(minute[:10], NO_PAIRS) + pairs
         return list(days.values())
 
@@ -114,3 +115,15 @@ def _assumed(live: LiveCounts, loss: float, *, relative: bool) -> DaySpread:
     unit = loss if relative and loss > 0.0 else 1.0
     source = "the champion's own losses, as the two have not been compared (an assumption)"
     return DaySpread(row / unit, DAYS_DIFFER * loss / unit, source)
+
+
+def _assumed_of_errors(live: LiveCounts, *, relative: bool) -> DaySpread | None:
+    """The same of errors: of wrong classes by the live accuracy; of a regression as if its errors were normal, whose
+    absolute values have a standard deviation of 0.756 of their mean (the square root of π/2 - 1)."""
+    source = "the champion's own errors, as the two have not been compared by their errors (an assumption)"
+    if relative:
+        return DaySpread(sqrt(pi / 2.0 - 1.0), DAYS_DIFFER, source) if live.labels else None
+    if live.accuracy is None:
+        return None
+    wrong = 1.0 - live.accuracy
+    return DaySpread(sqrt(wrong * live.accuracy), DAYS_DIFFER * wrong, source)

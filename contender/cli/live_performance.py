@@ -10,7 +10,7 @@ from rich.text import Text
 from contender.adapters.files.feedback_files import read_feedback
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, errors, print_json, print_table
-from contender.formatting import figure
+from contender.formatting import figure, with_interval
 from contender.live.performance import LiveFigure, Performance
 from contender.pipeline.config import PipelineConfig
 from contender.registry.versions import ModelReader
@@ -42,14 +42,13 @@ def show_performance(bench: Workbench, config: PipelineConfig, *, hours: float, 
 
 def row(found: LiveFigure) -> tuple[str | Text, ...]:
     """For people."""
-    between = "" if found.low is None or found.high is None else f" ({figure(found.low)} to {figure(found.high)})"
     return (
         Text(found.version.partition("-")[0]),
         Text(found.variant),
         found.by or "all",
         found.day or "all",
         f"{found.rows:,}",
-        f"{figure(found.value)}{between}",
+        with_interval(found.value, found.low, found.high),
         Text(found.part),
     )
 

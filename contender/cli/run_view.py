@@ -18,6 +18,7 @@ from contender.registry.chosen_estimator import CANDIDATE_COLUMNS, candidate_row
 from contender.registry.learned_rows import told_by
 from contender.reports.run.how_read import how_read
 from contender.reports.run.left_out import batches_of, fate_in_words
+from contender.rollout.agreement import SlicePart
 from contender.workflow.live_evidence import in_words
 
 PROMISED_KEYS = (
@@ -83,6 +84,18 @@ class RunView:
         if reports.get("watch", {}).get("looks"):
             console.print("\n[bold]Canary[/bold]")
             print_fields(_watch_fields(reports["watch"]))
+        if reports.get("shadow"):
+            print_agreement(reports["shadow"])
+
+
+def print_agreement(found: Mapping[str, Any]) -> None:
+    """How far two versions of a trial agreed, and where they did not."""
+    console.print("\n[bold]Agreement[/bold]")
+    console.print(found["reason"], markup=False)
+    if found["slices"]:
+        parts = [SlicePart(**each) for each in found["slices"]]
+        shown = [(Text(each.where), f"{each.rows:,}", _number(each.mean)) for each in parts]
+        print_table(("where", "rows", "mean difference" if found["numbers"] else "share that differs"), shown)
 
 
 def _drift_fields(found: Mapping[str, Any]) -> dict[str, str]:

@@ -22,7 +22,7 @@ _COLUMNS = ("ended", "file", "verdict", "reason", "")
 
 DESCRIPTION = """## The newest runs of a pipeline
 
-A widget of Contender's dashboard. It reads the runs table and changes nothing.
+A widget of Contender's dashboard. It reads the runs table and the control group's days, and changes nothing.
 
 ### Parameters
 - `show`: `runs`, a table of the newest ten runs (the default), or `summary`, the state of the loop in two sentences.
@@ -47,14 +47,18 @@ def runs_table(records: Sequence[Mapping[str, Any]], links: RunLinks, now: datet
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def summary(records: Sequence[Mapping[str, Any]], promotions: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """What the last run came to and what changed last.
+def summary(
+    records: Sequence[Mapping[str, Any]], promotions: Sequence[Mapping[str, Any]], now: datetime, *, worth: str = ""
+) -> str:
+    """What the last run came to, what changed last, and what retraining has been worth.
 
     Parameters
     ----------
     records, promotions : as the ledger keeps them, newest first.
+    worth : a sentence, by the control group; empty where there is none.
     """
-    return f"<p>{_last_run(records, now)}</p><p>{_last_change(promotions, now)}</p>"
+    said = f"<p>{_last_run(records, now)}</p><p>{_last_change(promotions, now)}</p>"
+    return f"{said}<p>{escape(worth)}</p>" if worth else said
 
 
 def _row(record: Mapping[str, Any], links: RunLinks, now: datetime) -> str:

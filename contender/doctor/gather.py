@@ -251,6 +251,8 @@ def _roles(pointer: Pointer | None) -> Mapping[tuple[str, str], tuple[str, ...]]
         found.setdefault((pointer.previous, pointer.previous_manifest_sha256), ("previous",))
     if pointer.challenger is not None:
         found.setdefault((pointer.challenger.version, pointer.challenger.manifest_sha256), ("challenger",))
+    if pointer.control is not None:
+        found.setdefault((pointer.control.version, pointer.control.manifest_sha256), ("control",))
     return found
 
 

@@ -26,7 +26,7 @@ from contender.data.row_identities import Mask
 from contender.drift.batch_check import Reference
 from contender.drift.performance.estimate import EstimatedMetric
 from contender.drift.performance.estimate import estimate as estimated_metrics
-from contender.formatting import figure
+from contender.formatting import with_interval
 from contender.live.label_coverage import Coverage
 from contender.live.performance_fall import FallEvidence, HoldoutFigure, Look, fall_in_words, performance_fall
 from contender.pipeline.config import PipelineConfig
@@ -191,8 +191,7 @@ def live_performance(
         )
         expected = _expected(reference_of(version), predictions, outputs, metric)
         if expected is not None and expected.value is not None:
-            between = "" if expected.low is None else f" ({figure(expected.low)} to {figure(expected.high)})"
-            said = f"{said} Estimated without labels: {figure(expected.value)}{between}."
+            said = f"{said} Estimated without labels: {with_interval(expected.value, expected.low, expected.high)}."
         versions.append(VersionPerformance(version, holdout, fall, said, expected))
         if coverage is not None:
             weighted[version] = metric.rows(y, predictions, coverage.weights(mine))

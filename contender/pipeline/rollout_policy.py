@@ -34,6 +34,13 @@ class RolloutPolicy:
         minimum=0.0,
         maximum=0.5,
     )
+    control_weight: float = key(
+        "Share of callers that keep the champion of the quarter's first day: a control group, which shows what "
+        "retraining has been worth. 0: none.",
+        0.0,
+        minimum=0.0,
+        maximum=0.1,
+    )
     bake_seconds: int = key("Duration of the canary, in seconds.", 900, minimum=5, maximum=3600)
     max_bake_seconds: int = key(
         "Longest duration of the canary with little traffic; then it ends without promotion.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contender.predictions.live_metrics import LiveCounts, Outputs, count_record, count_shadow
 from contender.predictions.live_samples import LiveSample
-from contender.predictions.record import Record
+from contender.predictions.record import CONTROL, Record
 from contender.predictions.table_entries import Entry, LiveMinute
 from contender.predictions.table_items import expiry, minute_of, rows_item
 
@@ -34,7 +34,9 @@ class CountedRecord:
         return Entry(rows_item(self.record, keep_days), minutes)
 
     def samples(self) -> Iterator[LiveSample]:
-        """The record's live metrics; a request's time counts with its first part."""
+        """The record's live metrics (`MEASURED_VARIANTS`); a request's time counts with its first part."""
+        if self.record.variant == CONTROL:
+            return
         shadow = self.record.shadow
         for (version, variant), counts in self.counts.items():
             is_shadow = shadow is not None and (version, variant) == (shadow.version, shadow.live_variant)

@@ -17,8 +17,9 @@ from typing import Any
 from contender.errors import InvalidInputError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import PredictionId, parse_prediction_id
-from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, pair_change, score
+from contender.predictions.live_metrics import NOTHING, LiveCounts, Outputs, Score, label_change, score
 from contender.predictions.log_messages import is_kept
+from contender.predictions.pairs import pair_change
 from contender.predictions.record import CHALLENGER, Record
 from contender.predictions.table_entries import Entry, LiveMinute, age_in_days, label_arrivals
 from contender.predictions.table_items import expiry, label_key, minute_of

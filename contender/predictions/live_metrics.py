@@ -25,7 +25,7 @@ SMALLEST_VALUE, LARGEST_VALUE = 1e-9, 1e15
 LEAST_PROBABILITY = 1e-15
 """A probability of less than this counts as this much in the log loss, which would be infinite at 0."""
 LARGEST_LOSS = 1e60
-"""A loss above this counts as this: its square still fits a number of DynamoDB."""
+"""A loss or an error above this counts as this: its square still fits a number of DynamoDB."""
 
 PAIR_SUMS = (
     "pair_difference_sum",
@@ -36,10 +36,19 @@ PAIR_SUMS = (
 )
 """Sums over rows that both models predicted, kept with the challenger's counts; see `LiveCounts`."""
 
+ERROR_SUMS = (
+    "error_difference_sum",
+    "error_difference_square_sum",
+    "error_champion_sum",
+    "error_champion_square_sum",
+    "error_product_sum",
+)
+"""The same of errors (`Score.error`) over the `error_pairs`."""
+
 _GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GROWTH = math.log(_GROWTH)
-_COUNTS = ("requests", "errors", "rows", "labels", "correct", "pairs")
-_SUMS = ("loss_sum", "loss_square_sum", *PAIR_SUMS)
+_COUNTS = ("requests", "errors", "rows", "labels", "correct", "pairs", "error_pairs")
+_SUMS = ("loss_sum", "loss_square_sum", *PAIR_SUMS, *ERROR_SUMS)
 _SCALARS = (*_COUNTS, *_SUMS)
 _HISTOGRAMS = {
     "latency": "latencies",
@@ -89,10 +98,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Score:
-    """How good a prediction was, now that the truth is known. `correct` is 0 for every regression."""
+    """How good a prediction was, now that the truth is known. `correct` is 0 for every regression.
+
+    `error` is 1 for a wrong class and 0 for the right one; of a regression the distance from the truth.
+    """
 
     loss: float
     correct: int
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,8 @@ class LiveCounts:
     pair_difference_sum, pair_difference_square_sum : over the pairs, of the challenger's loss minus the champion's.
     pair_champion_sum, pair_champion_square_sum, pair_product_sum : of the champion's loss, and of it times the
         difference.
+    error_pairs, error_difference_sum, … : the same of the pairs' errors. Pairs from before errors were counted have
+        none.
     """
 
     requests: int = 0
@@ -128,6 +143,12 @@ class LiveCounts:
     pair_champion_sum: float = 0.0
     pair_champion_square_sum: float = 0.0
     pair_product_sum: float = 0.0
+    error_pairs: int = 0
+    error_difference_sum: float = 0.0
+    error_difference_square_sum: float = 0.0
+    error_champion_sum: float = 0.0
+    error_champion_square_sum: float = 0.0
+    error_product_sum: float = 0.0
     latencies: Buckets = field(default_factory=dict)
     classes: Mapping[str, int] = field(default_factory=dict)
     probabilities: Buckets = field(default_factory=dict)
@@ -191,6 +212,11 @@ class LiveCounts:
         """Rows by predicted class, as shares of all predicted rows."""
         total = sum(self.classes.values())
         return {name: count / total for name, count in sorted(self.classes.items())}
+
+    @property
+    def milliseconds(self) -> float:
+        """How long all requests took together, to 2.5 %."""
+        return sum(count * _middle(bucket, SMALLEST_MS) for bucket, count in self.latencies.items())
 
     def latency_ms(self, quantile: float) -> float | None:
         """The time that this share of the requests took at most, to 2.5 % of itself; None without requests.
@@ -301,13 +327,14 @@ def score(prediction: Prediction, label: str | float, outputs: Outputs) -> Score
     outputs.check(prediction)
     if outputs.is_regression:
         error = abs(prediction[0] - float(label))
-        return Score(_limited(error * error), 0)
+        return Score(_limited(error * error), 0, _limited(error))
     if label not in outputs.classes:
         raise InvalidInputError(f"label must be one of {', '.join(outputs.classes)}, but got {label!r}")
     given = prediction[outputs.classes.index(str(label))]
     given = 0.0 if math.isnan(given) else min(1.0, given)
     loss = -math.log(max(given, LEAST_PROBABILITY))
-    return Score(_limited(loss), int(outputs.predicted(prediction) == label))
+    correct = int(outputs.predicted(prediction) == label)
+    return Score(_limited(loss), correct, float(1 - correct))
 
 
 def label_change(before: Score | None, after: Score) -> LiveCounts:
@@ -319,21 +346,6 @@ def label_change(before: Score | None, after: Score) -> LiveCounts:
         loss_sum=after.loss - old.loss,
         loss_square_sum=after.loss**2 - old.loss**2,
     )
-
-
-def pair_change(before: tuple[Score, Score] | None, after: tuple[Score, Score]) -> LiveCounts:
-    """What a label, or its correction, adds to the pairs: two scores of one row, the champion's first."""
-    sums = zip(PAIR_SUMS, _pair_sums(before), _pair_sums(after), strict=True)
-    changes: dict[str, Any] = {name: new - old for name, old, new in sums}
-    return LiveCounts(pairs=int(before is None), **changes)
-
-
-def _pair_sums(pair: tuple[Score, Score] | None) -> tuple[float, ...]:
-    if pair is None:
-        return (0.0,) * len(PAIR_SUMS)
-    theirs = pair[0].loss
-    difference = pair[1].loss - theirs
-    return difference, difference * difference, theirs, theirs * theirs, difference * theirs
 
 
 def _limited(loss: float) -> float:

@@ -16,11 +16,13 @@ from contender.errors import InvalidInputError
 from contender.predictions.ids import parse_prediction_id
 
 FORMAT = 1
-CHAMPION, CHALLENGER = "champion", "challenger"
-VARIANTS = (CHAMPION, CHALLENGER)
+CHAMPION, CHALLENGER, CONTROL = "champion", "challenger", "control"
+VARIANTS = (CHAMPION, CHALLENGER, CONTROL)
 SHADOW_OF = {CHAMPION: "champion-shadow", CHALLENGER: "challenger-shadow"}
 """What live metrics call the predictions of a variant that did not answer."""
-LIVE_VARIANTS = (*VARIANTS, *SHADOW_OF.values())
+MEASURED_VARIANTS = (*SHADOW_OF, *SHADOW_OF.values())
+"""Those of which CloudWatch has metrics; a control group stays for good, and metrics are paid by their number."""
+LIVE_VARIANTS = (*MEASURED_VARIANTS, CONTROL)
 SYNC, ASYNC = "sync", "async"
 SOURCES = (SYNC, ASYNC)
 
@@ -182,7 +184,7 @@ def _check_record(record: Record) -> None:
     for name, value, allowed in (
         ("source", record.source, SOURCES),
         ("variant", record.variant, VARIANTS),
-        ("shadow.variant", other, VARIANTS),
+        ("shadow.variant", other, tuple(SHADOW_OF)),
     ):
         if value not in allowed:
             raise InvalidInputError(f"{name} must be {' or '.join(allowed)}, but got {value[:60]!r}")

@@ -19,13 +19,16 @@ from contender.pulse.gauges import (
     RUN_OVERDUE_MINUTES,
 )
 from contender.pulse.times import hours_since, minutes_since, time_of
-from contender.rollout.experiments.outcome import TRIGGER
+from contender.rollout.agreement import TRIGGER as TRIAL
+from contender.rollout.experiments.outcome import TRIGGER as EXPERIMENT
 
 Runs = Sequence[Mapping[str, Any]]
 """Records of runs, newest first."""
 Reading = tuple[str, float | None]
 """A gauge's name, and its value; None where there is no evidence."""
 
+TRIALS = (TRIAL, EXPERIMENT)
+"""Triggers of records that are no run of the loop: the ends of trials and experiments."""
 UPLOADED = ("upload", "pending")
 """Triggers of runs that an upload has started."""
 USUAL_RUNS = 20
@@ -64,7 +67,7 @@ def run_readings(
     pending : all uploads that no run has settled, those of the current run among them.
     interval_minutes : of the schedule; None where it is off.
     """
-    runs = [run for run in runs if run.get("trigger") != TRIGGER]  # the end of an experiment is no run of the loop
+    runs = [run for run in runs if run.get("trigger") not in TRIALS]
     finished = [run for run in runs if run.get("verdict") != "duplicate"]
     ended = next((found for run in finished if (found := ended_at(run))), None)
     yield from _current(runs, current, now)

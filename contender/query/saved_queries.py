@@ -102,6 +102,14 @@ GROUP BY month, verdict
 ORDER BY month, verdict""",
         ),
         SavedQuery(
+            "experiment-results",
+            "How did the A/B experiments end, newest first, and what did they show?",
+            """SELECT ended_at, verdict, challenger, champion, metric, difference, low, high, labels,
+    counted_days, champion_after
+FROM experiments
+ORDER BY ended_at DESC, experiment_id""",
+        ),
+        SavedQuery(
             "batch-by-version",
             "How many rows of files were predicted, by month and version?",
             """SELECT month, model_version, count(*) AS predicted

@@ -63,7 +63,7 @@ def tables_of(config: PipelineConfig) -> tuple[TableDefinition, ...]:
     --------
     >>> from contender.pipeline.config import PipelineConfig
     >>> [table.name for table in tables_of(PipelineConfig("shop", "binary", "late", numeric=("amount",)))]
-    ['predictions', 'feedback', 'runs', 'batch']
+    ['predictions', 'feedback', 'runs', 'experiments', 'batch']
     """
     days = config.serving.keep_days
     log = (*_answer(config), *feature_columns(config))
@@ -90,6 +90,15 @@ def tables_of(config: PipelineConfig) -> tuple[TableDefinition, ...]:
             days,
         ),
         TableDefinition("runs", "One row for each run.", runs_prefix(name), "json lines", RUNS, "month", "month"),
+        TableDefinition(
+            "experiments",
+            "One row for each A/B experiment that has ended.",
+            experiments_prefix(name),
+            "json lines",
+            EXPERIMENTS,
+            "month",
+            "month",
+        ),
         TableDefinition(
             "batch",
             "One row for each row of a file that was predicted.",
@@ -121,6 +130,11 @@ def feature_columns(config: PipelineConfig) -> tuple[Column, ...]:
 def runs_prefix(pipeline: str) -> str:
     """Where the rows of the table `runs` are, in the data bucket."""
     return f"tables/runs/{pipeline}/"
+
+
+def experiments_prefix(pipeline: str) -> str:
+    """Where the rows of the table `experiments` are, in the data bucket."""
+    return f"tables/experiments/{pipeline}/"
 
 
 def batch_prefix(pipeline: str) -> str:
@@ -182,6 +196,28 @@ RUNS = (
     Column("drifted", "boolean"),
     Column("drifted_features", "text", "separated by commas"),
     Column("usd", "number"),
+)
+
+EXPERIMENTS = (
+    Column("experiment_id", "text", "the run_id of its row in runs"),
+    Column("started_at", "time"),
+    Column("ended_at", "time"),
+    Column("started_by", "text"),
+    Column("champion", "text"),
+    Column("challenger", "text"),
+    Column("weight", "number", "share of the callers that the challenger answered"),
+    Column("days", "integer", "at most"),
+    Column("counted_days", "integer", "with labels"),
+    Column("labels", "integer", "of rows that both predicted"),
+    Column("metric", "text"),
+    Column("worth", "number", "smallest difference that matters"),
+    Column("error_rate", "number", "chance of a wrong verdict, over all looks"),
+    Column("verdict", "text"),
+    Column("difference", "number", "improvement of the challenger over the champion"),
+    Column("low", "number", "of its confidence interval"),
+    Column("high", "number"),
+    Column("champion_after", "text"),
+    Column("reason", "text"),
 )
 
 

@@ -24,6 +24,8 @@ from contender.errors import (
 from contender.ports import Objects, ReadObjects
 
 Mode = Literal["canary", "shadow"]
+ON_TRIAL = ("challenger", "control")
+"""Fields of the pointer that name a version beside the champion."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Pointer:
     past : the swaps before this one, oldest first.
     rolled_back : versions that were taken out of service; only a person puts one of them back.
     provisional : the champion is the first one and is not shown to be better than the naive baseline.
+    control : an old version that a few callers keep, which shows what retraining has been worth.
     """
 
     pipeline: str
@@ -99,6 +102,7 @@ class Pointer:
     past: tuple[PastSwap, ...] = ()
     rolled_back: tuple[str, ...] = ()
     provisional: bool = False
+    control: Trial | None = None
 
     @property
     def swaps(self) -> tuple[PastSwap, ...]:
@@ -115,10 +119,12 @@ class Pointer:
         return trial if trial is not None and (trial.version, trial.run_id) == (version, run_id) else None
 
     def to_json(self) -> bytes:
-        """The pointer as its object. Functions from before there were provisional champions can read any other one."""
+        """The pointer as its object. Functions from before there were provisional champions, or control groups, can
+        read any other one."""
         content = asdict(self)
-        if not self.provisional:
-            del content["provisional"]
+        for newer in ("provisional", "control"):
+            if not content[newer]:
+                del content[newer]
         return json.dumps(content, indent=2, sort_keys=True).encode()
 
     @classmethod
@@ -129,10 +135,12 @@ class Pointer:
         except (ValueError, RecursionError) as error:
             raise InvalidInputError(f"{len(body)} bytes that are not JSON ({error})") from None
         try:
-            trial = content.pop("challenger", None)
+            trial, control = (
+                Trial(**found) if found else None for found in (content.pop(name, None) for name in ON_TRIAL)
+            )
             past = tuple(PastSwap(**swap) for swap in content.pop("past", ()))
             rolled_back = tuple(content.pop("rolled_back", ()))
-            pointer = cls(**content, challenger=Trial(**trial) if trial else None, past=past, rolled_back=rolled_back)
+            pointer = cls(**content, challenger=trial, control=control, past=past, rolled_back=rolled_back)
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidInputError(f"JSON of another shape ({error})") from None
         _check_texts(pointer)
@@ -156,10 +164,10 @@ def _check_texts(pointer: Pointer) -> None:
     needed |= {f"rolled_back[{place}]": version for place, version in enumerate(pointer.rolled_back)}
     for place, swap in enumerate(pointer.past):
         needed |= {f"past[{place}].swap_id": swap.swap_id, f"past[{place}].champion": swap.champion}
-    if pointer.challenger is not None:
-        needed |= {
-            f"challenger.{name}": value for name, value in asdict(pointer.challenger).items() if name != "weight"
-        }
+    for role in ON_TRIAL:
+        trial: Trial | None = getattr(pointer, role)
+        if trial is not None:
+            needed |= {f"{role}.{name}": value for name, value in asdict(trial).items() if name != "weight"}
     for name in ("previous", "previous_manifest_sha256"):
         if (value := getattr(pointer, name)) is not None:
             needed[name] = value

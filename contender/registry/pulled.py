@@ -22,7 +22,7 @@ class Pulled:
 
 
 def pull_champion(source: ReadObjects, target: ErasableObjects, pipeline: str, *, trust: Check) -> Pulled:
-    """Bring a copy in line with the champion pointer: the champion, and the challenger while a trial is on.
+    """Bring a copy in line with the champion pointer: the champion, a challenger on trial, a control group's version.
 
     A version is copied once its manifest is the one that the pointer names, `trust` lets it pass, and its model is the
     one that the manifest names. Then the pointer is replaced. The previous champion stays; versions before it are
@@ -47,9 +47,9 @@ def pull_champion(source: ReadObjects, target: ErasableObjects, pipeline: str, *
 
 def _served(pointer: Pointer) -> list[tuple[str, str]]:
     """Each version that answers or may answer, with the sha256 of its manifest."""
-    trial = pointer.challenger
-    named = [(pointer.champion, pointer.manifest_sha256)]
-    return named if trial is None else [*named, (trial.version, trial.manifest_sha256)]
+    beside = (trial for trial in (pointer.challenger, pointer.control) if trial is not None)
+    named = [(pointer.champion, pointer.manifest_sha256), *((each.version, each.manifest_sha256) for each in beside)]
+    return list(dict.fromkeys(named))
 
 
 def _copy(source: ReadObjects, target: ErasableObjects, pipeline: str, version: str, digest: str, trust: Check) -> bool:

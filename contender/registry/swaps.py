@@ -32,6 +32,9 @@ from contender.registry.pointer import (
 
 MAX_ATTEMPTS = 5
 
+MOST_CONTROL = 0.1
+"""Largest share of the callers that a control group may have."""
+
 REMEMBERED_SWAPS = 8
 """A swap whose answer was lost is still recognised after this many later swaps."""
 
@@ -123,6 +126,7 @@ def promote(
         past=before.swaps[-REMEMBERED_SWAPS:] if before else (),
         rolled_back=_may_serve(before, version, by_person=by_person),
         provisional=provisional,
+        control=before.control if before else None,
     )
     swap(objects, pointer, based_on=judged_against)
     mark_first_champion(objects, pointer)
@@ -182,8 +186,43 @@ def end_trial(objects: Objects, *, pipeline: str, version: str, run_id: str, swa
         return current.pointer
     if current is None or current.pointer.trial_of(version, run_id) is None:
         raise LostRaceError(f"run {run_id} has no running trial of {version}; nothing changed")
-    ended = _after(current.pointer, swap_id)
-    pointer = replace(ended, challenger=None, rolled_back=_taken_out(ended.rolled_back, version if bad else None))
+    ended = replace(_after(current.pointer, swap_id), challenger=None)
+    pointer = _without(ended, version) if bad else ended
+    swap(objects, pointer, based_on=current.etag)
+    return pointer
+
+
+def set_control(objects: Objects, *, control: Trial, judged_against: str, pipeline: str) -> Pointer:
+    """Let a few callers keep a version, in the place of the one that they kept; everything else stays as it is.
+
+    Calling it again for the same group (`control.run_id`) and version is harmless.
+
+    Raises
+    ------
+    InvalidInputError
+        When its weight is more than a tenth.
+    LostRaceError
+        When somebody else moved the pointer meanwhile.
+    """
+    if not control.weight <= MOST_CONTROL:
+        raise InvalidInputError(
+            f"weight must be at most {MOST_CONTROL:g} for a control group, but got {control.weight}"
+        )
+    return _keep_control(objects, pipeline, control, f"{control.run_id}:{control.version}:control", judged_against)
+
+
+def end_control(objects: Objects, *, control: Trial, judged_against: str, pipeline: str) -> Pointer:
+    """End the control group; raises LostRaceError as `set_control`, and is as harmless when called again."""
+    return _keep_control(objects, pipeline, None, f"{control.run_id}:{control.version}:control-end", judged_against)
+
+
+def _keep_control(objects: Objects, pipeline: str, control: Trial | None, swap_id: str, judged_against: str) -> Pointer:
+    current = require_pointer(objects, pipeline)
+    if current.pointer.has_seen(swap_id):
+        return current.pointer
+    if current.etag != judged_against:
+        raise LostRaceError(f"the champion pointer of {pipeline} was moved meanwhile; nothing changed, try again")
+    pointer = replace(_after(current.pointer, swap_id), control=control)
     swap(objects, pointer, based_on=current.etag)
     return pointer
 
@@ -223,11 +262,7 @@ def roll_back(
     if before.has_seen(swap_id):
         return before
     if before.challenger is not None and before.challenger.is_on(datetime.fromisoformat(now).timestamp()):
-        undone = replace(
-            _after(before, swap_id),
-            challenger=None,
-            rolled_back=_taken_out(before.rolled_back, before.challenger.version),
-        )
+        undone = _without(replace(_after(before, swap_id), challenger=None), before.challenger.version)
     else:
         undone = _predecessor(before, swap_id, now, reason, by_person=by_person)
     swap(objects, undone, based_on=current.etag)
@@ -240,7 +275,7 @@ def _predecessor(before: Pointer, swap_id: str, now: str, reason: str, *, by_per
             f"{before.champion} is the first champion of {before.pipeline}: there is no previous version to roll "
             "back to"
         )
-    return replace(
+    restored = replace(
         _after(before, swap_id),
         champion=before.previous,
         manifest_sha256=before.previous_manifest_sha256,
@@ -250,8 +285,9 @@ def _predecessor(before: Pointer, swap_id: str, now: str, reason: str, *, by_per
         previous_manifest_sha256=before.manifest_sha256,
         challenger=None,
         provisional=False,
-        rolled_back=_taken_out(_may_serve(before, before.previous, by_person=by_person), before.champion),
+        rolled_back=_may_serve(before, before.previous, by_person=by_person),
     )
+    return _without(restored, before.champion)
 
 
 def _after(pointer: Pointer, swap_id: str) -> Pointer:
@@ -293,6 +329,8 @@ def _may_serve(before: Pointer | None, version: str, *, by_person: bool) -> tupl
     return tuple(name for name in rolled_back if name != version)
 
 
-def _taken_out(rolled_back: tuple[str, ...], version: str | None) -> tuple[str, ...]:
-    others = tuple(name for name in rolled_back if name != version)
-    return (*others, version)[-REMEMBERED_ROLLBACKS:] if version else others
+def _without(pointer: Pointer, version: str) -> Pointer:
+    """The pointer once a version has been taken out of service: no control group keeps it either."""
+    others = tuple(name for name in pointer.rolled_back if name != version)
+    control = pointer.control if pointer.control is None or pointer.control.version != version else None
+    return replace(pointer, rolled_back=(*others, version)[-REMEMBERED_ROLLBACKS:], control=control)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from math import floor, isfinite, log10
 
-from contender.formatting import figure
+from contender.formatting import with_interval
 from contender.reports.frame import WIDTH, Frame, picture, svg_text, tick_labels
 from contender.reports.line_chart import number, ticks, told_apart
 
@@ -48,12 +48,12 @@ def intervals(
     for position, (name, value, start, end, style) in enumerate(rows):
         y = head + ROW * (position + 0.5)
         content += (
-            f'<g class="row {style}"><title>{escape(f"{name}: {_value_in_words(value, start, end)}")}</title>'
+            f'<g class="row {style}"><title>{escape(f"{name}: {with_interval(value, start, end)}")}</title>'
             + svg_text(frame.left - 10, y, names[position], "name", anchor="end", middle=True)
             + _row(frame, y, value, (start, end), style, places=_places(high - low), from_zero=from_zero)
             + "</g>"
         )
-    said = "; ".join(f"{name} {_value_in_words(value, start, end)}" for name, value, start, end, _ in rows)
+    said = "; ".join(f"{name} {with_interval(value, start, end)}" for name, value, start, end, _ in rows)
     return picture(identity, title, said, width, height, content)
 
 
@@ -124,9 +124,3 @@ def _places(span: float) -> int:
 
 def _rounded(value: float, places: int) -> str:
     return f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")
-
-
-def _value_in_words(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return figure(value) + (f" ({figure(low)} to {figure(high)})" if low is not None and high is not None else "")

@@ -9,6 +9,8 @@ from typing import Any
 from contender.ports import Ledger
 from contender.registry.pointer import Pointer
 
+CONTROL, CONTROL_ENDED = "control group", "control group ended"
+"""Kinds of entries about who keeps an old version."""
 FOUND = "Found in the champion pointer: the call that made this swap ended before it was written down."
 
 
@@ -40,6 +42,10 @@ def _entry_of(pointer: Pointer, now: str) -> dict[str, Any]:
     if trial is not None and pointer.swap_id.endswith(":trial"):
         return history_entry(pointer, kind=trial.mode, now=trial.since or now, reason=FOUND, run_id=trial.run_id)
     run_id = pointer.swap_id.split(":")[0]
+    if pointer.control is not None and pointer.swap_id.endswith(":control"):
+        return history_entry(pointer, kind=CONTROL, now=pointer.control.since or now, reason=FOUND, run_id=run_id)
+    if pointer.swap_id.endswith(":control-end"):
+        return history_entry(pointer, kind=CONTROL_ENDED, now=now, reason=FOUND, run_id=run_id)
     if pointer.swap_id.endswith(":end"):
         return history_entry(pointer, kind="trial ended", now=now, reason=FOUND, run_id=run_id)
     return history_entry(pointer, kind="rollback", now=pointer.swapped_at, reason=pointer.reason, run_id=pointer.run_id)

@@ -37,7 +37,7 @@ def schemas(manifest: Mapping[str, Any], policy: ServingPolicy) -> Schema:
             {
                 "prediction_id": _text(REQUEST_ID),
                 "model_version": {"type": "string"},
-                "variant": {"enum": ["champion", "challenger"]},
+                "variant": {"enum": ["champion", "challenger", "control"]},
                 "predictions": {"type": "array", "items": _one(manifest, contributions=True)},
             }
         ),

@@ -11,7 +11,7 @@ from contender.errors import DamagedPointerError, NotFoundError
 from contender.ports import FollowedObjects, WarmStore
 from contender.registry.pointer import Pointer, PointerState, Trial, no_champion, parse_pointer, pointer_key
 from contender.registry.versions import ModelReader, ModelVersion
-from contender.rollout.traffic_split import Variant, choose_variant, is_shadowed
+from contender.rollout.traffic_split import Variant, choose_variant, is_shadowed, keeps_control
 
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
@@ -49,6 +49,7 @@ class Serving(Generic[Model_co]):
     ----------
     pointer : the one that named `model`; a newer one may name a version that cannot be used.
     trial, challenger : the challenger that is on trial beside it, loaded; both None where there is none to use.
+    control : the version that the control group keeps, loaded; None where there is none, or it is the champion.
     stale : None where `model` is what the pointer names.
     """
 
@@ -58,16 +59,30 @@ class Serving(Generic[Model_co]):
     trial: Trial | None = None
     challenger: Model_co | None = None
     stale: Stale | None = None
+    control: Model_co | None = None
 
     def variant(self, key: str, now: float) -> Variant:
         """Who answers a request with this key at this time (epoch seconds); see `contender.rollout.traffic_split`."""
-        return "champion" if self.challenger is None else choose_variant(self.pointer, key, now)
+        if self.challenger is None and self.control is None:
+            return "champion"
+        chosen = choose_variant(self.pointer, key, now)
+        return "champion" if self.beside(chosen) is None else chosen
+
+    def beside(self, variant: Variant) -> Model_co | None:
+        """The loaded model of a variant; None of the champion, and where there is none to use."""
+        if variant == "champion":
+            return None
+        return self.challenger if variant == "challenger" else self.control
 
     def shadow_of(self, answered: str, key: str, now: float) -> tuple[Variant, Model_co] | None:
         """The model that predicts this request without answering it; None where the one that answers is alone."""
-        if self.challenger is None or not is_shadowed(self.pointer, key, now):
+        if (self.challenger is None and self.control is None) or not is_shadowed(self.pointer, key, now):
             return None
-        return ("champion", self.model) if answered == "challenger" else ("challenger", self.challenger)
+        if answered != "champion":
+            return "champion", self.model
+        if self.challenger is None or keeps_control(self.pointer, key):
+            return None
+        return "challenger", self.challenger
 
 
 @dataclass
@@ -84,7 +99,7 @@ _Name = tuple[str, str]
 
 
 class Follower(Generic[Model]):
-    """Keeps the champion loaded, and the challenger that is on trial. Safe to use from several threads.
+    """Keeps loaded what answers: champion, challenger on trial, control. Safe to use from several threads.
 
     Parameters
     ----------
@@ -237,16 +252,20 @@ class Follower(Generic[Model]):
         if model is None:
             assert before is not None
             reason = self._retries[champion].reason
-            # The challenger was on trial beside another champion.
-            self._serving = replace(self._last_good(before, reason, now, pointer.champion), trial=None, challenger=None)
+            # Challenger and control group stood beside another champion.
+            last = self._last_good(before, reason, now, pointer.champion)
+            self._serving = replace(last, trial=None, challenger=None, control=None)
             return
-        trial = pointer.challenger
-        named = {champion}
-        challenger = None
+        trial, named = pointer.challenger, {champion}
+        challenger, control = None, None
         if trial is not None and trial.is_on(now):
             named.add((trial.version, trial.manifest_sha256))
             challenger = self._model((trial.version, trial.manifest_sha256), now)
-        self._serving = Serving(pointer, state.etag, model, trial if challenger is not None else None, challenger)
+        if pointer.control is not None and pointer.control.version != pointer.champion:
+            named.add((pointer.control.version, pointer.control.manifest_sha256))
+            control = self._model((pointer.control.version, pointer.control.manifest_sha256), now)
+        beside = trial if challenger is not None else None
+        self._serving = Serving(pointer, state.etag, model, beside, challenger, control=control)
         self._loaded = {name: kept for name, kept in self._loaded.items() if name in named}
         self._retries = {name: retry for name, retry in self._retries.items() if name in named}
 

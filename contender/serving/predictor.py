@@ -13,7 +13,7 @@ from contender.errors import ContenderError, NoAnswerError, NoContributionsError
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.predictions.ids import RANDOM_BYTES, new_request_id
 from contender.predictions.log_messages import messages_of
-from contender.predictions.record import CHALLENGER, CHAMPION, SYNC, Record, Shadow, log_record
+from contender.predictions.record import CHAMPION, SYNC, Record, Shadow, log_record
 from contender.rollout.traffic_split import Variant
 from contender.serving.answering import CALLERS_FAULTS, Answered, Answerer
 from contender.serving.pointer_follower import Serving
@@ -42,7 +42,7 @@ class Response:
 
 
 class Predictor:
-    """Answers prediction requests with the champion or a canary, and sends each to the log when its answer is out.
+    """Answers requests with champion, canary or control, and sends each to the log when its answer is out.
 
     While a trial is on, the log also gets what the other model predicts for the same rows (`Record.shadow`). It is
     asked after the answer, and a failure of its own is in the record and nowhere else.
@@ -89,20 +89,21 @@ class Predictor:
         request_id = self._new_id(now)
         body = self._read(serving.model, text)
         key = _key_of(body) or request_id
-        challenger = serving.challenger if serving.variant(key, now) == CHALLENGER else None
+        variant = serving.variant(key, now)
+        other = serving.beside(variant)
         answered, failure = None, None
-        if challenger is not None:
+        if other is not None:
             try:
-                own = self._read(challenger, text) if isinstance(body, PredictRequest) else body
-                answered = self._answer(challenger, own, request_id, CHALLENGER)
+                own = self._read(other, text) if isinstance(body, PredictRequest) else body
+                answered = self._answer(other, own, request_id, variant)
             except Exception as error:
                 failure = error  # the champion decides whether it is the request's fault
         if answered is None:
             answered = self._by_champion(serving.model, body, request_id, started)
         broken = self._contract.broken(answered.asked.rows) if self._contract is not None else ()
         shadow = serving.shadow_of(answered.variant, key, now)
-        if challenger is not None and failure is not None and _is_challengers_fault(failure):
-            self._count_failure(challenger, CHALLENGER, failure, started)
+        if other is not None and failure is not None and _is_its_own_fault(failure):
+            self._count_failure(other, variant, failure, started)
             shadow = None  # it has failed on this request: once is enough
         latency = self._milliseconds(started)
         self._measure("Predictions", "Count", len(answered.asked.rows))
@@ -205,8 +206,8 @@ class Predictor:
         return (self._timer() - started) * 1000.0
 
 
-def _is_challengers_fault(error: Exception) -> bool:
-    """Whether a failure of the challenger counts against it, once the champion has answered the same request."""
+def _is_its_own_fault(error: Exception) -> bool:
+    """Whether a failure of another model counts against it, once the champion has answered the same request."""
     return not isinstance(error, NoContributionsError | TooLargeError)
 
 

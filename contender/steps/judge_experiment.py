@@ -17,9 +17,9 @@ from contender.mails.mail import Mail
 from contender.mails.place import Place
 from contender.ports import Ledger, Objects, SentMail, SentMails
 from contender.predictions.record import CHALLENGER, SHADOW_OF
+from contender.query.run_rows import put_rows
 from contender.registry.pointer import Pointer, read_pointer, require_pointer
 from contender.registry.swaps import end_trial, promote
-from contender.rollout.experiments.evidence import evidence_in_words
 from contender.rollout.experiments.experiment import DAY, Experiment, ExperimentState, read_experiment, write_experiment
 from contender.rollout.experiments.outcome import experiment_record, reason_of, why_stopped
 from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
@@ -76,7 +76,7 @@ def judge_experiment(desk: Desk, *, now: datetime, request_id: str = "") -> Look
         if experiment != found.experiment:
             found = ExperimentState(experiment, write_experiment(desk.data, experiment, based_on=found.etag))
     if not experiment.verdict:
-        return Looked("on", reason=evidence_in_words(experiment.evidence, experiment.aim))
+        return Looked("on", reason=experiment.seen)
     return settle(desk, found, now=now, request_id=request_id)
 
 
@@ -100,7 +100,7 @@ def _pairs_of_day(desk: Desk, experiment: Experiment, number: int) -> PairedLoss
         minutes = desk.live_metrics.live_minutes(
             desk.pipeline, experiment.challenger, variant, since.timestamp(), until.timestamp() - 1.0
         )
-        for _, pairs in pairs_in(minutes):
+        for _, pairs in pairs_in(minutes, experiment.metric):
             found += pairs
     return found
 
@@ -112,6 +112,7 @@ def settle(desk: Desk, found: ExperimentState, *, now: datetime, request_id: str
     reason = f"{experiment.reason} {followed}".strip()
     record = experiment_record(experiment, reason=reason, champion_after=champion)
     desk.ledger.put_run(record)
+    put_rows(desk.data, record)
     RunFolder(desk.data, desk.pipeline, experiment.experiment_id).write(EXPERIMENT_REPORT, record["experiment"])
     if desk.publish is not None and desk.sent is not None and desk.place is not None:
         claim = SentMail(EXPERIMENT, experiment.verdict, experiment.ended_at, request_id)

@@ -26,6 +26,7 @@ from contender.predictions.label_outcome import (
 )
 from contender.predictions.live_samples import LiveSample
 from contender.predictions.queue_message import QueueMessage
+from contender.predictions.record import CONTROL
 from contender.predictions.table_items import day_of
 from contender.steps.prediction_log import PredictionLog
 
@@ -133,7 +134,7 @@ def _write_files(joined: Sequence[Joined], log: PredictionLog, write_joined: Wri
 
 
 def _samples(joined: Joined) -> Iterator[LiveSample]:
-    for side in joined.sides:
+    for side in joined.sides if joined.record.variant != CONTROL else ():  # as in `CountedRecord.samples`
         if side.change.labels:  # CloudWatch cannot take back what was corrected
             yield LiveSample(
                 side.version, side.variant, joined.given.received_at, side.change, losses=[side.score.loss]

@@ -11,7 +11,7 @@ from typing import Any
 from contender.errors import ContenderError, NotFoundError
 from contender.ports import ApprovalRequest, Ledger, Objects
 from contender.pulse.times import time_of
-from contender.query.run_rows import run_row_key, run_row_line
+from contender.query.run_rows import put_rows
 from contender.registry.pointer import Pointer
 from contender.reports.run.cost import cost_usd
 from contender.reports.run.evidence import RunEvidence, gather
@@ -103,7 +103,7 @@ def _keep_copy(run: LoopRun, record: Mapping[str, Any], report_trouble: Callable
     fail."""
     try:
         run.folder.write(RECORD, record)
-        run.data.put(run_row_key(record), run_row_line(record))
+        put_rows(run.data, record)
     except Exception:
         report_trouble("the copy of the run's record could not be kept")
 

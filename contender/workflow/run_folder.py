@@ -25,6 +25,8 @@ REHEARSAL = "rehearsal.json"
 WATCH = "watch.json"
 EXPERIMENT_REPORT = "experiment.json"
 """How an A/B experiment ended, in a folder of its own."""
+SHADOW_REPORT = "shadow.json"
+"""How far the two versions of a trial agreed, in a folder of its own."""
 CHECKPOINT = "checkpoint.json"
 """No report: the finished part of a stopped training, for the next attempt of the same run."""
 REPORT_PAGE = "report.html"
@@ -33,7 +35,7 @@ REPORT_PAGE = "report.html"
 RECORD = "record.json"
 """No report: the run's record as the runs table has it, so that a lost table can be made again."""
 
-REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH, EXPERIMENT_REPORT)
+REPORTS = (VALIDATION, DRIFT, TRAINING, COMPARISON, REHEARSAL, WATCH, EXPERIMENT_REPORT, SHADOW_REPORT)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ STARTED_BY: Mapping[str, str] = {
     "performance-alarm": "worse live performance",
     "fresh-labels": "new labels of live predictions",
     "experiment": "an A/B experiment",
+    "trial": "a trial",
 }
 """What starts a run, by its trigger, in words."""
 

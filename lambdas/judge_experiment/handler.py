@@ -1,4 +1,7 @@
-"""JudgeExperiment: every hour, a look at the pipeline's A/B experiment; see `contender.steps.judge_experiment`."""
+"""JudgeExperiment: every hour, a look at the pipeline's A/B experiment and at its control group.
+
+See `contender.steps.judge_experiment` and `contender.steps.judge_control`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.aws.sent_mails import DynamoSentMails
 from contender.adapters.environment import read_environment
 from contender.pulse.times import time_of
+from contender.rollout.experiments.control import worth_in_words
+from contender.steps.judge_control import judge_control
 from contender.steps.judge_experiment import Desk, judge_experiment
 from lambdas.place import here
 from lambdas.redacted_log import new_logger
@@ -30,6 +35,8 @@ class Environment:
     model_bucket: str
     runs_table: str
     predictions_table: str
+    control_weight: str
+    task: str
 
 
 environment = read_environment(Environment, os.environ)
@@ -46,6 +53,7 @@ desk = Desk(
     publish,
     place,
 )
+is_regression = environment.task == "regression"
 logger = new_logger()
 
 
@@ -56,4 +64,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = time_of(event.get("time")) or datetime.now(UTC)
     looked = judge_experiment(desk, now=now, request_id=context.aws_request_id)
     logger.info("looked at the experiment", outcome=looked.outcome, verdict=looked.verdict, reason=looked.reason)
-    return {"outcome": looked.outcome, "verdict": looked.verdict}
+    group = judge_control(desk, weight=float(environment.control_weight), relative=is_regression, now=now)
+    worth = worth_in_words(group) if group is not None else ""
+    if worth:
+        logger.info("looked at the control group", worth=worth)
+    return {"outcome": looked.outcome, "verdict": looked.verdict, "control": worth}

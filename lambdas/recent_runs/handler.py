@@ -11,10 +11,12 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contender.adapters.aws.dynamodb import DynamoLedger
+from contender.adapters.aws.s3 import S3Objects
 from contender.adapters.environment import read_environment
 from contender.dashboard.recent_runs import DESCRIPTION, SHOWN, runs_table, summary
 from contender.dashboard.run_links import RunLinks
 from contender.mails.place import Place
+from contender.rollout.experiments.control import worth_of_retraining
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Environment:
 
 
 environment = read_environment(Environment, os.environ)
+data = S3Objects(boto3.client("s3"), environment.data_bucket)
 ledger = DynamoLedger(boto3.resource("dynamodb").Table(environment.runs_table))
 
 
@@ -38,7 +41,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
     records = ledger.runs(environment.pipeline, limit=SHOWN)
     now = datetime.now(UTC)
     if event.get("show") == "summary":
-        return summary(records, ledger.promotions(environment.pipeline), now)
+        worth = worth_of_retraining(data, environment.pipeline)
+        return summary(records, ledger.promotions(environment.pipeline), now, worth=worth)
     return runs_table(records, _links(context.invoked_function_arn), now)
 
 

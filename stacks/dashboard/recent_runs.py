@@ -9,6 +9,7 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from contender.dashboard.run_links import WHY_A_RUN_FAILED
+from contender.rollout.experiments.control import control_key
 from stacks.access import Access, Storage
 from stacks.dashboard.saved_queries import save_query
 from stacks.environment import Environment
@@ -18,7 +19,8 @@ WHY_DID_THIS_RUN_FAIL = "why did this run fail"
 
 
 class RecentRuns(Construct):
-    """A custom widget's function. It may read the runs table, and nothing else; who looks at the dashboard calls it.
+    """A custom widget's function. It may read the runs table and what the control group has shown; who looks at the
+    dashboard calls it.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class RecentRuns(Construct):
                 "STAGE": environment.stage_name,
                 "LOG_GROUPS": ",".join(log_groups),
             },
-            access=Access(table_actions=("dynamodb:Query",)),
+            access=Access(read_data=(control_key(pipeline),), table_actions=("dynamodb:Query",)),
             storage=storage,
             description="Shows the newest runs on the dashboard",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,15 +12,19 @@ import pytest
 
 from contender.cli.clouds import LOCAL, Cloud, Workbench
 from contender.cli.commands.ab import begin_experiment, stop_experiment
+from contender.cli.control_group import change_group, described, lines
 from contender.errors import InvalidInputError, LostRaceError, NotFoundError
 from contender.predictions.live_metrics import LiveCounts
-from contender.predictions.table_entries import LiveMinute
+from contender.predictions.table_entries import LiveMinute, label_arrivals
 from contender.predictions.table_items import minute_of
-from contender.registry.pointer import require_pointer
+from contender.registry.pointer import Pointer, require_pointer
 from contender.registry.swaps import promote
 from contender.registry.versions import ModelRegistry
+from contender.rollout.experiments.control import ControlGroup, ControlState
 from contender.rollout.experiments.evidence import Aim
 from contender.rollout.experiments.experiment import read_experiment
+from contender.rollout.experiments.metrics import check_metric
+from contender.rollout.paired_losses import PairedLosses
 from contender.workflow.run_folder import COMPARISON, RunFolder
 from tests.cli.test_rollout import begin, crown
 from tests.conftest import create_bucket, create_runs_table, create_table
@@ -28,7 +33,8 @@ OUTPUTS = {"ModelBucketName": "models", "DataBucketName": "data", "RunsTableName
 OUTPUTS |= {"PredictionsTableName": "predictions"}
 NOW = datetime(2026, 3, 15, 9, 30, 17, tzinfo=UTC)
 AIM = Aim(0.02, relative=False, error_rate=0.05)
-LABELS = LiveCounts(requests=400, labels=400, loss_sum=160.0, loss_square_sum=80.0, ages={0: 300, 2: 100})
+LABELS = LiveCounts(requests=400, labels=400, loss_sum=160.0, loss_square_sum=80.0)
+ARRIVED = LiveCounts(labels=400, ages={0: 300, 2: 100})
 SPREAD = {
     "rows": 4000,
     "blocks": 8,
@@ -62,9 +68,11 @@ def serve_since(bench: Workbench, version: str, since: datetime) -> None:
 
 
 def keep(at: datetime, counts: LiveCounts) -> None:
-    key = LiveMinute("shop", "v1", "champion", minute_of(at.timestamp()), 0).key
-    item = json.loads(json.dumps(key | counts.to_numbers()), parse_float=str)
-    boto3.resource("dynamodb").Table("predictions").put_item(Item=item)
+    """The counts of a minute in which v1 predicted, and labels of it and of earlier ones arrived."""
+    arrived = label_arrivals("shop", at.timestamp(), 30), ARRIVED
+    for minute, found in (LiveMinute("shop", "v1", "champion", minute_of(at.timestamp()), 0), counts), arrived:
+        item = json.loads(json.dumps(minute.key | found.to_numbers()), parse_float=str)
+        boto3.resource("dynamodb").Table("predictions").put_item(Item=item)
 
 
 def plan_of(bench: Workbench, **more: Any) -> Any:
@@ -194,3 +202,92 @@ def test_a_start_that_loses_to_a_promotion_leaves_no_experiment_behind(
     found = read_experiment(bench.data, "shop")
     assert found is not None
     assert found.experiment.settled
+
+
+def test_an_experiment_by_accuracy_is_planned_from_the_live_accuracy(bench: Workbench) -> None:
+    for day in range(1, 15):
+        right = LiveCounts(requests=400, labels=400, correct=320, classes={"no": 400}, loss_sum=160.0)
+        keep(NOW - timedelta(days=day) + timedelta(hours=2), right)
+    made = plan_of(bench, dry_run=True, metric="accuracy")
+    # Half of the labels are of those 400 a day: 320 of 800 are counted as right.
+    assert made.plan["spread"]["row"] == pytest.approx(math.sqrt(0.4 * 0.6))
+    assert "an assumption" in made.plan["spread"]["source"]
+    assert made.metric == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "possible"),
+    [
+        ("auc", "binary", "loss or accuracy for a pipeline of task binary, but got 'auc'"),
+        ("absolute-error", "multiclass", "loss or accuracy for a pipeline of task multiclass"),
+        ("accuracy", "regression", "loss or absolute-error for a pipeline of task regression"),
+    ],
+)
+def test_a_metric_that_a_row_has_no_value_of_is_refused_with_those_that_it_has(
+    name: str, task: str, possible: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=possible):
+        check_metric(name, task)
+
+
+DAYS = tuple(PairedLosses(100, 4.0 + day, 6.0, 50.0, 30.0, 2.0) for day in (0.0, 0.4, 0.2, 0.3, 0.1, 0.2))
+
+
+def pointer(bench: Workbench) -> Pointer:
+    return require_pointer(bench.models, "shop").pointer
+
+
+def test_callers_keep_a_version_from_now_on_and_the_history_says_who_wanted_it(bench: Workbench) -> None:
+    change_group(bench, 0.02, version="v3", now=NOW)
+    found = pointer(bench)
+    assert found.control is not None
+    assert (found.control.version, found.control.weight, found.control.since) == (
+        "v3",
+        0.02,
+        "2026-03-15T09:30:00+00:00",
+    )
+    (entry, *_) = bench.ledger.promotions("shop")
+    assert (entry["kind"], entry["reason"]) == ("control group", "2 % of the callers keep v3")
+    assert lines(found, ControlState())[1] == "no day has been counted yet; JudgeExperiment looks every hour"
+
+
+def test_without_a_version_it_is_the_champion_of_today_which_differs_from_nothing_yet(bench: Workbench) -> None:
+    change_group(bench, 0.02, now=NOW)
+    (line,) = lines(pointer(bench), ControlState())
+    assert line == (
+        "2 % of the callers keep v1 since 2026-03-15 09:30 UTC; it is the champion, so nothing differs until another "
+        "version replaces it"
+    )
+
+
+def test_what_was_seen_is_told(bench: Workbench) -> None:
+    change_group(bench, 0.02, now=NOW)
+    crown(bench, "v3")
+    found = pointer(bench)
+    assert found.control is not None
+    group = ControlGroup(found.control.run_id, "v1", 0.02, found.control.since, 1, relative=False, counted=DAYS)
+    state = ControlState(group)
+    assert "Retraining since 2026-03-15 was worth it: loss −0.042" in lines(found, state)[1]
+    assert described(found, state)["worth"]["rows"] == 600
+
+
+def test_it_ends_with_a_weight_of_0(bench: Workbench) -> None:
+    with pytest.raises(InvalidInputError, match="shop has no control group"):
+        change_group(bench, 0.0, now=NOW)
+    change_group(bench, 0.02, now=NOW)
+    with pytest.raises(InvalidInputError, match=r"rollout\.control_weight is 0\.05 in the pipeline file"):
+        change_group(bench, 0.0, key=0.05, now=NOW)
+    assert change_group(bench, 0.0, now=NOW).control is None
+    assert lines(pointer(bench), ControlState()) == [
+        "no control group; begin one with: contender ab control --weight 0.02"
+    ]
+
+
+def test_a_weight_or_a_version_that_cannot_be_is_refused_and_changes_nothing(bench: Workbench) -> None:
+    before = pointer(bench)
+    for weight in (0.2, -0.1):
+        with pytest.raises(InvalidInputError, match="weight must be"):
+            change_group(bench, weight, now=NOW)
+    with pytest.raises(NotFoundError):
+        change_group(bench, 0.02, version="v9", now=NOW)
+    assert pointer(bench) == before

@@ -208,6 +208,8 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "TICKET_TOPIC_ARN": TOPIC,
         "INFO_TOPIC_ARN": TOPIC,
         "ROLLOUT_POLICY": "{}",
+        "CONTROL_WEIGHT": "0.0",
+        "TASK": "binary",
         "POWERTOOLS_METRICS_NAMESPACE": "Contender",
         "POWERTOOLS_SERVICE_NAME": f"function-{next(_starts)}",
         "POWERTOOLS_TRACE_DISABLED": "true",

@@ -90,3 +90,22 @@ def test_an_experiment_ends_with_its_verdict_which_the_pointer_follows(
     assert mail["Message"].count(run["reason"][:60]) == 1
     kinds = [entry["kind"] for entry in reversed(bench.ledger.promotions("shop"))]
     assert kinds == ["promotion", "canary", {"better": "promotion", "worse": "rollback"}.get(verdict, "trial ended")]
+
+
+def test_a_control_group_begins_and_what_retraining_has_been_worth_is_told_where_people_look(
+    cloud: Cloud, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"CONTROL_WEIGHT": "0.02", "STAGE": "contender-prod", "LOG_GROUPS": "/aws/lambda/claim"}.items():
+        monkeypatch.setenv(name, value)
+    judge = cloud.function("judge_experiment").handler
+    judge({"time": BEGUN.isoformat()}, Context())
+    control = require_pointer(bench.models, "shop").pointer.control
+    assert control is not None
+    assert (control.version, control.weight) == ("v1", 0.02)
+    for number, mean in enumerate(np.random.default_rng(7).normal(0.06, 0.006, 7)):
+        sums = (ROWS * mean, ROWS * (mean**2 + 0.01), ROWS * 0.4, ROWS * 0.2, ROWS * mean * 0.4)
+        kept: dict[str, Any] = dict(zip(PAIR_SUMS, map(float, sums), strict=True))
+        keep("v1", "control", BEGUN + timedelta(days=number, hours=5), LiveCounts(pairs=ROWS, **kept))
+    said = judge({"time": (BEGUN + timedelta(days=8)).isoformat()}, Context())["control"]
+    assert said.startswith("Retraining since 2026-03-01 was worth it: loss −0.058, 95 % CI")
+    assert said in cloud.function("recent_runs").handler({"show": "summary"}, Context())

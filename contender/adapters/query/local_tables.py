@@ -18,7 +18,7 @@ import duckdb
 from contender.errors import InvalidInputError, NotFoundError
 from contender.ports import Objects
 from contender.query.batch_lists import listed_keys
-from contender.query.run_rows import run_row
+from contender.query.run_rows import experiment_row, run_row
 from contender.query.tables import Column, Kind, TableDefinition
 
 FETCHES_AT_ONCE = 16
@@ -29,6 +29,12 @@ TYPES: Mapping[Kind, str] = {
     "boolean": "BOOLEAN",
     "time": "TIMESTAMP",
 }
+OF_RECORDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], dict[str, Any]], str]] = {
+    "runs": (run_row, "started_at"),
+    "experiments": (experiment_row, "ended_at"),
+}
+"""Tables whose rows are made from records, with the runs from before there were files: how, and which column has the
+time of their partition."""
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -76,11 +82,11 @@ class LocalTables:
         paths = [str(path) for _, path in keys]
         self._create(table, f"read_parquet({_texts(paths)}, union_by_name = true, hive_partitioning = true)", paths)
 
-    def add_runs(self, table: TableDefinition, records: Iterable[Mapping[str, Any]]) -> None:
-        """Make the table of runs known to queries, from their records."""
-        path = self._folder / "runs.json"
-        rows = [run_row(record) for record in records]
-        lines = (json.dumps(row | {table.partition: row["started_at"][:7]}) for row in rows)
+    def add_records(self, table: TableDefinition, records: Iterable[Mapping[str, Any]]) -> None:
+        """Make a table of `OF_RECORDS` known to queries, from the records of all runs."""
+        path, (row_of, month_of) = self._folder / f"{table.name}.json", OF_RECORDS[table.name]
+        rows = [row_of(record) for record in records if table.name != "experiments" or record.get("experiment")]
+        lines = (json.dumps(row | {table.partition: row[month_of][:7]}) for row in rows)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         types = ", ".join(f"{_quoted(column.name)}: '{TYPES[column.kind]}'" for column in _all_columns(table))
         source = f"read_json({_text(str(path))}, format = 'newline_delimited', columns = {{{types}}})"

@@ -13,6 +13,7 @@ from contender.cli.caller import caller_of
 from contender.cli.clouds import Workbench
 from contender.cli.commands.trial import check_no_trial
 from contender.cli.console import console, print_fields, print_json
+from contender.cli.control_group import control
 from contender.cli.experiment_facts import Facts
 from contender.cli.options import (
     DEFAULT_ENVIRONMENT,
@@ -26,27 +27,29 @@ from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.registry.pointer import Pointer, PointerState, Trial, require_pointer
 from contender.registry.swaps import start_trial
 from contender.registry.versions import ModelRegistry, ModelVersion
-from contender.rollout.experiments.evidence import Aim, evidence_in_words
+from contender.rollout.experiments.evidence import Aim
 from contender.rollout.experiments.experiment import (
-    METRIC,
     Experiment,
     ExperimentState,
     read_experiment,
     write_experiment,
 )
+from contender.rollout.experiments.metrics import LOSS, check_metric
 from contender.rollout.experiments.plan import Plan, plan, plan_in_words
 from contender.rollout.swap_history import complete_history, history_entry
 from contender.steps.judge_experiment import Desk, settle
 
 ab = typer.Typer(
     no_args_is_help=True,
-    help="Run an A/B experiment: champion and challenger share the requests until a verdict.\n\n"
+    help="Run an A/B experiment: champion and challenger share the requests until a verdict. Or let a few callers keep "
+    "an old version.\n\n"
     "Example: contender ab start --help",
 )
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group `contender ab` with its commands to the app."""
+    ab.command("control")(control)
     app.add_typer(ab, name="ab")
 
 
@@ -57,11 +60,15 @@ def start(
     weight: Annotated[float, typer.Option(help="Share of the callers that it answers, above 0 and at most 1.")] = 0.5,
     days: Annotated[int, typer.Option(help="Longest duration, in days of 24 hours.")] = 14,
     metric: Annotated[
-        str, typer.Option(help="loss: log loss, or squared error of a regression, in pairs on the same rows.")
-    ] = METRIC,
+        str,
+        typer.Option(
+            help="loss: log loss, or squared error of a regression; accuracy; absolute-error of a regression. Rows "
+            "that both predict are compared in pairs."
+        ),
+    ] = LOSS,
     worth: Annotated[
         float,
-        typer.Option(help="Smallest difference of the metric that matters; for a regression a fraction of the loss."),
+        typer.Option(help="Smallest difference of the metric that matters; for a regression a fraction of it."),
     ] = 0.02,
     error_rate: Annotated[float, typer.Option(help="Chance of a wrong verdict, over all looks.")] = 0.05,
     promote: Annotated[bool, typer.Option("--promote", help="A better challenger becomes the champion.")] = False,
@@ -78,12 +85,19 @@ def start(
     aim = _aim(pipeline, metric=metric, worth=worth, error_rate=error_rate)
     bench = workbench(pipeline, environment)
     experiment = begin_experiment(
-        bench, version=version, weight=weight, days=days, aim=aim, promotes=promote, dry_run=dry_run
+        bench,
+        version=version,
+        weight=weight,
+        days=days,
+        aim=aim,
+        metric=metric,
+        promotes=promote,
+        dry_run=dry_run,
     )
     if as_json:
         print_json(_described(experiment) | {"started": not dry_run})
         return
-    for line in plan_in_words(Plan.from_dict(experiment.plan), aim):
+    for line in plan_in_words(Plan.from_dict(experiment.plan), aim, metric):
         console.print(line, markup=False)
     if not dry_run:
         console.print(f"{version} answers {weight:.0%} of the callers of {pipeline} until {_minute(experiment.until)}")
@@ -98,6 +112,7 @@ def begin_experiment(
     days: int,
     aim: Aim,
     promotes: bool,
+    metric: str = LOSS,
     dry_run: bool = False,
     now: datetime | None = None,
 ) -> Experiment:
@@ -128,9 +143,10 @@ def begin_experiment(
         since=now.isoformat(),
         by=caller_of(bench),
         plan={},
+        metric=metric,
     )
     trial = _trial(experiment, model)  # checks the weight
-    made = _plan(bench, found.pointer, model, aim, days=days, now=now)
+    made = _plan(bench, found.pointer, model, aim, metric=metric, days=days, now=now)
     experiment = replace(experiment, wait_days=made.wait_days, plan=made.to_dict())
     if not dry_run:
         _begin(bench, experiment, trial, found, before)
@@ -182,10 +198,10 @@ def status(
             "reason": experiment.reason,
             "champion": experiment.champion,
             "challenger": f"{experiment.challenger}, {experiment.weight:.0%} of the callers",
-            "evidence": evidence_in_words(experiment.evidence, experiment.aim),
+            "evidence": experiment.seen,
             "started": f"{_minute(experiment.begun)} by {experiment.by}",
             "ends": f"{_minute(experiment.last_look)} at the latest" if not experiment.verdict else "",
-            "plan": "\n  ".join(plan_in_words(Plan.from_dict(experiment.plan), experiment.aim)),
+            "plan": "\n  ".join(plan_in_words(Plan.from_dict(experiment.plan), experiment.aim, experiment.metric)),
             "if better": "the champion pointer follows" if experiment.promotes else "nothing is promoted",
         }
     )
@@ -218,7 +234,7 @@ def stop_experiment(bench: Workbench, *, now: datetime | None = None) -> Experim
     experiment = found.experiment
     if experiment.verdict:
         raise InvalidInputError(f"no experiment of {bench.pipeline} is running; the newest ended: {experiment.verdict}")
-    seen = evidence_in_words(experiment.evidence, experiment.aim)
+    seen = experiment.seen
     stopped = experiment.end("stopped", f"Stopped by {caller_of(bench)}; until then: {seen}.", now)
     etag = write_experiment(bench.data, stopped, based_on=found.etag)
     desk = Desk(bench.pipeline, bench.data, bench.models, bench.ledger, bench.predictions)
@@ -226,13 +242,13 @@ def stop_experiment(bench: Workbench, *, now: datetime | None = None) -> Experim
 
 
 def _aim(pipeline: str, *, metric: str, worth: float, error_rate: float) -> Aim:
-    if metric != METRIC:
-        raise InvalidInputError(f"--metric must be {METRIC}, which live metrics count in pairs, but got {metric!r}")
+    task = pipeline_config(pipeline).task
+    check_metric(metric, task)
     if not 0.0 < worth < 10.0:
         raise InvalidInputError(f"--worth must be above 0 and below 10, but got {worth:g}")
     if not 0.001 <= error_rate <= 0.2:
         raise InvalidInputError(f"--error-rate must be from 0.001 to 0.2, but got {error_rate:g}")
-    return Aim(worth, relative=pipeline_config(pipeline).task == "regression", error_rate=error_rate)
+    return Aim(worth, relative=task == "regression", error_rate=error_rate)
 
 
 def _check_free(bench: Workbench, pointer: Pointer, before: ExperimentState | None, now: datetime) -> None:
@@ -243,8 +259,10 @@ def _check_free(bench: Workbench, pointer: Pointer, before: ExperimentState | No
     check_no_trial(pointer, now)
 
 
-def _plan(bench: Workbench, pointer: Pointer, model: ModelVersion, aim: Aim, *, days: int, now: datetime) -> Plan:
-    facts = Facts(bench, pointer, model.version, relative=aim.relative, now=now)
+def _plan(
+    bench: Workbench, pointer: Pointer, model: ModelVersion, aim: Aim, *, metric: str, days: int, now: datetime
+) -> Plan:
+    facts = Facts(bench, pointer, model.version, relative=aim.relative, metric=metric, now=now)
     return plan(
         aim,
         days=days,

@@ -22,7 +22,7 @@ from contender.cli.options import (
     project_root,
     workbench,
 )
-from contender.formatting import figure, percent
+from contender.formatting import percent, with_interval
 from contender.registry.pointer import require_pointer
 from contender.registry.versions import CARD, EVIDENCE, EXPLANATION, ModelRegistry, ModelVersion
 from contender.reports.card.limits import limits
@@ -101,7 +101,10 @@ class Card:
         measured = self.manifest.get("overfit") or {}
         if measured:
             console.print()
-            rows = [(name, _ends(each["holdout"]), _ends(each["training"])) for name, each in measured.items()]
+            rows = [
+                (name, with_interval(*each["holdout"]), with_interval(*each["training"]))
+                for name, each in measured.items()
+            ]
             print_table(("metric", "holdout", "training rows"), rows)
         listed = (explanation.get("permutation") or [])[:MOST_FEATURES]
         if listed:
@@ -112,7 +115,7 @@ class Card:
                     (
                         each["feature"],
                         percent(round(each["share"], 3)),
-                        _ends([each["importance"], each["low"], each["high"]]),
+                        with_interval(each["importance"], each["low"], each["high"]),
                     )
                     for each in listed
                 ],
@@ -144,8 +147,3 @@ def read_card(bench: Workbench, model: ModelVersion) -> Card:
     evidence, explanation = (json.loads(kept[name]) if name in kept else None for name in (EVIDENCE, EXPLANATION))
     page = kept[CARD].decode() if CARD in kept else card_page(model.manifest, evidence, explanation)
     return Card(model.manifest, evidence, explanation, page)
-
-
-def _ends(measured: list[float | None]) -> str:
-    value, low, high = measured
-    return figure(value) + (f" ({figure(low)} to {figure(high)})" if low is not None and high is not None else "")

@@ -28,6 +28,7 @@ from contender.predictions.live_metrics import NOTHING, LiveCounts
 from contender.predictions.live_words import labels_in_words, latency_in_words, pairs_in_words, predicted_in_words
 from contender.predictions.record import LIVE_VARIANTS
 from contender.registry.pointer import Pointer, require_pointer
+from contender.rollout.experiments.control import worth_of_retraining
 
 _SECONDS_AN_HOUR = 3_600.0
 
@@ -89,6 +90,8 @@ def live(
         for line in pairs_in_words(found):
             console.print(line)
     if not as_json:
+        if worth := worth_of_retraining(bench.data, pipeline):
+            console.print(worth, markup=False)
         for report in LiveStore(bench.data, pipeline).newest(1):
             console.print(f"newest window {report['window']}: {sentence_of(report)}", markup=False)
 
@@ -141,6 +144,7 @@ def known_versions(pointer: Pointer) -> list[str]:
     names = [
         pointer.champion,
         trial.version if trial else None,
+        pointer.control.version if pointer.control else None,
         pointer.previous,
         *reversed(pointer.rolled_back),
         *(swap.champion for swap in reversed(pointer.past)),

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from contender.adapters.query.local_tables import LocalTables, Rows, named_tables
+from contender.adapters.query.local_tables import OF_RECORDS, LocalTables, Rows, named_tables
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, errors, print_json, print_table
 from contender.cli.options import (
@@ -80,8 +80,8 @@ def run_query(bench: Workbench, config: PipelineConfig, text: str, *, since: str
     with tempfile.TemporaryDirectory() as folder, errors.status("reading") as status:
         tables = LocalTables(bench.data, bench.data.bucket, Path(folder).resolve(), report=status.update)
         for table in named_tables(text, tables_of(config)):
-            if table.name == "runs":
-                tables.add_runs(table, bench.ledger.runs(bench.pipeline, limit=MOST_RUNS))
+            if table.name in OF_RECORDS:
+                tables.add_records(table, bench.ledger.runs(bench.pipeline, limit=MOST_RUNS))
             else:
                 tables.add(table, since=since if table.every == "day" else since[:7])
         status.update("running the query")

@@ -17,13 +17,16 @@ from contender.cli.options import (
     EnvironmentOption,
     JsonOption,
     PipelineOption,
+    pipeline_config,
     workbench,
 )
 from contender.cli.rollout_view import trial_in_words
-from contender.errors import InvalidInputError, NotFoundError
+from contender.cli.run_view import print_agreement
+from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.registry.pointer import Mode, Pointer, Trial, require_pointer
 from contender.registry.swaps import end_trial, start_trial
 from contender.registry.versions import ModelRegistry
+from contender.rollout.agreement import Agreement
 from contender.rollout.swap_history import complete_history, history_entry
 
 MAX_TRIAL_HOURS = 24 * 14
@@ -132,6 +135,47 @@ def end(
         print_json(asdict(pointer))
     else:
         console.print(f"the trial of {trial.version} has ended; [bold]{pointer.champion}[/bold] answers all requests")
+    said = _report(bench, pointer, trial)
+    if not as_json:
+        console.print(said, markup=False)
+
+
+@trials.command("report")
+def report(
+    pipeline: PipelineOption, environment: EnvironmentOption = DEFAULT_ENVIRONMENT, as_json: JsonOption = False
+) -> None:
+    """Show how far the two versions of the running trial agree, where they do not, and what the second one costs.
+
+    It reads the prediction log since the trial began. When the trial is ended, this is kept as a run.
+
+    Example: contender trial report --pipeline flights
+    """
+    bench = workbench(pipeline, environment)
+    pointer = require_pointer(bench.models, pipeline).pointer
+    if pointer.challenger is None:
+        raise NotFoundError(f"{pipeline} has no running trial; start one with: contender trial start --help")
+    found = _agreement(bench, pointer, pointer.challenger).to_dict()
+    if as_json:
+        print_json(found)
+    else:
+        print_agreement(found)
+
+
+def _agreement(bench: Workbench, pointer: Pointer, trial: Trial) -> Agreement:
+    from contender.cli.shadow_reports import agreement_of  # noqa: PLC0415 - DuckDB takes a second to load
+
+    return agreement_of(bench, pipeline_config(bench.pipeline), pointer, trial, datetime.now(UTC))
+
+
+def _report(bench: Workbench, pointer: Pointer, trial: Trial) -> str:
+    """Keep what the trial has shown as a run, and say it. That it cannot be made leaves the trial ended."""
+    from contender.cli.shadow_reports import keep_report  # noqa: PLC0415 - as above
+
+    try:
+        record = keep_report(bench, pointer, trial, _agreement(bench, pointer, trial), datetime.now(UTC))
+    except ContenderError as error:
+        return f"its report could not be made: {error}"
+    return f"{record['reason']} Report: contender show {record['run_id']} --open"
 
 
 def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:

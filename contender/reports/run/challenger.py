@@ -244,4 +244,21 @@ def rolled_out(run: RunEvidence) -> str:
         said = f"{looks} in {duration(last['seconds'])}, the last one: {last['verdict']}."
         content += f"<h3>Canary</h3><p>{escape(said)} {escape(last['reason'])}</p>"
         content += _checks(signals, "All signals with reasons")
-    return section("Rollout", "", content)
+    return section("Rollout", "", content + _agreement(run.report("shadow")))
+
+
+def _agreement(found: Mapping[str, Any]) -> str:
+    """How far two versions of a trial agreed."""
+    if not found:
+        return ""
+    last = "mean difference" if found["numbers"] else "differ"
+    rows = [
+        [
+            escape(f"{each['feature']}={each['level'] or '(missing)'}"),
+            f"{each['rows']:,}",
+            figure(each["differs"] / each["rows"]) if found["numbers"] else f"{each['differs']:,.0f}",
+        ]
+        for each in found["slices"]
+    ]
+    listed = table(["where they differ most", "rows", last], rows) if rows else ""
+    return f"<h3>Agreement</h3><p>{escape(found['reason'])}</p>{listed}"

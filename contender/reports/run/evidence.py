@@ -11,6 +11,7 @@ from typing import Any
 from contender.errors import ContenderError, NotFoundError
 from contender.pipeline.training_policy import TrainingPolicy
 from contender.ports import ApprovalRequest
+from contender.rollout.experiments.control import worth_of_retraining
 from contender.training.cost import usd_per_second
 from contender.workflow.run_folder import BATCHES, REPORTS, RunFolder
 
@@ -28,6 +29,7 @@ class RunEvidence:
     reports : the reports in the run's folder by the name of their step.
     uploads : the claimed uploads, each with its `key` and `size`.
     approval : the approval request; None where none was made.
+    worth : what retraining has been worth by the control group, in a sentence; empty where there is none.
     usd_per_second : price of the training task; None where the run's pipeline file cannot be read.
     """
 
@@ -36,6 +38,7 @@ class RunEvidence:
     uploads: Sequence[Mapping[str, Any]] = ()
     approval: ApprovalRequest | None = None
     usd_per_second: float | None = None
+    worth: str = ""
 
     def report(self, name: str) -> Mapping[str, Any]:
         """A step's report, empty where there is none."""
@@ -50,7 +53,8 @@ def gather(folder: RunFolder, record: Mapping[str, Any], approval: ApprovalReque
         if content:
             reports[name.removesuffix(".json")] = content
     uploads = _read(folder, BATCHES).get("batches", ())
-    return RunEvidence(record, reports, uploads, approval, _usd_per_second(folder))
+    worth = worth_of_retraining(folder.objects, folder.pipeline)
+    return RunEvidence(record, reports, uploads, approval, _usd_per_second(folder), worth)
 
 
 def _usd_per_second(folder: RunFolder) -> float | None:

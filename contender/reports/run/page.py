@@ -82,7 +82,8 @@ def _header(run: RunEvidence) -> str:
         else ""
     )
     step = f"<dt>Next step</dt><dd>{_with_commands(step)}</dd>" if step else ""
-    so = f'{said}<dl class="so">{live}{step}{serving}</dl>'
+    worth = f"<dt>Control group</dt><dd>{escape(run.worth)}</dd>" if run.worth else ""
+    so = f'{said}<dl class="so">{live}{step}{serving}{worth}</dl>'
     return pages.header(f"{badge}<span>{' · '.join(what)}</span>", _headline(run), so) + _stages(run)
 
 

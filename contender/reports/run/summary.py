@@ -12,6 +12,7 @@ from contender.reports.run.evidence import RunEvidence
 from contender.reports.run.left_out import waiting_batch
 from contender.reports.run.training_decision import decision_of, waiting_rate
 from contender.rollout.approval import NOT_ANSWERED, REJECTED
+from contender.rollout.agreement import TRIGGER as TRIAL
 from contender.rollout.experiments.outcome import IN_WORDS, TRIGGER
 from contender.stats.metric_titles import title_of
 from contender.workflow.outcome import NEXT_STEPS, UPLOAD_AGAIN, in_sentences
@@ -32,6 +33,7 @@ TONES: Mapping[str, Tone] = {
     "worse": "bad",
     "no difference": "calm",
     "undecided": "unsure",
+    "compared": "calm",
     "waiting": "unsure",
     "running": "unsure",
 }
@@ -55,6 +57,8 @@ def headline(run: RunEvidence) -> str:
     verdict = str(run.record["verdict"])
     if run.record.get("trigger") == TRIGGER:
         return f"A/B experiment: {IN_WORDS[verdict]}."
+    if run.record.get("trigger") == TRIAL:
+        return "Trial ended: two versions compared on the same rows."
     if verdict == "promoted":
         return _promoted(run, run.report("comparison"))
     if verdict == "rolled_back" or (run.record.get("rollback") == "refused" and verdict == "failed"):

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Literal
 
 from contender.formatting import counted, difference, figure, percent
+from contender.rollout.experiments.metrics import LOSS, METRICS
 from contender.rollout.paired_losses import PairedLosses
 from contender.stats.anytime_valid import always_valid_mean
 
@@ -26,7 +27,7 @@ class Aim:
 
     Attributes
     ----------
-    worth : the smallest difference of the loss that matters; where `relative`, as a fraction of the champion's loss.
+    worth : the smallest difference of the metric that matters; where `relative`, as a fraction of the champion's.
     error_rate : the chance that the interval is ever wrong, at all looks together.
     """
 
@@ -94,32 +95,36 @@ def _verdict(low: float, high: float, worth: float) -> Literal["", "better", "wo
     return "worse" if low > 0.0 else ""
 
 
-def evidence_in_words(found: Evidence, aim: Aim) -> str:
-    """The difference, its interval, and on how much it rests.
+def evidence_in_words(found: Evidence, aim: Aim, metric: str = LOSS) -> str:
+    """The difference of the metric, its interval, and on how much it rests.
 
     Examples
     --------
     >>> aim = Aim(0.02, relative=False, error_rate=0.05)
     >>> evidence_in_words(Evidence("better", 9, 9100, -0.03, -0.05, -0.01), aim)
     'loss −0.030, 95 % CI −0.050 to −0.010 on 9,100 labelled rows in 9 days'
+    >>> evidence_in_words(Evidence("better", 9, 9100, -0.03, -0.05, -0.01), aim, "accuracy")
+    'accuracy +0.030, 95 % CI 0.010 to 0.050 on 9,100 labelled rows in 9 days'
     >>> evidence_in_words(Evidence("", 1, 1010), aim)
     '1,010 labelled rows in 1 day, too few for an interval'
     """
     seen = f"{found.rows:,} labelled rows in {counted(found.days, 'day')}"
     if found.low is None or found.high is None or found.difference is None:
         return f"{seen}, too few for an interval"
-    unit = 100.0 if aim.relative else 1.0
-    low, high, middle = (unit * each for each in (found.low, found.high, found.difference))
-    of_loss = " in percent of the champion's loss" if aim.relative else ""
-    return f"loss {difference(middle, low, high, confidence=1.0 - aim.error_rate)}{of_loss} on {seen}"
+    shown = METRICS[metric]
+    unit = (100.0 if aim.relative else 1.0) * (-1.0 if shown.greater_is_better else 1.0)
+    middle, *ends = (unit * each for each in (found.difference, found.low, found.high))
+    said = difference(middle, min(ends), max(ends), confidence=1.0 - aim.error_rate)
+    of_champion = f" in percent of the champion's {shown.title}" if aim.relative else ""
+    return f"{shown.title} {said}{of_champion} on {seen}"
 
 
-def in_unit(value: float, aim: Aim) -> str:
-    """A size of a difference of losses.
+def in_unit(value: float, aim: Aim, metric: str = LOSS) -> str:
+    """A size of a difference of the metric.
 
     Examples
     --------
     >>> in_unit(0.02, Aim(0.02, relative=True, error_rate=0.05)), in_unit(0.02, Aim(0.02, False, 0.05))
     ('2 % of the loss', '0.02')
     """
-    return f"{percent(value)} of the loss" if aim.relative else figure(value)
+    return f"{percent(value)} of the {METRICS[metric].title}" if aim.relative else figure(value)

@@ -14,12 +14,11 @@ from typing import Any
 
 from contender.errors import InvalidInputError, NotFoundError
 from contender.ports import Objects, ReadObjects
-from contender.rollout.experiments.evidence import Aim, Evidence, judge
+from contender.rollout.experiments.evidence import Aim, Evidence, evidence_in_words, judge
+from contender.rollout.experiments.metrics import LOSS, METRICS
 from contender.rollout.paired_losses import PairedLosses
 
 DAY = timedelta(days=1)
-METRIC = "loss"
-"""What live metrics count in pairs: log loss, or squared error of a regression."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Experiment:
     ----------
     experiment_id : the run id of its trial and of its record.
     since : ISO time, UTC, a whole minute; its days are counted from here, each 24 hours.
+    metric : one of `contender.rollout.experiments.metrics`.
     wait_days : a day is counted when its labels have had so long to arrive; later ones do not count.
     promotes : whether a better challenger becomes the champion.
     by : who started it.
@@ -51,7 +51,7 @@ class Experiment:
     since: str
     by: str
     plan: dict[str, Any]
-    metric: str = METRIC
+    metric: str = LOSS
     counted: tuple[PairedLosses, ...] = ()
     verdict: str = ""
     reason: str = ""
@@ -78,6 +78,11 @@ class Experiment:
         """What the counted days show."""
         return judge(self.counted, self.aim)
 
+    @property
+    def seen(self) -> str:
+        """The evidence, in words."""
+        return evidence_in_words(self.evidence, self.aim, self.metric)
+
     def days_to_count(self, now: datetime) -> Sequence[int]:
         """Numbers of the days, from 0, that can be counted now and have not been."""
         waited = int((now - self.begun - self.wait_days * DAY) / DAY)
@@ -100,6 +105,7 @@ class Experiment:
             content["counted"] = tuple(PairedLosses(**day) for day in content["counted"])
             found = cls(**content)
             found.begun.astimezone()
+            METRICS[found.metric]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InvalidInputError(f"{len(body)} bytes that are no experiment ({error})") from None
         return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from contender.formatting import counted
 from contender.registry.pointer import Pointer
-from contender.rollout.experiments.evidence import evidence_in_words, in_unit
+from contender.rollout.experiments.evidence import Evidence, in_unit
 from contender.rollout.experiments.experiment import Experiment
 
 TRIGGER = "experiment"
@@ -39,7 +39,7 @@ def why_stopped(experiment: Experiment, pointer: Pointer) -> str:
     The training loop does not wait for an experiment: a challenger that won its comparison replaces the champion, and
     an experiment about the old one ends.
     """
-    seen = evidence_in_words(experiment.evidence, experiment.aim)
+    seen = experiment.seen
     if pointer.champion != experiment.champion:
         return (
             f"Stopped: the champion is {pointer.champion} now and no longer {experiment.champion}; until then: {seen}."
@@ -54,7 +54,7 @@ def why_stopped(experiment: Experiment, pointer: Pointer) -> str:
 
 def reason_of(verdict: str, experiment: Experiment) -> str:
     """The verdict with its figures."""
-    worth = in_unit(experiment.aim.worth, experiment.aim)
+    worth = in_unit(experiment.aim.worth, experiment.aim, experiment.metric)
     said = {
         "better": f"{experiment.challenger} is better than {experiment.champion}",
         "worse": f"{experiment.challenger} is worse than {experiment.champion}",
@@ -63,7 +63,13 @@ def reason_of(verdict: str, experiment: Experiment) -> str:
         "undecided": f"Undecided after {counted(experiment.days, 'day')}: neither a difference nor that it is below "
         f"{worth} is shown",
     }[verdict]
-    return f"{said}: {evidence_in_words(experiment.evidence, experiment.aim)}."
+    return f"{said}: {experiment.seen}."
+
+
+def _improvement(found: Evidence) -> dict[str, float | None]:
+    """As records have it: above 0 where the challenger is better, while a smaller loss is better."""
+    ends = {"difference": found.difference, "low": found.high, "high": found.low}
+    return {name: None if value is None else -value for name, value in ends.items()}
 
 
 def experiment_record(experiment: Experiment, *, reason: str, champion_after: str) -> dict[str, Any]:
@@ -85,9 +91,7 @@ def experiment_record(experiment: Experiment, *, reason: str, champion_after: st
         "champion_after": champion_after,
         "challenger": experiment.challenger,
         "metric": experiment.metric,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
+        **_improvement(found),
         "drifted": False,
         "drifted_features": [],
         "source_key": None,

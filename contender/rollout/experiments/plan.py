@@ -12,6 +12,7 @@ from typing import Any
 from contender.errors import InvalidInputError
 from contender.formatting import counted, percent
 from contender.rollout.experiments.evidence import Aim, in_unit
+from contender.rollout.experiments.metrics import LOSS
 from contender.rollout.paired_losses import NO_PAIRS, HoldoutSpread, PairedLosses
 from contender.stats.anytime_valid import largest_t_squared
 
@@ -196,15 +197,15 @@ def _warnings(aim: Aim, days: int, needed: int | None, swaps_a_day: float) -> li
     return found
 
 
-def plan_in_words(made: Plan, aim: Aim) -> list[str]:
+def plan_in_words(made: Plan, aim: Aim, metric: str = LOSS) -> list[str]:
     """The plan, line by line, warnings last."""
     needed = counted(made.days_needed, "day") if made.days_needed is not None else f"more than {LONGEST_DAYS} days"
-    detects = "nothing" if made.detectable is None else in_unit(made.detectable, aim)
+    detects = "nothing" if made.detectable is None else in_unit(made.detectable, aim, metric)
     return [
         f"{made.labels_a_day:,.0f} labels a day, waited for {counted(made.wait_days, 'day')}; spread by "
         f"{made.spread.source}",
-        f"equal models: {needed} until 'no difference worth having' (within ±{in_unit(aim.worth, aim)}, power "
-        f"{percent(POWER)})",
+        f"equal models: {needed} until 'no difference worth having' (within ±{in_unit(aim.worth, aim, metric)}, "
+        f"power {percent(POWER)})",
         f"in {counted(made.days, 'day')}: a difference of {detects} is detected (power {percent(POWER)}, wrong in at "
         f"most {percent(aim.error_rate)})",
         *(f"warning: {each}" for each in made.warnings),

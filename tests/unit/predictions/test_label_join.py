@@ -157,9 +157,9 @@ def test_a_label_judges_the_shadow_as_well() -> None:
     assert (shadow.version, shadow.variant, shadow.score.correct) == ("v2", "challenger-shadow", 0)
 
 
-@pytest.mark.parametrize("variant", ["champion", "challenger"])
-def test_two_predictions_of_a_row_are_a_pair_among_the_challengers_counts(variant: str) -> None:
-    other = {"champion": "challenger", "challenger": "champion"}[variant]
+@pytest.mark.parametrize("variant", ["champion", "challenger", "control"])
+def test_two_predictions_of_a_row_are_a_pair_among_the_counts_of_the_other_than_the_champion(variant: str) -> None:
+    other = "challenger" if variant == "champion" else "champion"
     shadow = Shadow("v2" if other == "challenger" else "v1", [[0.9, 0.1]], 1.0, None, other)
     kept = record(variant=variant, version="v1" if variant == "champion" else "v2", shadow=shadow)
     found = join(given("yes"), read_id(given("yes")), kept, None, BINARY, BINARY)
@@ -169,6 +169,8 @@ def test_two_predictions_of_a_row_are_a_pair_among_the_challengers_counts(varian
     assert (champion.change.pairs, challenger.change.pairs) == (0, 1)
     assert challenger.change.pair_difference_sum == challenger.score.loss - champion.score.loss
     assert challenger.change.pair_champion_sum == champion.score.loss
+    assert (challenger.change.error_pairs, challenger.change.error_champion_sum) == (1, champion.score.error)
+    assert challenger.change.error_difference_sum == challenger.score.error - champion.score.error
 
 
 def test_a_corrected_label_leaves_the_pair_as_if_it_had_been_right_at_once() -> None:

@@ -152,9 +152,9 @@ def test_a_prediction_of_another_model_is_refused() -> None:
 
 def test_losses_are_log_loss_and_squared_error() -> None:
     assert score([0.2, 0.8], "yes", BINARY) == Score(-math.log(0.8), 1)
-    assert score([0.2, 0.8], "no", BINARY) == Score(-math.log(0.2), 0)
+    assert score([0.2, 0.8], "no", BINARY) == Score(-math.log(0.2), 0, 1.0)
     assert score([1.0, 0.0], "yes", BINARY).loss == pytest.approx(-math.log(1e-15))
-    assert score([3.0], 5.0, NUMBER) == Score(4.0, 0)
+    assert score([3.0], 5.0, NUMBER) == Score(4.0, 0, 2.0)
 
 
 @pytest.mark.parametrize(("prediction", "label"), [([1e200], 0.0), ([math.nan], 1.0), ([math.inf], 1.0)])

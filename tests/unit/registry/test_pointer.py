@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,14 @@ def test_a_pointer_reads_back_as_it_was_written() -> None:
         "flights", "v2", "sha", "run", 3, "swap", "now", "why", "v1", "sha1", trial, rolled_back=("v0", "v-1")
     )
     assert Pointer.from_json(pointer.to_json()) == pointer
+    beside = replace(pointer, control=Trial("v1", "sha1", 0.02, "canary", "control-1", "now"))
+    assert Pointer.from_json(beside.to_json()) == beside
+
+
+def test_functions_from_before_there_were_control_groups_can_read_a_pointer_without_one() -> None:
+    known = {"pipeline", "champion", "manifest_sha256", "run_id", "fencing_token", "swap_id", "swapped_at", "reason"}
+    known |= {"previous", "previous_manifest_sha256", "challenger", "past", "rolled_back"}
+    assert set(json.loads(WHOLE.to_json())) == known
 
 
 @pytest.mark.parametrize("weight", [0.0, -0.1, 1.01, float("nan")])
@@ -47,6 +56,8 @@ def test_a_trial_is_known_by_its_version_and_its_run() -> None:
 
 
 WHOLE = Pointer("flights", "v2", "sha", "run", 3, "swap", "now", "why", "v1", "sha1", rolled_back=("v0",))
+
+CONTROL = {"version": "v1", "manifest_sha256": "sha1", "weight": 0.02, "mode": "canary"}
 
 
 def changed(change: Callable[[dict[str, Any]], Any]) -> bytes:
@@ -79,6 +90,8 @@ def damaged(body: bytes) -> str:
         (changed(lambda content: content.update(fencing_token="3")), "fencing_token is '3' and no whole number"),
         (changed(lambda content: content.update(past=[{"swap_id": 1, "champion": "v1"}])), "past[0].swap_id is 1"),
         (changed(lambda content: content.update(challenger={"version": "v3"})), "JSON of another shape"),
+        (changed(lambda content: content.update(control={"version": "v1", "weight": 2.0})), "JSON of another shape"),
+        (changed(lambda content: content.update(control={**CONTROL, "run_id": 7})), "control.run_id is 7 and no text"),
         (changed(lambda content: content.update(pipeline="taxi")), "the pointer of taxi"),
     ],
 )
@@ -96,7 +109,7 @@ def test_no_bytes_end_in_another_error(body: bytes | str) -> None:
 @given(st.data())
 def test_a_pointer_with_a_value_of_any_other_kind_is_read_or_told(data: st.DataObject) -> None:
     value = st.none() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(st.text(max_size=3), max_size=2)
-    name = data.draw(st.sampled_from(sorted(json.loads(WHOLE.to_json()))))
+    name = data.draw(st.sampled_from([*sorted(json.loads(WHOLE.to_json())), "control"]))
     objects = MemoryObjects()
     objects.put(pointer_key("flights"), changed(lambda content: content.update({name: data.draw(value)})))
     try:

@@ -18,9 +18,11 @@ from contender.registry.swaps import (
     MAX_ATTEMPTS,
     REMEMBERED_ROLLBACKS,
     REMEMBERED_SWAPS,
+    end_control,
     end_trial,
     promote,
     roll_back,
+    set_control,
     start_trial,
     swap,
 )
@@ -368,6 +370,77 @@ def test_an_alarm_rolls_back_once_and_never_to_what_was_rolled_back() -> None:
         back(objects, "alarm-2", by_person=False)
     assert back(objects, "person-1").champion == "v2"
     check_history(objects)
+
+
+def keep(objects: Any, version: str, *, weight: float = 0.02, against: str | None = None) -> Pointer:
+    """Let a control group keep `version`, based on the pointer as it stands or with the entity tag `against`."""
+    control = Trial(version, f"sha of {version}", weight, "canary", f"control-{version}")
+    return set_control(objects, pipeline="flights", control=control, judged_against=against or etag(objects) or "")
+
+
+def kept(objects: Any) -> str | None:
+    found = read_pointer(objects, "flights")
+    assert found is not None
+    return found.pointer.control.version if found.pointer.control else None
+
+
+def test_a_control_group_outlives_promotions_trials_and_rollbacks_of_other_versions() -> None:
+    objects = MemoryObjects()
+    for number in (1, 2, 3):
+        crown(objects, f"v{number}", against=etag(objects), run=f"run-{number}")
+        if number == 1:
+            keep(objects, "v1")
+    try_out(objects, "v4", run="run-4")
+    take_off(objects, "v4", run="run-4", bad=True)
+    assert back(objects, "rollback-1").champion == "v2"
+    assert kept(objects) == "v1"
+
+
+def test_a_version_that_is_taken_out_of_service_is_kept_by_no_control_group() -> None:
+    objects = MemoryObjects()
+    crown(objects, "v1", run="run-1")
+    crown(objects, "v2", against=etag(objects), run="run-2")
+    keep(objects, "v2")
+    back(objects, "rollback-1")
+    assert kept(objects) is None
+
+
+def test_a_control_group_is_replaced_and_ended_and_to_do_so_again_is_harmless() -> None:
+    objects = MemoryObjects()
+    crown(objects, "v1", run="run-1")
+    first = keep(objects, "v1")
+    assert first.control is not None
+    assert keep(objects, "v1") == first
+    keep(objects, "v0")
+    assert kept(objects) == "v0"
+    control = Trial("v0", "sha of v0", 0.02, "canary", "control-v0")
+    for _ in range(2):
+        end_control(objects, pipeline="flights", control=control, judged_against=etag(objects) or "")
+    assert (kept(objects), len(landed(objects))) == (None, 4)
+
+
+def test_a_control_group_based_on_a_pointer_that_has_moved_changes_nothing() -> None:
+    objects = MemoryObjects()
+    crown(objects, "v1", run="run-1")
+    before = etag(objects)
+    crown(objects, "v2", against=before, run="run-2")
+    with pytest.raises(LostRaceError, match="was moved meanwhile; nothing changed"):
+        keep(objects, "v1", against=before)
+    with pytest.raises(InvalidInputError, match=r"weight must be at most 0\.1 for a control group, but got 0\.2"):
+        keep(objects, "v1", weight=0.2)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_one_fault_does_not_keep_a_control_group_from_beginning(fault: Fault) -> None:
+    objects = MemoryObjects()
+    crown(objects, "v1", run="run-1")
+    objects.faults.append(fault)
+    try:
+        keep(objects, "v1")
+    except LostRaceError:
+        assert fault not in (Fault.LOST_AND_LANDED,)
+    else:
+        assert kept(objects) == "v1"
 
 
 def test_only_so_many_rollbacks_are_remembered() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contender.registry.pointer import Pointer, Trial
-from contender.rollout.traffic_split import choose_variant, is_drawn, is_shadowed
+from contender.rollout.traffic_split import choose_variant, is_drawn, is_shadowed, keeps_control
 
 TRIAL = Trial("v2", "0" * 64, 0.1, "canary", run_id="run-1")
 POINTER = Pointer("shop", "v1", "0" * 64, "run-0", 1, "run-0:v1", "now", "better", challenger=TRIAL)
@@ -83,3 +83,36 @@ def test_a_trial_is_on_until_its_end_and_not_at_it(until: str, on: bool) -> None
     assert trial.is_on(100.0) is on
     assert choose_variant(replace(POINTER, challenger=trial), "any", 100.0) == ("challenger" if on else "champion")
     assert is_shadowed(replace(POINTER, challenger=replace(trial, mode="shadow")), "any", 100.0) is on
+
+
+CONTROL = Trial("v0", "0" * 64, 0.05, "canary", run_id="control-1")
+
+
+@given(keys, weights)
+def test_a_control_group_never_shares_a_caller_with_a_trial(key: str, weight: float) -> None:
+    pointer = replace(POINTER, challenger=replace(TRIAL, weight=weight), control=CONTROL)
+    if keeps_control(pointer, key):
+        assert choose_variant(pointer, key, 0.0) == "control"
+    else:
+        assert choose_variant(pointer, key, 0.0) == choose_variant(replace(pointer, control=None), key, 0.0)
+
+
+@given(keys)
+def test_a_caller_stays_in_the_control_group_whatever_is_promoted_or_tried(key: str) -> None:
+    pointer = replace(POINTER, challenger=None, control=CONTROL)
+    later = replace(pointer, champion="v9", challenger=replace(TRIAL, version="v10"))
+    assert keeps_control(pointer, key) == keeps_control(later, key)
+
+
+@given(keys)
+def test_nobody_keeps_what_is_the_champion_anyway(key: str) -> None:
+    pointer = replace(POINTER, challenger=None, control=replace(CONTROL, version="v1", weight=1.0))
+    assert choose_variant(pointer, key, 0.0) == "champion"
+    assert not is_shadowed(pointer, key, 0.0)
+
+
+def test_the_champion_predicts_the_rows_of_the_control_group_and_of_nobody_else() -> None:
+    pointer, numbers = replace(POINTER, challenger=None, control=CONTROL), range(5_000)
+    mine = {number for number in numbers if choose_variant(pointer, str(number), 0.0) == "control"}
+    assert mine == {number for number in numbers if is_shadowed(pointer, str(number), 0.0)}
+    assert abs(len(mine) / 5_000 - CONTROL.weight) < 4 * sqrt(CONTROL.weight / 5_000)

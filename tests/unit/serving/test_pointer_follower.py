@@ -21,7 +21,7 @@ from contender.serving.pointer_follower import (
     Serving,
 )
 from tests.fakes import MemoryObjects
-from tests.models import crown, try_out
+from tests.models import crown, keep, try_out
 
 
 @dataclass
@@ -309,6 +309,31 @@ def test_a_challenger_on_trial_is_loaded_beside_the_champion(world: World) -> No
     assert {serving.variant(f"key {n}", world.now) for n in range(50)} == {"champion", "challenger"}
     assert serving.shadow_of("champion", "key", world.now) == ("challenger", b"v2")
     assert serving.shadow_of("challenger", "key", world.now) == ("champion", b"v1")
+
+
+def test_what_a_control_group_keeps_is_loaded_once_another_version_is_champion(world: World) -> None:
+    world.crown("v1")
+    keep(world.bucket, ModelRegistry(world.bucket, "shop").read("v1"))
+    serving = world.later()
+    assert (serving.control, world.loads, serving.variant("key", world.now)) == (None, ["v1"], "champion")
+    world.crown("v2")
+    serving = world.later()
+    assert (serving.model, serving.control, serving.challenger, world.loads) == (b"v2", b"v1", None, ["v1", "v2"])
+    assert {serving.variant(f"key {n}", world.now) for n in range(200)} == {"champion", "control"}
+    mine = next(f"key {n}" for n in range(200) if serving.variant(f"key {n}", world.now) == "control")
+    assert serving.shadow_of("control", mine, world.now) == ("champion", b"v2")
+    assert serving.shadow_of("champion", mine, world.now) is None
+
+
+def test_a_kept_version_that_cannot_be_loaded_leaves_its_callers_to_the_champion(world: World) -> None:
+    world.crown("v1")
+    keep(world.bucket, ModelRegistry(world.bucket, "shop").read("v1"))
+    world.crown("v2")
+    world.distrusted.add("v1")
+    world.start()
+    serving = world.follower.current()
+    assert (serving.model, serving.control) == (b"v2", None)
+    assert {serving.variant(f"key {n}", world.now) for n in range(50)} == {"champion"}
 
 
 def test_a_shadow_answers_nothing_and_sees_its_share(world: World) -> None:

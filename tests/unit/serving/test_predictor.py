@@ -26,6 +26,7 @@ class Requests:
 
     champion: AmountModel = field(default_factory=AmountModel)
     challenger: AmountModel | None = None
+    control: AmountModel | None = None
     mode: Mode = "canary"
     weight: float = 1.0
     log: MemoryQueue = field(default_factory=MemoryQueue)
@@ -49,9 +50,11 @@ class Requests:
             random=bytes,
         )
         trial = None if self.challenger is None else Trial(self.challenger.version, "0" * 64, self.weight, self.mode)
-        pointer = Pointer("shop", "v1", "0" * 64, "run", 1, "swap", "", "", challenger=trial)
+        kept = None if self.control is None else Trial(self.control.version, "0" * 64, self.weight, "canary", "control")
+        pointer = Pointer("shop", "v1", "0" * 64, "run", 1, "swap", "", "", challenger=trial, control=kept)
+        serving = Serving(pointer, "e", self.champion, trial, self.challenger, control=self.control)
         text = json.dumps({"rows": [{"amount": amount}], **more})
-        answer = predictor.answer_request(text, Serving(pointer, "e", self.champion, trial, self.challenger), 0.0)
+        answer = predictor.answer_request(text, serving, 0.0)
         return dict(json.loads(answer.text))
 
     def records(self) -> list[Record]:
@@ -110,6 +113,27 @@ def test_a_failure_of_the_other_model_leaves_the_answer_as_it_is_and_is_in_the_r
     (record,) = requests.records()
     assert record.shadow is not None
     assert (record.error, record.shadow.variant, record.shadow.error) == (None, other, "RuntimeError: no memory")
+
+
+def test_the_control_groups_version_answers_its_callers_and_the_champion_predicts_the_same_rows() -> None:
+    requests = Requests(control=AmountModel("v0"), challenger=AmountModel("v2"))
+    assert (requests.ask()["model_version"], requests.ask()["variant"]) == ("v0", "control")
+    record, _ = requests.records()
+    assert record.shadow is not None
+    assert (record.version, record.variant, record.shadow.version, record.shadow.variant) == (
+        "v0",
+        "control",
+        "v1",
+        "champion",
+    )
+
+
+def test_where_the_control_groups_version_fails_the_champion_answers_alone() -> None:
+    requests = Requests(control=AmountModel("v0", failures=deque([RuntimeError("no memory")])))
+    assert requests.ask()["model_version"] == "v1"
+    failure, record = requests.records()
+    assert (failure.version, failure.variant, failure.error) == ("v0", "control", "RuntimeError: no memory")
+    assert (record.version, record.error, record.shadow) == ("v1", None, None)
 
 
 def test_when_a_canary_fails_the_champion_answers_and_the_failure_is_counted() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from contender.mails.mail import Mail
 from contender.mails.place import Place
-from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts
+from contender.predictions.live_metrics import ERROR_SUMS, PAIR_SUMS, LiveCounts
 from contender.predictions.table_items import minute_of
 from contender.registry.pointer import Trial, read_pointer, require_pointer
 from contender.registry.swaps import end_trial, promote, start_trial
@@ -60,6 +60,9 @@ class Shop:
         first, last = minute_of(since), minute_of(until)
         return [(at, counts) for kind, at, counts in self.minutes if kind == variant and first <= at <= last]
 
+    def live(self, pipeline: str, version: str, variant: str, since: float, until: float) -> LiveCounts:
+        raise AssertionError("an experiment's labels have been waited for as its plan says")
+
     def meets(self, *differences: float, first: int = 0) -> None:
         """A minute at the beginning of each day and one at its end, half of the rows answered by either."""
         for number, difference in enumerate(differences, first):
@@ -81,12 +84,13 @@ class Shop:
             reason="better",
         )
 
-    def begin(self, *, promotes: bool = False, days: int = 14, aim: Aim = AIM) -> None:
+    def begin(self, *, promotes: bool = False, days: int = 14, aim: Aim = AIM, metric: str = "loss") -> None:
         self.crown("v1", "run-1")
         since = BEGUN.isoformat()
         experiment = Experiment(
             "ab-1", "shop", "v1", "v2", 0.5, days, 1, aim, promotes=promotes, since=since, by="ada", plan=PLAN
         )
+        experiment = replace(experiment, metric=metric)
         write_experiment(self.data, experiment, based_on=None)
         self.try_out("v2", "ab-1")
 
@@ -200,7 +204,10 @@ def test_the_verdict_is_a_run_a_report_and_one_mail(shop: Shop) -> None:
     (run,) = shop.ledger.runs("shop")
     assert (run["run_id"], run["trigger"], run["verdict"]) == ("ab-1", "experiment", "better")
     assert (run["champion_before"], run["champion_after"], run["challenger"]) == ("v1", "v2", "v2")
-    assert run["low"] < run["difference"] < run["high"] < 0.0
+    assert 0.0 < run["low"] < run["difference"] < run["high"]  # an improvement, as records have it
+    row = json.loads(shop.data.get("tables/experiments/shop/month=2026-01/ab-1.json").body)
+    assert (row["verdict"], row["difference"], row["champion_after"]) == ("better", run["difference"], "v2")
+    assert json.loads(shop.data.get("tables/runs/shop/month=2026-01/ab-1.json").body)["trigger"] == "experiment"
     report = json.loads(shop.data.get("runs/shop/ab-1/experiment.json").body)
     assert (report["verdict"], report["evidence"]["days"]) == ("better", len(report["counted"]))
     (mail,) = shop.mails
@@ -292,3 +299,26 @@ def test_relative_differences_are_fractions_of_the_champions_loss(shop: Shop) ->
     shop.begin(aim=replace(AIM, relative=True, worth=0.04))
     shop.meets(*scattered(0.0))
     assert [found.verdict for found in looks(shop, 15.0) if found.outcome == "over"] == ["no difference"]
+
+
+@pytest.mark.parametrize(("difference", "verdict"), [(-0.06, "better"), (0.06, "worse"), (0.0, "no difference")])
+def test_an_experiment_by_accuracy_goes_by_errors_whatever_the_losses_say(
+    shop: Shop, difference: float, verdict: str
+) -> None:
+    shop.begin(metric="accuracy")
+    for number, mean in enumerate(scattered(difference)):
+        sums = (ROWS * mean, ROWS * 0.2, ROWS * 0.3, ROWS * 0.3, ROWS * mean * 0.3)
+        errors: dict[str, Any] = dict(zip(ERROR_SUMS, sums, strict=True))
+        losses = replace(pairs(0.5 * (-1) ** number), error_pairs=ROWS, **errors)
+        shop.minutes.append(("challenger", minute_of((BEGUN + number * DAY).timestamp()), losses))
+    (last,) = [found for found in looks(shop, 15.0) if found.outcome == "over"]
+    assert last.verdict == verdict
+    assert {"better": "accuracy +0.0", "worse": "accuracy −0.0", "no difference": "accuracy"}[verdict] in last.reason
+    (run,) = shop.ledger.runs("shop")
+    assert (run["metric"], verdict != "better" or run["low"] > 0.0) == ("accuracy", True)
+
+
+def test_days_before_errors_were_counted_say_nothing_of_accuracy(shop: Shop) -> None:
+    shop.begin(metric="accuracy")
+    shop.meets(*scattered(0.0))
+    assert "0 labelled rows in 0 days" in shop.look(15.0).reason

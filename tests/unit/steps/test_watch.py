@@ -10,7 +10,8 @@ import pytest
 
 from contender.errors import InvalidInputError
 from contender.pipeline.rollout_policy import RolloutPolicy
-from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, Score, pair_change, total
+from contender.predictions.live_metrics import PAIR_SUMS, LiveCounts, Score, total
+from contender.predictions.pairs import pair_change
 from contender.registry.pointer import require_pointer
 from contender.registry.swaps import roll_back
 from contender.rollout.canary import NO_ALARMS, Alarms

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.files.prediction_files import feedback_parquet, predictions_parquet
-from contender.adapters.query.local_tables import LocalTables, Rows, named_tables
+from contender.adapters.query.local_tables import OF_RECORDS, LocalTables, Rows, named_tables
 from contender.errors import InvalidInputError
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.serving_policy import ServingPolicy
@@ -98,8 +98,8 @@ def runs() -> Sequence[dict[str, Any]]:
 def asked(log: MemoryObjects, folder: Path, text: str, *, config: PipelineConfig = SHOP, since: str = "") -> Rows:
     tables = LocalTables(log, "data", folder, report=lambda _: None)
     for table in named_tables(text, tables_of(config)):
-        if table.name == "runs":
-            tables.add_runs(table, runs())
+        if table.name in OF_RECORDS:
+            tables.add_records(table, runs())
         else:
             tables.add(table, since=since)
     return tables.query(text)
@@ -167,8 +167,8 @@ def test_every_saved_query_of_every_task_runs_without_any_file(tmp_path: Path) -
         folder.mkdir()
         tables = LocalTables(MemoryObjects(), "data", folder, report=lambda _: None)
         for table in tables_of(config):
-            if table.name == "runs":
-                tables.add_runs(table, [])
+            if table.name in OF_RECORDS:
+                tables.add_records(table, [])
             else:
                 tables.add(table)
         assert all(tables.query(query.sql).rows == [] for query in saved_queries(config))
@@ -212,7 +212,7 @@ def test_the_line_that_record_writes_has_the_row_that_the_laptop_makes(tmp_path:
     path.write_bytes(run_row_line(run))
     tables = LocalTables(MemoryObjects(), "data", tmp_path, report=lambda _: None)
     (table,) = [table for table in tables_of(SHOP) if table.name == "runs"]
-    tables.add_runs(table, [run])
+    tables.add_records(table, [run])
     written = f"SELECT * FROM read_json('{path}', hive_partitioning = false)"
     names = ", ".join(column.name for column in table.columns if column.kind == "text")
     (made,) = tables.query(f"SELECT started_at, usd, {names} FROM runs").rows
