@@ -71,10 +71,18 @@ def mails(engine: Engine, places: str) -> Any:
     return read
 
 
+LOST_BY_MOTO = frozenset({"failure"})
+"""Where an item fails, moto 5.2.5 takes the map's Catch and leaves out its ResultPath; AWS and MiniStack write it."""
+
+
+def fails_in_an_item(case: Case) -> bool:
+    return any(isinstance(answer, FunctionError) for state in ITEMS for answer in case.results.get(state, ()))
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_a_job_takes_the_path_that_its_tasks_answers_say(engine: Engine, mails: Any, case: Case) -> None:
     engine.script(scripted(case))
-    assert_followed(engine.run(case.input), case)
+    assert_followed(engine.run(case.input), case, lost=LOST_BY_MOTO if fails_in_an_item(case) else frozenset())
     assert len(mails()) == case.mailed
     for event in engine.calls["FinishBatch"]:
         assert {name: event["state"][name] for name in case.input} == case.input
