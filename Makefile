@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install install-dev demo down test test-fast properties coverage browser chaos test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
+.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ test-fast: $(COMPLETE) ## unit tests in a minute: no cloud, no browser, no synth
 
 properties: $(COMPLETE) ## property tests alone, each with all the examples it asks for, and others each time (PROFILE=full: the same)
 	$(SPREAD) -n 3 -q --hypothesis-profile $(or $(PROFILE),thorough) -m 'hypothesis and not containers' tests/unit tests/handlers
+
+state-machines: $(COMPLETE) ## the state machines' path cases on every engine that can be had (SFN_ENGINE=ministack-mocked: on that one)
+	$(BIN)/python -m pytest -q tests/statemachines/test_engines.py --sfn-engine "$${SFN_ENGINE:-all}"
 
 coverage: $(COMPLETE) browser ## all tests, with line and branch coverage, as reports/coverage.xml and reports/junit.xml
 	$(EVERY_TEST) --cov --cov-report term --cov-report xml:reports/coverage.xml --junit-xml reports/junit.xml; \

@@ -27,6 +27,7 @@ RUN_BY = {
     "properties": ".ci/run",
     "test-containers": ".ci/run",
     "check": ".ci/run",
+    "state-machines": ".ci/run",
     "sbom": "tests/unit/scans/test_scans.py",
     "audit": "tests/unit/scans/test_scans.py",
     "title": "tests/unit/delivery/test_pull_requests.py",

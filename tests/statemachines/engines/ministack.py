@@ -129,13 +129,14 @@ class Functions:
 
 
 def errors_by_name(case: Case) -> set[str]:
-    """The errors of functions on a path that a catch, or the run's own error, knows by their names."""
+    """The errors of functions on a path that are told from others by their names: by a catch, or as the run's own."""
     found = set()
-    for state, task in asl.tasks(asl.load(case.machine)).items():
-        if state not in case.states or task["Resource"] == asl.CALLBACK:
-            continue
-        caught = {name for catch in task["Catch"] for name in catch["ErrorEquals"]} | {case.error}
-        found |= {error for answer in case.results.get(state, ()) if (error := _as_json(answer).get("error")) in caught}
+    tasks = {name: task for name, task in asl.tasks(asl.load(case.machine)).items() if name in case.states}
+    last = [name for name in case.states if name in case.results][-1]
+    for state, task in tasks.items():
+        thrown = {error for answer in case.results.get(state, ()) if (error := _as_json(answer).get("error"))}
+        if task["Resource"] != asl.CALLBACK and (len(task["Catch"]) > 1 or (state == last and case.error in thrown)):
+            found |= thrown
     return found
 
 
