@@ -10,17 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from demo_data import __main__ as demo_data
+from tests.documentation.pages import contender
 from tests.e2e import shop
 from tests.e2e.early import once
 from tests.e2e.loop import LocalLoop
 from tests.e2e.own_data import CASES, DEPLOYED, write
 from tests.e2e.people_files import make_pipelines
-from tests.e2e.readme import own_data_commands
 
 RESEEDED = "shop-code"
 """The pipeline whose seed the deployment changes. Of the shop's, it alone is there before."""
 
-GROWN = frozenset(f"tests.e2e.test_{name}" for name in ("lineage", "own_data", "people_files", "readme"))
+TUTORIAL = "docs/tutorial.md"
+
+GROWN = frozenset(f"tests.e2e.test_{name}" for name in ("lineage", "own_data", "people_files", "tutorial"))
 """Files of tests that ask for the growth; without them the cloud has all pipelines of the shop at once."""
 
 
@@ -33,7 +36,8 @@ class Growth:
     first, asked : records of the changed pipeline's runs before the change: of a file, and of a request for a model.
     made : what `contender init` answered for each data set of `own_data` that is deployed.
     people : the same for each story of `people_files`.
-    commands : the README's commands that were run, as they stand there.
+    commands : the tutorial's commands that were run, as they stand there: `init` and `up`.
+    initialised : what `init` answered.
     """
 
     first: dict[str, Any]
@@ -41,6 +45,7 @@ class Growth:
     made: dict[str, dict[str, Any]]
     people: dict[str, dict[str, Any]]
     commands: tuple[list[str], ...]
+    initialised: str
 
 
 @once
@@ -60,13 +65,12 @@ def grow(loop: LocalLoop) -> Growth:
     with ThreadPoolExecutor(2) as pool:
         made = dict(zip(DEPLOYED, pool.map(initialise, DEPLOYED), strict=True))
     people = make_pipelines(loop)
-    init, up, _ = own_data_commands()
-    customers = shop.visits(1, rows=2000).rename(columns={"bought": "churned"})
-    customers.to_csv(loop.root / "customers.csv", index=False)
-    loop.contender(*init)
+    init, up = contender(TUTORIAL)[:2]
+    demo_data.write("computers", loop.root / init[1], 1993)
+    initialised = loop.contender(*init)
     for pipeline, text in shop.PIPELINES.items():
         loop.write_pipeline(pipeline, text)
     text = shop.pipeline_file(RESEEDED)
     loop.write_pipeline(RESEEDED, text.replace('estimator = "linear"', 'estimator = "linear"\nseed = 8'))
     loop.up(up)
-    return Growth(first, asked, made, people, (init, up))
+    return Growth(first, asked, made, people, (init, up), initialised)

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 import localcloud.cloud
-from contender.cli.console import console, print_json
+from contender.cli.console import console, errors, print_json
 from contender.cli.options import JsonOption, project_root
 
 
@@ -42,10 +42,14 @@ def up(
 def start_cloud(containers: bool | None = None) -> None:
     """Start the local cloud, show the progress, and list what the emulator does not support."""
     with console.status("starting the local cloud") as spinner:
-        # Escaped: what a build prints has brackets, which are no markup.
-        deployment = localcloud.cloud.up(
-            project_root(), on_event=lambda message: spinner.update(escape(message)), containers=containers
-        )
+
+        def show(message: str) -> None:
+            # Escaped: what a build prints has brackets, which are no markup.
+            spinner.update(escape(message))
+            if not console.is_terminal:  # a log has no line that turns
+                errors.print(escape(message), style="dim")
+
+        deployment = localcloud.cloud.up(project_root(), on_event=show, containers=containers)
     if deployment.restored:
         console.print(f"the emulator had ended without being stopped; restored: {deployment.restored}")
     for (kind, reason), count in Counter((o.resource_type, o.reason) for o in deployment.omissions).items():
