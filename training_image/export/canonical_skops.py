@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import re
 import zipfile
 from io import BytesIO
-from typing import Any
 
 SCHEMA = "schema.json"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can carry."""
+_ADDRESS = re.compile(r'^( *"(?:__id__": |file": "))(\d+)([^",\n]*)', re.MULTILINE)
+"""In the schema as skops writes it, a key a line: an object's address, or a file named by one and its ending."""
 
 
 def canonical_skops(dumped: bytes) -> bytes:
@@ -17,36 +18,21 @@ def canonical_skops(dumped: bytes) -> bytes:
 
     `skops.io.loads` opens the one as the other: a number that comes twice is one object still.
     """
+    numbers: dict[str, str] = {}  # of addresses, and the new names of files
+
+    def renamed(found: re.Match[str]) -> str:
+        key, address, ending = found.groups()
+        name = numbers.setdefault(address, str(len(numbers) + 1)) + ending
+        if ending:
+            numbers[address + ending] = name
+        return key + name
+
     with zipfile.ZipFile(BytesIO(dumped)) as archive:
-        schema = json.loads(archive.read(SCHEMA))
-        numbers: dict[str, str] = {}
-        numbered = _numbered(schema, numbers)
-        bodies = {new: archive.read(old) for old, new in numbers.items() if old in archive.namelist()}
+        schema = _ADDRESS.sub(renamed, archive.read(SCHEMA).decode())
+        there = set(archive.namelist())
+        bodies = {new: archive.read(old) for old, new in numbers.items() if old in there}
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, body in {**bodies, SCHEMA: json.dumps(numbered, indent=2).encode()}.items():
+        for name, body in {**bodies, SCHEMA: schema.encode()}.items():
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), body)
     return packed.getvalue()
-
-
-def _numbered(node: Any, numbers: dict[str, str]) -> Any:
-    """A part of the schema with numbers for addresses; `numbers` grows by those of addresses, and of files."""
-    if isinstance(node, list):
-        return [_numbered(one, numbers) for one in node]
-    if not isinstance(node, dict):
-        return node
-    return {key: _renamed(key, value, numbers) for key, value in node.items()}
-
-
-def _renamed(key: str, value: Any, numbers: dict[str, str]) -> Any:
-    if key == "__id__":
-        return int(_number(str(value), numbers))
-    if key == "file" and isinstance(value, str):
-        address, dot, ending = value.partition(".")
-        numbers[value] = f"{_number(address, numbers)}{dot}{ending}"
-        return numbers[value]
-    return _numbered(value, numbers)
-
-
-def _number(address: str, numbers: dict[str, str]) -> str:
-    return numbers.setdefault(address, str(len(numbers) + 1))

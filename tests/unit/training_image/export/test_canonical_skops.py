@@ -57,3 +57,8 @@ def test_one_object_in_two_places_is_one_object_still() -> None:
     shared = np.arange(3)
     first, second = opened(canonical_skops(skops.io.dumps([shared, shared])))
     assert first is second
+
+
+def test_what_only_looks_like_an_address_stays() -> None:
+    content = {"__id__": 5, "file": "12.npy", "text": '\n  "__id__": 77,\n'}
+    assert opened(canonical_skops(skops.io.dumps(content))) == content
