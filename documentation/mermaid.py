@@ -17,12 +17,13 @@ from localcloud.side_environments import TOOLS
 PACKAGE = "mermaid@11.17.2"
 INTEGRITY = "sha512-V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMa80/qt5gHO73aCleBBg=="
 MEMBER = "package/dist/mermaid.min.js"
+FOLDER = Path(__file__).parents[1].joinpath(*TOOLS)
 NPM = Path(sys.executable).parent / "npm"
 
 
 def mermaid(report: Callable[[str], None]) -> Path:
     """The script, fetched once and held to its sha512. Raises SideEnvironmentError where it cannot be fetched."""
-    file = Path(__file__).parents[1].joinpath(*TOOLS, f"{PACKAGE}.min.js")
+    file = FOLDER / f"{PACKAGE}.min.js"
     if file.exists():
         return file
     report(f"fetching {PACKAGE}, once")

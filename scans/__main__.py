@@ -21,7 +21,7 @@ DEPLOYED = {
     "image": ROOT / "training_image" / "requirements.txt",
 }
 """What pins the packages of the functions of the loop, of serving, and of the two images."""
-DEVELOPED = ROOT / "requirements.txt"
+DEVELOPED = ROOT / "tests" / "requirements.txt"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -44,6 +44,13 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
         assert not re.search(r"(url\(|@import\s+)[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
 
 
+def test_a_link_to_a_source_file_is_its_path(site: Path) -> None:
+    """The site does not know where its repository is, unless SOURCE_URL says so."""
+    page = (site / "evidence.html").read_text(encoding="utf-8")
+    assert "benchmarks/README.md says what each" in page
+    assert 'href="../benchmarks' not in page
+
+
 def test_a_broken_link_a_missing_anchor_and_a_lost_page_fail_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()

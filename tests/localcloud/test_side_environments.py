@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.errors import SideEnvironmentError
-from localcloud.package_installer import index_settings
+from localcloud.package_installer import index_settings, install_here
 from localcloud.side_environments import PINS, SideEnvironment, tool
 
 
@@ -86,3 +86,14 @@ def test_packages_come_from_the_index_that_pip_is_set_up_for() -> None:
         "UV_DEFAULT_INDEX": "https://nearer.example.com/packages",
         "SSL_CERT_FILE": "/etc/ssl/own.crt",
     }
+
+
+def test_an_installation_says_what_it_downloads_and_not_each_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "uv"
+    program.write_text("#!/bin/sh\necho 'Downloading scipy (33.7MiB)' >&2\necho ' + scipy==1.17.1' >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("uv.find_uv_bin", lambda: str(program))
+    assert install_here(["-r", "requirements.txt"]) == 3
+    assert capsys.readouterr().err == "Downloading scipy (33.7MiB)\n"

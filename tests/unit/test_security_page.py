@@ -15,6 +15,8 @@ LINES = [
 ]
 PINNED = (
     "requirements.txt",
+    "tests/requirements.txt",
+    "documentation/tools/mkdocs.txt",
     "training_image/requirements.txt",
     "scans/tools/scanners.txt",
     "scans/tools/checkov.txt",
