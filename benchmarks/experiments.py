@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,9 @@ def measure(*, size: Size, report: Report) -> Part:
     for multiple in DIFFERENCES:
         report(f"a challenger that is worse by {multiple:g} times what is worth having")
         found[multiple] = _rates([_days(random, noises[multiple]) for _ in range(EXPERIMENTS[size])])
+    report("equal challengers by accuracy")
+    own = np.random.default_rng(87)
+    by_accuracy = _rates([_days(own, noises[0.0], by_errors=True) for _ in range(EXPERIMENTS[size])])
     pilot = [day for _ in range(20) for day in _days(random, noises[0.0])]
     made = plan(
         AIM,
@@ -69,8 +72,8 @@ def measure(*, size: Size, report: Report) -> Part:
     return Part(
         "A/B experiments",
         command("experiments", size),
-        _text(found, size, made.days_needed, made.detectable),
-        tuple(_figures(found)),
+        _text(found, by_accuracy, size, made.days_needed, made.detectable),
+        tuple(_figures(found, by_accuracy)),
     )
 
 
@@ -107,9 +110,16 @@ def _noises(random: np.random.Generator, rows: int) -> dict[float, float]:
     return found
 
 
-def _days(random: np.random.Generator, noise: float) -> list[PairedLosses]:
-    """The sums of an experiment's days; labels come for more rows on some days than on others."""
+def _days(random: np.random.Generator, noise: float, *, by_errors: bool = False) -> list[PairedLosses]:
+    """The sums of an experiment's days; labels come for more rows on some days than on others.
+
+    Parameters
+    ----------
+    by_errors : 1 for a wrong class, whose loss is above log 2, and 0 for the right one, in the place of losses.
+    """
     champion, challenger = _losses(random, noise, DAYS, LABELS_A_DAY)
+    if by_errors:
+        champion, challenger = ((each > log(2.0)).astype(float) for each in (champion, challenger))
     labelled = random.random((DAYS, LABELS_A_DAY)) < random.uniform(0.5, 1.0, (DAYS, 1))
     own, difference = champion * labelled, (challenger - champion) * labelled
     sums = [difference, difference**2, own, own**2, difference * own]
@@ -147,9 +157,11 @@ def _found_by_rows(days: Sequence[PairedLosses]) -> bool:
     return bool((np.abs(mean / error) > stats.norm.ppf(1.0 - AIM.error_rate / 2.0)).any())
 
 
-def _figures(found: Mapping[float, Rates]) -> Iterator[Figure]:
+def _figures(found: Mapping[float, Rates], by_accuracy: Rates) -> Iterator[Figure]:
     equal, edge = found[0.0], found[1.0]
     yield Figure("equal models called better or worse, share", equal.better + equal.worse, AIM.error_rate, "at most")
+    wrong = by_accuracy.better + by_accuracy.worse
+    yield Figure("equal models called better or worse by accuracy, share", wrong, AIM.error_rate, "at most")
     yield Figure("equal models called equal, share", equal.equal, 0.5, "at least")
     yield Figure("worse by exactly what is worth having, called equal, share", edge.equal, AIM.error_rate, "at most")
     for multiple in (1.5, 2.0):
@@ -157,21 +169,24 @@ def _figures(found: Mapping[float, Rates]) -> Iterator[Figure]:
         yield Figure(f"worse by {multiple:g} times that, called worse, share", rates.worse, 0.5, "at least")
 
 
-def _text(found: Mapping[float, Rates], size: Size, needed: int | None, detectable: float | None) -> str:
+def _text(
+    found: Mapping[float, Rates], by_accuracy: Rates, size: Size, needed: int | None, detectable: float | None
+) -> str:
+    named = [(f"{multiple:g} ×", rates) for multiple, rates in found.items()]
     rows = [
         (
-            f"{multiple:g} ×",
+            name,
             *(percent(each) for each in (rates.better, rates.worse, rates.equal, rates.undecided)),
             f"{rates.days:.0f}",
             percent(rates.by_rows),
         )
-        for multiple, rates in found.items()
+        for name, rates in (*named, ("0 ×, by accuracy", by_accuracy))
     ]
     columns = ("worse by", "better", "worse", "no difference", "undecided", "median day", "t test of rows")
     error = sqrt(AIM.error_rate * (1.0 - AIM.error_rate) / EXPERIMENTS[size])
     return (
         f"{EXPERIMENTS[size]:,} simulated experiments a line, each of {DAYS} days with about {LABELS_A_DAY * 3 // 4} "
-        f"labels, looked at every day until a verdict; {AIM.worth} of log loss is worth having, and "
+        f"labels, looked at every day until a verdict; {AIM.worth} of log loss, or of accuracy, is worth having, and "
         f"{percent(AIM.error_rate)} may be wrong (standard error of that share {percent(error)}). *t test of rows*: "
         "how often a paired t test of all rows finds a difference on some day, where days are taken for nothing.\n\n"
         f"{markdown_table(columns, rows)}\n\n"

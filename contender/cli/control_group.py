@@ -19,6 +19,7 @@ from contender.cli.options import (
     pipeline_config,
     workbench,
 )
+from contender.cli.rollout_view import control_in_words
 from contender.errors import InvalidInputError
 from contender.formatting import percent
 from contender.registry.pointer import Pointer, require_pointer
@@ -107,8 +108,7 @@ def lines(pointer: Pointer, state: ControlState) -> list[str]:
     group = pointer.control
     if group is None:
         return ["no control group; begin one with: contender ab control --weight 0.02"]
-    since = group.since[:16].replace("T", " ")
-    share = f"{percent(group.weight)} of the callers keep {group.version} since {since} UTC"
+    share = control_in_words(group)
     if group.version == pointer.champion:
         return [f"{share}; it is the champion, so nothing differs until another version replaces it"]
     seen = state.group

@@ -73,6 +73,16 @@ def trial_in_words(trial: Trial) -> str:
     return f"{escape(trial.version)} {does}{until}"
 
 
+def control_in_words(control: Trial) -> str:
+    """A control group in one sentence.
+
+    >>> control_in_words(Trial("v1", "sha", 0.02, "canary", since="2026-01-01T12:00:00+00:00"))
+    '2 % of the callers keep v1 since 2026-01-01 12:00 UTC'
+    """
+    since = control.since[:16].replace("T", " ")
+    return f"{percent(control.weight)} of the callers keep {control.version} since {since} UTC"
+
+
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else "–"
 

@@ -150,7 +150,7 @@ def _answer(config: PipelineConfig) -> tuple[Column, ...]:
         Column("row", "integer", "of the request, from 0"),
         Column("at", "time", "of the answer"),
         Column("source", "text", "sync or async"),
-        Column("variant", "text", "champion or challenger"),
+        Column("variant", "text", "champion, challenger or control"),
         Column("version", "text", "of the model that answered"),
         Column("latency_ms", "number"),
         Column("log_fraction", "number", "each row stands for 1 / log_fraction"),

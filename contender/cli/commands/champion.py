@@ -18,7 +18,7 @@ from contender.cli.options import (
     PipelineOption,
     workbench,
 )
-from contender.cli.rollout_view import trial_in_words
+from contender.cli.rollout_view import control_in_words, trial_in_words
 from contender.registry.pointer import no_champion, read_pointer
 from contender.registry.versions import ModelRegistry
 from contender.rollout.lost_pointer import check_not_lost, restore_pointer
@@ -62,6 +62,7 @@ def champion(
             "run": pointer.run_id,
             "manifest sha256": pointer.manifest_sha256,
             "trial": on_trial,
+            "control group": control_in_words(pointer.control) if pointer.control is not None else None,
             "rolled back": ", ".join(reversed(pointer.rolled_back)),
         }
     )

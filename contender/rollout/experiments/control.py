@@ -205,7 +205,7 @@ def worth_in_words(group: ControlGroup) -> str:
     --------
     >>> days = tuple(PairedLosses(1000, 30.0 + day, 50.0, 500.0, 300.0, 20.0) for day in (0, 4, 8, 2, 6))
     >>> print(worth_in_words(ControlGroup("control-1", "v1", 0.02, "2026-10-01T00:00:00+00:00", 1, False, days)))
-    Retraining since 2026-10-01 was worth it: loss −0.034, 95 % CI −0.045 to −0.023 on 5,000 labelled rows in 5 days, \
+    Retraining since 2026-10-01 was worth it: loss −0.034, 95 % CI −0.046 to −0.022 on 5,000 labelled rows in 5 days, \
 champion vs. v1, which 2 % of the callers keep.
     """
     found = group.worth
