@@ -164,8 +164,11 @@ def _publish(_: argparse.Namespace) -> None:
         )
     address = publish.publish_wheel(wheels[0], places, session.client("codeartifact"), publish.run)
     digests = publish.publish_images(version, places, session.client("ecr"), publish.run)
-    files = sorted(str(path) for path in (ROOT / "dist").iterdir())
+    files = sorted(str(path) for path in (ROOT / "dist").glob("[!.]*"))
     publish.run(["gh", "release", "create", f"v{version}", "--notes-file", str(ROOT / "dist" / "notes.md"), *files], "")
+    if outputs := os.environ.get("GITHUB_OUTPUT"):  # for the provenance, which is attested by digest
+        with Path(outputs).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={digest}\n" for name, digest in digests.items())
     _say(f"{version} is in {address}; images: {', '.join(f'{name} {digest}' for name, digest in digests.items())}")
 
 

@@ -1,0 +1,1 @@
+"""Implements the ports: S3, DynamoDB, files, ONNX, trackers. No decisions here."""

@@ -1,0 +1,1 @@
+"""S3, DynamoDB and KMS with boto3."""

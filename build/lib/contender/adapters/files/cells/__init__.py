@@ -1,0 +1,1 @@
+"""Reads cells of one column as numbers, categories or times; pure functions of Arrow arrays."""

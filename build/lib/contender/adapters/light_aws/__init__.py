@@ -1,0 +1,1 @@
+"""The few AWS calls of serving, without boto3."""

@@ -1,0 +1,1 @@
+"""SQL over files of the data bucket with DuckDB, on this machine."""

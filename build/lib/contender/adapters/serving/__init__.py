@@ -1,0 +1,1 @@
+"""ONNX Runtime and JSON on the serving path."""

@@ -1,0 +1,1 @@
+"""MLflow, TensorBoard and the plots they show."""

@@ -1,0 +1,1 @@
+"""What can ring: the kinds of alarms, their severities, and what to do about each."""

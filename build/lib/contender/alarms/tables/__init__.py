@@ -1,0 +1,1 @@
+"""The kinds of alarms, by what they watch."""

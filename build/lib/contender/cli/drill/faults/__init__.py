@@ -1,0 +1,1 @@
+"""What the drill breaks, and how."""

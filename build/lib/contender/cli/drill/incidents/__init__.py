@@ -1,0 +1,1 @@
+"""The drill's incidents: what each breaks, and what must be seen of it."""

@@ -1,0 +1,88 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import contender
+from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
+from contender.errors import NotFoundError
+from contender.pipeline.config import PipelineConfig, load_pipeline
+
+PipelineOption = Annotated[
+    str, typer.Option("--pipeline", "-p", help="Name of the pipeline: its file in pipelines/ without .toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+EnvironmentOption = Annotated[
+    str, typer.Option("--env", envvar="CONTENDER_ENV", help="Environment: local, or one deployed in AWS (dev, prod).")
+]
+DEFAULT_ENVIRONMENT = LOCAL
+DEFAULT_PREFIX = "contender"
+
+
+def project_root() -> Path:
+    """The project the command is called in, or else the one that this code belongs to."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "cdk.json").is_file() and (folder / "pipelines").is_dir():
+            return folder
+    return Path(contender.__file__).resolve().parents[1]
+
+
+def workbench(pipeline: str, environment: str, *, whole_account: bool = False) -> Workbench:
+    """What a command on one pipeline works with.
+
+    Parameters
+    ----------
+    whole_account : the command is for whoever administers the account. Where the local cloud enforces permissions, the
+        policies for people do not allow all that it does.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such pipeline file.
+    """
+    pipeline_config(pipeline)
+    root = project_root()
+    cloud = cloud_of(environment, root, whole_account=whole_account)
+    return Workbench(cloud, environment, pipeline, stack_prefix(root))
+
+
+@cache
+def cloud_of(environment: str, root: Path, *, whole_account: bool = False) -> Cloud:
+    """An environment of a project, reached once: a command may work with all pipelines of it."""
+    return connect(
+        environment, root, people_stack="" if whole_account else f"{stack_prefix(root)}-{environment}-people"
+    )
+
+
+def stack_prefix(root: Path) -> str:
+    """What the names of the project's stacks begin with: context `prefix` of its cdk.json, as for the CDK app."""
+    settings = json.loads((root / "cdk.json").read_text(encoding="utf-8"))
+    return str(settings.get("context", {}).get("prefix", DEFAULT_PREFIX))
+
+
+def pipeline_config(pipeline: str) -> PipelineConfig:
+    """The pipeline file of this name in the project.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none; the message names those that there are.
+    """
+    folder = project_root() / "pipelines"
+    path = folder / f"{pipeline}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
+        raise NotFoundError(f"no pipeline {pipeline!r}; pipelines: {known}. Create one with `contender init`")
+    return load_pipeline(path)
+
+
+def all_pipelines() -> list[str]:
+    """The names of all pipeline files of the project, sorted."""
+    return sorted(path.stem for path in (project_root() / "pipelines").glob("*.toml"))

@@ -1,0 +1,1 @@
+"""Compares challenger and champion: the verdict, its guards and its error budget."""

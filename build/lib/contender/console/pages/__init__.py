@@ -1,0 +1,1 @@
+"""The console's pages: each a function from what was gathered to HTML."""

@@ -1,0 +1,1 @@
+"""The dashboard as a page: its body as CloudWatch stores it, drawn widget for widget."""

@@ -1,0 +1,1 @@
+"""Uploads become dataset versions; rows become the matrix that models take."""

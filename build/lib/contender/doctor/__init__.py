@@ -1,0 +1,1 @@
+"""What can be wrong with a pipeline, told from what was gathered, and what is safe to mend."""

@@ -1,0 +1,1 @@
+"""The checks: each tells findings from facts."""

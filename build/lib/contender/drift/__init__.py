@@ -1,0 +1,1 @@
+"""Drift detection: from a batch to a verdict."""

@@ -1,0 +1,1 @@
+"""Multivariate drift: changes in how features depend on each other."""

@@ -1,0 +1,1 @@
+"""Estimates of metrics on rows without labels."""

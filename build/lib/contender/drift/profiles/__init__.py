@@ -1,0 +1,1 @@
+"""Columns counted on fixed grids: small, mergeable, exact to a stated bound."""

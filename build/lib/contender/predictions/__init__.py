@@ -1,0 +1,1 @@
+"""Stored predictions: ids, log, labels, live metrics, batch jobs."""

@@ -1,0 +1,1 @@
+"""Model versions, their signatures, and the champion pointer."""

@@ -1,0 +1,1 @@
+"""Backtest: the loop simulated over historical data."""

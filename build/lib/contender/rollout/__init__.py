@@ -1,0 +1,1 @@
+"""From a won comparison to serving: rehearsal, approval, canary, rollback."""

@@ -1,0 +1,1 @@
+"""A prediction request and its response."""

@@ -1,0 +1,1 @@
+"""What experiment trackers and DVC get to see of a run."""

@@ -1,0 +1,1 @@
+"""Around a training: data window, settings, fingerprint, reuse, cost."""

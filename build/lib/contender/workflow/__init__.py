@@ -1,0 +1,1 @@
+"""Messages between states; how a run begins and ends."""

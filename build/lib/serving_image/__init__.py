@@ -1,0 +1,1 @@
+"""The serving function as a web server, for places without Lambda."""

@@ -1,0 +1,46 @@
+"""The image's entry point: starts the training and waits for it.
+
+The training runs in a process of its own (`training_image.train`), with the numeric kernels that every training has.
+This one waits, and leaves the reason where that one cannot.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from contender.training.pinned_kernels import with_pinned_kernels
+from contender.workflow.run_folder import RunFolder
+from training_image.task.supervisor import Supervisor, leave_reason
+
+COMMAND = (sys.executable, "-m", "training_image.train")
+
+
+def main(
+    command: Sequence[str] = COMMAND,
+    *,
+    variables: Mapping[str, str] = os.environ,
+    folder_of: Callable[[Mapping[str, str]], RunFolder] | None = None,
+) -> int:
+    """Run the training; the exit code says whether there is a model version."""
+    ending = Supervisor(command, with_pinned_kernels(variables)).run()
+    if ending.reason:
+        folder = (folder_of or run_folder)(variables)
+        leave_reason(folder, ending.reason, lambda line: print(line, flush=True), seconds=ending.seconds)
+    return ending.exit_code
+
+
+def run_folder(variables: Mapping[str, str]) -> RunFolder:
+    """The run's folder on S3."""
+    # Imported where it is used: a process that only waits needs a fifth of the memory without.
+    import boto3  # noqa: PLC0415
+
+    from contender.adapters.aws.s3 import S3Objects  # noqa: PLC0415
+
+    objects = S3Objects(boto3.client("s3"), variables["DATA_BUCKET"])
+    return RunFolder(objects, variables["PIPELINE"], variables["RUN_ID"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The estimators that a pipeline file can name."""

@@ -1,0 +1,1 @@
+"""Evidence about a trained model: explanation, overfitting, curves."""

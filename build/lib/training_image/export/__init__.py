@@ -1,0 +1,1 @@
+"""Exports a trained pipeline to the files that are served."""

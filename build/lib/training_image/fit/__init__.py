@@ -1,0 +1,1 @@
+"""Fits a model: decides on validation rows, then trains on all."""

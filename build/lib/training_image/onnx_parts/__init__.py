@@ -1,0 +1,1 @@
+"""Conversion of calibration and LightGBM to ONNX; what cannot be converted."""

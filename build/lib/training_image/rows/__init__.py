@@ -1,0 +1,1 @@
+"""Rows, split by time and weighted."""

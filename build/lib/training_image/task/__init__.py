@@ -1,0 +1,1 @@
+"""The task around the training: progress, checkpoints, supervision."""
