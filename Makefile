@@ -147,6 +147,7 @@ release: $(INSTALLED) ## build what a release consists of into dist/: wheel, bil
 	rm -rf dist
 	$(DELIVERY) notes
 	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	rm -rf build # setuptools' own copy of the sources
 	$(BIN)/python -m scans sbom
 	cp sbom/*.cdx.json dist/
 

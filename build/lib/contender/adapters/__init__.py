@@ -1,1 +1,0 @@
-"""Implements the ports: S3, DynamoDB, files, ONNX, trackers. No decisions here."""

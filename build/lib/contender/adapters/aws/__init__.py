@@ -1,1 +1,0 @@
-"""S3, DynamoDB and KMS with boto3."""

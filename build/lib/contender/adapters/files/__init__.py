@@ -1,1 +1,0 @@
-"""CSV and Parquet files, read and written."""

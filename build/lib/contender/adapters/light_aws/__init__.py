@@ -1,1 +1,0 @@
-"""The few AWS calls of serving, without boto3."""

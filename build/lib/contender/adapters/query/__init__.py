@@ -1,1 +1,0 @@
-"""SQL over files of the data bucket with DuckDB, on this machine."""

@@ -1,1 +1,0 @@
-"""ONNX Runtime and JSON on the serving path."""

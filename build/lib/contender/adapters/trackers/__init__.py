@@ -1,1 +1,0 @@
-"""MLflow, TensorBoard and the plots they show."""

@@ -1,1 +1,0 @@
-"""The kinds of alarms, by what they watch."""

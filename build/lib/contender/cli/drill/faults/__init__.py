@@ -1,1 +1,0 @@
-"""What the drill breaks, and how."""

@@ -1,1 +1,0 @@
-"""The drill's incidents: what each breaks, and what must be seen of it."""

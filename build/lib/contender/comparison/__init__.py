@@ -1,1 +1,0 @@
-"""Compares challenger and champion: the verdict, its guards and its error budget."""

@@ -1,1 +1,0 @@
-"""Guards: what can stop a challenger that is better overall, one module for each."""

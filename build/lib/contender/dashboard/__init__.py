@@ -1,1 +1,0 @@
-"""The dashboard as a page: its body as CloudWatch stores it, drawn widget for widget."""

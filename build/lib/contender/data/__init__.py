@@ -1,1 +1,0 @@
-"""Uploads become dataset versions; rows become the matrix that models take."""

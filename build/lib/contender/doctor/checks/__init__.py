@@ -1,1 +1,0 @@
-"""The checks: each tells findings from facts."""

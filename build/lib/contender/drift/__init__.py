@@ -1,1 +1,0 @@
-"""Drift detection: from a batch to a verdict."""

@@ -1,1 +1,0 @@
-"""Multivariate drift: changes in how features depend on each other."""

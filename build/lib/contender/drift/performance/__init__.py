@@ -1,1 +1,0 @@
-"""Estimates of metrics on rows without labels."""

@@ -1,1 +1,0 @@
-"""Columns counted on fixed grids: small, mergeable, exact to a stated bound."""

@@ -1,1 +1,0 @@
-"""What production shows: windows of the prediction log, judged against what their versions were trained on."""

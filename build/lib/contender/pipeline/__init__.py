@@ -1,1 +1,0 @@
-"""The pipeline file, parsed and validated into typed settings."""

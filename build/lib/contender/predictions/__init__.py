@@ -1,1 +1,0 @@
-"""Stored predictions: ids, log, labels, live metrics, batch jobs."""

@@ -1,1 +1,0 @@
-"""Model versions, their signatures, and the champion pointer."""

@@ -1,1 +1,0 @@
-"""Backtest: the loop simulated over historical data."""

@@ -1,1 +1,0 @@
-"""From a won comparison to serving: rehearsal, approval, canary, rollback."""

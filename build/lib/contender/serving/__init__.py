@@ -1,1 +1,0 @@
-"""A prediction request and its response."""

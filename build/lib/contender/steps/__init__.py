@@ -1,1 +1,0 @@
-"""The work of each Lambda function, on ports: gathers, lets the core decide, applies."""

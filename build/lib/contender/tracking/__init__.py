@@ -1,1 +1,0 @@
-"""What experiment trackers and DVC get to see of a run."""

@@ -1,1 +1,0 @@
-"""Around a training: data window, settings, fingerprint, reuse, cost."""

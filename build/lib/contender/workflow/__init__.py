@@ -1,1 +1,0 @@
-"""Messages between states; how a run begins and ends."""

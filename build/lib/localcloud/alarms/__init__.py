@@ -1,1 +1,0 @@
-"""Evaluates CloudWatch's alarms offline: metric math, missing data, composite alarms and their suppressors."""

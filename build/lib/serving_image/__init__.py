@@ -1,1 +1,0 @@
-"""The serving function as a web server, for places without Lambda."""

@@ -1,1 +1,0 @@
-"""The estimators that a pipeline file can name."""

@@ -1,1 +1,0 @@
-"""Evidence about a trained model: explanation, overfitting, curves."""

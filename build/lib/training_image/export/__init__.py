@@ -1,1 +1,0 @@
-"""Exports a trained pipeline to the files that are served."""

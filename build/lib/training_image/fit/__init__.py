@@ -1,1 +1,0 @@
-"""Fits a model: decides on validation rows, then trains on all."""

@@ -1,1 +1,0 @@
-"""Conversion of calibration and LightGBM to ONNX; what cannot be converted."""

@@ -1,1 +1,0 @@
-"""Rows, split by time and weighted."""

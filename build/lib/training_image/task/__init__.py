@@ -1,1 +1,0 @@
-"""The task around the training: progress, checkpoints, supervision."""
