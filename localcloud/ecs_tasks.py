@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from contender.environments.code import code_root
 from contender.training.pinned_kernels import with_pinned_kernels
 from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.forking import ForkedProcess, ForkServer
@@ -219,7 +220,7 @@ class ProcessRunner:
         surroundings = {**self._surroundings, **credentials}
         try:
             # Read for each task: the file may have been edited since the last one.
-            entry_point = parse_entry_point((self._root / DOCKERFILE).read_text("utf-8"))
+            entry_point = parse_entry_point((code_root(self._root) / DOCKERFILE).read_text("utf-8"))
             plan = plan_task(task, definition, entry_point=entry_point, surroundings=surroundings)
             return ProcessTask(plan, root=self._root, folder=self._folder, fork_server=self._server())
         except (EntryPointError, OSError) as error:
@@ -237,7 +238,7 @@ class ProcessRunner:
             self.close()
             # With the kernels that every training has, which are chosen when its packages are loaded.
             variables = {**with_pinned_kernels(self._surroundings), **VARIABLES}
-            modules = (*of_tasks(self._root), *of_training(self._root))
+            modules = (*of_tasks(code_root(self._root)), *of_training(self._root))
             self._fork_server, self._sources = ForkServer(modules, variables, own=(CORE, TRAINING)), now
         return self._fork_server
 

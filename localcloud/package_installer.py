@@ -12,8 +12,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import uv
-
 SETTING = re.compile(r"(?P<origin>[^.]+)\.(?P<name>[a-z-]+)='(?P<value>[^']*)'")
 CHANGE = re.compile(r" [+~-] ")
 """How a line of uv begins that names one package which is there now; there are more than a hundred."""
@@ -26,6 +24,8 @@ def install_command(*options: str, compiled: bool = False) -> list[str]:
 
     Bytecode is written now where it is asked for, and where Python writes none later.
     """
+    import uv  # noqa: PLC0415 - an extra: who asks for help has none
+
     compiling = ["--compile-bytecode"] if compiled or sys.dont_write_bytecode else []
     return [uv.find_uv_bin(), "pip", "install", "--no-deps", "--no-progress", *compiling, *options]
 

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contender.environments.code import own_packages
 from localcloud.errors import SynthesisError
 from localcloud.state import ACCOUNT, REGION, Workspace
 
 ENVIRONMENT = "local"
 INPUTS = (
     "app.py",
+    "environments.toml",
     "cdk.json",
     "stacks",
     "contender",
@@ -27,6 +29,8 @@ INPUTS = (
     "pipelines",
     "training_image",
 )
+"""Of the project. Where it uses Contender as a dependency, its own packages count, and `VERSIONED` by its version."""
+VERSIONED = ("aws-cdk-lib", "constructs", "contender")
 TIMEOUT_SECONDS = 300
 _KEY_FILE = ".inputs"
 _IGNORED = ("__pycache__", ".DS_Store")
@@ -35,7 +39,7 @@ _IGNORED = ("__pycache__", ".DS_Store")
 def inputs_hash(root: Path, *, containers: bool = False) -> str:
     """Hash of all that decides what the app synthesises: its files, and the versions of what runs it."""
     digest = hashlib.sha256()
-    for name in ("aws-cdk-lib", "constructs"):
+    for name in VERSIONED:
         digest.update(f"{name}={_version(name)}\n".encode())
     digest.update(f"env={ENVIRONMENT} python={sys.version_info[:2]} containers={containers}\n".encode())
     for path in _input_files(root):
@@ -116,7 +120,7 @@ def _run_app(root: Path, output: Path, *, containers: bool) -> None:
 
 
 def _input_files(root: Path) -> Iterator[Path]:
-    for name in INPUTS:
+    for name in (*INPUTS, *own_packages(root)):
         path = root / name
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in found:

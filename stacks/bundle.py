@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PYTHON_VERSION = "3.13"
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux2014_x86_64")
+WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""What wheels call the processors of functions."""
 PACKAGES = ("contender", "lambdas")
 # The command line never runs in a function: leaving it out keeps an edit of it from redeploying all of them.
 EXCLUDED = ("__pycache__", "*.pyc", "cli")
@@ -47,7 +48,18 @@ def source_files(project_root: Path) -> Iterator[Path]:
                 yield path
 
 
-def content_hash(project_root: Path, requirements: Path | None) -> str:
+def platforms(architecture: str) -> tuple[str, ...]:
+    """The tags of wheels that a function of this processor can load.
+
+    Examples
+    --------
+    >>> platforms("arm64")
+    ('manylinux_2_28_aarch64', 'manylinux2014_aarch64')
+    """
+    return tuple(f"{libc}_{WHEELS[architecture]}" for libc in ("manylinux_2_28", "manylinux2014"))
+
+
+def content_hash(project_root: Path, requirements: Path | None, architecture: str = "x86_64") -> str:
     """Hash of all that decides what is in the bundle."""
     digest = hashlib.sha256()
     for path in source_files(project_root):
@@ -55,12 +67,12 @@ def content_hash(project_root: Path, requirements: Path | None) -> str:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     if requirements is not None:
         how = COMPILED if find_interpreter() else NOT_COMPILED
-        digest.update("\0".join((PYTHON_VERSION, *PLATFORMS, *UNUSED, how)).encode())
+        digest.update("\0".join((PYTHON_VERSION, *platforms(architecture), *UNUSED, how)).encode())
         digest.update(requirements.read_bytes())
     return digest.hexdigest()
 
 
-def install_requirements(requirements: Path, target: Path) -> None:
+def install_requirements(requirements: Path, target: Path, architecture: str = "x86_64") -> None:
     """Collect the wheels that a requirements file pins, for Lambda's platform and not for this machine's.
 
     Raises
@@ -68,16 +80,16 @@ def install_requirements(requirements: Path, target: Path) -> None:
     BundlingError
         When pip fails, with what pip said.
     """
-    platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
+    tags = [argument for platform in platforms(architecture) for argument in ("--platform", platform)]
     # The file pins all that is needed; what the runtime has (boto3) must not come as somebody's dependency.
     wheels_only = ["--python-version", PYTHON_VERSION, "--only-binary=:all:", "--no-deps", "--no-compile"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += [*platforms, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
+    command += [*tags, *wheels_only, "--target", str(target), "--requirement", str(requirements)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [result.stderr.strip()]
         raise BundlingError(
-            f"pip could not install {requirements} for Python {PYTHON_VERSION} on {PLATFORMS[0]} "
+            f"pip could not install {requirements} for Python {PYTHON_VERSION} on {platforms(architecture)[0]} "
             f"(exit code {result.returncode}); correct the pins or the package index. "
             f"pip said: {' '.join(said)}"
         )
@@ -124,14 +136,14 @@ def compile_bundle(target: Path, interpreter: str) -> None:
         raise BundlingError(f"the bundle could not be compiled with {interpreter}: {result.stdout.strip()[:500]}")
 
 
-def write_bundle(project_root: Path, requirements: Path | None, target: Path) -> None:
+def write_bundle(project_root: Path, requirements: Path | None, target: Path, architecture: str = "x86_64") -> None:
     """Write a bundle's files into a folder: with wheels and compiled for Lambda, without for the local cloud."""
     for package in PACKAGES:
         ignore = shutil.ignore_patterns(*EXCLUDED)
         shutil.copytree(project_root / package, target / package, ignore=ignore, dirs_exist_ok=True)
     if requirements is None:
         return
-    install_requirements(requirements, target)
+    install_requirements(requirements, target, architecture)
     prune(target)
     interpreter = find_interpreter()
     if interpreter is None:

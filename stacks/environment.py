@@ -1,11 +1,14 @@
-"""The differences between local, dev and prod, as fields of a dataclass."""
+"""The differences between the local cloud and environments in accounts, as fields of a dataclass."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
+
+from contender.environments.settings import FILE, LOCAL, EnvironmentSettings, environments_of
 
 DEFAULT_PREFIX = "contender"
 
@@ -32,6 +35,8 @@ class Environment:
     redelivery_seconds : int
         When a queue delivers a message again that could not be handled. AWS asks for six times the function's
         timeout; locally nobody waits that long.
+    architecture : str
+        Processor of functions and trainings: x86_64 or arm64.
     bundle_dependencies : bool
         Whether zips carry their dependencies. The emulator imports from the interpreter's own packages.
     """
@@ -50,6 +55,7 @@ class Environment:
     tracing: bool
     redelivery_seconds: int
     on_aws: bool
+    architecture: str = "x86_64"
 
     @property
     def stage_name(self) -> str:
@@ -82,51 +88,70 @@ def local(prefix: str = DEFAULT_PREFIX) -> Environment:
     )
 
 
-def dev(prefix: str = DEFAULT_PREFIX) -> Environment:
-    """A shared account to try things in: real services, cheap and quick to remove."""
+def in_account(name: str, settings: EnvironmentSettings, prefix: str = DEFAULT_PREFIX) -> Environment:
+    """An environment in an account: real services, with what its settings say."""
     return Environment(
-        name="dev",
+        name=name,
         prefix=prefix,
-        removal_policy=RemovalPolicy.DESTROY,
-        termination_protection=False,
-        log_retention=logs.RetentionDays.TWO_WEEKS,
+        removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
+        termination_protection=settings.protected,
+        log_retention=_retention(settings.log_retention_days),
         availability_zones=2,
-        endpoint_zones=1,
-        flow_logs=True,
-        container_insights=True,
+        endpoint_zones=settings.endpoint_zones,
+        flow_logs=settings.flow_logs,
+        container_insights=settings.container_insights,
         image_functions=True,
         bundle_dependencies=True,
-        tracing=True,
+        tracing=settings.tracing,
         redelivery_seconds=360,
         on_aws=True,
+        architecture=settings.architecture,
     )
 
 
-def prod(prefix: str = DEFAULT_PREFIX) -> Environment:
-    """Where answers matter: as dev, but data outlives its stack, no stack goes by mistake, endpoints survive a zone."""
-    return replace(
-        dev(prefix),
-        name="prod",
-        removal_policy=RemovalPolicy.RETAIN,
-        termination_protection=True,
-        log_retention=logs.RetentionDays.ONE_YEAR,
-        endpoint_zones=2,
-    )
+def _retention(days: int) -> logs.RetentionDays:
+    """CloudWatch's own name for so many days; the CDK writes them down as numbers where it renders a template."""
+    return logs.RetentionDays[_RETENTION[days]]
 
 
-_MAKERS = {"local": local, "dev": dev, "prod": prod}
+_RETENTION = {
+    1: "ONE_DAY",
+    3: "THREE_DAYS",
+    5: "FIVE_DAYS",
+    7: "ONE_WEEK",
+    14: "TWO_WEEKS",
+    30: "ONE_MONTH",
+    60: "TWO_MONTHS",
+    90: "THREE_MONTHS",
+    120: "FOUR_MONTHS",
+    150: "FIVE_MONTHS",
+    180: "SIX_MONTHS",
+    365: "ONE_YEAR",
+    400: "THIRTEEN_MONTHS",
+    545: "EIGHTEEN_MONTHS",
+    731: "TWO_YEARS",
+    1096: "THREE_YEARS",
+    1827: "FIVE_YEARS",
+    3653: "TEN_YEARS",
+}
 
 
-def environment_named(name: str, *, prefix: str = DEFAULT_PREFIX) -> Environment:
-    """The environment of that name.
+def environment_named(
+    name: str, *, prefix: str = DEFAULT_PREFIX, settings: Mapping[str, EnvironmentSettings] | None = None
+) -> Environment:
+    """The environment of that name: the local one, or one of `settings` (None: the built-in dev and prod).
 
     Raises
     ------
     EnvironmentNameError
         When there is no such environment.
     """
-    if name not in _MAKERS:
+    known = environments_of("") if settings is None else settings
+    if name == LOCAL:
+        return local(prefix)
+    if name not in known:
         raise EnvironmentNameError(
-            f"env must be one of {', '.join(_MAKERS)}, but got {name!r}; pass -c env=dev, for example"
+            f"env must be one of {', '.join((LOCAL, *known))}, but got {name!r}; pass -c env=dev, for example, or add "
+            f"[{name}] to {FILE}"
         )
-    return _MAKERS[name](prefix)
+    return in_account(name, known[name], prefix)

@@ -26,6 +26,7 @@ from stacks.training_image import training_image_asset
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 REQUIREMENTS = "lambdas/requirements.txt"
+ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 SERVING_REQUIREMENTS = "lambdas/serve/requirements.txt"
 
 
@@ -66,7 +67,7 @@ class CodeSource(Construct):
         self._project_root = project_root
         self._image: ecr_assets.DockerImageAsset | None = None
         pins = project_root / requirements if environment.bundle_dependencies else None
-        self._zip = bundled_code(project_root=project_root, requirements=pins)
+        self._zip = bundled_code(project_root=project_root, requirements=pins, architecture=environment.architecture)
 
     def zip(self) -> FunctionCode:
         """Code that runs from a zip everywhere."""
@@ -77,7 +78,9 @@ class CodeSource(Construct):
         if not self._environment.image_functions:
             return self.zip()
         if self._image is None:
-            self._image = training_image_asset(self, "Image", project_root=self._project_root)
+            self._image = training_image_asset(
+                self, "Image", project_root=self._project_root, architecture=self._environment.architecture
+            )
         return FunctionCode(zip_code=self._zip, image=self._image)
 
 
@@ -120,7 +123,7 @@ class LoopFunction(Construct):
             "Function",
             function_name=name,
             **code.arguments(f"lambdas.{folder}.handler.handler"),  # type: ignore[arg-type]
-            architecture=lambda_.Architecture.X86_64,
+            architecture=ARCHITECTURES[environment.architecture],
             description=description,
             memory_size=memory_mib,
             ephemeral_storage_size=Size.mebibytes(disk_mib),

@@ -13,7 +13,7 @@ from constructs import Construct
 from contender.alarms.kinds import SEVERITIES
 from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig
-from contender.training.fingerprint import code_sha256
+from contender.training.fingerprint import code_sha256, with_own_code
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.environment import Environment
@@ -133,7 +133,7 @@ class ContenderStage(Stage):
             training=self.training,
             predictions=predictions,
             alarm_emails=alarm_emails,
-            training_code=self._training_code,
+            training_code=with_own_code(self._training_code, pipeline.training.estimator),
             project_root=project_root,
             **self._settings(f"Continuous training of {pipeline.name}"),
         )

@@ -136,6 +136,9 @@ def _own_account_only(scope: Construct, *, actions: list[str], resource_too: boo
     )
 
 
+CPU_ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
+
+
 class TrainingTask(Construct):
     """The Fargate task definition: read-only root, a writable /tmp, no rights beyond its prefixes.
 
@@ -175,12 +178,12 @@ class TrainingTask(Construct):
             task_role=self.task_role,
             execution_role=self.execution_role,
             runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                cpu_architecture=CPU_ARCHITECTURES[environment.architecture],
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
             volumes=[ecs.Volume(name="tmp")],
         )
-        self._add_container(storage, project_root, log_group)
+        self._add_container(storage, project_root, log_group, environment.architecture)
         acknowledge(
             self.definition,
             {"AwsSolutions-ECS2": "The variables are names of two buckets and of a key, which are no secrets."},
@@ -190,8 +193,8 @@ class TrainingTask(Construct):
             {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource but *."},
         )
 
-    def _add_container(self, storage: Storage, project_root: Path, log_group: logs.LogGroup) -> None:
-        image = training_image_asset(self, "Image", project_root=project_root)
+    def _add_container(self, storage: Storage, project_root: Path, log_group: logs.LogGroup, architecture: str) -> None:
+        image = training_image_asset(self, "Image", project_root=project_root, architecture=architecture)
         container = self.definition.add_container(
             "Container",
             container_name=CONTAINER_NAME,

@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ from contender.registry.versions import (
 )
 from contender.rollout.golden_requests import GOLDEN
 from contender.table import BLOCK, ORDER, Table
-from contender.training.fingerprint import code_sha256, fingerprint, version_suffix
+from contender.training.fingerprint import code_sha256, fingerprint, version_suffix, with_own_code
 from contender.training.reuse import not_trained_again, version_of
 from contender.training.settings import settings_of
 from contender.training.window import datasets_to_train_on, last_drift, without
@@ -116,7 +116,8 @@ class TrainingTask:
             config = parse_pipeline(folder.pipeline_file())
             memory_mib = config.training.memory_mib
             self.tell(seconds=config.training.time_limit_seconds, memory_mib=memory_mib)
-            model, datasets = self._train(config, folder, progress)
+            task = replace(self, code=with_own_code(self.code, config.training.estimator))
+            model, datasets = task._train(config, folder, progress)
         except Exception as error:  # whatever it was, the run has to be told why there is no model
             reason = reason_of(error, memory_mib)
             for line in where_it_failed(error):

@@ -23,7 +23,7 @@ from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects
 from contender.alarms.kinds import Severity
-from contender.errors import ContenderError, NotFoundError
+from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS
 
@@ -83,6 +83,31 @@ def connect(environment: str, root: Path, *, people_stack: str = "") -> Cloud:
     keys = _keys_of_a_person(connection, people_stack)
     session = boto3.Session(**keys, region_name=connection.region)
     return Cloud(session, connection.endpoint_url, partial(_local_output, connection), connection.callable_url)
+
+
+ROLE_SESSION = "contender"
+
+
+def connect_as(role_arn: str) -> Cloud:
+    """An environment in another account, as a role there that the caller's credentials may assume.
+
+    Raises
+    ------
+    InvalidInputError
+        When they may not.
+    """
+    own = boto3.Session()
+    try:
+        given = own.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=ROLE_SESSION)["Credentials"]
+    except (ClientError, BotoCoreError) as error:
+        raise InvalidInputError(f"role {role_arn} cannot be assumed: {error}") from None
+    session = boto3.Session(
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+        region_name=own.region_name,
+    )
+    return Cloud(session, None, partial(_stack_output, session), lambda url: url.rstrip("/"))
 
 
 def _keys_of_a_person(connection: CloudConnection, people_stack: str) -> dict[str, str]:

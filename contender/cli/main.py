@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,7 @@ from typer.main import get_command
 
 import localcloud.cloud
 from contender.cli.console import errors
+from contender.cli.extras import named, require_extra_of
 from contender.cli.options import cloud_of, project_root
 from contender.errors import ContenderError
 from localcloud.emulator import HOST
@@ -62,6 +64,8 @@ COMMANDS = (
     "backup",
     "restore",
     "sign",
+    "env",
+    "new",
     "mlflow",
     "tensorboard",
     "demo",
@@ -107,16 +111,28 @@ def run() -> None:
     """Run a command; an expected error is one line on standard error and exit code 1, never a traceback."""
     cloud_of.cache_clear()  # where several commands run in one process, each reaches what there is then
     try:
-        program(asked_for(sys.argv[1:]))()
+        commands = asked_for(sys.argv[1:])
+        if len(commands) == 1 and not {"-h", "--help"} & set(sys.argv[2:]):
+            require_extra_of(*commands)
+        program(commands)()
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
             raise
-        errors.print(Text("error", style="bold red"), crash_behind(error) or _one_line(error), markup=False)
-        sys.exit(1)
+        _end(crash_behind(error) or _one_line(error))
+    except ModuleNotFoundError as error:
+        missing = named(error)
+        if missing is None or os.environ.get("CONTENDER_DEBUG"):
+            raise
+        _end(str(missing))
     except SystemExit as end:
         if end.code == INTERRUPTED:
             errors.print("interrupted")
         raise
+
+
+def _end(message: str) -> NoReturn:
+    errors.print(Text("error", style="bold red"), message, markup=False)
+    sys.exit(1)
 
 
 def crash_behind(error: Exception) -> str:

@@ -87,11 +87,11 @@ def datasets_with_newer_rows(
 
     Parameters
     ----------
-    own : those that the challenger was trained on.
+    own : those that the challenger was trained on; none where it was trained in another environment.
     arrived : all of the pipeline's.
     order : of the first row that its holdout may have, or of the last one that the champion has seen.
     """
-    newest = max(found.sequence for found in own)
+    newest = max((found.sequence for found in own), default=0)
     later = [found for found in arrived if found.sequence > newest]
     return [found for found in (*own, *later) if found.order_to >= order]
 

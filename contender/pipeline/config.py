@@ -267,9 +267,13 @@ def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineCo
     >>> overridden(config, ["promotion.min_effect=0.05", "training.estimator=linear"]).promotion.min_effect
     0.05
     """
+    return with_values(config, dict(map(assigned, assignments)))
+
+
+def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
+    """The same pipeline with some keys (`section.key`) set otherwise; see `overridden`."""
     content = _content(config)
-    for assignment in assignments:
-        name, value = assigned(assignment)
+    for name, value in values.items():
         *sections, last = name.split(".")
         table = content
         for section in sections:
@@ -278,6 +282,22 @@ def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineCo
                 raise PipelineFileError(f"unknown key {name}; {section} is no table")
         table[last] = value
     return _build(PipelineConfig, content, "", path=config.path)
+
+
+def section_of(section: type[Section], content: Mapping[str, Any], prefix: str) -> Section:
+    """A table of keys, as `contender.pipeline.keys.key` makes them, from TOML; `prefix` is for messages.
+
+    Raises
+    ------
+    PipelineFileError
+        When a key is unknown, of the wrong type or out of bounds.
+    """
+    return _build(section, content, prefix)
+
+
+def content_of(config: PipelineConfig) -> dict[str, Any]:
+    """A pipeline as its file's TOML, with every default written out."""
+    return _content(config)
 
 
 def _content(section: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Move:
     ----------
     to_canary : the challenger is put beside the champion; else it becomes the champion.
     judged_against : the entity tag of the pointer that the challenger was judged against; None: there was no champion.
-    by_person : a person approved it, which brings back what was rolled back before, too.
+    by_person : a person approved it or entered it again, which brings back what was rolled back before, too.
     approved_by : that person; empty where nobody was asked.
     """
 
@@ -38,7 +38,9 @@ def next_move(state: RunState, comparison: Comparison, policy: RolloutPolicy) ->
     approval = state.approval if state.approval and state.approval.approved else None
     to_canary = policy.canary_weight > 0.0 and comparison.champion_etag is not None and not passed
     judged_against = canary.etag if canary and not to_canary else comparison.champion_etag
-    return Move(to_canary, judged_against, approval is not None, approval.by if approval else "")
+    again = state.request.again and comparison.challenger == state.request.challenger
+    person = approval.by if approval else state.request.by if again else ""
+    return Move(to_canary, judged_against, approval is not None or again, person)
 
 
 def canary_of(comparison: Comparison, policy: RolloutPolicy, *, run_id: str, now: datetime) -> Trial:

@@ -34,6 +34,7 @@ from contender.training.reuse import LastLook, version_of, why_not_again
 from contender.training.settings import settings_of
 from contender.training.window import datasets_to_train_on, last_drift, without
 from contender.training.worth_training import WorthTraining
+from contender.workflow.entered import entered_by
 from contender.workflow.messages import Drift, RunState
 from contender.workflow.run_folder import COMPARISON, DRIFT, RunFolder
 
@@ -59,11 +60,15 @@ def detect_drift(
     run = ScoringRun(data, models, state.request.pipeline, state.run_id, load_model, read_rows)
     manifests, champion = run.datasets.manifests(), run.pointer()
     pointer = champion.pointer if champion is not None else None
+    entered = entered_by(state.request)
     unlabelled = state.validation.unlabelled if state.validation is not None else ()
     if unlabelled and state.validation is not None and not state.validation.dataset_versions:
         return drift_of_unlabelled(run, manifests, pointer, unlabelled)
     if not manifests:
         return Drift(retrain=False, drifted=False, reason="There is no data yet; upload a file.")
+    arrived = state.validation is not None and bool(state.validation.dataset_versions)
+    if entered and not arrived:
+        return Drift(retrain=False, drifted=False, reason=entered, waiting=state.request.challenger)
     if pointer is None:
         drift = Drift(retrain=True, drifted=False, reason="There is no champion yet; the first one is trained.")
     else:
@@ -71,6 +76,8 @@ def detect_drift(
     if unlabelled and pointer is not None:
         also = drift_of_unlabelled(run, manifests, pointer, unlabelled, alone=False)
         drift = replace(drift, reason=f"{drift.reason} {also.reason}")
+    if entered:
+        drift = replace(drift, reason=f"{entered} {drift.reason}", waiting=state.request.challenger)
     stopped = _over_budget(state) if drift.retrain else ""
     if drift.retrain and not stopped:
         stopped = _made_before(run, manifests, pointer, training_code)
@@ -108,7 +115,8 @@ def _check_new_data(
     rows, earlier = AnsweredRows(run, run.candidate(champion)), EarlierDecisions(run)
     arrivals = check_arrivals(run, manifests, of_run, rows, earlier, now=state.started_at)
     window = dataset_window(arrivals.shown, champion=champion.manifest, newest=newest.manifest, of_run=of_run)
-    requested = why_requested(state.request.trigger, run.config, newest.manifest, code=training_code)
+    trigger = state.request.trigger if not state.request.challenger else "schedule"  # it asks for no training
+    requested = why_requested(trigger, run.config, newest.manifest, code=training_code)
     live = _live_evidence(state)
     if not window.current:
         nothing = "No new data since the champion was trained."

@@ -39,6 +39,7 @@ from contender.steps.scoring_run import LoadModel, ReadRows, ScoringRun
 from contender.table import BLOCK, Table
 from contender.training.reuse import not_trained_again
 from contender.training.window import without
+from contender.workflow.entered import entered_by
 from contender.workflow.messages import Comparison, RunState
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING, RunFolder
 
@@ -234,8 +235,11 @@ def _rows(
     first = challenger.manifest["holdout"]["from_order"]
     if past:
         first = min(first, max(float(each["trained_through"]) for each in champions))
-    own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]]
     every = run.datasets.manifests()
+    named = set(challenger.manifest["datasets"])
+    # One of another environment was trained on other data: by the order of its rows it is told what it has seen.
+    is_known = any(found.version in named for found in every)
+    own = [run.datasets.manifest(version) for version in challenger.manifest["datasets"]] if is_known else []
     arrived = without(every, run.left_out())
     chosen = datasets_with_newer_rows(own, arrived, first)
     versions = RowVersions(run.datasets, arrived, every)
@@ -272,6 +276,8 @@ def _said_before(
     if challenger.version != state.to_judge_again and _was_reused(folder, challenger):
         return not_trained_again(challenger.version, str(challenger.manifest["run_id"]))
     last = last_of(look for look in looks if look.version == challenger.version and look.run_id != state.run_id)
+    if challenger.version == state.request.challenger:
+        return entered_by(state.request)
     if last is not None:
         return judged_again(challenger.version, last, rows)
     of_this_run = state.comparison

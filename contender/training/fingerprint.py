@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,34 @@ def code_sha256(root: Path) -> str:
         digest.update(f"{name}\0{len(body)}\0".encode())
         digest.update(body)
     return digest.hexdigest()
+
+
+def with_own_code(code: str, estimator: str) -> str:
+    """The digest of the training's code, joined with that of the package of a user's own estimator, if it has one.
+
+    An estimator in `training_image/` is part of the code's own digest already.
+
+    Parameters
+    ----------
+    code : the code's own digest.
+    estimator : `training.estimator` of the pipeline file.
+
+    Examples
+    --------
+    >>> with_own_code("c0de", "lightgbm"), with_own_code("c0de", "training_image.mine:build")
+    ('c0de', 'c0de')
+    >>> len(with_own_code("c0de", "json:load"))
+    64
+    """
+    package = estimator.partition(":")[0].partition(".")[0]
+    if ":" not in estimator or package in (LIBRARY, TRAINING_FOLDER):
+        return code
+    spec = find_spec(package)
+    if spec is None:  # the training says what is wrong with it
+        return code
+    folders = [Path(place) for place in spec.submodule_search_locations or ()]
+    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))] or [Path(str(spec.origin))]
+    return _sha256({"code": code, "own": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]})
 
 
 def _code_files(root: Path) -> Iterator[tuple[str, bytes]]:

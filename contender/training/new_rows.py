@@ -70,9 +70,16 @@ def rows_a_batch(manifests: Sequence[DatasetManifest]) -> float:
 
 
 def newest_sequence(model: Mapping[str, Any], manifests: Sequence[DatasetManifest]) -> int:
-    """The number of the newest dataset version that a model was trained on; 0 where none of them is known."""
+    """The number of the newest dataset version that a model was trained on; 0 where none of them is known.
+
+    One that was trained in another environment knows what is as old as its own rows.
+    """
     own = set(model["datasets"])
-    return max((found.sequence for found in manifests if found.version in own), default=0)
+    known = [found.sequence for found in manifests if found.version in own]
+    if not known:
+        through = model.get("trained_through", float("-inf"))
+        known = [found.sequence for found in manifests if found.order_to <= through]
+    return max(known, default=0)
 
 
 def earlier_champions(pointer: Pointer) -> tuple[str, ...]:

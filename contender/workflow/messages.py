@@ -64,7 +64,9 @@ class Message:
 class Request(Message):
     """What started the run. `reason` and `by` are those of a rollback.
 
-    `over_budget`: a person has it train although the month's budget is used up. `evidence` of live predictions or
+    `over_budget`: a person has it train although the month's budget is used up. `challenger`: a version that is there
+    already, as one of another environment, which the run judges in place of training one; `again`: although it was
+    rolled back, `by` this person. `evidence` of live predictions or
     labels, as `contender.workflow.live_evidence` has it: its window, version, reason, features and figures.
     """
 
@@ -80,6 +82,8 @@ class Request(Message):
     reason: str = ""
     by: str = ""
     over_budget: bool = False
+    challenger: str = ""
+    again: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 

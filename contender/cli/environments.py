@@ -1,0 +1,230 @@
+"""What the commands of `contender env` read of environments and write to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from contender.adapters.aws.kms import KmsSigner, KmsVerifier
+from contender.cli.clouds import Cloud, Workbench
+from contender.data.datasets import DatasetStore
+from contender.environments.differences import (
+    Difference,
+    champion_differences,
+    pipeline_differences,
+    setting_differences,
+)
+from contender.environments.promotion import check_fits, check_may_enter, read_whole, write_whole_version
+from contender.environments.settings import (
+    LOCAL,
+    EnvironmentSettings,
+    check_pipelines_known,
+    pipeline_in,
+    read_environments,
+)
+from contender.errors import ContenderError, InvalidInputError, NotFoundError
+from contender.pipeline.config import PipelineConfig
+from contender.registry.pointer import read_pointer
+from contender.registry.signatures import require_signature
+from contender.workflow.run_names import run_name
+
+Report = Callable[[str], None]
+
+
+def settings_of_environment(project: Path, name: str, pipelines: Sequence[str]) -> EnvironmentSettings:
+    """An environment's settings.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such environment; PipelineFileError when `environments.toml` is wrong.
+    """
+    known = read_environments(project)
+    if name not in known:
+        raise NotFoundError(f"no environment {name!r}; environments: {', '.join(sorted(known))}")
+    check_pipelines_known(name, known[name], pipelines)
+    return known[name]
+
+
+def differences(
+    configs: Sequence[PipelineConfig],
+    settings: tuple[EnvironmentSettings, EnvironmentSettings],
+    champions: tuple[Mapping[str, str], Mapping[str, str]],
+) -> Iterator[Difference]:
+    """How two environments differ: settings, then pipelines, then champions."""
+    yield from setting_differences(*settings)
+    for config in configs:
+        yield from pipeline_differences(config, *settings)
+    yield from champion_differences(*champions)
+
+
+def champions_of(bench_of: Callable[[str], Workbench], pipelines: Sequence[str]) -> dict[str, str]:
+    """Each pipeline's champion in an environment; where there is none, why."""
+    return {name: _champion(bench_of, name) for name in pipelines}
+
+
+def _champion(bench_of: Callable[[str], Workbench], pipeline: str) -> str:
+    try:
+        found = read_pointer(bench_of(pipeline).models, pipeline)
+    except ContenderError as error:
+        return f"unknown: {error}"
+    return found.pointer.champion if found is not None else "none"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is asked of a promotion: the version, by whom and why; `again` although it was rolled back."""
+
+    version: str
+    by: str
+    reason: str
+    again: bool
+
+    def __post_init__(self) -> None:
+        if self.again and not self.reason:
+            raise InvalidInputError("--again needs --reason WHY: the version was rolled back before")
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A version that was entered as a challenger: what was copied, and the execution that judges it."""
+
+    version: str
+    manifest_sha256: str
+    files: int
+    bytes: int
+    execution: str
+
+
+def enter_version(
+    source: Workbench, target: Workbench, config: PipelineConfig, entry: Entry, *, report: Report
+) -> Entered:
+    """Copy a version to another environment, signed with its key, and start the run that judges it there.
+
+    Parameters
+    ----------
+    config : the pipeline as it is in the target's environment.
+
+    Raises
+    ------
+    InvalidInputError, RolledBackError
+        When the version serves there, was rolled back there, or does not fit its data; nothing was written.
+    IntegrityError
+        When a file of the version was changed or it is not signed by the source's key; nothing was written.
+    """
+    current = read_pointer(target.models, target.pipeline)
+    check_may_enter(
+        entry.version, current.pointer if current else None, environment=target.environment, again=entry.again
+    )
+    report(f"verifying {entry.version} of {source.environment}")
+    trust = require_signature(source.signing_key_arn, KmsVerifier(source.cloud.client("kms")).verify)
+    found = read_whole(source.models, source.pipeline, entry.version, trust=trust)
+    there = frozenset(each.version for each in DatasetStore(target.data, target.pipeline).manifests())
+    check_fits(found.model.manifest, config, there)
+    report(f"writing {entry.version} to {target.environment}")
+    signer = KmsSigner(target.cloud.client("kms"), target.signing_key_arn)
+    write_whole_version(found, target.models, target.pipeline, sign=signer.sign)
+    why = f"promoted from {source.environment}" + (f", {entry.reason}" if entry.reason else "")
+    asked: dict[str, Any] = {
+        "trigger": "manual",
+        "pipeline": target.pipeline,
+        "challenger": entry.version,
+        "by": entry.by,
+        "reason": f"{why}; it was rolled back before" if entry.again else why,
+    }
+    answer = target.cloud.client("stepfunctions").start_execution(
+        stateMachineArn=target.state_machine_arn,
+        name=run_name("manual", datetime.now(UTC), token_hex(4)),
+        input=json.dumps(asked | ({"again": True} if entry.again else {})),
+    )
+    digest = found.model.manifest_sha256
+    return Entered(entry.version, digest, len(found.files), found.bytes, str(answer["executionArn"]))
+
+
+def config_in(project: Path, environment: str, config: PipelineConfig) -> PipelineConfig:
+    """A pipeline as it is in an environment; on the local cloud as its file says."""
+    if environment == LOCAL:
+        return config
+    return pipeline_in(config, settings_of_environment(project, environment, [config.name, *_others(project)]))
+
+
+def _others(project: Path) -> Iterator[str]:
+    return (path.stem for path in (project / "pipelines").glob("*.toml"))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something of an environment that stays until a person removes it: a bucket, a table, a pipeline's data."""
+
+    kind: str
+    name: str
+    why: str
+    to_remove: str
+
+
+def kept_resources(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterator[Kept]:
+    """What an environment keeps beyond its stacks and its pipeline files, with what would remove it for good.
+
+    Parameters
+    ----------
+    stage : what the names of its stacks begin with, as `contender-prod`.
+    pipelines : those that have a file.
+    """
+    deployed = _stacks(cloud, stage)
+    if f"{stage}-data" not in deployed:
+        yield from _left_by_stacks(cloud, stage)
+    for name in sorted({each.removeprefix(f"{stage}-") for each in deployed}):
+        pipeline, _, part = name.rpartition("-")
+        if pipeline and pipeline not in pipelines:
+            yield Kept(
+                "stack",
+                f"{stage}-{name}",
+                f"{pipeline} has no pipeline file any more; its {part} stack is still deployed",
+                f"aws cloudformation delete-stack --stack-name {stage}-{name}",
+            )
+    if f"{stage}-data" in deployed:
+        yield from _without_file(cloud, stage, pipelines)
+
+
+def _without_file(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterator[Kept]:
+    """Data and models of pipelines whose file is gone."""
+    for kind, output, prefix in (("data", "DataBucketName", "datasets/"), ("models", "ModelBucketName", "models/")):
+        bucket = cloud.find_output(f"{stage}-data", output)
+        for pipeline in _folders(cloud.client("s3"), bucket, prefix):
+            if pipeline not in pipelines:
+                yield Kept(
+                    kind,
+                    f"s3://{bucket}/{prefix}{pipeline}/",
+                    f"{pipeline} has no pipeline file any more; with the file it goes on where it stopped",
+                    f"aws s3 rm --recursive s3://{bucket}/{prefix}{pipeline}/",
+                )
+
+
+def _left_by_stacks(cloud: Cloud, stage: str) -> Iterator[Kept]:
+    """What outlived its stack: buckets and tables that were deployed to be kept."""
+    why = "its stack is gone; it was deployed with keep_data"
+    for bucket in cloud.client("s3").list_buckets()["Buckets"]:
+        name = str(bucket["Name"])
+        if name.startswith(f"{stage}-"):
+            yield Kept("bucket", name, why, f"aws s3 rb --force s3://{name}")
+    for page in cloud.client("dynamodb").get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            if name.startswith(f"{stage}-"):
+                yield Kept("table", name, why, f"aws dynamodb delete-table --table-name {name}")
+
+
+def _stacks(cloud: Cloud, stage: str) -> set[str]:
+    pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = {str(stack["StackName"]): str(stack["StackStatus"]) for page in pages for stack in page["Stacks"]}
+    return {name for name, status in names.items() if name.startswith(f"{stage}-") and status != "DELETE_COMPLETE"}
+
+
+def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ())]
+    return [name.removeprefix(prefix).rstrip("/") for name in found]

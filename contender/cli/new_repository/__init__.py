@@ -1,0 +1,1 @@
+"""The files of a new repository that uses Contender as a dependency, as `contender new` writes them."""
