@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from contender.errors import PipelineFileError
-from contender.pipeline.config import PipelineConfig, section_of, with_values
+from contender.pipeline.config import PipelineConfig, with_values
 from contender.pipeline.keys import key
+from contender.pipeline.sections import section_of
 
 FILE = "environments.toml"
 LOCAL = "local"

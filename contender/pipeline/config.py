@@ -6,18 +6,14 @@ these, and a test fails when a key is not explained.
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
 import tomllib
-import types
-import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from contender.errors import InvalidInputError, PipelineFileError
+from contender.errors import PipelineFileError
 from contender.pipeline.alarm_policy import AlarmPolicy, NotifyPolicy
 from contender.pipeline.budget_policy import BudgetPolicy
 from contender.pipeline.cell_defaults import MISSING_TEXTS
@@ -28,6 +24,7 @@ from contender.pipeline.live_policy import LivePolicy, feedback_problems
 from contender.pipeline.promotion_policy import PromotionPolicy
 from contender.pipeline.rollout_policy import RolloutPolicy
 from contender.pipeline.schedule_policy import SchedulePolicy
+from contender.pipeline.sections import section_of
 from contender.pipeline.serving_policy import ServingPolicy
 from contender.pipeline.training_policy import AUTO, IMPORT_PATTERN, SearchPolicy, TrainingPolicy
 from contender.pipeline.validation_policy import ValidationPolicy
@@ -35,7 +32,6 @@ from contender.stats.metrics import is_own_metric, metric_names
 from contender.table import BLOCK, ORDER
 
 Task = Literal["binary", "multiclass", "regression"]
-Section = TypeVar("Section")
 
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 SCHEDULE_PATTERN = re.compile(r"^(rate|cron)\(.+\)$")
@@ -250,7 +246,7 @@ def parse_pipeline(text: str, *, path: str = "") -> PipelineConfig:
 
 def pipeline_of(content: Mapping[str, Any], *, path: str = "") -> PipelineConfig:
     """A pipeline from its file's content as TOML reads it; see `load_pipeline`."""
-    return _build(PipelineConfig, content, "", path=path)
+    return section_of(PipelineConfig, content, "", path=path)
 
 
 def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineConfig:
@@ -281,18 +277,7 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
             if not isinstance(table, dict):
                 raise PipelineFileError(f"unknown key {name}; {section} is no table")
         table[last] = value
-    return _build(PipelineConfig, content, "", path=config.path)
-
-
-def section_of(section: type[Section], content: Mapping[str, Any], prefix: str) -> Section:
-    """A table of keys, as `contender.pipeline.keys.key` makes them, from TOML; `prefix` is for messages.
-
-    Raises
-    ------
-    PipelineFileError
-        When a key is unknown, of the wrong type or out of bounds.
-    """
-    return _build(section, content, prefix)
+    return section_of(PipelineConfig, content, "", path=config.path)
 
 
 def content_of(config: PipelineConfig) -> dict[str, Any]:
@@ -344,71 +329,3 @@ def _toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _build(section: type[Section], content: Mapping[str, Any], prefix: str, **internal: Any) -> Section:
-    """A section's dataclass from its TOML table."""
-    known = {f.name: f for f in fields(section) if not f.metadata.get("internal")}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(section)
-    for name in content:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            advice = f"did you mean {prefix}{close[0]}?" if close else f"known keys: {', '.join(known)}"
-            raise PipelineFileError(f"unknown key {prefix}{name}; {advice}")
-    missing = [f.name for f in known.values() if f.name not in content and _is_required(f)]
-    if missing:
-        raise PipelineFileError(f"{prefix}{missing[0]} is required; {known[missing[0]].metadata['doc']}")
-    values = {name: _value(known[name], hints[name], content[name], prefix + name) for name in content}
-    try:
-        return section(**values, **internal)
-    except InvalidInputError as error:
-        raise PipelineFileError(f"{prefix.rstrip('.')}: {error}") from None
-
-
-def _is_required(setting: Field[Any]) -> bool:
-    return setting.default is MISSING and setting.default_factory is MISSING
-
-
-def _value(setting: Field[Any], hint: Any, value: Any, name: str) -> Any:
-    """One TOML value as its field's type, within its field's bounds."""
-    converted = _convert(hint, value, name)
-    if isinstance(converted, float) and not math.isfinite(converted):
-        raise PipelineFileError(f"{name} must be a finite number, but got {value!r}")
-    minimum, maximum = setting.metadata.get("minimum"), setting.metadata.get("maximum")
-    choices = setting.metadata.get("choices")
-    if minimum is not None and converted < minimum:
-        raise PipelineFileError(f"{name} must be at least {minimum}, but got {value!r}")
-    if maximum is not None and converted > maximum:
-        raise PipelineFileError(f"{name} must be at most {maximum}, but got {value!r}")
-    if choices and str(converted) not in choices:
-        raise PipelineFileError(f"{name} must be one of {', '.join(choices)}, but got {value!r}")
-    return converted
-
-
-_TYPE_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _convert(hint: Any, value: Any, name: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise PipelineFileError(f"{name} must be a table, but got {value!r}; write [{name}]")
-        return _build(hint, value, f"{name}.")
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        hint = next(argument for argument in arguments if argument is not type(None))
-        return _convert(hint, value, name)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise PipelineFileError(f"{name} must be a list, but got {value!r}")
-        return tuple(_convert(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(value))
-    if origin in (dict, Mapping):
-        if not isinstance(value, dict):
-            raise PipelineFileError(f"{name} must be a table, but got {value!r}; write [{name}]")
-        return {k: _convert(arguments[1], item, f"{name}.{k}") for k, item in value.items()}
-    if hint is Any:
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise PipelineFileError(f"{name} must be {_TYPE_NAMES.get(hint, hint.__name__)}, but got {value!r}")
-    return value
