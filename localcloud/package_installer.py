@@ -19,15 +19,20 @@ FOR_UV = {"index-url": "UV_DEFAULT_INDEX", "no-index": "UV_NO_INDEX", "cert": "S
 """pip's settings that lead to another index, and what uv calls them."""
 
 
+def find_uv() -> str:
+    """The program. It is part of extras: who asks for help may have none."""
+    import uv  # noqa: PLC0415
+
+    return uv.find_uv_bin()
+
+
 def install_command(*options: str, compiled: bool = False) -> list[str]:
     """`uv pip install` with these options, without looking for what a package would like beside the pins.
 
     Bytecode is written now where it is asked for, and where Python writes none later.
     """
-    import uv  # noqa: PLC0415 - an extra: who asks for help has none
-
     compiling = ["--compile-bytecode"] if compiled or sys.dont_write_bytecode else []
-    return [uv.find_uv_bin(), "pip", "install", "--no-deps", "--no-progress", *compiling, *options]
+    return [find_uv(), "pip", "install", "--no-deps", "--no-progress", *compiling, *options]
 
 
 def variables(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -70,7 +75,7 @@ def install_here(options: Sequence[str]) -> int:
     ----------
     options : of `uv pip install`; files that they name have hashes of all that they pin.
     """
-    command = [uv.find_uv_bin(), "pip", "install", "--no-deps", "--python", sys.executable, *options]
+    command = [find_uv(), "pip", "install", "--no-deps", "--python", sys.executable, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables(os.environ)) as running:
         assert running.stderr is not None
         for line in running.stderr:
