@@ -109,6 +109,16 @@ def in_account(name: str, settings: EnvironmentSettings, prefix: str = DEFAULT_P
     )
 
 
+def dev(prefix: str = DEFAULT_PREFIX) -> Environment:
+    """The built-in dev: a shared account to try things in, cheap and quick to remove."""
+    return environment_named("dev", prefix=prefix)
+
+
+def prod(prefix: str = DEFAULT_PREFIX) -> Environment:
+    """The built-in prod: data outlives its stack, no stack goes by mistake, endpoints survive a zone."""
+    return environment_named("prod", prefix=prefix)
+
+
 def _retention(days: int) -> logs.RetentionDays:
     """CloudWatch's own name for so many days; the CDK writes them down as numbers where it renders a template."""
     return logs.RetentionDays[_RETENTION[days]]

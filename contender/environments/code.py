@@ -14,8 +14,9 @@ NOT_OWN = ("tests", "pipelines", "build", "dist")
 
 def code_root(project: Path) -> Path:
     """The folder that holds `contender/`, `lambdas/`, `training_image/` and `statemachines/`."""
-    own = project / "contender" / "__init__.py"
-    return project if own.is_file() else Path(contender.__file__).resolve().parents[1]
+    if any((project / name).is_dir() for name in PACKAGES):
+        return project
+    return Path(contender.__file__).resolve().parents[1]
 
 
 def own_packages(project: Path) -> tuple[str, ...]:

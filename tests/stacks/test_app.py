@@ -27,7 +27,8 @@ def test_an_unknown_environment_ends_the_app_with_one_line(tmp_path: Path) -> No
     result = run_app(tmp_path / "cdk.out", env="staging")
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "contender: env must be one of local, dev, prod, but got 'staging'; pass -c env=dev, for example"
+        "contender: env must be one of local, dev, prod, but got 'staging'; pass -c env=dev, for example, or add "
+        "[staging] to environments.toml"
     ]
 
 

@@ -36,6 +36,8 @@ ZIP_FUNCTIONS = {
 # What Lambda's Python runtime brings: boto3 and what it needs. botocore uses certifi only where it is there.
 OF_THE_RUNTIME = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
 OUR_OWN = {"contender", "lambdas"}
+MACHINES = {62: "x86-64", 183: "AArch64"}
+"""`e_machine` in the header of an ELF file (System V ABI)."""
 MAX_SERVING_BYTES = 150 * 1024 * 1024
 """Of the serving function, unzipped."""
 
@@ -87,6 +89,12 @@ def test_other_pins_are_another_bundle(project: Path, tmp_path: Path) -> None:
     assert content_hash(project, pins) != before
 
 
+def test_another_processor_is_another_bundle(project: Path, tmp_path: Path) -> None:
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("wrapt==2.5.2\n", "utf-8")
+    assert content_hash(project, pins, "arm64") != content_hash(project, pins, "x86_64")
+
+
 def test_a_pin_that_cannot_be_installed_is_refused_with_what_pip_said(tmp_path: Path) -> None:
     pins = tmp_path / "requirements.txt"
     pins.write_text("./there-is-no-such-folder\n", "utf-8")
@@ -135,10 +143,12 @@ def test_a_python_of_another_version_compiles_nothing(tmp_path: Path, monkeypatc
     assert find_interpreter() is None
 
 
-def test_the_serving_function_is_small_enough(tmp_path: Path) -> None:
-    write_bundle(PROJECT_ROOT, PROJECT_ROOT / "lambdas/serve/requirements.txt", tmp_path)
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86-64"), ("arm64", "AArch64")])
+def test_the_serving_function_is_small_enough(tmp_path: Path, architecture: str, machine: str) -> None:
+    write_bundle(PROJECT_ROOT, PROJECT_ROOT / "lambdas/serve/requirements.txt", tmp_path, architecture)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= MAX_SERVING_BYTES
-    assert list(tmp_path.glob("onnxruntime/capi/onnxruntime_pybind11_state*.so"))
+    (library,) = tmp_path.glob("onnxruntime/capi/onnxruntime_pybind11_state*.so")
+    assert MACHINES[int.from_bytes(library.read_bytes()[18:20], "little")] == machine
     if find_interpreter():
         assert list(tmp_path.glob("lambdas/serve/__pycache__/handler.*.pyc"))
 
