@@ -113,7 +113,7 @@ def run() -> None:
     try:
         commands = asked_for(sys.argv[1:])
         if len(commands) == 1 and not {"-h", "--help"} & set(sys.argv[2:]):
-            require_extra_of(*commands)
+            require_extra_of(commands[0])
         program(commands)()
     except (ContenderError, ClientError, BotoCoreError) as error:
         if os.environ.get("CONTENDER_DEBUG"):
