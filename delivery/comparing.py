@@ -77,25 +77,26 @@ def verdict(base: Side, head: Side) -> str:
     'No difference: the same decisions and the same scores in all 2 batches'
     >>> from dataclasses import replace
     >>> verdict(one, replace(one, scores=(0.8, 0.92), mean=0.86))
-    'AUC 0.8500 → 0.8600 (+0.0100): better in 1 batches, worse in 0; the same decisions'
+    'AUC 0.8500 → 0.8600 (+0.0100): better in 1 of 2 batches, worse in 0; the same decisions'
     """
     different = [name for name, *pair in _together(base, head) if pair[0] != pair[1]]
     changed = len(_changed_verdicts(base, head))
-    decided = f"{changed} decisions differ" if changed else "the same decisions"
+    total = len(head.batches)
+    decided = f"{changed} of {total} decisions differ" if changed else "the same decisions"
     if not different and not changed:
-        return f"No difference: the same decisions and the same scores in all {len(base.batches)} batches"
+        return f"No difference: the same decisions and the same scores in all {total} batches"
     sign = 1 if head.greater_is_better else -1
     gains = [sign * (after - before) for _, before, after in _together(base, head)]
     return (
         f"{head.metric} {base.mean:.4f} → {head.mean:.4f} ({_signed(head.mean - base.mean)}): better in "
-        f"{sum(gain > 0 for gain in gains)} batches, worse in {sum(gain < 0 for gain in gains)}; {decided}"
+        f"{sum(gain > 0 for gain in gains)} of {total} batches, worse in {sum(gain < 0 for gain in gains)}; {decided}"
     )
 
 
 def _table(base: Side, head: Side) -> str:
     rows = [
-        (f"mean {head.metric}", f"{base.mean:.4f}", f"{head.mean:.4f}", _signed(head.mean - base.mean)),
-        ("mean loss", f"{base.loss:.4f}", f"{head.loss:.4f}", _signed(head.loss - base.loss)),
+        (f"{head.metric}, over all batches", f"{base.mean:.4f}", f"{head.mean:.4f}", _signed(head.mean - base.mean)),
+        ("loss, over all batches", f"{base.loss:.4f}", f"{head.loss:.4f}", _signed(head.loss - base.loss)),
         ("retrains", str(base.retrains), str(head.retrains), f"{head.retrains - base.retrains:+d}"),
         ("promoted", str(base.promoted), str(head.promoted), f"{head.promoted - base.promoted:+d}"),
         ("cost of training", _usd(base.cost_usd), _usd(head.cost_usd), _usd(head.cost_usd - base.cost_usd, "+")),

@@ -34,7 +34,8 @@ def compare(root: Path, base: str, head: str, histories: Path | None = None) -> 
     """
     folder = root / ".contender" / "compare"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [f"## Base `{base[:8]}` and head `{head[:8]}`, replayed on the same history"]
+    named = [_commit(root, commit)[:8] for commit in (base, head)]
+    parts = [f"## Base `{named[0]}` and head `{named[1]}`, replayed on the same history"]
     with _checked_out(root, base, folder / "base") as before, _checked_out(root, head, folder / "head") as after:
         for pipeline in sorted({path.stem for side in (before, after) for path in side.glob("pipelines/*.toml")}):
             history = _history(pipeline, after, folder, histories)
@@ -59,6 +60,10 @@ def _checked_out(root: Path, commit: str, folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         _run(["git", "worktree", "remove", "--force", str(folder)], root)
+
+
+def _commit(root: Path, named: str) -> str:
+    return _run(["git", "rev-parse", "--verify", "--end-of-options", f"{named}^{{commit}}"], root).strip()
 
 
 def _python(tree: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto.cloudformation.models import cloudformation_backends
 
 from delivery import deploy
 from delivery.errors import DeliveryError
@@ -43,6 +44,9 @@ def test_a_stage_that_is_set_up_is_deployed(session: boto3.Session) -> None:
     facts = gather(STAGE, session)
     assert facts == Facts(HERE, "", "us-east-1", True, {"contender-dev-data": "CREATE_COMPLETE"})
     check(STAGE, facts)
+    cloudformation_backends[HERE]["us-east-1"].describe_stacks("contender-dev-data")[0].status = "ROLLBACK_COMPLETE"
+    with pytest.raises(DeliveryError, match=r"contender-dev-data is in ROLLBACK_COMPLETE: .* delete-stack"):
+        check(STAGE, gather(STAGE, session))
 
 
 def test_without_credentials_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
