@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 from rich.console import Console
@@ -16,11 +17,13 @@ from contender.cli.waiting import until
 from contender.console.executions import Visit, visits_of
 
 POLL_SECONDS = 0.3
-
+LOG_SECONDS = 2.0
+"""Between two looks at the states for a pipe: what is longer than that is to be seen."""
 
 SHOWN = ("Task", "Map", "Wait")
 """Kinds of states that take time."""
 
+LONGEST_NAME = len("EvaluateChallenger")
 HINTS = {"Approval": "waiting for approval: contender approve {run} | reject {run}"}
 """What to do while a state waits."""
 
@@ -50,20 +53,27 @@ def wait_for_execution(
 
 
 def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:
-    """Show the execution's states as they pass, and return its final status."""
-    nothing_to_see = Console(quiet=True)
-    with Live(console=nothing_to_see if quiet else console, refresh_per_second=8) as live:
+    """Show the execution's states as they pass, and return its final status.
+
+    A terminal shows all states in place. A pipe gets each state's line when it has ended, and fewer looks.
+    """
+    run, printed, since = execution_arn.rpartition(":")[2][:8], 0, 0.0
+    with Live(console=console if console.is_terminal and not quiet else Console(quiet=True)) as live:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
-            if not quiet and (console.is_terminal or status != "RUNNING"):  # a pipe gets the last picture alone
+            is_time = status != "RUNNING" or time.monotonic() - since >= LOG_SECONDS
+            if not quiet and console.is_terminal:
+                live.update(_shown(states_of(step_functions, execution_arn), run))
+            elif not quiet and is_time:
+                since = time.monotonic()
                 states = states_of(step_functions, execution_arn)
-                live.update(_shown(states, execution_arn.rpartition(":")[2][:8]))
+                ended = list(takewhile(lambda visit: visit.left, states)) if status == "RUNNING" else states
+                if ended[printed:]:
+                    console.print(_shown(ended[printed:], run))
+                printed = len(ended)
             if status != "RUNNING":
-                break
+                return status
             time.sleep(POLL_SECONDS)
-    if not quiet and not console.is_terminal:
-        console.print()  # a terminal's live display ends its last line, a pipe's does not
-    return status
 
 
 def events_of(step_functions: Any, execution_arn: str) -> list[dict[str, Any]]:
@@ -79,6 +89,8 @@ def states_of(step_functions: Any, execution_arn: str) -> list[Visit]:
 
 def _shown(states: list[Visit], run: str) -> Table:
     table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(min_width=LONGEST_NAME)
     for visit in states:
         if visit.left is None:
             hint = HINTS.get(visit.state, "").format(run=run)
