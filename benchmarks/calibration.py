@@ -111,7 +111,7 @@ class Effort:
 
 
 EFFORTS: dict[Size, Effort] = {
-    "smoke": Effort({5_000: 1}, 1.0, days=5, one_in=10, ours_only=True),
+    "smoke": Effort({5_000: 1}, 1.0, days=2, one_in=10, ours_only=True),
     "quick": Effort({500: 60, 5_000: 60, 50_000: 12}, 4.0),
     "full": Effort({500: 200, 5_000: 200, 50_000: 60}, 12.0),
 }

@@ -83,7 +83,7 @@ SIZES: dict[Size, Sizes] = {
         trees=5,
         test_rows=1_000,
         ours_only=True,
-        estimators=("hist_gradient_boosting", "linear"),
+        estimators=("linear",),
     ),
     "quick": Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2),
     "full": Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3),

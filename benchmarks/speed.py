@@ -78,7 +78,7 @@ class Sizes:
 
 
 SIZES: dict[Size, Sizes] = {
-    "smoke": Sizes(20_000, 2_000, 20_000, repeat=2, ours_only=True, distances=(500, 5_000)),
+    "smoke": Sizes(5_000, 1_000, 5_000, repeat=2, ours_only=True, distances=(500, 2_000)),
     "quick": Sizes(1_000_000, 100_000, 1_000_000),
     "full": Sizes(1_000_000, 100_000, 1_000_000, large_for_all=True),
 }

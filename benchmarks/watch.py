@@ -58,7 +58,7 @@ class Effort:
 
 
 EFFORTS: dict[Size, Effort] = {
-    "smoke": Effort(20, 5, 1_000, 10, one_in=20),
+    "smoke": Effort(9, 4, 1_000, 10, one_in=20),
     "quick": Effort(2_000, 200, 30_000, 100),
     "full": Effort(4_000, 400, 30_000, 100),
 }
