@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contender.cli.drill.catalogue import INCIDENTS
 from contender.cli.drill.shop import ONLY_AFTER_DRIFT, ROWS, pipeline_file, visits
+from contender.cli.live_demo.story import live_pipeline_file
 
 __all__ = ["ROWS", "pipeline_file", "visits"]
 
@@ -75,6 +76,7 @@ PIPELINES = {
     **{name: pipeline_file(name) for name in ("shop-input", "shop-burst", "shop-abort", "shop-skew")},
     **{name: pipeline_file(name) for name in ("shop-log", "shop-code")},
     "shop-live": pipeline_file("shop-live") + WITHOUT_PAUSE,
+    "shop-feedback": live_pipeline_file("shop-feedback"),
     "shop-canary": pipeline_file("shop-canary") + CANARY,
     "shop-asks": pipeline_file("shop-asks") + ASKS,
     "shop-broken": pipeline_file("shop-broken", parameters="{ trees = 7 }") + NIGHTLY,

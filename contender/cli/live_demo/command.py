@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -34,13 +35,16 @@ def run_live_demo(project: Path) -> Path:
     def tell(message: str) -> None:
         console.print(Text(f"{time.monotonic() - started:4.0f} s  {message}", style="dim"))
 
-    with own_cloud(project, {NAME: live_pipeline_file(NAME)}, tell) as (_, cloud):
+    with contextlib.ExitStack() as running:
+        with console.status("starting a local cloud"):
+            _, cloud = running.enter_context(own_cloud(project, {NAME: live_pipeline_file(NAME)}, tell))
         bench = Workbench(cloud, LOCAL, NAME)
         story = play(bench, folder)
         run = RunFolder(bench.data, NAME, str(story.run["run_id"]))
         (folder / RUN_PAGE).write_bytes(bench.data.get(run.key(REPORT_PAGE)).body)
         seconds = time.monotonic() - started
         page.write_text(story_page(story, seconds, run_page=RUN_PAGE), encoding="utf-8")
+        tell("Stopping the local cloud")
     before, after = story.drifted, story.after
     console.print()
     console.print(
