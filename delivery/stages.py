@@ -1,16 +1,13 @@
-"""The stages that are deployed, each with the account that it belongs to, as `environments.toml` says."""
+"""The stages that are deployed, each with the account that it belongs to: the environments of `environments.toml`."""
 
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contender.environments.settings import read_environments
 from delivery.errors import DeliveryError
-
-FILE = "environments.toml"
-BUILT_IN = ("dev", "prod")
 
 
 @dataclass(frozen=True)
@@ -33,15 +30,14 @@ class Stage:
 
 
 def stage_named(name: str, root: Path) -> Stage:
-    """The stage of that name. Raises DeliveryError where there is none."""
-    file = root / FILE
-    named = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    known = sorted({*BUILT_IN, *named})
+    """The stage of that name.
+
+    Raises DeliveryError where there is none, and PipelineFileError where `environments.toml` is wrong.
+    """
+    known = read_environments(root)
     if name not in known:
         raise DeliveryError(
-            f"STAGE must be one of {', '.join(known)}, but is {name!r}; for example: make deploy STAGE=dev"
+            f"STAGE must be one of {', '.join(sorted(known))}, but is {name!r}; for example: make deploy STAGE=dev"
         )
-    settings = named.get(name, {})
     context = json.loads((root / "cdk.json").read_text(encoding="utf-8")).get("context", {})
-    prefix = str(context.get("prefix", "contender"))
-    return Stage(name, str(settings.get("account", "")), str(settings.get("region", "")), prefix)
+    return Stage(name, known[name].account, known[name].region, str(context.get("prefix", "contender")))
