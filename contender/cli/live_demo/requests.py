@@ -56,36 +56,36 @@ class Asked:
     Attributes
     ----------
     answers : one a row, as the API has them.
+    before : the live metrics of the minute before this request: others may have been made in it.
     """
 
     bench: Workbench
     start: datetime
     version: str
     answers: Sequence[Mapping[str, Any]]
-
-    @property
-    def counts(self) -> LiveCounts:
-        """The live metrics of the minute."""
-        since = self.start.timestamp()
-        return self.bench.predictions.live(self.bench.pipeline, self.version, CHAMPION, since, since + 59.0)
+    before: LiveCounts
 
     def wait_until_kept(self) -> None:
         """Until all rows are in the log: a label that comes before its prediction is delivered again later."""
         until(
-            lambda: self.counts.rows >= len(self.answers),
+            lambda: self._counts().rows - self.before.rows >= len(self.answers),
             what="log of these predictions",
             seconds=KEPT_SECONDS,
             show=console,
         )
 
-    def wait_until_labelled(self) -> LiveCounts:
-        """Until every row has its label; answers the live metrics with them."""
-        return until(
-            lambda: counts if (counts := self.counts).labels >= len(self.answers) else None,
-            what="labels joined to these predictions",
-            seconds=KEPT_SECONDS,
-            show=console,
-        )
+    def wait_until_labelled(self) -> int:
+        """Until every row has its label; answers how many predictions were right."""
+
+        def found() -> LiveCounts | None:
+            counts = self._counts()
+            return counts if counts.labels - self.before.labels >= len(self.answers) else None
+
+        counts = until(found, what="labels joined to these predictions", seconds=KEPT_SECONDS, show=console)
+        return counts.correct - self.before.correct
+
+    def _counts(self) -> LiveCounts:
+        return counts_of(self.bench, self.version, self.start)
 
     def label(self, labels: Sequence[str], *, start: int = 0, caller: Workbench | None = None) -> None:
         """Send the labels of the rows from `start` on; as another caller where one is given."""
@@ -112,13 +112,20 @@ def ask(bench: Workbench, frame: pd.DataFrame) -> Asked:
             seconds=KEPT_SECONDS,
             show=console,
         )
-        start = this_minute()
+        start, version = this_minute(), str(bench.request("GET", "/v1/model")["model_version"])
+        before = counts_of(bench, version, start)
         said = bench.request("POST", PREDICT, {"rows": feature_rows(frame)})
-        if this_minute() == start:  # else nobody can say of which minute they are
-            found = Asked(bench, start, str(said["model_version"]), said["predictions"])
+        if this_minute() == start and said["model_version"] == version:  # else nobody can say whose counts they are in
+            found = Asked(bench, start, version, said["predictions"], before)
             found.wait_until_kept()
             return found
     raise ContenderError(f"{len(frame)} predictions took more than {LEFT_OF_A_MINUTE} s, {ATTEMPTS} times")
+
+
+def counts_of(bench: Workbench, version: str, minute: datetime) -> LiveCounts:
+    """The live metrics of a version in a minute."""
+    since = minute.timestamp()
+    return bench.predictions.live(bench.pipeline, version, CHAMPION, since, since + 59.0)
 
 
 def this_minute() -> datetime:

@@ -133,12 +133,10 @@ def minute(bench: Workbench, title: str, rows: pd.DataFrame, *, labelled: bool) 
     """Requests of these rows within a minute; their labels are sent back where wanted."""
     asked, truth = ask(bench, rows), rows[TARGET].tolist()
     right = sum(answer["prediction"] == label for answer, label in zip(asked.answers, truth, strict=True))
-    labels = 0
     if labelled:
         asked.label(truth)
-        counts = asked.wait_until_labelled()
-        labels, right = counts.labels, counts.correct
-    found = Minute(title, asked.start, asked.version, len(truth), right, labels)
+        right = asked.wait_until_labelled()
+    found = Minute(title, asked.start, asked.version, len(truth), right, len(truth) if labelled else 0)
     console.print(Text(f"{found.rows:,} predictions of {found.version}, accuracy {found.accuracy:.1%}"))
     return found
 
