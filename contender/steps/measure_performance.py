@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from contender.data.feedback_rows import ID, VERSION, newest_labels
+from contender.errors import InvalidInputError
 from contender.live.label_coverage import label_coverage
 from contender.live.performance import Performance, live_slices
 from contender.pipeline.config import PipelineConfig
@@ -63,9 +64,17 @@ class PerformanceMeter:
             for folder in folders:
                 self.report(folder)
                 keys = self.data.keys(folder)
-                tables += pool.map(lambda key: self.read(self.data.get(key).body, self.config, slices), keys)
+                tables += pool.map(lambda key: self._file(key, slices), keys)
         return (
             Table.concatenate(tables)
             if tables
             else Table({ID: np.array([], dtype=object), VERSION: np.array([], dtype=object)})
         )
+
+    def _file(self, key: str, slices: tuple[str, ...]) -> Table:
+        try:
+            return self.read(self.data.get(key).body, self.config, slices)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"{key} cannot be read: {error}; restore an earlier version of the object, or remove it"
+            ) from None

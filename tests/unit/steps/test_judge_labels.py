@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contender.adapters.files.feedback_files import FEEDBACK_FORMAT, read_feedback
+from contender.errors import InvalidInputError
 from contender.live.starts import Start
 from contender.pipeline.config import PipelineConfig
 from contender.pipeline.live_policy import LivePolicy
@@ -121,3 +122,16 @@ def test_the_metric_of_days_is_measured_with_the_share_of_labels() -> None:
     assert {one.part for one in found.figures} == {"all", "carrier=UA"}
     assert found.versions[0].holdout is not None
     assert found.to_dict()["coverage"]["delay_days"] == [pytest.approx(1 / 24), pytest.approx(1 / 24)]
+
+
+def test_a_damaged_file_of_labels_is_named_where_a_person_asks_and_left_out_where_windows_are_judged() -> None:
+    data = MemoryObjects()
+    for day in range(1, 5):
+        log(data, day)
+    whole = judge(data).report()
+    damaged = "feedback/shop/dt=2026-03-02/v1-damaged.parquet"
+    data.put(damaged, b"PAR1")
+    assert judge(data).report() == whole
+    meter = PerformanceMeter(data, CONFIG, models(), read_feedback)
+    with pytest.raises(InvalidInputError, match=rf"{damaged} cannot be read: 4 bytes are no file of feedback"):
+        meter.measure(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, 23, tzinfo=UTC))
