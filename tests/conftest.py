@@ -162,9 +162,9 @@ def create_runs_table(name: str = "runs") -> None:
     create_table(name)
 
 
-def create_table(name: str) -> None:
-    """A table with the keys that all of ours have."""
-    boto3.client("dynamodb").create_table(
+def create_table(name: str, client: Any = None) -> None:
+    """A table with the keys that all of ours have; in this process, or where a client of DynamoDB leads."""
+    (client or boto3.client("dynamodb")).create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[
@@ -175,8 +175,8 @@ def create_table(name: str) -> None:
     )
 
 
-def create_bucket(name: str) -> None:
-    """A versioned bucket."""
-    s3 = boto3.client("s3")
+def create_bucket(name: str, client: Any = None) -> None:
+    """A versioned bucket; in this process, or where a client of S3 leads."""
+    s3 = client or boto3.client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from contender.adapters.files.prediction_files import predictions_parquet
 from contender.live.report import LiveStore
@@ -55,16 +54,11 @@ def judge(cloud: Cloud, now: str) -> dict[str, Any]:
     return answer
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+def sent() -> list[dict[str, Any]]:
     """The events on the bus, by a rule that puts them into a queue, as that of the pipeline starts its machine."""
-
-    def read() -> list[dict[str, Any]]:
-        queue = boto3.client("sqs").get_queue_url(QueueName="events")["QueueUrl"]
-        found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"]) for message in found]
-
-    return read
+    queue = boto3.client("sqs").get_queue_url(QueueName="events")["QueueUrl"]
+    found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in found]
 
 
 def listen_to_the_bus() -> None:
@@ -78,9 +72,7 @@ def listen_to_the_bus() -> None:
     events.put_targets(Rule="live", Targets=[{"Id": "1", "Arn": arn}])
 
 
-def test_drift_after_the_first_day_is_reported_and_told_to_the_loop(
-    crowned: Cloud, sent: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_drift_after_the_first_day_is_reported_and_told_to_the_loop(crowned: Cloud) -> None:
     listen_to_the_bus()
     set_pipeline(ROWS)
     predict(crowned, "2026-03-01")
@@ -118,9 +110,7 @@ def tell_labels(cloud: Cloud, day: str, *, wrong: bool) -> None:
     cloud.data.put(key.replace("predictions/", "feedback/"), sink.getvalue())
 
 
-def test_a_fall_of_live_performance_is_in_the_windows_report_and_told_to_the_loop(
-    crowned: Cloud, sent: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_a_fall_of_live_performance_is_in_the_windows_report_and_told_to_the_loop(crowned: Cloud) -> None:
     listen_to_the_bus()
     set_pipeline(ROWS)
     for day in ("2026-03-01", "2026-03-02"):

@@ -12,6 +12,7 @@ import pytest
 
 from localcloud.connection import CloudConnection
 from localcloud.processes import wait_until
+from tests.conftest import create_bucket
 
 pytestmark = pytest.mark.emulator
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -88,8 +89,7 @@ def test_every_exception_of_a_function_has_the_same_name_where_aws_keeps_its_own
 
 def test_an_upload_event_has_a_raw_key_and_no_version_id(emulated: CloudConnection, name: str) -> None:
     s3, events, states = (emulated.client(service) for service in ("s3", "events", "stepfunctions"))
-    s3.create_bucket(Bucket=name)
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(name, s3)
     s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
     definition = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}})
     machine = states.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]

@@ -15,6 +15,7 @@ from contender.registry.history import verify_history
 from localcloud import emulator
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS, REGION
+from tests.conftest import create_table
 
 pytestmark = pytest.mark.emulator
 WRITERS = 4
@@ -22,12 +23,7 @@ WRITERS = 4
 
 def test_writers_that_race_leave_one_signed_chain_with_each_swap_once(emulated: CloudConnection) -> None:
     name, kms = f"history-{uuid.uuid4().hex}", emulated.client("kms")
-    emulated.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(name, emulated.client("dynamodb"))
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     address = emulator.endpoint(emulated.port)
     tables = [

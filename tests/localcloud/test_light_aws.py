@@ -19,6 +19,7 @@ from contender.registry.versions import MANIFEST, SIGNATURE, ModelRegistry
 from localcloud import emulator
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS, REGION
+from tests.conftest import create_bucket, create_table
 from tests.fakes import MemoryObjects
 
 pytestmark = pytest.mark.emulator
@@ -37,8 +38,7 @@ def name() -> str:
 
 def test_objects_are_read_as_boto3_wrote_them(emulated: CloudConnection, light: LightAws, name: str) -> None:
     s3 = emulated.client("s3")
-    s3.create_bucket(Bucket=name)
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(name, s3)
     key = "a/b ü+c~.json"
     first = s3.put_object(Bucket=name, Key=key, Body=b"\x00" * 100_000)
     second = s3.put_object(Bucket=name, Key=key, Body=b"2")
@@ -70,13 +70,7 @@ def test_messages_arrive_in_queues_of_both_kinds(emulated: CloudConnection, ligh
 
 
 def test_items_are_kept_found_and_not_overwritten(emulated: CloudConnection, light: LightAws, name: str) -> None:
-    dynamodb = emulated.client("dynamodb")
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(name, emulated.client("dynamodb"))
     table = light.table(name)
     item = {"pk": "r", "sk": "rows#0", "rows": b"\x00gzip", "n": 1.5, "at": 7, "none": None, "deep": {"a": ["ü", True]}}
     assert table.put_item(item)

@@ -12,6 +12,7 @@ import pytest
 from contender.ports import Ledger
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS, REGION
+from tests.conftest import create_bucket, create_table
 from tests.simulation.test_reference_model import check, emptied
 
 pytestmark = pytest.mark.emulator
@@ -21,16 +22,10 @@ pytestmark = pytest.mark.emulator
 def make(emulated: CloudConnection) -> Callable[[], tuple[Ledger, Any]]:
     name = f"reference-{uuid.uuid4().hex}"
     s3 = emulated.client("s3")
-    s3.create_bucket(Bucket=name)
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(name, s3)
     session = boto3.Session(**CREDENTIALS, region_name=REGION)
-    table = session.resource("dynamodb", endpoint_url=emulated.endpoint_url).create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-    )
-    return emptied(s3, name, table)
+    create_table(name, emulated.client("dynamodb"))
+    return emptied(s3, name, session.resource("dynamodb", endpoint_url=emulated.endpoint_url).Table(name))
 
 
 def test_our_adapters_on_the_local_cloud_behave_as_the_model_does(make: Callable[[], tuple[Ledger, Any]]) -> None:

@@ -21,6 +21,7 @@ from localcloud.metrics.collection import GROUP, STREAM
 from localcloud.metrics.embedded import read_line
 from localcloud.processes import ProcessRecord, group_members, is_alive, wait_until
 from localcloud.state import Workspace
+from tests.conftest import create_bucket, create_table
 from tests.localcloud.functions import Functions
 
 pytestmark = pytest.mark.emulator
@@ -111,20 +112,13 @@ def killable(tmp_path: Path) -> Iterator[Cloud]:
 def fill(cloud: Cloud) -> dict[str, Any]:
     """Put something into each service that the loop uses; answers what has to be found again."""
     s3 = cloud.client("s3")
-    s3.create_bucket(Bucket="kept")
-    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    create_bucket("kept", s3)
     old = s3.put_object(Bucket="kept", Key="a", Body=b"old")["VersionId"]
     s3.put_object(Bucket="kept", Key="a", Body=b"new")
     upload = s3.create_multipart_upload(Bucket="kept", Key="large")["UploadId"]
     part = s3.upload_part(Bucket="kept", Key="large", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
     table = cloud.client("dynamodb")
-    schema = [("pk", "HASH"), ("sk", "RANGE")]
-    table.create_table(
-        TableName="runs",
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in schema],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in schema],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table("runs", table)
     for number in range(ITEMS):
         table.put_item(TableName="runs", Item={"pk": {"S": "p"}, "sk": {"S": f"{number:03}"}, "n": {"N": "1"}})
     table.delete_item(TableName="runs", Key={"pk": {"S": "p"}, "sk": {"S": "000"}})

@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from localcloud.emulator import HOST, free_port, is_healthy
 from localcloud.processes import wait_until
-from tests.conftest import REGION
+from tests.conftest import REGION, create_table
 from tests.statemachines import definition as asl
 from tests.statemachines.cases import Answer, Case, FunctionError, Timeout
 from tests.statemachines.engine import Outcome
@@ -147,7 +147,7 @@ def functions(machine: str, folder: Path) -> Iterator[Functions]:
         states = {name for name, _ in machines.tasks_of(asl.load(machine))}
         for state in sorted(states):
             _create_function(_client("lambda", address), state, folder, address)
-        _create_table(_client("dynamodb", address))
+        create_table(machines.TABLE, _client("dynamodb", address))
         _client("sns", address).create_topic(Name="alerts")
         _put_lists(_client("s3", address))
         client = _client("stepfunctions", address)
@@ -168,16 +168,6 @@ def _create_function(client: Any, state: str, folder: Path, address: str) -> Non
         Code={"ZipFile": code.getvalue()},
         Timeout=30,
         Environment={"Variables": {"STATE": state, "FOLDER": str(folder), "STEP_FUNCTIONS": address}},
-    )
-
-
-def _create_table(client: Any) -> None:
-    keys = {"pk": "HASH", "sk": "RANGE"}
-    client.create_table(
-        TableName=machines.TABLE,
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
-        BillingMode="PAY_PER_REQUEST",
     )
 
 
