@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contender.cli.clouds import Workbench, connect
 from contender.cli.commands.retrain import start_by_hand
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.step(given)
     except (DeliveryError, ContenderError) as error:
         print(f"{given.command}: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"{given.command}: AWS refuses: {error}; docs/delivery.md says what the role needs", file=sys.stderr)
         return 1
     return 0
 
