@@ -68,9 +68,12 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def make(folder: Path, wheel: Path, *extra_names: str) -> Path:
-    """An environment with the wheel, its declared closure and nothing else; the folder of its programs."""
-    asked = [*declared(), *(each for name in extra_names for each in declared(name))]
+def make(folder: Path, wheel: Path, *extra_names: str, also: Iterable[str] = ()) -> Path:
+    """An environment with the wheel, its declared closure and nothing else; the folder of its programs.
+
+    `also` names more distributions, as those that a repository's tests need.
+    """
+    asked = [*declared(), *(each for name in extra_names for each in declared(name)), *map(Requirement, also)]
     run_uv("venv", "--python", sys.executable, str(folder))
     (packages,) = folder.glob("lib/python*/site-packages")
     for made in with_what_they_need(asked).values():

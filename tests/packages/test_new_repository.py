@@ -1,0 +1,120 @@
+"""`contender new`: a repository that uses Contender as a dependency, whose own tests and demo pass."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+import contender
+from contender.cli.new_repository.write import FILES, write_repository, written_files
+from contender.environments.code import code_root, own_packages
+from contender.environments.settings import environments_of, pipeline_in
+from contender.errors import ConflictError, InvalidInputError
+from contender.pipeline.config import load_pipeline
+from stacks.code_tree import code_tree
+from tests.packages import environments
+from tests.packages.environments import alone
+
+NAME = "my-models"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / NAME
+    write_repository(NAME, folder)
+    return folder
+
+
+def test_every_file_is_filled_in_and_is_what_it_says(repository: Path) -> None:
+    written = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
+    assert written == {path.format(package="my_models") for path in FILES}
+    for path in repository.rglob("*"):
+        if path.is_file():
+            assert not re.search(r"\{\{|\}\}", path.read_text("utf-8").replace("${{", "").replace(" }}", "")), path
+    for path in repository.rglob("*.py"):
+        ast.parse(path.read_text("utf-8"))
+    for path in (repository / ".github/workflows").iterdir():
+        assert yaml.safe_load(path.read_text("utf-8"))["jobs"]
+    assert f"contender[cli,local]=={contender.__version__}" in (repository / "requirements.txt").read_text("utf-8")
+    assert tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["name"] == NAME
+
+
+def test_its_environments_differ_in_what_they_say(repository: Path) -> None:
+    found = environments_of((repository / "environments.toml").read_text("utf-8"))
+    config = load_pipeline(repository / "pipelines/sales.toml")
+    assert [pipeline_in(config, found[name]).schedule.enabled for name in ("dev", "prod")] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["", "My-Models", "1st", "a--b", "a-", "class", "contender", "x" * 41, "a/b", ".."])
+def test_a_name_that_no_package_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="for example my-models"):
+        written_files(name)
+
+
+def test_nothing_is_written_over(repository: Path) -> None:
+    readme = repository / "README.md"
+    readme.write_text("mine", "utf-8")
+    with pytest.raises(ConflictError, match="is not empty; nothing was written"):
+        write_repository(NAME, repository)
+    assert readme.read_text("utf-8") == "mine"
+
+
+def test_what_is_deployed_is_contenders_code_beside_its_own(repository: Path) -> None:
+    assert own_packages(repository) == ("my_models",)
+    tree = code_tree(repository)
+    assert tree == repository / ".contender/code"
+    assert (tree / "my_models/estimators.py").read_bytes() == (repository / "my_models/estimators.py").read_bytes()
+    installed = code_root(repository)
+    dockerfile = (tree / "training_image/Dockerfile").read_text("utf-8")
+    assert dockerfile.replace("COPY my_models/ /app/my_models/\n", "") == (
+        (installed / "training_image/Dockerfile").read_text("utf-8")
+    )
+    assert "COPY my_models/ /app/my_models/\n" in dockerfile
+    for name in ("contender/errors.py", "lambdas/claim/handler.py", "statemachines/continuous_training.asl.json"):
+        assert (tree / name).read_bytes() == (installed / name).read_bytes()
+    assert code_tree(installed) == installed
+
+
+def made(repository: Path, bin_folder: Path, target: str, seconds: int) -> str:
+    """What `make` prints with the programs of an environment."""
+    command = ["make", target, f"BIN={bin_folder}"]
+    ended = subprocess.run(
+        command, cwd=repository, env=alone(bin_folder), capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.slow
+def test_its_own_tests_pass_with_the_built_wheel(wheel: Path, tmp_path: Path) -> None:
+    programs = environments.make(tmp_path / "venv", wheel, also=("pytest",))
+    run = subprocess.run([programs / "contender", "new", NAME, "--json"], cwd=tmp_path, capture_output=True, check=True)
+    assert "pipelines/sales.toml" in json.loads(run.stdout)["files"]
+    assert "4 passed" in made(tmp_path / NAME, programs, "test", 300)
+
+
+@pytest.fixture
+def with_the_local_cloud(wheel: Path, tmp_path: Path) -> Iterator[Path]:
+    """The programs of an environment with the extras `cli` and `local`; what was started with them is put down."""
+    programs = environments.make(tmp_path / "venv", wheel, "cli", "local")
+    (programs / "node").symlink_to(shutil.which("node", path=str(Path(sys.executable).parent)) or "/usr/bin/node")
+    yield programs
+    subprocess.run([programs / "contender", "down"], cwd=tmp_path / NAME, check=False, capture_output=True)
+
+
+@pytest.mark.chaos
+def test_its_demo_passes_with_the_built_wheel(with_the_local_cloud: Path, tmp_path: Path) -> None:
+    write_repository(NAME, tmp_path / NAME)
+    printed = made(tmp_path / NAME, with_the_local_cloud, "demo", 900)
+    assert "promoted" in printed
+    assert "model 20" in printed  # the version that answered
