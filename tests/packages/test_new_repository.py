@@ -23,7 +23,7 @@ from contender.errors import ConflictError, InvalidInputError
 from contender.pipeline.config import load_pipeline
 from stacks.code_tree import code_tree
 from tests.packages import environments
-from tests.packages.environments import alone
+from tests.packages.environments import PROJECT, alone
 
 NAME = "my-models"
 
@@ -47,6 +47,16 @@ def test_every_file_is_filled_in_and_is_what_it_says(repository: Path) -> None:
         assert yaml.safe_load(path.read_text("utf-8"))["jobs"]
     assert f"contender[cli,local]=={contender.__version__}" in (repository / "requirements.txt").read_text("utf-8")
     assert tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["name"] == NAME
+
+
+def test_its_workflows_use_the_actions_that_ours_use_pinned_alike(repository: Path) -> None:
+    uses = re.compile(r"uses: (\S+@.*)")
+    ours = {each for path in (PROJECT / ".github").rglob("*.yml") for each in uses.findall(path.read_text("utf-8"))}
+    theirs = {
+        each for path in (repository / ".github").rglob("*.yml") for each in uses.findall(path.read_text("utf-8"))
+    }
+    assert theirs
+    assert theirs <= ours
 
 
 def test_its_environments_differ_in_what_they_say(repository: Path) -> None:
