@@ -15,16 +15,17 @@ from contender.adapters.aws.surroundings import deployed_training_code, key_stat
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.history import signature_check
 from contender.cli.dead_letters import queues_of
-from contender.cli.options import project_root
+from contender.cli.options import pipeline_config, project_root
 from contender.doctor.facts import Bucket, QueueFacts, Surroundings
 from contender.doctor.gather import Examination
 from contender.doctor.rehearsal import rehearsal_fault
+from contender.environments.code import code_root
 from contender.errors import ContenderError, NotFoundError
 from contender.registry.history import Entry, Problem, verify_history
 from contender.registry.pointer import Pointer
 from contender.registry.signatures import Check, require_signature
 from contender.registry.versions import ModelRegistry
-from contender.training.fingerprint import code_sha256
+from contender.training.fingerprint import code_sha256, with_own_code
 
 Found = TypeVar("Found")
 
@@ -76,9 +77,15 @@ def _surroundings(
         deployed_code=_attempt(
             unread, "code", lambda: deployed_training_code(formation, cloud.client("lambda"), f"{prefix}-workflow"), ""
         ),
-        own_code=_attempt(unread, "code", lambda: code_sha256(project_root()), ""),
+        own_code=_attempt(unread, "code", lambda: _own_code(bench), ""),
         free_bytes=shutil.disk_usage(project_root()).free if bench.environment == LOCAL else None,
     )
+
+
+def _own_code(bench: Workbench) -> str:
+    """The digest of the training's code as it lies here, as the CDK app would hand it over."""
+    code = code_sha256(code_root(project_root()))
+    return with_own_code(code, pipeline_config(bench.pipeline).training.estimator)
 
 
 def _served(bench: Workbench) -> Mapping[str, Any]:

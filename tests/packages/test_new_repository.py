@@ -110,7 +110,7 @@ def test_its_own_tests_pass_with_the_built_wheel(wheel: Path, tmp_path: Path) ->
     programs = environments.make(tmp_path / "venv", wheel, also=("pytest",))
     run = subprocess.run([programs / "contender", "new", NAME, "--json"], cwd=tmp_path, capture_output=True, check=True)
     assert "pipelines/sales.toml" in json.loads(run.stdout)["files"]
-    assert "4 passed" in made(tmp_path / NAME, programs, "test", 300)
+    assert "5 passed" in made(tmp_path / NAME, programs, "test", 300)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from contender.cli.options import (
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
 from contender.registry.versions import ModelRegistry, ModelVersion
-from contender.training.fingerprint import code_sha256
+from contender.training.fingerprint import code_sha256, with_own_code
 from contender.training.reproduction import Difference, Reproduction, compare, in_words
 from training_image.task.apart import train_apart
 
@@ -92,7 +92,8 @@ def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str],
     """
     registry = ModelRegistry(bench.models, bench.pipeline)
     recorded = {name: registry.file(model, name) for name in model.manifest["files"]}
-    code = code_sha256(Path(contender.__file__).resolve().parents[1])
+    made_by = model.manifest.get("settings", {}).get("training", {}).get("estimator", "")
+    code = with_own_code(code_sha256(Path(contender.__file__).resolve().parents[1]), made_by)
     store = DatasetStore(bench.data, bench.pipeline)
     keys = [key for version in model.manifest["datasets"] for key in store.keys(version)]
     manifest, files = train_apart(model.manifest, bench.data, keys, code=code, report=report)
