@@ -19,6 +19,8 @@ def copy_project(project: Path, to: Path) -> None:
     """Copy the parts of a project that the local cloud and the commands need, without what lies around."""
     for name in COPIED:
         source = project / name
+        if not source.exists():  # `environments.toml` may be absent
+            continue
         if source.is_dir():
             shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         else:
@@ -68,6 +70,8 @@ def _copy_afresh(project: Path, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         shutil.rmtree(root / name, ignore_errors=True)
+        if (root / name).is_file():
+            (root / name).unlink()
     copy_project(project, root)
     shutil.rmtree(root / "pipelines")
     (root / "pipelines").mkdir()
