@@ -9,7 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_A_MAC = (
@@ -37,6 +43,19 @@ def install() -> bool:
     for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
         subprocess.run(["apt-get", "-qq", *command], env=environment, check=True)
     return True
+
+
+@contextmanager
+def open_tab() -> Iterator[Page]:
+    """A tab of the browser, closed with the block."""
+    from playwright.sync_api import sync_playwright
+
+    path = find_browser()
+    assert path, NONE
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path)
+        yield browser.new_page()
+        browser.close()
 
 
 def main() -> str | None:

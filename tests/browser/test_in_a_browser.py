@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +22,7 @@ from contender.replay import page as replay_page
 from contender.reports.card.page import card
 from contender.reports.run import page as run_page
 from tests import ran, tracked
-from tests.browser.chromium import NONE, find_browser
+from tests.browser.chromium import open_tab
 from tests.cli.live_demo import example as live_demo
 from tests.console import serving
 from tests.unit.console.examples import PAGES as CONSOLE
@@ -62,12 +62,8 @@ PAGES: dict[str, Callable[[], str]] = {
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
     """The one in which every page is opened: a new one takes longer than all that is asked of a page."""
-    path = find_browser()
-    assert path, NONE
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser.new_page()
-        browser.close()
+    with open_tab() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from documentation.site import build
-from tests.browser.chromium import NONE, find_browser
+from tests.browser.chromium import open_tab
 from tests.console import serving
 
 PAGES = (
@@ -36,13 +35,9 @@ SCHEMES = ("light", "dark")
 
 def take(folder: Path, pages: tuple[str, ...] = PAGES) -> list[Path]:
     """Write `<page>-<width>-<scheme>.png` for each; a picture is three screens high at most."""
-    path = find_browser()
-    assert path, NONE
     taken = []
-    with tempfile.TemporaryDirectory() as site, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as site, open_tab() as tab:
         build(Path(site))
-        browser = driver.chromium.launch(executable_path=path)
-        tab = browser.new_page()
         with serving(Starlette(routes=[Mount("/", StaticFiles(directory=site, html=True))])) as address:
             for page in pages:
                 for width, height in SIZES.items():
@@ -56,7 +51,6 @@ def take(folder: Path, pages: tuple[str, ...] = PAGES) -> list[Path]:
                         file = folder / f"{page.replace('/', '-')}-{width}-{scheme}.png"
                         tab.screenshot(path=file)
                         taken.append(file)
-        browser.close()
     return taken
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from documentation.site import CONFIG, ROOT, SiteError, build
-from tests.browser.chromium import NONE, find_browser
+from tests.browser.chromium import open_tab
 from tests.browser.test_in_a_browser import DESK, PHONE, Scheme, shown
 from tests.console import serving
 
@@ -75,12 +75,8 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
-    path = find_browser()
-    assert path, NONE
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser.new_page()
-        browser.close()
+    with open_tab() as found:
+        yield found
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "dark"), (DESK, "light")])
