@@ -50,7 +50,7 @@ def tasks_of(definition: asl.Definition) -> list[tuple[str, Any]]:
     return found
 
 
-def outcome_of(client: Any, execution: str) -> Outcome:
+def outcome_of(client: Any, execution: str, *, seconds: float = RUN_SECONDS) -> Outcome:
     """Wait for an execution's end and read it from its history, as from any engine's."""
     described: dict[str, Any] = {}
 
@@ -58,8 +58,8 @@ def outcome_of(client: Any, execution: str) -> Outcome:
         described.update(client.describe_execution(executionArn=execution))
         return described["status"] != "RUNNING"
 
-    if not wait_until(has_ended, seconds=RUN_SECONDS):
-        raise AssertionError(f"{execution} is still running after {RUN_SECONDS:.0f} s")
+    if not wait_until(has_ended, seconds=seconds):
+        raise AssertionError(f"{execution} is still running after {seconds:.0f} s")
     pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
     events = [event for page in pages for event in page["events"]]
     states = [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]

@@ -66,6 +66,7 @@ class Mocked:
 
     client: Any
     arn: str
+    seconds: float = machines.RUN_SECONDS
     numbers: Iterator[int] = field(default_factory=count)
 
     def cannot(self, case: Case) -> str:
@@ -77,7 +78,7 @@ class Mocked:
             name=f"run-{next(self.numbers)}",
             input=json.dumps(case.input),
         )
-        return machines.outcome_of(self.client, started["executionArn"])
+        return machines.outcome_of(self.client, started["executionArn"], seconds=self.seconds)
 
 
 def maps_of(case: Case) -> str:

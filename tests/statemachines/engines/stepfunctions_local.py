@@ -28,6 +28,8 @@ from tests.statemachines.engines.not_here import NotHereError
 IMAGE = "amazon/aws-stepfunctions-local:2.0.0"
 PULL_SECONDS = 300
 START_SECONDS = 60.0
+RUN_SECONDS = 240.0
+"""It waits between attempts as AWS does, up to half a minute each."""
 
 
 @dataclass
@@ -60,7 +62,8 @@ def stepfunctions_local(machine: str, folder: Path) -> Iterator[StepFunctionsLoc
         client = boto3.client("stepfunctions", endpoint_url=f"http://{HOST}:{port}", **KEYS)
         if not wait_until(lambda: _answers(client), seconds=START_SECONDS):
             raise NotHereError(f"{IMAGE} did not answer within {START_SECONDS:.0f} s: {_docker('logs', name)[-300:]}")
-        yield StepFunctionsLocal(Mocked(client, machines.create_machine(client, machine, NAME, as_functions=False)))
+        arn = machines.create_machine(client, machine, NAME, as_functions=False)
+        yield StepFunctionsLocal(Mocked(client, arn, RUN_SECONDS))
     finally:
         _docker("kill", name)
 
