@@ -39,7 +39,7 @@ RUN_BY = {
     "diff": "tests/unit/delivery/test_deploy.py",
     "deploy": "tests/unit/delivery/test_deploy.py",
     "smoke": "tests/unit/delivery/test_smoke.py",
-    "roll-back": "tests/unit/delivery/test_deploy.py",
+    "roll-back": "tests/stacks/test_cdk_life_cycle.py",
     "train": "tests/unit/delivery/test_training.py",
     "compare": "tests/unit/delivery/test_replays.py",
     "comment": "tests/unit/delivery/test_pull_requests.py",
