@@ -62,7 +62,7 @@ def main(project: Path) -> None:
     if _text(context, "containers"):
         environment = replace(environment, image_functions=True)
     settings = known.get(name, EnvironmentSettings())
-    target = _target(context, environment, settings)
+    target = target_of(context, environment, settings)
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,
@@ -118,7 +118,7 @@ def _addresses(context: Node) -> tuple[str, ...]:
     return tuple(str(address).strip() for address in listed)
 
 
-def _target(context: Node, environment: Environment, settings: EnvironmentSettings) -> cdk.Environment | None:
+def target_of(context: Node, environment: Environment, settings: EnvironmentSettings) -> cdk.Environment | None:
     """Account and region from context, else the environment's own, else the credentials', else left open.
 
     Raises

@@ -57,7 +57,7 @@ logging.getLogger().addHandler(logging.NullHandler())
 REGION = "us-east-1"
 PROJECT = Path(__file__).resolve().parents[1]
 
-TOGETHER = ("e2e", "stacks", "localcloud")
+TOGETHER = ("e2e", "stacks", "localcloud", "packages")
 """Folders of tests whose fixtures are dear."""
 
 LONGEST = ("e2e", "training_image")
