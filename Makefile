@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
+.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos storm test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ help: ## show this list
 install: $(INSTALLED) ## set up .venv with what the demo and all commands need
 
 install-dev: $(COMPLETE) ## add what tests and checks need; they do it themselves
+
+# Where only pip is set up for the packages' index, uv fails; pip is slower.
+BY_PIP = $(PYTHON) -m pip --python $(BIN)/python install -q --no-deps
 
 # pip fetches uv alone, held to its hash; uv installs in parallel, pip too, and says what it downloads. The machine's own
 # pip does it where there is one: to unpack another takes seconds.
@@ -36,14 +39,14 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r .venv/uv.txt 2> .venv/pip.txt \
 		|| { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --require-hashes --no-deps -r .venv/uv.txt; }
 	@echo "2 of 3, packages: some 400 MB are downloaded"
-	@$(BIN)/python -m localcloud.package_installer -r requirements.txt
+	@$(BIN)/python -m localcloud.package_installer -r requirements.txt || $(BY_PIP) --require-hashes -r requirements.txt
 	@echo "3 of 3, Contender itself"
-	@$(BIN)/python -m localcloud.package_installer --quiet -e .
+	@$(BIN)/python -m localcloud.package_installer --quiet -e . || $(BY_PIP) -e .
 	@touch $@
 
 $(COMPLETE): $(INSTALLED) tests/requirements.txt
 	@echo "what tests and checks need besides, once"
-	@$(BIN)/python -m localcloud.package_installer -r tests/requirements.txt
+	@$(BIN)/python -m localcloud.package_installer -r tests/requirements.txt || $(BY_PIP) --require-hashes -r tests/requirements.txt
 	@touch $@
 
 demo: $(INSTALLED) ## run the loop on five months of real flights: drift, challengers, predictions
@@ -79,9 +82,12 @@ fuzz: $(COMPLETE) ## fuzz every parser of what people send, and the API, half an
 browser: $(COMPLETE) ## find the browser that tests use; install Debian's if there is none
 	@$(BIN)/python -m tests.browser.chromium
 
-chaos: $(COMPLETE) ## simulate 10,000 schedules with faults and every fault point (SEED=… SCHEDULES=…); a storm of 1,000 uploads, with kills
+chaos: $(COMPLETE) ## simulate 10,000 schedules with faults and every fault point, and try the reference model (SEED=… SCHEDULES=…)
 	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
-	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py tests/localcloud/durable tests/e2e/test_storm.py tests/e2e/test_damage.py)
+	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py)
+
+storm: $(COMPLETE) ## on local clouds: 1,000 uploads within a minute, kills of any process, damage of all that is stored
+	$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py tests/localcloud/durable tests/e2e/test_damage.py
 
 bench: $(COMPLETE) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
