@@ -12,6 +12,7 @@ from scans import __main__ as scans
 from scans import scanners
 from scans.findings import Accepted, Finding, accepted_by, complaints
 from scans.scanners import Audit, checkov_findings, packages, read_audit
+from scans.workflow_linters import zizmor_findings
 
 KEY = Finding("AWS Access Key", "contender/x.py:3", "what looks like a secret")
 
@@ -88,3 +89,19 @@ def test_findings_make_the_command_fail(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(scans, "accepted_by", lambda scan: [])
     assert scans.main(["secrets"]) == 1
     assert "contender/x.py:3" in capsys.readouterr().out
+
+
+def zizmor_finding(*, ignored: bool) -> dict[str, object]:
+    """What zizmor 1.32 says of a checkout that keeps its token, without the parts that nobody here reads."""
+    key = {"Local": {"verbatim_path": "./.github/workflows/x.yml"}}
+    span = {"start_point": {"row": 5, "column": 8}, "end_point": {"row": 5, "column": 33}}
+    places = [
+        {"symbolic": {"key": key, "kind": "Related"}, "concrete": {"location": {**span, "start_point": {"row": 1}}}},
+        {"symbolic": {"key": key, "kind": "Primary"}, "concrete": {"location": span}},
+    ]
+    return {"ident": "artipacked", "desc": "credential persistence", "locations": places, "ignored": ignored}
+
+
+def test_what_zizmor_says_is_read_at_its_own_place_and_what_a_comment_ignores_is_none() -> None:
+    printed = json.dumps([zizmor_finding(ignored=False), zizmor_finding(ignored=True)])
+    assert zizmor_findings(printed) == [Finding("artipacked", ".github/workflows/x.yml:6", "credential persistence")]
