@@ -15,7 +15,7 @@ from contender.adapters.aws.surroundings import deployed_training_code, key_stat
 from contender.cli.clouds import LOCAL, Workbench
 from contender.cli.commands.history import signature_check
 from contender.cli.dead_letters import queues_of
-from contender.cli.options import pipeline_config, project_root
+from contender.cli.options import let_own_packages_be_imported, pipeline_config, project_root
 from contender.doctor.facts import Bucket, QueueFacts, Surroundings
 from contender.doctor.gather import Examination
 from contender.doctor.rehearsal import rehearsal_fault
@@ -84,6 +84,7 @@ def _surroundings(
 
 def _own_code(bench: Workbench) -> str:
     """The digest of the training's code as it lies here, as the CDK app would hand it over."""
+    let_own_packages_be_imported()
     code = code_sha256(code_root(project_root()))
     return with_own_code(code, pipeline_config(bench.pipeline).training.estimator)
 

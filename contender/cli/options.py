@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 import contender
 from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
+from contender.environments.code import own_packages
 from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 
@@ -32,6 +34,13 @@ def project_root() -> Path:
         if (folder / "cdk.json").is_file() and (folder / "pipelines").is_dir():
             return folder
     return Path(contender.__file__).resolve().parents[1]
+
+
+def let_own_packages_be_imported() -> None:
+    """An estimator or metric of a project that uses Contender as a dependency lies in the project, and not here."""
+    root = project_root()
+    if own_packages(root) and str(root) not in sys.path:
+        sys.path.append(str(root))
 
 
 def workbench(pipeline: str, environment: str, *, whole_account: bool = False) -> Workbench:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contender.adapters.files.readers import read_batch
 from contender.cli.console import errors
-from contender.cli.options import pipeline_config, project_root
+from contender.cli.options import let_own_packages_be_imported, pipeline_config
 from contender.cli.uploads import read_local
-from contender.environments.code import own_packages
 from contender.errors import BatchRejectedError
 from contender.pipeline.config import PipelineConfig, load_pipeline
 from contender.replay.arms import Arm
@@ -56,9 +54,7 @@ KeepOption = Annotated[
 
 def chosen_pipeline(named: str) -> PipelineConfig:
     """A pipeline by its name in pipelines/, or by its file's path. What the project has of its own can be imported."""
-    root = project_root()
-    if own_packages(root) and str(root) not in sys.path:
-        sys.path.append(str(root))
+    let_own_packages_be_imported()
     return load_pipeline(Path(named)) if named.endswith(".toml") else pipeline_config(named)
 
 

@@ -18,6 +18,7 @@ from contender.cli.options import (
     JsonOption,
     PipelineOption,
     all_pipelines,
+    let_own_packages_be_imported,
     workbench,
 )
 from contender.data.datasets import DatasetStore
@@ -92,6 +93,7 @@ def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str],
     """
     registry = ModelRegistry(bench.models, bench.pipeline)
     recorded = {name: registry.file(model, name) for name in model.manifest["files"]}
+    let_own_packages_be_imported()
     made_by = model.manifest.get("settings", {}).get("training", {}).get("estimator", "")
     code = with_own_code(code_sha256(Path(contender.__file__).resolve().parents[1]), made_by)
     store = DatasetStore(bench.data, bench.pipeline)
