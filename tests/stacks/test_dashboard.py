@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contender.dashboard.run_links import WHICH_REQUESTS_FAILED
+from contender.rollout.experiments.control import control_key
 from tests.stacks.synthesis import PIPELINE, Synthesised, flat
 
 WORKFLOW, SERVING = f"{PIPELINE}-workflow", f"{PIPELINE}-serving"
 
 
-def test_the_function_of_the_custom_widgets_may_read_the_runs_table_and_nothing_else(anywhere: Synthesised) -> None:
+def test_the_function_of_the_custom_widgets_reads_runs_and_the_control_group_and_nothing_else(
+    anywhere: Synthesised,
+) -> None:
     allowed = anywhere.allowed(WORKFLOW, "RecentRunsWidgetRole")
     of_every_function = {
         "logs:CreateLogStream",
@@ -16,9 +19,11 @@ def test_the_function_of_the_custom_widgets_may_read_the_runs_table_and_nothing_
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
-    assert {action for action, _ in allowed} - of_every_function == {"dynamodb:Query"}
-    (table,) = {resource for action, resource in allowed if action == "dynamodb:Query"}
+    own = sorted((action, resource) for action, resource in allowed if action not in of_every_function)
+    assert [action for action, _ in own] == ["dynamodb:Query", "s3:GetObject", "s3:ListBucket"]
+    (_, table), (_, file), _ = own
     assert "RunsTable" in table
+    assert file.endswith(f"/{control_key(PIPELINE)}")
 
 
 def test_the_function_of_the_custom_widgets_knows_its_stage_and_all_logs(dev: Synthesised) -> None:
