@@ -88,6 +88,7 @@ def plain(report: FileReport) -> FileReport:
     return replace(report, reason=lines, read_as="")
 
 
+@pytest.mark.slow  # reads many uploads
 @settings(max_examples=6, deadline=None)
 @given(first=ROWS, second=ROWS)
 def test_batches_of_any_size_leave_the_same_bucket(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
@@ -96,6 +97,7 @@ def test_batches_of_any_size_leave_the_same_bucket(first: list[dict[str, Any]], 
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.slow  # reads many uploads
 @settings(max_examples=6, deadline=None)
 @given(first=ROWS, second=ROWS)
 def test_formats_give_the_same_versions_and_verdicts(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
@@ -107,6 +109,7 @@ def test_formats_give_the_same_versions_and_verdicts(first: list[dict[str, Any]]
     assert parts[0] == parts[1] == parts[2]
 
 
+@pytest.mark.slow  # reads many uploads
 @pytest.mark.parametrize("size", SIZES)
 def test_what_later_batches_say_of_a_column_holds_for_the_first_ones_too(size: int) -> None:
     rows = pd.DataFrame(

@@ -73,6 +73,7 @@ def test_stopping_when_it_looks_good_gains_nothing_on_average(
     assert np.mean([stopped(order, known, level) for order in orders]) <= 1.0 + 1e-9
 
 
+@pytest.mark.slow  # simulates
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "a bound that is reached", "days of two kinds"])
 def test_a_bet_reaches_a_level_no_more_often_than_its_inverse(kind: str) -> None:
     # Ville's inequality, in sequences that share one reference of 20 blocks each.
