@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from contender.environments.code import code_root
 from localcloud.errors import EmulatorError
 from localcloud.preloaded import of_functions
 from localcloud.processes import (
@@ -93,7 +92,7 @@ def start(workspace: Workspace, port: int, *, permissions: bool = False) -> Proc
             sys.executable,
             "-P",
             str(Path(__file__).with_name("ministack_server.py")),
-            *of_functions(code_root(workspace.root)),
+            *of_functions(workspace.root),
         ],
         environment={**environment(workspace, port, os.environ), "AUTH": str(permissions).lower()},
         # Not the project's root: functions must import what is in their zip, and nothing that lies around.
