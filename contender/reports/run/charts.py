@@ -119,7 +119,9 @@ def evidence(identity: str, found: Mapping[str, Any]) -> str:
 def difference(identity: str, found: Mapping[str, Any]) -> str:
     """The challenger's improvement with its interval, beside zero and the minimum for promotion."""
     value, low, high = (float(found[name]) for name in ("difference", "low", "high"))
-    asked = float(found["min_effect"]) if found["against"] == "champion" else 0.0
+    against_champion = found["against"] == "champion"
+    asked = float(found["min_effect"]) if against_champion else 0.0
+    zero = ZERO if against_champion else BASELINE
     tone = {"wins": "good", "loses": "bad"}.get(str(found["verdict"]), "unsure")
 
     def draw(width: float) -> str:
@@ -127,7 +129,7 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
         air = (max(ends) - min(ends)) * 0.12 or 1.0
         start, edge = min(ends) - air, 8.0
         # The label to the right of the minimum must fit.
-        room = (width - 2 * edge) / (width - edge - _long(REQUIRED if asked else BASELINE))
+        room = (width - 2 * edge) / (width - edge - _long(REQUIRED if asked else zero))
         end = max(max(ends) + air, start + (asked - start) * room)
         frame = Frame(
             start, end, 0.0, 1.0, width=width, height=118.0, left=edge, right=edge, top=30.0,
@@ -139,7 +141,7 @@ def difference(identity: str, found: Mapping[str, Any]) -> str:
             f'<rect class="zone" x="{number(frame.x(asked))}" y="{number(top)}" width="{long}" '
             f'height="{number(floor - top)}"/>'
         ) + _scale(frame, top, floor)
-        content += _bounds(frame, asked)
+        content += _bounds(frame, asked, zero)
         a, b, at = (number(frame.x(end)) for end in (low, high, value))
         content += (
             f'<g class="{tone}"><path class="whisker thick" d="M{a} {number(middle)}H{b}M{a} {number(middle - 8)}v16'
@@ -175,13 +177,13 @@ def _long(text: str) -> float:
     return 6.8 * len(text) + 5.0
 
 
-def _bounds(frame: Frame, asked: float) -> str:
+def _bounds(frame: Frame, asked: float, zero: str) -> str:
     """Lines at zero and at the minimum for promotion, labelled on their outer sides; zero is labelled where there is
     room, because the scale shows it as well."""
     if not asked:
-        return _upright(frame, 0.0, BASELINE, "zero")
-    zero = ZERO if frame.x(0.0) >= _long(ZERO) else ""
-    return _upright(frame, 0.0, zero, "zero", left=True) + _upright(frame, asked, REQUIRED, "asked")
+        return _upright(frame, 0.0, zero, "zero")
+    shown = zero if frame.x(0.0) >= _long(zero) else ""
+    return _upright(frame, 0.0, shown, "zero", left=True) + _upright(frame, asked, REQUIRED, "asked")
 
 
 def _upright(frame: Frame, value: float, text: str, style: str, *, left: bool = False) -> str:

@@ -316,6 +316,12 @@ def test_what_the_lines_of_a_difference_mean_stands_within_the_picture_and_apart
         assert ends[0][0] + 6.0 * len(ends[0][1]) < ends[1][0]
 
 
+@pytest.mark.parametrize(("against", "zero"), [("champion", "no difference"), ("baseline", "equal to the baseline")])
+def test_the_line_at_zero_is_named_after_what_the_challenger_is_compared_with(against: str, zero: str) -> None:
+    drawn = difference("d", {**COMPARED, "against": against, "min_effect": 0.0})
+    assert set(re.findall(r"no difference|equal to the baseline|required for promotion", drawn)) == {zero}
+
+
 @pytest.mark.parametrize("verdict", [*NEXT_STEPS, "skipped", "duplicate", "waiting", "running"])
 def test_every_verdict_has_a_page_and_says_what_to_do(verdict: Verdict) -> None:
     run = RunEvidence(record(verdict, "there is a reason"))
