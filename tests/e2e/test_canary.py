@@ -123,9 +123,8 @@ class Trials:
     after_unasked: Pointer
 
 
-@pytest.fixture(scope="module")
 @earliest
-def trials(loop: LocalLoop) -> Trials:
+def three_trials(loop: LocalLoop) -> Trials:
     """Visitors come from a world that has turned. One challenger learnt of it, the next of the world as it was.
 
     The last one learns of the world as it was, too, and nobody comes.
@@ -139,6 +138,11 @@ def trials(loop: LocalLoop) -> Trials:
     assert pipeline.run("as it was, still", visits(60))["verdict"] == "skipped"
     unasked = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
     return Trials(pipeline, better, after_better, worse, after_worse, unasked, champion(pipeline))
+
+
+@pytest.fixture(scope="module")
+def trials(loop: LocalLoop) -> Trials:
+    return three_trials(loop)
 
 
 def swaps(pipeline: LivePipeline) -> list[str]:
@@ -212,5 +216,12 @@ def test_what_was_rolled_back_is_not_promoted_again_unless_a_person_says_so(tria
     tried = json.loads(loop.contender("trial", "start", "--pipeline", NAME, *asked))
     assert (tried["challenger"]["version"], tried["rolled_back"]) == (worse["challenger"], [])
     assert "is a shadow for 50 % of the requests" in loop.contender("champion", "--pipeline", NAME)
+    row = pipeline.feature_row(visits(80), 0)
+    asked_at = len(pipeline.bench.data.keys(f"predictions/{NAME}/"))
+    pipeline.predict(*[row] * 5)
+    eventually(lambda: len(pipeline.bench.data.keys(f"predictions/{NAME}/")) > asked_at, what="log of the request")
     ended = json.loads(loop.contender("trial", "end", "--pipeline", NAME, "--bad", "--json"))
     assert (ended["challenger"], ended["rolled_back"]) == (None, [worse["challenger"]])
+    (run,) = [run for run in json.loads(loop.contender("runs", "-p", NAME, "--json")) if run["trigger"] == "trial"]
+    assert (run["verdict"], worse["challenger"] in run["reason"]) == ("compared", True)
+    assert "Agreement" in loop.contender("show", run["run_id"])
