@@ -31,6 +31,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         if pipeline == RESEEDED or not grows:
             made.write_pipeline(pipeline, text)
     shop.plant_skew(made.root)
+    shop.plant_clock(made.root)
     processes, lanes = [], ThreadPoolExecutor(LANES)
     try:
         made.up()

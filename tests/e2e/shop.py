@@ -56,6 +56,34 @@ def plant_skew(root: Path) -> None:
     add_to(root / "contender" / "serving" / "requests.py", SKEW)
 
 
+CLOCK = """
+
+from types import SimpleNamespace
+
+
+def _time() -> float:
+    if os.environ.get("PIPELINE") == "shop-canary" and os.path.exists({file!r}):
+        with open({file!r}) as ahead:
+            return _started.time() + float(ahead.read() or 0)
+    return _started.time()
+
+
+_started = time
+time = SimpleNamespace(time=_time, perf_counter=_started.perf_counter)
+"""
+"""Serving's clock is ahead by the seconds in a file, for the pipeline whose experiments take days."""
+
+
+def clock_file(root: Path) -> Path:
+    """Where a test writes how many seconds serving's clock is ahead."""
+    return root / "seconds-ahead"
+
+
+def plant_clock(root: Path) -> None:
+    """Give serving that clock in a copy of the project, for the pipeline `shop-canary` alone."""
+    add_to(root / "lambdas" / "serve" / "composition.py", CLOCK.format(file=str(clock_file(root))))
+
+
 def add_to(module: Path, code: str) -> None:
     """Add code to the end of a module, which has to be there."""
     module.write_text(module.read_text(encoding="utf-8") + code, encoding="utf-8")
