@@ -86,8 +86,8 @@ chaos: $(COMPLETE) ## simulate 10,000 schedules with faults and every fault poin
 	$(BIN)/python -m tests.simulation.chaos --seed $(or $(SEED),0) --schedules $(or $(SCHEDULES),10000)
 	$(if $(SCHEDULES),,$(BIN)/python -m pytest -q -m chaos tests/simulation tests/localcloud/test_reference_model.py)
 
-storm: $(COMPLETE) ## on local clouds: 1,000 uploads within a minute, kills of any process, damage of all that is stored
-	$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py tests/localcloud/durable tests/e2e/test_damage.py
+storm: $(COMPLETE) ## on local clouds: 1,000 uploads within a minute, kills of any process, damage of all that is stored (UPLOADS=200: the storm alone)
+	$(if $(UPLOADS),UPLOADS=$(UPLOADS) )$(BIN)/python -m pytest -q -m chaos tests/e2e/test_storm.py $(if $(UPLOADS),,tests/localcloud/durable tests/e2e/test_damage.py)
 
 bench: $(COMPLETE) ## measure speed and error rates, compared with other tools; fails if a stated figure is missed
 	$(BIN)/python -m benchmarks
