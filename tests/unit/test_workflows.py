@@ -28,6 +28,7 @@ RUN_BY = {
     "test-containers": ".ci/run",
     "check": ".ci/run",
     "state-machines": ".ci/run",
+    "storm": ".ci/run",
     "sbom": "tests/unit/scans/test_scans.py",
     "audit": "tests/unit/scans/test_scans.py",
     "title": "tests/unit/delivery/test_pull_requests.py",
