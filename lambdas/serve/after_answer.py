@@ -31,9 +31,9 @@ NAME = "after-answer"
 
 LARGE_BYTES = 16_384
 PAUSE_SECONDS = 0.002
-"""Between the return of an answer with a body of at least `LARGE_BYTES` and the work. The runtime turns the answer into
-JSON and posts it meanwhile: with one interpreter lock, work that began at once could take up to 5 ms of that. A small
-answer is out before the thread has woken, and a pause would only be billed."""
+"""Between the return of an answer and the work: with one interpreter lock, work that began at once could take up to
+5 ms from whoever sends the answer. Lambda's runtime has posted an answer of less than `LARGE_BYTES` before the thread
+wakes: there a pause would only be billed. A web server has not, and there nobody bills it."""
 
 LOST_SECONDS = 0.1
 MAX_LOST = 20
@@ -91,7 +91,8 @@ class AfterAnswer:
                 return answer
             finally:
                 self._in_request = False
-                self._hand_over(self._pause_seconds if _is_large(answer) else 0.0)
+                is_billed = self._extension is not None
+                self._hand_over(0.0 if is_billed and not _is_large(answer) else self._pause_seconds)
 
         return handle
 

@@ -146,11 +146,12 @@ def task_processes(root: Path) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    """The end of a process's command line; "" where it has ended."""
+    """The end of a process's command line, or its name where it has none; "an ended process" where it has ended."""
     try:
-        return " ".join(Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").split("\0"))[-60:].strip()
+        words = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").split("\0")
+        return " ".join(words)[-60:].strip() or Path(f"/proc/{pid}/comm").read_text("utf-8").strip()
     except OSError:
-        return ""
+        return "an ended process"
 
 
 def proportional_bytes(pid: int) -> int:

@@ -217,16 +217,26 @@ def test_without_work_there_is_no_thread() -> None:
 
 
 @pytest.mark.parametrize(("length", "pauses"), [(LARGE_BYTES, [PAUSE_SECONDS]), (LARGE_BYTES - 1, []), (None, [])])
-def test_only_after_a_large_answer_the_work_waits_until_the_runtime_has_posted_it(
-    length: int | None, pauses: list[float], reported: list[Exception]
+def test_in_lambda_only_a_large_answer_is_given_time_to_be_posted(
+    length: int | None, pauses: list[float], runtime: Any, reported: list[Exception]
 ) -> None:
     slept: list[float] = []
-    after_answer = AfterAnswer({}, report=reported.append, sleep=slept.append)
+    variables = {"AWS_LAMBDA_RUNTIME_API": runtime.address}
+    after_answer = AfterAnswer(variables, report=reported.append, sleep=slept.append)
 
     def function(event: Any, context: Any) -> dict[str, Any]:
         after_answer.run(lambda: None)
         return {"statusCode": 304} if length is None else {"statusCode": 200, "body": "x" * length}
 
-    after_answer.around(function)(None, None)
-    after_answer.wait()
+    runtime.ready()
+    runtime.invoke(after_answer.around(function))
+    runtime.ready()
     assert slept == pauses
+
+
+def test_in_a_web_server_every_answer_is_given_time_to_be_sent(reported: list[Exception]) -> None:
+    slept: list[float] = []
+    after_answer = AfterAnswer({}, report=reported.append, sleep=slept.append)
+    after_answer.around(lambda event, context: after_answer.run(lambda: None))(None, None)
+    after_answer.wait()
+    assert slept == [PAUSE_SECONDS]
