@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contender.adapters.aws.deployed_stacks import deployed_stacks
 from delivery.errors import DeliveryError
 from delivery.stages import Stage
 
@@ -122,7 +123,7 @@ def gather(stage: Stage, session: boto3.Session) -> Facts:
         account,
         region=region,
         bootstrapped=_is_bootstrapped(session.client("ssm")),
-        stacks=_stacks(session.client("cloudformation"), stage),
+        stacks=deployed_stacks(session.client("cloudformation"), stage.stacks),
     )
 
 
@@ -139,9 +140,3 @@ def _is_bootstrapped(ssm: Any) -> bool:
     except ssm.exceptions.ParameterNotFound:
         return False
     return True
-
-
-def _stacks(cloudformation: Any, stage: Stage) -> dict[str, str]:
-    pages = cloudformation.get_paginator("describe_stacks").paginate()
-    every = [stack for page in pages for stack in page["Stacks"]]
-    return {one["StackName"]: one["StackStatus"] for one in every if one["StackName"].startswith(stage.stacks)}

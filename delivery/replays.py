@@ -50,7 +50,6 @@ def compare(root: Path, base: str, head: str, histories: Path | None = None) -> 
 @contextmanager
 def _checked_out(root: Path, commit: str, folder: Path) -> Iterator[Path]:
     """A working tree of the commit, with the packages that it names."""
-    _run(["git", "worktree", "prune"], root)
     shutil.rmtree(folder, ignore_errors=True)
     _run(["git", "worktree", "prune"], root)
     _run(["git", "worktree", "add", "--detach", "--force", str(folder), commit], root)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
+from contender.adapters.aws.deployed_stacks import deployed_stacks
 from contender.adapters.aws.kms import KmsSigner, KmsVerifier
 from contender.cli.clouds import Cloud, Workbench
+from contender.cli.commands.retrain import start_by_hand
 from contender.data.datasets import DatasetStore
 from contender.environments.differences import (
     Difference,
@@ -31,7 +30,6 @@ from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import read_pointer
 from contender.registry.signatures import require_signature
-from contender.workflow.run_names import run_name
 
 Report = Callable[[str], None]
 
@@ -130,20 +128,15 @@ def enter_version(
     signer = KmsSigner(target.cloud.client("kms"), target.signing_key_arn)
     write_whole_version(found, target.models, target.pipeline, sign=signer.sign)
     why = f"promoted from {source.environment}" + (f", {entry.reason}" if entry.reason else "")
-    asked: dict[str, Any] = {
-        "trigger": "manual",
-        "pipeline": target.pipeline,
-        "challenger": entry.version,
-        "by": entry.by,
-        "reason": f"{why}; it was rolled back before" if entry.again else why,
-    }
-    answer = target.cloud.client("stepfunctions").start_execution(
-        stateMachineArn=target.state_machine_arn,
-        name=run_name("manual", datetime.now(UTC), token_hex(4)),
-        input=json.dumps(asked | ({"again": True} if entry.again else {})),
+    execution = start_by_hand(
+        target,
+        challenger=entry.version,
+        by=entry.by,
+        reason=f"{why}; it was rolled back before" if entry.again else why,
+        **({"again": True} if entry.again else {}),
     )
     digest = found.model.manifest_sha256
-    return Entered(entry.version, digest, len(found.files), found.bytes, str(answer["executionArn"]))
+    return Entered(entry.version, digest, len(found.files), found.bytes, execution)
 
 
 def config_in(project: Path, environment: str, config: PipelineConfig) -> PipelineConfig:
@@ -175,7 +168,8 @@ def kept_resources(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterat
     stage : what the names of its stacks begin with, as `contender-prod`.
     pipelines : those that have a file.
     """
-    deployed = _stacks(cloud, stage)
+    states = deployed_stacks(cloud.client("cloudformation"), f"{stage}-")
+    deployed = {name for name, state in states.items() if state != "DELETE_COMPLETE"}
     if f"{stage}-data" not in deployed:
         yield from _left_by_stacks(cloud, stage)
     for name in sorted({each.removeprefix(f"{stage}-") for each in deployed}):
@@ -216,12 +210,6 @@ def _left_by_stacks(cloud: Cloud, stage: str) -> Iterator[Kept]:
         for name in page["TableNames"]:
             if name.startswith(f"{stage}-"):
                 yield Kept("table", name, why, f"aws dynamodb delete-table --table-name {name}")
-
-
-def _stacks(cloud: Cloud, stage: str) -> set[str]:
-    pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
-    names = {str(stack["StackName"]): str(stack["StackStatus"]) for page in pages for stack in page["Stacks"]}
-    return {name for name, status in names.items() if name.startswith(f"{stage}-") and status != "DELETE_COMPLETE"}
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:

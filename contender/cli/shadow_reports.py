@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from contender.cli.clouds import Workbench
 from contender.cli.commands.sql import run_query
 from contender.errors import InvalidInputError
+from contender.mails.times import read_time
 from contender.pipeline.config import PipelineConfig
 from contender.predictions.record import CHALLENGER, CHAMPION, SHADOW_OF
 from contender.query.agreement import ALL_ROWS, agreement_query
@@ -60,11 +61,10 @@ def keep_report(bench: Workbench, pointer: Pointer, trial: Trial, found: Agreeme
 
 
 def _time(written: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        raise InvalidInputError(f"the trial's time must be an ISO time, but is {written!r}") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    found = read_time(written)
+    if found is None:
+        raise InvalidInputError(f"the trial's time must be an ISO time, but is {written!r}")
+    return found
 
 
 def _text(time: datetime) -> str:

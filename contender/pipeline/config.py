@@ -268,7 +268,7 @@ def overridden(config: PipelineConfig, assignments: Sequence[str]) -> PipelineCo
 
 def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
     """The same pipeline with some keys (`section.key`) set otherwise; see `overridden`."""
-    content = _content(config)
+    content = content_of(config)
     for name, value in values.items():
         *sections, last = name.split(".")
         table = content
@@ -280,13 +280,8 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
     return section_of(PipelineConfig, content, "", path=config.path)
 
 
-def content_of(config: PipelineConfig) -> dict[str, Any]:
-    """A pipeline as its file's TOML, with every default written out."""
-    return _content(config)
-
-
-def _content(section: Any) -> dict[str, Any]:
-    """A section as its TOML table."""
+def content_of(section: Any) -> dict[str, Any]:
+    """A pipeline, or a section of it, as its file's TOML, with every default written out."""
     content: dict[str, Any] = {}
     for setting in fields(section):
         value = getattr(section, setting.name)
@@ -298,7 +293,7 @@ def _content(section: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """A value as TOML has it."""
     if is_dataclass(value):
-        return _content(value)
+        return content_of(value)
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     return list(value) if isinstance(value, tuple) else value

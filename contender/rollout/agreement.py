@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any
 
 from contender.formatting import counted, figure, percent
+from contender.rollout.records_beside_runs import record_beside_runs
 
 TRIGGER, VERDICT = "trial", "compared"
 """What a record says has started the run, and how it ended: a trial by hand has no verdict of its own."""
@@ -147,30 +148,15 @@ def trial_record(
     pipeline: str, run_id: str, report: Mapping[str, Any], *, champion: str, ended_at: str
 ) -> dict[str, Any]:
     """The record of a trial by hand among those of the runs, with the keys of one of the training loop."""
-    return {
-        "run_id": run_id,
-        "pipeline": pipeline,
-        "trigger": TRIGGER,
-        "verdict": VERDICT,
-        "reason": report["reason"],
-        "dataset_version": None,
-        "dataset_versions": [],
-        "champion_before": report["champion"],
-        "champion_after": champion,
-        "challenger": report["challenger"],
-        "metric": None,
-        "difference": None,
-        "low": None,
-        "high": None,
-        "drifted": False,
-        "drifted_features": [],
-        "source_key": None,
-        "evidence": None,
-        "given_up": [],
-        "next_step": "",
-        "rollback": None,
-        "lost_task": None,
-        "usd": report["usd"],
-        "started_at": ended_at,
-        "seconds": 0.0,
-    }
+    return record_beside_runs(
+        run_id,
+        pipeline,
+        trigger=TRIGGER,
+        verdict=VERDICT,
+        reason=report["reason"],
+        champion_before=report["champion"],
+        champion_after=champion,
+        challenger=report["challenger"],
+        ended_at=ended_at,
+        usd=report["usd"],
+    )

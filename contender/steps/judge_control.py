@@ -7,19 +7,18 @@ history, then the state that counts; a call that ended half-way is completed by 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 from contender.ports import Ledger, Objects
 from contender.predictions.record import CONTROL
 from contender.registry.pointer import Pointer, PointerState, Trial, read_pointer
 from contender.registry.swaps import end_control, set_control
 from contender.rollout.experiments.control import BY_HAND, ControlGroup, change_of, read_control, write_control
-from contender.rollout.experiments.experiment import DAY
-from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
 from contender.rollout.swap_history import CONTROL as KIND
 from contender.rollout.swap_history import CONTROL_ENDED, complete_history, history_entry
 from contender.steps.judge_experiment import Desk
-from contender.steps.live_pairs import LiveMetrics, pairs_in, wait_days
+from contender.steps.live_pairs import pairs_of_day, wait_days
 
 MOST_DAYS_A_LOOK = 40
 """Counted in one call: after a time in which nobody looked, the next calls go on."""
@@ -49,7 +48,8 @@ def judge_control(desk: Desk, *, weight: float, relative: bool, now: datetime) -
     group = followed.group
     if group is not None:
         due = group.days_to_count(now)[:MOST_DAYS_A_LOOK]
-        days = [_pairs_of_day(desk.pipeline, desk.live_metrics, group, number) for number in due]
+        of = partial(pairs_of_day, desk.live_metrics, desk.pipeline, group.version, (CONTROL,), begun=group.begun)
+        days = [of(number=number) for number in due]
         group = replace(group, counted=(*group.counted, *days))
     counted = replace(followed, group=group)
     if counted != state:
@@ -110,11 +110,3 @@ def keep_control(
     entry = history_entry(pointer, kind=kind, now=now.isoformat(), reason=reason, run_id=named.run_id, by=by)
     ledger.append_promotion(pipeline, entry)
     return pointer
-
-
-def _pairs_of_day(pipeline: str, live: LiveMetrics, group: ControlGroup, number: int) -> PairedLosses:
-    """The sums over the labelled rows that the group's callers asked for on a day."""
-    since, until = (group.begun + each * DAY for each in (number, number + 1))
-    last = until - timedelta(seconds=1)  # the minute at which a day ends is the next one's first
-    minutes = live.live_minutes(pipeline, group.version, CONTROL, since.timestamp(), last.timestamp())
-    return sum((pairs for _, pairs in pairs_in(minutes)), NO_PAIRS)

@@ -20,11 +20,11 @@ from contender.predictions.record import CHALLENGER, SHADOW_OF
 from contender.query.run_rows import put_rows
 from contender.registry.pointer import Pointer, read_pointer, require_pointer
 from contender.registry.swaps import end_trial, promote
-from contender.rollout.experiments.experiment import DAY, Experiment, ExperimentState, read_experiment, write_experiment
+from contender.rollout.experiments.experiment import Experiment, ExperimentState, read_experiment, write_experiment
 from contender.rollout.experiments.outcome import experiment_record, reason_of, why_stopped
-from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
+from contender.rollout.paired_losses import PairedLosses
 from contender.rollout.swap_history import complete_history, history_entry
-from contender.steps.live_pairs import LiveMetrics, pairs_in
+from contender.steps.live_pairs import LiveMetrics, pairs_of_day
 from contender.workflow.run_folder import EXPERIMENT_REPORT, RunFolder
 
 
@@ -92,17 +92,16 @@ def _concluded(desk: Desk, experiment: Experiment, now: datetime) -> Experiment:
 
 
 def _pairs_of_day(desk: Desk, experiment: Experiment, number: int) -> PairedLosses:
-    """The sums over the labelled rows of a day that both predicted."""
-    since, until = (experiment.begun + each * DAY for each in (number, number + 1))
-    found = NO_PAIRS
-    for variant in (CHALLENGER, SHADOW_OF[CHALLENGER]):
-        # The minute at which a day ends is the next one's first.
-        minutes = desk.live_metrics.live_minutes(
-            desk.pipeline, experiment.challenger, variant, since.timestamp(), until.timestamp() - 1.0
-        )
-        for _, pairs in pairs_in(minutes, experiment.metric):
-            found += pairs
-    return found
+    """The sums over the labelled rows of a day that both predicted, whoever of the two answered."""
+    return pairs_of_day(
+        desk.live_metrics,
+        desk.pipeline,
+        experiment.challenger,
+        (CHALLENGER, SHADOW_OF[CHALLENGER]),
+        begun=experiment.begun,
+        number=number,
+        metric=experiment.metric,
+    )
 
 
 def settle(desk: Desk, found: ExperimentState, *, now: datetime, request_id: str = "") -> Looked:

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from contender.predictions.live_metrics import ERROR_SUMS, PAIR_SUMS, LiveCounts
 from contender.predictions.table_entries import ARRIVALS
+from contender.rollout.experiments.experiment import DAY
 from contender.rollout.experiments.metrics import LOSS
-from contender.rollout.paired_losses import PairedLosses
+from contender.rollout.paired_losses import NO_PAIRS, PairedLosses
 
 ARRIVED = 0.9
 """A day's labels are waited for until this share of them has come, by the labels of lately."""
@@ -35,6 +36,26 @@ def pairs_in(minutes: Iterable[tuple[str, LiveCounts]], metric: str = LOSS) -> I
         rows, names = (counts.pairs, PAIR_SUMS) if metric == LOSS else (counts.error_pairs, ERROR_SUMS)
         if rows:
             yield minute, PairedLosses(rows, *(getattr(counts, name) for name in names))
+
+
+def pairs_of_day(
+    live: LiveMetrics,
+    pipeline: str,
+    version: str,
+    variants: Iterable[str],
+    *,
+    begun: datetime,
+    number: int,
+    metric: str = LOSS,
+) -> PairedLosses:
+    """The sums over the labelled rows that both predicted in the 24 hours of a day, counted from 0 since `begun`."""
+    since, until = (begun + each * DAY for each in (number, number + 1))
+    last = until - timedelta(seconds=1)  # the minute at which a day ends is the next one's first
+    found = NO_PAIRS
+    for variant in variants:
+        minutes = live.live_minutes(pipeline, version, variant, since.timestamp(), last.timestamp())
+        found = sum((pairs for _, pairs in pairs_in(minutes, metric)), found)
+    return found
 
 
 def wait_days(live: LiveMetrics, pipeline: str, now: datetime) -> int:

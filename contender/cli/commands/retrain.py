@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,10 +47,13 @@ def retrain(
         console.print(f"run {run_of(execution)} has started; see contender runs --pipeline {pipeline}", markup=False)
 
 
-def start_by_hand(bench: Workbench, *, over_budget: bool = False) -> str:
-    """Start a run that trains whether or not data has drifted; return its execution."""
+def start_by_hand(bench: Workbench, *, over_budget: bool = False, **more: Any) -> str:
+    """Start a run that trains whether or not data has drifted; return its execution.
+
+    `more` is what else it is told (`contender.workflow.messages.Request`).
+    """
     budget = {"over_budget": True} if over_budget else {}
-    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline, **budget})
+    asked = json.dumps({"trigger": "manual", "pipeline": bench.pipeline, **budget, **more})
     answer = bench.cloud.client("stepfunctions").start_execution(
         stateMachineArn=bench.state_machine_arn,
         name=run_name("manual", datetime.now(UTC), token_hex(4)),

@@ -64,10 +64,7 @@ class ControlGroup:
     @property
     def worth(self) -> Evidence:
         """The champions' loss minus the old version's: below 0 where retraining was worth something."""
-        found = judge(self.counted, self.aim)
-        low, high = (None if end is None else -end for end in (found.high, found.low))
-        middle = None if found.difference is None else -found.difference
-        return replace(found, verdict="", difference=middle, low=low, high=high)
+        return replace(judge(self.counted, self.aim).improvement, verdict="")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ models that are equal over months differ on a single day, and rows alone would c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
@@ -53,6 +53,12 @@ class Evidence:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+
+    @property
+    def improvement(self) -> Evidence:
+        """The champion's loss from the challenger's: above 0 where the challenger is better."""
+        difference, low, high = (None if each is None else -each for each in (self.difference, self.high, self.low))
+        return replace(self, difference=difference, low=low, high=high)
 
 
 def judge(days: Sequence[PairedLosses], aim: Aim) -> Evidence:

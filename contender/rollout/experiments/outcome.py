@@ -8,8 +8,9 @@ from typing import Any
 
 from contender.formatting import counted
 from contender.registry.pointer import Pointer
-from contender.rollout.experiments.evidence import Evidence, in_unit
+from contender.rollout.experiments.evidence import in_unit
 from contender.rollout.experiments.experiment import Experiment
+from contender.rollout.records_beside_runs import record_beside_runs
 
 TRIGGER = "experiment"
 """What a record says has started the run."""
@@ -66,12 +67,6 @@ def reason_of(verdict: str, experiment: Experiment) -> str:
     return f"{said}: {experiment.seen}."
 
 
-def _improvement(found: Evidence) -> dict[str, float | None]:
-    """As records have it: above 0 where the challenger is better, while a smaller loss is better."""
-    ends = {"difference": found.difference, "low": found.high, "high": found.low}
-    return {name: None if value is None else -value for name, value in ends.items()}
-
-
 def experiment_record(experiment: Experiment, *, reason: str, champion_after: str) -> dict[str, Any]:
     """Its record among those of the runs, with the keys of one of the training loop.
 
@@ -79,28 +74,21 @@ def experiment_record(experiment: Experiment, *, reason: str, champion_after: st
     """
     found = experiment.evidence
     report = asdict(experiment) | {"reason": reason, "evidence": asdict(found)}
-    return {
-        "run_id": experiment.experiment_id,
-        "pipeline": experiment.pipeline,
-        "trigger": TRIGGER,
-        "verdict": experiment.verdict,
-        "reason": reason,
-        "dataset_version": None,
-        "dataset_versions": [],
-        "champion_before": experiment.champion,
-        "champion_after": champion_after,
-        "challenger": experiment.challenger,
-        "metric": experiment.metric,
-        **_improvement(found),
-        "drifted": False,
-        "drifted_features": [],
-        "source_key": None,
-        "evidence": None,
-        "given_up": [],
-        "next_step": NEXT_STEPS[experiment.verdict],
-        "rollback": None,
-        "lost_task": None,
-        "started_at": experiment.ended_at,
-        "seconds": 0.0,
-        "experiment": {name: value for name, value in report.items() if name not in ("settled", "pipeline")},
-    }
+    improvement = found.improvement  # as records have it: above 0 where the challenger is better
+    return record_beside_runs(
+        experiment.experiment_id,
+        experiment.pipeline,
+        trigger=TRIGGER,
+        verdict=experiment.verdict,
+        reason=reason,
+        champion_before=experiment.champion,
+        champion_after=champion_after,
+        challenger=experiment.challenger,
+        ended_at=experiment.ended_at,
+        metric=experiment.metric,
+        difference=improvement.difference,
+        low=improvement.low,
+        high=improvement.high,
+        next_step=NEXT_STEPS[experiment.verdict],
+        experiment={name: value for name, value in report.items() if name not in ("settled", "pipeline")},
+    )
