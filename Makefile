@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos storm test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train compare comment title image release publish format lock clean
+.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos storm test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train due compare comment title required secrets image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -106,8 +106,11 @@ check: $(COMPLETE) ## format, lint, types, import law, templates, the state mach
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 	printf '%s\n' templates secrets packages workflows | xargs -P 2 -I SCAN $(BIN)/python -m scans SCAN
 
-audit: $(INSTALLED) ## look for known vulnerabilities of all pinned packages
-	$(BIN)/python -m scans packages
+audit: $(INSTALLED) ## look for known vulnerabilities of all pinned packages (ANSWER=required: a scan that could not be made fails)
+	$(BIN)/python -m scans packages $(if $(ANSWER),--answer $(ANSWER))
+
+secrets: $(INSTALLED) ## look for secrets in every commit that there is, with gitleaks (ANSWER=required: the same)
+	$(BIN)/python -m scans history $(if $(ANSWER),--answer $(ANSWER))
 
 docs: $(INSTALLED) ## build the documentation site into site/; a broken link, a missing anchor or a lost page fails
 	$(BIN)/python -m documentation build
@@ -134,6 +137,9 @@ smoke: $(INSTALLED) ## ask a deployed stage for predictions, and remember its te
 roll-back: $(INSTALLED) ## deploy the templates that a stage last passed its smoke test with
 	$(DELIVERY) roll-back "$$STAGE"
 
+due: ## tell whether a training is to be started now (BECAUSE=schedule: every 15 hours)
+	@$(PYTHON) -m delivery.training "$${BECAUSE:-hand}"
+
 train: $(INSTALLED) ## train challengers of a deployed stage and wait for the verdicts (PIPELINE=… for one)
 	$(DELIVERY) train "$$STAGE" "$${BECAUSE:-hand}" "$$PIPELINE"
 
@@ -143,16 +149,25 @@ compare: $(INSTALLED) ## replay two commits on the same history: make compare BA
 comment: $(INSTALLED) ## write FILE as a comment of pull request PULL_REQUEST, in place of the one before
 	$(DELIVERY) comment "$$FILE"
 
-title: $(INSTALLED) ## check a title of a pull request: make title TITLE='fix: …'
-	@$(DELIVERY) title "$$TITLE"
+title: ## check a title of a pull request: make title TITLE='fix: …'
+	@$(PYTHON) -m delivery.titles "$$TITLE"
+
+required: ## check that the jobs a merge needs have all succeeded (NEEDS, as GitHub tells it)
+	@$(PYTHON) -m delivery.required
+
+# The labels that the CDK gives its image too: the version, and the digest of the code that trains. Neither needs an installation.
+SAYS = "$$($(PYTHON) -c 'from pathlib import Path; import contender; from contender.training import fingerprint; print($(1))')"
 
 image: ## build an image as contender-IMAGE:scan: make image IMAGE=training (or serving)
-	docker build --tag contender-$(or $(IMAGE),training):scan --file $(or $(IMAGE),training)_image/Dockerfile .
+	docker build --tag contender-$(or $(IMAGE),training):scan --file $(or $(IMAGE),training)_image/Dockerfile \
+		$(if $(PIP_INDEX_URL),--build-arg PIP_INDEX_URL) --build-arg VERSION=$(call SAYS,contender.__version__) \
+		--build-arg REVISION=$(call SAYS,fingerprint.code_sha256(Path())) .
 
 release: $(INSTALLED) ## build what a release consists of into dist/: wheel, bills of materials, notes of the version
 	rm -rf dist
 	$(DELIVERY) notes
-	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$(BIN)/uv build --quiet --wheel --build-constraints delivery/tools/wheel.txt --require-hashes --out-dir dist .
 	rm -rf build # setuptools' own copy of the sources
 	$(BIN)/python -m scans sbom
 	cp sbom/*.cdx.json dist/
@@ -174,7 +189,7 @@ lock: $(COMPLETE) ## pin the requirements of project and image, with hashes
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
 	$(BIN)/uv pip compile serving_image/requirements.in -c requirements.txt -o serving_image/requirements.txt \
 		--generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 -q --no-header
-	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in documentation/tools/*.in)); do \
+	for tool in $(basename $(wildcard localcloud/tools/*.in scans/tools/*.in documentation/tools/*.in delivery/tools/*.in)); do \
 		without=$$(test ! -f $$tool.without || echo "--overrides $$tool.without"); \
 		$(BIN)/uv pip compile $$tool.in -o $$tool.txt $$without --generate-hashes --universal --python-version 3.11 -q --no-header || exit 1; \
 	done

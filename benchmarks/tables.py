@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contender import formatting
+
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Lines of cells under a header, the first column on the left and the others on the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
+    return formatting.markdown_table(header, lines, figures=True)
 
 
 def number(value: float) -> str:

@@ -1,7 +1,8 @@
-"""Formats figures for text, with as many digits as they are worth."""
+"""Formats figures for text, with as many digits as they are worth, and tables of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import ceil, floor, isfinite, log10
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -160,3 +161,28 @@ def lower_first(sentence: str) -> str:
     ('no rows.', 'AUC 0.8.')
     """
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, figures: bool = False) -> str:
+    """A table in Markdown. A line break or a bar within a cell is none of the table's own.
+
+    Parameters
+    ----------
+    header : one title a column.
+    rows : as many cells each.
+    figures : whether all columns but the first are set to the right.
+
+    Examples
+    --------
+    >>> print(markdown_table(("test", "p"), [("a | b", "0.01")], figures=True))
+    | test | p |
+    |---|---:|
+    | a \\| b | 0.01 |
+    """
+    rule = ["---", *["---:" if figures else "---"] * (len(header) - 1)]
+    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join((_row(header), f"|{'|'.join(rule)}|", *map(_row, cells)))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

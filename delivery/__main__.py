@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from contender.cli.clouds import Workbench, connect
 from contender.cli.commands.retrain import start_by_hand
 from contender.cli.follow_run import follow_execution
 from contender.errors import ContenderError
-from delivery import assemblies, deploy, preflight, publish, pull_requests, release, smoke, summary, titles, training
+from delivery import assemblies, deploy, preflight, publish, pull_requests, release, smoke, summary, training
 from delivery.cdk import run_cdk
 from delivery.errors import DeliveryError
 from delivery.replays import compare
@@ -91,9 +90,6 @@ def _roll_back(given: argparse.Namespace) -> None:
 
 def _train(given: argparse.Namespace) -> None:
     """Train challengers of a stage, each pipeline in turn, and wait for the verdicts."""
-    if given.because == "schedule" and not training.is_due(datetime.now(UTC)):
-        _say("not due: a training is started every 15 hours, and this workflow every 3")
-        return
     stage, _, _ = _ready(given.stage)
     cloud = connect(stage.name, ROOT)
     for pipeline in [given.pipeline] if given.pipeline else _pipelines():
@@ -133,13 +129,6 @@ def _comment(given: argparse.Namespace) -> None:
     _say(pull_requests.comment(repository, number, file.stem, text, pull_requests.run_gh))
 
 
-def _title(given: argparse.Namespace) -> None:
-    """Check the title of a pull request."""
-    said = titles.complaint(given.title)
-    if said:
-        raise DeliveryError(said)
-
-
 def _summary(_: argparse.Namespace) -> None:
     """Write coverage and test results of reports/ as Markdown."""
     tests = summary.read_tests(REPORTS / "junit.xml")
@@ -151,6 +140,8 @@ def _notes(_: argparse.Namespace) -> None:
     """Write the notes of the version in pyproject.toml to dist/notes.md; the tag in GITHUB_REF_NAME must be its own."""
     tag = os.environ.get("GITHUB_REF_NAME", "") if os.environ.get("GITHUB_REF_TYPE") == "tag" else ""
     version = release.version_of((ROOT / "pyproject.toml").read_text(encoding="utf-8"), tag)
+    if tag:
+        release.check_on_main(ROOT)
     notes = release.notes_of((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     (ROOT / "dist").mkdir(exist_ok=True)
     (ROOT / "dist" / "notes.md").write_text(notes, encoding="utf-8")
@@ -168,8 +159,7 @@ def _publish(_: argparse.Namespace) -> None:
         )
     address = publish.publish_wheel(wheels[0], places, session.client("codeartifact"), publish.run)
     digests = publish.publish_images(version, places, session.client("ecr"), publish.run)
-    files = sorted(str(path) for path in (ROOT / "dist").glob("[!.]*"))
-    publish.run(["gh", "release", "create", f"v{version}", "--notes-file", str(ROOT / "dist" / "notes.md"), *files], "")
+    publish.publish_page(version, sorted((ROOT / "dist").glob("[!.]*")), ROOT / "dist" / "notes.md", publish.run)
     if outputs := os.environ.get("GITHUB_OUTPUT"):  # for the provenance, which is attested by digest
         with Path(outputs).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={digest}\n" for name, digest in digests.items())
@@ -198,7 +188,6 @@ STEPS: dict[str, tuple[Callable[[argparse.Namespace], None], tuple[str, ...]]] =
     "train": (_train, ("stage", "because", "pipeline")),
     "compare": (_compare, ("base", "head", "history")),
     "comment": (_comment, ("file",)),
-    "title": (_title, ("title",)),
     "summary": (_summary, ()),
     "notes": (_notes, ()),
     "publish": (_publish, ()),

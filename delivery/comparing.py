@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contender.formatting import markdown_table
 from delivery.errors import DeliveryError
 
 MOST_ROWS = 30
@@ -101,8 +102,7 @@ def _table(base: Side, head: Side) -> str:
         ("promoted", str(base.promoted), str(head.promoted), f"{head.promoted - base.promoted:+d}"),
         ("cost of training", _usd(base.cost_usd), _usd(head.cost_usd), _usd(head.cost_usd - base.cost_usd, "+")),
     ]
-    lines = ["| | base | head | change |", "|---|---:|---:|---:|", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines)
+    return markdown_table(("", "base", "head", "change"), rows, figures=True)
 
 
 def _plot(pipeline: str, base: Side, head: Side) -> str:
@@ -130,9 +130,8 @@ def _decisions(base: Side, head: Side) -> str:
     changed = _changed_verdicts(base, head)
     if not changed:
         return ""
-    rows = [f"| {name} | {before} | {after} |" for name, before, after in changed[:MOST_ROWS]]
     more = f"\n… and {len(changed) - MOST_ROWS} more" if len(changed) > MOST_ROWS else ""
-    return "\n".join(("| batch | base decides | head decides |", "|---|---|---|", *rows)) + more
+    return markdown_table(("batch", "base decides", "head decides"), changed[:MOST_ROWS]) + more
 
 
 def _together(base: Side, head: Side) -> Sequence[tuple[str, float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from delivery.cdk import Run
 from delivery.stages import Stage
 
 ALL = "**"
+FOLDER = Path(".contender") / "assemblies"
+"""Apart from `cdk.out`, where `make check` and whoever calls the CDK by hand write templates that are not deployed."""
 MOST_CHARACTERS = 60_000
 """Of a comment on GitHub it takes 65,536."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -34,13 +37,14 @@ def ready(stage: Stage, facts: preflight.Facts, pipelines: Sequence[str], say: S
 
 def deploy(stage: Stage, root: Path, run: Run) -> None:
     """Synthesise and deploy all stacks. CloudFormation rolls a stack back by itself where its update fails."""
+    draft = _begun(stage, root)
     run(
         [
             "deploy",
             ALL,
             *_context(stage),
             "--output",
-            str(assembly_of(stage, root)),
+            str(draft),
             "--outputs-file",
             str(_made(root / "reports") / f"outputs-{stage.name}.json"),
             "--require-approval",
@@ -50,6 +54,7 @@ def deploy(stage: Stage, root: Path, run: Run) -> None:
         ],
         root,
     )
+    _is_deployed(draft, stage, root)
 
 
 def roll_back(stage: Stage, root: Path, run: Run, s3: Any, bucket: str) -> None:
@@ -57,13 +62,14 @@ def roll_back(stage: Stage, root: Path, run: Run, s3: Any, bucket: str) -> None:
 
     Raises DeliveryError where there are none.
     """
-    folder = assemblies.fetch(s3, stage, bucket, root / "cdk.out" / f"{stage.name}-last-good")
-    run(["deploy", ALL, "--app", str(folder), "--require-approval", "never", "--progress", "events"], root)
+    draft = assemblies.fetch(s3, stage, bucket, _begun(stage, root))
+    run(["deploy", ALL, "--app", str(draft), "--require-approval", "never", "--progress", "events"], root)
+    _is_deployed(draft, stage, root)
 
 
 def diff(stage: Stage, root: Path, run: Run) -> str:
     """What a deployment would change, as Markdown; nothing is changed, no change set is made."""
-    printed = run(["diff", ALL, *_context(stage), "--no-change-set", "--output", str(assembly_of(stage, root))], root)
+    printed = run(["diff", ALL, *_context(stage), "--no-change-set", "--output", str(_draft(stage, root))], root)
     return diff_markdown(stage.name, printed)
 
 
@@ -91,8 +97,25 @@ def diff_markdown(stage: str, printed: str) -> str:
 
 
 def assembly_of(stage: Stage, root: Path) -> Path:
-    """Where the stage's templates are synthesised to."""
-    return root / "cdk.out" / stage.name
+    """The templates that were deployed from here last, whole: what a smoke test that passes has seen."""
+    return root / FOLDER / stage.name
+
+
+def _draft(stage: Stage, root: Path) -> Path:
+    """Templates that are compared, or are being deployed; they are the stage's only when that has succeeded."""
+    folder = root / FOLDER / f"{stage.name}-draft"
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _begun(stage: Stage, root: Path) -> Path:
+    """The draft of a deployment; until it has succeeded, no templates are known to be the stage's."""
+    shutil.rmtree(assembly_of(stage, root), ignore_errors=True)
+    return _draft(stage, root)
+
+
+def _is_deployed(draft: Path, stage: Stage, root: Path) -> None:
+    draft.rename(assembly_of(stage, root))
 
 
 def _context(stage: Stage) -> list[str]:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 
 from delivery.errors import DeliveryError
 
+MOST_CHARACTERS = 65_000
+"""GitHub takes 65,536, with the marker."""
+
 Gh = Callable[[Sequence[str], str], str]
 """Calls `gh` with arguments and standard input, and answers what it printed. Raises DeliveryError where it fails."""
 
@@ -51,6 +54,8 @@ def comment(repository: str, number: str, kind: str, text: str, gh: Gh) -> str:
     path = (
         f"repos/{repository}/issues/comments/{before[0]}" if before else f"repos/{repository}/issues/{number}/comments"
     )
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}\n\n… (cut; the run's summary and artifact have it whole)"
     body = json.dumps({"body": f"{marker}\n{text}"})
     gh(["api", "--method", "PATCH" if before else "POST", path, "--input", "-"], body)
     return path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 
 from delivery.errors import DeliveryError
 
@@ -24,6 +26,15 @@ def version_of(pyproject: str, tag: str) -> str:
             f"the tag must be v{version}, as pyproject.toml says, but is {tag}; delete the tag, or change the version"
         )
     return version
+
+
+def check_on_main(root: Path, main: str = "origin/main") -> None:
+    """Raise DeliveryError where the commit is not on main: what is not there need not have been reviewed or tested."""
+    asked = ["git", "merge-base", "--is-ancestor", "HEAD", main]
+    done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = done.stderr.strip() or f"the tag's commit is not on {main}"
+        raise DeliveryError(f"{why}; only what was merged is released. Delete the tag, and tag a commit of main")
 
 
 def notes_of(changelog: str, version: str) -> str:

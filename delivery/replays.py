@@ -21,7 +21,9 @@ RUN = "from contender.cli.main import run; run()"
 
 
 def compare(root: Path, base: str, head: str, histories: Path | None = None) -> str:
-    """The comparison of two commits for each pipeline of theirs that has a history, as Markdown.
+    """What `head` does that `base` does not, for each pipeline that has a history, as Markdown.
+
+    `head` is compared with the commit at which it left `base`: what `base` got since is no change of its own.
 
     Parameters
     ----------
@@ -34,8 +36,9 @@ def compare(root: Path, base: str, head: str, histories: Path | None = None) -> 
     """
     folder = root / ".contender" / "compare"
     folder.mkdir(parents=True, exist_ok=True)
-    named = [_commit(root, commit)[:8] for commit in (base, head)]
-    parts = [f"## Base `{named[0]}` and head `{named[1]}`, replayed on the same history"]
+    head = _commit(root, head)
+    base = _run(["git", "merge-base", _commit(root, base), head], root).strip()
+    parts = [f"## Base `{base[:8]}` and head `{head[:8]}`, replayed on the same history"]
     with _checked_out(root, base, folder / "base") as before, _checked_out(root, head, folder / "head") as after:
         for pipeline in sorted({path.stem for side in (before, after) for path in side.glob("pipelines/*.toml")}):
             history = _history(pipeline, after, folder, histories)

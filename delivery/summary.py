@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from contender.formatting import markdown_table
 from delivery.errors import DeliveryError
 
 MOST_FAILURES = 20
+MOST_CHARACTERS = 200
+"""Of the reason of a failure."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,11 @@ def markdown(tests: Tests, coverage: tuple[float, float] | None) -> str:
     measured = f" · lines covered {coverage[0]:.1%}, branches {coverage[1]:.1%}".replace("%", " %") if coverage else ""
     lines = [f"**{tests.ran} tests: {failed}**, {tests.skipped} skipped, {tests.seconds:.0f} s{measured}"]
     if tests.failures:
-        rows = [f"| `{name}` | {_cell(why)} |" for name, why in tests.failures[:MOST_FAILURES]]
-        lines += ["", "| failed | why |", "|---|---|", *rows]
+        rows = [(f"`{name}`", why.replace("`", "'")[:MOST_CHARACTERS]) for name, why in tests.failures[:MOST_FAILURES]]
+        lines += ["", markdown_table(("failed", "why"), rows)]
         if len(tests.failures) > MOST_FAILURES:
             lines.append(f"\n… and {len(tests.failures) - MOST_FAILURES} more")
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("`", "'")[:200]
 
 
 def _parsed(path: Path) -> ElementTree.Element:

@@ -1,9 +1,15 @@
-"""Starts trainings of a deployed stage: by hand, or every 15 hours; or follows those that changed code has started."""
+"""Starts trainings of a deployed stage: by hand, or every 15 hours; or follows those that changed code has started.
+
+`make due` runs this file without anything installed, eight times a day, and tells the workflow whether there is work.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 SLOT = timedelta(hours=3)
@@ -39,3 +45,11 @@ def trained(
     """
     executions = running() if because == "code" else [start()]
     return [str(follow(execution)["verdict"]) for execution in executions]
+
+
+if __name__ == "__main__":
+    due = sys.argv[1] != "schedule" or is_due(datetime.now(UTC))
+    print("due" if due else "not due: a training is started every 15 hours, and this workflow every 3")
+    if outputs := os.environ.get("GITHUB_OUTPUT"):
+        with Path(outputs).open("a", encoding="utf-8") as file:
+            file.write(f"due={str(due).lower()}\n")

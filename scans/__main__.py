@@ -1,4 +1,4 @@
-"""`python -m scans secrets templates packages workflows` scans; `python -m scans sbom` writes bills of materials."""
+"""`python -m scans secrets templates packages workflows history` scans; `python -m scans sbom` writes bills."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from localcloud.errors import SideEnvironmentError
 from scans.findings import accepted_by, complaints
-from scans.scanners import ROOT, bill_of_materials, packages, secrets, templates
+from scans.history import history
+from scans.scanners import ROOT, NotCheckedError, bill_of_materials, packages, secrets, templates
 from scans.workflow_linters import workflows
 
-FINDERS = {"secrets": secrets, "templates": templates, "workflows": workflows}
+FINDERS = {"secrets": secrets, "templates": templates, "workflows": workflows, "history": history}
 SCANS = (*FINDERS, "packages")
 DEPLOYED = {
     "functions": ROOT / "lambdas" / "requirements.txt",
@@ -28,14 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 1 where something was found that nobody accepted."""
     parser = argparse.ArgumentParser(prog="python -m scans", description=__doc__)
     parser.add_argument("what", nargs="+", choices=(*SCANS, "sbom"))
+    parser.add_argument(
+        "--answer", choices=("welcome", "required"), default="welcome", help="required: NOT CHECKED fails"
+    )
+    given = parser.parse_args(arguments)
     failed = False
-    for what in parser.parse_args(arguments).what:
+    for what in given.what:
         try:
             said = _write_bills(ROOT / "sbom") if what == "sbom" else _scan(what)
-        except SideEnvironmentError as error:
-            # Without a network the tools cannot be installed; that is no reason to stop who works without one.
-            said = [f"NOT CHECKED, the scanner could not be installed: {error}"]
-            print(f"{what}: {said[0]}")
+        except (SideEnvironmentError, NotCheckedError) as error:
+            # Without a network there is no scanner or no database; that is no reason to stop who works without one.
+            print(f"{what}: NOT CHECKED: {error}")
+            failed |= given.answer == "required"
             continue
         failed |= bool(said)
         for line in said:
@@ -56,8 +61,7 @@ def _scan(what: str) -> list[str]:
 def _audit() -> list[str]:
     audit = packages([*DEPLOYED.values(), DEVELOPED])
     if not audit.checked:
-        print("packages: NOT CHECKED: the database of vulnerabilities cannot be reached, or this index has none")
-        return []
+        raise NotCheckedError("the database of vulnerabilities cannot be reached, or this index has none")
     said = complaints(audit.findings, accepted_by("packages"))
     print(f"packages: {audit.checked} were checked")
     return said

@@ -43,6 +43,10 @@ SECONDS_TO_ASK = 20
 SECONDS_TO_AUDIT = 300
 
 
+class NotCheckedError(Exception):
+    """Raised where a scanner could not look: there is no network, or the index has no database of vulnerabilities."""
+
+
 def environment(name: str) -> SideEnvironment:
     """The side environment of a scanner, by the name of its pins."""
     return SideEnvironment(name, Path(__file__).parent / "tools" / f"{name}.txt", ROOT.joinpath(*TOOLS, name))

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contender.formatting import markdown_table
 from contender.pipeline.config import load_pipeline
 from contender.serving.openapi import document
-from documentation.markdown import code, table
+from documentation.markdown import code
 
 PIPELINE = Path(__file__).parents[2] / "pipelines" / "flights.toml"
 HEAD = """# Prediction API
@@ -52,7 +53,7 @@ def _paths(content: Mapping[str, Any]) -> Iterator[str]:
                 yield f"`{each['name']}` (in the {each['in']}): {each['description']}"
             if "requestBody" in operation:
                 yield f"Body: {_ref(operation['requestBody'])}"
-            yield table(
+            yield markdown_table(
                 ("status", "meaning", "body"),
                 ((status, each["description"], _ref(each)) for status, each in operation["responses"].items()),
             )
@@ -71,7 +72,7 @@ def _schemas(content: Mapping[str, Any]) -> Iterator[str]:
             yield str(schema["description"])
         if "properties" in schema:
             required = set(schema.get("required", ()))
-            yield table(
+            yield markdown_table(
                 ("member", "type", "meaning"),
                 (
                     (f"`{member}`", _type(each) + ("" if member in required else ", optional"), _meaning(each))

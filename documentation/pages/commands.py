@@ -10,7 +10,8 @@ import typer
 from typer.main import get_command
 
 from contender.cli.main import application
-from documentation.markdown import code, table
+from contender.formatting import markdown_table
+from documentation.markdown import code
 
 HEAD = """# Commands
 
@@ -26,7 +27,7 @@ def page() -> str:
     group: Any = get_command(application())
     context = typer.Context(group, info_name="contender")
     commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    overview = table(
+    overview = markdown_table(
         ("command", "what it does"),
         ((f"[`{name}`](#contender-{name})", _first_sentence(each.help or "")) for name, each in commands.items()),
     )
@@ -47,7 +48,7 @@ def _sections(command: Any, above: Any, name: str, level: int) -> Iterator[str]:
     rows = [(f"`{asked}`", said) for asked, said in filter(None, records) if not asked.startswith("-h,")]
     shown = [row for row in rows if "--help" not in row[0]]
     if shown:
-        yield table(("argument or option", "meaning"), ((asked, _readable(said)) for asked, said in shown))
+        yield markdown_table(("argument or option", "meaning"), ((asked, _readable(said)) for asked, said in shown))
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contender.formatting import markdown_table
 from contender.pulse.gauges import GAUGES
 from contender.serving.predictor import NO_ANSWERS, STALE_ANSWERS
 from contender.serving.request_contract import METRIC as CONTRACT_BROKEN
-from documentation.markdown import table
 from lambdas import queues
 
 CALL = re.compile(r'\b(?:emit|_?measure|single_metric)\(\s*"(\w+)"')
@@ -76,11 +76,13 @@ those of variants by version.
 
 def page() -> str:
     """The page as Markdown."""
-    emitted = table(
+    emitted = markdown_table(
         ("metric", "unit", "dimensions", "meaning"),
         ((f"`{name}`", each.unit, each.dimensions, each.meaning) for name, each in METRICS.items()),
     )
-    gauges = table(("gauge", "unit", "meaning"), ((f"`{each.name}`", each.unit, each.meaning) for each in GAUGES))
+    gauges = markdown_table(
+        ("gauge", "unit", "meaning"), ((f"`{each.name}`", each.unit, each.meaning) for each in GAUGES)
+    )
     said = "Pulse reads tables and buckets every five minutes; [Pulse](../pulse.md) says how each is computed."
     return f"{HEAD}## Emitted by functions and state machines\n\n{emitted}\n\n## Gauges\n\n{said}\n\n{gauges}\n"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contender.formatting import markdown_table
 from contender.workflow import messages
-from documentation.markdown import table
 
 MACHINES = Path(__file__).parents[2] / "statemachines"
 NAMES = ("continuous_training", "rollback", "batch_prediction")
@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def _states(machine: Mapping[str, Any]) -> str:
-    return table(
+    return markdown_table(
         ("state", "calls", "what it does", "then"),
         (
             (
@@ -85,7 +85,7 @@ def _payloads() -> Iterator[str]:
                 seen.add(kind.__name__)
                 yield f"### {kind.__name__}"
                 yield f"Under `{field.name}`. " + " ".join((kind.__doc__ or "").split())
-                yield table(("field", "type", "default"), (_row(each) for each in dataclasses.fields(kind)))
+                yield markdown_table(("field", "type", "default"), (_row(each) for each in dataclasses.fields(kind)))
 
 
 def _row(field: dataclasses.Field[Any]) -> tuple[str, str, str]:

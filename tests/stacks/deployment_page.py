@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from documentation.markdown import table
+from contender.formatting import markdown_table
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, synthesise
 
 PAGE = PROJECT_ROOT / "docs" / "deployment.md"
@@ -107,7 +107,7 @@ def _counts(templates: Templates) -> str:
     for stack, counted in kinds.items():
         shown = ", ".join(f"{counted[kind]} {_plural(kind, counted[kind])}" for kind in SHOWN if counted[kind])
         rows.append((f"`{_title(stack)}`", templates[stack].get("Description", ""), shown or "–", str(counted.total())))
-    return table(("stack", "what", "main resources", "all resources"), rows)
+    return markdown_table(("stack", "what", "main resources", "all resources"), rows)
 
 
 def _plural(kind: str, number: int) -> str:

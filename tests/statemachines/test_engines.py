@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.statemachines import definition as asl
 from tests.statemachines.cases import Case, assert_followed, cases_of
 from tests.statemachines.conftest import chosen_engines, not_run
 from tests.statemachines.engines import ENGINES, PathEngine
-from tests.statemachines.engines.mock_config import case_name, mock_config
+from tests.statemachines.engines.mock_config import OFTEN, case_name, mock_config
 from tests.statemachines.engines.not_here import NotHereError
+from tests.statemachines.engines.stepfunctions_local import runnable
 
 MACHINES = ("continuous_training", "batch_prediction", "rollback")
 
@@ -78,3 +80,38 @@ def test_a_response_is_given_by_attempt_and_the_last_one_ever_after() -> None:
     assert case["ReleaseLease"] == "nothing"
     broken = content["StateMachines"]["any"]["TestCases"]["Claim-breaks"]["Claim"]
     assert content["MockedResponses"][broken] == {"0-20": {"Throw": {"Error": "ValueError", "Cause": "it broke"}}}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_step_functions_local_is_given_the_same_states_and_ways_without_maps_and_long_waits(machine: str) -> None:
+    """2.0.0 starts no execution of a definition with `ItemProcessor`, and waits for real."""
+    file, given = asl.load(machine), runnable(asl.load(machine))
+    assert "ItemProcessor" not in str(given)
+    assert list(given["States"]) == list(file["States"])
+    for name, state in file["States"].items():
+        same = {
+            part: state[part] for part in ("Next", "Default", "Choices", "End", "Error", "ErrorPath") if part in state
+        }
+        assert {part: given["States"][name][part] for part in same} == same, name
+        if state["Type"] == "Task":
+            assert given["States"][name]["Catch"] == state["Catch"], name
+            tried = [[each["ErrorEquals"], each["MaxAttempts"]] for each in state["Retry"]]
+            assert [[each["ErrorEquals"], each["MaxAttempts"]] for each in given["States"][name]["Retry"]] == tried, (
+                name
+            )
+            assert all(each["IntervalSeconds"] == 1 for each in given["States"][name]["Retry"])
+        assert given["States"][name].get("Seconds", 1) == 1
+
+
+def test_no_state_is_tried_more_often_than_its_answers_cover() -> None:
+    """Step Functions Local counts a state's attempts over the whole execution, and fails one that has no answer."""
+    for machine in MACHINES:
+        retries = {
+            name: max((each["MaxAttempts"] for each in task.get("Retry", ())), default=0)
+            for name, task in asl.tasks(asl.load(machine)).items()
+        }
+        for case in cases_of(machine).values():
+            for name, most in retries.items():
+                throws = not all(isinstance(answer, dict) for answer in case.results.get(name, ()))
+                attempts = case.states.count(name) + (most if throws else 0)
+                assert attempts <= len(case.results.get(name, (1,))) + OFTEN, (case.name, name)

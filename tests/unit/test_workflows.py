@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +31,9 @@ RUN_BY = {
     "sbom": "tests/unit/scans/test_scans.py",
     "audit": "tests/unit/scans/test_scans.py",
     "title": "tests/unit/delivery/test_pull_requests.py",
+    "required": "tests/unit/delivery/test_pull_requests.py",
+    "due": "tests/unit/delivery/test_training.py",
+    "secrets": "tests/unit/scans/test_scans.py",
     "coverage": "tests/unit/delivery/test_summary.py::test_the_summary_says_what_failed_and_how_much_was_covered",
     "demo": "tests/e2e/test_readme.py",
     "down": "tests/e2e/test_readme.py",
@@ -99,8 +101,17 @@ def test_a_job_states_its_permissions_its_time_and_what_it_does_not_run_beside()
         assert job["permissions"], f"{workflow}.{name}"
         assert set(job["permissions"].values()) <= {"read", "write"}
         assert "uses" in job or job["timeout-minutes"] <= 120, f"{workflow}.{name}"
-        called = events(workflow) == {"workflow_call"}
-        assert called or "concurrency" in WORKFLOWS[workflow], workflow
+        of_its_own = "concurrency" in job or "id-token" not in job["permissions"]
+        assert "concurrency" in WORKFLOWS[workflow] or of_its_own, f"{workflow}.{name}"
+
+
+def test_nothing_that_changes_an_account_is_cancelled_half_way_or_waits_for_another_merge_s_approval() -> None:
+    for workflow, name, job in jobs():
+        if "environment" in job and "concurrency" in job:
+            assert job["concurrency"]["cancel-in-progress"] is False, f"{workflow}.{name}"
+    pushed = WORKFLOWS["deploy"]["concurrency"]
+    assert pushed["group"].endswith("|| github.run_id }}")
+    assert pushed["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
 
 
 def test_a_fork_gets_no_secret_no_identity_and_nothing_to_write() -> None:
@@ -121,6 +132,28 @@ def is_trusted(job: dict[str, Any]) -> bool:
 
 def needed(job: dict[str, Any]) -> list[str]:
     return [job["needs"]] if isinstance(job.get("needs"), str) else list(job.get("needs", ()))
+
+
+UNTRUSTED = re.compile(
+    r"github\.(head_ref|event\.(issue|comment|review|pages|commits|head_commit|workflow_run|pull_request\.(title|body|head)))"
+)
+"""What whoever opens a pull request writes, branch names included; head.sha and head.repo are GitHub's own."""
+
+
+def test_what_strangers_write_reaches_a_program_only_as_a_variable_of_its_environment() -> None:
+    for place, step in steps():
+        assert not step.get("uses", "").startswith("actions/github-script@"), place
+        outside = json.dumps({key: value for key, value in step.items() if key not in ("env", "if")})
+        found = {match[0] for match in UNTRUSTED.finditer(outside)}
+        assert found == set(), place
+
+
+def test_an_artifact_is_one_of_the_same_run_and_lands_in_a_folder_where_nothing_is_run() -> None:
+    fetched = [(place, step["with"]) for place, step in steps() if "actions/download-artifact@" in step.get("uses", "")]
+    assert {place for place, _ in fetched} == {"compare.comment", "deploy.comment", "release.publish", "sonar.sonar"}
+    for place, asked in fetched:
+        assert set(asked) == {"name", "path"}, place  # no other run's, no other repository's
+        assert asked["path"] in {"reports", "dist"}, place
 
 
 def test_a_job_that_may_write_to_a_pull_request_runs_code_of_its_base_and_a_checkout_keeps_no_token() -> None:
@@ -147,27 +180,56 @@ def test_prod_is_deployed_after_dev_and_only_when_a_person_has_approved_it() -> 
     stages = WORKFLOWS["deploy"]["jobs"]
     assert (stages["dev"]["with"], stages["prod"]["with"]) == ({"stage": "dev"}, {"stage": "prod"})
     assert stages["prod"]["needs"] == "dev"
-    assert WORKFLOWS["stage"]["jobs"]["deploy"]["environment"] == "${{ inputs.stage }}"
-    prod = json.loads((GITHUB / "environments" / "prod.json").read_text(encoding="utf-8"))
-    assert prod["reviewers"]
-    assert prod["prevent_self_review"] is True
-    named = {job["environment"] for *_, job in jobs() if "environment" in job} - {"${{ inputs.stage }}"}
-    assert named <= {path.stem for path in GITHUB.glob("environments/*.json")}
+    stage = WORKFLOWS["stage"]["jobs"]["deploy"]
+    assert stage["environment"] == "${{ inputs.stage }}"
+    run = [(step["run"], step.get("if", "")) for step in stage["steps"] if "run" in step][1:]
+    assert [target for target, _ in run] == ["make deploy", "make smoke", "make roll-back", "make smoke"]
+    assert "steps.deploy.outcome == 'failure' || steps.smoke.outcome == 'failure'" in run[2][1]
+    for asked in ("prod", "release"):
+        settings = json.loads((GITHUB / "environments" / asked / "environment.json").read_text(encoding="utf-8"))
+        assert settings["reviewers"]
+        assert settings["prevent_self_review"] is True
 
 
-def checks() -> set[str]:
-    """The names under which jobs report, each of a matrix by its own."""
-    found = set()
-    for workflow, name, job in jobs():
-        if "pull_request" not in events(workflow):
-            continue
-        matrix = job.get("strategy", {}).get("matrix", {})
-        for values in itertools.product(*matrix.values()):
-            shown = str(job.get("name", name))
-            for key, value in zip(matrix, values, strict=True):
-                shown = shown.replace("${{ matrix." + key + " }}", str(value))
-            found.add(shown)
-    return found
+def test_an_environment_says_from_where_it_is_deployed_and_a_release_is_none_of_prod() -> None:
+    """ "Protected branches" are those of GitHub's older rules, of which there are none here; and a tag is no branch."""
+    named = {job["environment"] for *_, job in jobs() if "environment" in job} - {"${{ inputs.stage }}"} | {
+        "dev",
+        "prod",
+    }
+    assert named == {path.name for path in GITHUB.glob("environments/*")}
+    origins = {}
+    for name in named:
+        folder = GITHUB / "environments" / name
+        policy = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["deployment_branch_policy"]
+        assert policy == {"protected_branches": False, "custom_branch_policies": True}
+        origins[name] = json.loads((folder / "deploys-from.json").read_text(encoding="utf-8"))
+    main, tags = {"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}
+    assert origins == {"dev": main, "prod": main, "release": tags}
+    assert WORKFLOWS["release"]["jobs"]["publish"]["environment"] == "release"
+
+
+NOT_REQUIRED = {"ci": {"step-functions-local"}, "security": set()}
+"""Jobs that no merge waits for; ci.yml says why."""
+
+
+@pytest.mark.parametrize("workflow", NOT_REQUIRED)
+def test_one_job_of_a_workflow_stands_for_all_of_them_whatever_they_are_called(workflow: str) -> None:
+    jobs_of = dict(WORKFLOWS[workflow]["jobs"])
+    last = jobs_of.pop("required")
+    assert last["name"] == workflow
+    assert last["if"] == "${{ always() }}"  # skipped, it would count as passed
+    assert set(last["needs"]) == set(jobs_of) - NOT_REQUIRED[workflow]
+    sometimes = {name for name, job in jobs_of.items() if "if" in job}
+    assert set(re.findall(r"&& '([a-z-]+)'", last["steps"][-1]["env"]["MAY_BE_SKIPPED"])) == sometimes
+
+
+def test_a_required_check_reports_on_every_pull_request() -> None:
+    """One that is filtered by path or branch never reports, and a merge waits for it for ever."""
+    for workflow in (*NOT_REQUIRED, "title"):
+        asked = WORKFLOWS[workflow][True]["pull_request"] or {}
+        assert set(asked) <= {"types"}, workflow
+    assert {"opened", "reopened", "synchronize", "edited"} == set(WORKFLOWS["title"][True]["pull_request"]["types"])
 
 
 def test_what_must_pass_before_a_merge_is_what_jobs_report() -> None:
@@ -176,8 +238,10 @@ def test_what_must_pass_before_a_merge_is_what_jobs_report() -> None:
         rules
     )
     required = {one["context"] for one in rules["required_status_checks"]["required_status_checks"]}
-    assert required <= checks()
-    assert {f"gate (3.{minor})" for minor in range(11, 15)} <= required
+    assert required == {*NOT_REQUIRED, "title"}
+    assert [tool["tool"] for tool in rules["code_scanning"]["code_scanning_tools"]] == [
+        "CodeQL"
+    ]  # its job passes with findings
     assert rules["pull_request"]["required_approving_review_count"] >= 1
     assert rules["pull_request"]["require_code_owner_review"] is True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from localcloud.processes import wait_until
@@ -22,13 +23,19 @@ def function_arn(state: str) -> str:
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{state}"
 
 
-def create_machine(client: Any, machine: str, name: str, *, as_functions: bool) -> str:
+Adapt = Callable[[dict[str, Any]], dict[str, Any]]
+"""What an engine cannot run of a definition, and no case on it is about, is changed."""
+
+
+def create_machine(
+    client: Any, machine: str, name: str, *, as_functions: bool, adapt: Adapt = lambda definition: definition
+) -> str:
     """Create a machine with its substitutions made; its ARN.
 
     With `as_functions`, each task of ours and each training is a function of its state's own, so that each state has
-    its own answers; nothing else differs from the file.
+    its own answers; nothing else differs from the file but what `adapt` changes.
     """
-    definition = asl.load(machine)
+    definition = adapt(asl.load(machine))
     if as_functions:
         for state, task in tasks_of(definition):
             if task["Resource"] == TRAINING or task["Resource"].startswith("${"):
@@ -65,4 +72,7 @@ def outcome_of(client: Any, execution: str, *, seconds: float = RUN_SECONDS) -> 
     states = [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
     exits = [one["stateExitedEventDetails"]["output"] for one in events if "stateExitedEventDetails" in one]
     output = json.loads(described["output"] if described["status"] == "SUCCEEDED" else exits[-1])
-    return Outcome(described["status"], states, output, described.get("error", ""), described.get("cause", ""))
+    # Older engines tell an execution's error in its history alone.
+    told = next((one["executionFailedEventDetails"] for one in events if "executionFailedEventDetails" in one), {})
+    reason = [str(described.get(part) or told.get(part, "")) for part in ("error", "cause")]
+    return Outcome(described["status"], states, output, *reason)

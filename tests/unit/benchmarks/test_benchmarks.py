@@ -103,7 +103,7 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
 
 
 def test_a_table_has_a_rule_under_its_header() -> None:
-    assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+    assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n|---|---:|\n| 1 | 2 |"
 
 
 def test_numbers_are_short() -> None:

@@ -15,7 +15,6 @@ from delivery import __main__ as delivery
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["title", "Fixed it"], "title: the title must be KIND: WHAT"),
         (["comment", "nowhere.md"], "comment: FILE must be a file, but is 'nowhere.md'"),
         (["deploy", "nowhere"], "deploy: STAGE must be one of dev, prod, but is 'nowhere'"),
         (["publish"], "publish: a release needs CODEARTIFACT_DOMAIN and CODEARTIFACT_REPOSITORY and ECR_REGISTRY"),

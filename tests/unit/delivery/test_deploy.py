@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from delivery import assemblies
-from delivery.deploy import deploy, diff, diff_markdown, roll_back
+from delivery.deploy import assembly_of, deploy, diff, diff_markdown, roll_back
 from delivery.errors import DeliveryError
 from delivery.stages import Stage
 from tests.aws_in_process import empty_aws
@@ -56,7 +56,7 @@ def test_a_deployment_synthesises_the_stage_and_asks_nobody(tmp_path: Path) -> N
     assert asked[:4] == ["deploy", "**", "-c", "env=dev"]
     assert asked[asked.index("--require-approval") + 1] == "never"
     assert "--no-rollback" not in asked  # CloudFormation undoes a failed update by itself
-    assert (tmp_path / "cdk.out" / "dev" / "manifest.json").is_file()
+    assert (assembly_of(STAGE, tmp_path) / "manifest.json").is_file()
 
 
 def test_a_stage_goes_back_to_the_templates_of_its_last_smoke_test_without_their_assets(
@@ -64,20 +64,37 @@ def test_a_stage_goes_back_to_the_templates_of_its_last_smoke_test_without_their
 ) -> None:
     cdk = Cdk(tmp_path)
     deploy(STAGE, tmp_path, cdk)
-    assemblies.keep(s3, STAGE, BUCKET, tmp_path / "cdk.out" / "dev")
+    assemblies.keep(s3, STAGE, BUCKET, assembly_of(STAGE, tmp_path))
     deploy(STAGE, tmp_path, cdk)  # and this one fails its smoke test
     roll_back(STAGE, tmp_path, cdk, s3, BUCKET)
-    back = tmp_path / "cdk.out" / "dev-last-good"
-    assert cdk.asked[-1][:4] == ["deploy", "**", "--app", str(back)]
-    assert (back / "assembly-dev" / "data.template.json").read_text() == '{"version": 1}'
-    assert not (back / "assembly-dev" / "asset.1").exists()
+    assert cdk.asked[-1][:3] == ["deploy", "**", "--app"]
+    # and the smoke test after it remembers what is deployed now, not what failed
+    assert template(assembly_of(STAGE, tmp_path)) == '{"version": 1}'
+    assert not (assembly_of(STAGE, tmp_path) / "assembly-dev" / "asset.1").exists()
+
+
+def test_templates_that_were_compared_or_failed_to_deploy_are_never_taken_for_the_deployed_ones(tmp_path: Path) -> None:
+    def fails(arguments: Sequence[str], root: Path) -> str:
+        Cdk(root)(arguments, root)
+        raise DeliveryError("cdk deploy failed")
+
+    deploy(STAGE, tmp_path, Cdk(tmp_path))
+    diff(STAGE, tmp_path, Cdk(tmp_path))
+    assert template(assembly_of(STAGE, tmp_path)) == '{"version": 1}'
+    with pytest.raises(DeliveryError, match="cdk deploy failed"):
+        deploy(STAGE, tmp_path, fails)
+    assert not assembly_of(STAGE, tmp_path).exists()  # some of its stacks may be new, others old
+
+
+def template(assembly: Path) -> str:
+    return (assembly / "assembly-dev" / "data.template.json").read_text()
 
 
 def test_what_is_kept_is_the_same_bytes_for_the_same_assembly(tmp_path: Path) -> None:
     cdk = Cdk(tmp_path)
     deploy(STAGE, tmp_path, cdk)
-    packed = assemblies.packed(tmp_path / "cdk.out" / "dev")
-    assert assemblies.packed(tmp_path / "cdk.out" / "dev") == packed
+    packed = assemblies.packed(assembly_of(STAGE, tmp_path))
+    assert assemblies.packed(assembly_of(STAGE, tmp_path)) == packed
     names = zipfile.ZipFile(BytesIO(packed)).namelist()
     assert names == ["assembly-dev/data.template.json", "assembly-dev/manifest.json", "manifest.json"]
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from delivery import required
 from delivery.errors import DeliveryError
 from delivery.pull_requests import comment
 from delivery.titles import complaint
+
+ROOT = Path(__file__).parents[3]
 
 
 class Gh:
@@ -39,6 +45,13 @@ def test_a_comment_is_written_once_and_then_in_place_of_itself() -> None:
     }
 
 
+def test_a_comment_is_never_longer_than_github_takes() -> None:
+    gh = Gh()
+    comment("o/r", "7", "comparison", "| a | b |\n" * 10_000, gh)
+    assert len(gh.comments[2]) < 65_536
+    assert gh.comments[2].endswith("… (cut; the run's summary and artifact have it whole)")
+
+
 @pytest.mark.parametrize(("repository", "number"), [("", "7"), ("o/r", ""), ("o/r", "x; rm")])
 def test_without_a_pull_request_there_is_nothing_to_write_to(repository: str, number: str) -> None:
     with pytest.raises(DeliveryError, match="a comment needs GITHUB_REPOSITORY=owner/name and PULL_REQUEST=number"):
@@ -66,3 +79,40 @@ def test_conventional_titles_pass(title: str) -> None:
 )
 def test_other_titles_are_refused_with_an_example(title: str) -> None:
     assert complaint(title)
+
+
+@pytest.mark.parametrize("module", ["titles", "required", "training"])
+def test_what_runs_before_anything_is_installed_needs_nothing(module: str) -> None:
+    """As on a machine with Python alone: without site-packages, and without this environment's."""
+    alone = [sys.executable, "-I", "-S", "-c"]
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import delivery.{module}"
+    subprocess.run([*alone, code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("results", "may_be_skipped", "said"),
+    [
+        ({"gate": "success", "demo": "success"}, "", ""),
+        ({"gate": "success", "sonar": "skipped"}, "sonar", ""),
+        ({"gate": "success", "sonar": "failure"}, "sonar", "sonar ended with a failure"),
+        ({"gate": "skipped"}, "", "gate was skipped"),
+        ({"gate": "cancelled"}, "sonar gate", "gate was cancelled"),
+        ({}, "", "NEEDS must be the results of jobs"),
+    ],
+)
+def test_a_merge_waits_for_every_job_but_those_that_the_event_does_not_run(
+    results: dict[str, str],
+    may_be_skipped: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("NEEDS", json.dumps({job: {"result": result, "outputs": {}} for job, result in results.items()}))
+    monkeypatch.setenv("MAY_BE_SKIPPED", may_be_skipped)
+    assert required.main() == int(bool(said))
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("needs", ["", "null", "[]", "gate", '{"gate": "success"}'])
+def test_results_that_cannot_be_read_let_nothing_through(needs: str) -> None:
+    assert "NEEDS must be the results of jobs" in required.complaint(needs)

@@ -76,6 +76,14 @@ def test_two_commits_are_replayed_each_with_its_own_code_and_nothing_is_left(pro
     assert git(project, "status", "--porcelain") == ""
 
 
+def test_what_was_merged_into_the_base_since_is_no_change_of_the_head(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD").strip()
+    git(project, "checkout", "-q", "-b", "main-goes-on", "HEAD~1")
+    (project / "pipelines" / "shop.toml").write_text("0.9")
+    git(project, "commit", "-qam", "another change")
+    assert "**AUC 0.6000 → 0.7000" in compare(project, "main-goes-on", head, project.parent / "histories")
+
+
 def test_a_commit_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(DeliveryError, match=r"git rev-parse .*exit code 128"):
         compare(project, "no-such-branch", "HEAD")
