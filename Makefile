@@ -14,6 +14,9 @@ export npm_config_loglevel := error
 # Where it is set, every process of the tests would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The CDK's command line, which a deployment hands its session: a version that was tried here, not the newest one.
+CDK := aws-cdk@2.1148.1
+
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
@@ -101,8 +104,8 @@ check: $(COMPLETE) ## format, lint, types, import law, templates, the state mach
 	$(BIN)/mypy contender lambdas serving_image training_image stacks localcloud scans delivery documentation
 	$(BIN)/lint-imports
 	npx --yes asl-validator@4.0.0 $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
-	npx --yes aws-cdk@2 --version # fetched once, then run twice at a time
-	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes aws-cdk@2 synth --quiet --output cdk.out/STAGE -c env=STAGE -c alarm_emails=oncall@example.com '**'
+	npx --yes $(CDK) --version # fetched once, then run twice at a time
+	printf '%s\n' dev prod | xargs -P 2 -I STAGE npx --yes $(CDK) synth --quiet --output cdk.out/STAGE -c env=STAGE -c alarm_emails=oncall@example.com '**'
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*/assembly-*/*.template.json # the CDK repeats what Ref implies
 	printf '%s\n' templates secrets packages workflows | xargs -P 2 -I SCAN $(BIN)/python -m scans SCAN
 

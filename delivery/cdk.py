@@ -10,7 +10,8 @@ from pathlib import Path
 
 from delivery.errors import DeliveryError
 
-CLI = ("npx", "--yes", "aws-cdk@2")
+CLI = ("npx", "--yes", "aws-cdk@2.1148.1")
+"""The version of the Makefile: it is handed the session of a deployment, so it is not whatever is the newest today."""
 
 Run = Callable[[Sequence[str], Path], str]
 """Runs the CDK with these arguments in a folder, and answers what it printed. Raises DeliveryError where it fails."""

@@ -18,7 +18,7 @@ SCANS = (*FINDERS, "packages")
 DEPLOYED = {
     "functions": ROOT / "lambdas" / "requirements.txt",
     "serving": ROOT / "lambdas" / "serve" / "requirements.txt",
-    "serving container": ROOT / "serving_image" / "requirements.txt",
+    "serving-container": ROOT / "serving_image" / "requirements.txt",
     "image": ROOT / "training_image" / "requirements.txt",
 }
 """What pins the packages of the functions of the loop, of serving, and of the two images."""

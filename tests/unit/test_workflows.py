@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from delivery.cdk import CLI
+
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in GITHUB.glob("workflows/*.yml")}
@@ -174,6 +176,11 @@ def test_aws_is_reached_by_a_session_of_a_role_and_never_by_a_lasting_key() -> N
     for workflow, name, job in jobs():
         if any("configure-aws-credentials@" in step.get("uses", "") for step in job.get("steps", ())):
             assert job["permissions"]["id-token"] == "write", f"{workflow}.{name}"
+
+
+def test_what_deploys_is_the_version_of_the_cdk_that_make_check_ran() -> None:
+    assert f"CDK := {CLI[-1]}\n" in MAKEFILE
+    assert re.fullmatch(r"aws-cdk@2\.\d+\.\d+", CLI[-1])
 
 
 def test_prod_is_deployed_after_dev_and_only_when_a_person_has_approved_it() -> None:
