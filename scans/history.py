@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ COMPILED_IN_SECONDS = 900
 
 
 def history(root: Path = ROOT) -> Sequence[Finding]:
-    """Keys, tokens and passwords in all commits of a repository (gitleaks, compiled at first use).
+    """Keys, tokens and passwords in all commits of a repository (gitleaks).
 
     Raises NotCheckedError where gitleaks cannot be had, and where the repository has a part of its commits alone.
     """
@@ -27,10 +28,19 @@ def history(root: Path = ROOT) -> Sequence[Finding]:
         raise NotCheckedError(f"{root.name} has the newest commits alone; `git fetch --unshallow` brings the others")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [program(PINS, "go"), "run", MODULE, "git", "--no-banner", "--redact", "--exit-code", "0"]
         settings = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+        quietly = (
+            "--no-banner",
+            "--redact",
+            "--exit-code",
+            "0",
+            "--report-format",
+            "json",
+            "--report-path",
+            str(report),
+        )
         done = subprocess.run(
-            [*command, "--report-format", "json", "--report-path", str(report), str(root)],
+            [*_gitleaks(root), *quietly],
             capture_output=True,
             text=True,
             check=False,
@@ -40,6 +50,12 @@ def history(root: Path = ROOT) -> Sequence[Finding]:
         if done.returncode or not report.is_file():
             raise NotCheckedError(f"gitleaks cannot be run: {' '.join(done.stderr.split())[-300:]}")
         return gitleaks_findings(report.read_text(encoding="utf-8"))
+
+
+def _gitleaks(root: Path) -> list[str]:
+    """The machine's own program, if it has one, as Debian's has; or ours, which Go compiles at first use."""
+    own = shutil.which("gitleaks")
+    return [own, "detect", "--source", str(root)] if own else [program(PINS, "go"), "run", MODULE, "git", str(root)]
 
 
 def gitleaks_findings(printed: str) -> list[Finding]:

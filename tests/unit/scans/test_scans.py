@@ -11,7 +11,8 @@ from localcloud.errors import SideEnvironmentError
 from scans import __main__ as scans
 from scans import scanners
 from scans.findings import Accepted, Finding, accepted_by, complaints
-from scans.scanners import Audit, checkov_findings, packages, read_audit
+from scans.history import history
+from scans.scanners import Audit, NotCheckedError, checkov_findings, packages, read_audit
 from scans.workflow_linters import zizmor_findings
 
 KEY = Finding("AWS Access Key", "contender/x.py:3", "what looks like a secret")
@@ -106,3 +107,31 @@ def zizmor_finding(*, ignored: bool) -> dict[str, object]:
 def test_what_zizmor_says_is_read_at_its_own_place_and_what_a_comment_ignores_is_none() -> None:
     printed = json.dumps([zizmor_finding(ignored=False), zizmor_finding(ignored=True)])
     assert zizmor_findings(printed) == [Finding("artipacked", ".github/workflows/x.yml:6", "credential persistence")]
+
+
+def test_a_secret_that_was_taken_back_is_found_in_the_commit_that_brought_it_with_the_machine_s_own_gitleaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is one that writes what gitleaks 8.16 wrote of such a commit, and fails as it does otherwise."""
+    finding = {
+        "Description": "AWS",
+        "StartLine": 22,
+        "File": "settings.py",
+        "Commit": "2c839dbb0000",
+        "RuleID": "aws-access-token",
+        "Secret": "REDACTED",
+    }
+    program = tmp_path / "gitleaks"
+    program.write_text(
+        f'#!/bin/sh\ntest -d "$3/.git" || exit 1\nwhile [ "$1" != --report-path ]; do shift; done\n'
+        f"echo '{json.dumps([finding])}' > \"$2\"\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    (tmp_path / "project" / ".git").mkdir(parents=True)
+    assert history(tmp_path / "project") == [Finding("aws-access-token", "settings.py:22 of 2c839dbb", "AWS")]
+    with pytest.raises(NotCheckedError, match="gitleaks cannot be run"):
+        history(tmp_path)
+    (tmp_path / "project" / ".git" / "shallow").touch()
+    with pytest.raises(NotCheckedError, match=r"project has the newest commits alone; `git fetch --unshallow`"):
+        history(tmp_path / "project")
