@@ -60,6 +60,7 @@ from training_image.evidence.files import evidence_files
 from training_image.fit.fit import TrainedModel, train
 from training_image.manifest import build_manifest
 from training_image.task.checkpoint import RunCheckpoint
+from training_image.task.environment import Environment
 from training_image.task.failure_reasons import reason_of, where_it_failed
 from training_image.task.progress import Progress, Report
 from training_image.task.resources import container_peak_mib, measured
@@ -67,14 +68,6 @@ from training_image.task.supervisor import end_with_supervisor, tell_supervisor
 
 METADATA_SECONDS = 2.0
 """How long to wait for the container agent to say which image this is."""
-
-
-@dataclass(frozen=True)
-class Environment:
-    run_id: str
-    pipeline: str
-    data_bucket: str
-    model_bucket: str
 
 
 def _tell_nobody(**_what: Any) -> None:

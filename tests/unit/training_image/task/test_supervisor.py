@@ -128,13 +128,18 @@ def test_a_signal_without_a_name_has_its_number() -> None:
     assert "ended by signal 99" in Ending("itself", -99, Known()).reason
 
 
+GIVEN = {"RUN_ID": "run-1", "PIPELINE": "trial", "DATA_BUCKET": "data", "MODEL_BUCKET": "models"}
+
+
 class Runs:
     def __init__(self) -> None:
         self.folder = RunFolder(MemoryObjects(), "trial", "run-1")
 
-    def main(self, code: str) -> int:
+    def main(self, code: str, lacking: str = "") -> int:
         command = [sys.executable, "-c", BEGINNING + code]
-        return main(command, variables={**os.environ, "PYTHONPATH": str(ROOT)}, folder_of=lambda _: self.folder)
+        variables = {**os.environ, **GIVEN, "PYTHONPATH": str(ROOT)}
+        variables.pop(lacking, None)
+        return main(command, variables=variables, folder_of=lambda _: self.folder)
 
     def report(self) -> dict[str, Any]:
         return self.folder.read(TRAINING)
@@ -186,6 +191,22 @@ def test_the_entry_point_leaves_the_reason_in_the_runs_folder(capsys: pytest.Cap
         "reason": "the training task ended with exit code 7 and no reason; see its log",
     }
     assert capsys.readouterr().out == f"failed: {runs.report()['reason']}\n"
+
+
+def test_the_entry_point_starts_no_training_that_would_not_know_what_to_train(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs = Runs()
+
+    assert runs.main("print('started')", lacking="MODEL_BUCKET") == 1
+    reason = "environment variables MODEL_BUCKET are not set; the stack sets them"
+    assert runs.report() == {"status": "failed", "reason": reason, "seconds": 0.0}
+    assert capsys.readouterr().out == f"failed: {reason}\n"
+
+
+def test_a_task_that_does_not_know_its_run_says_so_in_its_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Runs().main("print('started')", lacking="RUN_ID") == 1
+    assert capsys.readouterr().out == "failed: environment variables RUN_ID are not set; the stack sets them\n"
 
 
 def test_the_entry_point_leaves_alone_what_the_training_has_written() -> None:
