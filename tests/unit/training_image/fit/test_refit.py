@@ -34,7 +34,7 @@ from training_image.onnx_parts.calibration import Calibrated, trained_part
 from training_image.rows.prepare import Prepared, prepare
 
 TASKS = ("binary", "multiclass", "regression")
-OVERFITTING = {"max_iter": 200, "min_samples_leaf": 2, "learning_rate": 0.3}
+OVERFITTING = {"max_iter": 60, "min_samples_leaf": 2, "learning_rate": 0.6}
 OWN = """
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
