@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contender.cli.clouds import Workbench, connect
 from contender.cli.commands.retrain import start_by_hand
+from contender.cli.console import console
+from contender.cli.execution_view import follow
 from contender.cli.follow_run import follow_execution
 from contender.errors import ContenderError
 from delivery import assemblies, deploy, preflight, publish, pull_requests, release, smoke, summary, training
@@ -91,20 +95,28 @@ def _roll_back(given: argparse.Namespace) -> None:
 def _train(given: argparse.Namespace) -> None:
     """Train challengers of a stage, each pipeline in turn, and wait for the verdicts."""
     stage, _, _ = _ready(given.stage)
-    cloud = connect(stage.name, ROOT)
+    cloud, until = connect(stage.name, ROOT), time.monotonic() + training.FOLLOWED_FOR.total_seconds()
     for pipeline in [given.pipeline] if given.pipeline else _pipelines():
         bench = Workbench(cloud, stage.name, pipeline, stage.prefix)
         verdicts = training.trained(
             given.because,
             partial(_running, bench),
             partial(start_by_hand, bench),
-            partial(follow_execution, bench, quiet=False),
+            partial(_followed, bench, until),
         )
         _say(f"{pipeline}: {', '.join(verdicts) or 'no run, the code that trains has not changed'}")
         if "failed" in verdicts:
             raise DeliveryError(
                 f"the run of {pipeline} failed; see `contender runs --pipeline {pipeline} --env {stage.name}`"
             )
+
+
+def _followed(bench: Workbench, until: float, execution: str) -> Mapping[str, Any]:
+    """A run's record; of a run that goes on for longer than we may stay, that it does."""
+    client, left = bench.cloud.client("stepfunctions"), max(0.0, until - time.monotonic())
+    if follow(client, execution, console, seconds=left) == "RUNNING":
+        return {"verdict": f"still running (`contender runs --pipeline {bench.pipeline} --env {bench.environment}`)"}
+    return follow_execution(bench, execution, quiet=True)
 
 
 def _running(bench: Workbench) -> list[str]:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+FOLLOWED_FOR = timedelta(minutes=100)
+"""A run waits hours for an approval, or bakes a canary for days; the workflow's job and its session last two hours."""
 SLOT = timedelta(hours=3)
 EVERY = timedelta(hours=15)
 """Cron cannot say 15 hours: the workflow is started every 3, and every fifth time is due."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from itertools import takewhile
@@ -52,12 +53,14 @@ def wait_for_execution(
     return until(found, what="run that has started; an upload is in S3. See `contender status`", seconds=seconds)
 
 
-def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False) -> str:
-    """Show the execution's states as they pass, and return its final status.
+def follow(
+    step_functions: Any, execution_arn: str, console: Console, *, quiet: bool = False, seconds: float = math.inf
+) -> str:
+    """Show the execution's states as they pass, and return its final status; RUNNING if it goes on for longer.
 
     A terminal shows all states in place. A pipe gets each state's line when it has ended, and fewer looks.
     """
-    run, printed, since = execution_arn.rpartition(":")[2][:8], 0, 0.0
+    run, printed, since, begun = execution_arn.rpartition(":")[2][:8], 0, 0.0, time.monotonic()
     with Live(console=console if console.is_terminal and not quiet else Console(quiet=True)) as live:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
@@ -71,7 +74,7 @@ def follow(step_functions: Any, execution_arn: str, console: Console, *, quiet: 
                 if ended[printed:]:
                     console.print(_shown(ended[printed:], run))
                 printed = len(ended)
-            if status != "RUNNING":
+            if status != "RUNNING" or time.monotonic() - begun >= seconds:
                 return status
             time.sleep(POLL_SECONDS)
 

@@ -66,6 +66,12 @@ def test_a_pipe_gets_each_state_when_it_has_ended_and_the_last_one_in_any_case(
     assert [line.split()[1] for line in written.getvalue().splitlines()] == ["Claim", "Train", "EvaluateChallenger"]
 
 
+def test_who_cannot_stay_is_told_that_it_runs_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution_view.time, "sleep", lambda seconds: None)
+    execution = Execution(*[("RUNNING", list(visit("Approval", 0, None)))] * 2)
+    assert follow(execution, "arn:execution:run", Console(file=io.StringIO()), seconds=0.0) == "RUNNING"
+
+
 def test_who_wants_none_of_it_gets_none_of_it() -> None:
     written = io.StringIO()
     execution = Execution(("FAILED", list(visit("Claim", 0, None))))
