@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -102,7 +102,7 @@ def call_limit(cores: int, available_mib: float) -> int:
 
 
 def process_limit(calls: int, available_mib: float) -> int:
-    """How many processes of functions there are at most, those included that wait for the next call.
+    """How many processes of functions there are at which one ends that is idle while its function has another.
 
     Examples
     --------
@@ -112,10 +112,51 @@ def process_limit(calls: int, available_mib: float) -> int:
     return max(calls, min(3 * calls, MOST_PROCESSES, int(available_mib / 2 / MIB_OF_A_PROCESS)))
 
 
+def idle_limit(processes: int, available_mib: float) -> int:
+    """How many there are at which a function's only process ends, if it is idle: twenty pipelines have 300 functions,
+    and what ends is started again at the next call.
+
+    Examples
+    --------
+    >>> idle_limit(24, 16_000), idle_limit(24, 4_000)
+    (80, 24)
+    """
+    return max(processes, min(MOST_IDLE, int(available_mib / 4 / MIB_OF_AN_IDLE_PROCESS)))
+
+
+def surplus(processes: Mapping[str, int], idle: Sequence[str], *, most: int, most_idle: int) -> list[int]:
+    """Which idle processes are to end: where they stand in `idle`.
+
+    Beyond `most` in all that is one whose function has another, beyond `most_idle` any.
+
+    Parameters
+    ----------
+    processes : how many each function has, those that are busy included.
+    idle : the functions of those that are idle, the longest idle first.
+
+    Examples
+    --------
+    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=3, most_idle=9)
+    [1]
+    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=2, most_idle=2)
+    [1, 0]
+    """
+    left, ended = dict(processes), list[int]()
+    for limit, others in ((most, 1), (most_idle, 0)):
+        for position, function in enumerate(idle):
+            if sum(left.values()) > limit and left[function] > others and position not in ended:
+                ended.append(position)
+                left[function] -= 1
+    return ended
+
+
 MOST_CALLS = 24
 MOST_PROCESSES = 32
+MOST_IDLE = 96
 MIB_OF_A_PROCESS = 120
 """What a function's process takes for itself; what it shares with the one it was forked from does not count."""
+MIB_OF_AN_IDLE_PROCESS = 50
+"""The same of one that waits for its next call: 23 to 69 MiB of 23 that were looked at."""
 
 
 def available_mib() -> float:

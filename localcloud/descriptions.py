@@ -1,25 +1,35 @@
 """The descriptions of AWS's services, which boto3 reads from its files: here once for a process and all its forks.
 
-Each session lists and reads them anew, and parses a megabyte of JSON before it asks anything: 0.1 s of CPU time.
+Each session lists and reads them anew, and parses a megabyte of JSON before it asks anything: 0.1 s of CPU time. And it
+looks at the signature of each of botocore's 150 event handlers.
 """
 
 from __future__ import annotations
 
 import contextlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import boto3
+from botocore import hooks
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import JSONFileLoader, Loader
+from botocore.session import Session
 
 OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 OF_EACH = ("service-2", "endpoint-rule-set-1")
+OF_RESOURCES = "resources-1"
+HANDLERS = 1024
+"""Functions whose signatures are remembered."""
 
 _of_a_file = JSONFileLoader.load_file
 _listed_by = Loader.list_available_services
 _listed: dict[tuple[str, ...], Any] = {}
+_signature_of: Callable[[Any], Any] = hooks.accepts_kwargs
+_signature_of_function = lru_cache(HANDLERS)(_signature_of)
 
 
 @cache
@@ -36,10 +46,16 @@ def available(loader: Loader, type_name: str) -> Any:
     return _listed[key]
 
 
+def accepts_kwargs(handler: Any) -> Any:
+    """Whether an event handler takes any keyword: of a function found once, as there is one for all sessions."""
+    return (_signature_of_function if isinstance(handler, FunctionType) else _signature_of)(handler)
+
+
 def read_once(*services: str) -> None:
     """From now on sessions share what they read; what clients of these services need is read now."""
     JSONFileLoader.load_file = lambda _loader, file_path: description(file_path)
     Loader.list_available_services = available
+    hooks.accepts_kwargs = accepts_kwargs
     loader = Loader()
     loader.search_paths.append(str(Path(boto3.__file__).with_name("data")))  # as a session of boto3 does
     with contextlib.suppress(DataNotFoundError):  # another release of botocore reads other files
@@ -48,3 +64,6 @@ def read_once(*services: str) -> None:
         for service in services:
             for kind in OF_EACH:
                 loader.load_service_model(service, kind)
+        if services:
+            loader.list_available_services(OF_RESOURCES)
+            Session()  # whose handlers are all sessions'

@@ -21,7 +21,7 @@ from localcloud.errors import EntryPointError, TaskNotStartedError
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import CORE, TRAINING, VARIABLES, of_tasks, of_training, sources
 from localcloud.processes import RECORD_SUFFIX, group_members, record_of
-from localcloud.task_memory import bound_reservations, used_mib
+from localcloud.task_memory import bound_reservations, exceeds
 
 DOCKERFILE = Path("training_image/Dockerfile")
 # SIGTERM, and SIGKILL after so long. ECS waits 30 s, but here somebody is waiting for `contender down`.
@@ -285,7 +285,7 @@ class ProcessTask:
         """How the process ended; as containers do, 128 and more for a signal. Who takes too much memory is ended."""
         code = self._process.poll()
         if code is None and self.plan.memory_mib is not None:
-            self._out_of_memory = used_mib(group_members(self._process.pid)) > self.plan.memory_mib
+            self._out_of_memory = exceeds(self.plan.memory_mib, group_members(self._process.pid))
             if self._out_of_memory:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 code = self._process.wait()

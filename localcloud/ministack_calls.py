@@ -24,7 +24,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import AccountScopedDict, new_uuid, request_scope
 from ministack.services import eventbridge, lambda_svc, sns, stepfunctions
 
-from localcloud.call_slots import RANK, Slots, available_mib, call_limit, process_limit
+from localcloud.call_slots import RANK, Slots, available_mib, call_limit, idle_limit, process_limit, surplus
 
 NEEDED = (
     (lambda_runtime, "acquire_worker"),
@@ -50,12 +50,13 @@ _with_timeout: Callable[..., Any] = stepfunctions._invoke_resource_with_timeout
 class Calls:
     """The emulator's calls of functions.
 
-    `accepted` is told of each asynchronous call before whoever made it is answered.
+    `accepted` is told of each asynchronous call before whoever made it is answered. `processes` and `idle` are the
+    limits of `surplus`.
     """
 
-    def __init__(self, slots: Slots, processes: int, accepted: Callable[[Any, str], object]) -> None:
+    def __init__(self, slots: Slots, processes: int, idle: int, accepted: Callable[[Any, str], object]) -> None:
         self.slots = slots
-        self._processes = processes
+        self._processes, self._idle = processes, idle
         self._accepted = accepted
         self._dispatch: Callable[..., Any] = lambda_svc._execute_function_dispatch
         self._queue: deque[str] = deque()
@@ -101,7 +102,7 @@ class Calls:
         """Lease a process of a function; where that makes one too many, those end that have been idle for longest."""
         found: tuple[Any, str] = _acquire(*given, **named)
         if found[1] == "spawn":
-            lambda_runtime.kill_workers(surplus(self._processes))
+            lambda_runtime.kill_workers(take_surplus(self._processes, self._idle))
         return found
 
     def call_later(self, function: Mapping[str, Any], event: Any) -> None:
@@ -211,19 +212,23 @@ class InlineToFunctions(threading.Thread):
             super().start()
 
 
-def surplus(most: int) -> list[Any]:
-    """Take idle processes out of their pools, the longest idle first, until there are so many; they are to be ended."""
+def take_surplus(most: int, most_idle: int) -> list[Any]:
+    """Take the processes that are to be ended out of their pools."""
     with lambda_runtime._lock:
-        everything = [worker for pool in lambda_runtime._workers.values() for worker in pool]
-        idle = sorted((worker for worker in everything if not worker.in_use), key=lambda worker: worker.last_used)
-        ended = idle[: max(0, len(everything) - most)]
-        for key, pool in list(lambda_runtime._workers.items()):
-            lambda_runtime._workers[key] = [worker for worker in pool if worker not in ended]
-    return ended
+        pools = lambda_runtime._workers
+        waiting = [(name, worker) for name, pool in pools.items() for worker in pool if not worker.in_use]
+        waiting.sort(key=lambda each: each[1].last_used)
+        there = {name: len(pool) for name, pool in pools.items()}
+        positions = surplus(there, [name for name, _ in waiting], most=most, most_idle=most_idle)
+        ended = [waiting[position] for position in positions]
+        for name, worker in ended:
+            pools[name].remove(worker)
+    return [worker for _, worker in ended]
 
 
 def bounded(accepted: Callable[[Any, str], object]) -> Calls:
     """Calls within what this machine can carry."""
     free = available_mib()
     most = call_limit(os.cpu_count() or 1, free)
-    return Calls(Slots(most), process_limit(most, free), accepted)
+    processes = process_limit(most, free)
+    return Calls(Slots(most), processes, idle_limit(processes, free), accepted)

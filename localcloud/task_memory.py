@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,13 +25,30 @@ def bound_reservations(pid: int, limit_mib: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
-def used_mib(processes: Iterable[int]) -> float:
+def exceeds(limit_mib: int, processes: Collection[int]) -> bool:
+    """Whether these processes take more than so many MiB together.
+
+    The kernel has what is resident at hand; what of it is shared it counts page by page, which is asked for only where
+    all of it together would be too much.
+    """
+    resident = sum(_resident_pages(pid) for pid in processes) * os.sysconf("SC_PAGE_SIZE") / KIB_PER_MIB**2
+    return resident > limit_mib and used_mib(processes) > limit_mib
+
+
+def used_mib(processes: Collection[int]) -> float:
     """MiB that these processes take together; those that have ended take none, and other systems than Linux tell none.
 
     What they share counts once: they are forked from one that has loaded their packages.
     """
     found = [_kib(pid) for pid in processes]
     return (sum(own for own, _ in found) + max((shared for _, shared in found), default=0)) / KIB_PER_MIB
+
+
+def _resident_pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def _kib(pid: int) -> tuple[int, int]:

@@ -18,13 +18,13 @@ LANES = 4
 """How much works early at the same time."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[LocalLoop]:
     """A cloud with the project's own pipelines and some small ones, in which begins what can begin early."""
     made = LocalLoop(tmp_path_factory.mktemp("project"))
     copy_project(made.root)
     for file in (made.root / "pipelines").glob("*.toml"):
-        file.write_text(shop.only_after_drift(file.read_text(encoding="utf-8")), encoding="utf-8")
+        file.write_text(shop.made_quick(file.read_text(encoding="utf-8")), encoding="utf-8")
     modules = {item.module.__name__ for item in request.session.items if isinstance(item, pytest.Function)}
     grows = bool(modules & GROWN)
     for pipeline, text in shop.PIPELINES.items():

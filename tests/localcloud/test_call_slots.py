@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from localcloud.call_slots import Slots, available_mib, call_limit, process_limit
+from localcloud.call_slots import Slots, available_mib, call_limit, idle_limit, process_limit, surplus
 
 NEVER = 600.0
 SOON = 0.01
@@ -74,13 +74,22 @@ def test_no_slot_at_all_is_refused_with_the_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "free", "calls", "processes"), [(2, 64_000, 8, 24), (64, 64_000, 24, 32), (2, 100, 2, 2)]
+    ("cores", "free", "calls", "processes", "idle"),
+    [(2, 64_000, 8, 24, 96), (64, 64_000, 24, 32, 96), (2, 6_000, 8, 24, 30), (2, 100, 2, 2, 2)],
 )
 def test_how_many_calls_and_processes_there_are_follows_from_cores_and_free_memory(
-    cores: int, free: float, calls: int, processes: int
+    cores: int, free: float, calls: int, processes: int, idle: int
 ) -> None:
     most = call_limit(cores, free)
-    assert (most, process_limit(most, free)) == (calls, processes)
+    assert (most, process_limit(most, free), idle_limit(process_limit(most, free), free)) == (calls, processes, idle)
+
+
+def test_the_longest_idle_end_first_and_a_functions_only_process_after_those_that_have_others() -> None:
+    there, idle = {"busy": 2, "claim": 1, "serve": 3}, ["claim", "serve", "busy", "serve", "serve"]
+    assert surplus(there, idle, most=6, most_idle=6) == []
+    assert surplus(there, idle, most=4, most_idle=6) == [1, 2]
+    assert surplus(there, idle, most=2, most_idle=6) == [1, 2, 3], "each keeps one"
+    assert surplus(there, idle, most=2, most_idle=2) == [1, 2, 3, 0], "what is busy is left alone"
 
 
 def test_the_free_memory_of_this_machine_is_some() -> None:
