@@ -10,9 +10,9 @@ end, as on AWS. And each of its processes imports its packages anew; here it is 
 process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
-`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), keeps what it holds on
-disk as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`) and what
-exceeds the limits of an HTTP API (`ministack_limits.py`).
+`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), gathers a queue's messages
+for a function (`ministack_batches.py`), keeps what it holds on disk as it changes (`localcloud/durable/`), and refuses
+what roles may not do (`ministack_permissions.py`) and what exceeds the limits of an HTTP API (`ministack_limits.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -42,6 +42,7 @@ from ministack.services import ecs, stepfunctions
 
 from localcloud import (
     ministack_alarms,
+    ministack_batches,
     ministack_calls,
     ministack_limits,
     ministack_metrics,
@@ -227,6 +228,7 @@ def main() -> None:
         (lambda_runtime.zipfile, "ZipFile"),
         *durable.NEEDED,
         *ministack_alarms.NEEDED,
+        *ministack_batches.NEEDED,
         *ministack_calls.NEEDED,
         *ministack_limits.NEEDED,
         *ministack_metrics.NEEDED,
@@ -240,6 +242,7 @@ def main() -> None:
     ecs._ACTION_MAP[SUBMIT] = submit_task_state_change
     stepfunctions._poll_ecs_tasks = poll_tasks
     ministack_alarms.install()
+    ministack_batches.install()
     ministack_metrics.install()
     ministack_schedules.install()
     durable.install()
