@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +20,39 @@ LANES = 4
 """How much works early at the same time."""
 
 
-@pytest.fixture(scope="package")
+CLOUD = pytest.StashKey[ExitStack]()
+LEFT = pytest.StashKey[set[str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """The cloud ends after the last of its tests, and not when all others have run as well: it is not idle."""
+    yield
+    session, here = item.session, Path(__file__).parent
+    if LEFT not in session.stash:
+        session.stash[LEFT] = {each.nodeid for each in session.items if here in each.path.parents}
+    session.stash[LEFT].discard(item.nodeid)
+    if CLOUD in session.stash and not session.stash[LEFT]:
+        session.stash[CLOUD].close()
+
+
+@pytest.fixture(scope="session")
 def loop(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[LocalLoop]:
     """A cloud with the project's own pipelines and some small ones, in which begins what can begin early."""
-    made = LocalLoop(tmp_path_factory.mktemp("project"))
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    with ExitStack() as until_the_last_test:
+        request.session.stash[CLOUD] = until_the_last_test
+        root, modules = tmp_path_factory.mktemp("project"), {item.module.__name__ for item in items}
+        yield until_the_last_test.enter_context(running_loop(root, modules))
+
+
+@contextmanager
+def running_loop(root: Path, modules: set[str]) -> Iterator[LocalLoop]:
+    """A cloud for the tests of these modules. What its roles and policies refused, or what outlives it, is an error."""
+    made = LocalLoop(root)
     copy_project(made.root)
     for file in (made.root / "pipelines").glob("*.toml"):
         file.write_text(shop.made_quick(file.read_text(encoding="utf-8")), encoding="utf-8")
-    modules = {item.module.__name__ for item in request.session.items if isinstance(item, pytest.Function)}
     grows = bool(modules & GROWN)
     for pipeline, text in shop.PIPELINES.items():
         if pipeline == RESEEDED or not grows:
