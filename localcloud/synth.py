@@ -62,7 +62,9 @@ def synthesise(workspace: Workspace, key: str, *, containers: bool = False) -> P
     if _read(assembly / _KEY_FILE) == key:
         return assembly
     if not (workspace.root / "app.py").is_file():
-        raise SynthesisError(f"there is no app.py in {workspace.root}; run this from the project's root")
+        raise SynthesisError(
+            f"there is no app.py in {workspace.root}; run this in a project, or write one: contender new my-models"
+        )
     draft = assembly.with_name("cdk.out.draft")
     shutil.rmtree(draft, ignore_errors=True)
     _run_app(workspace.root, draft, containers=containers)

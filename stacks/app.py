@@ -63,6 +63,7 @@ def main(project: Path) -> None:
         environment = replace(environment, image_functions=True)
     settings = known.get(name, EnvironmentSettings())
     target = target_of(context, environment, settings)
+    pipelines = pipelines_in(project, name, settings)
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,
@@ -74,8 +75,8 @@ def main(project: Path) -> None:
     ContenderStage(
         app,
         environment=environment,
-        pipelines=pipelines_in(project, name, settings),
-        project_root=code_tree(project),
+        pipelines=pipelines,
+        project_root=code_tree(project, pipelines),
         alarm_emails=_addresses(context) or settings.alarm_emails,
         target=target,
     )

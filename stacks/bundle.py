@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 PYTHON_VERSION = "3.13"
@@ -19,8 +20,8 @@ WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
 """What wheels call the processors of functions."""
 PACKAGES = ("contender", "lambdas")
 # The command line never runs in a function: leaving it out keeps an edit of it from redeploying all of them.
-EXCLUDED = ("__pycache__", "*.pyc", "cli")
-
+# Hidden files are an editor's or a desktop's, and would be other bundles from machine to machine.
+EXCLUDED = ("__pycache__", "*.pyc", ".*", "cli")
 
 # What no function of ours loads of the wheels, and more than a third of them by size. ONNX Runtime's C library is not
 # that of its Python module, which has its own copy inside.
@@ -30,6 +31,9 @@ UNUSED = (
     "numpy/f2py",
     "numpy/**/tests",
     "**/*.pyi",
+    # Programs name the Python of the machine that builds, and records what they were then.
+    "bin",
+    "*.dist-info/RECORD",
 )
 COMPILED, NOT_COMPILED = "compiled", "not compiled"
 
@@ -43,7 +47,7 @@ def source_files(project_root: Path) -> Iterator[Path]:
     for package in PACKAGES:
         for path in sorted((project_root / package).rglob("*")):
             relative = path.relative_to(project_root)
-            excluded = any(part in EXCLUDED for part in relative.parts) or path.suffix == ".pyc"
+            excluded = any(fnmatch(part, pattern) for part in relative.parts for pattern in EXCLUDED)
             if path.is_file() and not excluded:
                 yield path
 

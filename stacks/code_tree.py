@@ -1,25 +1,45 @@
 """The folder that functions and images are made of, where a project uses Contender as a dependency.
 
-There Contender's packages lie among all installed ones, and an image has to hold the project's own packages too: both
-are brought together in a folder of the project, made anew at every synthesis.
+There Contender's packages lie among all installed ones, and an image has to hold the project's own packages too, with
+what these need: all is brought together in a folder of the project, made anew at every synthesis.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from contender.environments.code import PACKAGES, code_root, own_packages
+from contender.pipeline.config import PipelineConfig
+from contender.training.fingerprint import OWN_REQUIREMENTS
+from stacks.own_requirements import check_own_requirements
 
 FOLDER = Path(".contender/code")
 OWN = "own_packages.txt"
 _IMAGE = Path("training_image/Dockerfile")
 _COPIED = "COPY training_image/ /app/training_image/\n"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+# After the image's own packages are trimmed, so that what others bring stays whole.
+_INSTALLED = (
+    "RUN python -m pip --python /opt/venv/bin/python install --no-deps --only-binary=:all: -r /app/{requirements}\n"
+)
+# A package that is missing ends the build, and not the first training.
+_IMPORTED = 'RUN cd /app && LD_LIBRARY_PATH=/opt/venv/lib /opt/venv/bin/python -c "import {modules}"\n'
 
 
-def code_tree(project: Path) -> Path:
-    """The folder with the code to deploy: the project itself, where it holds Contender's code."""
+def code_tree(project: Path, pipelines: Sequence[PipelineConfig] = ()) -> Path:
+    """The folder with the code to deploy: the project itself, where it holds Contender's code.
+
+    Parameters
+    ----------
+    pipelines : the image imports what of the project's own they name, when it is built.
+
+    Raises
+    ------
+    OwnRequirementsError
+        When a package's own requirements cannot be part of the image.
+    """
     installed = code_root(project)
     if installed == project:
         return project
@@ -30,9 +50,10 @@ def code_tree(project: Path) -> Path:
     own = own_packages(project)
     for name in own:
         shutil.copytree(project / name, tree / name, ignore=_IGNORED)
-    copied = "".join(f"COPY {name}/ /app/{name}/\n" for name in own)
+    required = check_own_requirements(tree, [f"{name}/{OWN_REQUIREMENTS}" for name in own])
+    steps = "".join(_steps(own, required, sorted(set(_modules(pipelines, own)))))
     dockerfile = tree / _IMAGE
-    dockerfile.write_text(dockerfile.read_text("utf-8").replace(_COPIED, _COPIED + copied), "utf-8")
+    dockerfile.write_text(dockerfile.read_text("utf-8").replace(_COPIED, _COPIED + steps), "utf-8")
     (tree / OWN).write_text("".join(f"{name}\n" for name in own), "utf-8")
     return tree
 
@@ -41,3 +62,20 @@ def own_packages_in(tree: Path) -> tuple[str, ...]:
     """The project's own packages in such a folder."""
     listed = tree / OWN
     return tuple(listed.read_text("utf-8").split()) if listed.is_file() else ()
+
+
+def _steps(own: Iterable[str], required: Iterable[str], modules: Sequence[str]) -> Iterator[str]:
+    """What the image's Dockerfile does for the project's own packages."""
+    yield from (f"COPY {name}/ /app/{name}/\n" for name in own)
+    yield from (_INSTALLED.format(requirements=name) for name in required)
+    if modules:
+        yield _IMPORTED.format(modules=", ".join(modules))
+
+
+def _modules(pipelines: Iterable[PipelineConfig], own: Sequence[str]) -> Iterator[str]:
+    """The modules of own packages that pipelines name."""
+    for pipeline in pipelines:
+        for path in (pipeline.training.estimator, pipeline.promotion.metric):
+            module, colon, _ = path.partition(":")
+            if colon and module.partition(".")[0] in own:
+                yield module

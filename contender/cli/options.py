@@ -28,12 +28,16 @@ DEFAULT_PREFIX = "contender"
 
 
 def project_root() -> Path:
-    """The project the command is called in, or else the one that this code belongs to."""
+    """The project the command is called in, or else the one that this code belongs to.
+
+    Where Contender is an installed package, the code belongs to none: then the nearest folder with pipelines, or here.
+    """
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "cdk.json").is_file() and (folder / "pipelines").is_dir():
-            return folder
-    return Path(contender.__file__).resolve().parents[1]
+    around = (here, *here.parents)
+    code = Path(contender.__file__).resolve().parents[1]
+    projects = [folder for folder in around if (folder / "cdk.json").is_file() and (folder / "pipelines").is_dir()]
+    own = [code] if (code / "cdk.json").is_file() else [folder for folder in around if (folder / "pipelines").is_dir()]
+    return next(iter((*projects, *own, here)))
 
 
 def let_own_packages_be_imported() -> None:
@@ -72,6 +76,8 @@ def cloud_of(environment: str, root: Path, *, whole_account: bool = False) -> Cl
 
 def stack_prefix(root: Path) -> str:
     """What the names of the project's stacks begin with: context `prefix` of its cdk.json, as for the CDK app."""
+    if not (root / "cdk.json").is_file():  # a folder with pipelines alone
+        return DEFAULT_PREFIX
     settings = json.loads((root / "cdk.json").read_text(encoding="utf-8"))
     return str(settings.get("context", {}).get("prefix", DEFAULT_PREFIX))
 

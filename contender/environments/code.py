@@ -14,8 +14,7 @@ NOT_OWN = ("tests", "pipelines", "build", "dist")
 
 def code_root(project: Path) -> Path:
     """The folder that holds `contender/`, `lambdas/`, `training_image/` and `statemachines/`."""
-    is_project = (project / "cdk.json").is_file() and (project / "pipelines").is_dir()
-    if not is_project or any((project / name).is_dir() for name in PACKAGES):
+    if not (project / "pipelines").is_dir() or any((project / name).is_dir() for name in PACKAGES):
         return project
     return Path(contender.__file__).resolve().parents[1]
 

@@ -18,6 +18,8 @@ from typing import Any
 TRAINING_FOLDER = "training_image"
 LIBRARY = "contender"
 REQUIREMENTS = "training_image/requirements.txt"
+OWN_REQUIREMENTS = "requirements.txt"
+"""In the package of a user's own estimator: what it needs in the image beyond Contender's packages."""
 
 HOLD_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Fields of a syntax tree's nodes that are lists of statements, or of nodes that have such fields."""
@@ -84,6 +86,7 @@ def with_own_code(code: str, estimator: str) -> str:
         return code
     folders = [Path(place) for place in spec.submodule_search_locations or ()]
     files = [path for folder in folders for path in sorted(folder.rglob("*.py"))] or [Path(str(spec.origin))]
+    files += [folder / OWN_REQUIREMENTS for folder in folders if (folder / OWN_REQUIREMENTS).is_file()]
     return _sha256({"code": code, "own": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]})
 
 

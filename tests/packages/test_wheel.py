@@ -33,10 +33,9 @@ ROWS = "".join(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a pipeline and a history, and no code."""
+    """A folder with a pipeline and a history, and nothing else."""
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "orders.toml").write_text(PIPELINE, "utf-8")
-    (tmp_path / "cdk.json").write_text("{}", "utf-8")
     (tmp_path / "history.csv").write_text(f"day,size,price\n{ROWS}", "utf-8")
     return tmp_path
 
@@ -85,6 +84,7 @@ def test_the_wheel_holds_what_is_no_python_and_nothing_of_the_tests(wheel: Path)
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in (
         "contender/reports/run_page.css",
+        "docs/runbooks/champion-fails.md",
         "contender/cli/new_repository/files/pipeline.template",
         "lambdas/serve/requirements.txt",
         "localcloud/tools/mlflow.txt",

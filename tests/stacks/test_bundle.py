@@ -75,6 +75,7 @@ def test_a_bundle_holds_our_packages_without_the_command_line_and_caches(project
 
 def test_an_edit_of_what_goes_in_changes_the_hash_and_of_what_stays_out_does_not(project: Path) -> None:
     before = content_hash(project, None)
+    (project / "contender/.DS_Store").write_bytes(b"of a desktop")
     (project / "contender/cli/main.py").write_text("two = 2\n", "utf-8")
     assert content_hash(project, None) == before
     (project / "contender/pipeline/config.py").write_text("two = 2\n", "utf-8")

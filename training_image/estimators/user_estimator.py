@@ -59,7 +59,10 @@ def named_if_own(estimator: str) -> Iterator[None]:
 
 
 def _imported(path: str) -> Callable[[PipelineConfig], Any]:
-    cure = "put it into training_image/, where it is part of the image, see docs/training.md"
+    cure = (
+        "put it into training_image/, or into a package beside pipelines/ where Contender is a dependency, with what "
+        "it needs in that package's requirements.txt; see docs/training.md"
+    )
     found = import_by_path(path, setting="training.estimator", cure=cure, error=TrainingFailedError)
     if not callable(found):
         raise TrainingFailedError(

@@ -22,10 +22,11 @@ from contender.cli.commands.up import start_cloud
 from contender.cli.console import console, print_table, styled_verdict
 from contender.cli.follow_run import follow_execution, follow_upload
 from contender.cli.fresh_start import begin_afresh
-from contender.cli.options import pipeline_config, project_root, workbench
+from contender.cli.options import all_pipelines, pipeline_config, project_root, workbench
 from contender.cli.rollout_view import trial_in_words
 from contender.cli.run_view import RunView
 from contender.cli.uploads import Sent, send
+from contender.errors import NotFoundError
 from contender.registry.pointer import read_pointer
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from demo_data import flights
@@ -82,6 +83,11 @@ def demo(
 
         run_live_demo(project_root())
         return
+    if PIPELINE not in all_pipelines():
+        raise NotFoundError(
+            f"contender demo plays on pipeline {PIPELINE} of Contender's own repository, and {project_root()} has "
+            "none; in a project of yours: make demo, or contender demo --live, which brings its own pipeline"
+        )
     started = time.monotonic()
     console.print(
         "Will a flight from New York arrive more than 15 minutes late? Real flights of 2013 arrive in S3, month by "

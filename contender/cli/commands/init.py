@@ -75,8 +75,12 @@ def init(
         console.print(f"  [dim]{escape(note)}[/dim]")
     for sentence in proposal.trouble:
         console.print(Text("! ", style="yellow"), escape(sentence), sep="")
-    upload_it = shlex.join(["contender", "upload", str(data), "--pipeline", proposal.name])
-    console.print(f"next: contender up, then {upload_it}", markup=False)
+    named = (str(data), "--pipeline", proposal.name)
+    if (project_root() / "cdk.json").is_file():
+        next_one = f"contender up, then {shlex.join(('contender', 'upload', *named))}"
+    else:  # a folder with pipelines alone: there is nothing to start a cloud of
+        next_one = shlex.join(("contender", "replay", *named))
+    console.print(f"next: {next_one}", markup=False)
 
 
 def _print_columns(proposal: Proposal) -> None:
