@@ -24,6 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 from localcloud.descriptions import read_once
 from localcloud.mlflow_server import MlflowServer
 from tests.aws_in_process import empty_aws
+from tests.fewer_messages import tell_only_what_is_read
 from tests.mlflow_command import MlflowCommand, mlflow_command
 
 GATE, FAST, THOROUGH, FULL = "gate", "fast", "thorough", "full"
@@ -87,6 +88,10 @@ def pytest_collection() -> Generator[None, object, object]:
     gc.set_threshold(*COLLECTOR)
     gc.enable()
     return found
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    tell_only_what_is_read(session.config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

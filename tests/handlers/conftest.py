@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -145,17 +146,22 @@ class Cloud:
 
 
 @cache
-def held_after(*steps: Callable[[], object]) -> Held:
+def held_after(*steps: Callable[[], Any]) -> tuple[Held, Any]:
     *before, last = steps
     if before:
         after(*before)
-    last()
-    return Held()
+    answer = last()
+    return Held(), answer
 
 
-def after(*steps: Callable[[], object]) -> None:
-    """AWS as it is when these were done to an empty one: they are done once for all tests that begin with them."""
-    held_after(*steps).put_back()
+def after(*steps: Callable[[], Any]) -> Any:
+    """AWS as it is when these were done to an empty one: they are done once for all tests that begin with them.
+
+    Answers what the last of them did.
+    """
+    held, answer = held_after(*steps)
+    held.put_back()
+    return deepcopy(answer)
 
 
 def shop_without_data() -> None:
@@ -178,9 +184,19 @@ def prediction_store() -> None:
         boto3.client("sqs").create_queue(QueueName=name, Attributes=attributes)
 
 
-def first_champion() -> None:
+def drifted() -> dict[str, Any]:
+    """A first file, of which DetectDrift has said that it is to be trained on."""
     cloud = Cloud()
-    follow(cloud, cloud.upload("january.csv", orders()), "record")
+    return follow(cloud, cloud.upload("january.csv", orders()), "detect_drift")
+
+
+def trained() -> None:
+    assert train(Cloud())
+
+
+def first_champion() -> dict[str, Any]:
+    cloud = Cloud()
+    return follow(cloud, cloud.upload("january.csv", orders()), "record")
 
 
 def undecided_challenger() -> None:
@@ -277,6 +293,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, A
     return read
 
 
+@cache
 def orders(rows: int = 240, *, first_day: int = 1, seed: int = 0, flip: bool = False) -> bytes:
     """A file of orders, ten a day, of which the dear ones and those of carrier B are late."""
     random = np.random.default_rng(seed)

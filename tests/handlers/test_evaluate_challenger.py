@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import boto3
 import pytest
@@ -12,12 +11,24 @@ from contender.errors import IntegrityError, TrainingFailedError
 from contender.registry.pointer import read_pointer
 from contender.registry.versions import MODEL
 from contender.workflow.run_folder import COMPARISON, CURVES, TRAINING
-from tests.handlers.conftest import PIPELINE_FILE, PROVEN, Cloud, follow, orders, train
+from tests.handlers.conftest import (
+    PIPELINE_FILE,
+    PROVEN,
+    Cloud,
+    after,
+    drifted,
+    first_champion,
+    follow,
+    orders,
+    shop_without_data,
+    train,
+    trained,
+)
 from tests.handlers.serving import call, event
 
 
 def test_the_first_challenger_is_judged_against_the_baseline_and_becomes_champion(cloud: Cloud) -> None:
-    state = follow(cloud, cloud.upload("january.csv", orders()), "record")
+    state = after(shop_without_data, first_champion)
     comparison = state["comparison"]
     assert (comparison["verdict"], comparison["champion"], comparison["champion_etag"]) == ("wins", None, None)
     assert state["record"]["verdict"] == "promoted"
@@ -27,7 +38,7 @@ def test_the_first_challenger_is_judged_against_the_baseline_and_becomes_champio
 
 
 def test_a_second_challenger_is_judged_against_the_champion_on_rows_that_neither_has_seen(cloud: Cloud) -> None:
-    first = follow(cloud, cloud.upload("january.csv", orders()), "record")
+    first = after(shop_without_data, first_champion)
     request = cloud.upload("february.csv", orders(first_day=25, seed=1, flip=True)) | {"trigger": "manual"}
     second = follow(cloud, request, "record", run_id="run-2")
     comparison = second["comparison"]
@@ -74,7 +85,7 @@ def test_a_challenger_pays_for_those_that_were_judged_since_the_last_promotion(c
 
 def test_a_challenger_trained_again_on_the_same_rows_pays_for_the_verdict_on_its_holdout(cloud: Cloud) -> None:
     boto3.client("s3").put_object(Bucket="assets", Key="pipeline.toml", Body=PROVEN.encode())
-    state = drifted(cloud)
+    state = drifted()
     assert train(cloud)
     cloud.call("evaluate_challenger", state)
     other_seed = PROVEN.replace("holdout_blocks = 3", "holdout_blocks = 3\nseed = 8")
@@ -88,7 +99,7 @@ def test_a_challenger_trained_again_on_the_same_rows_pays_for_the_verdict_on_its
 
 
 def test_the_report_has_the_size_the_latency_and_the_training_metric(cloud: Cloud) -> None:
-    follow(cloud, cloud.upload("january.csv", orders()), "evaluate_challenger")
+    after(shop_without_data, first_champion)
     report = cloud.folder().read(COMPARISON)
     assert [report[name]["status"] for name in ("overfit_gap", "model_size", "latency")] == ["passed"] * 3
     assert 0.0 < report["model_size"]["challenger_mib"] < 1.0
@@ -105,27 +116,23 @@ def test_a_winner_is_asked_about_where_the_pipeline_file_says_so(cloud: Cloud, a
     assert comparison["approval_seconds"] == 600
 
 
-def drifted(cloud: Cloud) -> dict[str, Any]:
-    return follow(cloud, cloud.upload("january.csv", orders()), "detect_drift")
-
-
 def test_a_training_that_left_nothing_is_an_error_with_the_tasks_reason(cloud: Cloud) -> None:
     cause = json.dumps({"StoppedReason": "Essential container in task exited", "Containers": [{"ExitCode": 3}]})
-    state = drifted(cloud) | {"training_failure": {"Error": "States.TaskFailed", "Cause": cause}}
+    state = after(shop_without_data, drifted) | {"training_failure": {"Error": "States.TaskFailed", "Cause": cause}}
     with pytest.raises(TrainingFailedError, match="left no result: the training task ended with exit code 3"):
         cloud.call("evaluate_challenger", state)
 
 
 def test_a_training_that_failed_is_an_error_with_its_own_reason(cloud: Cloud) -> None:
-    state = drifted(cloud)
+    state = after(shop_without_data, drifted)
     cloud.folder().write(TRAINING, {"status": "failed", "reason": "the target is constant"})
     with pytest.raises(TrainingFailedError, match="training failed: the target is constant"):
         cloud.call("evaluate_challenger", state)
 
 
 def test_a_model_that_was_changed_after_its_training_is_not_judged(cloud: Cloud) -> None:
-    state = drifted(cloud)
-    assert train(cloud)
+    state = after(shop_without_data, drifted)
+    after(shop_without_data, drifted, trained)
     version = cloud.folder().read(TRAINING)["model_version"]
     cloud.models.put(f"models/shop/{version}/{MODEL}", b"something else")
     with pytest.raises(IntegrityError, match=f"model.onnx of {version}"):
@@ -133,6 +140,6 @@ def test_a_model_that_was_changed_after_its_training_is_not_judged(cloud: Cloud)
 
 
 def test_judging_again_gives_the_same_answer(cloud: Cloud) -> None:
-    state = drifted(cloud)
-    assert train(cloud)
+    state = after(shop_without_data, drifted)
+    after(shop_without_data, drifted, trained)
     assert cloud.call("evaluate_challenger", state) == cloud.call("evaluate_challenger", state)

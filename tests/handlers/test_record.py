@@ -10,7 +10,7 @@ import pytest
 
 from contender.comparison.judgements import Judgement, Judgements, is_due, last_of
 from contender.ports import ApprovalRequest
-from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, follow, orders
+from tests.handlers.conftest import PIPELINE, STARTED_AT, Cloud, after, first_champion, orders, shop_without_data
 
 Metrics = Callable[[], list[dict[str, Any]]]
 FAILURE = {"failure": {"Error": "ValueError", "Cause": '{"errorMessage": "it broke"}'}}
@@ -178,12 +178,12 @@ def report_of(cloud: Cloud, run_id: str = "run-1") -> str:
 
 
 def test_the_report_of_a_run_tells_what_its_steps_have_left(cloud: Cloud) -> None:
-    state = follow(cloud, cloud.upload("a.csv", orders()), "record")
+    state = after(shop_without_data, first_champion)
     text = report_of(cloud)
     assert state["record"]["verdict"] == "promoted"
     for part in (
         "First model promoted",
-        "a.csv",
+        "january.csv",
         "240 rows in 1 file.",
         "All guards with reasons",
         state["comparison"]["challenger"],

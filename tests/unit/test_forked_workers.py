@@ -8,7 +8,11 @@ import socket
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from tests.fewer_messages import is_read
 from tests.forked_workers import ForkedWorkers, worker_command
 from tests.worker_client import FORKED
 
@@ -56,3 +60,23 @@ def test_only_workers_of_this_interpreter_are_forked() -> None:
     here, elsewhere = SimpleNamespace(popen=True, python=None), SimpleNamespace(popen=True, python="python3.14")
     ForkedWorkers("command").pytest_xdist_setupnodes([here, elsewhere])
     assert (here.python, elsewhere.python) == ("command", "python3.14")
+
+
+SET_UP = {"when": "setup", "outcome": "passed", "sections": [], "duration": 0.001}
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        {"when": "call"},
+        {"outcome": "failed"},
+        {"outcome": "skipped"},
+        {"sections": [["Captured stdout setup", "said"]]},
+        {"duration": 0.005},
+    ],
+    ids=str,
+)
+def test_a_worker_is_silent_about_short_set_ups_that_passed_and_about_nothing_else(heard: dict[str, Any]) -> None:
+    assert not is_read("testreport", {"data": SET_UP})
+    assert is_read("testreport", {"data": SET_UP | heard})
+    assert [is_read(name, {}) for name in ("logstart", "logfinish", "workerfinished")] == [False, True, True]

@@ -53,9 +53,9 @@ def in_code() -> Iterator[Text]:
 
 def literals(file: str, source: str, *, docstrings: bool) -> Iterator[Text]:
     """The string literals of a module; what an f-string fills in is a blank."""
-    tree = ast.parse(source)
+    nodes = list(ast.walk(ast.parse(source)))
     skipped: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Expr) and not docstrings:
             skipped.add(node.value)
         if isinstance(node, ast.JoinedStr):
@@ -63,7 +63,7 @@ def literals(file: str, source: str, *, docstrings: bool) -> Iterator[Text]:
             if node not in skipped:
                 parts = (part.value if isinstance(part, ast.Constant) else " " for part in node.values)
                 yield Text(file, node.lineno, "".join(map(str, parts)))
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped:
             yield Text(file, node.lineno, node.value)
 
