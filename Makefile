@@ -30,6 +30,7 @@ install: $(INSTALLED) ## set up .venv with what the demo and all commands need
 install-dev: $(COMPLETE) ## add what tests and checks need; they do it themselves
 
 # Where only pip is set up for the packages' index, uv fails; pip is slower.
+ALIVE = localcloud/with_dots.sh
 BY_PIP = $(PYTHON) -m pip --python $(BIN)/python install -q --no-deps
 
 # pip fetches uv alone, held to its hash; uv installs in parallel, pip too, and says what it downloads. The machine's own
@@ -39,12 +40,13 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@echo "setting up .venv, once: 1 of 3, Python and uv, which installs the rest"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
-	@$(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r .venv/uv.txt 2> .venv/pip.txt \
+	@$(ALIVE) sh -c '$(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r .venv/uv.txt 2> .venv/pip.txt' \
 		|| { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --require-hashes --no-deps -r .venv/uv.txt; }
 	@echo "2 of 3, packages: some 400 MB are downloaded"
-	@$(BIN)/python -m localcloud.package_installer -r requirements.txt || $(BY_PIP) --require-hashes -r requirements.txt
+	@$(ALIVE) $(BIN)/python -m localcloud.package_installer -r requirements.txt || $(BY_PIP) --require-hashes -r requirements.txt
 	@echo "3 of 3, Contender itself"
-	@$(BIN)/python -m localcloud.package_installer --quiet -e . || $(BY_PIP) -e .
+	@$(ALIVE) $(BIN)/python -m localcloud.package_installer --quiet -e . || $(BY_PIP) -e .
+	@$(ALIVE) $(BIN)/contender demo --help > /dev/null # compiles what the demo imports
 	@touch $@
 
 $(COMPLETE): $(INSTALLED) tests/requirements.txt

@@ -182,7 +182,7 @@ def measure(size: Size, report: Report) -> Part:
         "first one came, by requests a minute.\n\n"
         f"{markdown_table(['errors for each allowed', *map(str, BURNING_RATES)], burns)}"
     )
-    return Part("(j) Alarms: a quiet year, and a break", command("alarms", size), text, [*year_figures, *break_figures])
+    return Part("Alarms: a quiet year, and a break", command("alarms", size), text, [*year_figures, *break_figures])
 
 
 def _years(

@@ -1,4 +1,4 @@
-"""(b) How often each contestant alarms where nothing has changed, and how often where something has."""
+"""How often each contestant alarms where nothing has changed, and how often where something has."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def measure(*, size: Size, report: Report) -> Part:
     tables = [_iid_table(iid), _better_peers(iid), _days_table(days, rolling)]
     text = "\n\n".join([_about(), *tables])
     figures = [*_iid_figures(iid), *_days_figures(days, rolling)]
-    return Part("(b) Calibration and power of drift checks", command("calibration", size), text, figures)
+    return Part("Calibration and power of drift checks", command("calibration", size), text, figures)
 
 
 @dataclass(frozen=True)

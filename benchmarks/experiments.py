@@ -1,4 +1,4 @@
-"""(c) Verdicts of A/B experiments that are watched daily: how often they are wrong, and how often there is one.
+"""Verdicts of A/B experiments that are watched daily: how often they are wrong, and how often there is one.
 
 A day's rows have true probabilities from 0 to 1; both models know them up to a noise of their own in the log odds, of
 which a part is the day's. The challenger's noise sets how much worse it is. Losses are therefore those of a classifier:

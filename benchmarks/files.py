@@ -1,4 +1,4 @@
-"""(i) Uploads of any size: time and memory of ValidateBatch on large files, next to the reader that it had."""
+"""Uploads of any size: time and memory of ValidateBatch on large files, next to the reader that it had."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def measure(*, size: Size, report: Report) -> Part:
         gigabytes = (uploads / "largest.csv").stat().st_size / 1e9
         found["largest"] = _run(folder, "largest.csv", report=report)
     return Part(
-        "(i) Uploads of any size",
+        "Uploads of any size",
         command("files", size),
         "\n\n".join([_about(sizes, megabytes), _table(found, gigabytes)]),
         _figures(found, gigabytes, init),

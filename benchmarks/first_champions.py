@@ -95,7 +95,7 @@ def part_of(found: Sequence[Begun], rare: Mapping[str, Rare], size: Size) -> Par
         Figure("rare class: AUC of auto behind a logistic regression's", gap, 0.01, "at most"),
     ]
     text = "\n\n".join([_about(), _sets_table(found), _rare_text(rare)])
-    return Part("(h) First champions on small sets", command("first_champions", size), text, figures)
+    return Part("First champions on small sets", command("first_champions", size), text, figures)
 
 
 def begun(data: SmallSet) -> Begun:

@@ -120,4 +120,4 @@ def measure(*, size: Size, report: Report) -> Part:
         f"Alarms at {ALPHA:.0%} with {REFERENCE_ROWS:,} reference rows and {len(NAMES)} features; {null_trials} trials "
         f"without drift, {trials} with.\n\n" + markdown_table(["change", "rows", "alarms", "a test takes"], lines)
     )
-    return Part("(b) Multivariate drift: every single feature unchanged", command("joint_changes", size), text, figures)
+    return Part("Multivariate drift: every single feature unchanged", command("joint_changes", size), text, figures)

@@ -221,4 +221,4 @@ def measure(*, size: Size, report: Report) -> Part:
         f"{JUDGED_EVERY} windows, the default budget; seeds 0 to {YEARS[size] - 1}.\n\n"
         + markdown_table(["", "measured"], lines)
     )
-    return Part("(m) Windows of live predictions", command("live", size), text, figures)
+    return Part("Windows of live predictions", command("live", size), text, figures)

@@ -1,4 +1,4 @@
-"""(l) The serving API under load and abuse: where its knee is, what gives first, what callers get then."""
+"""The serving API under load and abuse: where its knee is, what gives first, what callers get then."""
 
 from __future__ import annotations
 
@@ -94,9 +94,7 @@ def measure(*, size: Size, report: Report) -> Part:
         with local_api(model, Path(folder), NO_LIMIT) as api:
             found = _measured(api, row, sizes, report)
     text = [_about(), _load_text(found), _slow_text(found, sizes), _bomb_text(found)]
-    return Part(
-        "(l) The serving API under load and abuse", command("load", size), "\n\n".join(text), list(_figures(found))
-    )
+    return Part("The serving API under load and abuse", command("load", size), "\n\n".join(text), list(_figures(found)))
 
 
 def _measured(api: LocalApi, row: Mapping[str, object], sizes: Sizes, report: Report) -> Measured:

@@ -109,7 +109,7 @@ def measure(*, size: Size, report: Report) -> Part:
     oracle = Oracle(flight_frame(), HARD[0], REFERENCE_DAYS, threshold, sequences=20 if size == "smoke" else 1_000)
     shifts = (0.1, 0.3, 0.6)
     text = _text(repetitions) + markdown_table(header, lines) + "\n\n" + oracle.table(shifts)
-    return Part("(b) Evidence over time", command("over_time", size), text, figures)
+    return Part("Evidence over time", command("over_time", size), text, figures)
 
 
 def highest_level(null: str, seed: int) -> float:

@@ -62,7 +62,7 @@ def measure(*, size: Size, report: Report) -> Part:
             for share in SHARES[size]:
                 report(f"{name}: {kind}, {share:.0%}")
                 found.setdefault((kind, share), []).append(attack(stream, kind, share, clean))
-    return Part("(k) Poisoned uploads", command("poison", size), "\n\n".join(_text(found)), list(_figures(found)))
+    return Part("Poisoned uploads", command("poison", size), "\n\n".join(_text(found)), list(_figures(found)))
 
 
 def _streams(size: Size) -> Mapping[str, Callable[[], Stream]]:

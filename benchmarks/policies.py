@@ -153,7 +153,7 @@ def measure(*, size: Size, report: Report) -> Part:
         *_others_table(sure),
         _broken_table(with_broken),
     ]
-    title = "(g) The default policy against calendars"
+    title = "The default policy against calendars"
     return Part(title, command("policies", size), "\n\n".join(text), [*_figures(sure), *_broken_figures(with_broken)])
 
 

@@ -245,7 +245,7 @@ def measure(*, size: Size, report: Report) -> Part:
         power_part(effort.better, report),
     )
     return Part(
-        title="(d) What the default rule promises",
+        title="What the default rule promises",
         command=command("promotion_rule", size),
         text="\n\n".join(text for text, _ in parts),
         figures=[figure for _, figures in parts for figure in figures],

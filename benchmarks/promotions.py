@@ -358,7 +358,7 @@ def measure(*, size: Size, report: Report) -> Part:
         tails_part(effort.draws, report),
     )
     return Part(
-        title="(c) False promotions and power over a sequence of challengers, under the rule `proven`",
+        title="False promotions and power over a sequence of challengers, under the rule `proven`",
         command=command("promotions", size),
         text="\n\n".join(text for text, _ in parts),
         figures=[figure for _, figures in parts for figure in figures],

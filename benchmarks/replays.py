@@ -75,7 +75,7 @@ def measure(*, size: Size, report: Report) -> Part:
     bikes = replayed(on_rides, rides, every="month", start=1, schedule=3, report=report)
     told.append(_section("Bike rides by month", bikes))
     figures = _figures("flights by week", weeks)
-    return Part("(d) Replay of real histories", command("replays", size), "\n\n".join(told), figures)
+    return Part("Replay of real histories", command("replays", size), "\n\n".join(told), figures)
 
 
 def _first(rows: pd.DataFrame, time_column: str, *, days: int) -> pd.DataFrame:

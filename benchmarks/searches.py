@@ -84,7 +84,7 @@ def measure(*, size: Size, report: Report) -> Part:
         Figure(f"{one.name}: what the search lost on its own folds", max(0.0, _lost(one)), 0.0, "at most")
         for one in found
     ]
-    return Part("(f) What a search is worth", command("searches", size), _text(found), figures)
+    return Part("What a search is worth", command("searches", size), _text(found), figures)
 
 
 def compared(case: Case, *, trials: int, space: Mapping[str, Any], report: Report) -> Compared:

@@ -1,4 +1,4 @@
-"""(e) How fast a served model starts and answers, what it weighs, and whether it answers as scikit-learn does."""
+"""How fast a served model starts and answers, what it weighs, and whether it answers as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def measure(*, size: Size, report: Report) -> Part:
     differences = dict(_differences(sizes, report))
     text = "\n\n".join([_about(), _speed_table(found), _ahead(found), _parity_table(differences, len(_test(sizes)))])
     figures = _figures(found, megabytes, served, max(differences.values()))
-    return Part("(e) Serving: start, answers, size, and the same predictions", command("serving", size), text, figures)
+    return Part("Serving: start, answers, size, and the same predictions", command("serving", size), text, figures)
 
 
 def _test(sizes: Sizes) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""(a) How long the drift check of a batch takes, what memory it needs, and how exact its distances are."""
+"""How long the drift check of a batch takes, what memory it needs, and how exact its distances are."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def measure(*, size: Size, report: Report) -> Part:
     tables = [_speed_table(found, sizes), _better_peers(found), _exactness_table(errors, bytes_, sizes)]
     text = "\n\n".join([_about(sizes), *tables])
     figures = _figures(found, errors, bytes_, sizes)
-    return Part("(a) Speed and memory of a drift check", command("speed", size), text, figures)
+    return Part("Speed and memory of a drift check", command("speed", size), text, figures)
 
 
 def _write_frames(folder: Path, sizes: Sizes, report: Report) -> dict[str, Any]:

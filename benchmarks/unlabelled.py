@@ -305,7 +305,7 @@ def measure(*, size: Size, report: Report) -> Part:
         + markdown_table(["stream", "batches as estimated", "every fifth day as estimated"], together)
         + (f"\n\nNannyML: {missing}." if missing else "")
     )
-    return Part("(b) Metrics estimated without labels", command("unlabelled", size), text, figures)
+    return Part("Metrics estimated without labels", command("unlabelled", size), text, figures)
 
 
 def _line(title: str, metric: str, name: str, score: Score) -> list[str]:

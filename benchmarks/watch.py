@@ -331,4 +331,4 @@ def measure(*, size: Size, report: Report) -> Part:
         "about the challengers as they are, a tenth worse: their difference is another one each day, by nearly as "
         "much, so that one day seldom shows it."
     )
-    return Part("(c) Watch: champion and challenger on the same rows", command("watch", size), text, [*labels, *shares])
+    return Part("Watch: champion and challenger on the same rows", command("watch", size), text, [*labels, *shares])

@@ -3,10 +3,15 @@
 Pages link to source files outside of docs/ as GitHub shows them. On the site such a link leads to the repository where
 `SOURCE_URL` names one (`https://…/blob/main`), and is plain text with the file's path where not. Either way the
 file must exist.
+
+Pages show a picture by light and by dark as GitHub knows it: `<picture>`, which follows the system. On the site it
+follows the reader's choice.
 """
 
 from __future__ import annotations
 
+import html
+import itertools
 import os
 import posixpath
 import re
@@ -18,6 +23,29 @@ from mkdocs.plugins import get_plugin_logger  # type: ignore[import-not-found]
 
 log = get_plugin_logger("documentation")
 OUTSIDE = re.compile(r"(?<!!)\[(?P<text>[^\]\n]+)\]\((?P<path>(?:\.\./)+[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+BY_SCHEME = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
+    r'<img alt="(?P<said>[^"]+)" src="(?P<light>[^"]+)">\s*</picture>'
+)
+BOOST = {
+    "decisions": 0.05,
+    "evidence.md": 0.2,
+    "mails.md": 0.2,
+    "architecture.md": 0.3,
+    "runbooks": 0.5,
+    "reference": 0.7,
+}
+"""Of folders and pages in a search; of all others 1."""
+DIAGRAM = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', flags=re.DOTALL)
+TABLE = re.compile(r"<table>.*?</table>", flags=re.DOTALL)
+TITLE = re.compile(r"<th[^>]*>(.*?)</th>", flags=re.DOTALL)
+CELL = re.compile(r"<td[^>]*>(.*?)</td>", flags=re.DOTALL)
+CODE = re.compile(r"<code>.*?</code>", flags=re.DOTALL)
+TAG = re.compile(r"<[^>]+>")
+SENTENCE = 48
+"""Characters of a cell that is more than a name or a figure."""
+COMMANDS = re.compile(r'<div class="language-text .*?</div>', flags=re.DOTALL)
+OPTION = re.compile(r"(?<= )--?[a-z][\w-]*")
 CALLS_FOR_MERMAID = '<pre class="mermaid">'
 MERMAID = "mermaid.min.js"
 
@@ -45,9 +73,15 @@ def _expanded(entry: Any, docs: Path) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Links that leave docs/ lead to the repository."""
-    docs = Path(config.docs_dir)
+    """See the rules below; a search finds pages that say how before those that say why."""
     folder = posixpath.dirname(page.file.src_uri)
+    page.meta.setdefault("search", {"boost": BOOST.get(folder or page.file.src_uri, 1)})
+    return _linked(markdown, page, config, folder)
+
+
+def _linked(markdown: str, page: Any, config: Any, folder: str) -> str:
+    """Pictures follow the reader's choice of light or dark; links that leave docs/ lead to the repository."""
+    docs = Path(config.docs_dir)
 
     def link(found: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, found["path"]))
@@ -62,7 +96,33 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
             return f"[{text}]({source}/{file}{found['anchor'] or ''})"
         return text if file in text else f"{text} (`{file}`)"
 
-    return OUTSIDE.sub(link, markdown)
+    by_choice = BY_SCHEME.sub(r"![\g<said>](\g<light>#only-light)\n![\g<said>](\g<dark>#only-dark)", markdown)
+    return OUTSIDE.sub(link, by_choice)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """For a phone: the options of a command stay whole where its line wraps, as a browser breaks after a hyphen; and
+    a row of a table with sentences becomes a block, each cell below the title of its column."""
+    content = DIAGRAM.sub(_diagram, content)
+    whole = COMMANDS.sub(lambda block: OPTION.sub(r'<span class="option">\g<0></span>', block[0]), content)
+    return TABLE.sub(lambda table: _stacked(table[0]), whole)
+
+
+def _diagram(found: re.Match[str]) -> str:
+    kind = "diagram" if found[1].startswith("flowchart TB") and "subgraph" not in found[1] else "diagram wide"
+    return f'<div class="{kind}">{found[0]}</div>'
+
+
+def _stacked(table: str) -> str:
+    """The table with the title of its column in each cell, if it has three columns or more, and sentences."""
+    titles = [html.escape(html.unescape(TAG.sub("", title))) for title in TITLE.findall(table)]
+    if len(titles) < 3 or max((len(TAG.sub("", cell)) for cell in CELL.findall(table)), default=0) < SENTENCE:
+        return table
+    labels = itertools.cycle(titles)
+    labelled = re.sub(r"<td", lambda _: f'<td data-label="{next(labels)}"', table)
+    last = CELL.findall(table)[len(titles) - 1 :: len(titles)]
+    room = "last" if any(len(TAG.sub("", CODE.sub("", cell))) >= SENTENCE for cell in last) else ""
+    return labelled.replace("<table>", f'<table data-stacked="{room}">', 1)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

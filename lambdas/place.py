@@ -15,10 +15,18 @@ class Environment:
     pipeline: str
     stage_name: str
     account_id: str
+    documentation_url: str = ""
 
 
 def here() -> Place:
     """The place of this function, from its environment variables."""
     found = read_environment(Environment, os.environ)
     region = os.environ.get("AWS_REGION", "")
-    return Place(found.environment, found.pipeline, found.stage_name, region=region, account=found.account_id)
+    return Place(
+        found.environment,
+        found.pipeline,
+        found.stage_name,
+        region=region,
+        account=found.account_id,
+        documentation=found.documentation_url,
+    )

@@ -37,6 +37,8 @@ class Environment:
         timeout; locally nobody waits that long.
     architecture : str
         Processor of functions and trainings: x86_64 or arm64.
+    documentation_url : str
+        Where the documentation is published, for mails; empty where it is not.
     bundle_dependencies : bool
         Whether zips carry their dependencies. The emulator imports from the interpreter's own packages.
     """
@@ -56,6 +58,7 @@ class Environment:
     redelivery_seconds: int
     on_aws: bool
     architecture: str = "x86_64"
+    documentation_url: str = ""
 
     @property
     def stage_name(self) -> str:
@@ -106,6 +109,7 @@ def in_account(name: str, settings: EnvironmentSettings, prefix: str = DEFAULT_P
         redelivery_seconds=360,
         on_aws=True,
         architecture=settings.architecture,
+        documentation_url=settings.documentation_url,
     )
 
 

@@ -62,6 +62,7 @@ class LoopFunctions(Construct):
             "DATA_BUCKET": storage.data_bucket.bucket_name,
             "MODEL_BUCKET": storage.model_bucket.bucket_name,
             "RUNS_TABLE": storage.runs_table.table_name,
+            **({"DOCUMENTATION_URL": environment.documentation_url} if environment.documentation_url else {}),
         }
         self.by_state = {
             spec.state: LoopFunction(

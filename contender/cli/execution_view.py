@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import takewhile
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from contender.cli.alive import Dots, alive
 from contender.cli.waiting import until
 from contender.console.executions import Visit, visits_of
 
@@ -50,7 +52,8 @@ def wait_for_execution(
                     return arn
         return None
 
-    return until(found, what="run that has started; an upload is in S3. See `contender status`", seconds=seconds)
+    with alive("waiting for the run to start"):
+        return until(found, what="run that has started; an upload is in S3. See `contender status`", seconds=seconds)
 
 
 def follow(
@@ -61,7 +64,8 @@ def follow(
     A terminal shows all states in place. A pipe gets each state's line when it has ended, and fewer looks.
     """
     run, printed, since, begun = execution_arn.rpartition(":")[2][:8], 0, 0.0, time.monotonic()
-    with Live(console=console if console.is_terminal and not quiet else Console(quiet=True)) as live:
+    shown = Live(console=console if console.is_terminal and not quiet else Console(quiet=True))
+    with shown as live, nullcontext() if quiet or console.is_terminal else Dots() as dots:
         while True:
             status = str(step_functions.describe_execution(executionArn=execution_arn)["status"])
             is_time = status != "RUNNING" or time.monotonic() - since >= LOG_SECONDS
@@ -71,7 +75,8 @@ def follow(
                 since = time.monotonic()
                 states = states_of(step_functions, execution_arn)
                 ended = list(takewhile(lambda visit: visit.left, states)) if status == "RUNNING" else states
-                if ended[printed:]:
+                if ended[printed:] and dots:
+                    dots.end_line()
                     console.print(_shown(ended[printed:], run))
                 printed = len(ended)
             if status != "RUNNING" or time.monotonic() - begun >= seconds:

@@ -67,6 +67,11 @@ class EnvironmentSettings:
         "`alarm_emails` precedes them.",
         (),
     )
+    documentation_url: str = key(
+        "Where the site that `make docs` builds is published (`https://…`): mails about alarms link to the page that "
+        "says what to do. Empty: they name its file.",
+        "",
+    )
     every_pipeline: dict[str, Any] = key(
         "Keys of every pipeline file that have another value here, as in a pipeline file: sizes, schedules, alarms. "
         "Only keys in a section: what a model learns from is the same in every environment.",
@@ -124,6 +129,10 @@ def _environment(name: str, given: Any) -> EnvironmentSettings:
     like = given.get("like", name if name in ("dev", "prod") else "dev")
     begins = PROD if like == "prod" else {}
     made = section_of(EnvironmentSettings, {"like": like, **begins, **given}, f"{name}.")
+    if made.documentation_url and not made.documentation_url.startswith("https://"):
+        raise PipelineFileError(
+            f"{name}.documentation_url must begin with https://, but got {made.documentation_url!r}: mails link to it"
+        )
     for pipeline, table in made.pipelines.items():
         if not isinstance(table, dict):
             raise PipelineFileError(f"{name}.pipelines.{pipeline} must be a table, but got {table!r}")

@@ -100,7 +100,7 @@ def over_mail(kind: AlarmKind, change: AlarmChange, incident: Incident, place: P
         evidence=[f"The first mail said: {incident.subject}"],
         done=_done(kind, incident.rollback or None),
         steps=["Nothing to do now. Find the cause by daylight, as the runbook says."],
-        links=[Link("Runbook", kind.runbook), place.alarm(change.name)],
+        links=[place.runbook(kind), place.alarm(change.name)],
     )
     return place.mail(content, kind.severity, over=True)
 
@@ -186,7 +186,7 @@ def _succeeded(rollback: Mapping[str, Any]) -> bool:
 
 
 def _links(kind: AlarmKind, change: AlarmChange, evidence: Evidence, place: Place) -> list[Link]:
-    found = [Link("Runbook", kind.runbook)]
+    found = [place.runbook(kind)]
     if evidence.rollback is not None:
         found.append(place.execution(str(evidence.rollback["run_id"]), machine="rollback"))
     elif evidence.failed_run is not None and kind.id == TOLD_BY_A_RUN:

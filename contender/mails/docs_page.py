@@ -24,6 +24,9 @@ One example of each mail, as Contender writes it (`python -m contender.mails.doc
   topic. A mail about a run or a batch prediction that could not be sent rings the alarm
   `unsent-mails`.
 
+The line *Runbook* is a link where `documentation_url` of the [environment](environments.md) says where this site is
+published; elsewhere it names the page's file.
+
 Mails of the local cloud: `contender mail`. Whether mails arrive: `contender mail test --env prod --pipeline flights`.
 Decision: [0059](decisions/0059-one-mail-for-an-incident.md).
 """

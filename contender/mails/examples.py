@@ -39,7 +39,7 @@ from contender.workflow.messages import (
     Watch,
 )
 
-HERE = Place("prod", "flights", "contender-prod", "eu-west-1", "111122223333")
+HERE = Place("prod", "flights", "contender-prod", "eu-west-1", "111122223333", "https://docs.example.com")
 RUN = "upload-20260301T025012-8b2e41c7"
 OLD, NEW = "20260222T030511Z-41d0c7aa-9e3b21f0", "20260301T030102Z-7c55e1b4-9e3b21f0"
 AT, NOW = datetime(2026, 3, 1, 3, 4, tzinfo=UTC), datetime(2026, 3, 1, 3, 5, 30, tzinfo=UTC)

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from contender.alarms.kinds import Severity
+from contender.alarms.kinds import AlarmKind, Severity
 from contender.mails.mail import Content, Link, Mail, compose
 from contender.workflow.outcome import option
 
@@ -22,6 +22,7 @@ class Place:
     ----------
     stage : what the names of all that it has begin with, such as contender-prod.
     region, account : of AWS; of no meaning on the laptop.
+    documentation : where its site is published; empty where it is not.
     """
 
     environment: str
@@ -29,6 +30,7 @@ class Place:
     stage: str = ""
     region: str = ""
     account: str = ""
+    documentation: str = ""
 
     @property
     def name(self) -> str:
@@ -81,6 +83,21 @@ class Place:
         if not self._in_console:
             return Link("Alarm", name)
         return Link("Alarm", self._console("cloudwatch", f"alarmsV2:alarm/{quote(name)}"))
+
+    def runbook(self, kind: AlarmKind) -> Link:
+        """The page that says what to do about an alarm; its file where the site is not published.
+
+        Examples
+        --------
+        >>> from contender.alarms.table import kind
+        >>> Place("prod", "shop", documentation="https://docs.example.com/ml/").runbook(kind("model-stale")).target
+        'https://docs.example.com/ml/runbooks/model-stale.html'
+        >>> Place("prod", "shop").runbook(kind("model-stale")).target
+        'docs/runbooks/model-stale.md'
+        """
+        if not self.documentation:
+            return Link("Runbook", kind.runbook)
+        return Link("Runbook", f"{self.documentation.rstrip('/')}/runbooks/{kind.id}.html")
 
     def function_log(self, function: str) -> Link:
         """The function `<name>-<function>`, whose page leads to its log."""

@@ -14,6 +14,7 @@ import typer
 from rich.rule import Rule
 from rich.text import Text
 
+from contender.cli.alive import alive
 from contender.cli.clouds import LOCAL, Workbench, connect
 from contender.cli.commands.retrain import start_by_hand
 from contender.cli.commands.rollback import put_back
@@ -104,7 +105,8 @@ def demo(
     first = None
     for month in STORY:
         _heading(month.name, month.watch)
-        sent = send(bench, write_month(month, folder))
+        with alive(f"reading the flights of {month.name}"):
+            sent = send(bench, write_month(month, folder))
         _tell(follow_upload(bench, sent, quiet=False))
         first = first or sent
     ask_for_another(bench)
@@ -185,7 +187,8 @@ def try_again(bench: Workbench, version: str, row: Mapping[str, Any]) -> None:
     trial = begin_trial(bench, version=version, weight=0.5, mode="canary", hours=1.0).challenger
     console.print(trial_in_words(trial) if trial else "")
     time.sleep(LOOK_AGAIN_SECONDS)
-    answers = [ask_as(bench, row, f"passenger-{number % CALLERS}") for number in range(2 * CALLERS)]
+    with alive("40 requests"):
+        answers = [ask_as(bench, row, f"passenger-{number % CALLERS}") for number in range(2 * CALLERS)]
     told = Counter(variant for _, variant in answers)
     stayed = len(set(answers)) == CALLERS
     console.print(

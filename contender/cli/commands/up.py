@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from rich.markup import escape
 
 import localcloud.cloud
+from contender.cli.alive import Dots
 from contender.cli.console import console, errors, print_json
 from contender.cli.options import JsonOption, project_root
 
@@ -41,12 +43,14 @@ def up(
 
 def start_cloud(containers: bool | None = None) -> None:
     """Start the local cloud, show the progress, and list what the emulator does not support."""
-    with console.status("starting the local cloud") as spinner:
+    dots = nullcontext() if console.is_terminal else Dots()
+    with console.status("starting the local cloud") as spinner, dots as beats:
 
         def show(message: str) -> None:
             # Escaped: what a build prints has brackets, which are no markup.
             spinner.update(escape(message))
-            if not console.is_terminal:  # a log has no line that turns
+            if beats:  # a log has no line that turns
+                beats.end_line()
                 errors.print(escape(message), style="dim")
 
         deployment = localcloud.cloud.up(project_root(), on_event=show, containers=containers)

@@ -79,6 +79,7 @@ def test_what_differs_is_what_it_comes_to() -> None:
         ("[prod]\nendpoint_zones = 3", "prod.endpoint_zones must be at most 2, but got 3"),
         ("[prod]\nlog_retention_days = 10", "prod.log_retention_days must be one of 1, 3, 5, 7"),
         ('[prod]\narchitecture = "mips"', "prod.architecture must be one of x86_64, arm64, but got 'mips'"),
+        ('[prod]\ndocumentation_url = "docs.example.org"', "prod.documentation_url must begin with https://"),
         ("[local]\n", "the local cloud, which has no settings"),
         ("[Prod-2]\n", "1 to 12 lower-case letters and digits, but got 'Prod-2'"),
         ("prod = 7", "prod must be a table, but got 7"),
