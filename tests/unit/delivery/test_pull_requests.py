@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -116,3 +117,16 @@ def test_a_merge_waits_for_every_job_but_those_that_the_event_does_not_run(
 @pytest.mark.parametrize("needs", ["", "null", "[]", "gate", '{"gate": "success"}'])
 def test_results_that_cannot_be_read_let_nothing_through(needs: str) -> None:
     assert "NEEDS must be the results of jobs" in required.complaint(needs)
+
+
+@pytest.mark.parametrize(
+    "title", ["$(shell touch found)", "`touch found`", '"; touch found; "', "${IFS}$(touch found)", "-h"]
+)
+def test_a_title_is_taken_for_a_title_by_make_by_the_shell_and_by_the_program(title: str, tmp_path: Path) -> None:
+    """As the workflow hands it over, in the environment; what is written behind `make title` is make's own language."""
+    environment = {"PATH": os.environ["PATH"], "TITLE": f"fix: {title}"}
+    make = ["make", "--no-print-directory", "--file", str(ROOT / "Makefile"), "title", f"PYTHON={sys.executable}"]
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(make, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tmp_path / "found").exists()
