@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,16 @@ def test_the_owners_name_folders_that_are_there() -> None:
 )
 def test_the_other_files_of_github_are_read(name: str) -> None:
     assert yaml.safe_load((GITHUB / name).read_text(encoding="utf-8"))
+
+
+def test_sonar_asks_for_the_coverage_of_what_is_measured_and_of_nothing_else() -> None:
+    lines = (ROOT / "sonar-project.properties").read_text(encoding="utf-8").splitlines()
+    said = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    omitted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]["run"]["omit"]
+    sources = set(said["sonar.sources"].split(","))
+    unmeasured = {path.replace("/*", "/**") for path in omitted if path.removesuffix("/*") in sources}
+    assert set(said["sonar.coverage.exclusions"].split(",")) == unmeasured
+    assert all((ROOT / path).exists() for path in sources)
 
 
 def check_commands() -> list[str]:
