@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 
 from contender.errors import NotFoundError
-from localcloud.emulator import endpoint
+from localcloud.emulator import endpoint, queue_attributes
 from localcloud.state import CREDENTIALS, REGION
 
 _making = Lock()
@@ -60,6 +60,10 @@ class CloudConnection:
     def client(self, service: str) -> Any:
         """A new boto3 client of one service."""
         return client(service, self.endpoint_url)
+
+    def queue_attributes(self) -> Mapping[str, Mapping[str, str]]:
+        """The attributes of each queue, by its name; by SQS itself, each would be a request."""
+        return queue_attributes(self.port)
 
     def output(self, stack: str, name: str) -> str:
         """One output of one stack.

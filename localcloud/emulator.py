@@ -39,6 +39,8 @@ JOURNAL, REPORT = "journal.sqlite", "restored.json"
 HEALTH_PATH = "/_ministack/health"
 KEEP_PATH = "/_contender/keep"
 """Writes what nobody has written yet: what stacks are made of while no request waits for it."""
+QUEUES_PATH = "/_contender/queues"
+"""Answers the attributes of all queues."""
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
@@ -165,6 +167,25 @@ def keep_everything(port: int) -> None:
         connection.close()
     if status != http.HTTPStatus.NO_CONTENT:
         raise EmulatorError(f"the emulator could not keep what was deployed (status {status}); is the disk full?")
+
+
+def queue_attributes(port: int) -> Mapping[str, Mapping[str, str]]:
+    """The attributes of each queue, by its name.
+
+    Raises
+    ------
+    ConnectionError
+        When the emulator does not answer.
+    """
+    connection = http.client.HTTPConnection(HOST, port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", QUEUES_PATH)
+        found: dict[str, dict[str, str]] = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ConnectionError(f"the emulator did not tell its queues: {error}") from None
+    finally:
+        connection.close()
+    return found
 
 
 def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -> None:

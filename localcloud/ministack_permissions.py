@@ -18,6 +18,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,13 @@ from localcloud.service_calls import (
 DECISIONS = "CONTENDER_DECISIONS"
 """The variable with the file that decisions are written to."""
 MOST_DECISIONS = 20_000
+MOST_POLICIES = 2_000
+"""Policies whose statements are remembered: twenty pipelines have 670."""
 PUT_EVENTS = "events:PutEvents"
 NEEDED = (
     (app, "pin_request_origin"),
     (iam_evaluator, "evaluate"),
+    (iam_evaluator, "parse_policy_document"),
     (iam_evaluator, "enforce"),
     (iam_evaluator, "_gather_role_policies"),
     (iam_actions, "s3_service_context"),
@@ -78,6 +82,8 @@ _of_events: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("
 _execute_task: Any = None
 _invoke_target: Any = None
 _invoke_with_callback: Any = None
+_parse = iam_evaluator.parse_policy_document
+_parse_text = lru_cache(MOST_POLICIES)(_parse)
 _written: set[tuple[str, ...]] = set()
 _writing = threading.Lock()
 logger = logging.getLogger("ministack")
@@ -92,6 +98,7 @@ def install() -> None:
     _invoke_with_callback = stepfunctions._invoke_with_callback
     eventbridge._invoke_target = invoke_target
     app.pin_request_origin = pin_origin
+    iam_evaluator.parse_policy_document = parsed
     iam_evaluator.evaluate = evaluate
     iam_evaluator.enforce = enforce
     iam_actions.s3_service_context = context_of_s3
@@ -109,6 +116,11 @@ def install() -> None:
 def pin_origin(address: str, _secure: bool) -> None:
     """Requests on the loopback interface count as encrypted; what leaves this machine does not reach the emulator."""
     _pin_origin(address, True)
+
+
+def parsed(document: Any) -> Any:
+    """The statements of a policy. Each request asks for those of its role, twice."""
+    return (_parse_text if isinstance(document, str) else _parse)(document)
 
 
 def evaluate(context: EvalContext, policies: Any, *limits: Any) -> EvalResult:

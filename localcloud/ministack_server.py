@@ -11,8 +11,9 @@ process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
 `ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), gathers a queue's messages
-for a function (`ministack_batches.py`), keeps what it holds on disk as it changes (`localcloud/durable/`), and refuses
-what roles may not do (`ministack_permissions.py`) and what exceeds the limits of an HTTP API (`ministack_limits.py`).
+for a function (`ministack_batches.py`), tells all queues at once (`ministack_queues.py`), keeps what it holds on disk
+as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`) and what exceeds
+the limits of an HTTP API (`ministack_limits.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -47,6 +48,7 @@ from localcloud import (
     ministack_limits,
     ministack_metrics,
     ministack_permissions,
+    ministack_queues,
     ministack_schedules,
 )
 from localcloud.durable import install as durable
@@ -233,6 +235,7 @@ def main() -> None:
         *ministack_limits.NEEDED,
         *ministack_metrics.NEEDED,
         *ministack_permissions.NEEDED,
+        *ministack_queues.NEEDED,
         *ministack_schedules.NEEDED,
     )
     for module, name in needed:
@@ -248,6 +251,7 @@ def main() -> None:
     durable.install()
     ministack_limits.install()
     ministack_permissions.install()
+    ministack_queues.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(modules)
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})

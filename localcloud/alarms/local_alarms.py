@@ -21,7 +21,7 @@ from localcloud.state import Workspace
 
 FAILED_KEPT = 50
 SAMPLE_SECONDS = 15.0
-"""Between two samples of the queues; to look at a hundred of them takes half a second."""
+"""Between two samples of the queues."""
 REASON_LIMIT, DETAILS_LIMIT = 1023, 4000
 """Characters that SetAlarmState takes."""
 STORE, RECORDS, LOCK = "samples.sqlite", "alarms.json", "lock"
@@ -37,7 +37,7 @@ class LocalAlarms:
 
     Parameters
     ----------
-    connection : with `client(service)`, such as `localcloud.connection.CloudConnection`.
+    connection : with `client(service)` and `queue_attributes()`, such as `localcloud.connection.CloudConnection`.
     root : the project's.
 
     `evaluate` takes any time for the present one: a clock that is put forward is another number. Meanwhile `alone`

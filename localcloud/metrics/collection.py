@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from localcloud.metrics.embedded import read_line
 from localcloud.metrics.queues import read_queue
-from localcloud.metrics.samples import Sample
 from localcloud.metrics.store import MetricStore
 
 GROUP, STREAM = "/contender-local/metrics", "lines"
 """Where the emulator puts all lines in the embedded metric format (`localcloud/ministack_metrics.py`)."""
-_ATTRIBUTES = "All"  # by name, SQS's client would refuse the emulator's own one
 
 
 class Collection:
     """Collects from one local cloud."""
 
     def __init__(self, connection: Any, store: MetricStore) -> None:
-        self._logs, self._sqs = connection.client("logs"), connection.client("sqs")
+        self._connection, self._logs = connection, connection.client("logs")
         self._store = store
 
     def read_lines(self, *, now: float) -> int:
@@ -44,10 +41,5 @@ class Collection:
 
     def sample_queues(self, *, now: float) -> None:
         """Take the state of each queue."""
-        self._store.add(self._queues(now))
-
-    def _queues(self, now: float) -> Iterator[Sample]:
-        for page in self._sqs.get_paginator("list_queues").paginate():
-            for url in page.get("QueueUrls", ()):
-                attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[_ATTRIBUTES])["Attributes"]
-                yield from read_queue(url.rsplit("/", 1)[1], attributes, now=now)
+        found = self._connection.queue_attributes()
+        self._store.add([each for name, has in found.items() for each in read_queue(name, has, now=now)])

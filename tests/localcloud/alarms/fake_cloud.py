@@ -32,7 +32,10 @@ class FakeCloud:
     states_set: list[tuple[str, str]] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        return {"cloudwatch": _CloudWatch, "logs": _Logs, "sqs": _Sqs, "sns": _Sns, "lambda": _Lambda}[service](self)
+        return {"cloudwatch": _CloudWatch, "logs": _Logs, "sns": _Sns, "lambda": _Lambda}[service](self)
+
+    def queue_attributes(self) -> Mapping[str, Mapping[str, str]]:
+        return self.queues
 
     def put_alarm(self, name: str, **properties: Any) -> None:
         """Deploy an alarm; its state stays when there is one."""
@@ -91,14 +94,6 @@ class _Logs(_Client):
             raise NoSuchLogError
         events = [{"message": line} for line in self.cloud.lines[int(asked.get("nextToken", 0)) :]]
         return {"events": events, "nextForwardToken": str(len(self.cloud.lines))}
-
-
-class _Sqs(_Client):
-    def list_queues(self) -> Mapping[str, Any]:
-        return {"QueueUrls": [f"http://sqs/000000000000/{name}" for name in self.cloud.queues]}
-
-    def get_queue_attributes(self, **asked: Any) -> Mapping[str, Any]:
-        return {"Attributes": self.cloud.queues[asked["QueueUrl"].rsplit("/", 1)[1]]}
 
 
 class _Sns(_Client):
