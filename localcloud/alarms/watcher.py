@@ -24,7 +24,7 @@ from localcloud.metrics.samples import MINUTE
 
 LOOK_SECONDS = 5.0
 """Between two looks at whether anything has happened; without that, alarms are evaluated once a minute."""
-SHARE = 0.05
+SHARE = 0.025
 """Of the time that looks take, up to one a minute: twenty pipelines have six hundred alarms."""
 SLEPT_SECONDS = 120.0
 """After a pause as long as this between two looks, the machine has slept."""
@@ -89,7 +89,7 @@ def pause_after(seconds: float) -> float:
     Examples
     --------
     >>> pause_after(0.2), pause_after(1.0), pause_after(30.0)
-    (5.0, 20.0, 60.0)
+    (8.0, 40.0, 60.0)
     """
     return float(min(max(LOOK_SECONDS, seconds / SHARE), MINUTE))
 
