@@ -90,6 +90,7 @@ def measure(*, size: Size, report: Report) -> Part:
     repetitions = REPETITIONS[size]
     changes = CHANGES[:1] if size == "smoke" else CHANGES
     lines, figures = [], []
+    flight_frame()  # read once, before the processes that share it
     with ProcessPoolExecutor(2) as pool:
         for null in NULLS:
             report(f"{repetitions} sequences of {null}")
@@ -106,7 +107,7 @@ def measure(*, size: Size, report: Report) -> Part:
                 figures.append(Figure(name, early, 0.8, "at least"))
     header = ["default budget (0.25 a year)", "no false retrain", *(f"{name} +{add} sd" for name, add in changes)]
     threshold = threshold_days(DriftPolicy().false_retrains_per_year)
-    oracle = Oracle(flight_frame(), HARD[0], REFERENCE_DAYS, threshold, sequences=20 if size == "smoke" else 1_000)
+    oracle = Oracle(flight_frame(), HARD[0], REFERENCE_DAYS, threshold, sequences=4 if size == "smoke" else 1_000)
     shifts = (0.1, 0.3, 0.6)
     text = _text(repetitions) + markdown_table(header, lines) + "\n\n" + oracle.table(shifts)
     return Part("Evidence over time", command("over_time", size), text, figures)

@@ -247,18 +247,20 @@ BLOCKS = (7, 14, 28, 60)
 ONE_LOOK = 0.025
 
 
-def tails_part(draws: int, report: Report) -> tuple[str, list[Figure]]:
+def tails_part(draws: int, knots: int, report: Report) -> tuple[str, list[Figure]]:
     """What few blocks of an unfriendly shape do to the rate of a sequence and of one look, and the price in power."""
     levels = np.array([spent(number, False) for number in range(1, CHALLENGERS + 1)])
     rows, figures = [], []
     for name, draw in SHAPES.items():
         report(f"tails: {name}")
-        found = {units: _wrong(draw(np.random.default_rng(units), (draws, units)), levels) for units in BLOCKS}
+        found = {units: _wrong(draw(np.random.default_rng(units), (draws, units)), levels, knots) for units in BLOCKS}
         rows.append([name, f"{levels.sum():.1%}", *(_in_percent(found[units]) for units in BLOCKS)])
-        alone = {units: _wrong(draw(np.random.default_rng(units), (draws, units)), levels[:1]) for units in BLOCKS}
+        alone = {
+            units: _wrong(draw(np.random.default_rng(units), (draws, units)), levels[:1], knots) for units in BLOCKS
+        }
         rows.append([f"{name}, one comparison", f"{ONE_LOOK:.1%}", *(_in_percent(alone[units]) for units in BLOCKS)])
         figures.append(Figure(f"rate of `proven` with 7 blocks, {name}", found[7][-1], float(levels.sum()), "at most"))
-    power = {units: _power(units, draws, levels[:1]) for units in BLOCKS}
+    power = {units: _power(units, draws, levels[:1], knots) for units in BLOCKS}
     rows.append(["power, normal", "80.0%", *(_in_percent(power[units]) for units in BLOCKS)])
     looks = [[name, f"{EVER:.0%}", *_ever_wrong(draw, draws // 10)] for name, draw in SHAPES.items()]
     columns = ["distribution", "stated", *(f"{units} blocks" for units in BLOCKS)]
@@ -292,7 +294,7 @@ def _ever_wrong(draw: Callable[[np.random.Generator, tuple[int, int]], Floats], 
         yield f"{worse[:, :units].any(axis=1).mean():.1%}"
 
 
-def _wrong(values: Floats, levels: Floats) -> list[float]:
+def _wrong(values: Floats, levels: Floats, knots: int) -> list[float]:
     """The sums over the levels of how often each kind of interval is above zero."""
     units = values.shape[1]
     centred = values - values.mean(axis=1, keepdims=True)
@@ -302,7 +304,7 @@ def _wrong(values: Floats, levels: Floats) -> list[float]:
     limits = -stats.t.ppf(levels, units - 1)
     plain, used = (_above(each, limits) for each in (distance, corrected(distance, skewness)))
     # The length of a proof's interval is piecewise linear in the skewness.
-    grid = np.linspace(skewness.min(), skewness.max(), 200)
+    grid = np.linspace(skewness.min(), skewness.max(), knots)
     proof = sum(
         float((distance > np.interp(skewness, grid, [proof_reach(level, units, each) for each in grid])).mean())
         for level in levels.tolist()
@@ -310,11 +312,11 @@ def _wrong(values: Floats, levels: Floats) -> list[float]:
     return [plain, used, proof]
 
 
-def _power(units: int, draws: int, levels: Floats) -> list[float]:
+def _power(units: int, draws: int, levels: Floats, knots: int) -> list[float]:
     """The power of one comparison for the effect that Student's t finds in 80 %."""
     limit = -float(stats.t.ppf(levels[0], units - 1))
     effect = float(optimize.brentq(lambda each: stats.nct.sf(limit, units - 1, each) - 0.8, 0.5, 20.0))
-    return _wrong(np.random.default_rng(units).normal(effect / sqrt(units), 1.0, (draws, units)), levels)
+    return _wrong(np.random.default_rng(units).normal(effect / sqrt(units), 1.0, (draws, units)), levels, knots)
 
 
 def _in_percent(found: Sequence[float]) -> str:
@@ -335,15 +337,17 @@ def _above(values: Floats, limits: Floats) -> float:
 
 @dataclass(frozen=True)
 class Effort:
-    """Sequences of challengers, challengers that are better, and draws of each distribution."""
+    """Sequences of challengers, challengers that are better, draws of each distribution, and at how many skewnesses a
+    proof's interval is computed."""
 
     sequences: int
     better: int
     draws: int
+    knots: int = 200
 
 
 EFFORTS: dict[Size, Effort] = {
-    "smoke": Effort(1, 2, 1_000),
+    "smoke": Effort(1, 2, 1_000, knots=10),
     "quick": Effort(30, 60, 100_000),
     "full": Effort(250, 400, 1_000_000),
 }
@@ -355,7 +359,7 @@ def measure(*, size: Size, report: Report) -> Part:
     parts = (
         false_promotion_part(effort.sequences, report),
         power_part(effort.better, report),
-        tails_part(effort.draws, report),
+        tails_part(effort.draws, effort.knots, report),
     )
     return Part(
         title="False promotions and power over a sequence of challengers, under the rule `proven`",

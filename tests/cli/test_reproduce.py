@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Contender
 from tests.unit.training_image.test_train import PIPELINE_FILE, World
-from training_image.task.apart import train_apart
+from training_image.reproduce import train_again
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,13 @@ def test_a_version_that_is_made_again_is_said_to_be_the_same(deployed: World, co
 
 @pytest.fixture
 def trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two commands about one version, as people read it and as programs do, train it once: that takes four seconds."""
+    """Two commands about one version, as people read it and as programs do, train it once, and in this process, which
+    has loaded what a training needs: a process of its own takes four seconds."""
     made: list[Any] = []
 
-    def train_first(*asked: Any, **options: Any) -> Any:
+    def train_first(manifest: Any, data: Any, _keys: Any, **options: Any) -> Any:
         if not made:
-            made.append(train_apart(*asked, **options))
+            made.append(train_again(manifest, data, **options))
         return made[0]
 
     monkeypatch.setattr("contender.cli.commands.reproduce.train_apart", train_first)
