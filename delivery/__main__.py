@@ -128,7 +128,7 @@ def _running(bench: Workbench) -> list[str]:
 def _compare(given: argparse.Namespace) -> None:
     """Replay two commits on the same history, and write the comparison to reports/comparison.md."""
     history = Path(given.history) if given.history else None
-    _write("comparison.md", compare(ROOT, given.base, given.head, history))
+    _write("comparison.md", compare(ROOT, given.base, given.head, history, _say))
 
 
 def _comment(given: argparse.Namespace) -> None:

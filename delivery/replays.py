@@ -7,8 +7,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ DEMO_DATA = ("flights", "movies")
 RUN = "from contender.cli.main import run; run()"
 
 
-def compare(root: Path, base: str, head: str, histories: Path | None = None) -> str:
+def compare(root: Path, base: str, head: str, histories: Path | None, say: Callable[[str], object]) -> str:
     """What `head` does that `base` does not, for each pipeline that has a history, as Markdown.
 
     `head` is compared with the commit at which it left `base`: what `base` got since is no change of its own.
@@ -28,6 +30,7 @@ def compare(root: Path, base: str, head: str, histories: Path | None = None) -> 
     Parameters
     ----------
     histories : a folder with `<pipeline>.parquet` or `.csv`; it goes before the project's own example data.
+    say : told what takes minutes, before it does.
 
     Raises
     ------
@@ -45,8 +48,10 @@ def compare(root: Path, base: str, head: str, histories: Path | None = None) -> 
             if history is None:
                 parts.append(f"### {pipeline}\n\nNot compared, for want of a history: HISTORY/{pipeline}.parquet")
                 continue
-            sides = [_replayed(side, pipeline, history) for side in (before, after)]
-            parts.append(markdown(pipeline, *sides))
+            say(f"{pipeline}: base and head are replayed beside each other, which takes minutes")
+            with ThreadPoolExecutor(2) as pool:
+                sides = pool.map(_replayed, (before, after), repeat(pipeline), repeat(history))
+                parts.append(markdown(pipeline, *sides))
     return "\n\n".join(parts) + "\n"
 
 

@@ -69,7 +69,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_two_commits_are_replayed_each_with_its_own_code_and_nothing_is_left(project: Path) -> None:
-    said = compare(project, "HEAD~1", "HEAD", project.parent / "histories")
+    told: list[str] = []
+    said = compare(project, "HEAD~1", "HEAD", project.parent / "histories", told.append)
+    assert told == ["shop: base and head are replayed beside each other, which takes minutes"]
     assert "**AUC 0.6000 → 0.7000 (+0.1000): better in 1 of 2 batches, worse in 0; the same decisions**" in said
     assert "### own\n\nNot compared, for want of a history" in said
     assert git(project, "worktree", "list").count("\n") == 1
@@ -81,12 +83,12 @@ def test_what_was_merged_into_the_base_since_is_no_change_of_the_head(project: P
     git(project, "checkout", "-q", "-b", "main-goes-on", "HEAD~1")
     (project / "pipelines" / "shop.toml").write_text("0.9")
     git(project, "commit", "-qam", "another change")
-    assert "**AUC 0.6000 → 0.7000" in compare(project, "main-goes-on", head, project.parent / "histories")
+    assert "**AUC 0.6000 → 0.7000" in compare(project, "main-goes-on", head, project.parent / "histories", print)
 
 
 def test_a_commit_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(DeliveryError, match=r"git rev-parse .*exit code 128"):
-        compare(project, "no-such-branch", "HEAD")
+        compare(project, "no-such-branch", "HEAD", None, print)
 
 
 def test_a_change_is_a_verdict_a_table_a_plot_and_the_decisions_that_differ() -> None:
