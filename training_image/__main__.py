@@ -55,4 +55,9 @@ def run_folder(variables: Mapping[str, str]) -> RunFolder:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Nothing is left to tidy up. A local cloud forks this process from one that has loaded every package, and to take
+    # them down costs 0.1 s of CPU time.
+    os._exit(code)
