@@ -40,12 +40,13 @@ DIAGRAM = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', flags=re.
 TABLE = re.compile(r"<table>.*?</table>", flags=re.DOTALL)
 TITLE = re.compile(r"<th[^>]*>(.*?)</th>", flags=re.DOTALL)
 CELL = re.compile(r"<td[^>]*>(.*?)</td>", flags=re.DOTALL)
-CODE = re.compile(r"<code>.*?</code>", flags=re.DOTALL)
+CODE = re.compile(r"<code[^>]*>.*?</code>", flags=re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 SENTENCE = 48
 """Characters of a cell that is more than a name or a figure."""
-COMMANDS = re.compile(r'<div class="language-text .*?</div>', flags=re.DOTALL)
-OPTION = re.compile(r"(?<= )--?[a-z][\w-]*")
+COMMANDS = re.compile(r'<div class="language-(?:text|sh|console) .*?</div>', flags=re.DOTALL)
+OPTION = re.compile(r"(?<=[ >])--?[a-z][\w-]*")
+LONG_CODE = re.compile(r"<code>(?=[^<]{40})")
 CALLS_FOR_MERMAID = '<pre class="mermaid">'
 MERMAID = "mermaid.min.js"
 
@@ -105,7 +106,7 @@ def on_page_content(content: str, **_: Any) -> str:
     a row of a table with sentences becomes a block, each cell below the title of its column."""
     content = DIAGRAM.sub(_diagram, content)
     whole = COMMANDS.sub(lambda block: OPTION.sub(r'<span class="option">\g<0></span>', block[0]), content)
-    return TABLE.sub(lambda table: _stacked(table[0]), whole)
+    return TABLE.sub(lambda table: _stacked(LONG_CODE.sub('<code class="long">', table[0])), whole)
 
 
 def _diagram(found: re.Match[str]) -> str:

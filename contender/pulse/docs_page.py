@@ -61,7 +61,7 @@ and 1 % without), on 90 % and 33 % by 3 blocks. No day of its own passed the lim
 vary unevenly, 8 where one alone varies. Between two classes there is nothing to moderate by: a class that grows from 20
 to 60 % is found on 57 % of the days by 5 blocks of 1,000 rows, and on none by 3; have 10 or more.
 
-**Spending.** Each run's record has its estimated cost ([cost.md](cost.md)); the month is the calendar month in UTC.
+**Spending.** Each run's record has its estimated cost ([cost](cost.md)); the month is the calendar month in UTC.
 Once `budget.month_usd` is used up, runs end as skipped where they would train, with this reason; a waiting challenger
 is still compared, and predictions are served as ever. `contender retrain --over-budget` trains once nevertheless. A
 run is not stopped while it trains, so a month may cost one training more than its budget.

@@ -89,7 +89,7 @@ def execution(_folder: Path) -> str:
     return f"{CONSOLE.address}/flights/executions/loop/{run}"
 
 
-RUN = Picture(run_page("computers"), 1080, 700)
+RUN = Picture(run_page("computers"), 1080, 478)
 PICTURES_OF = {
     "run": RUN,
     "drift": Picture(RUN.address, 1000, 900, "Drift detected"),

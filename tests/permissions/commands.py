@@ -17,7 +17,7 @@ _ROW = re.compile(
 
 
 def command_of(arguments: Sequence[str]) -> str:
-    """Who runs this: `contender dataset exclude`, where the page has a row for it, else `contender dataset`."""
+    """Who runs this: `contender dataset keep`, where the page has a row for it, else `contender dataset`."""
     two = " ".join(arguments[:2])
     return f"contender {two if two in policies_of_commands() else arguments[0] if arguments else ''}"
 
