@@ -11,9 +11,9 @@ from localcloud.errors import SideEnvironmentError
 from scans.findings import accepted_by, complaints
 from scans.history import history
 from scans.scanners import ROOT, NotCheckedError, bill_of_materials, packages, secrets, templates
-from scans.workflow_linters import workflows
+from scans.workflow_linters import all_workflows
 
-FINDERS = {"secrets": secrets, "templates": templates, "workflows": workflows, "history": history}
+FINDERS = {"secrets": secrets, "templates": templates, "workflows": all_workflows, "history": history}
 SCANS = (*FINDERS, "packages")
 DEPLOYED = {
     "functions": ROOT / "lambdas" / "requirements.txt",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from contender.cli.new_repository.write import write_repository
 from scans.findings import Finding
 from scans.scanners import ROOT, program
 
@@ -25,6 +28,17 @@ def workflows(root: Path = ROOT) -> Sequence[Finding]:
     settings = ("--offline", "--quiet", "--no-exit-codes", "--format", "json", *STRICTEST)
     audited = _printed([program(PINS, "zizmor"), *settings, "."], root, fine=(0,))
     return [*actionlint_findings(mistakes), *zizmor_findings(audited)]
+
+
+def all_workflows() -> Sequence[Finding]:
+    """What they find in this repository's, and in those of a repository that `contender new` writes.
+
+    Raises RuntimeError where a linter cannot be run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_repository("my-models", Path(folder))
+        written = [replace(each, place=f"contender new: {each.place}") for each in workflows(Path(folder))]
+    return [*workflows(), *written]
 
 
 def actionlint_findings(printed: str) -> list[Finding]:
