@@ -30,7 +30,9 @@ OF_FUNCTIONS: Mapping[str, Sequence[str]] = {
     "python-calamine": ("python_calamine",),
     "scipy": ("scipy.special",),
 }
+# In this order: skops looks through all modules that are loaded before it, half a second when it is last.
 OF_TASKS: Mapping[str, Sequence[str]] = {
+    "skops": ("skops.io",),
     "boto3": ("boto3",),
     "lightgbm": ("lightgbm",),
     "numpy": ("numpy",),
@@ -41,7 +43,6 @@ OF_TASKS: Mapping[str, Sequence[str]] = {
     "scikit-learn": ("sklearn.ensemble",),
     "scipy": ("scipy.special", "scipy.stats"),
     "skl2onnx": ("skl2onnx",),
-    "skops": ("skops.io",),
 }
 
 

@@ -25,6 +25,9 @@ from tests.worker_client import FORKED
 class OnlyImports:
     """Modules of tests are imported; nothing in them is collected."""
 
+    def pytest_collection(self) -> None:
+        import skops.io  # noqa: F401 - first: it looks through all modules that are loaded before it
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self) -> list[pytest.Item]:
         return []

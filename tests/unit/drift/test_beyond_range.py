@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from contender.drift.beyond_range import MISSES, bets_beyond_range, beyond_range
+from contender.drift.beyond_range import MISSES, Floats, bets_beyond_range, beyond_range
 from contender.drift.sequential_evidence import SettledBets, weigh
 
 FIGURES = st.lists(st.integers(0, 6), min_size=4, max_size=6)
@@ -51,17 +51,29 @@ def test_a_bet_is_worth_its_stake_before_it_begins() -> None:
 def test_the_mean_over_all_orders_is_the_stake_or_less_where_figures_are_equal(figures: list[int], known: int) -> None:
     # The exact mean under "nothing has changed", whatever values there are: all orders are equally likely.
     orders = np.array([*permutations(map(float, figures))])
-    means = np.mean([beyond_range(order, known=known) for order in orders], axis=0)
+    looks = [wealth.mean(axis=0) for wealth in bets_beyond_range(orders, known=known)]
+    means = np.stack([np.pad(look, (0, len(looks) - len(look)), constant_values=1.0) for look in looks])
     assert (means <= 1.0 + 1e-9).all()
     if len(set(figures)) == len(figures):
         assert means == pytest.approx(np.ones_like(means))  # none is given away either
 
 
-def stopped(figures: np.ndarray, known: int, level: float) -> float:
-    """What a bet is worth to someone who stops when it has reached a level, or at the end."""
-    path = beyond_range(figures, known=known)[:, 0]
-    reached = np.flatnonzero(path >= level)
-    return float(path[reached[0]] if len(reached) else path[-1])
+def paths(sequences: Floats, known: int) -> Floats:
+    """(sequences, looks) what a bet from the first look on is worth, of many sequences (sequences, blocks) at once."""
+    return np.stack([wealth[:, 0] for wealth in bets_beyond_range(sequences, known=known)], axis=1)
+
+
+def stopped(sequences: Floats, known: int, level: float) -> Floats:
+    """(sequences,) what a bet is worth to someone who stops when it has reached a level, or at the end."""
+    path = paths(sequences, known)
+    reached = path >= level
+    return path[np.arange(len(path)), np.where(reached.any(axis=1), reached.argmax(axis=1), -1)]
+
+
+def test_bets_of_many_sequences_at_once_are_those_of_each() -> None:
+    sequences = np.random.default_rng(6).normal(size=(5, 30)).round(1)
+    each = [beyond_range(sequence, known=20)[:, 0] for sequence in sequences]
+    assert np.array_equal(paths(sequences, 20), each)
 
 
 @pytest.mark.parametrize(("known", "level"), [(1, 1.2), (3, 1.2), (3, 1.6)])
@@ -69,8 +81,8 @@ def stopped(figures: np.ndarray, known: int, level: float) -> float:
 def test_stopping_when_it_looks_good_gains_nothing_on_average(
     figures: tuple[int, ...], known: int, level: float
 ) -> None:
-    orders = [np.array(order, dtype=float) for order in permutations(figures)]
-    assert np.mean([stopped(order, known, level) for order in orders]) <= 1.0 + 1e-9
+    orders = np.array([*permutations(map(float, figures))])
+    assert stopped(orders, known, level).mean() <= 1.0 + 1e-9
 
 
 @pytest.mark.slow  # simulates
@@ -84,7 +96,7 @@ def test_a_bet_reaches_a_level_no_more_often_than_its_inverse(kind: str) -> None
         "a bound that is reached": lambda: np.minimum(random.normal(size=80), 1.5),
         "days of two kinds": lambda: (random.random(80) < 0.04).astype(float),
     }[kind]
-    reached = sum(float(beyond_range(draws(), known=20)[:, 0].max()) >= level for _ in range(trials))
+    reached = int((paths(np.stack([draws() for _ in range(trials)]), 20).max(axis=1) >= level).sum())
     assert reached <= stats.binom.ppf(0.999, trials, 1.0 / level)
 
 
