@@ -20,7 +20,7 @@ CDK := aws-cdk@2.1148.1
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help install install-dev demo down test test-fast properties coverage state-machines browser chaos storm test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train due compare comment title required secrets image release publish format lock clean
+.PHONY: help install install-dev demo down test test-fast properties coverage state-machines life-cycle browser chaos storm test-containers fuzz bench bench-serving check audit docs docs-pages sbom diff deploy smoke roll-back train due compare comment title required secrets image release publish format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ properties: $(COMPLETE) ## property tests alone, each with all the examples it a
 
 state-machines: $(COMPLETE) ## the state machines' path cases on every engine that can be had (SFN_ENGINE=ministack-mocked: on that one)
 	$(BIN)/python -m pytest -q tests/statemachines/test_engines.py --sfn-engine "$${SFN_ENGINE:-all}"
+
+life-cycle: $(COMPLETE) ## two environments on an emulated account: deployed, changed, destroyed by the CDK itself; a model from one to the other
+	$(BIN)/python -m pytest -q -m life_cycle tests/stacks tests/e2e
 
 coverage: $(COMPLETE) browser ## all tests, with line and branch coverage, as reports/coverage.xml and reports/junit.xml
 	$(EVERY_TEST) --cov --cov-report term --cov-report xml:reports/coverage.xml --junit-xml reports/junit.xml; \

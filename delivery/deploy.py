@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from contender.environments.stacks import without_file
 from delivery import assemblies, preflight
 from delivery.cdk import Run
 from delivery.stages import Stage
@@ -27,11 +28,11 @@ def ready(stage: Stage, facts: preflight.Facts, pipelines: Sequence[str], say: S
     preflight.check(stage, facts)
     if not stage.account:
         say(f"note: environments.toml names no account for {stage.name}; it is the session's, {facts.account}")
-    for pipeline, stacks in preflight.removed_pipelines(stage, list(facts.stacks), pipelines).items():
+    for pipeline, stacks in without_file(facts.stacks, stage.stacks, pipelines).items():
         say(
-            f"note: pipeline {pipeline} has no file any more. Its stacks stay, with its data and models: "
-            f"{', '.join(stacks)}. Bring pipelines/{pipeline}.toml back, or delete them with `aws cloudformation "
-            "delete-stack`; objects below its name in both buckets are deleted by hand only"
+            f"note: pipeline {pipeline} has no file any more. Its stacks stay as they are, with its data and models: "
+            f"{', '.join(stacks)}. To go on with it, bring pipelines/{pipeline}.toml back; what is kept of it and what "
+            f"would remove it: contender env kept {stage.name}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,11 @@ from delivery.stages import Stage
 
 GUIDE = "docs/delivery.md"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-NEVER_DEPLOYED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
-"""States that a stack can only be deleted from: its first deployment failed, so that it holds nothing yet."""
-STUCK = ("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED")
+NEVER_DEPLOYED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
+"""States that a stack can only be deleted from: its first deployment failed, so that nothing of it was ever in use."""
+
+EXPIRED = ("expired", "ExpiredToken", "RequestExpired")
+"""What botocore's message has where there was a session; SSO's and STS's own differ."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,18 @@ def refusal(stage: Stage, facts: Facts) -> str:
 
     Examples
     --------
-    >>> refusal(Stage("dev", "123456789012"), Facts("123456789012"))
+    >>> refusal(Stage("dev", "123456789012"), Facts("123456789012", region="eu-central-1"))
     ''
     >>> refusal(Stage("dev", "123456789012"), Facts("210987654321", region="eu-central-1")).split(";")[0]
     'stage dev belongs to account 123456789012, but the session is in 210987654321'
     """
-    if not facts.account:
+    if not facts.region:
         return (
-            f"no AWS credentials for stage {stage.name}: {facts.reason}. On a laptop: aws sso login, or set "
-            f"AWS_PROFILE. In GitHub: set AWS_DEPLOY_ROLE_ARN and AWS_REGION of environment {stage.name} ({GUIDE})"
+            f"no AWS region for stage {stage.name}: set AWS_REGION={stage.region or 'REGION'}, or `region` of "
+            f"[{stage.name}] in environments.toml and of your AWS profile"
         )
+    if not facts.account:
+        return _without_session(stage, facts.reason)
     if stage.account and facts.account != stage.account:
         return (
             f"stage {stage.name} belongs to account {stage.account}, but the session is in {facts.account}; nothing "
@@ -69,50 +73,62 @@ def refusal(stage: Stage, facts: Facts) -> str:
             f"account {facts.account} is not set up for the CDK in {facts.region}: "
             f"run `npx aws-cdk@2 bootstrap aws://{facts.account}/{facts.region}` once"
         )
-    return "; ".join(said for name, state in sorted(facts.stacks.items()) if (said := _stack_refusal(name, state)))
+    return "\n".join(said for name, state in sorted(facts.stacks.items()) if (said := _stack_refusal(name, state)))
+
+
+def _without_session(stage: Stage, reason: str) -> str:
+    if any(each in reason for each in EXPIRED):
+        return (
+            f"the AWS session for stage {stage.name} has expired; nothing was changed. On a laptop: aws sso login, and "
+            f"again. In GitHub: run the job again, each gets a session of an hour. AWS said: {reason}"
+        )
+    return (
+        f"no AWS credentials for stage {stage.name}: {reason}. On a laptop: aws sso login, or set AWS_PROFILE. In "
+        f"GitHub: set AWS_DEPLOY_ROLE_ARN and AWS_REGION of environment {stage.name} ({GUIDE})"
+    )
 
 
 def _stack_refusal(name: str, state: str) -> str:
+    """Why a stack in this state cannot be deployed, with the commands to run; empty where it can."""
+    said = f"stack {name} is in {state}:"
+    events = (
+        f"aws cloudformation describe-stack-events --stack-name {name} --output text "
+        "--query \"StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\""
+    )
+    delete = (
+        f"`aws cloudformation update-termination-protection --stack-name {name} --no-enable-termination-protection`, "
+        f"`aws cloudformation delete-stack --stack-name {name}`"
+    )
     if state in NEVER_DEPLOYED:
         return (
-            f"stack {name} is in {state}: its first deployment failed, it holds nothing, and CloudFormation only "
-            f"deletes it. Run `aws cloudformation delete-stack --stack-name {name}`, and deploy again"
+            f"{said} its first deployment failed, nothing of it was ever in use, and CloudFormation only deletes it. "
+            f"What failed: `{events}`. Mend that, run {delete}, and deploy again"
         )
-    if state in STUCK:
+    if state == "DELETE_FAILED":
         return (
-            f"stack {name} is in {state}: an update failed and could not be undone. Mend what its events name, run "
+            f"{said} it was being deleted, and something of it could not be. What: `{events}`. Empty it or remove it "
+            f"by hand, run {delete}, and deploy again"
+        )
+    if state == "UPDATE_ROLLBACK_FAILED":
+        return (
+            f"{said} an update failed and could not be undone. What failed: `{events}`. Mend that, run "
             f"`aws cloudformation continue-update-rollback --stack-name {name}`, and deploy again"
         )
+    if state == "UPDATE_FAILED":
+        return (
+            f"{said} an update failed and was not undone. What failed: `{events}`. Mend that, run "
+            f"`aws cloudformation rollback-stack --stack-name {name}`, and deploy again"
+        )
     if state.endswith("_IN_PROGRESS"):
-        return f"stack {name} is in {state}: another deployment is under way; wait until it has ended, and deploy again"
+        return f"{said} another deployment is under way; wait until it has ended, and deploy again"
     return ""
-
-
-def removed_pipelines(stage: Stage, stacks: Sequence[str], pipelines: Sequence[str]) -> dict[str, list[str]]:
-    """Stacks of pipelines that have no file any more, by pipeline. A deployment leaves them alone.
-
-    Examples
-    --------
-    >>> names = ["contender-dev-data", "contender-dev-old-serving", "contender-dev-old-workflow"]
-    >>> removed_pipelines(Stage("dev", "123456789012"), names, ["flights"])
-    {'old': ['contender-dev-old-serving', 'contender-dev-old-workflow']}
-    """
-    found: dict[str, list[str]] = {}
-    for name in sorted(stacks):
-        pipeline, part, kind = name.removeprefix(stage.stacks).rpartition("-")
-        if part and kind in PIPELINE_STACKS and pipeline not in pipelines:
-            found.setdefault(pipeline, []).append(name)
-    return found
-
-
-PIPELINE_STACKS = ("workflow", "predictions", "serving", "batch", "monitoring")
 
 
 def gather(stage: Stage, session: boto3.Session) -> Facts:
     """Ask AWS. Nothing is changed."""
     region = session.region_name or ""
     if not region:
-        return Facts(reason="no region is set (AWS_REGION)")
+        return Facts()
     try:
         account = str(session.client("sts").get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
@@ -123,7 +139,7 @@ def gather(stage: Stage, session: boto3.Session) -> Facts:
         account,
         region=region,
         bootstrapped=_is_bootstrapped(session.client("ssm")),
-        stacks=deployed_stacks(session.client("cloudformation"), stage.stacks),
+        stacks=deployed_stacks(session.client("cloudformation"), stage.prefix, stage.name),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contender.environments.settings import read_environments
+from contender.environments.stacks import stage_of
 from delivery.errors import DeliveryError
 
 
@@ -24,9 +25,9 @@ class Stage:
         """What the names of its stacks begin with.
 
         >>> Stage("dev").stacks
-        'contender-dev-'
+        'contender-dev'
         """
-        return f"{self.prefix}-{self.name}-"
+        return stage_of(self.prefix, self.name)
 
 
 def stage_named(name: str, root: Path) -> Stage:

@@ -21,6 +21,7 @@ Template = dict[str, Any]
 
 # Types that the emulator answers with "Unsupported resource type", and what is lost without each.
 _NO_SUCH_TYPE = {
+    "AWS::Athena::NamedQuery": "there is no console that would show a saved query",
     "AWS::EC2::EIP": "tasks run on this machine and use its network",
     "AWS::EC2::FlowLog": "there is no network traffic to log",
     "AWS::EC2::NatGateway": "tasks run on this machine and use its network",

@@ -10,10 +10,10 @@ end, as on AWS. And each of its processes imports its packages anew; here it is 
 process as well; here once.
 
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
-`ministack_schedules.py`), runs a bounded number of functions at once (`ministack_calls.py`), gathers a queue's messages
-for a function (`ministack_batches.py`), tells all queues at once (`ministack_queues.py`), keeps what it holds on disk
-as it changes (`localcloud/durable/`), and refuses what roles may not do (`ministack_permissions.py`) and what exceeds
-the limits of an HTTP API (`ministack_limits.py`).
+`ministack_schedules.py`), lists more of what is tagged (`ministack_tags.py`), runs a bounded number of functions at
+once (`ministack_calls.py`), gathers a queue's messages for a function (`ministack_batches.py`), tells all queues at
+once (`ministack_queues.py`), keeps what it holds on disk as it changes (`localcloud/durable/`), and refuses what
+roles may not do (`ministack_permissions.py`) and what exceeds the limits of an HTTP API (`ministack_limits.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
 imported: the process must not have modules that a function could take for its own.
@@ -50,6 +50,7 @@ from localcloud import (
     ministack_permissions,
     ministack_queues,
     ministack_schedules,
+    ministack_tags,
 )
 from localcloud.durable import install as durable
 from localcloud.forking import ForkedProcess, ForkServer
@@ -237,6 +238,7 @@ def main() -> None:
         *ministack_permissions.NEEDED,
         *ministack_queues.NEEDED,
         *ministack_schedules.NEEDED,
+        *ministack_tags.NEEDED,
     )
     for module, name in needed:
         if not callable(getattr(module, name, None)):
@@ -248,6 +250,7 @@ def main() -> None:
     ministack_batches.install()
     ministack_metrics.install()
     ministack_schedules.install()
+    ministack_tags.install()
     durable.install()
     ministack_limits.install()
     ministack_permissions.install()

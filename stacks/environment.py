@@ -9,6 +9,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from contender.environments.settings import FILE, LOCAL, EnvironmentSettings, environments_of
+from contender.environments.stacks import stage_of
 
 DEFAULT_PREFIX = "contender"
 
@@ -63,12 +64,12 @@ class Environment:
     @property
     def stage_name(self) -> str:
         """Name of the environment's stage, and the start of its stacks' names."""
-        return f"{self.prefix}-{self.name}"
+        return stage_of(self.prefix, self.name)
 
     @property
     def keeps_data(self) -> bool:
         """Whether data outlives its stack."""
-        return self.removal_policy == RemovalPolicy.RETAIN
+        return self.removal_policy != RemovalPolicy.DESTROY
 
 
 def local(prefix: str = DEFAULT_PREFIX) -> Environment:
@@ -96,7 +97,8 @@ def in_account(name: str, settings: EnvironmentSettings, prefix: str = DEFAULT_P
     return Environment(
         name=name,
         prefix=prefix,
-        removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
+        # What a deployment has made that failed goes with it: nobody has used it, and no stack would know of it.
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.keep_data else RemovalPolicy.DESTROY,
         termination_protection=settings.protected,
         log_retention=_retention(settings.log_retention_days),
         availability_zones=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -47,11 +47,12 @@ class DefinedMachine(Construct):
                 resources=[one.function.function_arn for one in functions.values()],
             )
         )
-        # Below this prefix log delivery needs no entry in the account's resource policy, which is limited.
+        # Below this prefix log delivery needs no entry in the account's resource policy, which is limited. The stack's
+        # own id is part of the name: a log group that outlived its stack is in nobody's way when it is deployed again.
         self.log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{name}",
+            log_group_name=f"/aws/vendedlogs/states/{name}-{_short_id(Stack.of(self))}",
             retention=environment.log_retention,
             removal_policy=environment.removal_policy,
         )
@@ -88,6 +89,11 @@ class DefinedMachine(Construct):
                 conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
             )
         )
+
+
+def _short_id(stack: Stack) -> str:
+    """The beginning of the id that CloudFormation gives a stack, another one each time that the stack is made."""
+    return Fn.select(0, Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id))))
 
 
 def machine_arn(stack: Stack, name: str) -> str:

@@ -11,6 +11,7 @@ from aws_cdk import Environment as Target
 from constructs import Construct
 
 from contender.alarms.kinds import SEVERITIES
+from contender.environments.stacks import ENVIRONMENT_TAG, PROJECT_TAG
 from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig
 from contender.training.fingerprint import code_sha256, with_own_code
@@ -63,8 +64,8 @@ class ContenderStage(Stage):
         super().__init__(scope, environment.stage_name, env=target)
         self._environment = environment
         self._training_code = code_sha256(project_root)
-        Tags.of(self).add("project", environment.prefix)
-        Tags.of(self).add("environment", environment.name)
+        Tags.of(self).add(PROJECT_TAG, environment.prefix)
+        Tags.of(self).add(ENVIRONMENT_TAG, environment.name)
         self.data = DataStack(
             self, "data", environment=environment, pipelines=pipelines, **self._settings("Data and models")
         )

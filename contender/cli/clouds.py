@@ -136,7 +136,9 @@ def _stack_output(session: boto3.Session, stack: str, name: str) -> str:
     try:
         found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except (ClientError, BotoCoreError) as error:
-        raise NotFoundError(f"stack {stack} cannot be read: {error}; is it deployed in this region?") from None
+        is_absent = "does not exist" in str(error)
+        step = "is it deployed in this account and region?" if is_absent else "aws sso login, or set AWS_PROFILE"
+        raise NotFoundError(f"stack {stack} cannot be read: {error}; {step}") from None
     outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
     if name not in outputs:
         raise NotFoundError(f"stack {stack} has no output {name}; it has {', '.join(sorted(outputs)) or 'none'}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from contender.adapters.aws.deployed_stacks import deployed_stacks
 from contender.adapters.aws.kms import KmsSigner, KmsVerifier
+from contender.adapters.aws.tagged_resources import tagged_resources
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.commands.retrain import start_by_hand
 from contender.data.datasets import DatasetStore
@@ -18,6 +19,7 @@ from contender.environments.differences import (
     pipeline_differences,
     setting_differences,
 )
+from contender.environments.kept import Kept, left_objects, left_stack, outlived
 from contender.environments.promotion import check_fits, check_may_enter, read_whole, write_whole_version
 from contender.environments.settings import (
     LOCAL,
@@ -26,10 +28,12 @@ from contender.environments.settings import (
     pipeline_in,
     read_environments,
 )
+from contender.environments.stacks import stage_of, without_file
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.pipeline.config import PipelineConfig
 from contender.registry.pointer import read_pointer
 from contender.registry.signatures import require_signature
+from contender.registry.versions import ModelRegistry
 
 Report = Callable[[str], None]
 
@@ -119,6 +123,11 @@ def enter_version(
     check_may_enter(
         entry.version, current.pointer if current else None, environment=target.environment, again=entry.again
     )
+    if entry.version not in ModelRegistry(source.models, source.pipeline).versions():
+        raise NotFoundError(
+            f"{source.environment} has no version {entry.version} of {source.pipeline}; its champion: "
+            f"contender champion --pipeline {source.pipeline} --env {source.environment}"
+        )
     report(f"verifying {entry.version} of {source.environment}")
     trust = require_signature(source.signing_key_arn, KmsVerifier(source.cloud.client("kms")).verify)
     found = read_whole(source.models, source.pipeline, entry.version, trust=trust)
@@ -150,37 +159,20 @@ def _others(project: Path) -> Iterator[str]:
     return (path.stem for path in (project / "pipelines").glob("*.toml"))
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Something of an environment that stays until a person removes it: a bucket, a table, a pipeline's data."""
-
-    kind: str
-    name: str
-    why: str
-    to_remove: str
-
-
-def kept_resources(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterator[Kept]:
+def kept_resources(cloud: Cloud, project: str, environment: str, pipelines: Sequence[str]) -> Iterator[Kept]:
     """What an environment keeps beyond its stacks and its pipeline files, with what would remove it for good.
 
     Parameters
     ----------
-    stage : what the names of its stacks begin with, as `contender-prod`.
+    project : what the names of all its stacks begin with, as `contender`.
     pipelines : those that have a file.
     """
-    states = deployed_stacks(cloud.client("cloudformation"), f"{stage}-")
-    deployed = {name for name, state in states.items() if state != "DELETE_COMPLETE"}
-    if f"{stage}-data" not in deployed:
-        yield from _left_by_stacks(cloud, stage)
-    for name in sorted({each.removeprefix(f"{stage}-") for each in deployed}):
-        pipeline, _, part = name.rpartition("-")
-        if pipeline and pipeline not in pipelines:
-            yield Kept(
-                "stack",
-                f"{stage}-{name}",
-                f"{pipeline} has no pipeline file any more; its {part} stack is still deployed",
-                f"aws cloudformation delete-stack --stack-name {stage}-{name}",
-            )
+    stage = stage_of(project, environment)
+    deployed = deployed_stacks(cloud.client("cloudformation"), project, environment)
+    tagging = cloud.client("resourcegroupstaggingapi")
+    yield from outlived(tagged_resources(tagging, cloud.client("kms"), project, environment), deployed)
+    for pipeline, stacks in without_file(deployed, stage, pipelines).items():
+        yield from (left_stack(name, pipeline) for name in stacks)
     if f"{stage}-data" in deployed:
         yield from _without_file(cloud, stage, pipelines)
 
@@ -191,25 +183,7 @@ def _without_file(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterato
         bucket = cloud.find_output(f"{stage}-data", output)
         for pipeline in _folders(cloud.client("s3"), bucket, prefix):
             if pipeline not in pipelines:
-                yield Kept(
-                    kind,
-                    f"s3://{bucket}/{prefix}{pipeline}/",
-                    f"{pipeline} has no pipeline file any more; with the file it goes on where it stopped",
-                    f"aws s3 rm --recursive s3://{bucket}/{prefix}{pipeline}/",
-                )
-
-
-def _left_by_stacks(cloud: Cloud, stage: str) -> Iterator[Kept]:
-    """What outlived its stack: buckets and tables that were deployed to be kept."""
-    why = "its stack is gone; it was deployed with keep_data"
-    for bucket in cloud.client("s3").list_buckets()["Buckets"]:
-        name = str(bucket["Name"])
-        if name.startswith(f"{stage}-"):
-            yield Kept("bucket", name, why, f"aws s3 rb --force s3://{name}")
-    for page in cloud.client("dynamodb").get_paginator("list_tables").paginate():
-        for name in page["TableNames"]:
-            if name.startswith(f"{stage}-"):
-                yield Kept("table", name, why, f"aws dynamodb delete-table --table-name {name}")
+                yield left_objects(kind, bucket, f"{prefix}{pipeline}/", pipeline)
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import contender
-from contender.cli.clouds import LOCAL, Cloud, Workbench, connect
+from contender.cli.clouds import LOCAL, Cloud, Workbench, connect, connect_as
 from contender.environments.code import own_packages
 from contender.errors import NotFoundError
 from contender.pipeline.config import PipelineConfig, load_pipeline
@@ -64,6 +64,20 @@ def workbench(pipeline: str, environment: str, *, whole_account: bool = False) -
     root = project_root()
     cloud = cloud_of(environment, root, whole_account=whole_account)
     return Workbench(cloud, environment, pipeline, stack_prefix(root))
+
+
+def workbench_as(pipeline: str, environment: str, role: str = "") -> Workbench:
+    """The same as a role in another account, where one is given.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        When there is no such pipeline file, or the role cannot be assumed.
+    """
+    if role and environment != LOCAL:
+        pipeline_config(pipeline)
+        return Workbench(connect_as(role), environment, pipeline, stack_prefix(project_root()))
+    return workbench(pipeline, environment)
 
 
 @cache

@@ -115,7 +115,8 @@ def test_where_an_environment_is_not_deployed_its_champion_says_so(
     (project / "environments.toml").write_text("[staging]\n")
     told = json.loads(contender("env", "diff", "dev", "staging", "--json").out)
     assert "stack contender-staging-data cannot be read" in told["champions"]["staging"]["sales"]
-    assert contender("env", "diff", "dev", "live").err.strip().endswith("environments: dev, prod, staging")
+    for asked in (("diff", "dev", "live"), ("kept", "live")):
+        assert contender("env", *asked).err.strip().endswith("environments: dev, prod, staging")
 
 
 def test_a_version_arrives_signed_and_a_run_is_to_judge_it(contender: Contender, environments: Environments) -> None:
@@ -143,6 +144,19 @@ def test_a_version_arrives_signed_and_a_run_is_to_judge_it(contender: Contender,
     assert environments.inputs("dev") == []
 
 
+def test_where_its_rows_are_not_kept_it_says_so(
+    contender: Contender, environments: Environments, project: Path
+) -> None:
+    environments.train("dev", "v2")
+    promoted = contender("env", "promote", "v2", "-p", "sales", "--from", "dev", "--to", "prod", "--no-wait")
+    assert "Its rows stay in dev, which does not keep them when it is destroyed" in " ".join(promoted.out.split())
+    with (project / "environments.toml").open("a") as file:
+        file.write("[dev]\nkeep_data = true\n")
+    environments.train("dev", "v3")
+    promoted = contender("env", "promote", "v3", "-p", "sales", "--from", "dev", "--to", "prod", "--no-wait")
+    assert (promoted.code, "Its rows stay" in promoted.out) == (0, False)
+
+
 def test_what_was_rolled_back_is_refused_unless_asked_for_again_with_a_reason(
     contender: Contender, environments: Environments
 ) -> None:
@@ -167,6 +181,17 @@ def test_a_changed_file_and_the_wrong_key_stop_it(contender: Contender, environm
     assert "has sha256" in contender("env", "promote", "v2", *PROMOTE).err
     assert environments.registry("prod").objects.keys(f"models/sales/{model.version}") == []
     assert contender("env", "promote", "v2", "-p", "sales", "--from", "dev", "--to", "dev").code == 2
+    assert "dev has no version v3 of sales" in contender("env", "promote", "v3", *PROMOTE).err
+
+
+def test_a_version_whose_rows_stayed_elsewhere_says_where_to_read_them(
+    contender: Contender, environments: Environments
+) -> None:
+    environments.train("prod", "v2")
+    alone = contender("reproduce", "v2", "--env", "prod")
+    assert (alone.code, "contender reproduce v2 --pipeline sales --env prod --from ENV" in alone.err) == (1, True)
+    assert "dev has 0 of the 1 dataset versions" in contender("reproduce", "v2", "--env", "prod", "--from", "dev").err
+    assert contender("reproduce", "v2", "--env", "prod", "--role", "arn:aws:iam::123456789012:role/read").code == 2
 
 
 def test_another_account_is_reached_by_its_role(contender: Contender, environments: Environments) -> None:
@@ -184,14 +209,22 @@ def test_a_pipeline_without_its_file_keeps_its_data_and_is_listed(
     found = json.loads(contender("env", "kept", "prod", "--json").out)
     told = {(each["kind"], each["name"]): each["to_remove"] for each in found}
     models = "s3://contender-prod-models/models/sales/"
-    assert told["models", models] == f"aws s3 rm --recursive {models}"
+    assert "object_versions.filter(Prefix='models/sales/').delete()" in told["models", models]
     assert ("stack", "contender-prod-sales-workflow") in told
     assert environments.registry("prod").versions() == ("v2",)
 
 
+def tag(bucket: str, environment: str) -> None:
+    tags = [{"Key": "project", "Value": "contender"}, {"Key": "environment", "Value": environment}]
+    boto3.client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+
+
 def test_what_outlives_its_stacks_is_listed_by_name(contender: Contender, environments: Environments) -> None:
+    for name in ("dev", "prod"):
+        tag(f"contender-{name}-models", name)
     boto3.client("cloudformation").delete_stack(StackName="contender-prod-data")
     found = json.loads(contender("env", "kept", "prod", "--json").out)
-    assert {each["name"] for each in found} >= {"contender-prod-data", "contender-prod-models"}
+    assert {each["name"] for each in found} == {"contender-prod-models"}
     shown = contender("env", "kept", "prod")
-    assert "to remove it for good: aws s3 rb --force s3://contender-prod-data" in shown.out
+    assert "bucket (1): its stack is gone; it was deployed with keep_data" in shown.out
+    assert "aws s3api delete-bucket-policy --bucket contender-prod-models && python -c" in " ".join(shown.out.split())

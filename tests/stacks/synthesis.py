@@ -88,8 +88,13 @@ class Synthesised:
         return allowed_by(self.named(stack, "AWS::IAM::Policy", role)["Properties"])
 
 
-def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesised:
-    """What `app.py` does, but for the wheels: no template depends on what is inside a zip."""
+def synthesise(name: str, folder: Path, *, more_settings: str = "", also: str = "") -> Synthesised:
+    """What `app.py` does, but for the wheels: no template depends on what is inside a zip.
+
+    Parameters
+    ----------
+    also : the name of a second pipeline, alike but for its name.
+    """
     # Imported where it is used: to import it starts a Node.js, and every process of a test run collects all tests.
     import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
@@ -97,8 +102,10 @@ def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesis
     from stacks.environment import environment_named
     from stacks.stage import FEATURE_FLAGS, ContenderStage
 
-    pipeline_file = folder / f"{PIPELINE}.toml"
-    pipeline_file.write_text(PIPELINE_FILE + more_settings, "utf-8")
+    files = [folder / f"{pipeline}.toml" for pipeline in (PIPELINE, also) if pipeline]
+    for file in files:
+        text = PIPELINE_FILE.replace(f'name = "{PIPELINE}"', f'name = "{file.stem}"') + more_settings
+        file.write_text(text, "utf-8")
     environment = dataclasses.replace(environment_named(name), bundle_dependencies=False)
     app = cdk.App(
         outdir=str(folder / "cdk.out"),
@@ -111,7 +118,7 @@ def synthesise(name: str, folder: Path, *, more_settings: str = "") -> Synthesis
     ContenderStage(
         app,
         environment=environment,
-        pipelines=(load_pipeline(pipeline_file),),
+        pipelines=[load_pipeline(file) for file in files],
         project_root=PROJECT_ROOT,
         alarm_emails=(EXTRA_EMAIL,),
         target=None,

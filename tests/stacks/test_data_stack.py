@@ -105,7 +105,7 @@ def test_the_runs_table_has_two_keys_expiry_recovery_and_on_demand_billing(anywh
 def test_prod_data_outlives_its_stack(prod: Synthesised) -> None:
     kept = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
     resources = [r for kind in kept for r in prod.resources("data", kind)]
-    assert {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in resources} == {("Retain", "Retain")}
+    assert {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in resources} == {("RetainExceptOnCreate", "Retain")}
     assert prod.only("data", "AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is True
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from contender.environments.stacks import PIPELINE_STACKS
 from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, PROJECT_ROOT, Synthesised, statements
 
@@ -20,7 +21,7 @@ IGNORED_LINT = ("W3005",)
 
 
 def test_the_stacks_are_named_as_the_command_line_looks_for_them(anywhere: Synthesised) -> None:
-    of_pipeline = {f"{PIPELINE}-{part}" for part in ("workflow", "predictions", "serving", "batch", "monitoring")}
+    of_pipeline = {f"{PIPELINE}-{part}" for part in PIPELINE_STACKS}
     on_aws = set() if anywhere.folder.name.endswith("-local") else {"query"}
     assert set(anywhere.templates) == {"data", "training", "pulse", "people"} | of_pipeline | on_aws
 

@@ -30,6 +30,7 @@ RUN_BY = {
     "test-containers": ".ci/run",
     "check": ".ci/run",
     "state-machines": ".ci/run",
+    "life-cycle": ".ci/run",
     "storm": ".ci/run",
     "sbom": "tests/unit/scans/test_scans.py",
     "audit": "tests/unit/scans/test_scans.py",

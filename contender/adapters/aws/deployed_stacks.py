@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from contender.environments.stacks import is_of
 
-def deployed_stacks(cloudformation: Any, prefix: str) -> dict[str, str]:
-    """The state of each stack whose name begins so, by its name."""
+
+def deployed_stacks(cloudformation: Any, project: str, environment: str) -> dict[str, str]:
+    """The state of each stack of an environment, by its name."""
     pages = cloudformation.get_paginator("describe_stacks").paginate()
-    every = (stack for page in pages for stack in page["Stacks"])
-    return {str(one["StackName"]): str(one["StackStatus"]) for one in every if one["StackName"].startswith(prefix)}
+    return {
+        str(each["StackName"]): str(each["StackStatus"])
+        for page in pages
+        for each in page["Stacks"]
+        if each["StackStatus"] != "DELETE_COMPLETE"
+        and is_of(each["StackName"], {tag["Key"]: tag["Value"] for tag in each.get("Tags", ())}, project, environment)
+    }

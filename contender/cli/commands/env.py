@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from contender.cli.caller import caller_of
-from contender.cli.clouds import LOCAL, Workbench, connect_as
+from contender.cli.clouds import LOCAL
 from contender.cli.console import console, errors, print_json, print_table
 from contender.cli.environments import (
     Entry,
@@ -29,8 +30,9 @@ from contender.cli.options import (
     pipeline_config,
     project_root,
     stack_prefix,
-    workbench,
+    workbench_as,
 )
+from contender.formatting import counted
 
 environments = typer.Typer(
     no_args_is_help=True,
@@ -67,8 +69,8 @@ def diff(
     settings = tuple(settings_of_environment(project, name, names) for name in (here, there))
     with errors.status("reading champions", spinner="dots"):
         champions = (
-            champions_of(lambda name: _bench(name, here), names),
-            champions_of(lambda name: _bench(name, there, role), names),
+            champions_of(lambda name: workbench_as(name, here), names),
+            champions_of(lambda name: workbench_as(name, there, role), names),
         )
     found = list(differences(configs, (settings[0], settings[1]), champions))
     if as_json:
@@ -88,13 +90,10 @@ def diff(
 
 
 def _shown(value: object) -> str:
+    """A value as the files have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _bench(pipeline: str, environment: str, role: str = "") -> Workbench:
-    if role and environment != LOCAL:
-        return Workbench(connect_as(role), environment, pipeline, stack_prefix(project_root()))
-    return workbench(pipeline, environment)
 
 
 @environments.command("promote")
@@ -119,15 +118,21 @@ def promote(
     if source == target:
         raise typer.BadParameter(f"--from and --to are both {source}", param_hint="--to")
     config = config_in(project_root(), target, pipeline_config(pipeline))
-    benches = _bench(pipeline, source), _bench(pipeline, target, role)
+    benches = workbench_as(pipeline, source), workbench_as(pipeline, target, role)
     entry = Entry(version, caller_of(benches[0]), reason, again)
     with errors.status("looking at both environments", spinner="dots") as spinner:
         entered = enter_version(*benches, config, entry, report=spinner.update)
     if not as_json:
         console.print(
-            f"{version} is in {target}: {entered.files} files, {entered.bytes / 2**20:.1f} MiB, verified and signed",
+            f"{version} is in {target}: {counted(entered.files, 'file')}, {entered.bytes:,} bytes, verified and signed",
             markup=False,
         )
+        if source != LOCAL and not settings_of_environment(project_root(), source, all_pipelines()).keep_data:
+            console.print(
+                f"Its rows stay in {source}, which does not keep them when it is destroyed (keep_data = false); without"
+                " them nobody can train it again (contender reproduce)",
+                markup=False,
+            )
     execution = entered.execution
     if wait:
         print_outcome(benches[1], lambda: follow_execution(benches[1], execution, quiet=as_json), as_json=as_json)
@@ -144,20 +149,27 @@ def kept(
 ) -> None:
     """List what an environment keeps without a stack or a pipeline file, and what would remove it for good.
 
-    Nothing is removed: data and models outlive the pipeline file, and in prod the stacks.
+    Nothing is removed. Data and models outlive the pipeline file, and in prod the stacks, as do tables, queues, keys,
+    secrets and logs there.
 
     Example: contender env kept prod
     """
     root = project_root()
+    if environment != LOCAL:
+        settings_of_environment(root, environment, all_pipelines())
     with errors.status(f"looking at {environment}", spinner="dots"):
         cloud = cloud_of(environment, root, whole_account=True)
-        found = list(kept_resources(cloud, f"{stack_prefix(root)}-{environment}", all_pipelines()))
+        found = list(kept_resources(cloud, stack_prefix(root), environment, all_pipelines()))
     if as_json:
         print_json([asdict(each) for each in found])
         return
     if not found:
         console.print(f"{environment} keeps nothing beyond its stacks and pipeline files")
-    for each in found:
-        console.print(Text(f"{each.kind} {each.name}", style="bold"))
-        console.print(Text(f"  {each.why}"))
-        console.print(Text(f"  to remove it for good: {each.to_remove}", style="dim"))
+    for (kind, why), group in groupby(found, key=lambda each: (each.kind, each.why)):
+        alike = list(group)
+        console.print(Text(f"{kind} ({len(alike)}): {why}", style="bold"))
+        for each in alike:
+            console.print(Text(f"  {each.name}"))
+        console.print(Text(f"  to remove {'the first' if alike[1:] else 'it'} for good: {alike[0].to_remove}"))
+    if found:
+        console.print("--json has the command for each of them")

@@ -20,6 +20,7 @@ from contender.cli.options import (
     all_pipelines,
     let_own_packages_be_imported,
     workbench,
+    workbench_as,
 )
 from contender.data.datasets import DatasetStore
 from contender.errors import NotFoundError
@@ -38,18 +39,30 @@ def reproduce(
     version: Annotated[str, typer.Argument(help="A model version, or its first characters.")],
     pipeline: PipelineOption = "",
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="ENV", help="The environment with its data, for a version that was promoted."),
+    ] = "",
+    role: Annotated[
+        str, typer.Option("--role", metavar="ARN", help="A role in the account of --from, to read the data as.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Retrain a model version from its manifest and check that its files are the same, byte for byte.
 
     It trains on this machine, on the version's own rows, and changes nothing. The exit code is 0 if all files match.
+    The rows of a version that was promoted are where it was trained: `--env prod --from dev` holds prod's files to a
+    training on dev's rows.
 
     Example: contender reproduce 20260101T000000Z-0123abcd-4567ef01 --pipeline flights
     """
+    if role and not source:
+        raise typer.BadParameter("it is a role in the account of --from ENV, which is missing", param_hint="--role")
     bench, model = find_model(version, [pipeline] if pipeline else all_pipelines(), environment)
+    data = data_of(bench, model, source, role)
     with console.status(f"training {model.version} again") as spinner:
-        found = made_again(bench, model, report=spinner.update)
-    deleted = deleted_rows(bench, model)
+        found = made_again(bench, model, data, report=spinner.update)
+    deleted = deleted_rows(data, model)
     if as_json:
         print_json(asdict(found) | {"said": in_words(found), "deleted_rows": deleted})
     else:
@@ -86,7 +99,36 @@ def find_model(version: str, pipelines: list[str], environment: str) -> tuple[Wo
     return bench, ModelRegistry(bench.models, bench.pipeline).read(name)
 
 
-def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str], None]) -> Reproduction:
+def data_of(bench: Workbench, model: ModelVersion, source: str, role: str) -> DatasetStore:
+    """The datasets that have all that the version was trained on.
+
+    Raises
+    ------
+    NotFoundError
+        When some of it is not there; the message says where it may be.
+    """
+    environment = source or bench.environment
+    data = workbench_as(bench.pipeline, source, role).data if source else bench.data
+    store = DatasetStore(data, bench.pipeline)
+    needed = model.manifest["datasets"]
+    missing = [version for version in needed if not store.exists(version)]
+    if not missing:
+        return store
+    said = (
+        f"{environment} has {len(needed) - len(missing)} of the {len(needed)} dataset versions that {model.version} "
+        f"was trained on; {missing[0]} is not there"
+    )
+    if source:
+        raise NotFoundError(f"{said}. The environment it was promoted from has them; give that one as --from")
+    raise NotFoundError(
+        f"{said}. If it was promoted from another environment, its rows stayed there: contender reproduce "
+        f"{model.version} --pipeline {bench.pipeline} --env {environment} --from ENV"
+    )
+
+
+def made_again(
+    bench: Workbench, model: ModelVersion, store: DatasetStore, *, report: Callable[[str], None]
+) -> Reproduction:
     """Train the version again with the code that runs here, and compare its files with those in the registry.
 
     It trains in a process of its own: the numeric kernels are those of a training task, whatever this shell sets.
@@ -96,15 +138,13 @@ def made_again(bench: Workbench, model: ModelVersion, *, report: Callable[[str],
     let_own_packages_be_imported()
     made_by = model.manifest.get("settings", {}).get("training", {}).get("estimator", "")
     code = with_own_code(code_sha256(Path(contender.__file__).resolve().parents[1]), made_by)
-    store = DatasetStore(bench.data, bench.pipeline)
     keys = [key for version in model.manifest["datasets"] for key in store.keys(version)]
-    manifest, files = train_apart(model.manifest, bench.data, keys, code=code, report=report)
+    manifest, files = train_apart(model.manifest, store.objects, keys, code=code, report=report)
     return compare(model.manifest, recorded, manifest, files)
 
 
-def deleted_rows(bench: Workbench, model: ModelVersion) -> int:
+def deleted_rows(store: DatasetStore, model: ModelVersion) -> int:
     """How many rows were deleted from the version's data, before its training or since."""
-    store = DatasetStore(bench.data, bench.pipeline)
     return sum(store.manifest(version).deleted for version in model.manifest["datasets"])
 
 

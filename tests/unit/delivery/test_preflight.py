@@ -12,7 +12,7 @@ from moto.cloudformation.models import cloudformation_backends
 
 from delivery import deploy
 from delivery.errors import DeliveryError
-from delivery.preflight import BOOTSTRAP_PARAMETER, Facts, check, gather, refusal, removed_pipelines
+from delivery.preflight import BOOTSTRAP_PARAMETER, Facts, check, gather, refusal
 from delivery.stages import Stage, stage_named
 from tests.aws_in_process import empty_aws
 
@@ -61,7 +61,27 @@ def test_without_credentials_it_says_how_to_get_them(tmp_path: Path, monkeypatch
     ):
         check(STAGE, facts)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-    assert "no region is set (AWS_REGION)" in refusal(STAGE, gather(STAGE, boto3.session.Session()))
+    without_region = refusal(STAGE, gather(STAGE, boto3.session.Session()))
+    assert without_region.startswith("no AWS region for stage dev: set AWS_REGION=us-east-1")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "An error occurred (ExpiredToken) when calling the GetCallerIdentity operation: The security token included in "
+        "the request is expired",
+        "Error when retrieving token from sso: Token has expired and refresh failed",
+        "The SSO session associated with this profile has expired or is otherwise invalid. To refresh this SSO session "
+        "run aws sso login with the corresponding profile.",
+    ],
+)
+def test_an_expired_session_is_told_apart_from_none(said: str) -> None:
+    """The messages are those of STS and of botocore (exceptions.TokenRetrievalError, UnauthorizedSSOTokenError)."""
+    refused = refusal(STAGE, Facts(reason=said, region="us-east-1"))
+    assert refused.startswith(
+        "the AWS session for stage dev has expired; nothing was changed. On a laptop: aws sso login"
+    )
+    assert "run the job again" in refused
 
 
 def test_with_credentials_of_another_account_nothing_more_is_asked_of_it(session: boto3.Session) -> None:
@@ -82,7 +102,11 @@ def test_an_account_without_the_cdks_bucket_is_told_the_command(session: boto3.S
     [
         ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name contender-dev-data"),
         ("CREATE_FAILED", "aws cloudformation delete-stack --stack-name contender-dev-data"),
+        ("ROLLBACK_COMPLETE", "update-termination-protection --stack-name contender-dev-data --no-enable-termination"),
+        ("DELETE_FAILED", "Empty it or remove it by hand"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name contender-dev-data"),
+        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation describe-stack-events --stack-name contender-dev-data"),
+        ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name contender-dev-data"),
         ("UPDATE_IN_PROGRESS", "wait until it has ended"),
         ("DELETE_IN_PROGRESS", "wait until it has ended"),
     ],
@@ -112,8 +136,11 @@ def test_stacks_of_a_pipeline_that_was_removed_are_listed_and_left_alone() -> No
     facts = Facts(HERE, region="us-east-1", stacks=dict.fromkeys(names, "UPDATE_COMPLETE"))
     deploy.ready(STAGE, facts, ["flights"], said.append)
     assert len(said) == 1
-    assert said[0].startswith("note: pipeline old-one has no file any more. Its stacks stay, with its data and models:")
-    assert removed_pipelines(STAGE, names, ["flights", "old-one"]) == {}
+    assert said[0].startswith("note: pipeline old-one has no file any more. Its stacks stay as they are, with its data")
+    assert said[0].endswith("contender env kept dev")
+    said.clear()
+    deploy.ready(STAGE, facts, ["flights", "old-one"], said.append)
+    assert said == []
 
 
 def test_a_stage_is_what_environments_toml_says(tmp_path: Path) -> None:
