@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
@@ -26,6 +27,7 @@ from contender.rollout.experiments.experiment import read_experiment
 from contender.rollout.experiments.metrics import check_metric
 from contender.rollout.paired_losses import PairedLosses
 from contender.workflow.run_folder import COMPARISON, RunFolder
+from tests.aws_in_process import Held
 from tests.cli.test_rollout import begin, crown
 from tests.conftest import create_bucket, create_runs_table, create_table
 
@@ -47,6 +49,14 @@ SPREAD = {
 @pytest.fixture
 def bench(aws: None) -> Workbench:
     """v1 serves, v3 was compared with it, and 400 labels of each of the last 14 days have come."""
+    held, made = filled()
+    held.put_back()
+    return made
+
+
+@cache
+def filled() -> tuple[Held, Workbench]:
+    """Written once for all tests, which find it as it was."""
     for name in ("models", "data"):
         create_bucket(name)
     create_runs_table()
@@ -59,7 +69,7 @@ def bench(aws: None) -> Workbench:
     RunFolder(made.data, "shop", "run of v3").write(COMPARISON, {"paired_spread": SPREAD, "champion": "v1"})
     for day in range(1, 15):
         keep(NOW - timedelta(days=day) + timedelta(hours=1), LABELS)
-    return made
+    return Held(), made
 
 
 def serve_since(bench: Workbench, version: str, since: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import boto3
 import pytest
@@ -15,6 +16,7 @@ from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import promote
 from contender.registry.versions import ModelRegistry
+from tests.aws_in_process import Held
 from tests.conftest import create_bucket, create_runs_table
 
 OUTPUTS = {"ModelBucketName": "models", "RunsTableName": "runs", "RollbackMachineArn": "arn:aws:states:us-east-1:1:x"}
@@ -24,6 +26,14 @@ OUTPUTS |= {"HistoryKeyArn": ""}
 @pytest.fixture
 def bench(aws: None) -> Workbench:
     """A pipeline whose champion is v2, and v1 before it."""
+    held, made = filled()
+    held.put_back()
+    return made
+
+
+@cache
+def filled() -> tuple[Held, Workbench]:
+    """Written once for all tests, which find it as it was."""
     create_bucket("models")
     create_runs_table()
     cloud = Cloud(boto3.Session(), None, lambda stack, name: OUTPUTS[name], lambda url: url)
@@ -32,7 +42,7 @@ def bench(aws: None) -> Workbench:
         ModelRegistry(made.models, "shop").write({"version": version}, {})
     for version in ("v1", "v2"):
         crown(made, version)
-    return made
+    return Held(), made
 
 
 def crown(bench: Workbench, version: str) -> None:
