@@ -16,6 +16,7 @@ import os
 import posixpath
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,26 @@ BY_SCHEME = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
     r'<img alt="(?P<said>[^"]+)" src="(?P<light>[^"]+)">\s*</picture>'
 )
+TESTED = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
+SENTENCES = {
+    "as_printed": "The commands of this page are run by a test as they are printed: `{}`.",
+    "with_other_data": "The commands of this page are run by a test, with other data: `{}`.",
+    "not_run": "The commands of this page are not run by a test: {}.",
+}
 BOOST = {
-    "decisions": 0.05,
+    "rollout.md": 3,
+    "environments.md": 3,
+    "how-it-decides.md": 2,
+    "pipeline-file.md": 1.5,
+    "glossary.md": 0.5,
+    "runbooks": 0.5,
+    "reference": 0.4,
+    "architecture.md": 0.3,
     "evidence.md": 0.2,
     "mails.md": 0.2,
-    "architecture.md": 0.3,
-    "runbooks": 0.5,
-    "reference": 0.7,
+    "decisions": 0.05,
 }
-"""Of folders and pages in a search; of all others 1."""
+"""Of pages and folders in a search, of all others 1: how before what, and what before why."""
 DIAGRAM = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', flags=re.DOTALL)
 TABLE = re.compile(r"<table>.*?</table>", flags=re.DOTALL)
 TITLE = re.compile(r"<th[^>]*>(.*?)</th>", flags=re.DOTALL)
@@ -77,7 +89,16 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """See the rules below; a search finds pages that say how before those that say why."""
     folder = posixpath.dirname(page.file.src_uri)
     page.meta.setdefault("search", {"boost": BOOST.get(folder or page.file.src_uri, 1)})
-    return _linked(markdown, page, config, folder)
+    return _linked(markdown, page, config, folder) + _tested(page.file.src_uri, folder)
+
+
+def _tested(page: str, folder: str) -> str:
+    """What runs the commands that a page shows, as `commands.toml` has it; nothing for a page without any."""
+    for how, sentence in SENTENCES.items():
+        found = TESTED[how].get(page) or TESTED[how].get(folder)
+        if found:
+            return f"\n\n{sentence.format(found)}\n{{ .tested }}\n"
+    return ""
 
 
 def _linked(markdown: str, page: Any, config: Any, folder: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from typer.main import get_command
 
 from contender.cli.main import application
-from tests.documentation.pages import PROJECT, Command, all_pages, blocks, commands
+from tests.documentation.pages import FENCED, PROJECT, Command, all_pages, blocks, commands
 
+TESTED: dict[str, dict[str, str]] = tomllib.loads(
+    (PROJECT / "documentation" / "commands.toml").read_text(encoding="utf-8")
+)
 SHOWN = [command for page in all_pages() for command in commands(page)]
 
 
@@ -65,3 +69,13 @@ def test_a_wrong_command_is_seen(line: str, said: str | None) -> None:
 
 def test_blocks_are_fenced_or_indented() -> None:
     assert list(blocks("a\n\n    one\n\n```sh\ntwo\n```\n\n```text\n    three\n```\n")) == ["two\n", "one\n"]
+
+
+def test_every_page_with_commands_says_which_test_runs_them_or_why_none_does() -> None:
+    shell = {page for page in all_pages() if FENCED.search((PROJECT / page).read_text(encoding="utf-8"))}
+    shown = {page.removeprefix("docs/") for page in {command.page for command in SHOWN} | shell if "docs/" in page}
+    pages = {page.split("/")[0] if page.startswith("runbooks") else page for page in shown}
+    said = [page for section in TESTED.values() for page in section]
+    assert sorted(pages) == sorted(said)
+    for name in (*TESTED["as_printed"].values(), *TESTED["with_other_data"].values()):
+        assert (PROJECT / name).is_file(), name
