@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,13 @@ from contender.formatting import markdown_table
 from delivery.errors import DeliveryError
 
 MOST_ROWS = 30
+MOST_NAMES = 12
+"""Of batches, that fit below a plot beside each other."""
+STYLE = (
+    '%%{init: {"xyChart": {"width": 900, "xAxis": {"labelFontSize": 11}}, '
+    '"themeVariables": {"xyChart": {"plotColorPalette": "#8c959f, #0969da"}}}}%%'
+)
+"""Mermaid has no legend, and its own first colour is white on white; these are seen on light and on dark."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,16 @@ def _plot(pipeline: str, base: Side, head: Side) -> str:
         return ""
     scores = [score for _, *pair in together for score in pair]
     room = 0.05 * (max(scores) - min(scores)) or 0.01
-    names = ", ".join(f'"{name}"' for name, *_ in together)
+    names = [name for name, *_ in together]
+    axis = f"[{', '.join(map(json.dumps, names))}]"
+    if len(names) > MOST_NAMES:
+        axis = f"{json.dumps(f'batches, {names[0]} to {names[-1]}')} 1 --> {len(names)}"
     lines = [
         "```mermaid",
+        STYLE,
         "xychart-beta",
-        f'    title "{pipeline}: {head.metric} by batch, base and then head"',
-        f"    x-axis [{names}]",
+        f'    title "{pipeline}: {head.metric} by batch; base grey, head blue"',
+        f"    x-axis {axis}",
         f'    y-axis "{head.metric}" {min(scores) - room:.4f} --> {max(scores) + room:.4f}',
         f"    line [{', '.join(f'{before:.4f}' for _, before, _ in together)}]",
         f"    line [{', '.join(f'{after:.4f}' for *_, after in together)}]",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.comparing import Side, markdown, side_of
+from delivery.comparing import STYLE, Side, markdown, side_of
 from delivery.errors import DeliveryError
 from delivery.replays import compare
 
@@ -99,8 +99,9 @@ def test_a_change_is_a_verdict_a_table_a_plot_and_the_decisions_that_differ() ->
     assert "| ROC AUC, over all batches | 0.8500 | 0.8550 | +0.0050 |" in table
     assert "| promoted | 1 | 2 | +1 |" in table
     assert plot.splitlines()[1:] == [
+        STYLE,
         "xychart-beta",
-        '    title "flights: ROC AUC by batch, base and then head"',
+        '    title "flights: ROC AUC by batch; base grey, head blue"',
         '    x-axis ["2013-02", "2013-03"]',
         '    y-axis "ROC AUC" 0.7950 --> 0.9050',
         "    line [0.8000, 0.9000]",
@@ -108,6 +109,13 @@ def test_a_change_is_a_verdict_a_table_a_plot_and_the_decisions_that_differ() ->
         "```",
     ]
     assert decisions.splitlines()[2:] == ["| 2013-02 | skipped | promoted |"]
+
+
+def test_a_plot_of_many_batches_numbers_them() -> None:
+    names = tuple(f"week {number}" for number in range(40))
+    base = replace(BASE, batches=names, scores=(0.8,) * 40, verdicts=("skipped",) * 40)
+    plot = markdown("flights", base, replace(base, scores=(0.9,) * 40, mean=0.9))
+    assert '    x-axis "batches, week 0 to week 39" 1 --> 40' in plot
 
 
 def test_a_metric_where_less_is_better_is_better_when_it_falls() -> None:
