@@ -38,7 +38,9 @@ class Piece(NamedTuple):
 def pieces_of(service: str, store: str, entry: Any) -> Iterator[Piece]:
     """An entry's parts."""
     cut = _CUT.get((service, store))
-    return cut(entry) if cut else iter([Piece(WHOLE, entry)])
+    if cut:
+        return cut(entry)
+    return iter([Piece(WHOLE, entry, entry if isinstance(entry, str) else None)])  # a text is never changed in place
 
 
 def noted_pieces(service: str, store: str, entry: Any, noted: Iterable[Part]) -> Iterator[Piece]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app
-from ministack.services import dynamodb, s3, stepfunctions
+from ministack.services import dynamodb, lambda_svc, s3, stepfunctions
 
 from localcloud import ministack_calls
 from localcloud.durable import executions, restored, task_tokens, touched
@@ -28,6 +28,7 @@ NEEDED = (
     (app, "save_all"),
     (app, "_load_persisted_state"),
     (dynamodb, "_set_item"),
+    (lambda_svc, "_get_func_record_for_qualifier"),
     (dynamodb, "_remove_item"),
     (s3, "_fire_s3_event"),
     (s3, "_fire_s3_event_async"),
@@ -65,6 +66,7 @@ def install() -> None:
     app.app = Kept(app.app, keeper)
     saved_by_ministack = app._load_persisted_state
     app._load_persisted_state = lambda: restore(keeper, calls, saved_by_ministack)
+    lambda_svc._get_func_record_for_qualifier = touched.reading(lambda_svc._get_func_record_for_qualifier)
     app.save_all = lambda _services: keeper.sweep([])
     s3._fire_s3_event_async = fire
     add, emit = stepfunctions._add_event, stepfunctions._emit_execution_status_event

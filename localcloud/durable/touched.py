@@ -7,6 +7,7 @@ requests that read is apart: to see that an entry is the same takes as long as t
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,6 +94,18 @@ def only_reading() -> Iterator[None]:
         yield
     finally:
         _READS.reset(token)
+
+
+def reading(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of MiniStack's that only reads what it touches, whoever calls it; the pollers of queues do so all the
+    time."""
+
+    @functools.wraps(method)
+    def read(*given: Any, **named: Any) -> Any:
+        with only_reading():
+            return method(*given, **named)
+
+    return read
 
 
 def watch(touched: Touched) -> None:

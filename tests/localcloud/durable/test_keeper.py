@@ -23,7 +23,7 @@ from ministack.services import sqs
 from localcloud.durable.entries import LINES, joined, pieces_of
 from localcloud.durable.journal import Journal
 from localcloud.durable.keeper import SERVICES, Keeper
-from localcloud.durable.touched import ALL, Touched, only_reading
+from localcloud.durable.touched import ALL, Touched, reading
 
 KEY = ("000000000000", "us-east-1", "one")
 
@@ -178,8 +178,7 @@ def test_what_somebody_changes_long_after_reading_it_is_written_by_a_sweep_of_wh
     store["a"] = {"n": 1}
     account = next(iter(store._data))[0]
     keeper.keep([(store, ALL)])
-    with only_reading():
-        touched.add(store, (account, "a"))
+    reading(touched.add)(store, (account, "a"))
     store["a"]["n"] = 2
     keeper.sweep([], read=False)
     assert read_again(tmp_path) == {(account, "a"): {"n": 1}}
