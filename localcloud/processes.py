@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = (0.02, 0.5)
+"""The first pause, and the longest."""
+SHARE_OF_WAIT = 0.2
+"""Of the time that somebody has waited, the next pause: to look costs time that what is waited for needs."""
 REAP_SECONDS = 2.0
 RECORD_SUFFIX = ".process.json"
 # Children of this very process, which has to ask after them once they have ended.
@@ -37,11 +40,12 @@ class ProcessRecord:
 
 def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
     """Poll a condition until it holds or the time is up; returns whether it held."""
-    deadline = time.monotonic() + seconds
+    began, (shortest, longest) = time.monotonic(), POLL_SECONDS
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             return False
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(longest, max(shortest, SHARE_OF_WAIT * waited)))
     return True
 
 

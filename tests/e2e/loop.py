@@ -27,8 +27,12 @@ from localcloud import cloud, mail
 from localcloud.state import Workspace
 
 PROJECT = Path(__file__).resolve().parents[2]
-POLL_SECONDS = (0.1, 1.0)
+POLL_SECONDS = (0.2, 2.0)
 """The first pause, and the longest: to look costs time that what is waited for needs."""
+SHARE_OF_WAIT = 0.2
+"""Of the time that somebody has waited, what is added to the next pause."""
+SOON = 0.5
+"""What the pauses are of these for somebody who waits for what passes."""
 
 START_SECONDS = 60.0
 RUN_SECONDS = 240.0
@@ -36,14 +40,16 @@ RUN_SECONDS = 240.0
 Found = TypeVar("Found")
 
 
-def eventually(find: Callable[[], Found | None], *, what: str, seconds: float = RUN_SECONDS) -> Found:
-    """What `find` answers, as soon as it is neither None nor False."""
+def eventually(
+    find: Callable[[], Found | None], *, what: str, seconds: float = RUN_SECONDS, pace: float = 1.0
+) -> Found:
+    """What `find` answers, as soon as it is neither None nor False. `pace` is that of the pauses."""
     since, (shortest, longest) = time.monotonic(), POLL_SECONDS
     while (waited := time.monotonic() - since) < seconds:
         found = find()
         if found:
             return found
-        time.sleep(min(longest, shortest + waited / 10))
+        time.sleep(pace * min(longest, shortest + SHARE_OF_WAIT * waited))
     raise AssertionError(f"within {seconds:.0f} s there was no {what}")
 
 

@@ -16,7 +16,7 @@ from contender.storage import sha256
 from tests.e2e import shop
 from tests.e2e.batches import NAME, ROWS, Batches, Beginning, begin, visits
 from tests.e2e.early import early
-from tests.e2e.loop import LocalLoop, csv, eventually
+from tests.e2e.loop import SOON, LocalLoop, csv, eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -138,7 +138,7 @@ def test_a_job_that_was_stopped_goes_on_and_gives_the_same_bytes(loop: LocalLoop
 
     asked = {"key": key, "part_rows": SMALL_PART_ROWS}  # so many parts that the stop comes long before the last
     first = batches.start(asked)
-    eventually(lambda: folder.find("_job/part-00000.json") is not None, what="first part")
+    eventually(lambda: folder.find("_job/part-00000.json") is not None, what="first part", pace=SOON)
     batches.live.step_functions.stop_execution(executionArn=first)
     assert folder.find("manifest.json") is None
     batches.finish(batches.start(asked), folder)

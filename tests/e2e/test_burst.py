@@ -14,7 +14,7 @@ from contender.data.datasets import DatasetStore
 from localcloud.processes import RECORD_SUFFIX
 from localcloud.state import Workspace
 from tests.e2e.early import early
-from tests.e2e.loop import LivePipeline, LocalLoop, csv, eventually
+from tests.e2e.loop import SOON, LivePipeline, LocalLoop, csv, eventually
 from tests.e2e.shop import visits
 
 pytestmark = pytest.mark.emulator
@@ -42,7 +42,7 @@ def training_process(loop: LocalLoop, pipeline: LivePipeline, execution: str) ->
 
 def kill_training(loop: LocalLoop, pipeline: LivePipeline, execution: str) -> None:
     """Kill the process that trains for an execution; it may have written its result just before."""
-    process = eventually(lambda: training_process(loop, pipeline, execution), what="training process")
+    process = eventually(lambda: training_process(loop, pipeline, execution), what="training process", pace=SOON)
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
 
@@ -124,7 +124,7 @@ def test_an_aborted_run_does_not_block_the_next_one_which_takes_its_upload_as_we
     before = pipeline.champion()
     aborted = pipeline.upload_frame("aborted", visits(60, shift=-5.0))
     execution = pipeline.execution_of(aborted)
-    eventually(lambda: training_process(loop, pipeline, execution), what="training process")
+    eventually(lambda: training_process(loop, pipeline, execution), what="training process", pace=SOON)
     pipeline.step_functions.stop_execution(executionArn=execution, cause="a person changed their mind")
     assert pipeline.end_of(execution) == "ABORTED"
     assert pipeline.is_leased()

@@ -14,7 +14,7 @@ from contender.registry.pointer import pointer_key
 from contender.serving.pointer_follower import LOOK_AGAIN_SECONDS
 from tests.e2e.clients import Answer, Road, asking, landing
 from tests.e2e.early import early
-from tests.e2e.loop import LivePipeline, LocalLoop, eventually
+from tests.e2e.loop import SOON, LivePipeline, LocalLoop, eventually
 from tests.e2e.shop import visits
 
 pytestmark = pytest.mark.emulator
@@ -46,7 +46,7 @@ def live(loop: LocalLoop) -> Shop:
     execution = pipeline.execution_of(pipeline.upload_frame("changed", visits(20, shift=2.0, turned=True)))
     assert pipeline.predict(row)["model_version"] == old  # serving is warm before the challenger is there
     run_id = execution.rpartition(":")[2]
-    eventually(lambda: "training" in pipeline.reports(run_id), what="trained challenger")
+    eventually(lambda: "training" in pipeline.reports(run_id), what="trained challenger", pace=SOON)
     with asking(pipeline.bench, row) as clients, landing(pipeline.bench) as swaps:
         changed = pipeline.record_of(execution)
         new = changed["champion_after"]
@@ -54,6 +54,7 @@ def live(loop: LocalLoop) -> Shop:
         eventually(
             lambda: clients.have_begun_after(swaps.at.get(new)) and len(clients.answers) > ENOUGH_ANSWERS,
             what="answer after the bound",
+            pace=SOON,
         )
         answers = clients.stop()
     return Shop(pipeline, row, old, new, answers, swaps.at[new])
@@ -89,9 +90,11 @@ def test_who_asks_for_the_model_that_serves_gets_no_training(live: Shop, loop: L
 
 def test_a_rollback_fails_no_request_and_is_followed_within_the_stated_bound(live: Shop, loop: LocalLoop) -> None:
     with asking(live.pipeline.bench, live.row) as clients, landing(live.pipeline.bench) as swaps:
-        eventually(lambda: clients.has_seen(live.new), what="answer before the rollback")
+        eventually(lambda: clients.has_seen(live.new), what="answer before the rollback", pace=SOON)
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "a drill", "--json"))
-        eventually(lambda: clients.have_begun_after(swaps.at.get(live.old)), what="answer after the rollback")
+        eventually(
+            lambda: clients.have_begun_after(swaps.at.get(live.old)), what="answer after the rollback", pace=SOON
+        )
         answers = clients.stop()
     assert (pointer["champion"], pointer["previous"]) == (live.old, live.new)
     assert champion(live.pipeline).champion == live.old
@@ -122,14 +125,14 @@ def test_while_the_model_bucket_is_away_the_last_champion_answers_every_request(
 ) -> None:
     before = champion(live.pipeline).champion
     with asking(live.pipeline.bench, live.row) as clients:
-        eventually(lambda: clients.has_seen(before), what="answer over the road")
+        eventually(lambda: clients.has_seen(before), what="answer over the road", pace=SOON)
         road.cut()
         pointer = json.loads(loop.contender("rollback", "--pipeline", NAME, "--reason", "while S3 is away", "--json"))
         asked = len(clients.answers)
-        eventually(lambda: len(clients.answers) > asked + 100, what="answers without S3")
+        eventually(lambda: len(clients.answers) > asked + 100, what="answers without S3", pace=SOON)
         away = list(clients.answers)
         road.mend()
-        eventually(lambda: clients.has_seen(pointer["champion"]), what="answer of the new champion")
+        eventually(lambda: clients.has_seen(pointer["champion"]), what="answer of the new champion", pace=SOON)
         answers = clients.stop()
     assert [answer.error for answer in answers if answer.error] == []
     assert {answer.version for answer in away} == {before}
