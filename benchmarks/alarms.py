@@ -47,8 +47,8 @@ OFTEN = 0.95
 DAY, HEALTHY_DAYS = 24 * 60, 5
 """Minutes of a day, and days before a burn begins: as many as the alarms look at."""
 BURNS, BURNING_RATES = (0.5, 1.5, 2.0, 3.0, 4.0), (5, 60, 600)
-DAYS: Mapping[Size, int] = {"smoke": 14, "quick": 365, "full": 365}
-REPETITIONS: Mapping[Size, int] = {"smoke": 5, "quick": 200, "full": 1000}
+DAYS: Mapping[Size, int] = {"smoke": 2, "quick": 365, "full": 365}
+REPETITIONS: Mapping[Size, int] = {"smoke": 2, "quick": 200, "full": 1000}
 
 
 @dataclass(frozen=True)

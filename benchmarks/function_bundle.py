@@ -11,6 +11,7 @@ from stacks.bundle import EXCLUDED, PACKAGES, UNUSED, compile_bundle, prune, wri
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "lambdas" / "serve" / "requirements.txt"
+HANDLER = "timed_handler.py"
 REPLACED = Path("contender", "adapters", "serving", "onnx_model.py")
 """What scikit-learn's contestant has its own of."""
 
@@ -19,7 +20,7 @@ def contender_function(folder: Path) -> Path:
     """Write the function as it ships: the wheels that it pins and our packages, pruned and compiled."""
     shutil.copytree(_wheels(), folder)
     _copy_packages(folder)
-    compile_bundle(folder, str(LAMBDA_RUNTIME.python()))
+    _compile_packages(folder)
     return folder
 
 
@@ -31,11 +32,13 @@ def contender_container(folder: Path) -> Path:
     return folder
 
 
-def sklearn_function(folder: Path) -> Path:
-    """Write our packages with scikit-learn in the place of ONNX Runtime."""
-    _copy_packages(folder)
+def sklearn_function(folder: Path, ours: Path) -> Path:
+    """Write the packages of our function in `ours` with scikit-learn in the place of ONNX Runtime."""
+    for package in PACKAGES:
+        shutil.copytree(ours / package, folder / package)
+    shutil.copy(ours / HANDLER, folder)
     _replace(PEERS / LAMBDA_SKLEARN.folder / "onnx_model.py", folder / REPLACED)
-    compile_bundle(folder, str(LAMBDA_RUNTIME.python()))
+    compile_bundle((folder / REPLACED).parent, str(LAMBDA_RUNTIME.python()))
     return folder
 
 
@@ -58,19 +61,26 @@ def _replace(source: Path, module: Path) -> None:
 
 
 def _wheels() -> Path:
-    """The pruned wheels, kept for the next run."""
+    """The pruned wheels, compiled, and kept for the next run."""
     folder = FOLDER / "function_wheels"
-    made, wanted = folder.with_suffix(".txt"), "\n".join([REQUIREMENTS.read_text(), *UNUSED])
+    made, wanted = folder.with_suffix(".txt"), "\n".join([REQUIREMENTS.read_text(), *UNUSED, "compiled"])
     if not made.exists() or made.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         install(folder, python=LAMBDA_RUNTIME.python(), requirements=REQUIREMENTS)
         prune(folder)
+        compile_bundle(folder, str(LAMBDA_RUNTIME.python()))
         made.write_text(wanted)
     return folder
+
+
+def _compile_packages(folder: Path) -> None:
+    """Of our own; the wheels beside them are compiled already."""
+    for package in PACKAGES:
+        compile_bundle(folder / package, str(LAMBDA_RUNTIME.python()))
 
 
 def _copy_packages(folder: Path) -> None:
     for package in PACKAGES:
         ignore = shutil.ignore_patterns(*EXCLUDED)
         shutil.copytree(ROOT / package, folder / package, ignore=ignore, dirs_exist_ok=True)
-    shutil.copy(PEERS / LAMBDA_RUNTIME.folder / "timed_handler.py", folder)
+    shutil.copy(PEERS / LAMBDA_RUNTIME.folder / HANDLER, folder)

@@ -136,7 +136,8 @@ def _test(sizes: Sizes) -> pd.DataFrame:
 def _contestants(folder: Path, model: ServedModel, sizes: Sizes, report: Report) -> dict[str, Callable[[], Server]]:
     """How to start each one; making their environments takes minutes the first time."""
     report("environments and bundles")
-    ours, same = contender_function(folder / "function"), sklearn_function(folder / "function_sklearn")
+    ours = contender_function(folder / "function")
+    same = sklearn_function(folder / "function_sklearn", ours)
     variables = {"MODEL_FILE": str(model.joblib_file)}
     functions: dict[str, Callable[[], Server]] = {CONTENDER: partial(Function, LAMBDA_RUNTIME.python(), ours, model)}
     if sizes.ours_only:  # scikit-learn is our own then, beside the runtime's interpreter
