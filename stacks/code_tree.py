@@ -20,10 +20,12 @@ OWN = "own_packages.txt"
 _IMAGE = Path("training_image/Dockerfile")
 _COPIED = "COPY training_image/ /app/training_image/\n"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
-# After the image's own packages are trimmed, so that what others bring stays whole.
-_INSTALLED = (
-    "RUN python -m pip --python /opt/venv/bin/python install --no-deps --only-binary=:all: -r /app/{requirements}\n"
-)
+_CODE = "COPY contender/ /app/contender/\n"
+# After Contender's packages are trimmed, so that what others bring stays whole; before the code,
+# so that its edit installs nothing anew.
+_INSTALLED = """COPY {name} /tmp/{name}
+RUN python -m pip --python /opt/venv/bin/python install --no-deps --only-binary=:all: -r /tmp/{name}
+"""
 # A package that is missing ends the build, and not the first training.
 _IMPORTED = 'RUN cd /app && LD_LIBRARY_PATH=/opt/venv/lib /opt/venv/bin/python -c "import {modules}"\n'
 
@@ -51,9 +53,12 @@ def code_tree(project: Path, pipelines: Sequence[PipelineConfig] = ()) -> Path:
     for name in own:
         shutil.copytree(project / name, tree / name, ignore=_IGNORED)
     required = check_own_requirements(tree, [f"{name}/{OWN_REQUIREMENTS}" for name in own])
-    steps = "".join(_steps(own, required, sorted(set(_modules(pipelines, own)))))
     dockerfile = tree / _IMAGE
-    dockerfile.write_text(dockerfile.read_text("utf-8").replace(_COPIED, _COPIED + steps), "utf-8")
+    steps = dockerfile.read_text("utf-8").replace(
+        _CODE, "".join(_INSTALLED.format(name=name) for name in required) + _CODE
+    )
+    copied = "".join(_copied(own, sorted(set(_modules(pipelines, own)))))
+    dockerfile.write_text(steps.replace(_COPIED, _COPIED + copied), "utf-8")
     (tree / OWN).write_text("".join(f"{name}\n" for name in own), "utf-8")
     return tree
 
@@ -64,10 +69,9 @@ def own_packages_in(tree: Path) -> tuple[str, ...]:
     return tuple(listed.read_text("utf-8").split()) if listed.is_file() else ()
 
 
-def _steps(own: Iterable[str], required: Iterable[str], modules: Sequence[str]) -> Iterator[str]:
-    """What the image's Dockerfile does for the project's own packages."""
+def _copied(own: Iterable[str], modules: Sequence[str]) -> Iterator[str]:
+    """What the image's Dockerfile does with the project's own packages."""
     yield from (f"COPY {name}/ /app/{name}/\n" for name in own)
-    yield from (_INSTALLED.format(requirements=name) for name in required)
     if modules:
         yield _IMPORTED.format(modules=", ".join(modules))
 

@@ -114,10 +114,11 @@ def own_steps(tree: Path) -> list[str]:
 def test_the_image_gets_what_an_own_estimator_needs_and_imports_it(repository: Path) -> None:
     (repository / "my_models/requirements.txt").write_text("xgboost-cpu==3.1.1\nnumpy==2.4.6\n", "utf-8")
     tree = code_tree(repository, [load_pipeline(repository / "pipelines/sales.toml")])
-    copied, installed, imported = own_steps(tree)
+    needs, installed, copied, imported = own_steps(tree)
+    assert needs == "COPY my_models/requirements.txt /tmp/my_models/requirements.txt"
     assert copied == "COPY my_models/ /app/my_models/"
     assert "pip --python /opt/venv/bin/python install --no-deps" in installed
-    assert installed.endswith("-r /app/my_models/requirements.txt")
+    assert installed.endswith("-r /tmp/my_models/requirements.txt")
     assert imported.endswith('-c "import my_models.estimators"')
 
 
