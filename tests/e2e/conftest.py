@@ -52,7 +52,7 @@ def running_loop(root: Path, modules: set[str]) -> Iterator[LocalLoop]:
     made = LocalLoop(root)
     copy_project(made.root)
     for file in (made.root / "pipelines").glob("*.toml"):
-        file.write_text(shop.made_quick(file.read_text(encoding="utf-8")), encoding="utf-8")
+        file.write_text(shop.with_keys(file.read_text(encoding="utf-8"), shop.KEYS[file.stem]), encoding="utf-8")
     grows = bool(modules & GROWN)
     for pipeline, text in shop.PIPELINES.items():
         if pipeline == RESEEDED or not grows:
