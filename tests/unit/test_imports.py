@@ -77,6 +77,7 @@ def test_a_function_loads_nothing_that_it_does_not_need(name: str) -> None:
     assert packages(after_start(name)) & FORBIDDEN[name] == set()
 
 
+@pytest.mark.slow  # starts interpreters
 def test_serving_speaks_to_aws_without_its_sdk_also_where_it_is_traced() -> None:
     """Powertools loads `botocore` itself, a file of a few lines. The X-Ray SDK would load sessions: Lambda traces the
     function without it."""
@@ -97,6 +98,7 @@ def test_serving_loads_its_documents_when_somebody_asks_for_them() -> None:
     assert after_start("serve") & documents == set()
 
 
+@pytest.mark.slow  # starts interpreters
 def test_the_core_loads_nothing_of_aws() -> None:
     core = [path.relative_to(ROOT) for path in (ROOT / "contender").rglob("*.py") if path.stem != "__init__"]
     inner = [path for path in core if path.parts[1] not in ("adapters", "cli")]
@@ -105,6 +107,7 @@ def test_the_core_loads_nothing_of_aws() -> None:
     assert packages(modules) & of_aws_and_adapters == set()
 
 
+@pytest.mark.slow  # starts interpreters
 def test_the_command_line_starts_without_what_only_some_commands_compute_with() -> None:
     """Each takes a second or more to load, and every command would."""
     status, everything = modules_after(

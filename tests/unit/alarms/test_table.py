@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,19 @@ def test_a_page_is_held_back_by_pages_alone_so_that_a_ticket_never_lets_on_call_
         assert {kind(by).severity for by in one.suppressed_by} <= {"page"}
 
 
+@cache
+def command_line() -> Any:
+    return typer.main.get_command(application())
+
+
 @each_kind
 def test_every_row_says_what_to_type_and_each_command_is_one_of_ours(one: AlarmKind) -> None:
-    known: Any = typer.main.get_command(application())
     commands = one.commands(pipeline="flights", environment="prod")
     assert commands
     for command in commands:
         program, name, *arguments = shlex.split(command)
         assert program == "contender"
-        found = known.commands[name]
+        found = command_line().commands[name]
         found.make_context(name, [*arguments], resilient_parsing=False)  # an option that is not there is an error
         assert arguments[arguments.index("--env") + 1] == "prod"
 

@@ -81,6 +81,7 @@ def test_a_loss_that_is_infinite_or_not_a_number_gives_no_value() -> None:
         assert loss_excess([day(Random(2))], [LiveCounts(labels=500, loss_sum=loss)]) is None
 
 
+@pytest.mark.slow  # simulates
 def test_days_like_those_of_the_holdout_are_below_the_threshold() -> None:
     """One in a thousand may exceed it, if days are normal; of 1,000 here at most five (binomial, p = 0.0006)."""
     random, above = Random(3), 0

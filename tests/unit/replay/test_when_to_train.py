@@ -51,6 +51,7 @@ def test_a_batch_that_is_skipped_says_what_waiting_costs() -> None:
     assert "a training costs $0.0019." in skipped[0].reason  # two minutes of the fake training
 
 
+@pytest.mark.slow  # replays months
 def test_a_jump_of_the_loss_starts_a_training_when_the_next_batch_confirms_it() -> None:
     levels = [0.0] * 6 + [9.0] * 4
     assert trained(levels, retrain_loss_rise=0.25)[:2] == [0, 7]

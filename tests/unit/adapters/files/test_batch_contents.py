@@ -168,6 +168,7 @@ def test_a_file_gives_the_same_parts_again() -> None:
     assert cut(FILES["b.csv"]) == cut(FILES["b.csv"])
 
 
+@pytest.mark.slow  # reads and writes many bytes
 def test_a_row_of_many_bytes_makes_smaller_parts() -> None:
     long = "x" * (4 << 20)
     body = "order,amount,city\n" + "".join(f"{row},1,{long}\n" for row in range(9))

@@ -323,6 +323,7 @@ def test_a_date_column_with_three_formats_has_the_same_days() -> None:
     assert set(door.rows(report)[BLOCK]) == {"2026-01-05"}
 
 
+@pytest.mark.slow  # reads and writes many bytes
 def test_five_thousand_columns_are_read_when_the_contract_has_them() -> None:
     rows = pd.concat([NEXT, pd.DataFrame(1.5, NEXT.index, [f"x{number}" for number in range(4990)])], axis=1)
     config = replace(ORDERS, ignored=("note", *(f"x{number}" for number in range(4990))))

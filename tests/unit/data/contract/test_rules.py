@@ -143,6 +143,7 @@ class TestWhatIsSaid:
             2: "y is 'maybe', which is no class so far (no, yes)",
         }
 
+    @pytest.mark.slow  # of long texts
     def test_fits_into_the_state_of_a_run_whatever_the_file_says(self) -> None:
         rows, long = 400, "x" * 10_000
         columns = {f"{long}{number}": np.zeros(rows) for number in range(100)}
