@@ -52,7 +52,9 @@ def pipeline(**keys: str) -> PipelineConfig:
         numeric=COLUMNS,
         ignored=tuple({"rid", "at"} - set(keys.values())),
         block_rows=50,
-        training=TrainingPolicy(holdout_blocks=6, parameters={"max_iter": 60, "min_samples_leaf": 2}),
+        training=TrainingPolicy(
+            holdout_blocks=6, parameters={"max_iter": 25, "min_samples_leaf": 2, "learning_rate": 0.3}
+        ),
         validation=ValidationPolicy(known_rows=keys.pop("known_rows", "once")),
         **keys,  # type: ignore[arg-type]
     )

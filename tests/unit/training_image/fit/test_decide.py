@@ -195,7 +195,8 @@ def test_validation_rows_of_nothing_but_new_classes_are_told(decides: dict[str, 
 def test_a_class_that_only_the_validation_rows_have_is_left_out_of_what_is_decided() -> None:
     table, order, blocks = history("multiclass")
     table["y"][(order >= 7 * ROWS_A_DAY) & (order < 7 * ROWS_A_DAY + 15)] = "new"
-    model = plain(config_of("multiclass", training=settings(calibration="sigmoid")), table, order, blocks)
+    chosen = settings(calibration="sigmoid", parameters={"max_iter": 15})
+    model = plain(config_of("multiclass", training=chosen), table, order, blocks)
 
     assert model.classes == ("low", "mid", "new", "top")
     assert model.calibration is not None
@@ -206,7 +207,8 @@ def test_a_learning_curve_compares_calibrated_models_with_each_other(monkeypatch
     """All its points are models of the same rows here, so that they differ by nothing but what is done to them."""
     monkeypatch.setattr(evidence, "FEW_SHARES", (1.0,))
     monkeypatch.setattr(evidence, "LEAST_ROWS", 1)
-    model = train(config_of("multiclass", training=settings(calibration="sigmoid")), *history("multiclass"))
+    chosen = settings(calibration="sigmoid", parameters={"max_iter": 15})
+    model = train(config_of("multiclass", training=chosen), *history("multiclass"))
     first, last = model.evidence["learning_curve"]
 
     assert first == pytest.approx(last, abs=1e-5)
