@@ -157,7 +157,7 @@ class NumericGrid:
             chunk = values[start : start + CHUNK_ROWS]
             places = self.scale.place(chunk, within_limits=within)
             total += int(places.steps.sum(dtype=np.int64))
-            if self._lookup and len(chunk) > FEW_ROWS:
+            if len(chunk) > FEW_ROWS and self._lookup:
                 cells += self._lookup.count_by_bucket(chunk, places)
             else:
                 cells += count_by_sorting(chunk, self.edges)
