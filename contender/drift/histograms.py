@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil, floor, isfinite
 from typing import Any, TypeAlias
 
@@ -84,7 +84,7 @@ def histograms(reference: Profile, current: Profile, report: DriftReport) -> lis
     for said, role in list(shown)[: min(AT_MOST, max(AT_LEAST, drifted))]:
         bars = bars_of(reference, current, names[said, role])
         if bars is not None:
-            pictures.append(asdict(bars) | {"feature": said, "role": role})
+            pictures.append({**vars(bars), "feature": said, "role": role})
     return pictures
 
 
