@@ -52,8 +52,8 @@ def refusal(stage: Stage, facts: Facts) -> str:
     """
     if not facts.region:
         return (
-            f"no AWS region for stage {stage.name}: set AWS_REGION={stage.region or 'REGION'}, or `region` of "
-            f"[{stage.name}] in environments.toml and of your AWS profile"
+            f"no AWS region for stage {stage.name}: set AWS_REGION{f'={stage.region}' if stage.region else ''}, or "
+            "`region` in your AWS profile"
         )
     if not facts.account:
         return _without_session(stage, facts.reason)
@@ -83,45 +83,40 @@ def _without_session(stage: Stage, reason: str) -> str:
             f"again. In GitHub: run the job again, each gets a session of an hour. AWS said: {reason}"
         )
     return (
-        f"no AWS credentials for stage {stage.name}: {reason}. On a laptop: aws sso login, or set AWS_PROFILE. In "
-        f"GitHub: set AWS_DEPLOY_ROLE_ARN and AWS_REGION of environment {stage.name} ({GUIDE})"
+        f"no usable AWS credentials for stage {stage.name}: {reason.rstrip('.')}. On a laptop: aws sso login, or set "
+        f"AWS_PROFILE. In GitHub: set AWS_DEPLOY_ROLE_ARN and AWS_REGION of environment {stage.name} ({GUIDE})"
     )
 
 
 def _stack_refusal(name: str, state: str) -> str:
-    """Why a stack in this state cannot be deployed, with the commands to run; empty where it can."""
-    said = f"stack {name} is in {state}:"
-    events = (
-        f"aws cloudformation describe-stack-events --stack-name {name} --output text "
-        "--query \"StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\""
+    """Why a stack in this state cannot be deployed, with a line for each command to run; empty where it can."""
+    stack = f"--stack-name {name}"
+    failures = (
+        f"aws cloudformation describe-stack-events {stack} --output text --query "
+        "\"StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\""
     )
     delete = (
-        f"`aws cloudformation update-termination-protection --stack-name {name} --no-enable-termination-protection`, "
-        f"`aws cloudformation delete-stack --stack-name {name}`"
+        f"aws cloudformation update-termination-protection {stack} --no-enable-termination-protection",
+        f"aws cloudformation delete-stack {stack}",
     )
+    steps: tuple[str, ...]
     if state in NEVER_DEPLOYED:
-        return (
-            f"{said} its first deployment failed, nothing of it was ever in use, and CloudFormation only deletes it. "
-            f"What failed: `{events}`. Mend that, run {delete}, and deploy again"
-        )
-    if state == "DELETE_FAILED":
-        return (
-            f"{said} it was being deleted, and something of it could not be. What: `{events}`. Empty it or remove it "
-            f"by hand, run {delete}, and deploy again"
-        )
-    if state == "UPDATE_ROLLBACK_FAILED":
-        return (
-            f"{said} an update failed and could not be undone. What failed: `{events}`. Mend that, run "
-            f"`aws cloudformation continue-update-rollback --stack-name {name}`, and deploy again"
-        )
-    if state == "UPDATE_FAILED":
-        return (
-            f"{said} an update failed and was not undone. What failed: `{events}`. Mend that, run "
-            f"`aws cloudformation rollback-stack --stack-name {name}`, and deploy again"
-        )
-    if state.endswith("_IN_PROGRESS"):
-        return f"{said} another deployment is under way; wait until it has ended, and deploy again"
-    return ""
+        said = "its first deployment failed, nothing of it was ever in use, and CloudFormation only deletes it"
+        steps = (failures, "mend that", *delete)
+    elif state == "DELETE_FAILED":
+        said = "it was being deleted, and something of it could not be"
+        steps = (failures, "empty that, or remove it by hand", *delete)
+    elif state == "UPDATE_ROLLBACK_FAILED":
+        said = "an update failed and could not be undone"
+        steps = (failures, "mend that", f"aws cloudformation continue-update-rollback {stack}")
+    elif state == "UPDATE_FAILED":
+        said = "an update failed and was not undone"
+        steps = (failures, "mend that", f"aws cloudformation rollback-stack {stack}")
+    elif state.endswith("_IN_PROGRESS"):
+        said, steps = "another deployment is under way", ("wait until it has ended",)
+    else:
+        return ""
+    return "\n  ".join((f"stack {name} is in {state}: {said}", *steps, "deploy again"))
 
 
 def gather(stage: Stage, session: boto3.Session) -> Facts:

@@ -45,7 +45,7 @@ def test_a_stage_that_is_set_up_is_deployed(session: boto3.Session) -> None:
     assert facts == Facts(HERE, "", "us-east-1", True, {"contender-dev-data": "CREATE_COMPLETE"})
     check(STAGE, facts)
     cloudformation_backends[HERE]["us-east-1"].describe_stacks("contender-dev-data")[0].status = "ROLLBACK_COMPLETE"
-    with pytest.raises(DeliveryError, match=r"contender-dev-data is in ROLLBACK_COMPLETE: .* delete-stack"):
+    with pytest.raises(DeliveryError, match=r"(?s)contender-dev-data is in ROLLBACK_COMPLETE: .* delete-stack"):
         check(STAGE, gather(STAGE, session))
 
 
@@ -57,7 +57,7 @@ def test_without_credentials_it_says_how_to_get_them(tmp_path: Path, monkeypatch
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     facts = gather(STAGE, boto3.Session(region_name="us-east-1"))
     with pytest.raises(
-        DeliveryError, match=r"no AWS credentials for stage dev: Unable to locate.*aws sso login.*AWS_DEPL"
+        DeliveryError, match=r"no usable AWS credentials for stage dev: Unable to locate.*aws sso login.*AWS_DEPL"
     ):
         check(STAGE, facts)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
@@ -103,7 +103,7 @@ def test_an_account_without_the_cdks_bucket_is_told_the_command(session: boto3.S
         ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name contender-dev-data"),
         ("CREATE_FAILED", "aws cloudformation delete-stack --stack-name contender-dev-data"),
         ("ROLLBACK_COMPLETE", "update-termination-protection --stack-name contender-dev-data --no-enable-termination"),
-        ("DELETE_FAILED", "Empty it or remove it by hand"),
+        ("DELETE_FAILED", "empty that, or remove it by hand"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name contender-dev-data"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation describe-stack-events --stack-name contender-dev-data"),
         ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name contender-dev-data"),
