@@ -65,7 +65,7 @@ def test_from_dev_to_prod_and_back(both: TwoEnvironments) -> None:
     assert "promoted from dev, ready for the summer" in mail.body
     newest = both.prod.bench.ledger.promotions(PIPELINE)[0]
     assert (newest["champion"], newest["run_id"]) == (version, record["run_id"])
-    assert newest["by"].startswith("arn:aws:")
+    assert "was entered as a challenger by arn:aws:" in newest["reason"]
     assert "already" in promote(both, version, code=1)
 
     # It can be trained again from what dev keeps, and is the same, byte for byte.
