@@ -17,10 +17,13 @@ from typing import Any, NoReturn
 from contender.cli.main import program, run
 from localcloud.descriptions import read_once
 
+ASKED = ("s3", "dynamodb", "stepfunctions", "kms", "sts", "sqs", "lambda", "cloudwatch", "logs")
+"""The services that most commands ask."""
+
 
 def main() -> None:
     program()
-    read_once("s3", "dynamodb", "stepfunctions")
+    read_once(*ASKED)
     gc.freeze()  # what is there stays in pages that all commands share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     for line in sys.stdin:
