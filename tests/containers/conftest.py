@@ -13,7 +13,7 @@ import pytest
 from localcloud import cloud
 from localcloud.engine import WORKSPACE_LABEL, DockerEngine, workspace_labels
 from tests.containers import faults, plants
-from tests.e2e.loop import PROJECT, LocalLoop, copy_project, eventually
+from tests.e2e.loop import PROJECT, SOON, LocalLoop, copy_project, eventually
 
 
 def docker(*arguments: str) -> str:
@@ -56,7 +56,7 @@ class ContainerLoop(LocalLoop):
                     return str(container["Id"])
             return None
 
-        return eventually(waiting, what=f"training container of {run_id}")
+        return eventually(waiting, what=f"training container of {run_id}", pace=SOON)
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_a_kill_in_the_middle_of_everything_loses_no_upload_that_was_acknowledge
     """First while a training runs, then while runs claim and validate."""
     pipeline = alone.pipeline("shop-abort")
     keys = [pipeline.upload_frame("first", visits(0))]
-    waiting.eventually(lambda: task_processes(alone.root), what="training")
+    waiting.eventually(lambda: task_processes(alone.root), what="training", pace=waiting.SOON)
     for number in range(2):
         keys += [
             pipeline.upload_frame(f"{number}-{each}", visits(1 + 10 * number + each, rows=12)) for each in range(10)
