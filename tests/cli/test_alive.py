@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import threading
+from pathlib import Path
 
 from contender.cli.alive import Dots
 
@@ -35,3 +37,9 @@ def test_what_is_said_in_time_is_not_interrupted() -> None:
     with Dots(log, seconds=600.0) as dots:
         dots.end_line()
     assert log.getvalue() == ""
+
+
+def test_a_command_with_dots_ends_as_the_command_does() -> None:
+    script = Path(__file__).parents[2] / "localcloud" / "with_dots.sh"
+    done = subprocess.run([script, "sh", "-c", "echo out; exit 3"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "out\n")

@@ -51,6 +51,17 @@ def test_a_link_to_a_source_file_is_its_path(site: Path) -> None:
     assert 'href="../benchmarks' not in page
 
 
+def test_a_page_is_laid_out_for_a_phone_and_for_the_readers_scheme(site: Path) -> None:
+    pages = {name: (site / f"{name}.html").read_text(encoding="utf-8") for name in ("limits", "evidence", "tutorial")}
+    assert '<td data-label="why not">' in pages["limits"]
+    assert "<table>" in pages["evidence"]  # of figures: it stays one
+    assert '<span class="option">--target</span> price' in pages["tutorial"]
+    for picture in ('src="pictures/drift-light.png#only-light"', 'src="pictures/drift-dark.png#only-dark"'):
+        assert picture in pages["tutorial"]
+    assert not any("<picture" in page.read_text(encoding="utf-8") for page in site.glob("*.html"))
+    assert "run by a test as they are printed: <code>tests/e2e/test_tutorial.py" in pages["tutorial"]
+
+
 def test_a_broken_link_a_missing_anchor_and_a_lost_page_fail_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()

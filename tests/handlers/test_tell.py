@@ -124,3 +124,13 @@ def test_the_weekly_digest_is_sent_once_and_not_after_a_week_without_a_run(cloud
     assert call(cloud, "send_digest", later, "call-3") == {"subject": ""}
     (mail,) = others()
     assert "Waiting costs about 0.0014 log loss a week." in mail["Message"]
+
+
+def test_the_place_of_a_function_knows_where_the_site_of_the_runbooks_is(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lambdas.place import here
+
+    assert here().documentation == ""
+    monkeypatch.setenv("DOCUMENTATION_URL", "https://docs.example.com")
+    assert here().documentation == "https://docs.example.com"

@@ -16,11 +16,13 @@ from tests.stacks.synthesis import PIPELINE, PIPELINE_FILE, PROJECT_ROOT
 
 environments, stages, apps = lazily("stacks.environment"), lazily("stacks.stage"), lazily("stacks.app")
 data_stack, log_stack, training = lazily("stacks.data"), lazily("stacks.prediction_log"), lazily("stacks.training")
+access, state_functions = lazily("stacks.access"), lazily("stacks.state_functions")
 
 FILE = f"""
 [prod]
 architecture = "arm64"
 log_retention_days = 30
+documentation_url = "https://docs.example.com"
 [prod.every_pipeline.schedule]
 enabled = false
 [prod.pipelines.{PIPELINE}]
@@ -47,13 +49,19 @@ def test_functions_and_trainings_have_the_environments_processor_and_retention(t
     data = data_stack.DataStack(app, "data", environment=environment, pipelines=(pipeline,))
     training.TrainingStack(app, "training", storage=data.storage, **shared)
     log_stack.PredictionStore(app, "store", pipeline=pipeline, storage=data.storage, **shared)
-    templates = {name: app.synth().get_stack_by_name(name).template for name in ("training", "store")}
+    tell = state_functions.FunctionSpec(state="Tell", folder="tell", description="mails", access=access.Access())
+    state_functions.LoopFunctions(
+        cdk.Stack(app, "mails"), "Mails", pipeline=pipeline, storage=data.storage, specs=(tell,), variables={}, **shared
+    )
+    templates = {name: app.synth().get_stack_by_name(name).template for name in ("training", "store", "mails")}
     (task,) = properties(templates["training"], "AWS::ECS::TaskDefinition")
     assert task["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
     functions = properties(templates["store"], "AWS::Lambda::Function")
     assert [each["Architectures"] for each in functions] == [["arm64"]] * len(functions)
     logs = properties(templates["store"], "AWS::Logs::LogGroup")
     assert {each["RetentionInDays"] for each in logs} == {30}
+    (writer,) = properties(templates["mails"], "AWS::Lambda::Function")
+    assert writer["Environment"]["Variables"]["DOCUMENTATION_URL"] == "https://docs.example.com"
 
 
 def test_a_pipeline_that_differs_is_deployed_with_a_file_that_says_so(tmp_path: Path) -> None:
