@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,15 +75,22 @@ class Project:
         (folder / "assets.json").write_text(json.dumps({"files": files}))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+@contextmanager
+def project_in(folder: Path) -> Iterator[Project]:
     """An empty project; its cloud, if it gets one, is removed afterwards."""
-    (tmp_path / "app.py").write_text(APP)
-    made = Project(tmp_path)
+    (folder / "app.py").write_text(APP)
+    made = Project(folder)
     made.write_function("first")
     made.write_training("print('trained')\n")
     yield made
-    cloud.down(tmp_path, discard=True)
+    cloud.down(folder, discard=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """An empty project."""
+    with project_in(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +106,7 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudConnecti
         emulator.stop(record)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def function_template() -> Callable[..., dict[str, Any]]:
     """A template with one function whose code is an asset, by the asset's key."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,7 @@ from localcloud.errors import SynthesisError
 from localcloud.mail import QUEUE, InboxReader, drain_inbox, read_inbox
 from localcloud.processes import group_members, is_alive, record_of, wait_until
 from localcloud.state import Workspace, read_state
+from tests.localcloud.conftest import project_in
 
 TemplateMaker = Callable[..., dict[str, Any]]
 BUCKET = {
@@ -32,6 +33,15 @@ ALERTS = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alerts"}}},
     "Outputs": {"TicketTopicArn": {"Value": {"Ref": "Topic"}}},
 }
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory, function_template: TemplateMaker) -> Iterator[Any]:
+    """A project whose cloud is up with a function and a topic, for tests that leave it complete."""
+    with project_in(tmp_path_factory.mktemp("standing")) as made:
+        made.write_stacks(code=function_template(), alerts=ALERTS)
+        cloud.up(made.root)
+        yield made
 
 
 def answer(connection: CloudConnection) -> Any:
@@ -132,22 +142,18 @@ def test_an_emulator_that_was_killed_goes_on_with_what_it_held(project: Any, fun
 
 
 @pytest.mark.emulator
-def test_an_unreadable_state_is_said_and_what_ran_under_it_is_stopped(
-    project: Any, function_template: TemplateMaker
-) -> None:
-    project.write_stacks(code=function_template())
-    cloud.up(project.root)
-    found = cloud.status(project.root)
+def test_an_unreadable_state_is_said_and_what_ran_under_it_is_stopped(standing: Any) -> None:
+    found = cloud.status(standing.root)
     processes = [record_of(found.emulator_pid), record_of(found.agent_pid)]
-    Workspace(project.root).state_file.write_text("{")
-    assert "cannot be read" in cloud.status(project.root).message
+    Workspace(standing.root).state_file.write_text("{")
+    assert "cannot be read" in cloud.status(standing.root).message
 
     said: list[str] = []
-    cloud.up(project.root, said.append)
+    cloud.up(standing.root, said.append)
 
     assert any("cannot be read" in message for message in said)
     assert not any(is_alive(one) for one in processes)
-    assert answer(cloud.connect(project.root)) == "first"
+    assert answer(cloud.connect(standing.root)) == "first"
 
 
 @pytest.mark.emulator
@@ -185,36 +191,28 @@ def test_an_interrupted_up_can_be_taken_down(project: Any, function_template: Te
 
 
 @pytest.mark.emulator
-def test_an_agent_that_has_ended_is_restarted_by_the_next_up(project: Any, function_template: TemplateMaker) -> None:
-    project.write_stacks(code=function_template())
-    cloud.up(project.root)
-    agent = record_of(cloud.status(project.root).agent_pid)
+def test_an_agent_that_has_ended_is_restarted_by_the_next_up(standing: Any) -> None:
+    agent = record_of(cloud.status(standing.root).agent_pid)
     os.kill(agent.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(agent), seconds=20)
-    assert "agent" in cloud.status(project.root).message
-    cloud.up(project.root)
-    assert cloud.status(project.root).agent_running
+    assert "agent" in cloud.status(standing.root).message
+    cloud.up(standing.root)
+    assert cloud.status(standing.root).agent_running
 
 
 @pytest.mark.emulator
-def test_a_watcher_that_was_ended_is_started_again_by_the_next_up(
-    project: Any, function_template: TemplateMaker
-) -> None:
-    project.write_stacks(code=function_template())
-    cloud.up(project.root)
-    watcher = record_of(cloud.status(project.root).watcher_pid)
-    cloud.stop_watching(project.root)
+def test_a_watcher_that_was_ended_is_started_again_by_the_next_up(standing: Any) -> None:
+    watcher = record_of(cloud.status(standing.root).watcher_pid)
+    cloud.stop_watching(standing.root)
     assert not is_alive(watcher)
-    touch_inputs(project)
-    cloud.up(project.root)
-    assert cloud.status(project.root).watcher_pid not in (0, watcher.pid)
+    touch_inputs(standing)
+    cloud.up(standing.root)
+    assert cloud.status(standing.root).watcher_pid not in (0, watcher.pid)
 
 
 @pytest.mark.emulator
-def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(project: Any) -> None:
-    project.write_stacks(alerts=ALERTS)
-    cloud.up(project.root)
-    connection = cloud.connect(project.root)
+def test_what_is_published_to_a_topic_of_mails_arrives_in_the_inbox_once(standing: Any) -> None:
+    connection = cloud.connect(standing.root)
     topic = connection.output("alerts", "TicketTopicArn")
     assert drain_inbox(connection) == ()
     sns = connection.client("sns")
