@@ -78,16 +78,18 @@ class Shop:
     def folder(self, run_id: str) -> RunFolder:
         return RunFolder(self.data, PIPELINE, run_id)
 
-    def train(self, number: int, *, evidence: bool = True) -> ModelVersion:
-        """A run's training, as `training_image.train` leaves it; `evidence=False` as it did before there was any."""
+    def train(self, number: int, *, evidence: bool = True, pages: bool = True) -> ModelVersion:
+        """A run's training, as `training_image.train` leaves it; `evidence=False` as it did before there was any, and
+        `pages=False` before there were explanations and cards."""
         run_id, dataset = f"run-{number}", f"{number:016x}"
         self._add_dataset(dataset, number)
         files = {MODEL: f"model {number}".encode()}
         since: dict[str, Any] = {}
         if evidence:
             files["evidence.json"] = json.dumps(some_evidence(seed=number)).encode()
-            files["explanation.json"] = json.dumps(EXPLANATION).encode()
-            files["card.html"] = f"<h1>Model {number}</h1>".encode()
+            if pages:
+                files["explanation.json"] = json.dumps(EXPLANATION).encode()
+                files["card.html"] = f"<h1>Model {number}</h1>".encode()
             since = {
                 "settings": {"task": "binary", "target": "y", "numeric": ["amount"], "training": {"seed": 7}},
                 "overfit": {"auc": {"training": [0.95, 0.94, 0.96], "validation": None, "holdout": [0.9, 0.8, 0.95]}},

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import skops.io
 from numpy.typing import NDArray
 from onnx import helper
 from skl2onnx import convert_sklearn
@@ -186,6 +185,8 @@ def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
     bins = getattr(trained_part(pipeline)[-1], "_bin_mapper", None)
     if bins is not None:
         bins.n_threads = 1  # it keeps how many this machine had, though it is done with them
+    import skops.io  # noqa: PLC0415  loads all of scikit-learn, and a replay keeps no file
+
     return canonical_skops(skops.io.dumps(pipeline))
 
 
