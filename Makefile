@@ -41,7 +41,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
 	@$(ALIVE) sh -c '$(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r .venv/uv.txt 2> .venv/pip.txt' \
-		|| { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --require-hashes --no-deps -r .venv/uv.txt; }
+		|| $(ALIVE) sh -c '$(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --require-hashes --no-deps -r .venv/uv.txt'
 	@echo "2 of 3, packages: some 400 MB are downloaded"
 	@$(ALIVE) $(BIN)/python -m localcloud.package_installer -r requirements.txt || $(BY_PIP) --require-hashes -r requirements.txt
 	@echo "3 of 3, Contender itself"
@@ -51,7 +51,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 
 $(COMPLETE): $(INSTALLED) tests/requirements.txt
 	@echo "what tests and checks need besides, once"
-	@$(BIN)/python -m localcloud.package_installer -r tests/requirements.txt || $(BY_PIP) --require-hashes -r tests/requirements.txt
+	@$(ALIVE) $(BIN)/python -m localcloud.package_installer -r tests/requirements.txt || $(BY_PIP) --require-hashes -r tests/requirements.txt
 	@touch $@
 
 demo: $(INSTALLED) ## run the loop on five months of real flights: drift, challengers, predictions
