@@ -96,6 +96,37 @@ def _plots() -> Iterator[str]:
     )
 
 
+SHORT = {
+    "Contender, independent rows: its verdict": "Contender, rows",
+    "Contender, independent rows": "Contender, rows",
+    "Contender, days: its verdict": "Contender, days",
+    "Contender's function": "Contender",
+    "the same handler, scikit-learn": "same, sklearn",
+    "FastAPI, scikit-learn": "FastAPI, sklearn",
+    "MLflow models serve": "MLflow serve",
+    "scipy, KS + chi-square, Holm": "scipy, KS + χ²",
+    "Alibi Detect, tabular, Bonferroni": "Alibi, tabular",
+    "Alibi Detect, classifier": "Alibi, classifier",
+    "Evidently, default: its verdict": "Evidently, whole",
+    "Evidently, KS + chi-square": "Evidently, KS",
+    "NannyML, KS + chi-square": "NannyML, KS",
+    "NannyML, PCA reconstruction": "NannyML, PCA",
+    "Frouros, KS + chi-square": "Frouros, KS",
+    "deepchecks, feature drift": "deepchecks, each",
+    "deepchecks, multivariate drift": "deepchecks, all",
+    "CSV of 2.1 GB, ValidateBatch": "2.1 GB, now",
+    "CSV, read before": "CSV, before",
+    "CSV, ValidateBatch": "CSV, now",
+    "Parquet, read before": "Parquet, before",
+    "Parquet, ValidateBatch": "Parquet, now",
+}
+"""Names for a phone, which has room for sixteen letters."""
+
+
+def _fitting(rows: Sequence[IntervalRow], width: float) -> list[IntervalRow]:
+    return [(SHORT.get(name, name) if width == NARROW else name, *rest) for name, *rest in rows]  # type: ignore[misc]
+
+
 def _plot(title: str, anchor: str, said: str, draw: Callable[[str, float], str]) -> str:
     """A section with a picture for a desk and one for a phone: `draw` gets an identity and a width."""
     pictures = "".join(
@@ -113,7 +144,7 @@ def _by_name(title: str, anchor: str, said: str, found: Table, column: str, *, o
     ]
 
     def draw(identity: str, width: float) -> str:
-        return intervals(identity, title, rows, from_zero=True, width=width)
+        return intervals(identity, title, _fitting(rows, width), from_zero=True, width=width)
 
     return _plot(title, anchor, said, draw)
 
@@ -164,7 +195,8 @@ def _false_alarms() -> str:
         rows.append((name, 100 * int(alarms) / int(days), None, None, "challenger" if "Contender" in name else "quiet"))
 
     def draw(identity: str, width: float) -> str:
-        return intervals(identity, "Days with a false alarm, %", rows, marks={"5 %": 5.0}, from_zero=True, width=width)
+        shown = _fitting(rows, width)
+        return intervals(identity, "Days with a false alarm, %", shown, marks={"5 %": 5.0}, from_zero=True, width=width)
 
     said = (
         "Sixty days of flights after two months of reference. Nothing has changed, but days differ. Shown is the share "
