@@ -169,9 +169,11 @@ def weigh(
 
 def _gains(surprise: Surprise, played: Floats) -> Floats:
     """(starts, bets) what one unit of money on each bet becomes, for gamblers who have played so many looks."""
-    extremes = [on_extremes(surprise, played + slack) for slack in SLACKS]
-    small = [np.full(len(played), on_small(surprise.p_value, exponent, surprise.units)) for exponent in EXPONENTS]
-    return np.stack([*extremes, *small], axis=1)
+    gains = np.empty((len(played), BETS))
+    for column, slack in enumerate(SLACKS):
+        gains[:, column] = on_extremes(surprise, played + slack)
+    gains[:, len(SLACKS) :] = [on_small(surprise.p_value, exponent, surprise.units) for exponent in EXPONENTS]
+    return gains
 
 
 def on_extremes(surprise: Surprise, places: Floats) -> Floats:
