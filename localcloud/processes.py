@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-POLL_SECONDS = (0.02, 0.5)
-"""The first pause, and the longest."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 SHARE_OF_WAIT = 0.2
 """Of the time that somebody has waited, the next pause: to look costs time that what is waited for needs."""
 REAP_SECONDS = 2.0
@@ -38,14 +37,17 @@ class ProcessRecord:
     born: str
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Poll a condition until it holds or the time is up; returns whether it held."""
-    began, (shortest, longest) = time.monotonic(), POLL_SECONDS
+def wait_until(condition: Callable[[], bool], *, seconds: float, longest_pause: float = LONGEST_PAUSE) -> bool:
+    """Poll a condition until it holds or the time is up; returns whether it held.
+
+    What may hold for a moment only needs a short `longest_pause`.
+    """
+    began = time.monotonic()
     while not condition():
         waited = time.monotonic() - began
         if waited > seconds:
             return False
-        time.sleep(min(longest, max(shortest, SHARE_OF_WAIT * waited)))
+        time.sleep(min(longest_pause, max(SHORTEST_PAUSE, SHARE_OF_WAIT * waited)))
     return True
 
 

@@ -14,6 +14,8 @@ from localcloud.processes import RECORD_SUFFIX, read_record, wait_until
 from localcloud.state import Workspace
 
 START_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+"""Between two looks for a training: some last half a second."""
 
 
 def training_process(bench: Workbench, root: Path, run_id: str) -> int | None:
@@ -53,7 +55,7 @@ def _signal(bench: Workbench, root: Path, run_id: str, number: signal.Signals) -
         found.extend([] if pid is None else [pid])
         return bool(found)
 
-    if not wait_until(is_there, seconds=START_SECONDS):
+    if not wait_until(is_there, seconds=START_SECONDS, longest_pause=LOOK_SECONDS):
         raise ContenderError(f"run {run_id} of {bench.pipeline} started no training within {START_SECONDS:.0f} s")
     with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile, which the run's record then says
         os.killpg(found[0], number)
