@@ -200,8 +200,7 @@ def reference_of(
         loss=_spread_out(losses(asked), held),
         blocks=blocks,
     )
-    rows = _evenly(len(table), SAMPLE_ROWS)
-    sample = sample_rows(profile.grid, table.select_rows(rows), _at(blocks, rows))
+    sample = sample_rows(profile.grid, table.select_rows(rows := _evenly(len(table), SAMPLE_ROWS)), _at(blocks, rows))
     return Reference(profile, sample, *_expectations(config, profile.grid, table, held, model, own, unseen))
 
 
@@ -217,19 +216,20 @@ def _expectations(
     """What to expect of the model on new rows, by its own predictions of the holdout and others' of rows before it."""
     made = _spread_out(own, held)
     made = made if unseen is None else np.where(held[:, None], made, unseen)
-    known = np.asarray(np.isfinite(made).all(axis=1), dtype=np.bool_)
+    known: NDArray[np.bool_] = np.isfinite(made).all(axis=1)
+    if model.classes:  # what the model says of a class that it has not learned tells nothing of its classes
+        known &= np.isin(table[config.target].astype(str), model.classes)
     asked = answers(config, table.select_rows(known), [replace(model, predict=lambda _: made[known])])
     blocks = unit_labels(config, table)
     labels = np.arange(len(table)) if blocks is None else blocks.astype(str)
     periods = cut_into_periods(labels[known], len(np.unique(labels[held])))
-    truth, predicted, positive = asked.truth, asked.predictions[0], asked.positive
+    truth, predicted = asked.truth, asked.predictions[0]
     if config.task == "regression":
         codes = sample_rows(grid, table.select_rows(known), None).codes
         past = errors_of_earlier_periods(truth, predicted, periods, held[known], codes=codes)
         return None, fit_loss_tree(codes, predicted[:, 0], truth), past
-    past = errors_of_earlier_periods(truth, predicted, periods, held[known], positive=positive)
-    of_known_blocks = None if blocks is None else blocks[known]
-    return fit_calibration(truth, predicted, blocks=of_known_blocks, positive=positive), None, past
+    past = errors_of_earlier_periods(truth, predicted, periods, held[known], positive=asked.positive)
+    return fit_calibration(truth, predicted, blocks=_at(blocks, known), positive=asked.positive), None, past
 
 
 def observe(config: PipelineConfig, grid: ProfileGrid, table: Table, model: Candidate) -> Profile:
@@ -396,5 +396,5 @@ def _evenly(rows: int, wanted: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, max(rows - 1, 0), min(rows, wanted)).astype(np.int64))
 
 
-def _at(blocks: Column | None, rows: NDArray[np.int64]) -> Column | None:
+def _at(blocks: Column | None, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Column | None:
     return None if blocks is None else blocks[rows]

@@ -204,6 +204,22 @@ def test_a_class_that_the_model_does_not_know_costs_the_most_and_has_no_realised
     assert check_batch(CONFIG, reference, other, MODEL, counted).realised is None
 
 
+def test_a_class_of_the_holdout_that_the_model_does_not_know_leaves_the_estimate_of_the_others() -> None:
+    """As with snow in Seattle's weather (vega_datasets): it fell in the holdout only."""
+    config, model = (
+        parse_pipeline(TOML.replace("binary", "multiclass")),
+        replace(MODEL, manifest={**MANIFEST, "positive": ""}),
+    )
+    table, batch = orders(30), orders(3, first=30, seed=1)
+    table["late"][-5:] = "lost"
+    reference = reference_of(config, table, np.arange(len(table)) >= 2 * len(table) // 3, model)
+    assert reference.calibration is not None
+    assert reference.calibration.classes == len(model.classes)
+    found = check_batch(config, reference, batch, model, observe(config, reference.profile.grid, batch, model))
+    assert found.estimated is not None
+    assert found.estimated.estimated
+
+
 def test_losses_are_log_losses_of_the_true_class_and_absolute_errors() -> None:
     predictions = np.array([[0.75, 0.25], [1.0, 0.0]])
     of_classes = Answers(np.array([1.0, 1.0]), ("no", "yes"), 1, (predictions,))
