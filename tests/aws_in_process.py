@@ -176,15 +176,16 @@ class Held:
     def __init__(self) -> None:
         self._services = [(service, dict(service), dict(vars(service))) for service in BackendDict._instances]
         self._backends = [backend for service, _, _ in self._services for _, _, backend in service.iter_backends()]
+        self._keys: list[object] = []
         written = BytesIO()
         content = [vars(backend) for backend in self._backends], [more for _, _, more in self._services]
-        Writer(written, self._backends).dump(content)
+        Writer(written, self._backends, self._keys).dump(content)
         self._content = written.getvalue()
 
     def put_back(self) -> None:
         """AWS holds this, and nothing that came since."""
         BackendDict.reset()
-        of_backends, of_services = Reader(BytesIO(self._content), self._backends).load()
+        of_backends, of_services = Reader(BytesIO(self._content), self._backends, self._keys).load()
         for (service, accounts, _), more in zip(self._services, of_services, strict=True):
             service.update(accounts)
             vars(service).update(more)
@@ -195,9 +196,10 @@ class Held:
 
 
 class Writer(pickle.Pickler):
-    """Writes all but the backends themselves, which refer to each other, and locks, which are open."""
+    """Writes all but the backends themselves, which refer to each other, locks, which are open, and keys, which never
+    change: these go into a list."""
 
-    def __init__(self, file: BytesIO, backends: list[BaseBackend]) -> None:
+    def __init__(self, file: BytesIO, backends: list[BaseBackend], keys: list[object]) -> None:
         super().__init__(file)
         self.dispatch_table = {
             **copyreg.dispatch_table,
@@ -205,15 +207,19 @@ class Writer(pickle.Pickler):
             type(RLock()): lambda _: (RLock, ()),
         }
         self._numbers = {id(backend): number for number, backend in enumerate(backends)}
+        self._keys = keys
 
     def persistent_id(self, found: object) -> int | None:
+        if type(found).__module__.startswith("cryptography."):
+            self._keys.append(found)
+            return -len(self._keys)
         return self._numbers.get(id(found))
 
 
 class Reader(pickle.Unpickler):
-    def __init__(self, file: BytesIO, backends: list[BaseBackend]) -> None:
+    def __init__(self, file: BytesIO, backends: list[BaseBackend], keys: list[object]) -> None:
         super().__init__(file)
-        self._backends = backends
+        self._backends, self._keys = backends, keys
 
-    def persistent_load(self, number: int) -> BaseBackend:
-        return self._backends[number]
+    def persistent_load(self, number: int) -> object:
+        return self._keys[-number - 1] if number < 0 else self._backends[number]

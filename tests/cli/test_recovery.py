@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
@@ -29,8 +30,8 @@ from contender.rollout.golden_requests import GOLDEN
 from contender.rollout.swap_history import history_entry
 from contender.workflow.run_folder import RECORD, RunFolder
 from tests.aws_cli import run_aws
-from tests.aws_in_process import empty_aws
-from tests.cli.conftest import Contender
+from tests.aws_in_process import Held, empty_aws
+from tests.cli.conftest import Contender, Ended
 from tests.conftest import create_bucket, create_runs_table
 from tests.models import crown
 from tests.unit.doctor.clinic import dataset
@@ -170,9 +171,21 @@ def account(project: Path, contender: Contender, api: str, monkeypatch: pytest.M
     for name in ("contender", "training_image"):
         (project / name).mkdir()
     with empty_aws():
-        found = Account(contender, deploy(api))
-        fill(found)
-        yield found
+        held, names = deployed(api)
+        held.put_back()
+        yield Account(contender, dict(names))
+
+
+@cache
+def deployed(api: str) -> tuple[Held, dict[str, str]]:
+    """Deployed and filled once for all tests, which find it as it was; with the variables of the page."""
+    names = deploy(api)
+    fill(Account(no_command, names))
+    return Held(), names
+
+
+def no_command(*words: str) -> Ended:
+    raise AssertionError(words)
 
 
 def garbage_pointer(account: Account) -> None:
