@@ -216,7 +216,7 @@ def _expectations(
     """What to expect of the model on new rows, by its own predictions of the holdout and others' of rows before it."""
     made = _spread_out(own, held)
     made = made if unseen is None else np.where(held[:, None], made, unseen)
-    known: NDArray[np.bool_] = np.isfinite(made).all(axis=1)
+    known = np.asarray(np.isfinite(made).all(axis=1), dtype=np.bool_)
     if model.classes:  # what the model says of a class that it has not learned tells nothing of its classes
         known &= np.isin(table[config.target].astype(str), model.classes)
     asked = answers(config, table.select_rows(known), [replace(model, predict=lambda _: made[known])])
