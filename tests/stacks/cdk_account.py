@@ -69,8 +69,12 @@ class Account:
 
     def cdk(self, arguments: Sequence[str], folder: Path | None = None) -> str:
         """Run the CDK, and answer what it printed. Raises DeliveryError with it where it fails."""
+        return self.run([*CLI, *arguments], folder)
+
+    def run(self, command: Sequence[str], folder: Path | None = None) -> str:
+        """Run a command with the account's credentials, likewise."""
         ended = subprocess.run(
-            [*CLI, *arguments],
+            command,
             cwd=folder or self.folder,
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},

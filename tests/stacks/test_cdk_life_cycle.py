@@ -6,6 +6,7 @@ local cloud takes it out, and named here.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -225,3 +226,14 @@ def test_of_prod_is_left_what_is_listed_as_kept_and_nothing_else(life: Life) -> 
     assert life.holds() - life.held["empty"] == {(each.kind, each.name) for each in kept}
     assert {each.kind for each in kept} == {"bucket", "table", "queue", "key", "log group"}
     assert data.Object(f"incoming/{PIPELINE}/january.csv").get()["Body"].read().startswith(b"fare")
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="NOT RUN: there is no AWS command line")
+def test_the_listed_commands_remove_what_is_kept(life: Life) -> None:
+    """One of each kind: the account then holds all but these."""
+    first = {each.kind: each for each in reversed(life.kept(PROD))}
+    before = life.holds()
+    for each in first.values():
+        life.account.run(["bash", "-ec", each.to_remove])
+    assert before - life.holds() == {(each.kind, each.name) for each in first.values()}
+    assert len(life.kept(PROD)) == len(before - life.held["empty"]) - len(first)
