@@ -83,6 +83,7 @@ class Account:
                 "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,  # what the first AWS command line reads
                 "CDK_DISABLE_CLI_TELEMETRY": "1",
                 "CI": "true",
                 "npm_config_prefer_offline": "true",

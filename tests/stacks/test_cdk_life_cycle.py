@@ -230,8 +230,8 @@ def test_of_prod_is_left_what_is_listed_as_kept_and_nothing_else(life: Life) -> 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="NOT RUN: there is no AWS command line")
 def test_the_listed_commands_remove_what_is_kept(life: Life) -> None:
-    """One of each kind: the account then holds all but these."""
-    first = {each.kind: each for each in reversed(life.kept(PROD))}
+    """One of each kind, but for queues: the command line asks AWS's own host for them, whatever endpoint is set."""
+    first = {each.kind: each for each in reversed(life.kept(PROD)) if each.kind != "queue"}
     before = life.holds()
     for each in first.values():
         life.account.run(["bash", "-ec", each.to_remove])
