@@ -142,7 +142,7 @@ class DockerEngine:
         EngineError
             When it cannot be built; the message carries the end of what was printed.
         """
-        command = [PROGRAM, "build", "--file", str(context / dockerfile), "--tag", tag]
+        command = [PROGRAM, "build", "--force-rm", "--file", str(context / dockerfile), "--tag", tag]
         for name, value in arguments.items():
             command += ["--build-arg", f"{name}={value}"]
         printed: list[str] = []
