@@ -102,7 +102,7 @@ def call_limit(cores: int, available_mib: float) -> int:
 
 
 def process_limit(calls: int, available_mib: float) -> int:
-    """How many processes of functions there are at which one ends that is idle while its function has another.
+    """How many processes of functions there are beside the first of each; beyond that, idle ones of these end.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def idle_limit(processes: int, available_mib: float) -> int:
 def surplus(processes: Mapping[str, int], idle: Sequence[str], *, most: int, most_idle: int) -> list[int]:
     """Which idle processes are to end: where they stand in `idle`.
 
-    Beyond `most` in all that is one whose function has another, beyond `most_idle` any.
+    Beyond `most` beside the first of each function those whose function has another, beyond `most_idle` in all any.
 
     Parameters
     ----------
@@ -136,17 +136,20 @@ def surplus(processes: Mapping[str, int], idle: Sequence[str], *, most: int, mos
 
     Examples
     --------
-    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=3, most_idle=9)
+    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=0, most_idle=9)
     [1]
-    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=2, most_idle=2)
+    >>> surplus({"claim": 1, "serve": 2, "tell": 1}, ["claim", "serve", "tell"], most=0, most_idle=2)
     [1, 0]
     """
     left, ended = dict(processes), list[int]()
-    for limit, others in ((most, 1), (most_idle, 0)):
-        for position, function in enumerate(idle):
-            if sum(left.values()) > limit and left[function] > others and position not in ended:
-                ended.append(position)
-                left[function] -= 1
+    for position, function in enumerate(idle):
+        if left[function] > 1 and sum(max(0, number - 1) for number in left.values()) > most:
+            ended.append(position)
+            left[function] -= 1
+    for position, function in enumerate(idle):
+        if position not in ended and sum(left.values()) > most_idle:
+            ended.append(position)
+            left[function] -= 1
     return ended
 
 

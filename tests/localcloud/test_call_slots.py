@@ -86,10 +86,10 @@ def test_how_many_calls_and_processes_there_are_follows_from_cores_and_free_memo
 
 def test_the_longest_idle_end_first_and_a_functions_only_process_after_those_that_have_others() -> None:
     there, idle = {"busy": 2, "claim": 1, "serve": 3}, ["claim", "serve", "busy", "serve", "serve"]
-    assert surplus(there, idle, most=6, most_idle=6) == []
-    assert surplus(there, idle, most=4, most_idle=6) == [1, 2]
-    assert surplus(there, idle, most=2, most_idle=6) == [1, 2, 3], "each keeps one"
-    assert surplus(there, idle, most=2, most_idle=2) == [1, 2, 3, 0], "what is busy is left alone"
+    assert surplus(there, idle, most=3, most_idle=6) == []
+    assert surplus(there, idle, most=1, most_idle=6) == [1, 2]
+    assert surplus(there, idle, most=0, most_idle=6) == [1, 2, 3], "each keeps one"
+    assert surplus(there, idle, most=0, most_idle=2) == [1, 2, 3, 0], "what is busy is left alone"
 
 
 def test_the_free_memory_of_this_machine_is_some() -> None:
