@@ -15,7 +15,7 @@ CANARY = """
 canary_weight = 0.5
 bake_seconds = 15
 max_bake_seconds = 60
-min_requests = 30
+min_requests = 60
 min_labels = 15
 """
 """The end of a pipeline file whose champions bake for a few moments."""

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.emulator
 
 NAME = "shop-canary"
 VISITORS = 4
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 0.25
 TURNED = {"shift": 2.0, "turned": True}
 
 
