@@ -73,7 +73,7 @@ class Shop:
         eventually(lambda: self._rows(names, *days, labelled=True) >= wanted, what="labels of the requests")
 
     def _answer(self, rows: list[dict[str, Any]], key: str) -> dict[str, Any] | None:
-        """As of a caller who comes back when asked to (503): a process that starts on a busy machine has no model yet."""
+        """As of a caller who comes back when asked to (503): one that starts on a busy machine has no model yet."""
         try:
             answer: dict[str, Any] = self.pipeline.bench.request("POST", "/v1/predict", {"rows": rows, "key": key})
         except ContenderError as error:
