@@ -85,7 +85,7 @@ SIZES: dict[Size, Sizes] = {
         ours_only=True,
         estimators=("linear",),
     ),
-    "quick": Sizes(60_000, 20_000, starts=3, rounds=7, single_calls=40, batch_calls=2),
+    "quick": Sizes(60_000, 20_000, starts=9, rounds=7, single_calls=40, batch_calls=2),
     "full": Sizes(200_000, 60_000, starts=9, rounds=15, single_calls=60, batch_calls=3),
 }
 
