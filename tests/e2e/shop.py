@@ -13,7 +13,7 @@ __all__ = ["ROWS", "pipeline_file", "visits"]
 CANARY = """
 [rollout]
 canary_weight = 0.5
-bake_seconds = 15
+bake_seconds = 25
 max_bake_seconds = 60
 min_requests = 60
 min_labels = 15
