@@ -20,6 +20,7 @@ from contender.cli.console import console
 from contender.cli.execution_view import follow
 from contender.cli.follow_run import follow_execution
 from contender.errors import ContenderError
+from contender.pipeline.config import pipeline_names
 from delivery import assemblies, deploy, preflight, publish, pull_requests, release, smoke, summary, training
 from delivery.cdk import run_cdk
 from delivery.errors import DeliveryError
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pipelines() -> list[str]:
-    return sorted(path.stem for path in (ROOT / "pipelines").glob("*.toml"))
+    return pipeline_names(ROOT / "pipelines")
 
 
 def _ready(name: str) -> tuple[Stage, boto3.Session, str]:

@@ -30,7 +30,7 @@ from contender.environments.settings import (
 )
 from contender.environments.stacks import stage_of, without_file
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
-from contender.pipeline.config import PipelineConfig
+from contender.pipeline.config import PipelineConfig, pipeline_names
 from contender.registry.pointer import read_pointer
 from contender.registry.signatures import require_signature
 from contender.registry.versions import ModelRegistry
@@ -152,11 +152,8 @@ def config_in(project: Path, environment: str, config: PipelineConfig) -> Pipeli
     """A pipeline as it is in an environment; on the local cloud as its file says."""
     if environment == LOCAL:
         return config
-    return pipeline_in(config, settings_of_environment(project, environment, [config.name, *_others(project)]))
-
-
-def _others(project: Path) -> Iterator[str]:
-    return (path.stem for path in (project / "pipelines").glob("*.toml"))
+    names = [config.name, *pipeline_names(project / "pipelines")]
+    return pipeline_in(config, settings_of_environment(project, environment, names))
 
 
 def kept_resources(cloud: Cloud, project: str, environment: str, pipelines: Sequence[str]) -> Iterator[Kept]:

@@ -14,7 +14,7 @@ import contender
 from contender.cli.clouds import LOCAL, Cloud, Workbench, connect, connect_as
 from contender.environments.code import own_packages
 from contender.errors import NotFoundError
-from contender.pipeline.config import PipelineConfig, load_pipeline
+from contender.pipeline.config import PipelineConfig, load_pipeline, pipeline_names
 
 PipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="Name of the pipeline: its file in pipelines/ without .toml.")
@@ -107,11 +107,11 @@ def pipeline_config(pipeline: str) -> PipelineConfig:
     folder = project_root() / "pipelines"
     path = folder / f"{pipeline}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
+        known = ", ".join(pipeline_names(folder)) or "none"
         raise NotFoundError(f"no pipeline {pipeline!r}; pipelines: {known}. Create one with `contender init`")
     return load_pipeline(path)
 
 
 def all_pipelines() -> list[str]:
     """The names of all pipeline files of the project, sorted."""
-    return sorted(path.stem for path in (project_root() / "pipelines").glob("*.toml"))
+    return pipeline_names(project_root() / "pipelines")

@@ -210,6 +210,11 @@ def _class_problems(config: PipelineConfig) -> Iterator[str]:
         yield "training.calibration = 'prior' is for a binary task; set 'sigmoid' or 'none'"
 
 
+def pipeline_names(directory: Path) -> list[str]:
+    """The names of all pipeline files of a folder, sorted; none of them is read."""
+    return sorted(path.stem for path in directory.glob("*.toml"))
+
+
 def load_pipelines(directory: Path) -> tuple[PipelineConfig, ...]:
     """All pipeline files of a folder, by name."""
     return tuple(load_pipeline(path) for path in sorted(directory.glob("*.toml")))
