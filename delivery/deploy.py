@@ -55,7 +55,7 @@ def deploy(stage: Stage, root: Path, run: Run) -> None:
         ],
         root,
     )
-    _is_deployed(draft, stage, root)
+    _keep_deployed(draft, stage, root)
 
 
 def roll_back(stage: Stage, root: Path, run: Run, s3: Any, bucket: str) -> None:
@@ -65,7 +65,7 @@ def roll_back(stage: Stage, root: Path, run: Run, s3: Any, bucket: str) -> None:
     """
     draft = assemblies.fetch(s3, stage, bucket, _begun(stage, root))
     run(["deploy", ALL, "--app", str(draft), "--require-approval", "never", "--progress", "events"], root)
-    _is_deployed(draft, stage, root)
+    _keep_deployed(draft, stage, root)
 
 
 def diff(stage: Stage, root: Path, run: Run) -> str:
@@ -115,7 +115,8 @@ def _begun(stage: Stage, root: Path) -> Path:
     return _draft(stage, root)
 
 
-def _is_deployed(draft: Path, stage: Stage, root: Path) -> None:
+def _keep_deployed(draft: Path, stage: Stage, root: Path) -> None:
+    """The draft is what is deployed now."""
     draft.rename(assembly_of(stage, root))
 
 
