@@ -1,4 +1,5 @@
-"""The real training behind a replay: what the training task runs, and both of its models as the loop asks them."""
+"""The real training behind a replay: what it holds out, what the training task runs, and both of its models as the loop
+asks them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,21 @@ from contender.table import BLOCK, ORDER, Table
 from training_image.fit.fit import train
 from training_image.fit.fitted import Fitted
 from training_image.manifest import build_manifest
+from training_image.rows.relatives import Relatives
+from training_image.rows.splits import split
 from training_image.task.progress import Progress
+
+
+def held_out(config: PipelineConfig, table: Table) -> tuple[int, int]:
+    """The rows and blocks that a training on these rows holds out.
+
+    Raises
+    ------
+    TrainingFailedError
+        When there are too few blocks, or no row is left to judge on.
+    """
+    parts, _ = Relatives.of(config, table).apart(split(table[ORDER], table[BLOCK], config.training))
+    return int(parts.holdout.sum()), len(set(table[BLOCK][parts.holdout].tolist()))
 
 
 def real_training(elapsed: Callable[[], float]) -> Train:

@@ -72,9 +72,9 @@ def read_history(path: Path, config: PipelineConfig, every: str) -> History:
     return cut_history(parsed, config, every)
 
 
-def run_replay(history: History, arms: Sequence[Arm], *, start: int) -> Simulated:
-    """Simulate with the real training, its progress on standard error."""
-    from contender.cli.replay_training import real_training  # noqa: PLC0415  scikit-learn takes a second to load
+def run_replay(history: History, arms: Sequence[Arm], *, start: int, scored: int = 1) -> Simulated:
+    """Simulate with the real training, its progress on standard error; `scored` as for `simulate`."""
+    from contender.cli.replay_training import held_out, real_training  # noqa: PLC0415  scikit-learn takes a second to load
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} batches"))
     with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
@@ -83,4 +83,12 @@ def run_replay(history: History, arms: Sequence[Arm], *, start: int) -> Simulate
         def report(done: int, _total: int, batch: str) -> None:
             progress.update(task, completed=done, description=batch or "done")
 
-        return simulate(history, arms, train=real_training(time.perf_counter), start=start, report=report)
+        return simulate(
+            history,
+            arms,
+            train=real_training(time.perf_counter),
+            start=start,
+            report=report,
+            held_out=held_out,
+            scored=scored,
+        )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from contender.errors import InvalidInputError
 from contender.replay.arm_runner import ArmRunner
 from contender.replay.arms import Arm, Kind, Train
+from contender.replay.earliest_champion import HeldOut, check_earliest_champion
 from contender.replay.history import History, HistoryBatch
 from contender.replay.loss_matrix import LossMatrix, LossMatrixBuilder
 from contender.replay.moment import Moment
@@ -55,6 +56,8 @@ def simulate(
     start: int = 1,
     seed: int = 0,
     report: Report = _nobody,
+    held_out: HeldOut | None = None,
+    scored: int = 1,
 ) -> Simulated:
     """Run every arm over the history.
 
@@ -65,17 +68,24 @@ def simulate(
     train : the real training, or a test's.
     start : so many batches are there before the first training.
     seed : of the intervals' resampling.
+    held_out : what a training holds out; with it, a history whose first champion comes too late is refused before
+        anything is trained, as far as that can be known by then.
+    scored : with `held_out`, so many batches have to be left after the first champion of the pipeline's own policy.
 
     Raises
     ------
     InvalidInputError
-        When no first champion comes of the history.
+        When no first champion comes of the history, or it is known to come too late.
     """
     usable = sum(batch.table is not None for batch in history.batches)
     if not 1 <= start < usable:
         raise InvalidInputError(
             f"start must be from 1 to {usable - 1}, so that a batch is left to score, but got {start}"
         )
+    if held_out is not None:
+        for arm in arms:
+            if arm.kind == "policy":
+                check_earliest_champion(history, arm, held_out, start=start, scored=scored if arm is arms[0] else 1)
     base = arms[0].config
     metric = arms[0].metric or metric_for(base.task, base.promotion.metric)
     runners = [ArmRunner(arm, metric) for arm in arms]

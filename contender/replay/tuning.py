@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 from contender.errors import InvalidInputError
@@ -101,6 +101,23 @@ class Tuned:
     rest: Replay
 
 
+def batches_needed(share: float) -> int:
+    """So many batches after the first champion make two parts that are large enough.
+
+    Examples
+    --------
+    >>> batches_needed(FIRST_PART), batches_needed(0.9)
+    (9, 36)
+    """
+    return next(batches for batches in count() if min(_parts(batches, share)) >= MIN_BATCHES)
+
+
+def _parts(batches: int, share: float) -> tuple[int, int]:
+    """The batches of the first part, and of the rest."""
+    first = round(share * batches)
+    return first, batches - first
+
+
 def tune(found: Simulated, *, error_usd: float | None = None, keep: float = KEEP, share: float = FIRST_PART) -> Tuned:
     """Choose among the policies of a simulation by its first part, and compare with the pipeline file's on the rest.
 
@@ -117,10 +134,10 @@ def tune(found: Simulated, *, error_usd: float | None = None, keep: float = KEEP
         When one of the parts would have fewer than four batches.
     """
     batches = found.matrix.positions[1:]
-    split = round(share * len(batches))
-    if min(split, len(batches) - split) < MIN_BATCHES:
+    split, after = _parts(len(batches), share)
+    if min(split, after) < MIN_BATCHES:
         raise InvalidInputError(
-            f"{len(batches)} batches after the first champion make parts of {split} and {len(batches) - split}, but "
+            f"{len(batches)} batches after the first champion make parts of {split} and {after}, but "
             f"each needs {MIN_BATCHES}; give a longer history, or smaller batches with --every"
         )
     first, rest = (

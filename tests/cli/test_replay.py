@@ -117,6 +117,10 @@ def test_a_pipeline_file_may_be_given_by_its_path_and_a_policy_too(
         (["--every", "fortnight"], "must be month, week, day or a number of blocks from 1, but got 'fortnight'"),
         (["--every", "100"], "at least 3 usable batches, but every=100 makes 2 of 3000 rows"),
         (["--start", "9"], "start must be from 1 to 4"),
+        (
+            ["--policy", "promotion.rule=proven promotion.min_blocks=6"],
+            "none of the 5 batches can give a first champion",
+        ),
         (["--schedule", "0"], "schedule must be at least 1 batch, but got 0"),
         (["--policy", "missing.toml"], "missing.toml: no such file"),
         (["--error-price", "inf"], "the price of an error must be finite and not negative, but got inf"),

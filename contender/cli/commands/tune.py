@@ -31,7 +31,7 @@ from contender.pipeline.config import load_pipeline, overridden, parse_pipeline
 from contender.replay.arms import arms_of
 from contender.replay.recommendation import KEEP, dollars, ranked, share
 from contender.replay.report import Replay
-from contender.replay.tuning import FIRST_PART, Changes, Tuned, candidates, changes_of, policies, tune
+from contender.replay.tuning import FIRST_PART, Changes, Tuned, batches_needed, candidates, changes_of, policies, tune
 
 BEST_SHOWN = 5
 """So many policies are shown in the terminal."""
@@ -77,7 +77,7 @@ def tune_policy(
     tried = [(name, changes_of(name)) for name in policy or ()] or list(candidates(config, error_usd=error_usd))
     arms = arms_of(config, others=policies(config, tried), own_metric=import_metric)
     tuned = tune(
-        run_replay(read_history(history, config, every), arms, start=start),
+        run_replay(read_history(history, config, every), arms, start=start, scored=batches_needed(first_part)),
         error_usd=error_usd,
         keep=keep,
         share=first_part,
