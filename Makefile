@@ -14,8 +14,8 @@ export npm_config_loglevel := error
 # Where it is set, every process of the tests would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The CDK's command line, which a deployment hands its session: a version that was tried here, not the newest one.
-CDK := aws-cdk@2.1148.1
+# The CDK's command line, in the version that deploys.
+CDK = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' delivery/cdk.py)
 
 SPREAD := $(BIN)/python -m pytest -p tests.forked_workers
 EVERY_TEST := $(SPREAD) -n 3 --dist loadscope --no-loadscope-reorder

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from delivery.errors import DeliveryError
 
-CLI = ("npx", "--yes", "aws-cdk@2.1148.1")
-"""The version of the Makefile: it is handed the session of a deployment, so it is not whatever is the newest today."""
+PACKAGE = "aws-cdk@2.1148.1"
+"""The CDK's command line. It is handed the session of a deployment, so it is a version that was tried here, not the
+newest one. The Makefile reads it from this line."""
+
+CLI = ("npx", "--yes", PACKAGE)
 
 Run = Callable[[Sequence[str], Path], str]
 """Runs the CDK with these arguments in a folder, and answers what it printed. Raises DeliveryError where it fails."""

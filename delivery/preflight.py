@@ -10,6 +10,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contender.adapters.aws.deployed_stacks import deployed_stacks
+from delivery.cdk import PACKAGE
 from delivery.errors import DeliveryError
 from delivery.stages import Stage
 
@@ -71,7 +72,7 @@ def refusal(stage: Stage, facts: Facts) -> str:
     if not facts.bootstrapped:
         return (
             f"account {facts.account} is not set up for the CDK in {facts.region}: "
-            f"run `npx aws-cdk@2 bootstrap aws://{facts.account}/{facts.region}` once"
+            f"run `npx {PACKAGE} bootstrap aws://{facts.account}/{facts.region}` once"
         )
     return "\n".join(said for name, state in sorted(facts.stacks.items()) if (said := _stack_refusal(name, state)))
 

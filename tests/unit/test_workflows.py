@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery.cdk import CLI
+from delivery.cdk import PACKAGE
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
@@ -181,8 +182,15 @@ def test_aws_is_reached_by_a_session_of_a_role_and_never_by_a_lasting_key() -> N
 
 
 def test_what_deploys_is_the_version_of_the_cdk_that_make_check_ran() -> None:
-    assert f"CDK := {CLI[-1]}\n" in MAKEFILE
-    assert re.fullmatch(r"aws-cdk@2\.\d+\.\d+", CLI[-1])
+    shown = subprocess.run(
+        ["make", "--silent", "--eval", "version: ; @echo $(CDK)", "version"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shown.stdout == f"{PACKAGE}\n"
+    assert re.fullmatch(r"aws-cdk@2\.\d+\.\d+", PACKAGE)
+    named = [line for line in MAKEFILE.splitlines() if "npx" in line and "cdk" in line.lower()]
+    assert named
+    assert all("npx --yes $(CDK) " in line for line in named)
 
 
 def test_prod_is_deployed_after_dev_and_only_when_a_person_has_approved_it() -> None:

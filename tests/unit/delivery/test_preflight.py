@@ -11,6 +11,7 @@ import pytest
 from moto.cloudformation.models import cloudformation_backends
 
 from delivery import deploy
+from delivery.cdk import PACKAGE
 from delivery.errors import DeliveryError
 from delivery.preflight import BOOTSTRAP_PARAMETER, Facts, check, gather, refusal
 from delivery.stages import Stage, stage_named
@@ -94,7 +95,7 @@ def test_with_credentials_of_another_account_nothing_more_is_asked_of_it(session
 
 
 def test_an_account_without_the_cdks_bucket_is_told_the_command(session: boto3.Session) -> None:
-    assert "npx aws-cdk@2 bootstrap aws://123456789012/us-east-1" in refusal(STAGE, gather(STAGE, session))
+    assert f"`npx {PACKAGE} bootstrap aws://123456789012/us-east-1`" in refusal(STAGE, gather(STAGE, session))
 
 
 @pytest.mark.parametrize(
