@@ -130,7 +130,7 @@ class Follower(Generic[Model]):
         self._loaded: dict[_Name, Model] = {}
         self._retries: dict[_Name, _Retry] = {}
         self._looked_at = float("-inf")
-        self._pause, self._failures = LOOK_AGAIN_SECONDS, 0
+        self._pause = self._next_pause = LOOK_AGAIN_SECONDS
 
     def current(self) -> Serving[Model]:
         """What answers now. When S3 is away or the new version is unusable, the last good one keeps serving.
@@ -198,12 +198,12 @@ class Follower(Generic[Model]):
                 raise
             self._report(error)
             self._serving = self._last_good(self._serving, str(error), started)
-            self._pause = min(2.0**self._failures * LOOK_AGAIN_SECONDS, LONGEST_PAUSE_SECONDS)
-            self._failures += 1
+            self._pause, self._next_pause = self._next_pause, min(2 * self._next_pause, LONGEST_PAUSE_SECONDS)
             self._looked_at = self._clock()
             return
         self._settle(self._seen, started)
-        self._looked_at, self._pause, self._failures = started, LOOK_AGAIN_SECONDS, 0
+        self._looked_at = started
+        self._pause = self._next_pause = LOOK_AGAIN_SECONDS
 
     def _read_pointer(self) -> PointerState:
         """The pointer as it stands, or the last one known when a process starts while it is damaged or S3 is away."""

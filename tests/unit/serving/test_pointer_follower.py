@@ -229,6 +229,21 @@ def test_while_s3_is_away_it_is_asked_less_and_less_often_and_then_as_before(wor
     assert world.serves() == "v3"
 
 
+def test_however_long_s3_is_away_the_last_model_serves_on(world: World) -> None:
+    """Three hours: 2.0 to the power of as many looks is more than a float holds, and each request was an error."""
+    world.crown("v1")
+    world.serves()
+    world.bucket.away = True
+    for _ in range(1200):
+        world.now += LONGEST_PAUSE_SECONDS
+        assert world.serves() == "v1"
+    assert len(world.reported) == 1200
+    world.bucket.away = False
+    world.crown("v2")
+    world.now += LONGEST_PAUSE_SECONDS
+    assert world.serves() == "v2"
+
+
 def test_a_time_out_does_not_make_the_next_request_wait_again(world: World) -> None:
     world.crown("v1")
     world.serves()
