@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from contender.adapters.aws.kms import KmsSigner
 from contender.adapters.aws.s3 import S3Objects
 from contender.cli.clouds import Cloud, Workbench
 from contender.cli.commands.sign import sign_versions
@@ -16,6 +17,7 @@ from contender.registry.signatures import require_signature
 from contender.registry.versions import MODEL, SIGNATURE, ModelRegistry, ModelVersion
 from tests.cli.conftest import Contender
 from tests.conftest import REGION, create_bucket
+from tests.kms import let_moto_sign_digests
 from tests.models import crown
 
 
@@ -40,7 +42,8 @@ class Deployed:
 
 
 @pytest.fixture
-def deployed(aws: None) -> Deployed:
+def deployed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    let_moto_sign_digests(monkeypatch)
     create_bucket("models")
     key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     outputs = {"ModelBucketName": "models", "SigningKeyArn": key}
@@ -72,6 +75,21 @@ def test_a_version_can_be_named_and_signing_twice_is_harmless(deployed: Deployed
     for _ in range(2):
         assert [signed.version for signed in sign_versions(deployed.bench, "v1")] == ["v1"]
     assert deployed.is_signed(model)
+
+
+def test_a_signature_by_another_key_is_replaced_and_one_by_this_key_kept(deployed: Deployed) -> None:
+    """As after the loss of a key: serving refuses the old signature, so it must not be in the way of the new one."""
+    model, objects = deployed.train("v1"), deployed.registry.objects
+    lost = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    deployed.registry.write_signature(model, KmsSigner(boto3.client("kms"), lost).sign)
+    trust = require_signature(deployed.bench.signing_key_arn, verify)
+    with pytest.raises(IntegrityError, match="is not one of"):
+        trust(deployed.registry, model)
+    sign_versions(deployed.bench, "v1")
+    trust(deployed.registry, model)
+    kept = objects.get(deployed.registry.key("v1", SIGNATURE)).body
+    sign_versions(deployed.bench, "v1")
+    assert objects.get(deployed.registry.key("v1", SIGNATURE)).body == kept
 
 
 @pytest.mark.parametrize("changed", [MODEL, "manifest.json"])

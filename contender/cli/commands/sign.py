@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contender.adapters.aws.kms import KmsSigner
+from contender.adapters.aws.public_key import local_check
 from contender.cli.clouds import Workbench
 from contender.cli.console import console, print_json
 from contender.cli.options import (
@@ -16,8 +17,9 @@ from contender.cli.options import (
     PipelineOption,
     workbench,
 )
+from contender.errors import NotFoundError
 from contender.registry.pointer import require_pointer
-from contender.registry.versions import ModelRegistry, ModelVersion
+from contender.registry.versions import SIGNATURE, ModelRegistry, ModelVersion
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,9 +33,9 @@ def sign(
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign model versions that have no signature, before signatures become mandatory in serving.
+    """Sign model versions that have no signature by the environment's key: none at all, or one by another key.
 
-    Training signs new versions by itself. Your credentials need kms:Sign on the data stack's key.
+    Training signs new versions by itself. Your credentials need kms:Sign and kms:GetPublicKey on the data stack's key.
 
     Example: contender sign --pipeline flights
     """
@@ -49,6 +51,8 @@ def sign(
 def sign_versions(bench: Workbench, version: str = "") -> list[ModelVersion]:
     """Sign one version, or those that the pointer names, after checking all their files against their digests.
 
+    A signature by this environment's key stays; one by another key, which serving refuses, is replaced.
+
     Raises
     ------
     NotFoundError
@@ -58,12 +62,23 @@ def sign_versions(bench: Workbench, version: str = "") -> list[ModelVersion]:
     """
     registry = ModelRegistry(bench.models, bench.pipeline)
     models = [registry.read(version)] if version else _in_the_pointer(bench, registry)
-    signer = KmsSigner(bench.cloud.client("kms"), bench.signing_key_arn)
     for model in models:
         for name in model.manifest["files"]:
             registry.file(model, name)
-        registry.write_signature(model, signer.sign)
+        _sign(bench, registry, model)
     return models
+
+
+def _sign(bench: Workbench, registry: ModelRegistry, model: ModelVersion) -> None:
+    client, key, digest = bench.cloud.client("kms"), bench.signing_key_arn, bytes.fromhex(model.manifest_sha256)
+    signer, place = KmsSigner(client, key), registry.key(model.version, SIGNATURE)
+    try:
+        stored = bench.models.get(place)
+    except NotFoundError:
+        registry.write_signature(model, signer.sign)
+        return
+    if not local_check(client, key)(digest, stored.body):
+        bench.models.put(place, signer.sign(digest), if_match=stored.etag)
 
 
 def _in_the_pointer(bench: Workbench, registry: ModelRegistry) -> list[ModelVersion]:
