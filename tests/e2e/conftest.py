@@ -58,7 +58,7 @@ def running_loop(root: Path, modules: set[str]) -> Iterator[LocalLoop]:
         if pipeline == RESEEDED or not grows:
             made.write_pipeline(pipeline, text)
     shop.plant_skew(made.root)
-    shop.plant_clock(made.root)
+    shop.plant_clocks(made.root)
     processes, lanes = [], ThreadPoolExecutor(LANES)
     try:
         made.up()

@@ -14,11 +14,11 @@ CANARY = """
 [rollout]
 canary_weight = 0.5
 bake_seconds = 25
-max_bake_seconds = 60
-min_requests = 60
-min_labels = 15
+max_bake_seconds = 600
+min_requests = 100
+min_labels = 50
 """
-"""The end of a pipeline file whose champions bake for a few moments."""
+"""The end of a pipeline file whose champions bake for a few moments, on a busy machine for as long as requests take."""
 
 WITHOUT_PAUSE = """
 [serving]
@@ -56,32 +56,51 @@ def plant_skew(root: Path) -> None:
     add_to(root / "contender" / "serving" / "requests.py", SKEW)
 
 
-CLOCK = """
+AHEAD = """
+
+import os
+
+
+def _ahead() -> float:
+    if os.environ.get("PIPELINE") == "shop-canary" and os.path.exists({file!r}):
+        with open({file!r}) as ahead:
+            return float(ahead.read() or 0)
+    return 0.0
+"""
+
+SERVING_CLOCK = """
 
 from types import SimpleNamespace
 
-
-def _time() -> float:
-    if os.environ.get("PIPELINE") == "shop-canary" and os.path.exists({file!r}):
-        with open({file!r}) as ahead:
-            return _started.time() + float(ahead.read() or 0)
-    return _started.time()
-
-
 _started = time
-time = SimpleNamespace(time=_time, perf_counter=_started.perf_counter)
+time = SimpleNamespace(time=lambda: _started.time() + _ahead(), perf_counter=_started.perf_counter)
 """
-"""Serving's clock is ahead by the seconds in a file, for the pipeline whose experiments take days."""
+
+WATCH_CLOCK = """
+
+from datetime import timedelta
+
+_watched = watch_canary
+watch_canary = lambda *given, now, **more: _watched(*given, now=now + timedelta(seconds=_ahead()), **more)
+"""
+"""The clocks of Serve and of Watch are ahead by the seconds in a file, for the pipeline whose trials take days."""
 
 
 def clock_file(root: Path) -> Path:
-    """Where a test writes how many seconds serving's clock is ahead."""
+    """Where a test writes how many seconds those clocks are ahead."""
     return root / "seconds-ahead"
 
 
-def plant_clock(root: Path) -> None:
-    """Give serving that clock in a copy of the project, for the pipeline `shop-canary` alone."""
-    add_to(root / "lambdas" / "serve" / "composition.py", CLOCK.format(file=str(clock_file(root))))
+def put_clocks(root: Path, seconds: float) -> None:
+    """From now on those clocks are so far ahead."""
+    clock_file(root).write_text(str(seconds))
+
+
+def plant_clocks(root: Path) -> None:
+    """Give Serve and Watch those clocks in a copy of the project, for the pipeline `shop-canary` alone."""
+    ahead = AHEAD.format(file=str(clock_file(root)))
+    add_to(root / "lambdas" / "serve" / "composition.py", ahead + SERVING_CLOCK)
+    add_to(root / "lambdas" / "watch" / "handler.py", ahead + WATCH_CLOCK)
 
 
 def add_to(module: Path, code: str) -> None:

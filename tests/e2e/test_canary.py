@@ -19,7 +19,7 @@ from contender.registry.pointer import Pointer, read_pointer
 from contender.registry.swaps import promote
 from tests.e2e.early import earliest
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
-from tests.e2e.shop import visits
+from tests.e2e.shop import put_clocks, visits
 
 pytestmark = pytest.mark.emulator
 
@@ -127,7 +127,7 @@ class Trials:
 def three_trials(loop: LocalLoop) -> Trials:
     """Visitors come from a world that has turned. One challenger learnt of it, the next of the world as it was.
 
-    The last one learns of the world as it was, too, and nobody comes.
+    The last one learns of the world as it was, too, and nobody comes: for Watch all of its time is over at once.
     """
     pipeline = loop.pipeline(NAME)
     assert pipeline.run("first", visits(0))["verdict"] == "promoted"
@@ -136,7 +136,9 @@ def three_trials(loop: LocalLoop) -> Trials:
     execution = pipeline.execution_of(pipeline.upload_frame("as it was", visits(40)))
     worse, after_worse = baked(pipeline, execution, visits(200, rows=2000, **TURNED)), champion(pipeline)
     assert pipeline.run("as it was, still", visits(60))["verdict"] == "skipped"
+    put_clocks(loop.root, pipeline.config.rollout.longest_bake_seconds)
     unasked = pipeline.record_of(pipeline.start(json.dumps({"trigger": "manual", "pipeline": NAME})))
+    put_clocks(loop.root, 0.0)
     return Trials(pipeline, better, after_better, worse, after_worse, unasked, champion(pipeline))
 
 

@@ -19,7 +19,7 @@ from contender.predictions.record import LIVE_VARIANTS
 from contender.rollout.traffic_split import keeps_control
 from localcloud.mail import Mail
 from tests.e2e.loop import LivePipeline, LocalLoop, eventually
-from tests.e2e.shop import clock_file, visits
+from tests.e2e.shop import put_clocks, visits
 from tests.e2e.test_canary import NAME, champion, three_trials
 
 pytestmark = pytest.mark.emulator
@@ -83,7 +83,7 @@ class Shop:
         return answer
 
     def _put_clock(self, days: float) -> None:
-        clock_file(self.loop.root).write_text(str(days * DAY.total_seconds()))
+        put_clocks(self.loop.root, days * DAY.total_seconds())
 
     def _rows(self, versions: list[str], *days: float, labelled: bool = False) -> int:
         """Rows that these versions predicted on these days, or those with a label."""
