@@ -266,7 +266,7 @@ def nowhere() -> RunEvidence:
 def rolled_back_before() -> RunEvidence:
     """A run whose challenger is better, and may not serve."""
     run = promoted()
-    step = "This version was rolled back before, so its promotion needs approval."
+    step = "This version was rolled back before and is not promoted automatically again."
     reports = {name: found for name, found in run.reports.items() if name != "watch"}
     return RunEvidence(record("retained", f"{NEW} was rolled back before.", next_step=step, challenger=NEW), reports)
 

@@ -29,9 +29,9 @@ def approval_mail(state: RunState, request: ApprovalRequest, reports: Mapping[st
     """
     run = shlex.quote(request.run_id)
     content = Content(
-        fact=f"approve or reject {short(request.challenger)} until {moment(request.until)}",
+        fact=f"approve or reject {short(request.challenger)} by {moment(request.until)}",
         happened=HAPPENED.format(now=_instead(state.comparison.champion if state.comparison else None)),
-        since=f"{moment(request.asked_at)}; without an answer until {moment(request.until)} it is not promoted",
+        since=f"{moment(request.asked_at)}; without an answer by {moment(request.until)} it is not promoted",
         evidence=list(_evidence(state, reports)),
         done="The run waits for the answer. Nothing changes before it.",
         steps=[

@@ -37,7 +37,10 @@ HAPPENED = {
     "quarantined": "No uploaded file of this run could be used; the files and the reason are in quarantine.",
     "failed": "Somebody asked for a rollback, and nothing was rolled back.",
 }
-_BROKEN = "An uploaded batch looks broken, so nothing was trained with it. It is set aside until somebody decides."
+_BROKEN = (
+    "An uploaded batch looks broken, so nothing was trained with it. It is set aside until somebody or the next batch "
+    "decides."
+)
 _NO_LABELS = "The newest rows differ from those that the model learned from, but have no labels yet to learn from."
 _DISTRUSTED = (
     "The labels that a caller sent disagree with the model much more than those of all others. No model has learned "
@@ -170,7 +173,7 @@ def _facts(state: RunState, verdict: Verdict) -> Iterator[str]:
     elif state.approval is not None and not state.approval.approved:
         yield f"{_challenger(state)} was rejected by {state.approval.by or 'an unknown person'}"
     elif state.promotion is not None and state.promotion.status == "refused":
-        yield f"{short(state.promotion.version)} was rolled back before and needs approval"
+        yield f"{short(state.promotion.version)} was rolled back before and was not promoted"
     else:
         yield f"{_challenger(state)} was not promoted"
 

@@ -79,10 +79,14 @@ class PromotionPolicy:
         "Bootstrap resamples (of blocks) for the confidence interval.", 2000, minimum=100, maximum=100_000
     )
     min_rows: int = key(
-        "With fewer unseen rows the comparison is inconclusive. 0: 200 under the rule `proven`, else 50.", 0, minimum=0
+        "With fewer unseen rows the comparison is inconclusive; a first champion needs them under the rule `proven` "
+        "only. 0: 200 under `proven`, else 50.",
+        0,
+        minimum=0,
     )
     min_blocks: int = key(
-        "With fewer blocks (days, users) the comparison is inconclusive. 0: 5 under the rule `proven`, else 1.",
+        "With fewer blocks (days, users) the comparison is inconclusive; a first champion needs them under the rule "
+        "`proven` only. 0: 5 under `proven`, else 1.",
         0,
         minimum=0,
     )

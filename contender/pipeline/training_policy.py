@@ -101,9 +101,10 @@ class TrainingPolicy:
         choices=("none", "sigmoid", "prior"),
     )
     retrain_wait: float = key(
-        "How long to wait with the next training: this many times the square root of the number of batches before the "
-        "newest one, since the data last changed; n batches count as n / (1 + n / 20). 0.7: the 2nd batch after 3 to "
-        "13, the 3rd after 14 to 225, then the 4th. Without effect if `error_price_usd` is set. 0: no schedule.",
+        "How many batches to wait for the next training: this many times the square root of n / (1 + n / 20), for the "
+        "n batches since the data last changed that the newest training knew. 0.7: every batch trains after 1 or 2, "
+        "every 2nd after 3 to 13, every 3rd after 14 to 225, then every 4th. Without effect if `error_price_usd` is "
+        "set. 0: no schedule.",
         0.7,
         minimum=0.0,
         maximum=1000.0,

@@ -212,8 +212,8 @@ _NOT_HELD_AGAINST_IT: Steps = (
     "With little traffic, allow more time (rollout.max_bake_seconds).",
 )
 _WAS_ROLLED_BACK: Steps = (
-    "This version was rolled back before, so its promotion needs approval. To promote it, set "
-    'rollout.approval = "always" and start a run: contender retrain --pipeline {pipeline}',
+    "This version was rolled back before and is not promoted automatically again. To try it: "
+    "contender trial start --version {challenger} --pipeline {pipeline}",
     "Otherwise nothing to do.",
 )
 
@@ -247,6 +247,7 @@ def next_steps(state: RunState, verdict: Verdict, *, environment: str = "local")
         "pipeline": f"{state.request.pipeline}{where}",
         "run_id": f"{state.run_id}{where}",
         "version": "".join(waiting),
+        "challenger": state.promotion.version if state.promotion is not None else "",
         "name": state.request.pipeline,
         "caller": state.validation.suspicious_callers[0] if distrusts(state) and state.validation else "",
     }

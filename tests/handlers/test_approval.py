@@ -57,7 +57,7 @@ def test_the_token_is_kept_for_the_answer_with_the_time_that_a_person_has(cloud:
 def test_the_mail_has_the_evidence_of_the_runs_reports_and_no_token(cloud: Cloud, mailbox: Any) -> None:
     guard = {"status": "failed", "reason": "7 rows; the minimum is 200."}
     cloud.folder().write(COMPARISON, {"difference": None, "enough_data": guard})
-    assert ask(cloud)["subject"].startswith("[ticket] prod shop: approve or reject v2 until ")
+    assert ask(cloud)["subject"].startswith("[ticket] prod shop: approve or reject v2 by ")
     (mail,) = mailbox()
     for part in (
         "It would replace v1.",

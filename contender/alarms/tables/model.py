@@ -9,7 +9,7 @@ MODEL_HURTS = AlarmKind(
     id="model-hurts",
     title="The serving model (champion) predicts worse than in its test",
     severity="ticket",
-    purpose="Answers come, but they are wrong more often than in the model's test, or have another mix.",
+    purpose="Answers come, but they are wrong more often than in the model's test, or their mix has shifted.",
     expression="`LiveLossExcess`, `ShareShift`; neither while a canary bakes or a rollback is on (`ChangeOn`)",
     threshold=f"live loss above the 95 % interval of its difference to the holdout by more than "
     f"{thresholds.LOSS_EXCESS:g} of its half width, which chance does in one of 600 weeks; or predicted classes or "

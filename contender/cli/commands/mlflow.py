@@ -105,7 +105,7 @@ def mlflow(
             own = MlflowServer(project_root())
             address = tracking_uri or open_until.enter_context(own.open(port=port, report=spinner.update))
         console.print(f"MLflow is at {without_secrets(address)}{RUNS}", markup=False)
-        console.print("[dim]new runs are copied as they end; stop with Ctrl-C[/dim]")
+        console.print("[dim]new runs are copied until you press Ctrl-C[/dim]")
         _keep_mirroring(address, environment, every)
     console.print("MLflow is closed" if not tracking_uri else "copying has ended")
 

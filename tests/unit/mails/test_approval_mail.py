@@ -37,11 +37,11 @@ def test_the_mail_has_the_evidence_the_two_answers_and_what_happens_without_one(
     mail = approval_mail(STATE, ASKED, {"comparison": COMPARISON}, HERE)
     assert (mail.severity, mail.subject) == (
         "ticket",
-        "[ticket] prod shop: approve or reject v2 until 12:00 UTC on 1 January 2026",
+        "[ticket] prod shop: approve or reject v2 by 12:00 UTC on 1 January 2026",
     )
     for part in (
         "It would replace v1.",
-        "without an answer until 12:00 UTC on 1 January 2026 it is not promoted",
+        "without an answer by 12:00 UTC on 1 January 2026 it is not promoted",
         "Improvement (auc): +0.012, 95 % CI −0.001 to 0.025 on 1,234 rows. Too few rows to tell.",
         "1 of 2 guards passed. enough data failed: 1,234 rows; the minimum is 2,000.",
         "v2 passes the rehearsal: the serving function reproduces all 50",

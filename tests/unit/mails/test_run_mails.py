@@ -28,7 +28,7 @@ TOLD: dict[str, tuple[str, str]] = {
     "a canary that saw no traffic": ("ticket", "trial of v2 ended, v1 serves"),
     "a canary that somebody took out before Watch": ("info", "v2 was not promoted"),
     "a canary that passed and lost the race": ("info", "v2 was not promoted"),
-    "rolled back before": ("ticket", "v2 was rolled back before and needs approval"),
+    "rolled back before": ("ticket", "v2 was rolled back before and was not promoted"),
     "a rollback that somebody asked for": ("info", "rolled back to v1"),
     "a trial that somebody ended": ("info", "trial of v2 ended, v1 serves"),
     "a rollback that was refused": ("ticket", "rollback refused, nothing was changed"),
