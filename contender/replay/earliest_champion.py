@@ -27,8 +27,8 @@ def check_earliest_champion(history: History, arm: Arm, held_out: HeldOut, *, st
     Parameters
     ----------
     arm : a policy.
-    start : so many batches are there before the first training.
-    scored : so many batches have to be left after the one that brings the champion.
+    start : number of batches before the first training.
+    scored : number of batches that must be left after the one that brings the champion.
 
     Raises
     ------

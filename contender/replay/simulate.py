@@ -70,7 +70,7 @@ def simulate(
     seed : of the intervals' resampling.
     held_out : what a training holds out; with it, a history whose first champion comes too late is refused before
         anything is trained, as far as that can be known by then.
-    scored : with `held_out`, so many batches have to be left after the first champion of the pipeline's own policy.
+    scored : number of batches that must be left after the first champion of the pipeline's own policy, with `held_out`.
 
     Raises
     ------

@@ -102,7 +102,7 @@ class Tuned:
 
 
 def batches_needed(share: float) -> int:
-    """So many batches after the first champion make two parts that are large enough.
+    """The number of batches after the first champion that make two parts of sufficient size.
 
     Examples
     --------
