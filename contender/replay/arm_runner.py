@@ -21,7 +21,15 @@ from contender.errors import ContenderError
 from contender.registry.candidate import Candidate
 from contender.replay.arms import Arm, Trained
 from contender.replay.batch_fates import BatchFates
-from contender.replay.moment import ArmModel, Moment, order_from, row_count, rows_of
+from contender.replay.moment import (
+    ArmModel,
+    Moment,
+    TrainingSettings,
+    order_from,
+    row_count,
+    rows_of,
+    training_settings,
+)
 from contender.replay.prequential import BatchScore
 from contender.replay.report import DriftSeen, Judged, Step, Verdict
 from contender.stats.metrics import Metric
@@ -57,6 +65,11 @@ class ArmRunner:
     served: list[ArmModel] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     scored: dict[int, BatchScore] = field(default_factory=dict)
+
+    @cached_property
+    def settings(self) -> TrainingSettings:
+        """Of the arm's trainings."""
+        return training_settings(self.arm.config)
 
     @cached_property
     def fates(self) -> BatchFates:
@@ -133,7 +146,7 @@ class ArmRunner:
         """Train, EvaluateChallenger, Promote."""
         began = self.drift_began if drift is None or drift.began is None else drift.began
         try:
-            challenger = moment.training(self.arm.config, began, without=self.fates.out)
+            challenger = moment.training(self.settings, began, without=self.fates.out)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error), drift=drift)
         self.drift_began = began
@@ -276,7 +289,7 @@ class ArmRunner:
         if not self._is_due():
             return Step(moment.position, "kept", "no retraining is due")
         try:
-            model = moment.training(self.arm.config, self.drift_began)
+            model = moment.training(self.settings, self.drift_began)
         except ContenderError as error:
             return Step(moment.position, "failed", str(error))
         self._serve(model, moment)

@@ -55,6 +55,22 @@ class ArmModel:
         return f"{self.made}'s challenger"
 
 
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What trainings of an arm depend on, as a configuration and as a text. An arm makes them once: a replay would spend
+    a tenth of its time on them.
+    """
+
+    config: PipelineConfig
+    text: str
+
+
+def training_settings(config: PipelineConfig) -> TrainingSettings:
+    """Those of an arm with this configuration."""
+    needed = training_part(config)
+    return TrainingSettings(needed, json.dumps(asdict(needed), sort_keys=True, default=str))
+
+
 @dataclass
 class Moment:
     """A batch and the data available when it arrives, with the results that arms share.
@@ -69,7 +85,7 @@ class Moment:
     train: Train
     metric: Metric
     seed: int
-    trainings: dict[str, Trained | ContenderError] = field(default_factory=dict)
+    trainings: dict[tuple[str, ...], Trained | ContenderError] = field(default_factory=dict)
     _scores: dict[int, BatchScore] = field(default_factory=dict)
     _profiles: dict[int, Profile] = field(default_factory=dict)
     _checks: dict[tuple[object, ...], BatchCheck] = field(default_factory=dict)
@@ -113,7 +129,7 @@ class Moment:
         """The batches that came after a model's training, today's too."""
         return self.arrived[model.arrived :]
 
-    def training(self, config: PipelineConfig, since: float | None, *, without: Collection[str] = ()) -> ArmModel:
+    def training(self, settings: TrainingSettings, since: float | None, *, without: Collection[str] = ()) -> ArmModel:
         """The model that a training today gives, on the `window` of these.
 
         Raises
@@ -121,14 +137,14 @@ class Moment:
         ContenderError
             When none comes of it, each time it is asked for.
         """
-        needed = training_part(config)
+        config = settings.config
         window = self.window(config, since, without)
-        key = json.dumps([[batch.name for batch in window], asdict(needed)], sort_keys=True, default=str)
+        key = (settings.text, *(batch.name for batch in window))
         if key not in self.trainings:
             columns = dict.fromkeys(filter(None, (*config.features, config.target, config.group, ORDER, BLOCK)))
             try:
                 rows = rows_of(window).select_columns(columns)
-                self.trainings[key] = self._dated(self.train(needed, rows), len(self.trainings))
+                self.trainings[key] = self._dated(self.train(config, rows), len(self.trainings))
             except ContenderError as error:
                 self.trainings[key] = error
         found = self.trainings[key]

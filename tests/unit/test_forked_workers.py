@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fewer_messages import is_read
+from tests.fewer_messages import LAST, Listener, Teller, is_read
 from tests.forked_workers import ForkedWorkers, worker_command
 from tests.worker_client import FORKED
 
@@ -79,4 +79,46 @@ SET_UP = {"when": "setup", "outcome": "passed", "sections": [], "duration": 0.00
 def test_a_worker_is_silent_about_short_set_ups_that_passed_and_about_nothing_else(heard: dict[str, Any]) -> None:
     assert not is_read("testreport", {"data": SET_UP})
     assert is_read("testreport", {"data": SET_UP | heard})
-    assert [is_read(name, {}) for name in ("logstart", "logfinish", "workerfinished")] == [False, True, True]
+    assert [is_read(name, {}) for name in ("logstart", "logfinish", "workerfinished")] == [False, False, True]
+
+
+CALL = SET_UP | {"when": "call", "keywords": {"test_a": 1}}
+OVER = {"item_index": 7, "duration": 0.1}
+
+
+def told(*messages: tuple[str, dict[str, Any]]) -> list[tuple[str, Any]]:
+    """What of these messages of a worker comes to the process that spreads the tests."""
+    heard: list[tuple[str, Any]] = []
+    tell = Teller(lambda name, **content: heard.append((name, content.get("data", content))))
+    for name, content in messages:
+        tell(name, **content)
+    return heard
+
+
+def test_of_a_test_that_passed_a_worker_sends_one_message() -> None:
+    messages = [("logstart", {}), ("testreport", {"data": CALL}), ("testreport", {"data": SET_UP})]
+    found = told(*messages, ("logfinish", {}), ("runtest_protocol_complete", OVER))
+    assert found == [("testreport", CALL | {"keywords": {}, LAST: True})]
+
+
+@pytest.mark.parametrize(
+    "second", [("testreport", {"data": SET_UP | {"outcome": "failed"}}), ("warning_recorded", {"when": "runtest"})]
+)
+def test_what_else_is_told_of_a_test_comes_after_its_report_and_before_its_end(second: tuple[str, Any]) -> None:
+    found = told(("testreport", {"data": CALL}), second, ("runtest_protocol_complete", OVER))
+    assert [name for name, _ in found] == ["testreport", second[0], "runtest_protocol_complete"]
+    assert not found[0][1][LAST]
+
+
+def test_a_test_that_failed_is_told_at_once_with_all_that_is_known() -> None:
+    failed = CALL | {"outcome": "failed"}
+    assert told(("testreport", {"data": failed})) == [("testreport", failed)]
+
+
+def test_a_last_report_is_the_end_of_its_test() -> None:
+    ended: list[tuple[Any, ...]] = []
+    listener = Listener(SimpleNamespace(worker_runtest_protocol_complete=lambda *told: ended.append(told)))
+    for is_last in (False, True):
+        listener.pytest_runtest_logreport(SimpleNamespace(node="gw0", item_index=7, duration=0.1, **{LAST: is_last}))
+    listener.pytest_runtest_logreport(SimpleNamespace(node="gw0", item_index=8, duration=0.1))
+    assert ended == [("gw0", 7, 0.1)]
