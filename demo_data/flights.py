@@ -12,6 +12,7 @@ answer and are left out.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 
@@ -81,7 +82,9 @@ def month(number: int) -> pd.DataFrame:
     if not 1 <= number <= 12:
         raise ValueError(f"number must be from 1 to 12, but got {number}")
     rows = flights()
-    return rows[rows["scheduled_at"].str.startswith(MONTHS[number - 1])].reset_index(drop=True)
+    times = rows["scheduled_at"].array  # in order
+    begin, end = (bisect_left(times, name) for name in (*MONTHS, "2014")[number - 1 : number + 1])
+    return rows[begin:end].reset_index(drop=True)
 
 
 def months() -> Iterator[tuple[str, pd.DataFrame]]:

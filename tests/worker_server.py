@@ -27,8 +27,9 @@ from tests.worker_client import FORKED
 class OnlyImports:
     """Modules of tests are imported; nothing in them is collected."""
 
-    def pytest_collection(self) -> None:
-        import skops.io  # noqa: F401 - first: it looks through all modules that are loaded before it
+    def pytest_collection(self, session: pytest.Session) -> None:
+        if not session.config.getoption("ignore"):  # of training, whose tests alone need it
+            import skops.io  # noqa: F401 - first: it looks through all modules that are loaded before it
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self) -> list[pytest.Item]:

@@ -57,8 +57,9 @@ class ArmModel:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What trainings of an arm depend on, as a configuration and as a text. An arm makes them once: a replay would spend
-    a tenth of its time on them.
+    """What trainings of an arm depend on, as a configuration and as a text.
+
+    An arm makes them once: a replay would spend a tenth of its time on them.
     """
 
     config: PipelineConfig

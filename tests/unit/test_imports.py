@@ -92,6 +92,7 @@ def test_a_function_loads_the_x_ray_sdk_where_it_is_traced_and_only_there() -> N
     assert "aws_xray_sdk" not in packages(after_start("claim"))
 
 
+@pytest.mark.slow  # starts interpreters
 def test_serving_loads_its_documents_when_somebody_asks_for_them() -> None:
     """They take 11 ms of a start of 200."""
     documents = {"contender.serving.openapi", "contender.serving.openapi_schemas", "lambdas.serve.documents"}

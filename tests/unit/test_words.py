@@ -87,7 +87,7 @@ def test_the_glossary_names_wordings_that_it_replaced() -> None:
     assert "confusion matrix" in replaced_wordings().values()
 
 
-@pytest.mark.parametrize("texts", [on_pages, in_code])
+@pytest.mark.parametrize("texts", [on_pages, pytest.param(in_code, marks=pytest.mark.slow)])  # parses every module
 def test_no_text_uses_a_wording_that_the_glossary_replaced(texts: Callable[[], Iterator[Text]]) -> None:
     wordings = replaced_wordings()
     found = [use for text in texts() for use in uses(text, wordings)]

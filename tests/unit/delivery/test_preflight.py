@@ -8,7 +8,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.cloudformation.models import cloudformation_backends
 
 from delivery import deploy
 from delivery.cdk import PACKAGE
@@ -38,7 +37,10 @@ def bootstrap(session: boto3.Session) -> None:
     session.client("ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value="30", Type="String")
 
 
+@pytest.mark.slow  # loads moto's CloudFormation, which loads all of EC2
 def test_a_stage_that_is_set_up_is_deployed(session: boto3.Session) -> None:
+    from moto.cloudformation.models import cloudformation_backends
+
     bootstrap(session)
     session.client("cloudformation").create_stack(StackName="contender-dev-data", TemplateBody=TEMPLATE)
     session.client("cloudformation").create_stack(StackName="contender-prod-data", TemplateBody=TEMPLATE)

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_auc_score, roc_curve
@@ -19,18 +17,22 @@ from contender.reports.curve_charts import curve_figures
 from contender.reports.frame import Frame
 from contender.reports.line_chart import ticks
 from contender.stats.curves import BINS, curves
+from tests.lazily import lazily
+
+figure_of, ticker = lazily("matplotlib.figure"), lazily("matplotlib.ticker")
 
 ROUND = (1, 2, 2.5, 5, 10)
 PIXEL = 0.05
 """Coordinates have one decimal."""
 
 
+@pytest.mark.slow  # loads matplotlib
 @given(st.floats(-1000.0, 1000.0), st.floats(0.001, 1000.0), st.integers(2, 8))
 def test_ticks_are_those_of_matplotlib(low: float, span: float, wanted: int) -> None:
     high = low + span
     rough = span / wanted / 10.0 ** np.floor(np.log10(span / wanted))
     assume(min(abs(rough - step) for step in ROUND) > 0.02)  # neither step is wrong where both are about as long
-    located = MaxNLocator(wanted, steps=list(ROUND), min_n_ticks=1).tick_values(low, high)
+    located = ticker.MaxNLocator(wanted, steps=list(ROUND), min_n_ticks=1).tick_values(low, high)
     slack = 1e-9 * span
     assume(min(abs(edge - tick) for edge in (low, high) for tick in located) > 1e-6 * span)
     first, last = bisect_left(located, low - slack), bisect_right(located, high + slack)
@@ -41,7 +43,7 @@ def test_ticks_are_those_of_matplotlib(low: float, span: float, wanted: int) -> 
 @given(st.floats(-5.0, 5.0), st.floats(0.1, 10.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_points_stand_where_matplotlib_puts_them(low: float, span: float, right: float, up: float) -> None:
     frame = Frame(low, low + span, low, low + span)
-    figure = Figure(figsize=(frame.width / 100, frame.height / 100), dpi=100)
+    figure = figure_of.Figure(figsize=(frame.width / 100, frame.height / 100), dpi=100)
     box = (
         frame.left / frame.width,
         frame.bottom / frame.height,

@@ -12,8 +12,9 @@ from contender.adapters.trackers.plots import draw
 from contender.stats.curves import curves
 from tests.tracked import EXPLANATION, some_curves, some_evidence
 
+pytestmark = pytest.mark.slow  # loads matplotlib and draws
 
-@pytest.mark.slow  # draws all plots
+
 def test_two_classes_have_all_their_plots() -> None:
     compared = {"champion": some_curves(skill=0.5), "challenger": some_curves()}
     pictures = draw(some_evidence(), EXPLANATION, compared)
@@ -50,7 +51,6 @@ def test_many_classes_have_a_confusion_matrix_and_the_calibration_of_the_likelie
     assert set(draw({"holdout": found})) == {"calibration.png", "confusion.png"}
 
 
-@pytest.mark.slow  # draws all plots twice
 def test_the_same_evidence_is_the_same_picture_byte_for_byte() -> None:
     evidence = {"holdout": some_curves()}
     assert draw(evidence) == draw(evidence)
