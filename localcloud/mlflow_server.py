@@ -29,6 +29,7 @@ from localcloud.processes import (
 )
 from localcloud.side_environments import Report, SideEnvironment, say_nothing, tool
 
+PROGRAM = Path(__file__).with_name("mlflow_process.py")
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
 """Its first start makes the database, on a busy machine for long; one that ends before is noticed at once."""
@@ -88,7 +89,7 @@ class MlflowServer:
         MlflowServerError
             When the server is open already, or does not come up.
         """
-        program = (self.environment or tool("mlflow", self.root)).program("mlflow", report)
+        python = (self.environment or tool("mlflow", self.root)).python(report)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a+") as file:
             if not _locked(file):
@@ -97,7 +98,7 @@ class MlflowServer:
             stop_recorded(self.folder, grace_seconds=GRACE_SECONDS)
             address = f"http://{HOST}:{port or _free_port()}"
             report("starting MLflow")
-            server = self._start(program, address)
+            server = self._start(python, address)
             try:
                 self._wait(server, address)
                 file.truncate(0)
@@ -113,14 +114,15 @@ class MlflowServer:
     def _record(self) -> Path:
         return self.folder / f"server{RECORD_SUFFIX}"
 
-    def _start(self, program: Path, address: str) -> ProcessRecord:
-        command = [str(program), "server", "--host", HOST, "--port", address.rpartition(":")[2], "--workers", "1"]
+    def _start(self, python: Path, address: str) -> ProcessRecord:
+        command = [str(python), "-P", str(PROGRAM), "server", "--host", HOST, "--port", address.rpartition(":")[2]]
+        command += ["--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self.folder.resolve() / 'mlflow.db'}"]
         command += ["--artifacts-destination", (self.folder.resolve() / "artifacts").as_uri()]
         self.log.unlink(missing_ok=True)
         return start_detached(
             command,
-            environment=_variables(os.environ, program.parent),
+            environment=_variables(os.environ, python.parent),
             directory=self.folder,
             log_file=self.log,
             record_file=self._record,
