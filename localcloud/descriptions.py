@@ -1,7 +1,7 @@
 """The descriptions of AWS's services, which boto3 reads from its files: here once for a process and all its forks.
 
 Each session lists and reads them anew, and parses a megabyte of JSON before it asks anything: 0.1 s of CPU time. And it
-looks at the signature of each of botocore's 150 event handlers.
+looks at the signature of each of botocore's 150 event handlers, and each client for other names of their events.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _listed_by = Loader.list_available_services
 _listed: dict[tuple[str, ...], Any] = {}
 _signature_of: Callable[[Any], Any] = hooks.accepts_kwargs
 _signature_of_function = lru_cache(HANDLERS)(_signature_of)
+_begin = hooks.EventAliaser.__init__
+_names: dict[str, str] = {}
 
 
 @cache
@@ -51,11 +53,19 @@ def accepts_kwargs(handler: Any) -> Any:
     return (_signature_of_function if isinstance(handler, FunctionType) else _signature_of)(handler)
 
 
+def begin_with_names(aliaser: Any, emitter: Any, aliases: Any = None) -> None:
+    """Begin an emitter of a session or a client that knows the names which others have found."""
+    _begin(aliaser, emitter, aliases)
+    if aliaser._event_aliases == hooks.EVENT_ALIASES:
+        aliaser._alias_name_cache = _names
+
+
 def read_once(*services: str) -> None:
     """From now on sessions share what they read; what clients of these services need is read now."""
     JSONFileLoader.load_file = lambda _loader, file_path: description(file_path)
     Loader.list_available_services = available
     hooks.accepts_kwargs = accepts_kwargs
+    hooks.EventAliaser.__init__ = begin_with_names
     loader = Loader()
     loader.search_paths.append(str(Path(boto3.__file__).with_name("data")))  # as a session of boto3 does
     with contextlib.suppress(DataNotFoundError):  # another release of botocore reads other files
