@@ -17,6 +17,8 @@ SHARE_OF_WAIT = 0.2
 """Of the time that somebody has waited, the next pause: to look costs time that what is waited for needs."""
 REAP_SECONDS = 2.0
 RECORD_SUFFIX = ".process.json"
+OF_THIS_PROCESS = Path("/proc/self/stat")
+"""What Linux says of a process; elsewhere `ps` is asked."""
 # Children of this very process, which has to ask after them once they have ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -138,34 +140,39 @@ class _Row:
 
 def group_members(group: int) -> list[int]:
     """Ids of the processes of a group that have not ended."""
-    return [row.pid for row in _table() if row.group == group]
+    if not OF_THIS_PROCESS.exists():
+        return [row.pid for row in _listed() if row.group == group]
+    # The agent asks twice a second while a task runs: of the others the kernel is asked for no more than the group.
+    there = (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
+    return [pid for pid in there if _group(pid) == group and _birth(pid)]
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:  # it has ended in between
+        return None
 
 
 def _birth(pid: int) -> str:
-    """Start time of a process that has not ended, or an empty string."""
-    return next((row.born for row in _table(pid) if row.pid == pid), "")
+    """Start time of a process that has not ended (a zombie has), or an empty string."""
+    if not OF_THIS_PROCESS.exists():
+        return next((row.born for row in _listed() if row.pid == pid), "")
+    try:
+        # The name in parentheses may itself contain spaces; the fields are counted after it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] == "Z" else f"tick {fields[19]}"
 
 
-def _table(pid: int | None = None) -> list[_Row]:
-    """Processes that have not ended (a zombie has): of the whole machine, or just the one."""
-    if Path("/proc/self/stat").exists():
-        names = [entry.name for entry in Path("/proc").iterdir()] if pid is None else [str(pid)]
-        rows = (_row_of_proc(int(name)) for name in names if name.isdigit())
-        return [row for row in rows if row is not None]
+def _listed() -> list[_Row]:
+    """All processes of the machine that have not ended."""
     listing = subprocess.run(
         ["ps", "-A", "-o", "pid=,pgid=,stat=,lstart="], capture_output=True, text=True, check=True
     ).stdout
     fields = (line.split(maxsplit=3) for line in listing.splitlines())
     return [_Row(int(row[0]), int(row[1]), row[3].strip()) for row in fields if not row[2].startswith("Z")]
-
-
-def _row_of_proc(pid: int) -> _Row | None:
-    try:
-        # The name in parentheses may itself contain spaces; the fields are counted after it.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else _Row(pid=pid, group=int(fields[2]), born=f"tick {fields[19]}")
 
 
 def _reap(pid: int) -> None:

@@ -33,14 +33,28 @@ ALERTS = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alerts"}}},
     "Outputs": {"TicketTopicArn": {"Value": {"Ref": "Topic"}}},
 }
+QUEUES = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "more"}}}}
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory, function_template: TemplateMaker) -> Iterator[Any]:
-    """A project whose cloud is up with a function and a topic, for tests that leave it complete."""
+def began(tmp_path_factory: pytest.TempPathFactory, function_template: TemplateMaker) -> Iterator[Any]:
+    """A project whose cloud is up with a function, a bucket and a topic: the project, what was deployed and said."""
     with project_in(tmp_path_factory.mktemp("standing")) as made:
-        made.write_stacks(code=function_template(), alerts=ALERTS)
-        cloud.up(made.root)
+        made.write_stacks(code=function_template(), data=BUCKET, alerts=ALERTS)
+        said: list[str] = []
+        yield made, cloud.up(made.root, said.append), said
+
+
+@pytest.fixture
+def standing(began: Any) -> Any:
+    """The same project, for tests that leave its cloud complete."""
+    return began[0]
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A project for tests of an `up` that does not come to its end; its cloud is up or down."""
+    with project_in(tmp_path_factory.mktemp("unfinished")) as made:
         yield made
 
 
@@ -58,11 +72,9 @@ def test_a_cloud_that_was_never_up_is_not_running_and_can_be_taken_down(project:
 
 
 @pytest.mark.emulator
-def test_up_deploys_and_a_second_up_finds_everything_there(project: Any, function_template: TemplateMaker) -> None:
-    project.write_stacks(code=function_template())
-    said: list[str] = []
-    first = cloud.up(project.root, said.append)
-    assert first.changed == ("code",)
+def test_up_deploys_and_a_second_up_finds_everything_there(began: Any) -> None:
+    project, first, said = began
+    assert first.changed == ("code", "data", "alerts")
     assert "Synthesising the CDK app" in said
     said.clear()
     second = cloud.up(project.root, said.append)
@@ -75,40 +87,37 @@ def test_up_deploys_and_a_second_up_finds_everything_there(project: Any, functio
 
 @pytest.mark.emulator
 def test_an_added_stack_is_deployed_alone_and_a_removed_one_is_deleted(
-    project: Any, function_template: TemplateMaker
+    standing: Any, function_template: TemplateMaker
 ) -> None:
-    project.write_stacks(code=function_template())
-    cloud.up(project.root)
-    project.write_stacks(code=function_template(), alerts=ALERTS)
-    touch_inputs(project)
-    assert cloud.up(project.root).changed == ("alerts",)
-    project.write_stacks(code=function_template())
-    touch_inputs(project)
-    deployment = cloud.up(project.root)
-    assert (deployment.changed, list(deployment.outputs)) == (("alerts",), ["code"])
+    before = {"code": function_template(), "data": BUCKET, "alerts": ALERTS}
+    standing.write_stacks(**before, more=QUEUES)
+    touch_inputs(standing)
+    assert cloud.up(standing.root).changed == ("more",)
+    standing.write_stacks(**before)
+    touch_inputs(standing)
+    deployment = cloud.up(standing.root)
+    assert (deployment.changed, list(deployment.outputs)) == (("more",), list(before))
 
 
 @pytest.mark.emulator
-def test_down_leaves_no_process_and_up_continues_where_it_ended(project: Any, function_template: TemplateMaker) -> None:
-    project.write_stacks(code=function_template(), data=BUCKET)
-    cloud.up(project.root)
-    connection = cloud.connect(project.root)
+def test_down_leaves_no_process_and_up_continues_where_it_ended(standing: Any) -> None:
+    connection = cloud.connect(standing.root)
     s3 = connection.client("s3")
     version = s3.put_object(Bucket="data", Key="a", Body=b"old")["VersionId"]
     s3.put_object(Bucket="data", Key="a", Body=b"new")
     assert answer(connection) == "first"
-    found = cloud.status(project.root)
+    found = cloud.status(standing.root)
     processes = [record_of(pid) for pid in (found.emulator_pid, found.agent_pid, found.watcher_pid)]
 
-    cloud.down(project.root)
+    cloud.down(standing.root)
 
     assert not any(is_alive(one) or group_members(one.pid) for one in processes)
-    assert not Workspace(project.root).temporary.exists()
+    assert not Workspace(standing.root).temporary.exists()
     with pytest.raises(NotRunningError):
-        cloud.connect(project.root)
+        cloud.connect(standing.root)
 
-    assert cloud.up(project.root).changed == ()
-    connection = cloud.connect(project.root)
+    assert cloud.up(standing.root).changed == ()
+    connection = cloud.connect(standing.root)
     s3 = connection.client("s3")
     assert s3.get_object(Bucket="data", Key="a")["Body"].read() == b"new"
     assert s3.get_object(Bucket="data", Key="a", VersionId=version)["Body"].read() == b"old"
@@ -116,28 +125,26 @@ def test_down_leaves_no_process_and_up_continues_where_it_ended(project: Any, fu
 
 
 @pytest.mark.emulator
-def test_an_emulator_that_was_killed_goes_on_with_what_it_held(project: Any, function_template: TemplateMaker) -> None:
-    project.write_stacks(code=function_template(), data=BUCKET)
-    cloud.up(project.root)
-    s3 = cloud.connect(project.root).client("s3")
+def test_an_emulator_that_was_killed_goes_on_with_what_it_held(standing: Any) -> None:
+    s3 = cloud.connect(standing.root).client("s3")
     version = s3.put_object(Bucket="data", Key="a", Body=b"1")["VersionId"]
     s3.put_object(Bucket="data", Key="a", Body=b"2")
-    found = cloud.status(project.root)
+    found = cloud.status(standing.root)
     emulator = record_of(found.emulator_pid)
     os.kill(emulator.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(emulator), seconds=20)
-    assert "has ended without being stopped; run `contender up`" in cloud.status(project.root).message
+    assert "has ended without being stopped; run `contender up`" in cloud.status(standing.root).message
 
     said: list[str] = []
-    deployment = cloud.up(project.root, said.append)
+    deployment = cloud.up(standing.root, said.append)
 
     restored = "0 runs, 0 champions, 0 uploads waiting; 0 executions go on"
     assert (deployment.changed, deployment.restored) == ((), restored)
     assert f"Restored: {restored}" in said
-    s3 = cloud.connect(project.root).client("s3")
+    s3 = cloud.connect(standing.root).client("s3")
     assert s3.get_object(Bucket="data", Key="a")["Body"].read() == b"2"
     assert s3.get_object(Bucket="data", Key="a", VersionId=version)["Body"].read() == b"1"
-    assert answer(cloud.connect(project.root)) == "first"
+    assert answer(cloud.connect(standing.root)) == "first"
     assert not group_members(emulator.pid)
 
 
@@ -158,35 +165,36 @@ def test_an_unreadable_state_is_said_and_what_ran_under_it_is_stopped(standing: 
 
 @pytest.mark.emulator
 def test_an_up_that_fails_leaves_something_that_up_continues_and_down_removes(
-    project: Any, function_template: TemplateMaker
+    unfinished: Any, function_template: TemplateMaker
 ) -> None:
-    project.write_stacks(code=function_template())
-    app = (project.root / "app.py").read_text()
-    (project.root / "app.py").write_text("raise SystemExit('no pipelines')")
+    unfinished.write_stacks(code=function_template())
+    app = (unfinished.root / "app.py").read_text()
+    (unfinished.root / "app.py").write_text("raise SystemExit('no pipelines')")
     with pytest.raises(SynthesisError, match="no pipelines"):
-        cloud.up(project.root)
-    found = cloud.status(project.root)
+        cloud.up(unfinished.root)
+    found = cloud.status(unfinished.root)
     assert (found.running, found.complete) == (True, False)
-    (project.root / "app.py").write_text(app)
-    assert cloud.up(project.root).changed == ("code",)
-    assert cloud.status(project.root).emulator_pid == found.emulator_pid
+    (unfinished.root / "app.py").write_text(app)
+    assert cloud.up(unfinished.root).changed == ("code",)
+    assert cloud.status(unfinished.root).emulator_pid == found.emulator_pid
 
 
 @pytest.mark.emulator
-def test_an_interrupted_up_can_be_taken_down(project: Any, function_template: TemplateMaker) -> None:
-    project.write_stacks(code=function_template(), data=BUCKET)
+def test_an_interrupted_up_can_be_taken_down(unfinished: Any, function_template: TemplateMaker) -> None:
+    unfinished.write_stacks(code=function_template(), data=BUCKET)
+    touch_inputs(unfinished)
 
     def interrupt(message: str) -> None:
         if message == "Creating data":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cloud.up(project.root, interrupt)
-    state = read_state(Workspace(project.root))
+        cloud.up(unfinished.root, interrupt)
+    state = read_state(Workspace(unfinished.root))
     assert state is not None
     assert state.emulator is not None
     assert list(state.stacks) == ["code"]
-    cloud.down(project.root)
+    cloud.down(unfinished.root)
     assert not is_alive(state.emulator)
 
 

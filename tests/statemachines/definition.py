@@ -208,10 +208,15 @@ def _is_certain(path: str, sections: frozenset[str], typed: Mapping[str, type[me
 def longest_way_seconds(definition: Definition) -> int:
     """The most that a run takes when each state takes all its time, once, without repeats."""
 
+    there = states(definition)
+    after = {name: {following for following, _ in _leaving(name, state)} for name, state in there.items()}
+    takes = {
+        name: state.get("TimeoutSeconds", 0) + sum(MOST_SECONDS[state[path]] for path in PATHS if path in state)
+        for name, state in there.items()
+    }
+
     def longest(name: str, seen: frozenset[str]) -> int:
-        state = states(definition)[name]
-        after = [longest(following, seen | {name}) for following, _ in _leaving(name, state) if following not in seen]
-        mine = state.get("TimeoutSeconds", 0) + sum(MOST_SECONDS[state[path]] for path in PATHS if path in state)
-        return mine + max(after, default=0)
+        left = [longest(following, seen | {name}) for following in after[name] - seen]
+        return takes[name] + max(left, default=0)
 
     return longest(definition["StartAt"], frozenset())
