@@ -19,9 +19,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud import emulator
 from localcloud.connection import client
 from localcloud.container_tasks import NOT_STARTED, ContainerRunner
 from localcloud.ecs_tasks import ProcessRunner, Runner, RunningTask, TaskPlan, log_events, task_id, was_started
@@ -31,7 +33,7 @@ from localcloud.function_host import FunctionHost, FunctionServer
 from localcloud.state import CREDENTIALS, REGION, Workspace
 
 POLL_SECONDS = 0.5
-"""Each look takes some milliseconds, of the emulator too; a training takes seconds at least."""
+"""A training takes seconds at least."""
 MAX_TASKS = 2
 SESSION_SECONDS = 12 * 3600
 """How long a task's credentials are valid; ECS would renew them, here no training is to take longer."""
@@ -51,6 +53,7 @@ class Agent:
     def __init__(
         self, *, endpoint_url: str, root: Path, runner: Runner | None = None, max_tasks: int = MAX_TASKS
     ) -> None:
+        self._port = int(urlsplit(endpoint_url).port or 0)
         self._ecs = client("ecs", endpoint_url)
         self._logs = client("logs", endpoint_url)
         self._states = client("stepfunctions", endpoint_url)
@@ -63,8 +66,9 @@ class Agent:
         )
         self._max_tasks = max_tasks
         self._running: dict[str, RunningTask] = {}
-        # By the ARN of the task that each waits for.
+        # By the ARN of the task that each waits for; and those that were running at the last look.
         self._executions: dict[str, str] = {}
+        self._at_work: frozenset[str] = frozenset()
 
     def run(self, stopped: threading.Event) -> None:
         """Poll until told to stop, or until the emulator has been gone for long; then stop all children."""
@@ -74,7 +78,7 @@ class Agent:
                 try:
                     self.poll()
                     last_answer = time.monotonic()
-                except (BotoCoreError, ClientError) as error:
+                except (BotoCoreError, ClientError, ConnectionError) as error:
                     logger.warning("the emulator did not answer: %s", error)
                 stopped.wait(POLL_SECONDS)
         finally:
@@ -83,7 +87,8 @@ class Agent:
 
     def poll(self) -> None:
         """Compare what should run with what does, once."""
-        wanted = self._wanted()
+        work = emulator.work(self._port)
+        wanted, self._at_work = dict(work.tasks), work.executions
         for arn, task in list(self._running.items()):
             self._ship_output(task)
             if task.exit is not None:
@@ -94,15 +99,6 @@ class Agent:
         for arn, cluster in wanted.items():
             if arn not in self._running and len(self._running) < self._max_tasks:
                 self._start(cluster, arn)
-
-    def _wanted(self) -> dict[str, str]:
-        """Tasks that the emulator says are running, with their cluster, oldest cluster first."""
-        clusters = self._ecs.list_clusters()["clusterArns"]
-        return {
-            arn: cluster
-            for cluster in clusters
-            for arn in self._ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]
-        }
 
     def _start(self, cluster: str, arn: str) -> None:
         if was_started(task_id(arn), self._folder):
@@ -182,10 +178,7 @@ class Agent:
 
         On AWS a cancelled execution stops its task; the emulator leaves the task alone.
         """
-        if arn not in self._executions:
-            return False
-        execution = self._states.describe_execution(executionArn=self._executions[arn])
-        return bool(execution["status"] != "RUNNING")
+        return arn in self._executions and self._executions[arn] not in self._at_work
 
     def _find_execution(self, arn: str, task: Mapping[str, Any]) -> None:
         """Note the running execution that waits for a task, which is the one named like the task's run."""

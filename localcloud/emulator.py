@@ -13,7 +13,9 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localcloud.errors import EmulatorError
 from localcloud.preloaded import of_functions
@@ -41,6 +43,8 @@ KEEP_PATH = "/_contender/keep"
 """Writes what nobody has written yet: what stacks are made of while no request waits for it."""
 QUEUES_PATH = "/_contender/queues"
 """Answers the attributes of all queues."""
+WORK_PATH = "/_contender/work"
+"""Answers the tasks that are to run, and the executions that do."""
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
@@ -177,15 +181,39 @@ def queue_attributes(port: int) -> Mapping[str, Mapping[str, str]]:
     ConnectionError
         When the emulator does not answer.
     """
+    found: dict[str, dict[str, str]] = _told(port, QUEUES_PATH)
+    return found
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is at work in the emulator: the cluster of each task that is to run, by its ARN; executions by theirs."""
+
+    tasks: Mapping[str, str]
+    executions: frozenset[str]
+
+
+def work(port: int) -> Work:
+    """What is at work.
+
+    Raises
+    ------
+    ConnectionError
+        When the emulator does not answer.
+    """
+    found = _told(port, WORK_PATH)
+    return Work(found["tasks"], frozenset(found["executions"]))
+
+
+def _told(port: int, path: str) -> Any:
     connection = http.client.HTTPConnection(HOST, port, timeout=START_SECONDS)
     try:
-        connection.request("GET", QUEUES_PATH)
-        found: dict[str, dict[str, str]] = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ConnectionError(f"the emulator did not tell its queues: {error}") from None
+        raise ConnectionError(f"the emulator did not answer at {path}: {error}") from None
     finally:
         connection.close()
-    return found
 
 
 def wait_until_healthy(workspace: Workspace, record: ProcessRecord, port: int) -> None:

@@ -12,7 +12,7 @@ process as well; here once.
 And it learns what else CloudWatch and Scheduler do (`localcloud/ministack_metrics.py`, `ministack_alarms.py` and
 `ministack_schedules.py`), lists more of what is tagged (`ministack_tags.py`), runs a bounded number of functions at
 once (`ministack_calls.py`), gathers a queue's messages for a function (`ministack_batches.py`), tells all queues at
-once (`ministack_queues.py`), keeps what it holds on disk as it changes (`localcloud/durable/`), and refuses what
+once (`ministack_overviews.py`), keeps what it holds on disk as it changes (`localcloud/durable/`), and refuses what
 roles may not do (`ministack_permissions.py`) and what exceeds the limits of an HTTP API (`ministack_limits.py`).
 
 The release is pinned; where another one has no such functions, this fails at its start. Of ours only those are
@@ -47,8 +47,8 @@ from localcloud import (
     ministack_calls,
     ministack_limits,
     ministack_metrics,
+    ministack_overviews,
     ministack_permissions,
-    ministack_queues,
     ministack_schedules,
     ministack_tags,
 )
@@ -236,7 +236,7 @@ def main() -> None:
         *ministack_limits.NEEDED,
         *ministack_metrics.NEEDED,
         *ministack_permissions.NEEDED,
-        *ministack_queues.NEEDED,
+        *ministack_overviews.NEEDED,
         *ministack_schedules.NEEDED,
         *ministack_tags.NEEDED,
     )
@@ -254,7 +254,7 @@ def main() -> None:
     durable.install()
     ministack_limits.install()
     ministack_permissions.install()
-    ministack_queues.install()
+    ministack_overviews.install()
     modules, sys.argv[1:] = sys.argv[1:], []
     start = FunctionStarts(modules)
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": start})
