@@ -46,7 +46,8 @@ QUEUES_PATH = "/_contender/queues"
 WORK_PATH = "/_contender/work"
 """Answers the tasks that are to run, and the executions that do."""
 # Passed on to the emulator and so to every function; anything else (AWS profiles above all) stays outside.
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
+"""The last one is coverage.py's: where tests are measured, so is the emulator."""
 
 
 def endpoint(port: int) -> str:

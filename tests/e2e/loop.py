@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -36,6 +37,9 @@ SOON = 0.5
 
 START_SECONDS = 60.0
 RUN_SECONDS = 240.0
+
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage.py tells processes that a measured one starts what to measure."""
 
 Found = TypeVar("Found")
 
@@ -148,6 +152,15 @@ class LocalLoop:
         return out if code == 0 else err
 
 
+def counted_in(root: Path) -> dict[str, str]:
+    """Where coverage is measured, a variable by which a process counts lines of this copy of the project as its own."""
+    settings = os.environ.get(COVERAGE)
+    if settings is None:
+        return {}
+    copied = json.loads(base64.b64decode(settings)) | {"source": [str(root)]}
+    return {COVERAGE: base64.b64encode(json.dumps(copied).encode()).decode()}
+
+
 class Commands:
     """Runs `contender …` in a project's folder, each command in a process of its own that has loaded them already."""
 
@@ -155,7 +168,7 @@ class Commands:
         self._server = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("command_server.py"))],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100"},
+            env={**os.environ, **counted_in(root), "PYTHONPATH": str(root), "COLUMNS": "100"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
