@@ -68,24 +68,45 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def make(folder: Path, wheel: Path, *extra_names: str, also: Iterable[str] = ()) -> Path:
-    """An environment with the wheel, its declared closure and nothing else; the folder of its programs.
-
-    `also` names more distributions, as those that a repository's tests need.
-    """
-    asked = [*declared(), *(each for name in extra_names for each in declared(name)), *map(Requirement, also)]
-    run_uv("venv", "--python", sys.executable, str(folder))
-    (packages,) = folder.glob("lib/python*/site-packages")
-    for made in with_what_they_need(asked).values():
-        for top in sorted({Path(file).parts[0] for file in made.files or () if Path(file).parts[0] != ".."}):
-            link(Path(str(made.locate_file(top))), packages / top)
+def make(folder: Path, wheel: Path, *extra_names: str) -> Path:
+    """An environment with the wheel, its declared closure and nothing else; the folder of its programs."""
+    packages = _empty(folder)
+    _link_all([*declared(), *(each for name in extra_names for each in declared(name))], packages)
     run_uv("pip", "install", "--no-deps", "--offline", "--python", str(folder), str(wheel))
     return folder / "bin"
 
 
+def with_more(programs: Path, folder: Path, *names: str) -> Path:
+    """An environment with these distributions and all that another has, whose `contender` it is: what that one compiles
+    is compiled for both. The folder of its programs."""
+    packages = _empty(folder)
+    for path in _packages(programs.parent).iterdir():
+        link(path, packages / path.name)
+    _link_all(map(Requirement, names), packages)
+    (folder / "bin" / OWN).symlink_to(programs / OWN)
+    return folder / "bin"
+
+
+def _empty(folder: Path) -> Path:
+    """Make an environment without packages; the folder that they go into."""
+    run_uv("venv", "--python", sys.executable, str(folder))
+    return _packages(folder)
+
+
+def _packages(environment: Path) -> Path:
+    (found,) = environment.glob("lib/python*/site-packages")
+    return found
+
+
+def _link_all(requirements: Iterable[Requirement], packages: Path) -> None:
+    for made in with_what_they_need(requirements).values():
+        for top in sorted({Path(file).parts[0] for file in made.files or () if Path(file).parts[0] != ".."}):
+            link(Path(str(made.locate_file(top))), packages / top)
+
+
 def link(source: Path, target: Path) -> None:
     """Link a package; folders that several distributions share are made, and what is in them is linked."""
-    if target.is_symlink() or not source.exists():
+    if target.is_symlink() or target.is_file() or not source.exists():
         return
     if source.is_dir() and not (source / "__init__.py").exists() and source.suffix not in (".dist-info", ".libs"):
         target.mkdir(exist_ok=True)

@@ -149,8 +149,8 @@ def made(repository: Path, bin_folder: Path, target: str, seconds: int) -> str:
 
 
 @pytest.mark.slow
-def test_its_own_tests_pass_with_the_built_wheel(wheel: Path, tmp_path: Path) -> None:
-    programs = environments.make(tmp_path / "venv", wheel, also=("pytest",))
+def test_its_own_tests_pass_with_the_built_wheel(programs: Path, tmp_path: Path) -> None:
+    programs = environments.with_more(programs, tmp_path / "venv", "pytest")
     run = subprocess.run([programs / "contender", "new", NAME, "--json"], cwd=tmp_path, capture_output=True, check=True)
     assert "pipelines/sales.toml" in json.loads(run.stdout)["files"]
     assert "5 passed" in made(tmp_path / NAME, programs, "test", 300)
