@@ -28,7 +28,11 @@ ReplayedPipelineOption = Annotated[
     str, typer.Option("--pipeline", "-p", help="Name of the pipeline, or the path of a pipeline file.")
 ]
 EveryOption = Annotated[
-    str, typer.Option(help="Size of a batch: month, week, day, or a number of blocks.", show_default="month")
+    str,
+    typer.Option(
+        help="Size of a batch: month, week, day, or a number of blocks.",
+        show_default="month; without time stamps, about 12 batches",
+    ),
 ]
 StartOption = Annotated[int, typer.Option(help="Number of batches before the first training.")]
 ErrorPriceOption = Annotated[

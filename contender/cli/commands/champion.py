@@ -29,7 +29,7 @@ def champion(
     restore: Annotated[
         bool,
         typer.Option(
-            "--restore", help="Put a pointer back that is gone: to the newest champion of the history that is whole."
+            "--restore", help="Restore a lost or damaged pointer: to the newest champion of the history that is whole."
         ),
     ] = False,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,

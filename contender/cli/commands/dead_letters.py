@@ -61,7 +61,7 @@ def main() -> None:
 def list_letters(
     pipeline: PipelineOption,
     queue: QueueOption = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many of each queue.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most messages to list of each queue.")] = 100,
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:

@@ -52,7 +52,7 @@ def doctor(
 ) -> None:
     """Find what is wrong: pointer, history, versions, signatures, datasets, queue, lease, runs, keys, clocks.
 
-    The exit code is 1 if something is wrong. With --fix it is about what is left.
+    The exit code is 1 if something is wrong. With --fix it is 1 if something is left.
 
     Example: contender doctor --pipeline flights --fix
     """

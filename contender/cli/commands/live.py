@@ -41,7 +41,8 @@ def add_to(app: typer.Typer) -> None:
 def live(
     pipeline: PipelineOption,
     windows: Annotated[
-        int, typer.Option(min=0, max=1000, help="Show the verdicts of so many windows of the prediction log instead.")
+        int,
+        typer.Option(min=0, max=1000, help="Show the verdicts of the newest windows instead; their number."),
     ] = 0,
     judge: Annotated[
         bool, typer.Option("--judge", help="Judge windows that have closed now, not within the hour.")

@@ -117,7 +117,7 @@ def sync(
     environment: EnvironmentOption = DEFAULT_ENVIRONMENT,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy all runs once, to this machine's MLflow or to another server. Runs that are already there stay as they are.
+    """Copy all runs once, to this machine's MLflow or to another server. Runs that are complete there are left alone.
 
     Example: contender mlflow sync --env prod --tracking-uri https://mlflow.example.com
     """
