@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -233,34 +234,63 @@ def test_a_server_that_never_answers_is_an_error_too(
     assert "did not complete the sync" in ended.err
 
 
-@pytest.mark.parametrize(("spoilt", "retries"), [(500, 0), ("lost", 1)])
+def change(asked: Asked) -> str:
+    """What is changed: a file's path in its run, or what is asked of the API."""
+    return asked.path.rpartition("artifacts/")[2]
+
+
+def counted(requests: Iterable[Asked]) -> Iterator[tuple[str, int]]:
+    """Which change each request is, and for the how many-th time."""
+    times: Counter[str] = Counter()
+    for one in requests:
+        times[change(one)] += 1
+        yield change(one), times[change(one)]
+
+
 def test_wherever_it_is_cut_the_next_sync_completes_it_without_a_second_of_anything(
-    server: str, elsewhere: Gateway, monkeypatch: pytest.MonkeyPatch, spoilt: Spoilt, retries: int
+    server: str, elsewhere: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each request that changes something fails once; or succeeds, its answer is lost, and the client repeats it.
+    """Each request that changes something fails once. In the next sync the same one succeeds, its answer is lost, and
+    the client repeats it.
 
     Of files, which go one after the other and are all alike, the first and the last do.
     """
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
     shop = Shop()
     shop.promote(shop.train(1, pages=False))
     shop.end(1)
-    whole = Deployed(shop, f"whole{next(NUMBERS)}")
     asked: list[Asked] = []
-    elsewhere.spoil = asked.append
-    whole.mirror(elsewhere.address).sync(now=NOW)
+    spoiled: list[Spoilt] = []
+
+    def sync(one: Deployed, cut: tuple[str, int] | None, spoilt: Spoilt) -> None:
+        """Where the request that is the cut is spoilt when it comes."""
+        asked.clear()
+
+        def spoil(request: Asked) -> Spoilt:
+            asked.extend([request] if request.number else [])
+            if not request.number or list(counted(asked))[-1] != cut:
+                return None
+            spoiled.append(spoilt)
+            return spoilt
+
+        elsewhere.spoil = spoil
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1" if spoilt == "lost" else "0")
+        with suppress(TrackingError) if cut else nullcontext():
+            one.mirror(elsewhere.address).sync(now=NOW)
+
+    whole = Deployed(shop, f"whole{next(NUMBERS)}")
+    sync(whole, None, None)
     expected = kept(server, whole.title)
-    files_sent = sorted(one.number for one in asked if one.is_file)
-    cuts = [one.number for one in asked if one.number and one.number not in files_sent[1:-1]]
+    sent = [one for one in asked if one.is_file]
+    cuts = [cut for cut, one in zip(counted(asked), asked, strict=True) if one not in sent[1:-1]]
     assert len(cuts) > 10  # a run, its figures, files and marks, a version and an alias
     for cut in cuts:
-        elsewhere.changes, elsewhere.spoil = 0, lambda asked, cut=cut: spoilt if asked.number == cut else None
         one = Deployed(shop, f"cut{next(NUMBERS)}")
-        with suppress(TrackingError):
-            one.mirror(elsewhere.address).sync(now=NOW)
-        assert elsewhere.changes >= cut
+        sync(one, cut, 500)
+        sync(one, cut, "lost")
+        assert spoiled == [500, "lost"], cut
+        spoiled.clear()
         one.mirror(server).sync(now=NOW)
-        assert kept(server, one.title) == expected, f"cut at change {cut}"
+        assert kept(server, one.title) == expected, f"cut at {cut}"
 
 
 @pytest.mark.parametrize("uri", ["mlflow.example.com", "databricks", "file:///tmp/mlruns", "http://"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from contender.training.fingerprint import code_sha256
 from localcloud.forking import ForkedProcess, ForkServer
 from localcloud.preloaded import of_code
 from localcloud.processes import record_of, wait_until
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every
 
 ENVIRONMENT = {"PATH": "/bin"}
 SECONDS = 20.0
+PROJECT = Path(__file__).resolve().parents[2]
 
 WHAT_IT_FINDS = """
 import json, os, signal, sys
@@ -129,6 +132,27 @@ def test_a_module_of_a_folder_is_loaded_once_and_the_folder_is_on_no_search_path
     assert (file, int(pid)) == (str(code / "ours.py"), server.pid)
     assert str(code) not in path
     server.close()
+
+
+WRITES_CODE_DOWN = """
+import pathlib, sys
+import contender.training.fingerprint as fingerprint
+before = fingerprint._imported.cache_info().misses
+print(fingerprint.code_sha256(pathlib.Path(sys.argv[1])), fingerprint._imported.cache_info().misses - before)
+"""
+
+
+def test_the_code_that_trains_is_read_before(tmp_path: Path) -> None:
+    """A project's, whose training has one file that imports another."""
+    for name in ("training_image", "contender/training"):
+        (tmp_path / name).mkdir(parents=True)
+    fingerprint = Path("contender/training/fingerprint.py")
+    shutil.copy(PROJECT / fingerprint, tmp_path / fingerprint)
+    write(tmp_path / "training_image", "import contender.training.fingerprint", "train.py")
+    server = ForkServer([str(tmp_path), "contender.training.fingerprint"], ENVIRONMENT)
+    found = by_fork(server, [write(tmp_path, WRITES_CODE_DOWN), str(tmp_path)], tmp_path)
+    server.close()
+    assert (found.errors, found.output) == ("", f"{code_sha256(tmp_path)} 0\n")
 
 
 def test_of_functions_code_the_core_is_loaded_and_nothing_beside_the_handlers(tmp_path: Path) -> None:
