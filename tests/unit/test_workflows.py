@@ -193,6 +193,16 @@ def test_what_deploys_is_the_version_of_the_cdk_that_make_check_ran() -> None:
     assert all("npx --yes $(CDK) " in line for line in named)
 
 
+def test_pages_and_new_repositories_name_the_version_of_the_cdk_that_deploys() -> None:
+    files = [*ROOT.glob("docs/*.md"), *ROOT.glob("contender/cli/new_repository/files/*")]
+    named = {
+        path.name: set(re.findall(r"aws-cdk(?:@[\w.]*)?(?= |`|$)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        for path in files
+    }
+    assert {name: versions for name, versions in named.items() if versions - {PACKAGE}} == {}
+    assert {"deploy.md", "delivery.md", "environments.md", "Makefile.template"} <= {n for n in named if named[n]}
+
+
 def test_prod_is_deployed_after_dev_and_only_when_a_person_has_approved_it() -> None:
     stages = WORKFLOWS["deploy"]["jobs"]
     assert (stages["dev"]["with"], stages["prod"]["with"]) == ({"stage": "dev"}, {"stage": "prod"})
