@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -11,7 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 
-from stacks.acknowledge import acknowledge, imported, wildcard_finding
+from stacks.acknowledge import acknowledge, finding_of, imported, in_findings
 
 TABLE_READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:Query")
 TABLE_APPEND_ACTIONS = (*TABLE_READ_ACTIONS, "dynamodb:PutItem")
@@ -62,6 +63,27 @@ class Access:
     verifies: bool = False
 
 
+class NamedBucket:
+    """A bucket as policies name it. Its ARN is a request to the CDK's process, and each role names it many times."""
+
+    def __init__(self, bucket: s3.IBucket) -> None:
+        self._bucket = bucket
+
+    @cached_property
+    def arn(self) -> str:
+        """Of the bucket itself."""
+        return self._bucket.bucket_arn
+
+    @cached_property
+    def arn_in_findings(self) -> str:
+        """The same, as a finding about a policy of another stack writes it."""
+        return in_findings(self._bucket, imported(self._bucket, self.arn))
+
+    def objects(self, patterns: Sequence[str]) -> list[str]:
+        """The ARNs of objects whose keys have these patterns."""
+        return [f"{self.arn}/{pattern}" for pattern in patterns]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Storage:
     """The shared places of an environment."""
@@ -72,15 +94,25 @@ class Storage:
     signing_key: kms.IKey
     history_key: kms.IKey
 
+    @cached_property
+    def data(self) -> NamedBucket:
+        """The data bucket, as policies name it."""
+        return NamedBucket(self.data_bucket)
+
+    @cached_property
+    def models(self) -> NamedBucket:
+        """The model bucket, as policies name it."""
+        return NamedBucket(self.model_bucket)
+
 
 def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
     """Give a role exactly what its `Access` names, and acknowledge the wildcards that prefixes are."""
-    _grant_keys(role, storage.data_bucket, read=access.read_data, write=access.write_data)
-    _grant_keys(role, storage.model_bucket, read=access.read_models, write=access.write_models)
+    _grant_keys(role, storage.data, read=access.read_data, write=access.write_data)
+    _grant_keys(role, storage.models, read=access.read_models, write=access.write_models)
     if access.copies:
-        _grant_tags(role, storage.data_bucket, source=access.versions, target=access.copies)
+        _grant_tags(role, storage.data, source=access.versions, target=access.copies)
     if access.versions:
-        resources = [storage.data_bucket.arn_for_objects(pattern) for pattern in access.versions]
+        resources = storage.data.objects(access.versions)
         role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObjectVersion"], resources=resources))
     if access.table_actions:
         storage.runs_table.grant(role, *access.table_actions)
@@ -91,21 +123,21 @@ def grant_access(role: iam.Role, *, access: Access, storage: Storage) -> None:
         role.add_to_policy(iam.PolicyStatement(actions=["kms:Sign"], resources=[storage.history_key.key_arn]))
 
 
-def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], write: Sequence[str]) -> None:
+def _grant_keys(role: iam.Role, bucket: NamedBucket, *, read: Sequence[str], write: Sequence[str]) -> None:
     readable = tuple(dict.fromkeys((*read, *write)))
     if not readable:
         return
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:GetObject"],
-            resources=[bucket.arn_for_objects(pattern) for pattern in readable],
+            resources=bucket.objects(readable),
         )
     )
     if write:
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["s3:PutObject"],
-                resources=[bucket.arn_for_objects(pattern) for pattern in write],
+                resources=bucket.objects(write),
             )
         )
     # Without ListBucket S3 answers 403 for a missing key, so "no champion yet" would look like a broken role.
@@ -113,28 +145,27 @@ def _grant_keys(role: iam.Role, bucket: s3.IBucket, *, read: Sequence[str], writ
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
-            resources=[bucket.bucket_arn],
+            resources=[bucket.arn],
             conditions={"StringLikeIfExists": {"s3:prefix": list(readable)}},
         )
     )
-    bucket_arn = imported(bucket, bucket.bucket_arn)
     acknowledge(
         role,
         {
-            wildcard_finding(role, f"{bucket_arn}/{pattern}"): WHY_A_PREFIX[pattern.split("/", 1)[0]]
+            finding_of(f"{bucket.arn_in_findings}/{pattern}"): WHY_A_PREFIX[pattern.split("/", 1)[0]]
             for pattern in readable
             if "*" in pattern
         },
     )
 
 
-def _grant_tags(role: iam.Role, bucket: s3.IBucket, *, source: Sequence[str], target: Sequence[str]) -> None:
+def _grant_tags(role: iam.Role, bucket: NamedBucket, *, source: Sequence[str], target: Sequence[str]) -> None:
     """A tagged object cannot be copied by a role that may not read its tags and set them again."""
     for actions, patterns in (
         (["s3:GetObjectTagging", "s3:GetObjectVersionTagging"], source),
         (["s3:PutObjectTagging"], target),
     ):
-        resources = [bucket.arn_for_objects(pattern) for pattern in patterns]
+        resources = bucket.objects(patterns)
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
 
 

@@ -26,6 +26,7 @@ from contender.environments.settings import (
 )
 from contender.errors import PipelineFileError
 from contender.pipeline.config import PipelineConfig, load_pipeline, load_pipelines
+from stacks.acknowledge import findings_looked_for
 from stacks.code_tree import code_tree
 from stacks.environment import DEFAULT_PREFIX, Environment, EnvironmentNameError, environment_named
 from stacks.stage import FEATURE_FLAGS, ContenderStage
@@ -72,14 +73,15 @@ def main(project: Path) -> None:
         stack_traces=False,
         tree_metadata=checked,
     )
-    ContenderStage(
-        app,
-        environment=environment,
-        pipelines=pipelines,
-        project_root=code_tree(project, pipelines),
-        alarm_emails=_addresses(context) or settings.alarm_emails,
-        target=target,
-    )
+    with findings_looked_for(checked):
+        ContenderStage(
+            app,
+            environment=environment,
+            pipelines=pipelines,
+            project_root=code_tree(project, pipelines),
+            alarm_emails=_addresses(context) or settings.alarm_emails,
+            target=target,
+        )
     if checked:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
@@ -30,8 +32,9 @@ VARIANTS = ("champion", "challenger", "champion-shadow", "challenger-shadow")
 """A shadow prediction is one for the log, of the model that did not answer."""
 
 
+@lru_cache(maxsize=1024)
 def emitted(name: str, *, period: Duration, statistic: str = "Sum", label: str, **dimensions: str) -> cloudwatch.Metric:
-    """A metric of Contender's namespace with these dimensions."""
+    """A metric of Contender's namespace with these dimensions, which is the same for alarms and dashboard."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,

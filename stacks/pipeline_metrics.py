@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from contender.alarms.thresholds import QUEUE_AGE_SECONDS
 from contender.pulse.gauges import EVERY_MINUTES, Gauge
 from contender.workflow.messages import Verdict
-from stacks import metrics
+from stacks import durations, metrics
 from stacks.alarms.gauges import Gauges
 from stacks.serving import PREDICT_METHOD, PREDICT_PATH, STAGE_NAME
 
@@ -37,7 +37,7 @@ class PipelineMetrics:
         slo_ms: int,
     ) -> None:
         self._pipeline, self._queues, self._slo_ms = pipeline, queues, slo_ms
-        self._api, self._serve = api, serve
+        self._api_id, self._serve = api.api_id, serve
         self.requests = self._predict("Count", period, label="requests")
         self.server_errors = self._predict("5xx", period, label="5xx")
         self.client_errors = self._predict("4xx", period, label="4xx")
@@ -109,7 +109,7 @@ class PipelineMetrics:
             namespace="AWS/ApiGateway",
             metric_name=name,
             dimensions_map={
-                "ApiId": self._api.api_id,
+                "ApiId": self._api_id,
                 "Stage": STAGE_NAME,
                 "Method": PREDICT_METHOD,
                 "Resource": PREDICT_PATH,
@@ -136,11 +136,11 @@ class PipelineMetrics:
             + "])",
             using_metrics={
                 name: queue.metric_approximate_age_of_oldest_message(
-                    period=Duration.minutes(1), statistic="Maximum", label=name
+                    period=durations.minutes(1), statistic="Maximum", label=name
                 )
                 for name, queue in self._queues.items()
             },
-            period=Duration.minutes(1),
+            period=durations.minutes(1),
             label="age against what is too old",
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Stack
 from constructs import Construct
 
 from contender.pipeline.config import PipelineConfig
+from stacks import durations
 from stacks.access import Access, Storage
 from stacks.environment import Environment
 from stacks.functions import CodeSource, LoopFunction
@@ -73,7 +74,7 @@ class LoopFunctions(Construct):
                 code=source.image() if spec.needs_scipy else source.zip(),
                 memory_mib=spec.memory_mib,
                 disk_mib=spec.disk_mib,
-                timeout=Duration.minutes(spec.timeout_minutes),
+                timeout=durations.minutes(spec.timeout_minutes),
                 variables={**shared, **variables.get(spec.state, {})},
                 access=spec.access,
                 storage=storage,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from contender.pulse.gauges import POINTER_STATE, WINDOW_MINUTES, Gauge
-from stacks import metrics
+from stacks import durations, metrics
 
 BEAT = POINTER_STATE
 """A gauge that each reading has. Where it is missing Pulse was silent, and what else is missing means nothing."""
@@ -24,7 +23,7 @@ class Gauges:
         """A gauge over a window."""
         return metrics.emitted(
             gauge.name,
-            period=Duration.minutes(minutes),
+            period=durations.minutes(minutes),
             statistic=statistic,
             label=label or gauge.name,
             pipeline=self._pipeline,
@@ -45,6 +44,6 @@ class Gauges:
                 "beat": self.metric(BEAT),
                 **{name: self.metric(gauge) for name, gauge in gauges.items()},
             },
-            period=Duration.minutes(WINDOW_MINUTES),
+            period=durations.minutes(WINDOW_MINUTES),
             label="conditions that hold",
         )

@@ -15,6 +15,7 @@ from contender.alarms import thresholds
 from contender.alarms.thresholds import BURN_RATES, BurnRate
 from contender.pipeline.config import PipelineConfig
 from contender.pulse.gauges import POINTER_STATE, SWAP_MINUTES
+from stacks import durations
 from stacks.alarms.gauges import Gauges
 from stacks.alarms.maker import ABOVE, AT_MOST, SILENCE_CHANGES_NOTHING, AlarmMaker, rings
 from stacks.pipeline_metrics import PipelineMetrics
@@ -73,7 +74,7 @@ class ServingAlarms:
             *(
                 self._make.part(
                     f"{minutes}-minutes",
-                    share(Duration.minutes(minutes), least=number),
+                    share(durations.minutes(minutes), least=number),
                     of=of,
                     threshold=rate.factor * self._allowed,
                     operator=ABOVE,
