@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
@@ -80,6 +81,7 @@ class Engine:
     def deploy(self, monkeypatch: pytest.MonkeyPatch, machine: str = asl.CONTINUOUS_TRAINING) -> None:
         read = cache(AmazonStateLanguageParser.parse)  # which moto does for each execution, and takes most of it
         monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(read))
+        monkeypatch.setattr(json_path, "parse", cache(json_path.parse))  # for which it makes a parser each time
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=self.waits.append))
         monkeypatch.setattr(
             WaitFunction, "_wait_interval", lambda _, env, wait_seconds: self.waits.append(wait_seconds)
