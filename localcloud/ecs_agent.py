@@ -56,7 +56,6 @@ class Agent:
         self._port = int(urlsplit(endpoint_url).port or 0)
         self._ecs = client("ecs", endpoint_url)
         self._logs = client("logs", endpoint_url)
-        self._states = client("stepfunctions", endpoint_url)
         self._sts = client("sts", endpoint_url)
         self._folder = Workspace(root).tasks
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -184,13 +183,9 @@ class Agent:
         """Note the running execution that waits for a task, which is the one named like the task's run."""
         given = task.get("overrides", {}).get("containerOverrides", ())
         names = {one["value"] for each in given for one in each.get("environment", ()) if one["name"] == "RUN_ID"}
-        if not names:
-            return
-        for machine in self._states.list_state_machines()["stateMachines"]:
-            running = self._states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")
-            for execution in running["executions"]:
-                if execution["name"] in names:
-                    self._executions[arn] = execution["executionArn"]
+        for execution in self._at_work:
+            if execution.rpartition(":")[2] in names:
+                self._executions[arn] = execution
 
     def _open_log_stream(self, plan: TaskPlan) -> None:
         target = plan.log
