@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from contender.adapters.serving.onnx_model import OnnxModel, open_session
+from contender.adapters.serving.onnx_model import OnnxModel
 from contender.comparison.evaluate import time_per_row
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Candidate, Predict
 from contender.registry.versions import MODEL, as_judged
 from contender.replay.arms import Train, Trained
 from contender.table import BLOCK, ORDER, Table
+from training_image.export.export import opened
 from training_image.fit.fit import train
 from training_image.fit.fitted import Fitted
 from training_image.manifest import build_manifest
@@ -67,4 +68,4 @@ def real_training(elapsed: Callable[[], float]) -> Train:
 
 def _predict(manifest: Mapping[str, Any], model: Fitted) -> Predict:
     """Predictions of a model as serving makes them."""
-    return OnnxModel(manifest, model.encodings, open_session(model.onnx)).predict
+    return OnnxModel(manifest, model.encodings, opened(model.onnx)).predict

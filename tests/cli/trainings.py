@@ -14,9 +14,8 @@ from contender.drift.profiles.profile import Profile
 from contender.pipeline.config import PipelineConfig
 from contender.registry.candidate import Candidate
 from contender.table import Table
-from contender.training.settings import settings_of
+from tests.trained_once import trained_once as once
 
-_trained: dict[str, Any] = {}
 _checked: dict[bytes, Any] = {}
 
 
@@ -27,13 +26,7 @@ def trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from contender.cli import replay_training
     from contender.replay import moment
 
-    train, check = replay_training.train, moment.check_batch
-
-    def remembered(config: PipelineConfig, table: Table, *rows: Any, **options: Any) -> Any:
-        asked = repr((settings_of(config), {name: table[name].tolist() for name in table.columns}))
-        if asked not in _trained:
-            _trained[asked] = train(config, table, *rows, **options)
-        return _trained[asked]
+    check = moment.check_batch
 
     def checked(
         config: PipelineConfig,
@@ -57,5 +50,5 @@ def trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
             _checked[asked] = check(config, reference, table, model, current, earlier=earlier, answered=answered)
         return _checked[asked]
 
-    monkeypatch.setattr(replay_training, "train", remembered)
+    monkeypatch.setattr(replay_training, "train", once(replay_training.train))
     monkeypatch.setattr(moment, "check_batch", checked)

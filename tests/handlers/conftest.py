@@ -14,12 +14,15 @@ from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
+from moto.sns.models import Subscription
 
 from contender.adapters.aws.dynamodb import DynamoLedger
 from contender.adapters.aws.s3 import S3Objects
@@ -29,6 +32,7 @@ from tests.aws_in_process import Held
 from tests.conftest import REGION, create_bucket, create_runs_table, create_table
 from tests.permissions.fixtures import permitted, pytest_sessionfinish  # noqa: F401 - pytest finds them here
 from tests.permissions.recorder import TRAINING, listen, recorder
+from tests.trained_once import trained_once
 
 PIPELINE = "shop"
 PIPELINE_FILE = """
@@ -64,7 +68,18 @@ STRICT = PROVEN.replace("min_rows = 20", "min_rows = 100")
 STARTED_AT = "2026-01-01T00:00:00.000Z"
 
 
+STATELESS = ("lambdas.serve",)
+"""What reads no variables when it is imported, but for its handler: it is imported once."""
+
+
+@cache
+def signing_key() -> RSAPrivateKey:
+    """Of all subscriptions to topics: to make a key takes a tenth of a second."""
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
 listen()
+Subscription.private_key = lambda _: signing_key()  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -232,8 +247,9 @@ def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     }.items():
         monkeypatch.setenv(name, value)
     yield Cloud()
-    for name in [name for name in sys.modules if name.startswith("lambdas.")]:
+    for name in [name for name in sys.modules if name.startswith("lambdas.") and not name.startswith(STATELESS)]:
         del sys.modules[name]
+    sys.modules.pop("lambdas.serve.handler", None)
 
 
 @pytest.fixture(scope="session")
@@ -314,6 +330,7 @@ def set_pipeline(text: str) -> None:
 
 def train(cloud: Cloud, run_id: str = "run-1") -> bool:
     """The training task of a run, in this process; whether there is a model version."""
+    from training_image import train as training
     from training_image.train import TrainingTask
 
     task = TrainingTask(
@@ -327,7 +344,7 @@ def train(cloud: Cloud, run_id: str = "run-1") -> bool:
         elapsed=lambda: 0.0,
         report=lambda line: None,
     )
-    with recorder.running(TRAINING):
+    with recorder.running(TRAINING), patch.object(training, "train", trained_once(training.train)):
         return task.run()
 
 

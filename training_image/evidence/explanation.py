@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
-from contender.adapters.serving.onnx_model import open_session, score
+from contender.adapters.serving.onnx_model import score
 from contender.data.encoding import FeatureEncoding
 from contender.errors import ContenderError, NotFoundError
 from contender.formatting import percent
@@ -32,7 +32,7 @@ from training_image.evidence.overfit import Scored
 from training_image.evidence.permutation import importances
 from training_image.evidence.shapley import linear_values, paths_of, tree_values
 from training_image.evidence.trees import LOG_ODDS, LOGARITHM, PROBABILITY, VALUE, ensemble_of
-from training_image.export.export import pipeline_predictions
+from training_image.export.export import opened, pipeline_predictions
 from training_image.rows.take import spread
 
 FORMAT = 1
@@ -77,7 +77,7 @@ def explain(
     training, holdout_matrix : encoded rows (n, features).
     """
     names = [encoding.name for encoding in encodings]
-    metric, session = metric_to_explain(config), open_session(graph)
+    metric, session = metric_to_explain(config), opened(graph)
     known = holdout.truth >= 0 if classes else np.ones(len(holdout.truth), dtype=np.bool_)
     listed = importances(
         lambda rows: score(session, rows),

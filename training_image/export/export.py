@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -201,7 +202,13 @@ def to_skops(pipeline: Pipeline | Calibrated) -> bytes:
 
 def score_onnx(graph: bytes, matrix: Matrix) -> Predictions:
     """The graph's predictions (n, k), just as serving makes them."""
-    return score(open_session(graph), matrix)
+    return score(opened(graph), matrix)
+
+
+@lru_cache(maxsize=2)
+def opened(graph: bytes) -> Any:
+    """The session of a graph: a training asks the judged model, and then the one that serves, three times and more."""
+    return open_session(graph)
 
 
 def with_missing_values(matrix: Matrix) -> Matrix:

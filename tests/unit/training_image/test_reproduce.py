@@ -25,7 +25,7 @@ from training_image.reproduce import config_of, train_again
 from training_image.train import TrainingTask
 
 ROOT = Path(__file__).resolve().parents[3]
-FEW_ROUNDS = "[training]\nparameters = { max_iter = 20 }\n"
+FEW_ROUNDS = "[training]\nparameters = { max_iter = 8 }\n"
 PIPELINE_FILE = (ROOT / "pipelines" / "flights.toml").read_text() + FEW_ROUNDS
 SEARCH = """
 [search]
@@ -36,14 +36,14 @@ space = { learning_rate = [0.05, 0.1, 0.3], max_iter = [5, 10] }
 
 
 class World:
-    """Every tenth flight of January, and the versions trained on them."""
+    """Every twentieth flight of January, and the versions trained on them."""
 
     def __init__(self) -> None:
         self.data, self.models = MemoryObjects(), MemoryObjects()
         self.registry = ModelRegistry(self.models, "flights")
         self._again: dict[str, tuple[dict[str, Any], dict[str, bytes]]] = {}
         config = parse_pipeline(PIPELINE_FILE)
-        rows = flights.month(1)[::10][list(config.columns)].to_csv(index=False).encode()
+        rows = flights.month(1)[::20][list(config.columns)].to_csv(index=False).encode()
         self.data.put("incoming/flights/january.csv", rows)
         batch = Batch("batch-1", "incoming/flights/january.csv", None, len(rows), "2026-01-01")
         receive(self.data, config, [batch], run_id="run-0", now="2026-01-01T00:00:00Z")

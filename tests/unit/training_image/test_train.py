@@ -23,7 +23,9 @@ from contender.stats.metrics import METRICS
 from contender.table import BLOCK, Table
 from contender.workflow.run_folder import DRIFT, TRAINING, RunFolder
 from tests.fakes import MemoryObjects
+from tests.trained_once import trained_once
 from tests.unit.training_image.training_world import CODE, PIPELINE_FILE, World, rows_of
+from training_image import train as training
 from training_image.export.golden_requests import table_of
 from training_image.task.failure_reasons import one_line
 from training_image.train import image_digest, main
@@ -273,7 +275,10 @@ def a_key_to_sign_with_where_the_version_is_not_signed(world: World) -> None:
         a_key_to_sign_with_where_the_version_is_not_signed,
     ],
 )
-def test_it_trains_anew_after_a_change_of(world: World, change: Callable[[World], None]) -> None:
+def test_it_trains_anew_after_a_change_of(
+    world: World, change: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "train", trained_once(training.train))
     world.add_dataset(0)
     first = world.run(hour=6)
     world.start("run-2")
