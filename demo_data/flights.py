@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from demo_data.packages import package_folder
@@ -70,8 +71,12 @@ def flights() -> pd.DataFrame:
     rows["scheduled_minutes"] = (arrival - departure) % (24 * 60)
     rows["dep_minute"] = departure
     rows["weekday"] = scheduled_at.dt.day_name()
-    rows["scheduled_at"] = _for_each_time(scheduled_at, "%Y-%m-%dT%H:%M:%S")
-    minute = _for_each_time(scheduled_at, "%Y%m%d%H%M")
+    codes, times = pd.factorize(scheduled_at)  # each is written once: three flights have the same
+    iso = np.datetime_as_string(times.to_numpy("datetime64[s]"))
+    day = (times.year.astype("int64") * 100 + times.month) * 100 + times.day
+    digits = day * 10_000 + times.hour * 100 + times.minute
+    rows["scheduled_at"] = pd.Series(iso.astype(object)[codes], index=rows.index)
+    minute = pd.Series(digits.astype(str).to_numpy(object)[codes], index=rows.index)
     rows["flight_id"] = minute + "-" + rows["carrier"] + rows["flight"].astype(str) + "-" + rows["origin"]
     rows["late"] = (rows["arr_delay"] > LATE_MINUTES).map({True: "yes", False: "no"})
     return rows.sort_values("flight_id", ignore_index=True)[list(COLUMNS)]  # it begins with the scheduled time
@@ -91,12 +96,6 @@ def months() -> Iterator[tuple[str, pd.DataFrame]]:
     """Every month with its name, `2013-01` to `2013-12`."""
     for number, name in enumerate(MONTHS, start=1):
         yield name, month(number)
-
-
-def _for_each_time(times: pd.Series, form: str) -> pd.Series:
-    """The times as text; each is written once, since three flights have the same."""
-    codes, different = pd.factorize(times)
-    return pd.Series(pd.DatetimeIndex(different).strftime(form).to_numpy()[codes], index=times.index)
 
 
 def _minute_of_day(clock: pd.Series) -> pd.Series:

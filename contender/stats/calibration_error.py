@@ -16,6 +16,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from contender.stats.metrics import BINARY, MULTICLASS, REGRESSION, Floats, Integers, Metric, task_of
@@ -43,7 +45,7 @@ def calibration_error(y: Floats, predictions: Floats, weights: Floats) -> float 
     """
     row_bin, terms = _terms(y, predictions)
     bins = int(row_bin.max(initial=0)) + 1
-    sums: Floats = np.stack([np.bincount(row_bin, weights * term, bins) for term in terms]).astype(np.float64)
+    sums = _summed(terms, lambda term: np.bincount(row_bin, weights * term, bins).astype(np.float64))
     value = float(_reliability(sums[:, None, :])[0])
     return value if np.isfinite(value) else None
 
@@ -53,8 +55,11 @@ def calibration_error_of_groups(y: Floats, predictions: Floats, group: Integers,
     row_bin, terms = _terms(y, predictions)
     bins, groups = int(row_bin.max(initial=0)) + 1, counts.shape[1]
     cell = group * bins + row_bin
-    sums = [np.bincount(cell, term, groups * bins).reshape(groups, bins) for term in terms]
-    return _reliability(np.stack([matrix_product(counts, each) for each in sums]))
+
+    def of_replicates(term: Floats) -> Floats:
+        return matrix_product(counts, np.bincount(cell, term, groups * bins).reshape(groups, bins))
+
+    return _reliability(_summed(terms, of_replicates))
 
 
 def _terms(y: Floats, predictions: Floats) -> tuple[Integers, tuple[Floats, ...]]:
@@ -67,6 +72,13 @@ def _terms(y: Floats, predictions: Floats) -> tuple[Integers, tuple[Floats, ...]
     if task_of(predictions) == REGRESSION:
         return np.zeros(len(event), dtype=np.int64), (np.ones(len(event)), errors, errors, errors**2)
     return _bins(claimed), (np.ones(len(event)), errors, event, event)
+
+
+def _summed(terms: Sequence[Floats], total: Callable[[Floats], Floats]) -> Floats:
+    """The totals of all terms; an array that stands for two of them is summed up once."""
+    found = {id(term): term for term in terms}
+    totals = {name: total(term) for name, term in found.items()}
+    return np.stack([totals[id(term)] for term in terms])
 
 
 def _reliability(sums: Floats) -> Floats:
