@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +97,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The tests that take longest begin; what comes last are many short files, over which processes end together."""
-    items.sort(key=lambda item: [folder in item.path.parts for folder in LONGEST], reverse=True)
+    items.sort(key=lambda item: takes_longest(item.path), reverse=True)
     profile = config.getoption("hypothesis_profile") or GATE
     for item in items if MOST[profile] else ():
-        is_tried_in_full = any(PROJECT / "tests" / folder in item.path.parents for folder in TRIED_IN_FULL)
-        shorten(item, FEW if profile == GATE and is_tried_in_full else MOST[profile])
+        shorten(item, FEW if profile == GATE and is_tried_in_full(item.path) else MOST[profile])
+
+
+@cache
+def takes_longest(file: Path) -> list[bool]:
+    return [folder in file.parts for folder in LONGEST]
+
+
+@cache
+def is_tried_in_full(file: Path) -> bool:
+    return any(PROJECT / "tests" / folder in file.parents for folder in TRIED_IN_FULL)
 
 
 def shorten(item: pytest.Item, most: Mapping[str, int]) -> None:
