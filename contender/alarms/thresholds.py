@@ -46,7 +46,7 @@ SHARE_SHIFT = 1.0
 TRAFFIC_RATIO = 0.1
 LABEL_RATIO = 0.1
 QUEUE_AGE_SECONDS = {"log": 600, "feedback": 1800, "async": 600}
-"""By queue. A label whose prediction is not there yet is tried again for up to 24 minutes."""
+"""By queue. A label waits up to 12 minutes for its prediction; what fails is given up 24 minutes after it came."""
 BUDGET_SHARE = 0.8
 THROTTLED_SHARE = 0.5
 """With this many throttled calls for each failed prediction, the model is not the cause."""

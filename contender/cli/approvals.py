@@ -50,7 +50,9 @@ def answer_run(run: str, pipeline: str, environment: str, *, approved: bool, rea
         )
         return
     verdict = "approved; the run continues with the promotion" if approved else "rejected; the champion keeps serving"
-    console.print(f"[bold]{request.challenger}[/bold] is {verdict}. Details: contender show {request.run_id}")
+    console.print(
+        f"[bold]{request.challenger}[/bold] is {verdict}. Details: contender show {request.run_id} {bench.where}"
+    )
 
 
 def find_question(run: str, benches: list[Workbench]) -> tuple[Workbench, ApprovalRequest]:
@@ -69,7 +71,8 @@ def find_question(run: str, benches: list[Workbench]) -> tuple[Workbench, Approv
     if len(waiting) == 1:
         return waiting[0]
     if len(found) == 1:
-        raise ContenderError(f"{_answered(found[0][1])}. Its outcome: contender show {found[0][1].run_id}")
+        bench, request = found[0]
+        raise ContenderError(f"{_answered(request)}. Its outcome: contender show {request.run_id} {bench.where}")
     if found:
         several = ", ".join(request.run_id for _, request in (waiting or found)[:4])
         raise NotFoundError(f"more than one run with an approval request starts with {run!r}: {several}")
@@ -104,7 +107,7 @@ def send_answer(bench: Workbench, request: ApprovalRequest, said: Approval) -> N
             raise
         raise ContenderError(
             f"run {request.run_id} is no longer waiting: it was answered or stopped, or its time ended at "
-            f"{request.until}. Its outcome: contender show {request.run_id}"
+            f"{request.until}. Its outcome: contender show {request.run_id} {bench.where}"
         ) from None
     bench.ledger.settle_approval(
         bench.pipeline,

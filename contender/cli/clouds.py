@@ -24,6 +24,7 @@ from contender.adapters.aws.prediction_table import PredictionTable
 from contender.adapters.aws.s3 import S3Objects
 from contender.alarms.kinds import Severity
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
+from contender.workflow.outcome import option
 from localcloud.connection import CloudConnection
 from localcloud.state import CREDENTIALS
 
@@ -153,6 +154,11 @@ class Workbench:
     environment: str
     pipeline: str
     prefix: str = "contender"
+
+    @property
+    def where(self) -> str:
+        """The options of a command about this pipeline, for texts that tell one."""
+        return f"--pipeline {self.pipeline}{option(self.environment)}"
 
     def _output(self, stack: str, name: str) -> str:
         return self.cloud.find_output(f"{self.prefix}-{self.environment}-{stack}", name)

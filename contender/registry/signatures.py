@@ -41,8 +41,8 @@ def require_signature(key_id: str, verify: Verify) -> Check:
             signature = reader.objects.get(reader.key(model.version, SIGNATURE)).body
         except NotFoundError:
             raise IntegrityError(
-                f"{model.version} is not signed, and this function uses signed versions only; if it was trained before "
-                "signing was switched on, retrain, or sign it: contender sign"
+                f"{model.version} is not signed, and only signed versions are used; if it was trained before signing "
+                f"was switched on, sign it: contender sign {model.version} --pipeline {reader.pipeline}"
             ) from None
         if not verify(key_id, bytes.fromhex(model.manifest_sha256), signature):
             raise IntegrityError(

@@ -170,7 +170,7 @@ def test_one_trial_at_a_time(bench: Workbench) -> None:
 
 def test_one_experiment_at_a_time_and_after_it_the_next(bench: Workbench) -> None:
     plan_of(bench)
-    with pytest.raises(InvalidInputError, match="end it with: contender ab end -p shop"):
+    with pytest.raises(InvalidInputError, match="end it with: contender ab end --pipeline shop"):
         plan_of(bench)
     stopped = stop_experiment(bench, now=NOW + timedelta(days=1))
     assert (stopped.verdict, require_pointer(bench.models, "shop").pointer.challenger) == ("stopped", None)

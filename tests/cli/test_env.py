@@ -210,6 +210,9 @@ def test_a_pipeline_without_its_file_keeps_its_data_and_is_listed(
     told = {(each["kind"], each["name"]): each["to_remove"] for each in found}
     models = "s3://contender-prod-models/models/sales/"
     assert "object_versions.filter(Prefix='models/sales/').delete()" in told["models", models]
+    assert "delete-bucket-policy --bucket contender-prod-models && " in told["models", models]
+    back = "; aws s3api put-bucket-policy --bucket contender-prod-models --policy file://policy.json"
+    assert told["models", models].endswith(back)  # other pipelines' pointers need it
     assert ("stack", "contender-prod-sales-workflow") in told
     assert environments.registry("prod").versions() == ("v2",)
 

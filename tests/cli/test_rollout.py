@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -138,8 +139,12 @@ def test_a_version_that_was_rolled_back_may_be_tried_again_by_a_person(bench: Wo
 def test_a_trial_that_is_on_is_not_replaced_and_one_that_is_over_is(bench: Workbench) -> None:
     begin(bench, hours=0.0000001)
     begin(bench)
-    with pytest.raises(InvalidInputError, match="a trial of v3 is running; end it with: contender trial end -p shop"):
+    with pytest.raises(
+        InvalidInputError, match=r"a trial of v3 is running; end it with: .* trial end --pipeline shop$"
+    ):
         begin(bench)
+    with pytest.raises(InvalidInputError, match="contender trial end --pipeline shop --env prod"):
+        begin(replace(bench, environment="prod"))  # typed without it, the command would end one of the local cloud
 
 
 @pytest.mark.parametrize(

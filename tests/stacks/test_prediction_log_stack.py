@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contender.alarms.tables.queues import QUEUE_AGE
 from contender.pipeline.config import load_pipeline
 from tests.lazily import lazily
 from tests.stacks.synthesis import PIPELINE, PIPELINE_FILE, PROJECT_ROOT, Synthesised, statements
@@ -43,6 +44,14 @@ def test_on_aws_a_queue_waits_six_times_as_long_as_its_function_may_take(on_aws:
         if "RedrivePolicy" in queue["Properties"]:
             assert queue["Properties"]["VisibilityTimeout"] >= 6 * 60
     assert {one["Properties"]["Timeout"] for one in on_aws.resources(STORE, "AWS::Lambda::Function")} == {60}
+
+
+def test_texts_say_how_long_a_label_waits_and_a_message_is_tried(on_aws: Synthesised) -> None:
+    queue = on_aws.named(STORE, "AWS::SQS::Queue", "FeedbackQueue")["Properties"]
+    minutes, tries = queue["VisibilityTimeout"] // 60, queue["RedrivePolicy"]["maxReceiveCount"]
+    runbook = (PROJECT_ROOT / "docs/runbooks/unhandled-messages.md").read_text(encoding="utf-8")
+    assert f"away for longer than {(tries - 1) * minutes} minutes" in runbook
+    assert f"a label waits {(tries - 2) * minutes} minutes" in QUEUE_AGE.threshold  # see lambdas/keep_feedback
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from contender.alarms.kinds import AlarmKind
 _STATUS = "contender status --env {environment}"
 _LIST = "contender dead-letters list --pipeline {pipeline} --env {environment}"
 _REDRIVE = "contender dead-letters redrive --all --pipeline {pipeline} --env {environment}"
+_REDRIVE_ONE = "contender dead-letters redrive --all --queue {queue} --pipeline {{pipeline}} --env {{environment}}"
+"""Of one queue: what lies in others is not what the alarm is about, and its cause may last."""
 _ONE = "one message: each is something that was lost until somebody looks"
 
 QUEUE_AGE = AlarmKind(
@@ -17,8 +19,8 @@ QUEUE_AGE = AlarmKind(
     purpose="Prediction log, labels or asynchronous predictions come late; predictions over HTTP are not affected.",
     expression="Age of the oldest message of the queues log, feedback and async",
     threshold=", ".join(f"{name} {age // 60} minutes" for name, age in thresholds.QUEUE_AGE_SECONDS.items())
-    + ": messages are usually handled within seconds, but a label is tried for 24 minutes if its prediction is not "
-    "there yet",
+    + ": messages are usually handled within seconds, but a label waits 12 minutes for a prediction that is not there "
+    "yet",
     owner="on-call, in working hours",
     by_itself="Messages are tried again, and go to a dead-letter queue after the last attempt.",
     first_commands=(_STATUS, _LIST),
@@ -32,7 +34,7 @@ UNDELIVERED_TRIGGERS = AlarmKind(
     threshold=_ONE,
     owner="on-call, in working hours",
     by_itself="The event is kept for 14 days.",
-    first_commands=(_LIST, _REDRIVE, _STATUS),
+    first_commands=(_LIST, _REDRIVE_ONE.format(queue="triggers"), _STATUS),
 )
 UNHANDLED_MESSAGES = AlarmKind(
     id="unhandled-messages",
@@ -65,7 +67,7 @@ BATCH_UNDELIVERED_FILES = AlarmKind(
     threshold=_ONE,
     owner="on-call, in working hours",
     by_itself="The event is kept for 14 days.",
-    first_commands=(_LIST, _REDRIVE),
+    first_commands=(_LIST, _REDRIVE_ONE.format(queue="batch")),
 )
 
 QUEUES = (QUEUE_AGE, UNDELIVERED_TRIGGERS, UNHANDLED_MESSAGES, BATCH_UNFINISHED_JOBS, BATCH_UNDELIVERED_FILES)

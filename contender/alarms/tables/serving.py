@@ -24,7 +24,7 @@ CHAMPION_FAILS = AlarmKind(
     first_commands=(
         "contender status --env {environment}",
         "contender champion --pipeline {pipeline} --env {environment}",
-        "contender rollback --pipeline {pipeline} --env {environment}",
+        "contender live --pipeline {pipeline} --env {environment}",
     ),
     gauges=("SwapMinutes",),
     suppressed_by=("pointer-lost",),

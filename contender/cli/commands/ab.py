@@ -101,7 +101,7 @@ def start(
         console.print(line, markup=False)
     if not dry_run:
         console.print(f"{version} answers {weight:.0%} of the callers of {pipeline} until {_minute(experiment.until)}")
-        console.print(f"[dim]follow it with: contender ab status --pipeline {pipeline}[/dim]")
+        console.print(f"[dim]follow it with: contender ab status {bench.where}[/dim]")
 
 
 def begin_experiment(
@@ -255,8 +255,8 @@ def _check_free(bench: Workbench, pointer: Pointer, before: ExperimentState | No
     """Raises InvalidInputError when a trial or an experiment is on."""
     if before is not None and not before.experiment.settled:
         running = before.experiment.experiment_id
-        raise InvalidInputError(f"experiment {running} is running; end it with: contender ab end -p {bench.pipeline}")
-    check_no_trial(pointer, now)
+        raise InvalidInputError(f"experiment {running} is running; end it with: contender ab end {bench.where}")
+    check_no_trial(bench, pointer, now)
 
 
 def _plan(

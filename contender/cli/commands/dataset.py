@@ -139,7 +139,7 @@ def _decide(version: str, pipeline: str, environment: str, fate: Fate, reason: s
     if len(names) != 1:
         raise NotFoundError(
             f"{len(names)} dataset versions of {pipeline} start with {version!r}; see contender dataset list "
-            f"--pipeline {pipeline}"
+            f"{bench.where}"
         )
     before = store.fates().get(names[0])
     sign = before.sign if before else ""
@@ -148,7 +148,7 @@ def _decide(version: str, pipeline: str, environment: str, fate: Fate, reason: s
     if as_json:
         print_json({"version": names[0]} | asdict(decided))
         return
-    console.print(f"{names[0]} is {fate}. Train a model now: contender retrain --pipeline {pipeline}", markup=False)
+    console.print(f"{names[0]} is {fate}. Train a model now: contender retrain {bench.where}", markup=False)
 
 
 def export(
@@ -240,7 +240,7 @@ def versions_named(bench: Workbench, version: str) -> Sequence[DatasetManifest]:
     if not found and version in registry.versions():
         return [store.manifest(name) for name in registry.read(version).manifest["datasets"]]
     what = f"{len(found)} dataset versions of {bench.pipeline} start" if found else "no dataset or model version starts"
-    raise NotFoundError(f"{what} with {version!r}; see contender dataset list --pipeline {bench.pipeline}")
+    raise NotFoundError(f"{what} with {version!r}; see contender dataset list {bench.where}")
 
 
 def export_version(destination: Destination, manifest: DatasetManifest, out: Path) -> tuple[dvc.Tracked, Path]:

@@ -323,7 +323,7 @@ def print_end(bench: Workbench, found: FoundRows, models: Mapping[str, str], rem
     console.print(f"deleted {len(found.ids):,} ids: {found.rows:,} rows in {len(found.losing):,} dataset versions")
     if models:
         console.print(
-            f"{len(models):,} model versions know them; train one without: contender retrain -p {bench.pipeline}",
+            f"{len(models):,} model versions know them; train one without: contender retrain {bench.where}",
             markup=False,
         )
     if remains:

@@ -19,6 +19,7 @@ from contender.cli.commands.history import signature_check
 from contender.cli.console import console, errors, print_json
 from contender.cli.options import DEFAULT_ENVIRONMENT, EnvironmentOption, JsonOption, all_pipelines, workbench
 from contender.errors import NotFoundError
+from contender.workflow.outcome import option
 
 
 def restore(
@@ -82,7 +83,8 @@ def restore(
             )
         )
         if each.unsigned:
-            said = f"signed by a key of another environment: {', '.join(each.unsigned)}; sign them: contender sign"
+            sign = f"contender sign VERSION --pipeline {each.pipeline}{option(environment)}"
+            said = f"signed by a key of another environment: {', '.join(each.unsigned)}; sign each: {sign}"
             console.print(Text(f"  {said}", style="yellow"))
         for key in each.kept:
             console.print(Text(f"  kept as it is, because it is newer: {key}", style="dim"))

@@ -44,7 +44,7 @@ def retrain(
     elif as_json:
         print_json({"run_id": run_of(execution)})
     else:
-        console.print(f"run {run_of(execution)} has started; see contender runs --pipeline {pipeline}", markup=False)
+        console.print(f"run {run_of(execution)} has started; see contender runs {bench.where}", markup=False)
 
 
 def start_by_hand(bench: Workbench, *, over_budget: bool = False, **more: Any) -> str:

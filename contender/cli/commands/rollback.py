@@ -42,6 +42,8 @@ def rollback(
 ) -> None:
     """Roll back: end the running trial, or else make the previous version the champion again.
 
+    A second rollback undoes the first.
+
     Example: contender rollback --pipeline flights --reason "predictions too high since noon"
     """
     bench = workbench(pipeline, environment)

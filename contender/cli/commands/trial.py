@@ -64,13 +64,14 @@ def start(
 
     Example: contender trial start --pipeline flights --version 20260101T000000Z-0123abcd-4567ef01 --mode shadow
     """
-    pointer = begin_trial(workbench(pipeline, environment), version=version, weight=weight, mode=mode, hours=hours)
+    bench = workbench(pipeline, environment)
+    pointer = begin_trial(bench, version=version, weight=weight, mode=mode, hours=hours)
     if as_json:
         print_json(asdict(pointer))
         return
     assert pointer.challenger is not None
     console.print(trial_in_words(pointer.challenger))
-    console.print(f"[dim]end it with: contender trial end --pipeline {pipeline}[/dim]")
+    console.print(f"[dim]end it with: contender trial end {bench.where}[/dim]")
 
 
 def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hours: float) -> Pointer:
@@ -86,7 +87,7 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
     if not 0.0 < hours <= MAX_TRIAL_HOURS:
         raise InvalidInputError(f"--hours must be above 0 and at most {MAX_TRIAL_HOURS}, but got {hours:g}")
     found, now, by = require_pointer(bench.models, bench.pipeline), datetime.now(UTC), caller_of(bench)
-    check_no_trial(found.pointer, now)
+    check_no_trial(bench, found.pointer, now)
     complete_history(bench.ledger, found.pointer, now=now.isoformat())
     pointer = start_trial(
         bench.models,
@@ -109,13 +110,11 @@ def begin_trial(bench: Workbench, *, version: str, weight: float, mode: str, hou
     return pointer
 
 
-def check_no_trial(pointer: Pointer, now: datetime) -> None:
+def check_no_trial(bench: Workbench, pointer: Pointer, now: datetime) -> None:
     """Raises InvalidInputError when a trial is on."""
     on = pointer.challenger
     if on is not None and on.is_on(now.timestamp()):
-        raise InvalidInputError(
-            f"a trial of {on.version} is running; end it with: contender trial end -p {pointer.pipeline}"
-        )
+        raise InvalidInputError(f"a trial of {on.version} is running; end it with: contender trial end {bench.where}")
 
 
 @trials.command("end")
@@ -175,7 +174,7 @@ def _report(bench: Workbench, pointer: Pointer, trial: Trial) -> str:
         record = keep_report(bench, pointer, trial, _agreement(bench, pointer, trial), datetime.now(UTC))
     except ContenderError as error:
         return f"its report could not be made: {error}"
-    return f"{record['reason']} Report: contender show {record['run_id']} --open"
+    return f"{record['reason']} Report: contender show {record['run_id']} {bench.where} --open"
 
 
 def stop_trial(bench: Workbench, *, bad: bool) -> tuple[Trial, Pointer]:

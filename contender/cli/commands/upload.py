@@ -37,7 +37,7 @@ def upload(
         if as_json:
             print_json({"key": sent.key})
         else:
-            console.print(f"uploaded to {sent.key}; see contender runs --pipeline {pipeline}", markup=False)
+            console.print(f"uploaded to {sent.key}; see contender runs {bench.where}", markup=False)
         return
     if not as_json:
         console.print(f"[bold]{escape(data.name)}[/bold] → {pipeline}")

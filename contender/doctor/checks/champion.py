@@ -68,7 +68,7 @@ def check_served(facts: Facts) -> Iterator[Finding]:
             "critical",
             f"serving has no model: {served['error']}",
             "Nothing is predicted.",
-            f"mend what is damaged, or go back to the champion before: contender rollback {facts.where}",
+            f"mend what is damaged, or {_back(facts)}",
         )
     elif served is not None and pointer is not None:
         stale, version = served.get("stale"), served.get("model_version")
@@ -79,7 +79,7 @@ def check_served(facts: Facts) -> Iterator[Finding]:
                 "critical",
                 f"serving answers with {version}, the champion pointer names {pointer.champion}{why}",
                 "Predictions come from the last good model.",
-                f"mend the champion, or go back to the one before: contender rollback {facts.where}",
+                f"mend the champion, or {_back(facts)}",
             )
     if facts.surroundings.rehearsal:
         yield Finding(
@@ -87,8 +87,19 @@ def check_served(facts: Facts) -> Iterator[Finding]:
             "warning",
             facts.surroundings.rehearsal,
             "Serving does not answer as training did.",
-            f"go back to the champion before: contender rollback {facts.where}",
+            _back(facts),
         )
+
+
+def _back(facts: Facts) -> str:
+    """How another version comes to serve; a rollback would bring back one that was itself rolled back."""
+    pointer = facts.pointer
+    if pointer is None or (pointer.previous is not None and pointer.previous not in pointer.rolled_back):
+        return f"go back to the champion before: contender rollback {facts.where}"
+    return (
+        f"let a version of contender history answer all requests: contender trial start --version VERSION --weight 1 "
+        f"{facts.where}"
+    )
 
 
 def check_history(facts: Facts) -> Iterator[Finding]:
@@ -161,15 +172,15 @@ def _of_version(facts: Facts, version: VersionFacts) -> Iterator[Finding]:
             "versions",
             "warning",
             f"{name} is from the future: created at {version.created_at}",
-            "A clock was wrong when it was trained. It counts as the newest version until then, so that no new rows "
-            "count as arrived since.",
-            f"set the clock right, and train another one: contender retrain {facts.where}",
+            "A clock was wrong when it was trained. It counts as the newest version until then, so that rows that "
+            "later versions learned count as new, and more is trained than is worth it.",
+            "it ends by itself then; set the clock right that was wrong",
         )
 
 
 def _instead(facts: Facts, version: VersionFacts) -> str:
     if "champion" in version.roles:
-        return f"make the champion before it serve: contender rollback {facts.where}; or contender restore FILE"
+        return f"{_back(facts)}; or restore it from a backup: contender restore FILE {facts.where}"
     return f"restore it from a backup: contender restore FILE {facts.where}"
 
 

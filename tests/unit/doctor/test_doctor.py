@@ -14,6 +14,7 @@ from contender.doctor.facts import QueueFacts, Surroundings
 from contender.doctor.findings import is_ill
 from contender.ports import Batch
 from contender.registry.pointer import pointer_key
+from contender.registry.swaps import roll_back
 from contender.registry.versions import MANIFEST, MODEL, REFERENCE
 from contender.rollout.golden_requests import GOLDEN
 from contender.storage import sha256
@@ -264,6 +265,15 @@ def test_what_is_around_a_pipeline_is_examined_too(
     found = clinic.only()
     assert found.check == check
     assert action in found.action
+
+
+def test_a_version_that_was_rolled_back_is_not_advised(clinic: Clinic) -> None:
+    """A second rollback would bring it back."""
+    clinic.around = Surroundings(served={"error": "503"})
+    roll_back(clinic.models, pipeline="shop", swap_id="s", now=NOW.isoformat(), reason="it fails", by_person=True)
+    found = next(each for each in clinic.findings() if each.check == "serving")
+    assert "contender rollback" not in found.action
+    assert found.action.endswith("contender trial start --version VERSION --weight 1 --pipeline shop --env prod")
 
 
 def test_a_table_that_cannot_be_read_hides_nothing_else(clinic: Clinic) -> None:
