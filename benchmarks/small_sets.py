@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from demo_data.packages import package_folder
+from demo_data.packages import R_SETS, package_folder
 
 MEMBER = "resources/rdata/csv/{name}.csv"
 SEED = 12
@@ -51,7 +51,7 @@ def _of_scikit_learn(name: str) -> pd.DataFrame:
 @cache
 def _archive() -> tarfile.TarFile:
     """R's sets, opened once: to read its list of 4,700 files takes a second, and a look for one goes on in it."""
-    return tarfile.open(package_folder("pydataset") / "resources.tar.gz")
+    return tarfile.open(package_folder("pydataset") / R_SETS)
 
 
 def _of_r(name: str) -> pd.DataFrame:

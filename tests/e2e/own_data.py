@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,12 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from demo_data.packages import package_folder
+from demo_data.packages import r_data_set
 
 
 def packaged(member: str) -> pd.DataFrame:
     """A table of the package pydataset as its file is, row names in a column without a name; rows shuffled."""
-    with tarfile.open(package_folder("pydataset") / "resources.tar.gz") as archive:
-        content = archive.extractfile(f"resources/rdata/csv/{member}.csv")
-        assert content is not None
-        frame = pd.read_csv(content)
+    frame = pd.read_csv(r_data_set(member))
     return shuffled(frame.rename(columns={"Unnamed: 0": ""}))
 
 

@@ -16,7 +16,7 @@ from contender.data.contract.proposal import propose_contract
 from contender.data.contract.rows import check_rows
 from contender.pipeline.config import load_pipeline
 from demo_data import flights, movies
-from demo_data.packages import package_folder
+from demo_data.packages import package_folder, r_data_set
 
 PIPELINES = Path(__file__).resolve().parents[3] / "pipelines"
 
@@ -127,3 +127,9 @@ def test_the_contract_that_january_proposes_is_kept_in_july_and_broken_by_a_plac
 
     wrong = parse_frame(flights.month(7).head(1000).assign(dep_delay=[99999, *[0] * 999]), held)
     assert check_rows(wrong, held).rejected == {0: "dep_delay is 99999, more than 15000"}
+
+
+@pytest.mark.slow  # reads the whole archive
+def test_a_data_set_that_r_does_not_have_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError, match=r"holds no resources/rdata/csv/ggplot2/films\.csv; run `pip install"):
+        r_data_set("ggplot2/films")
