@@ -17,11 +17,12 @@ import boto3
 from botocore import hooks
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import JSONFileLoader, Loader
-from botocore.session import Session
 
 OF_ALL = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 OF_EACH = ("service-2", "endpoint-rule-set-1")
 OF_RESOURCES = "resources-1"
+WITH_TABLES = "dynamodb"
+"""The service that is asked by a resource, a table, as well."""
 HANDLERS = 1024
 """Functions whose signatures are remembered."""
 
@@ -61,7 +62,7 @@ def begin_with_names(aliaser: Any, emitter: Any, aliases: Any = None) -> None:
 
 
 def read_once(*services: str) -> None:
-    """From now on sessions share what they read; what clients of these services need is read now."""
+    """From now on sessions share what they read; what clients of these services need is read and made now."""
     JSONFileLoader.load_file = lambda _loader, file_path: description(file_path)
     Loader.list_available_services = available
     hooks.accepts_kwargs = accepts_kwargs
@@ -76,4 +77,9 @@ def read_once(*services: str) -> None:
                 loader.load_service_model(service, kind)
         if services:
             loader.list_available_services(OF_RESOURCES)
-            Session()  # whose handlers are all sessions'
+        # What the first client of a process imports, makes and looks at is there; these keys open nothing.
+        session = boto3.Session("none", "none", region_name="us-east-1")
+        for service in services:
+            session.client(service)
+        if WITH_TABLES in services:
+            session.resource(WITH_TABLES).Table("none")
