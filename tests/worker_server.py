@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis.internal.conjecture.providers import _get_local_constants
 
 from localcloud.fork_server import Loaded, Start, become, fork
 from localcloud.preloaded import VARIABLES
@@ -40,6 +39,9 @@ class OnlyImports:
 def import_tests(arguments: Sequence[str]) -> None:
     """A module that cannot be imported is left to the worker, which says why."""
     pytest.main([*arguments, "-n", "0", "--collect-only", "-q", "-p", "no:cacheprovider"], plugins=[OnlyImports()])
+    from hypothesis.internal.conjecture.providers import _get_local_constants  # not before pytest, which would warn
+
+    _get_local_constants()  # what Hypothesis would look for in each worker: the constants in all of the project's code
 
 
 def serve(listener: socket.socket) -> tuple[list[int], int] | None:
@@ -62,7 +64,6 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     os.environ.update(VARIABLES)  # ONNX Runtime has a thread for its telemetry, whose end a fork would wait for
     import_tests(sys.argv[2:])
-    _get_local_constants()  # what Hypothesis would look for in each worker: the constants in all of the project's code
     if "jsii" in sys.modules:  # its Node.js answers one process only: import what loads it lazily (tests/lazily.py)
         sys.exit("workers are not forked: a module of tests loads the CDK when it is imported")
     gc.collect()

@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +61,14 @@ def test_only_workers_of_this_interpreter_are_forked() -> None:
     here, elsewhere = SimpleNamespace(popen=True, python=None), SimpleNamespace(popen=True, python="python3.14")
     ForkedWorkers("command").pytest_xdist_setupnodes([here, elsewhere])
     assert (here.python, elsewhere.python) == ("command", "python3.14")
+
+
+def test_where_workers_are_to_be_forked_this_one_is(request: pytest.FixtureRequest) -> None:
+    """Else a fault of the server would be seen by nobody: workers that import everything themselves work as well."""
+    config = request.config
+    is_wanted = hasattr(config, "workerinput") and config.pluginmanager.hasplugin("tests.forked_workers")
+    if is_wanted and sys.platform == "linux" and not config.getoption("cov_source", None):
+        assert Path(str(sys.modules["__main__"].__file__)).name == "worker_server.py"
 
 
 SET_UP = {"when": "setup", "outcome": "passed", "sections": [], "duration": 0.001}
