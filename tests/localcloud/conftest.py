@@ -14,6 +14,7 @@ import pytest
 
 from localcloud import cloud, emulator
 from localcloud.connection import CloudConnection
+from localcloud.processes import ProcessRecord
 from localcloud.state import Workspace
 
 collect_ignore = ["read_events.py"]  # runs in TensorBoard's own environment
@@ -93,17 +94,31 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield made
 
 
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator."""
+
+    record: ProcessRecord
+    port: int
+
+
 @pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudConnection]:
-    """A running emulator with nothing in it; tests that share it choose names of their own."""
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One with nothing in it; tests that share it choose names of their own."""
     workspace = Workspace(tmp_path_factory.mktemp("emulator"))
     port = emulator.free_port()
     record = emulator.start(workspace, port)
     try:
         emulator.wait_until_healthy(workspace, record, port)
-        yield CloudConnection(port=port, outputs={})
+        yield Emulator(record, port)
     finally:
         emulator.stop(record)
+
+
+@pytest.fixture(scope="session")
+def emulated(shared_emulator: Emulator) -> CloudConnection:
+    """The same, as its clients see it."""
+    return CloudConnection(port=shared_emulator.port, outputs={})
 
 
 @pytest.fixture(scope="session")

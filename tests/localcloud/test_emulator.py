@@ -17,6 +17,7 @@ from localcloud import emulator
 from localcloud.errors import EmulatorError
 from localcloud.processes import group_members, is_alive, wait_until
 from localcloud.state import Workspace
+from tests.localcloud.conftest import Emulator
 from tests.localcloud.functions import Functions
 
 CODE = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -121,15 +122,9 @@ def test_a_function_that_nobody_calls_ends_and_starts_again_when_it_is_called(
 
 
 @pytest.mark.emulator
-def test_only_the_loopback_port_is_opened(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    port = emulator.free_port()
-    record = emulator.start(workspace, port)
-    try:
-        emulator.wait_until_healthy(workspace, record, port)
-        assert listening(record.pid) == {("0100007F", port)}  # 127.0.0.1, as the kernel writes it
-    finally:
-        emulator.stop(record)
+def test_only_the_loopback_port_is_opened(shared_emulator: Emulator) -> None:
+    port = shared_emulator.port
+    assert listening(shared_emulator.record.pid) == {("0100007F", port)}  # 127.0.0.1, as the kernel writes it
 
 
 def listening(pid: int) -> set[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,23 @@ def read(folder: Path) -> Any:
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def write(shop: Shop, folder: Path, number: int) -> None:
-    model = shop.train(number)
-    told, explanation = version_files(shop.data, shop.registry, model)
-    holdout = {"holdout": told.evidence["holdout"]} if told.evidence else {}
-    write_events(folder, told, {name: body for name, body in draw(holdout, explanation).items() if name == "roc.png"})
+@cache
+def picture() -> bytes:
+    """Drawn once for all tests: it takes longest."""
+    shop = Shop()
+    told, explanation = version_files(shop.data, shop.registry, shop.train(1))
+    assert told.evidence is not None
+    return draw({"holdout": told.evidence["holdout"]}, explanation)["roc.png"]
+
+
+def write(folder: Path) -> None:
+    shop = Shop()
+    told, _explanation = version_files(shop.data, shop.registry, shop.train(1))
+    write_events(folder, told, {"roc.png": picture()})
 
 
 def test_tensorboard_reads_figures_at_their_steps_and_plots(tmp_path: Path) -> None:
-    write(Shop(), tmp_path, 1)
+    write(tmp_path)
     found = read(tmp_path)
     trained = datetime(2026, 1, 1, tzinfo=UTC).timestamp()  # as the manifest says
     assert [step for step, _value, _time in found["scalars"]["rounds/training"]] == [1, 2, 3, 4, 5]
@@ -49,5 +58,5 @@ def test_tensorboard_reads_figures_at_their_steps_and_plots(tmp_path: Path) -> N
 
 def test_writing_again_replaces_what_was_there(tmp_path: Path) -> None:
     for _ in range(2):
-        write(Shop(), tmp_path, 1)
+        write(tmp_path)
     assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
