@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,14 +57,11 @@ def main(project: Path) -> None:
     """
     # The app's own arguments depend on the context, which only an app can read; this one is not synthesised.
     context = cdk.App(auto_synth=False).node
-    name = _text(context, "env") or "dev"
     known = read_environments(project)
-    environment = environment_named(name, prefix=_text(context, "prefix") or DEFAULT_PREFIX, settings=known)
-    if _text(context, "containers"):
-        environment = replace(environment, image_functions=True)
-    settings = known.get(name, EnvironmentSettings())
+    environment = asked_for(context, known)
+    settings = known.get(environment.name, EnvironmentSettings())
     target = target_of(context, environment, settings)
-    pipelines = pipelines_in(project, name, settings)
+    pipelines = pipelines_in(project, environment.name, settings)
     checked = environment.on_aws
     app = cdk.App(
         context=FEATURE_FLAGS,
@@ -85,6 +82,19 @@ def main(project: Path) -> None:
     if checked:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
+
+
+def asked_for(context: Node, known: Mapping[str, EnvironmentSettings]) -> Environment:
+    """The environment that the context names, with its prefix.
+
+    Raises
+    ------
+    EnvironmentNameError
+        When there is no such environment.
+    """
+    name, prefix = _text(context, "env") or "dev", _text(context, "prefix") or DEFAULT_PREFIX
+    environment = environment_named(name, prefix=prefix, settings=known)
+    return replace(environment, image_functions=True) if _text(context, "containers") else environment
 
 
 def pipelines_in(project: Path, name: str, settings: EnvironmentSettings) -> Sequence[PipelineConfig]:

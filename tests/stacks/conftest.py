@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.stacks.synthesis import Synthesised, synthesise
+from contender.environments.settings import LOCAL
+from tests.stacks.synthesis import Synthesised, synthesise, synthesise_by_the_app
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +21,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixt
     return base.parent if hasattr(request.config, "workerinput") else base
 
 
-def synthesised_once(shared: Path, title: str, name: str, *, more_settings: str = "") -> Synthesised:
-    """What one process of the test run synthesises, and the others read."""
+def synthesised_once(shared: Path, title: str, make: Callable[[Path], Synthesised]) -> Synthesised:
+    """What one process of the test run synthesises into a folder, and the others read."""
     folder = shared / f"synthesised-{title}"
     folder.mkdir(exist_ok=True)
     kept = folder / "kept.pickle"
@@ -28,7 +30,7 @@ def synthesised_once(shared: Path, title: str, name: str, *, more_settings: str 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             draft = folder / "draft.pickle"
-            draft.write_bytes(pickle.dumps(synthesise(name, folder, more_settings=more_settings)))
+            draft.write_bytes(pickle.dumps(make(folder)))
             draft.rename(kept)
     found: Synthesised = pickle.loads(kept.read_bytes())
     return found
@@ -36,12 +38,13 @@ def synthesised_once(shared: Path, title: str, name: str, *, more_settings: str 
 
 @pytest.fixture(scope="session")
 def environments(shared_folder: Path) -> Callable[[str], Synthesised]:
-    """An environment's templates by its name, synthesised when first asked for."""
+    """An environment's templates by its name, synthesised when first asked for: the local one by the app itself."""
     known: dict[str, Synthesised] = {}
 
     def of(name: str) -> Synthesised:
         if name not in known:
-            known[name] = synthesised_once(shared_folder, name, name)
+            make = synthesise_by_the_app if name == LOCAL else synthesise
+            known[name] = synthesised_once(shared_folder, name, partial(make, name))
         return known[name]
 
     return of
@@ -60,7 +63,7 @@ batch_schedule = "cron(0 3 * * ? *)"
 @pytest.fixture(scope="session")
 def with_settings(shared_folder: Path) -> Synthesised:
     """An account where callers send a key, some instances are kept warm, and files wait for a schedule."""
-    return synthesised_once(shared_folder, "with-settings", "dev", more_settings=SETTINGS)
+    return synthesised_once(shared_folder, "with-settings", partial(synthesise, "dev", more_settings=SETTINGS))
 
 
 @pytest.fixture(params=["dev", "prod"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +136,46 @@ def synthesise(name: str, folder: Path, *, more_settings: str = "", also: str = 
         protected={stack.stack_name.removeprefix(prefix): bool(stack.termination_protection) for stack in stacks},
         folder=Path(assembly.nested_assembly.directory),
         training_code=training_code,
+    )
+
+
+CODE = ("contender", "lambdas", "stacks", "statemachines", "training_image", "cdk.json", ".dockerignore")
+"""What the app of a project is made of, beside its pipelines."""
+
+
+def run_app(project: Path, output: Path, **context: str) -> subprocess.CompletedProcess[str]:
+    """The app, run as the CDK's command line and the local cloud run it."""
+    environment = {**os.environ, "CDK_OUTDIR": str(output), "CDK_CONTEXT_JSON": json.dumps(context)}
+    return subprocess.run(
+        [sys.executable, "app.py"], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def synthesise_by_the_app(name: str, folder: Path) -> Synthesised:
+    """What the app itself makes of this project's code and one pipeline."""
+    project, output = folder / "project", folder / "cdk.out"
+    (project / "pipelines").mkdir(parents=True)
+    (project / "pipelines" / f"{PIPELINE}.toml").write_text(PIPELINE_FILE, "utf-8")
+    shutil.copy(PROJECT_ROOT / "app.py", project)
+    for part in CODE:
+        (project / part).symlink_to(PROJECT_ROOT / part)
+    ended = run_app(project, output, env=name, alarm_emails=EXTRA_EMAIL)
+    assert ended.returncode == 0, ended.stderr
+    (assembly,) = output.glob("assembly-*")
+    artifacts = json.loads((assembly / "manifest.json").read_text("utf-8"))["artifacts"].values()
+    prefix = f"{assembly.name.removeprefix('assembly-')}-"
+    stacks = {
+        each["properties"]["stackName"].removeprefix(prefix): each["properties"]
+        for each in artifacts
+        if each["type"] == "aws:cloudformation:stack"
+    }
+    return Synthesised(
+        templates={
+            name: json.loads((assembly / made["templateFile"]).read_text("utf-8")) for name, made in stacks.items()
+        },
+        protected={name: made.get("terminationProtection", False) for name, made in stacks.items()},
+        folder=assembly,
+        training_code=code_sha256(PROJECT_ROOT),
     )
 
 

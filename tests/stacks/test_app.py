@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.stacks.synthesis import PROJECT_ROOT
-
-
-def run_app(output: Path, **context: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CDK_OUTDIR": str(output), "CDK_CONTEXT_JSON": json.dumps(context)}
-    return subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=PROJECT_ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.stacks.synthesis import PROJECT_ROOT, Synthesised, run_app
 
 
 def test_an_unknown_environment_ends_the_app_with_one_line(tmp_path: Path) -> None:
-    result = run_app(tmp_path / "cdk.out", env="staging")
+    result = run_app(PROJECT_ROOT, tmp_path / "cdk.out", env="staging")
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         "contender: env must be one of local, dev, prod, but got 'staging'; pass -c env=dev, for example, or add "
@@ -33,15 +18,13 @@ def test_an_unknown_environment_ends_the_app_with_one_line(tmp_path: Path) -> No
 
 
 def test_a_pipeline_on_aws_whose_failures_nobody_would_hear_of_ends_the_app_with_one_line(tmp_path: Path) -> None:
-    result = run_app(tmp_path / "cdk.out", env="prod")
+    result = run_app(PROJECT_ROOT, tmp_path / "cdk.out", env="prod")
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("contender: ")]
     assert line.endswith("add notify.emails to the pipeline file, or pass -c alarm_emails=ADDRESS")
 
 
-def test_the_local_environment_synthesises_without_the_cdk_command_line(tmp_path: Path) -> None:
-    result = run_app(tmp_path / "cdk.out", env="local", prefix="acme")
-    assert result.returncode == 0, result.stderr
-    manifest = json.loads((tmp_path / "cdk.out" / "assembly-acme-local" / "manifest.json").read_text("utf-8"))
+def test_the_local_environment_synthesises_without_the_cdk_command_line(local: Synthesised) -> None:
+    manifest = json.loads((local.folder / "manifest.json").read_text("utf-8"))
     names = {a["displayName"] for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"}
-    assert {"acme-local/data", "acme-local/training"} <= {name.split(" ")[0] for name in names}
+    assert {"contender-local/data", "contender-local/training"} <= {name.split(" ")[0] for name in names}

@@ -101,6 +101,16 @@ def test_credentials_of_another_account_are_refused(monkeypatch: pytest.MonkeyPa
         target(own, other, own, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("context", "stage"),
+    [({}, "contender-dev"), ({"env": "prod"}, "contender-prod"), ({"env": "local", "prefix": "acme"}, "acme-local")],
+)
+def test_the_context_names_the_environment_and_what_its_stacks_begin_with(context: dict[str, str], stage: str) -> None:
+    found = apps.asked_for(Context(**context), environments_of(""))
+    assert (found.stage_name, found.image_functions) == (stage, found.on_aws)
+    assert apps.asked_for(Context(**context, containers="true"), environments_of("")).image_functions
+
+
 class Context:
     """The app's context."""
 
