@@ -129,7 +129,7 @@ docs-pages: $(COMPLETE) ## write the generated pages of the documentation anew
 sbom: $(INSTALLED) ## write bills of materials (CycloneDX) of functions, serving and image to sbom/
 	$(BIN)/python -m scans sbom
 
-# What the workflows in .github/workflows/ run, and docs/delivery.md describes. STAGE is a stage of cdk.json. Variables are
+# What the workflows in .github/workflows/ run, and docs/delivery.md describes. STAGE is an environment. Variables are
 # read by the shell, from make's command line or the environment, so that nothing in them is taken for a command.
 DELIVERY = $(BIN)/python -m delivery
 

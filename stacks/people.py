@@ -97,10 +97,15 @@ class PeopleStack(Stack):
     def _operating(self) -> dict[str, tuple[list[str], list[str]]]:
         uploads = [*self._data("incoming/*"), *self._data("batch/*/in/*")]
         letters = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage"]
+        letters += ["ListMessageMoveTasks", "StartMessageMoveTask"]
         mails, topics = ["sns:ListSubscriptionsByTopic", "sns:Publish"], [self._arn("sns", "", "*")]
         return {
             "Upload": (["s3:PutObject"], uploads),
-            "StartAndEndTrials": (["s3:PutObject"], self._models("models/*/champion.json")),
+            "MoveAndRestorePointers": (
+                ["s3:PutObject"],
+                [*self._models("models/*/champion.json"), *self._models("models/*/first_champion.json")],
+            ),
+            "ExportVersions": (["s3:PutObject"], self._data("dvc/*")),
             "StartAndEndExperiments": (
                 ["s3:PutObject"],
                 [

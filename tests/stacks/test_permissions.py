@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -63,6 +64,31 @@ def test_whatever_is_granted_is_used_or_there_is_a_reason(calls: Calls) -> None:
     unexplained = [grant for grant in found if not any(reason.explains(grant) for reason in UNUSED)]
     assert not unexplained, "take these out of stacks/, or say in tests/permissions/reasons.py why they stay"
     assert not [reason for reason in UNUSED if not any(reason.explains(grant) for grant in found)], "no longer needed"
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        # Of `dead-letters redrive --all`, in an account alone: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
+        # SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+        ("sqs:StartMessageMoveTask", "LogDeadLetters"),
+        ("sqs:ListMessageMoveTasks", "LogDeadLetters"),
+        # Of `champion --restore`, which writes the mark that there was a champion where it is gone, too.
+        ("s3:PutObject", "models/shop/champion.json"),
+        ("s3:PutObject", "models/shop/first_champion.json"),
+        ("s3:PutObject", "dvc/files/md5/ab/cd"),  # of `dataset export`
+    ],
+)
+def test_whoever_operates_may_do_what_runbooks_say(action: str, name: str) -> None:
+    granted = [
+        grant.resource for grant, _ in grants_of(deployed().identity) if grant[:2] == ("ContenderOperator", action)
+    ]
+    arn = (
+        f"arn:aws:sqs:us-east-1:123456789012:contender-dev-taxi-predictions-{name}"
+        if action.startswith("sqs:")
+        else name
+    )
+    assert any(fnmatch(arn, pattern if action.startswith("sqs:") else pattern.partition("/")[2]) for pattern in granted)
 
 
 def test_what_must_never_be_allowed_is_refused() -> None:
