@@ -19,7 +19,7 @@ from contender.environments.differences import (
     pipeline_differences,
     setting_differences,
 )
-from contender.environments.kept import Kept, left_objects, left_stack, outlived
+from contender.environments.kept import Kept, left_data, left_models, left_stack, outlived
 from contender.environments.promotion import check_fits, check_may_enter, read_whole, write_whole_version
 from contender.environments.settings import (
     LOCAL,
@@ -176,11 +176,14 @@ def kept_resources(cloud: Cloud, project: str, environment: str, pipelines: Sequ
 
 def _without_file(cloud: Cloud, stage: str, pipelines: Sequence[str]) -> Iterator[Kept]:
     """Data and models of pipelines whose file is gone."""
-    for kind, output, prefix in (("data", "DataBucketName", "datasets/"), ("models", "ModelBucketName", "models/")):
+    for left, output, prefix in (
+        (left_data, "DataBucketName", "datasets/"),
+        (left_models, "ModelBucketName", "models/"),
+    ):
         bucket = cloud.find_output(f"{stage}-data", output)
         for pipeline in _folders(cloud.client("s3"), bucket, prefix):
             if pipeline not in pipelines:
-                yield left_objects(kind, bucket, f"{prefix}{pipeline}/", pipeline)
+                yield left(bucket, pipeline)
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:

@@ -39,6 +39,26 @@ ALL_VERSIONS = (
 )
 """`aws s3 rm` and `rb --force` leave the older versions of a bucket that keeps them, and with them the bucket."""
 
+OF_A_PIPELINE = (
+    "incoming",
+    "quarantine",
+    "unlabelled",
+    "labelled",
+    "datasets",
+    "profiles",
+    "judgements",
+    "live",
+    "runs",
+    "experiments",
+    "predictions",
+    "feedback",
+    "batch",
+    "tables/runs",
+    "tables/experiments",
+    "tables/batch",
+)
+"""Folders of the data bucket with one of each pipeline in them."""
+
 KEY_POLICY = (
     '{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{account}:root"}},'
     '"Action":"kms:*","Resource":"*"}}]}}'
@@ -114,19 +134,24 @@ def left_stack(name: str, pipeline: str) -> Kept:
     )
 
 
-def left_objects(kind: str, bucket: str, prefix: str, pipeline: str) -> Kept:
-    """Objects of a pipeline without a file: its data, or its models."""
-    chosen = ALL_VERSIONS.format(bucket=bucket, chosen=f".filter(Prefix='{prefix}')")
-    return Kept(
-        kind,
-        f"s3://{bucket}/{prefix}",
-        f"{pipeline} has no pipeline file any more; with the file it goes on where it stopped",
-        _without_policy(bucket, f'{chosen}"') if kind == "models" else f'{chosen}"',
-    )
+def left_data(bucket: str, pipeline: str) -> Kept:
+    """All that the data bucket has of a pipeline without a file."""
+    chosen = f".filter(Prefix=folder + '/{pipeline}/')"
+    each = ALL_VERSIONS.format(bucket=bucket, chosen=chosen).replace("bucket.object", "[bucket.object")
+    name = f"s3://{bucket}/*/{pipeline}/"
+    return Kept("data", name, _without_file(pipeline), f'{each} for folder in {OF_A_PIPELINE}]"')
 
 
-def _without_policy(bucket: str, command: str) -> str:
-    """The bucket's policy forbids the deletion of champion pointers; the models of other pipelines need it back."""
+def left_models(bucket: str, pipeline: str) -> Kept:
+    """Model versions and champion pointer of a pipeline without a file. The bucket's policy forbids the deletion of
+    pointers; those of other pipelines need it back."""
+    prefix = f"models/{pipeline}/"
     kept = f"aws s3api get-bucket-policy --bucket {bucket} --query Policy --output text > policy.json"
+    emptied = ALL_VERSIONS.format(bucket=bucket, chosen=f".filter(Prefix='{prefix}')")
     back = f"aws s3api put-bucket-policy --bucket {bucket} --policy file://policy.json"
-    return f"{kept} && aws s3api delete-bucket-policy --bucket {bucket} && {command}; {back}"
+    to_remove = f'{kept} && aws s3api delete-bucket-policy --bucket {bucket} && {emptied}"; {back}'
+    return Kept("models", f"s3://{bucket}/{prefix}", _without_file(pipeline), to_remove)
+
+
+def _without_file(pipeline: str) -> str:
+    return f"{pipeline} has no pipeline file any more; with the file it goes on where it stopped"

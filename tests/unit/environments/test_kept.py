@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from contender.environments.kept import Tagged, outlived
+from contender.environments.kept import OF_A_PIPELINE, Tagged, left_data, outlived
 
 DATA = "contender-prod-data"
 AT = "eu-central-1:123456789012"
@@ -59,3 +62,13 @@ def test_each_kind_has_its_command(arn: str, kind: str, name: str, commands: tup
 def test_what_has_no_stack_is_kept_and_what_nobody_keeps_is_not() -> None:
     table, function = (f"arn:aws:{one}" for one in (f"dynamodb:{AT}:table/Runs", f"lambda:{AT}:function:Serve"))
     assert [each.name for each in outlived([Tagged(function, ""), Tagged(table, "")], [DATA])] == ["Runs"]
+
+
+def test_all_that_the_data_bucket_has_of_a_pipeline_goes_with_one_command() -> None:
+    page = (Path(__file__).parents[3] / "docs/architecture.md").read_text(encoding="utf-8")
+    layout = page.partition("Data bucket:")[2].partition("Model bucket")[0]
+    shown = set(re.findall(r"^    ([a-z/]+)/<pipeline>/", layout, flags=re.MULTILINE))
+    assert set(OF_A_PIPELINE) == shown | {"predictions", "feedback"}  # docs/prediction-log.md has these
+    removes = left_data("shop-data", "sales").to_remove.removeprefix('python -c "').removesuffix('"')
+    compile(removes, "the command", "exec")
+    assert "[bucket.object_versions.filter(Prefix=folder + '/sales/').delete() for folder in ('incoming'," in removes
