@@ -11,7 +11,7 @@ import pytest
 
 from contender.cli.caller import caller_of
 from contender.cli.clouds import LOCAL, Cloud, Workbench
-from contender.cli.commands.rollback import put_back, swap_from_here
+from contender.cli.commands.rollback import put_back, swap_from_here, what_was_undone
 from contender.cli.commands.trial import begin_trial, stop_trial
 from contender.errors import ContenderError, InvalidInputError, NotFoundError
 from contender.registry.pointer import Pointer, read_pointer
@@ -85,6 +85,15 @@ def test_a_rollback_from_here_is_in_the_history_and_among_the_runs(bench: Workbe
 
 def test_a_person_may_go_back_and_forth(bench: Workbench) -> None:
     assert [swap_from_here(bench, reason="a drill").champion for _ in range(2)] == ["v1", "v2"]
+
+
+def test_who_goes_back_twice_is_told_that_the_first_is_undone(bench: Workbench) -> None:
+    first, second, third = pointer(bench), *(swap_from_here(bench, reason="it fails") for _ in range(2))
+    assert what_was_undone(first, second, bench.where) == "[bold]v1[/bold] serves again; v2 was rolled back"
+    said = what_was_undone(second, third, bench.where)
+    assert (
+        "v2 had itself been rolled back, which this has undone. Back to v1: contender rollback --pipeline shop" in said
+    )
 
 
 def test_what_cannot_be_rolled_back_says_why(bench: Workbench) -> None:

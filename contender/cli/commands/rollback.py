@@ -52,13 +52,29 @@ def rollback(
     if as_json:
         print_json(asdict(pointer))
         return
-    trial = before.pointer.challenger if before else None
-    if trial is not None and before is not None and before.pointer.champion == pointer.champion:
-        console.print(f"[bold]{pointer.champion}[/bold] answers all requests; the trial of {trial.version} has ended")
-    else:
-        console.print(f"[bold]{pointer.champion}[/bold] serves again; {pointer.previous} was rolled back")
+    console.print(what_was_undone(before.pointer if before else None, pointer, bench.where))
     if direct:
         console.print(f"[dim]recorded; no mail was sent, so inform the team of {pipeline}[/dim]")
+
+
+def what_was_undone(before: Pointer | None, now: Pointer, where: str) -> str:
+    """The change in words, with a warning where it has brought back what was rolled back earlier.
+
+    Parameters
+    ----------
+    before, now : the pointer before the rollback, and after it.
+    where : the options of a command about the pipeline.
+    """
+    trial = before.challenger if before else None
+    if trial is not None and before is not None and before.champion == now.champion:
+        return f"[bold]{now.champion}[/bold] answers all requests; the trial of {trial.version} has ended"
+    said = f"[bold]{now.champion}[/bold] serves again; {now.previous} was rolled back"
+    if before is None or now.champion not in before.rolled_back:
+        return said
+    return (
+        f"{said}\n[yellow]{now.champion} had itself been rolled back, which this has undone. Back to {now.previous}: "
+        f"contender rollback {where}[/yellow]"
+    )
 
 
 def put_back(bench: Workbench, *, reason: str, quiet: bool = False) -> Pointer:
