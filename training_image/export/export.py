@@ -102,7 +102,7 @@ def to_onnx(pipeline: Pipeline | Calibrated, features: int) -> bytes:
 
 class Unsearched(Pipeline):  # type: ignore[misc]
     """A pipeline that names no attributes: for its options the converter looks for models among those of every tree,
-    which takes six times as long as all else that it does for a hundred of them."""
+    which takes longer than all else that it does for a hundred of them."""
 
     def __dir__(self) -> list[str]:
         return []
