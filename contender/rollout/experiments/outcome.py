@@ -29,8 +29,10 @@ NEXT_STEPS: Mapping[str, str] = {
     "better": "Nothing to do.",
     "worse": "Nothing to do.",
     "no difference": "Nothing to do.",
-    "undecided": "Run it again for longer, or with a larger --worth: contender ab start --dry-run",
-    "stopped": "Start it again if the two are still of interest: contender ab start",
+    "undecided": "Run it again for longer, or with a larger --worth: "
+    "contender ab start --dry-run --version {version} --pipeline {pipeline}",
+    "stopped": "Start it again if the two are still of interest: "
+    "contender ab start --version {version} --pipeline {pipeline}",
 }
 
 
@@ -89,6 +91,6 @@ def experiment_record(experiment: Experiment, *, reason: str, champion_after: st
         difference=improvement.difference,
         low=improvement.low,
         high=improvement.high,
-        next_step=NEXT_STEPS[experiment.verdict],
+        next_step=NEXT_STEPS[experiment.verdict].format(version=experiment.challenger, pipeline=experiment.pipeline),
         experiment={name: value for name, value in report.items() if name not in ("settled", "pipeline")},
     )
