@@ -11,7 +11,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,24 @@ def shorten(item: pytest.Item, most: Mapping[str, int]) -> None:
             setattr(holder, name, settings(asked, **kept))
 
 
+class Collected(list[str]):
+    """The tests that a worker has, in order. Each is asked for its place, for which a list is gone through."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        super().__init__(tests)
+        self._places = {test: place for place, test in enumerate(tests)}
+
+    def index(self, test: str, *_: Any) -> int:
+        return self._places[test]
+
+
 class Together(LoadScopeScheduling):  # type: ignore[misc]
     """Where tests are spread over processes, those that share something dear stay in one."""
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        super().add_node_collection(node, collection)
+        if node in self.registered_collections:
+            self.registered_collections[node] = Collected(collection)
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])

@@ -82,7 +82,7 @@ def exceeded(draw: Floats, levels: Floats) -> Floats:
     return shares
 
 
-@pytest.mark.parametrize("units", [5, 7, 14, 50])
+@pytest.mark.parametrize("units", [5, 7, 14, pytest.param(50, marks=pytest.mark.slow)])  # simulates ten million blocks
 def test_normal_and_heavy_tailed_blocks_keep_the_level_of_every_comparison_in_a_sequence(units: int) -> None:
     random, size = np.random.default_rng(units), (100_000, units)
     levels = np.array([0.05 / (k * (k + 1)) for k in (1, 3, 10, 50)])
