@@ -98,7 +98,7 @@ def start(workspace: Workspace, port: int, *, permissions: bool = False) -> Proc
         [
             sys.executable,
             "-P",
-            str(Path(__file__).with_name("ministack_server.py")),
+            str(Path(__file__).with_name("ministack_process.py")),
             *of_functions(workspace.root),
         ],
         environment={**environment(workspace, port, os.environ), "AUTH": str(permissions).lower()},

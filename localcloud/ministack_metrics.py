@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, lambda_svc, sqs, stepfunctions
 
-from localcloud.metrics.embedded import MOST_VALUES
+from localcloud.metrics.limits import MOST_VALUES
 
 GROUP = "/contender-local/metrics"
 STREAM = "lines"

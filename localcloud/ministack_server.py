@@ -263,7 +263,3 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
     app.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -14,14 +14,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from localcloud.metrics.limits import MOST_VALUES
 from localcloud.metrics.samples import Metric, Sample, is_value
 
 OLDEST = 14 * 86_400.0
 """Seconds; samples that are older are not taken."""
 NEWEST = 2 * 3_600.0
 """Seconds; nor those from farther ahead, as of a clock that is wrong."""
-MOST_VALUES = 100
-"""Of one metric in one line."""
 MOST_DIMENSIONS = 30
 
 

@@ -127,6 +127,16 @@ def test_only_the_loopback_port_is_opened(shared_emulator: Emulator) -> None:
     assert listening(shared_emulator.record.pid) == {("0100007F", port)}  # 127.0.0.1, as the kernel writes it
 
 
+@pytest.mark.emulator
+def test_packages_that_it_never_uses_are_not_loaded(shared_emulator: Emulator) -> None:
+    loaded = Path(f"/proc/{shared_emulator.record.pid}/maps")
+    if not loaded.exists():
+        pytest.skip("needs /proc")
+    libraries = loaded.read_text()
+    assert "python" in libraries
+    assert [name for name in ("duckdb", "numpy") if name in libraries] == []
+
+
 def listening(pid: int) -> set[tuple[str, int]]:
     """Addresses on which a process listens, from the kernel's tables."""
     tables = Path(f"/proc/{pid}/net")
