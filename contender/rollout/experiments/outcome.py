@@ -35,6 +35,12 @@ NEXT_STEPS: Mapping[str, str] = {
     "contender ab start --version {version} --pipeline {pipeline}",
 }
 
+NOT_PROMOTED = (
+    "To let it answer all requests for a day: contender trial start --version {version} --weight 1 --hours 24 "
+    "--pipeline {pipeline}. To make it the champion, run the experiment with --promote."
+)
+"""The next step where the challenger is better and another version is the champion."""
+
 
 def why_stopped(experiment: Experiment, pointer: Pointer) -> str:
     """Why the two are no longer compared; empty while they are.
@@ -91,6 +97,12 @@ def experiment_record(experiment: Experiment, *, reason: str, champion_after: st
         difference=improvement.difference,
         low=improvement.low,
         high=improvement.high,
-        next_step=NEXT_STEPS[experiment.verdict].format(version=experiment.challenger, pipeline=experiment.pipeline),
+        next_step=_next_step(experiment, champion_after),
         experiment={name: value for name, value in report.items() if name not in ("settled", "pipeline")},
     )
+
+
+def _next_step(experiment: Experiment, champion_after: str) -> str:
+    left = experiment.verdict == "better" and champion_after != experiment.challenger
+    step = NOT_PROMOTED if left else NEXT_STEPS[experiment.verdict]
+    return step.format(version=experiment.challenger, pipeline=experiment.pipeline)

@@ -175,6 +175,8 @@ def test_a_better_challenger_is_promoted_where_that_was_asked_for(shop: Shop, pr
         "ab-1",
         "ada",
     )
+    (record,) = shop.ledger.runs("shop")
+    assert record["next_step"].startswith("Nothing to do." if promotes else "To let it answer all requests for a day: ")
 
 
 def test_a_worse_challenger_is_taken_out_of_service(shop: Shop) -> None:
