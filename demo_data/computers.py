@@ -10,7 +10,7 @@ from functools import cache
 
 import pandas as pd
 
-from demo_data.packages import r_data_set
+from demo_data.packages import r_data_set, r_sets
 
 R_SET = "Ecdat/Computers"
 COLUMNS = ("month", "speed", "hd", "ram", "screen", "cd", "multi", "premium", "ads", "price")
@@ -19,7 +19,8 @@ COLUMNS = ("month", "speed", "hd", "ram", "screen", "cd", "multi", "premium", "a
 @cache
 def computers() -> pd.DataFrame:
     """All advertisements by month. `trend` of the data set counts months from January 1993 on; it becomes a date."""
-    rows = pd.read_csv(r_data_set(R_SET))
+    with r_sets() as archive:
+        rows = pd.read_csv(r_data_set(R_SET, archive))
     month = pd.PeriodIndex.from_ordinals(pd.Period("1993-01", "M").ordinal + rows["trend"] - 1, freq="M")
     rows["month"] = month.strftime("%Y-%m-01")
     return rows.sort_values("month", kind="stable", ignore_index=True)[list(COLUMNS)]

@@ -11,7 +11,7 @@ from functools import cache
 
 import pandas as pd
 
-from demo_data.packages import r_data_set
+from demo_data.packages import r_data_set, r_sets
 
 R_SET = "ggplot2/movies"
 
@@ -32,7 +32,8 @@ BATCHES = {
 @cache
 def movies() -> pd.DataFrame:
     """All films in the order of their release; `film` numbers them as the data set does: titles repeat."""
-    rows = pd.read_csv(r_data_set(R_SET), index_col=0)
+    with r_sets() as archive:
+        rows = pd.read_csv(r_data_set(R_SET, archive), index_col=0)
     rows = rows.rename(columns=str.lower)
     rows["film"] = [f"film-{number:05d}" for number in rows.index]
     for genre in GENRES:

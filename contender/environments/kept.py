@@ -33,12 +33,6 @@ class Tagged:
 SERVICES = ("dynamodb", "kms", "logs", "s3", "secretsmanager", "sqs")
 """Whose resources may outlive their stack."""
 
-ALL_VERSIONS = (
-    "python -c \"import boto3; bucket = boto3.resource('s3').Bucket('{bucket}'); "
-    "bucket.object_versions{chosen}.delete()"
-)
-"""`aws s3 rm` and `rb --force` leave the older versions of a bucket that keeps them, and with them the bucket."""
-
 OF_A_PIPELINE = (
     "incoming",
     "quarantine",
@@ -110,8 +104,14 @@ def _outlived(arn: str) -> Kept | None:
 
 def _remove_bucket(name: str) -> str:
     """The bucket's policy forbids its deletion, and that of champion pointers."""
-    emptied = ALL_VERSIONS.format(bucket=name, chosen="")
-    return f'aws s3api delete-bucket-policy --bucket {name} && {emptied}; bucket.delete()"'
+    emptied = _in_bucket(name, "bucket.object_versions.delete(); bucket.delete()")
+    return f"aws s3api delete-bucket-policy --bucket {name} && {emptied}"
+
+
+def _in_bucket(bucket: str, code: str) -> str:
+    """A command that runs this code. `aws s3 rm` and `rb --force` leave the older versions of a bucket that keeps them,
+    and with them the bucket."""
+    return f"python -c \"import boto3; bucket = boto3.resource('s3').Bucket('{bucket}'); {code}\""
 
 
 def _remove_key(key: str, account: str) -> str:
@@ -136,10 +136,9 @@ def left_stack(name: str, pipeline: str) -> Kept:
 
 def left_data(bucket: str, pipeline: str) -> Kept:
     """All that the data bucket has of a pipeline without a file."""
-    chosen = f".filter(Prefix=folder + '/{pipeline}/')"
-    each = ALL_VERSIONS.format(bucket=bucket, chosen=chosen).replace("bucket.object", "[bucket.object")
-    name = f"s3://{bucket}/*/{pipeline}/"
-    return Kept("data", name, _without_file(pipeline), f'{each} for folder in {OF_A_PIPELINE}]"')
+    each = f"bucket.object_versions.filter(Prefix=folder + '/{pipeline}/').delete()"
+    to_remove = _in_bucket(bucket, f"[{each} for folder in {OF_A_PIPELINE}]")
+    return Kept("data", f"s3://{bucket}/*/{pipeline}/", _without_file(pipeline), to_remove)
 
 
 def left_models(bucket: str, pipeline: str) -> Kept:
@@ -147,9 +146,9 @@ def left_models(bucket: str, pipeline: str) -> Kept:
     pointers; those of other pipelines need it back."""
     prefix = f"models/{pipeline}/"
     kept = f"aws s3api get-bucket-policy --bucket {bucket} --query Policy --output text > policy.json"
-    emptied = ALL_VERSIONS.format(bucket=bucket, chosen=f".filter(Prefix='{prefix}')")
+    emptied = _in_bucket(bucket, f"bucket.object_versions.filter(Prefix='{prefix}').delete()")
     back = f"aws s3api put-bucket-policy --bucket {bucket} --policy file://policy.json"
-    to_remove = f'{kept} && aws s3api delete-bucket-policy --bucket {bucket} && {emptied}"; {back}'
+    to_remove = f"{kept} && aws s3api delete-bucket-policy --bucket {bucket} && {emptied}; {back}"
     return Kept("models", f"s3://{bucket}/{prefix}", _without_file(pipeline), to_remove)
 
 

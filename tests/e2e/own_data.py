@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from demo_data.packages import r_data_set
+from demo_data.packages import r_data_set, r_sets
 
 
 def packaged(member: str) -> pd.DataFrame:
     """A table of the package pydataset as its file is, row names in a column without a name; rows shuffled."""
-    frame = pd.read_csv(r_data_set(member))
+    with r_sets() as archive:
+        frame = pd.read_csv(r_data_set(member, archive))
     return shuffled(frame.rename(columns={"Unnamed: 0": ""}))
 
 

@@ -16,7 +16,7 @@ from contender.data.contract.proposal import propose_contract
 from contender.data.contract.rows import check_rows
 from contender.pipeline.config import load_pipeline
 from demo_data import flights, movies
-from demo_data.packages import package_folder, r_data_set
+from demo_data.packages import package_folder, r_data_set, r_sets
 
 PIPELINES = Path(__file__).resolve().parents[3] / "pipelines"
 
@@ -131,5 +131,8 @@ def test_the_contract_that_january_proposes_is_kept_in_july_and_broken_by_a_plac
 
 @pytest.mark.slow  # reads the whole archive
 def test_a_data_set_that_r_does_not_have_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError, match=r"holds no resources/rdata/csv/ggplot2/films\.csv; run `pip install"):
-        r_data_set("ggplot2/films")
+    missing = pytest.raises(
+        FileNotFoundError, match=r"holds no resources/rdata/csv/ggplot2/films\.csv; run `pip install"
+    )
+    with r_sets() as archive, missing:
+        r_data_set("ggplot2/films", archive)
